@@ -1,0 +1,151 @@
+"""The CAD student: a 2D network that sees two adjacent sections and embeds both.
+
+Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segmentation", CVPR 2024.
+
+Shape of the network (m = maps, e = embedding channels; published: m = 16, e = 16):
+
+    section z-1  -> inc (m) -> down.0 (2m, 1/2) -.
+                                                  >- concat -> down.1 (4m, 1/4) -> down.2 (8m, 1/8) -> down.3 (8m, 1/16)
+    section z    -> inc (m) -> down.0 (2m, 1/2) -'                |                   |                   |
+                                                                  '---- up2 (2m) <----'----- up1 (4m) <---'
+    embedding z-1 (e) <- up4_t  (2m) <- up3_t  (m) <--.             |
+                                                       >------------'
+    embedding z   (e) <- up4_tn (2m) <- up3_tn (m) <--'
+
+Attribute names are those of the published state dict, so that its files load strictly.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STRIDE = 16
+"""Height and width of the input must be multiples of this: four poolings by two."""
+
+RECEPTIVE_RADIUS = 94
+"""Pixels to each side that can reach an output pixel (see tests/networks/test_student.py)."""
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """Size of a student: feature maps at full resolution and embedding channels."""
+
+    maps: int = 16
+    embedding_channels: int = 16
+
+
+class SectionFeatures(NamedTuple):
+    """What the two shared stages make of one section: computed once, used by both pairs the section is in."""
+
+    full: Tensor  # (n, m, y, x)
+    half: Tensor  # (n, 2m, y/2, x/2)
+
+
+class Student(nn.Module):
+    """The two-section network of CAD; `forward` embeds pairs, `encode` and `embed` are its two halves.
+
+    Parameters
+    ----------
+    config : StudentConfig
+        Feature maps and embedding channels; the default is the published size (903,078 state-dict values).
+    """
+
+    def __init__(self, config: StudentConfig | None = None):
+        super().__init__()
+        self.config = config or StudentConfig()
+        m, e = self.config.maps, self.config.embedding_channels
+        self.inc = _DoubleConv(1, m)
+        self.down = nn.ModuleList([_Down(m, 2 * m), _Down(4 * m, 4 * m), _Down(4 * m, 8 * m), _Down(8 * m, 8 * m)])
+        self.up1 = _Up(16 * m, 4 * m)
+        self.up2 = _Up(8 * m, 2 * m)
+        self.up3_t, self.up3_tn = _Up(4 * m, m), _Up(4 * m, m)
+        self.up4_t, self.up4_tn = _Up(2 * m, 2 * m), _Up(2 * m, 2 * m)
+        self.outc_t, self.outc_tn = _Out(2 * m, e), _Out(2 * m, e)
+
+    def encode(self, sections: Tensor) -> SectionFeatures:
+        """(n, 1, y, x) float in [0, 1] -> features of each section on its own."""
+        full = self.inc(sections)
+        return SectionFeatures(full, self.down[0](full))
+
+    def embed(self, previous: SectionFeatures, current: SectionFeatures) -> tuple[Tensor, Tensor]:
+        """Features of sections z-1 and z -> their embeddings, (n, e, y, x) each, not normalised."""
+        pair = torch.cat([previous.half, current.half], dim=1)  # (n, 4m, y/2, x/2)
+        quarter = self.down[1](pair)
+        eighth = self.down[2](quarter)
+        common = self.up1(self.down[3](eighth), eighth)  # (n, 4m, y/8, x/8)
+        common = self.up2(common, quarter)  # (n, 2m, y/4, x/4)
+        here = self.up4_t(self.up3_t(common, previous.half), previous.full)
+        there = self.up4_tn(self.up3_tn(common, current.half), current.full)
+        return self.outc_t(here), self.outc_tn(there)
+
+    def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 2, y, x): sections z-1 and z of n pairs -> their embeddings, (n, e, y, x) each."""
+        n = len(pairs)
+        both = self.encode(torch.cat([pairs[:, :1], pairs[:, 1:]]))
+        return self.embed(
+            SectionFeatures(both.full[:n], both.half[:n]),
+            SectionFeatures(both.full[n:], both.half[n:]),
+        )
+
+
+class _DoubleConv(nn.Module):
+    """[conv 3x3, BatchNorm, ReLU] twice. The two nested `conv` are the published names."""
+
+    def __init__(self, channels_in: int, channels: int):
+        super().__init__()
+        self.conv = nn.Module()
+        self.conv.conv = _double_conv(channels_in, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv.conv(x)
+
+
+class _Down(nn.Module):
+    """Max-pool by two, then a double conv."""
+
+    def __init__(self, channels_in: int, channels: int):
+        super().__init__()
+        double = nn.Module()
+        double.conv = _double_conv(channels_in, channels)
+        self.mpconv = nn.ModuleList([nn.MaxPool2d(2), double])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mpconv[1].conv(self.mpconv[0](x))
+
+
+class _Up(nn.Module):
+    """Bilinear upsampling by two, the skip put before it, then a double conv."""
+
+    def __init__(self, channels_in: int, channels: int):
+        super().__init__()
+        self.conv = nn.Module()
+        self.conv.conv = _double_conv(channels_in, channels)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        return self.conv.conv(torch.cat([skip, x], dim=1))
+
+
+class _Out(nn.Module):
+    """Conv 1x1."""
+
+    def __init__(self, channels_in: int, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+def _double_conv(channels_in: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 3, padding=1),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )
