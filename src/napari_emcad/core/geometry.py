@@ -1,0 +1,65 @@
+"""Where things are: boxes in voxels, voxel sizes in nanometres, always z, y, x."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from napari_emcad.core.errors import UserError
+
+
+class VoxelSize(NamedTuple):
+    """Edge lengths of a voxel in nanometres."""
+
+    z: float
+    y: float
+    x: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """A half-open box of voxels: start <= voxel < stop on z, y, x."""
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @classmethod
+    def whole(cls, shape: Sequence[int]) -> Self:
+        """The box of a whole volume of this shape (z, y, x)."""
+        return cls((0, 0, 0), tuple(int(n) for n in shape))
+
+    @classmethod
+    def parse(cls, text: str, shape: Sequence[int]) -> Self:
+        """Read "z0:z1,y0:y1,x0:x1" within a volume of `shape`; an end left out is the volume's.
+
+        Raises
+        ------
+        UserError
+            Where the text is not a box or holds no voxel of the volume.
+        """
+        try:
+            parts = [[int(n) if n.strip() else None for n in part.split(":")] for part in text.split(",")]
+            ends = [slice(*part).indices(n) for part, n in zip(parts, shape, strict=True) if len(part) == 2]
+        except ValueError:
+            ends = []
+        if len(ends) != 3:
+            raise UserError(f'box: "z0:z1,y0:y1,x0:x1" is needed, got "{text}"; for example 0:10,0:512,0:512.')
+        box = cls(tuple(e[0] for e in ends), tuple(e[1] for e in ends))
+        if min(box.shape) <= 0:
+            raise UserError(f'box: "{text}" holds no voxel of a volume of shape {tuple(shape)}; choose it inside.')
+        return box
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels on z, y, x."""
+        return tuple(b - a for a, b in zip(self.start, self.stop, strict=True))
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """To index an array with."""
+        return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
+
+    def clipped(self, shape: Sequence[int]) -> Self:
+        """The part of the box inside a volume of this shape."""
+        start = tuple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))
+        stop = tuple(min(max(b, a), n) for a, b, n in zip(start, self.stop, shape, strict=True))
+        return type(self)(start, stop)

@@ -1,0 +1,54 @@
+"""How long jobs tell where they are.
+
+A job is a generator: it yields `Progress` and returns its result. Whoever drives it shows the progress;
+closing the generator cancels it at the next yield.
+"""
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a job.
+
+    Attributes
+    ----------
+    stage : str
+        What is being made: "affinities", "fragments", "agglomeration".
+    done, total : int
+        In the unit of the stage.
+    seconds_left : float or None
+        For this stage; None while it cannot be told.
+    """
+
+    stage: str
+    done: int
+    total: int
+    seconds_left: float | None = None
+
+
+Job = Generator[Progress, None, T]
+
+
+class Stopwatch:
+    """Tells the time left of a stage from the time its done part took."""
+
+    def __init__(self, stage: str, total: int):
+        self._stage, self._total, self._start = stage, total, time.monotonic()
+
+    def at(self, done: int) -> Progress:
+        """Progress with `done` of the stage's total finished."""
+        passed = time.monotonic() - self._start
+        left = passed * (self._total - done) / done if done else None
+        return Progress(self._stage, done, self._total, left)
+
+
+def drive(job: Job[T]) -> T:
+    """Run a job to its end without showing its progress."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            return end.value
