@@ -9,6 +9,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Progress:
     """One step of a job.
