@@ -25,8 +25,11 @@ from torch.nn import functional as F
 STRIDE = 16
 """Height and width of the input must be multiples of this: four poolings by two."""
 
-RECEPTIVE_RADIUS = 94
-"""Pixels to each side that can reach an output pixel (see tests/networks/test_student.py)."""
+RECEPTIVE_RADIUS = 122
+"""Pixels to each side beyond which nothing reaches an embedding, at any position of an image of any size; attained.
+
+Affinities y and x look one pixel further back.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,19 @@ class StudentConfig:
 
     maps: int = 16
     embedding_channels: int = 16
+
+
+class Window(NamedTuple):
+    """Where a tile lies in its section: pixels at full resolution, all multiples of `STRIDE`."""
+
+    top: int
+    left: int
+    height: int  # of the whole section
+    width: int
+
+    def halved(self) -> "Window":
+        """The same window at half the resolution."""
+        return Window(*(n // 2 for n in self))
 
 
 class SectionFeatures(NamedTuple):
@@ -70,16 +86,25 @@ class Student(nn.Module):
         full = self.inc(sections)
         return SectionFeatures(full, self.down[0](full))
 
-    def embed(self, previous: SectionFeatures, current: SectionFeatures) -> tuple[Tensor, Tensor]:
-        """Features of sections z-1 and z -> their embeddings, (n, e, y, x) each, not normalised."""
+    def embed(
+        self, previous: SectionFeatures, current: SectionFeatures, window: Window | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Features of sections z-1 and z -> their embeddings, (n, e, y, x) each, not normalised.
+
+        With a `window` the features are those of a tile, and inside its rim of `RECEPTIVE_RADIUS` pixels the
+        embeddings are those that the whole section gives.
+        """
+        at_half = window and window.halved()
+        at_quarter = at_half and at_half.halved()
+        at_eighth = at_quarter and at_quarter.halved()
         pair = torch.cat([previous.half, current.half], dim=1)  # (n, 4m, y/2, x/2)
         quarter = self.down[1](pair)
         eighth = self.down[2](quarter)
-        common = self.up1(self.down[3](eighth), eighth)  # (n, 4m, y/8, x/8)
-        common = self.up2(common, quarter)  # (n, 2m, y/4, x/4)
-        here = self.up4_t(self.up3_t(common, previous.half), previous.full)
-        there = self.up4_tn(self.up3_tn(common, current.half), current.full)
-        return self.outc_t(here), self.outc_tn(there)
+        common = self.up1(self.down[3](eighth), eighth, at_eighth)  # (n, 4m, y/8, x/8)
+        common = self.up2(common, quarter, at_quarter)  # (n, 2m, y/4, x/4)
+        first = self.up4_t(self.up3_t(common, previous.half, at_half), previous.full, window)  # (n, 2m, y, x)
+        second = self.up4_tn(self.up3_tn(common, current.half, at_half), current.full, window)
+        return self.outc_t(first), self.outc_tn(second)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 2, y, x): sections z-1 and z of n pairs -> their embeddings, (n, e, y, x) each."""
@@ -124,8 +149,12 @@ class _Up(nn.Module):
         self.conv = nn.Module()
         self.conv.conv = _double_conv(channels_in, channels)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+    def forward(self, x: Tensor, skip: Tensor, window: Window | None = None) -> Tensor:
+        if window is None:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        else:
+            x = _upsample_rows(x, 2, window.top, window.height)
+            x = _upsample_rows(x, 3, window.left, window.width)
         return self.conv.conv(torch.cat([skip, x], dim=1))
 
 
@@ -138,6 +167,22 @@ class _Out(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x)
+
+
+def _upsample_rows(x: Tensor, axis: int, start: int, whole: int) -> Tensor:
+    """Linear upsampling by two on one axis of a tile, sampled where the whole section's is.
+
+    With align_corners=True the samples of a section of `whole` pixels lie (whole/2 - 1) / (whole - 1) apart, not 1/2:
+    they drift along the section, so a tile that begins at pixel `start` has to be told its place.
+    """
+    length = x.shape[axis]
+    step = (whole // 2 - 1) / (whole - 1)
+    at = torch.arange(start, start + 2 * length, device=x.device, dtype=torch.float64) * step - start // 2
+    at = at.clamp(0, length - 1)
+    below = at.floor().long().clamp(max=max(0, length - 2))
+    weight = (at - below).to(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+    above = (below + 1).clamp(max=length - 1)
+    return torch.lerp(x.index_select(axis, below), x.index_select(axis, above), weight)
 
 
 def _double_conv(channels_in: int, channels: int) -> nn.Sequential:

@@ -1,0 +1,85 @@
+"""Affinities -> fragments: a seeded watershed in each section.
+
+Source: Liu et al., CVPR 2024 (and Funke et al., TPAMI 2019) for the recipe; smoothing the distance map before
+its maxima are taken cuts the number of fragments several times and with it the cost of every later step.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import bioimage_cpp
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_emcad.core.progress import Job, Stopwatch
+
+DEFAULT_SEED_SIGMA = 2.0
+"""Pixels. Decided by VOI and time together: docs/decisions/0003-fragments.md."""
+
+BOUNDARY_LEVEL = 0.4
+"""Boundary values from here on are membrane for the seeds' distance map; the flooding sees the whole map."""
+
+
+def section_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA) -> NDArray[np.uint32]:
+    """Seeded watershed of one section on its boundary map, 1 - (affinity y + affinity x) / 2.
+
+    Parameters
+    ----------
+    affinities : (2, y, x) uint8
+        Channels y and x, value x 255.
+    seed_sigma : float
+        Pixels: the distance map is smoothed by this Gaussian before its maxima become seeds; 0 = not at all.
+
+    Returns
+    -------
+    (y, x) uint32
+        1..n without gaps; no background.
+    """
+    boundary = 1 - affinities.sum(0, dtype=np.uint16).astype(np.float32) / 510
+    return bioimage_cpp.segmentation.watershed(boundary, _seeds(boundary < BOUNDARY_LEVEL, seed_sigma))
+
+
+def _seeds(inside: NDArray[np.bool_], sigma: float) -> NDArray[np.uint32]:
+    """Maxima of the smoothed distance to the boundary, a plateau being one seed."""
+    if inside.all():  # no boundary anywhere: the distance would be infinite
+        return np.ones(inside.shape, np.uint32)
+    distance = bioimage_cpp.distance.distance_transform(inside)
+    if sigma:
+        distance = ndimage.gaussian_filter(distance, sigma, truncate=3)
+    peaks = (distance == ndimage.maximum_filter(distance, 3)) & (distance > 0)
+    if not peaks.any():
+        return np.ones(inside.shape, np.uint32)
+    return bioimage_cpp.segmentation.label(peaks).astype(np.uint32)
+
+
+def stack_fragments(
+    affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA
+) -> Job[NDArray[np.uint32]]:
+    """Fragments of a whole stack, sections in parallel threads.
+
+    Parameters
+    ----------
+    affinities : (3, z, y, x) uint8
+        Channels z, y, x, value x 255; read by sections.
+    seed_sigma : float
+        Pixels, see `section_fragments`.
+
+    Returns
+    -------
+    (z, y, x) uint32
+        1..n without gaps, rising with z; no background.
+    """
+    depth = affinities.shape[1]
+    fragments = np.empty(affinities.shape[1:], np.uint32)
+    watch, first_free = Stopwatch("fragments", depth), 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            sections = pool.map(lambda z: section_fragments(affinities[1:, z], seed_sigma), range(depth))
+            for z, section in enumerate(sections):
+                fragments[z] = section + np.uint32(first_free)
+                first_free = int(fragments[z].max())
+                yield watch.at(z + 1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return fragments

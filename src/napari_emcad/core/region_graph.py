@@ -1,0 +1,170 @@
+"""Which fragments touch, where, and how strongly."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.affinities import NEAREST, shifted
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Job, Stopwatch
+
+QUANTILES = (10, 25, 50, 75, 90)
+"""Percent; the affinity quantiles kept for each edge."""
+
+LEVEL_BITS, ID_BITS = 8, 28
+"""Two fragment ids and an affinity level are sorted as one 64-bit number."""
+
+
+@dataclass(frozen=True)
+class RegionGraph:
+    """Edges u < v between touching fragments, sorted by (u, v), each once.
+
+    Attributes
+    ----------
+    u, v : (m,) uint32
+    mean : (m,) float32
+        Mean affinity over the contact, in [0, 1].
+    quantiles : (m, len(QUANTILES)) float32
+        Affinity quantiles over the contact: the smallest affinity that at least so many percent do not exceed.
+    area : (m,) int64
+        Contact area in voxel faces.
+    contact : (m, 3) int32
+        A voxel (z, y, x) at the contact, one of median affinity.
+    """
+
+    u: NDArray[np.uint32]
+    v: NDArray[np.uint32]
+    mean: NDArray[np.float32]
+    quantiles: NDArray[np.float32]
+    area: NDArray[np.int64]
+    contact: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.u)
+
+
+class _Faces(NamedTuple):
+    """Voxel faces between fragments, counted by pair and affinity level."""
+
+    key: NDArray[np.uint64]  # u, v, level from high to low bits
+    count: NDArray[np.int64]
+    voxel: NDArray[np.int64]  # flat index of one such voxel
+
+
+def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -> Job[RegionGraph]:
+    """Region graph of a fragment volume with the affinities over each contact.
+
+    Strategy: in each section every face between two fragments becomes one number (u, v, affinity, place); sorted,
+    the faces of an edge stand together in the order of their affinities, so that area, mean, quantiles and a
+    contact point are read off. Sections run in parallel threads.
+
+    Parameters
+    ----------
+    affinities : (3, z, y, x) uint8
+        Channels z, y, x, to the previous voxel, value x 255; read by sections.
+    fragments : (z, y, x) uint32
+        0 = none: has no edges.
+    """
+    if fragments.max(initial=0) >> ID_BITS:
+        raise UserError(
+            f"region graph: at most {1 << ID_BITS:,} fragments are possible, got {int(fragments.max()):,}; "
+            "choose a smaller region."
+        )
+    depth, parts = len(fragments), []
+    watch = Stopwatch("region graph", depth)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for z, faces in enumerate(pool.map(lambda z: _section_faces(affinities, fragments, z), range(depth))):
+                parts.append(faces)
+                yield watch.at(z + 1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return _edges_of_faces(_Faces(*map(np.concatenate, zip(*parts, strict=True))), fragments.shape)
+
+
+def _section_faces(affinities: NDArray, fragments: NDArray, z: int) -> _Faces:
+    """Faces inside section z and between it and the section before."""
+    first = max(0, z - 1)
+    ids = fragments[first : z + 1]
+    place = np.arange(ids.size).reshape(ids.shape)
+    lists = []
+    for channel, offset in enumerate(NEAREST):
+        mine = slice(None) if offset[0] else slice(-1, None)  # only z faces look at the section before
+        here, there = shifted(offset)
+        a, b = ids[mine][there], ids[mine][here]
+        between = (a != b) & (a > 0) & (b > 0)
+        level = affinities[channel, first : z + 1][mine][here][between]
+        lists.append((a[between], b[between], level, place[mine][here][between]))
+    a, b, level, place = (np.concatenate(column) for column in zip(*lists, strict=True))
+    u, v, level, place = _sorted(np.minimum(a, b), np.maximum(a, b), level, place)
+    return _counted(u, v, level, place + first * fragments[0].size)
+
+
+def _sorted(u: NDArray, v: NDArray, level: NDArray, place: NDArray) -> tuple[NDArray, ...]:
+    """The faces in the order of (u, v, level, place): packed in 64 bits where they fit, several times faster."""
+    low = int(u.min()) if len(u) else 0
+    id_bits = int(v.max(initial=low) - low).bit_length()
+    place_bits = int(place.max(initial=0)).bit_length()
+    if 2 * id_bits + LEVEL_BITS + place_bits > 64:
+        order = np.lexsort((place, level, v, u))
+        return u[order], v[order], level[order], place[order]
+    widths = (id_bits, LEVEL_BITS, place_bits)
+    packed = u.astype(np.uint64) - np.uint64(low)
+    for column, bits in zip((v - np.uint32(low), level, place), widths, strict=True):
+        packed = (packed << np.uint64(bits)) | column.astype(np.uint64)
+    packed.sort()
+    columns = []
+    for bits in reversed(widths):
+        columns.append(packed & np.uint64((1 << bits) - 1))
+        packed = packed >> np.uint64(bits)
+    place, level, v = columns
+    return packed + np.uint64(low), v + np.uint64(low), level, place.astype(np.int64)
+
+
+def _counted(u: NDArray, v: NDArray, level: NDArray, voxel: NDArray) -> _Faces:
+    """Runs of equal (u, v, level) in sorted faces, each with its middle voxel."""
+    key = _key(u, v, level)
+    starts = _starts(key)
+    ends = np.append(starts[1:], len(key))
+    return _Faces(key[starts], ends - starts, voxel[(starts + ends) // 2])
+
+
+def _edges_of_faces(faces: _Faces, shape: tuple[int, ...]) -> RegionGraph:
+    order = np.argsort(faces.key, kind="stable")  # nearly sorted already: sections come in rising order
+    key, count, voxel = (column[order] for column in faces)
+    pair, level = key >> np.uint64(LEVEL_BITS), (key & np.uint64(255)).astype(np.float64)
+    starts = _starts(pair)
+    if not len(starts):
+        return _no_edges()
+    area = np.add.reduceat(count, starts)
+    upto = np.cumsum(count)
+    before = upto[starts] - count[starts]
+    at = [np.searchsorted(upto, before + np.ceil(area * q / 100).astype(np.int64)) for q in QUANTILES]
+    return RegionGraph(
+        u=(pair[starts] >> np.uint64(ID_BITS)).astype(np.uint32),
+        v=(pair[starts] & np.uint64((1 << ID_BITS) - 1)).astype(np.uint32),
+        mean=(np.add.reduceat(level * count, starts) / area / 255).astype(np.float32),
+        quantiles=np.stack([level[i] / 255 for i in at], axis=1).astype(np.float32),
+        area=area,
+        contact=np.stack(np.unravel_index(voxel[at[QUANTILES.index(50)]], shape), axis=1).astype(np.int32),
+    )
+
+
+def _key(u: NDArray, v: NDArray, level: NDArray) -> NDArray[np.uint64]:
+    u, v, level = (column.astype(np.uint64) for column in (u, v, level))
+    return (u << np.uint64(ID_BITS + LEVEL_BITS)) | (v << np.uint64(LEVEL_BITS)) | level
+
+
+def _starts(key: NDArray) -> NDArray[np.int64]:
+    """Where runs of equal keys begin."""
+    return np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
+
+
+def _no_edges() -> RegionGraph:
+    ids, values = np.empty(0, np.uint32), np.empty(0, np.float32)
+    quantiles, contact = np.empty((0, len(QUANTILES)), np.float32), np.empty((0, 3), np.int32)
+    return RegionGraph(ids, ids, values, quantiles, np.empty(0, np.int64), contact)

@@ -1,0 +1,120 @@
+"""A segmentation: fragments, and a table that says to which segment each belongs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.merge_tree import MergeTree
+from napari_emcad.core.region_graph import RegionGraph
+
+Crumbs = Literal["strongest", "background"]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Fragments with their region graph and merge tree: all that is needed for any threshold.
+
+    Attributes
+    ----------
+    fragments : (z, y, x) uint32
+        1..n without gaps, 0 = none.
+    graph : RegionGraph
+    tree : MergeTree
+    sizes : (n + 1,) int64
+        Voxels of each fragment; sizes[0] = voxels of none.
+    """
+
+    fragments: NDArray[np.uint32]
+    graph: RegionGraph
+    tree: MergeTree
+    sizes: NDArray[np.int64]
+
+    def table(self, threshold: float, min_size: int = 0, crumbs: Crumbs = "strongest") -> NDArray[np.uint32]:
+        """Segment of each fragment at a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            Merges with a lower score are made; 0 = fragments as they are.
+        min_size : int
+            Voxels: smaller segments are crumbs.
+        crumbs : "strongest" or "background"
+            Crumbs join the neighbour with the highest mean affinity, or become 0.
+
+        Returns
+        -------
+        (n + 1,) uint32
+            segment_of_fragment, [0] = 0.
+        """
+        table = self.tree.cut(threshold)
+        if min_size <= 1:
+            return table
+        if crumbs == "background":
+            return np.where(self._segment_sizes(table)[table] < min_size, 0, table).astype(np.uint32)
+        while True:
+            joined = self._join_crumbs(table, min_size)
+            if joined is None:
+                return table
+            table = joined
+
+    def labels(self, table: NDArray, box: Box | None = None) -> NDArray:
+        """Segment of each voxel, (z, y, x), uint16 where the ids allow, else uint32."""
+        place = box.slices if box else ...
+        return table.astype(label_dtype(int(table.max())))[self.fragments[place]]
+
+    def neuron_sizes(self, table: NDArray) -> NDArray[np.int64]:
+        """Voxels of each segment there is, background left out, in the order of their ids."""
+        sizes = self._segment_sizes(table)
+        sizes[0] = 0
+        return sizes[sizes > 0]
+
+    def _segment_sizes(self, table: NDArray) -> NDArray[np.int64]:
+        return np.bincount(table, weights=self.sizes, minlength=len(table)).astype(np.int64)
+
+    def _join_crumbs(self, table: NDArray, min_size: int) -> NDArray | None:
+        """Join every crumb to its strongest neighbour once; None where none has a neighbour.
+
+        Each crumb chooses one edge and a segment of full size chooses none, so no two of those get joined.
+        """
+        size = self._segment_sizes(table)
+        u, v = table[self.graph.u], table[self.graph.v]
+        out = u != v
+        u, v, mean = u[out], v[out], self.graph.mean[out]
+        crumb = np.concatenate([u, v])
+        neighbour = np.concatenate([v, u])
+        strength = np.concatenate([mean, mean])
+        small = size[crumb] < min_size
+        crumb, neighbour, strength = crumb[small], neighbour[small], strength[small]
+        if not len(crumb):
+            return None
+        best = np.lexsort((neighbour, -strength, crumb))
+        first = np.unique(crumb[best], return_index=True)[1]
+        chosen = best[first]
+        n = len(table)
+        edges = coo_array((np.ones(len(chosen), bool), (crumb[chosen], neighbour[chosen])), (n, n))
+        _, group = connected_components(edges, directed=False)
+        return _named_by_largest(group, size)[table]
+
+
+def label_dtype(largest: int) -> type[np.unsignedinteger]:
+    """The smallest dtype napari shows fast that holds this id."""
+    return np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
+
+
+def fragment_sizes(fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Voxels of each fragment, (n + 1,), counted section by section to spare memory."""
+    n = int(fragments.max()) if fragments.size else 0
+    return sum((np.bincount(s.ravel(), minlength=n + 1) for s in fragments), np.zeros(n + 1, np.int64))
+
+
+def _named_by_largest(group: NDArray, size: NDArray) -> NDArray[np.uint32]:
+    """Name of each old segment's group: the id of its largest member."""
+    order = np.argsort(size, kind="stable")
+    name = np.zeros(int(group.max()) + 1, np.uint32)
+    name[group[order]] = order  # the last written, so the largest, stays
+    return name[group]

@@ -1,0 +1,233 @@
+"""Neurites as curves with a radius: random paths that push each other apart until they are packed like tissue.
+
+All lengths are in nanometres, all points (z, y, x).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial import cKDTree
+
+STEP = 40.0
+"""Distance between consecutive points of a curve."""
+AXON, DENDRITE, SPINE = 0, 1, 2
+
+_MARGIN = 300.0
+_CLOSEST = 0.9
+_REFRESH = 6
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Points of all curves, one curve after the other.
+
+    Attributes
+    ----------
+    points : (n, 3) float64
+        In nm.
+    radii : (n,) float64
+        In nm.
+    neurite : (n,) int32
+        From 1; a branch or a spine carries its parent's.
+    curve : (n,) int32
+        From 0, ascending.
+    kind : (n,) uint8
+        AXON, DENDRITE or SPINE.
+    swollen : (n,) bool
+        In a varicosity of an axon (a bouton).
+    root : (n,) int32
+        For the first point of a branch, the index of the point it hangs on; otherwise -1.
+    """
+
+    points: NDArray[np.float64]
+    radii: NDArray[np.float64]
+    neurite: NDArray[np.int32]
+    curve: NDArray[np.int32]
+    kind: NDArray[np.uint8]
+    swollen: NDArray[np.bool_]
+    root: NDArray[np.int32]
+
+    @classmethod
+    def none(cls) -> "Curves":
+        """No curve at all."""
+        types = {"neurite": np.int32, "curve": np.int32, "kind": np.uint8, "swollen": bool, "root": np.int32}
+        return cls(np.zeros((0, 3)), np.zeros(0), **{name: np.zeros(0, dtype) for name, dtype in types.items()})
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def volume(self) -> float:
+        """Of all curves as tubes, in cubic nm."""
+        return float(np.sum(np.pi * self.radii**2) * STEP)
+
+    def plus(self, other: "Curves") -> "Curves":
+        """Both, the curves of `other` numbered after these."""
+        after = replace(other, curve=other.curve + (self.curve.max(initial=-1) + 1))
+        return Curves(*(np.concatenate([a, b]) for a, b in zip(vars(self).values(), vars(after).values(), strict=True)))
+
+
+def grow(rng: Generator, size: NDArray[np.float64]) -> Curves:
+    """Packed random neurites in and around a box.
+
+    Strategy: a few thick dendrites with spines, then thin axons until the tubes would fill the box; then axons and
+    spines push each other, and the dendrites push them, while every curve stays smooth.
+
+    Parameters
+    ----------
+    rng : Generator
+    size : (3,) float
+        Box edges in nm; the box starts at 0. Curves go on outside it.
+    """
+    curves = _fill(rng, size, Curves.none(), DENDRITE, share=rng.uniform(0.25, 0.4))
+    curves = _with_spines(rng, curves)
+    return relax(_fill(rng, size, curves, AXON, share=1.0))
+
+
+def _fill(rng: Generator, size: NDArray, curves: Curves, kind: int, share: float) -> Curves:
+    """Add curves of a kind until all have `share` of the room; the last one by chance, so that the mean is right."""
+    room = share * float(np.prod(size + 2 * _MARGIN))
+    parts, volume, neurite = [curves], curves.volume, int(curves.neurite.max(initial=0))
+    while True:
+        new = _neurite(rng, size, neurite + 1, kind)
+        if volume + new.volume > room and rng.random() > (room - volume) / new.volume:
+            break
+        parts.append(new)
+        neurite, volume = neurite + 1, volume + new.volume
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.plus(part)
+    return total
+
+
+def _neurite(rng: Generator, size: NDArray, neurite: int, kind: int) -> Curves:
+    """One curve through the box, sometimes with a branch."""
+    typical, spread, low, high = (370, 0.4, 220, 750) if kind == DENDRITE else (90, 0.38, 55, 260)
+    radius = float(np.clip(rng.lognormal(np.log(typical), spread), low, high))
+    trunk = _inside(_path(rng, rng.uniform(-_MARGIN, size + _MARGIN), _reach(size), radius), size)
+    made = _curve(rng, trunk, radius, neurite, kind)
+    if rng.random() < 0.15:
+        hub = int(rng.integers(len(made)))
+        branch = _path(rng, made.points[hub], _reach(size), radius)
+        branch = _inside(branch[len(branch) // 2 :], size, middle=0)
+        twig = _curve(rng, branch, radius * rng.uniform(0.6, 0.9), neurite, kind)
+        twig.root[0] = hub
+        made = made.plus(twig)
+    return made
+
+
+def _reach(size: NDArray) -> int:
+    """Steps that certainly lead out of the box."""
+    return int(1.5 * np.linalg.norm(size + 2 * _MARGIN) / STEP) + 2
+
+
+def _path(rng: Generator, start: NDArray, steps: int, radius: float) -> NDArray[np.float64]:
+    """A smooth tortuous path of 2 x `steps` + 1 points with `start` in its middle."""
+    heading = rng.normal(size=3) * (1.25, 1, 1)
+    heading /= np.linalg.norm(heading)
+    wobble = rng.normal(size=(2 * steps + 1, 3))
+    fine, coarse = (gaussian_filter1d(wobble, s, axis=0) * np.sqrt(2 * s * np.sqrt(np.pi)) for s in (5, 16))
+    calm = 120 / max(radius, 120)
+    headings = heading + 0.4 * calm * fine + 0.4 * coarse
+    path = np.cumsum(STEP * headings / np.linalg.norm(headings, axis=1, keepdims=True), axis=0)
+    return path - path[steps] + start
+
+
+def _inside(path: NDArray, size: NDArray, middle: int | None = None) -> NDArray:
+    """The run of points within the box and its margin around the path's middle."""
+    middle = len(path) // 2 if middle is None else middle
+    out = np.flatnonzero(((path < -_MARGIN) | (path > size + _MARGIN)).any(axis=1))
+    first = out[out < middle].max(initial=-1) + 1
+    last = out[out > middle].min(initial=len(path))
+    return path[first:last]
+
+
+def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int) -> Curves:
+    """A path with a radius that varies along it; axons swell into boutons every few micrometres."""
+    n = len(path)
+    noise = gaussian_filter1d(rng.normal(size=n), 7, mode="nearest") * np.sqrt(14 * np.sqrt(np.pi))
+    radii = radius * np.exp((0.26 if kind == AXON else 0.12) * np.clip(noise, -2, 2))
+    swelling = np.zeros(n)
+    if kind == AXON and radius < 180:
+        for centre in np.flatnonzero(rng.random(n) < STEP / 2500):
+            swelling += rng.uniform(0.6, 1.4) * np.exp(-0.5 * ((np.arange(n) - centre) / 5.5) ** 2)
+    radii = np.minimum(radii * (1 + swelling), 1100.0 if kind == DENDRITE else 300.0)
+    full = np.full(n, neurite, np.int32)
+    return Curves(path, radii, full, np.zeros(n, np.int32), np.full(n, kind, np.uint8), swelling > 0.4,
+                  np.full(n, -1, np.int32))
+
+
+def _with_spines(rng: Generator, curves: Curves) -> Curves:
+    """Short stalks with a head on the dendrites, one for each micrometre or so."""
+    for at in np.flatnonzero(rng.random(len(curves)) < STEP / 900):
+        curves = curves.plus(_spine(rng, curves, int(at)))
+    return curves
+
+
+def _spine(rng: Generator, curves: Curves, at: int) -> Curves:
+    """A spine on point `at`: its root sits inside the dendrite's surface, away from the dendrite's axis."""
+    aside = rng.normal(size=3)
+    axis = curves.points[min(at + 1, len(curves) - 1)] - curves.points[max(at - 1, 0)]
+    aside -= axis * (aside @ axis) / max(axis @ axis, 1e-9)
+    aside /= np.linalg.norm(aside) + 1e-9
+    n = int(rng.uniform(600, 1300) / STEP)
+    headings = aside + 0.5 * gaussian_filter1d(rng.normal(size=(n, 3)), 4, axis=0) * 2.5
+    headings *= STEP / np.linalg.norm(headings, axis=1, keepdims=True)
+    points = curves.points[at] + aside * 0.8 * curves.radii[at] + np.cumsum(headings, axis=0)
+    head = np.exp(-0.5 * ((np.arange(n) - n + 4) / 3.5) ** 2)
+    radii = rng.uniform(55, 80) + rng.uniform(60, 150) * head
+    return Curves(points, radii, np.full(n, curves.neurite[at], np.int32), np.zeros(n, np.int32),
+                  np.full(n, SPINE, np.uint8), np.zeros(n, bool), np.full(n, -1, np.int32))
+
+
+def relax(curves: Curves, rounds: int = 30) -> Curves:
+    """Move axons and spines until tubes of different neurites hardly overlap; dendrites and spine roots stay."""
+    moves = curves.kind != DENDRITE
+    moves[1:] &= (curves.kind[1:] != SPINE) | (curves.curve[1:] == curves.curve[:-1])
+    if not moves.any():
+        return curves
+    inner = np.zeros(len(curves), bool)
+    inner[1:-1] = (curves.curve[:-2] == curves.curve[2:]) & moves[1:-1]
+    inner = np.flatnonzero(inner)
+    hung = np.flatnonzero(curves.root >= 0)
+    points = curves.points.copy()
+    for n in range(rounds):
+        if n % _REFRESH == 0:
+            pairs = _neighbours(points, curves)
+        push = _push(points, curves.radii, pairs)
+        points[moves] += push[moves]
+        points[inner] += 0.35 * ((points[inner - 1] + points[inner + 1]) / 2 - points[inner])
+        points[hung] = points[curves.root[hung]]
+    return replace(curves, points=points)
+
+
+def _neighbours(points: NDArray, curves: Curves, slack: float = 120.0) -> NDArray[np.int64]:
+    """Pairs (n, 2) of points of different neurites whose balls touch or nearly do."""
+    thin = np.flatnonzero(curves.kind != DENDRITE)
+    thick = np.flatnonzero(curves.kind == DENDRITE)
+    tree = cKDTree(points[thin])
+    pairs = [thin[tree.query_pairs(2 * curves.radii[thin].max() * _CLOSEST, output_type="ndarray")]]
+    if len(thick):
+        reach = curves.radii[thick] + curves.radii[thin].max()
+        for point, near in zip(thick, tree.query_ball_point(points[thick], reach), strict=True):
+            pairs.append(np.stack([np.full(len(near), point), thin[np.array(near, np.int64)]], axis=1))
+    pairs = np.concatenate(pairs)
+    a, b = pairs.T
+    apart = np.linalg.norm(points[a] - points[b], axis=1)
+    near = (apart < curves.radii[a] + curves.radii[b] + slack) & (curves.neurite[a] != curves.neurite[b])
+    return pairs[near]
+
+
+def _push(points: NDArray, radii: NDArray, pairs: NDArray, most: float = 25.0) -> NDArray[np.float64]:
+    """How far each point is pushed out of the balls it overlaps, at most `most` nm."""
+    a, b = pairs.T
+    between = points[a] - points[b]
+    apart = np.linalg.norm(between, axis=1) + 1e-6
+    deep = np.maximum(_CLOSEST * (radii[a] + radii[b]) - apart, 0)
+    force = between * (0.15 * deep / apart)[:, None]
+    push = np.stack([np.bincount(a, f, len(points)) - np.bincount(b, f, len(points)) for f in force.T], axis=1)
+    length = np.linalg.norm(push, axis=1, keepdims=True)
+    return push * np.minimum(1, most / np.maximum(length, 1e-9))

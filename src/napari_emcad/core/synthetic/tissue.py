@@ -1,0 +1,181 @@
+"""Tissue: which neurite fills each place, on a coarse isotropic grid, and smooth cuts through it.
+
+Strategy: every voxel goes to the neurite in whose balls it is deepest (least d - r). Blurring each neurite's indicator and taking the largest again rounds the cells as surface tension would. The same blur, sampled at any
+finer positions, gives smooth boundaries: with a Gaussian of `sigma`, the two largest indicators at distance d from
+a flat membrane differ by erf(d / (sigma sqrt 2)), so that their difference tells the distance to the membrane.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import erfinv
+from skimage.measure import label
+
+from napari_emcad.core.synthetic.curves import Curves
+
+PITCH = 24.0
+"""Edge of a voxel of the coarse grid, in nm."""
+SIGMA = 29.0
+"""Of the blur that rounds the cells, in nm."""
+
+_HALO = 5
+_SPECK = 120
+_AROUND = 100.0
+_STAIN = 1.7
+_LEVELS = 2048
+_DISTANCE = (SIGMA * np.sqrt(2) * erfinv(np.linspace(0, 1 - 1e-3, _LEVELS + 1))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """A block of tissue.
+
+    Attributes
+    ----------
+    neurites : (z, y, x) int32
+        Number of the neurite, from 1; every voxel is filled.
+    origin : float
+        Position of the first voxel on each axis, in nm.
+    """
+
+    neurites: NDArray[np.int32]
+    origin: float = -_HALO * PITCH
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A section through tissue as thick as the microscope sees it.
+
+    Attributes
+    ----------
+    neurites : (y, x) int32
+        In the middle of the section.
+    distance : (y, x) float32
+        From there to the middle of the nearest membrane, in space, in nm; saturates at about 90.
+    membrane : (y, x) float32
+        Share of the section's thickness that is membrane, 0 to 1.
+    """
+
+    neurites: NDArray[np.int32]
+    distance: NDArray[np.float32]
+    membrane: NDArray[np.float32]
+
+
+def pack(curves: Curves, size: NDArray[np.float64], rounds: int = 3) -> Tissue:
+    """Fill a box of `size` nm, and a little around it, with the neurites of the curves."""
+    shape = tuple(np.ceil(size / PITCH).astype(int) + 1 + 2 * _HALO)
+    neurites = _nearest(curves, shape)
+    for _ in range(rounds):
+        neurites = _rounded(neurites)
+    return Tissue(_without_specks(neurites))
+
+
+def _nearest(curves: Curves, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Neurite in whose balls each voxel is deepest; far from all balls, the nearest of those found."""
+    result, least = np.zeros(shape, np.int32), np.full(shape, np.inf, np.float32)
+    for point, radius, neurite in zip(curves.points, curves.radii, curves.neurite, strict=True):
+        centre, reach = point / PITCH + _HALO, (radius + _AROUND) / PITCH
+        low = np.clip(np.ceil(centre - reach), 0, shape).astype(int)
+        high = np.clip(np.floor(centre + reach) + 1, 0, shape).astype(int)
+        if (low >= high).any():
+            continue
+        z, y, x = (((np.arange(a, b) - c) ** 2).astype(np.float32) for a, b, c in zip(low, high, centre, strict=True))
+        outside = np.sqrt((z[:, None, None] + y[:, None]) + x) - np.float32(radius / PITCH)
+        ball = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        closer = outside < least[ball]
+        least[ball][closer] = outside[closer]
+        result[ball][closer] = neurite
+    return _filled(result, result == 0)
+
+
+def _filled(neurites: NDArray[np.int32], empty: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Give each empty voxel to the nearest neurite; where all are empty, they become one."""
+    if empty.all():
+        return np.ones_like(neurites)
+    if not empty.any():
+        return neurites
+    nearest = ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
+    return neurites[tuple(nearest)]
+
+
+def _rounded(neurites: NDArray[np.int32]) -> NDArray[np.int32]:
+    """One step of motion by mean curvature: blur the indicators, take the largest."""
+    result = np.empty_like(neurites)
+    windows = [list(_windows(np.arange(n), n, SIGMA / PITCH, 20)) for n in neurites.shape]
+    for block in product(*windows):
+        fine, coarse, weights = zip(*block, strict=True)
+        result[fine] = _blend(neurites[coarse], weights)[0]
+    return result
+
+
+def _without_specks(neurites: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give pieces too small to follow to the nearest neurite that is not."""
+    pieces = label(neurites, connectivity=1)
+    small = np.bincount(pieces.ravel()) < _SPECK
+    return neurites if small[1:].all() else _filled(neurites, small[pieces])
+
+
+def cut(tissue: Tissue, depths: NDArray, rows: NDArray, columns: NDArray, profile: NDArray[np.float32]) -> Cut:
+    """Cut a section.
+
+    Parameters
+    ----------
+    tissue : Tissue
+    depths, rows, columns : (n,) float
+        Positions in nm on z, y, x; the depths, an odd number, sample the section's thickness.
+    profile : (m,) float32
+        Membrane density at distances 0, 1, 2 ... nm from the middle of the membrane.
+    """
+    positions = [(p - tissue.origin) / PITCH for p in (depths, rows, columns)]
+    windows = [list(_windows(p, n, SIGMA / PITCH, b))
+               for p, n, b in zip(positions, tissue.neurites.shape, (len(depths), 64, 64), strict=True)]
+    density = np.interp(_DISTANCE, np.arange(len(profile)), profile).astype(np.float32)
+    shape, middle = (len(rows), len(columns)), len(depths) // 2
+    result = Cut(np.empty(shape, np.int32), np.empty(shape, np.float32), np.empty(shape, np.float32))
+    for block in product(*windows):
+        (_, *fine), coarse, weights = zip(*block, strict=True)
+        neurites, margin = _blend(tissue.neurites[coarse], weights)
+        level = (margin * _LEVELS).astype(np.int16)
+        result.neurites[tuple(fine)] = neurites[middle]
+        result.distance[tuple(fine)] = _DISTANCE[level[middle]]
+        result.membrane[tuple(fine)] = 1 - (1 - density[level].mean(axis=0)) ** _STAIN
+    return result
+
+
+def _windows(positions: NDArray, n: int, sigma: float, block: int) -> Iterator[tuple[slice, slice, NDArray]]:
+    """Pieces of an axis: slice of `positions`, slice of the n coarse voxels, Gaussian weights (fine, coarse)."""
+    reach = 3.2 * sigma
+    for start in range(0, len(positions), block):
+        piece = positions[start : start + block]
+        low = int(np.clip(np.floor(piece[0] - reach), 0, n - 1))
+        high = int(np.clip(np.ceil(piece[-1] + reach) + 1, low + 1, n))
+        weights = np.exp(-0.5 * ((piece[:, None] - np.arange(low, high)) / sigma) ** 2)
+        weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        yield slice(start, start + len(piece)), slice(low, high), weights
+
+
+def _blend(neurites: NDArray, weights: tuple[NDArray, NDArray, NDArray]) -> tuple[NDArray, NDArray]:
+    """The neurite with the largest blurred indicator, and by how much it leads the second (0 to 1).
+
+    Parameters
+    ----------
+    neurites : (z, y, x) int
+    weights : three of (fine, coarse) float32
+        Along z, y, x.
+    """
+    along_z, along_y, along_x = weights
+    shape = (len(along_z), len(along_y), len(along_x))
+    winner, first, second = np.zeros(shape, np.int32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for neurite in np.unique(neurites):
+        mask = (neurites == neurite).astype(np.float32)
+        blurred = np.tensordot(along_z, mask, 1)
+        blurred = along_y @ blurred @ along_x.T
+        ahead = blurred > first
+        np.maximum(second, np.minimum(first, blurred), out=second)
+        np.maximum(first, blurred, out=first)
+        winner[ahead] = neurite
+    return winner, first - second

@@ -1,0 +1,56 @@
+"""Tiles of a large section: which part each computes, and how much around it it must see."""
+
+from dataclasses import dataclass
+
+from napari_emcad.core.geometry import Box
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of a section: `core` is what it answers for, `window` what it reads.
+
+    Attributes
+    ----------
+    core, window : (start, stop) on y, then on x, pixels, half open
+    """
+
+    core: tuple[tuple[int, int], tuple[int, int]]
+    window: tuple[tuple[int, int], tuple[int, int]]
+
+    @property
+    def core_in_window(self) -> tuple[slice, slice]:
+        """To cut the core out of what was computed for the window."""
+        return tuple(slice(a - w, b - w) for (a, b), (w, _) in zip(self.core, self.window, strict=True))
+
+
+def section_tiles(box: Box, section: tuple[int, int], size: int, halo: int, stride: int) -> list[Tile]:
+    """Cut the box's part of a section into tiles of at most `size` pixels a side, of nearly equal size.
+
+    Parameters
+    ----------
+    box : Box
+        Its y and x extent is covered.
+    section : (y, x)
+        Size of the whole section, a multiple of `stride`; windows end there.
+    size, halo : int
+        Pixels.
+    stride : int
+        Windows begin and end at multiples of this.
+    """
+    rows, columns = (
+        [(_part, _window(_part, halo, stride, most)) for _part in _parts(box.start[axis], box.stop[axis], size)]
+        for axis, most in zip((1, 2), section, strict=True)
+    )
+    return [Tile((y, x), (wy, wx)) for y, wy in rows for x, wx in columns]
+
+
+def _parts(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    count = -(-(stop - start) // size)
+    ends = [start + (stop - start) * i // count for i in range(count + 1)]
+    return list(zip(ends[:-1], ends[1:], strict=True))
+
+
+def _window(part: tuple[int, int], halo: int, stride: int, most: int) -> tuple[int, int]:
+    start = max(0, part[0] - halo) // stride * stride
+    stop = -(-(part[1] + halo) // stride) * stride
+    return start, min(stop, most)

@@ -1,0 +1,130 @@
+"""Which device to compute on, and in which precision."""
+
+import contextlib
+import ctypes
+import sys
+import time
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+
+from napari_emcad.core.errors import UserError
+
+DeviceWish = Literal["auto", "cpu", "cuda", "mps"]
+GAIN = 1.2
+"""Half precision is taken where a short measured probe runs at least this many times faster."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that is there.
+
+    Attributes
+    ----------
+    kind : str
+        "cpu", "cuda" or "mps": torch's name.
+    name : str
+        For people: "CPU, 2 threads".
+    note : str
+        Why it is not a faster one and what to do about it; empty where there is nothing to say.
+    """
+
+    kind: str
+    name: str
+    note: str = ""
+
+
+def choose_device(wish: DeviceWish = "auto") -> Device:
+    """The device wished for; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    UserError
+        Where the device wished for is not there or not known.
+    """
+    if wish not in get_args(DeviceWish):
+        raise UserError(f'device: one of {", ".join(get_args(DeviceWish))} is needed, got "{wish}".')
+    if torch.cuda.is_available() and wish in ("auto", "cuda"):
+        return Device("cuda", f"CUDA, {torch.cuda.get_device_name()}")
+    if torch.backends.mps.is_available() and wish in ("auto", "mps"):
+        return Device("mps", "MPS, Apple GPU")
+    if wish in ("cuda", "mps"):
+        raise UserError(f"device: {wish} is not available: {_why_missing(wish)}; choose auto or cpu.")
+    return Device("cpu", f"CPU, {torch.get_num_threads()} threads", _why_missing("cuda") if wish == "auto" else "")
+
+
+def _why_missing(kind: str) -> str:
+    if kind == "mps":
+        return "it needs a Mac with an Apple GPU"
+    if torch.version.cuda is None:
+        return "CUDA is not available: this torch is the CPU build (pytorch.org tells how to install the CUDA build)"
+    return "CUDA is not available: no NVIDIA GPU or driver was found"
+
+
+def fastest_precision(network: nn.Module, device: Device) -> torch.dtype:
+    """fp32, or bf16 where a short probe of this network on this device gains from it.
+
+    bf16 costs no score: tests/published compares VOI and ARAND on CREMI.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A student in eval mode on the device; its dtype is put back to fp32.
+    """
+    if device.kind == "cpu" and not _cpu_multiplies_bf16():
+        return torch.float32
+    slow = _probe(network, device, torch.float32)
+    fast = _probe(network, device, torch.bfloat16)
+    network.float()
+    return torch.bfloat16 if slow > GAIN * fast else torch.float32
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """Without such instructions bf16 is emulated, several times slower than fp32: no probe is needed."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def _probe(network: nn.Module, device: Device, dtype: torch.dtype) -> float:
+    """Seconds for one small pair, the best of three."""
+    network.to(dtype)
+    pair = torch.rand(1, 2, 256, 256).to(device.kind, dtype)
+    times = []
+    with torch.inference_mode():
+        for _ in range(4):
+            start = time.perf_counter()
+            network(pair)
+            _wait(device)
+            times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def _wait(device: Device) -> None:
+    if device.kind != "cpu":
+        getattr(torch, device.kind).synchronize()
+
+
+def reuse_memory() -> None:
+    """Let glibc keep the network's large blocks for the next tile instead of giving them back to the system.
+
+    Fresh pages are zeroed by the kernel each time: on a virtual machine that cost more than the convolutions
+    (1.7 s a megapixel with, 1.0 s without; docs/decisions/0004-memory.md). Elsewhere than on glibc nothing is done.
+    """
+    if sys.platform != "linux":
+        return
+    trim_threshold, mmap_max, arena_max = -1, -4, -8
+    with contextlib.suppress(OSError, AttributeError):
+        glibc = ctypes.CDLL("libc.so.6")
+        glibc.mallopt(arena_max, 1)
+        glibc.mallopt(mmap_max, 0)
+        glibc.mallopt(trim_threshold, 2**31 - 1)
+
+
+def release_memory(device: Device) -> None:
+    """Give back what the network's blocks held, on the device and in main memory."""
+    if device.kind != "cpu":
+        getattr(torch, device.kind).empty_cache()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)

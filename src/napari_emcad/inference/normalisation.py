@@ -1,0 +1,58 @@
+"""Grey levels of any volume -> [0, 1], which the networks were trained on."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+
+PERCENTILES = (0.5, 99.5)
+"""Of the grey levels: what becomes 0 and 1 where the dtype is not uint8."""
+
+SAMPLED_SECTIONS = 8
+SAMPLED_STEP = 4
+"""Percentiles are taken over so many sections, every so many pixels on y and x."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Grey level `low` becomes 0 and `high` becomes 1; what lies outside is clipped."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, volume) -> Self:
+        """0 and 255 for uint8, as the published networks want; percentiles of a sample for any other dtype.
+
+        Raises
+        ------
+        UserError
+            Where the sample holds NaN or one grey level only.
+        """
+        if volume.dtype == np.uint8:
+            return cls(0.0, 255.0)
+        depth = volume.shape[0]
+        sections = np.unique(np.linspace(0, depth - 1, min(depth, SAMPLED_SECTIONS)).astype(int))
+        sample = np.stack([np.asarray(volume[int(z)])[::SAMPLED_STEP, ::SAMPLED_STEP] for z in sections])
+        if not np.isfinite(sample).all():
+            raise UserError(not_finite("the volume"))
+        low, high = np.percentile(sample.astype(np.float64), PERCENTILES)
+        if low == high:
+            raise UserError(
+                f"grey levels: the volume has nothing but {low:g} between its {PERCENTILES[0]} and {PERCENTILES[1]} "
+                "percentiles; set the grey levels that shall be black and white."
+            )
+        return cls(float(low), float(high))
+
+    def apply(self, section: NDArray) -> NDArray[np.float32]:
+        """(y, x) of any real dtype -> float32 in [0, 1]."""
+        scaled = (section.astype(np.float32) - np.float32(self.low)) / np.float32(self.high - self.low)
+        return np.clip(scaled, 0, 1)
+
+
+def not_finite(what: str) -> str:
+    """The sentence for NaN and infinity."""
+    return f"grey levels: {what} holds NaN or infinite values; replace them (numpy.nan_to_num) and open it again."

@@ -1,0 +1,221 @@
+"""A student and a volume -> affinities, section by section."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.tiling import Tile, section_tiles
+from napari_emcad.inference.device import Device, fastest_precision, release_memory, reuse_memory
+from napari_emcad.inference.normalisation import Normalisation, not_finite
+from napari_emcad.networks.embedding import pair_affinities
+from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, SectionFeatures, Student, Window
+
+HALO = RECEPTIVE_RADIUS + 1
+TILE = {"cpu": 1024, "cuda": 2048, "mps": 1024}
+"""Pixels a side of a tile's core, by device."""
+
+SMALLEST_TILE = 128
+BYTES_A_PIXEL = 900
+"""Peak memory of the network a pixel of its window, fp32, measured: benchmarks/memory.py."""
+
+KEPT_PIXELS = 1 << 23
+"""Features of a section are kept for its second pair while it has at most so many pixels (96 bytes each)."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What to predict and how.
+
+    Attributes
+    ----------
+    box : Box
+        Part of the volume; what lies around it is read as context, so that it equals that part of the whole.
+    normalisation : Normalisation
+    device : Device
+    tile : int or None
+        Pixels a side; None = the device's usual.
+    """
+
+    box: Box
+    normalisation: Normalisation
+    device: Device
+    tile: int | None = None
+
+
+def predict_affinities(student: Student, volume, out, prediction: Prediction) -> Job[None]:
+    """Write the affinities of a box of a volume, section by section; stop within one tile by closing the job.
+
+    Parameters
+    ----------
+    student : Student
+        Not modified.
+    volume : array-like (z, y, x)
+        Read by slices only.
+    out : array-like (3, z, y, x) uint8
+        Of the box's shape, written by sections: value x 255, channels z, y, x, to the previous voxel.
+        A volume's first section is paired with itself, its first row and column copy their neighbours.
+    prediction : Prediction
+
+    Raises
+    ------
+    UserError
+        Where a section holds NaN, or memory does not suffice for the smallest tile.
+    """
+    reuse_memory()
+    box, device = prediction.box, prediction.device
+    network = _prepared(student, device)
+    tile = prediction.tile or TILE[device.kind]
+    try:
+        watch, done = Stopwatch("affinities", box.shape[0]), 0
+        yield watch.at(0)
+        while done < box.shape[0]:
+            try:
+                walk = _Walk(network, volume, prediction, tile)
+                for affinities in walk.sections(box.start[0] + done):
+                    if affinities is not None:
+                        out[:, done] = affinities
+                        done += 1
+                    yield watch.at(done)
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                tile = _halved(tile)
+            release_memory(device)
+    finally:
+        del network
+        release_memory(device)
+
+
+class _Walk:
+    """Goes through the sections of a box in order with one tile size; each section is encoded once."""
+
+    def __init__(self, network: "_Prepared", volume, prediction: Prediction, tile: int):
+        self.network, self.volume, self.prediction = network, volume, prediction
+        height, width = volume.shape[1:]
+        self.padded = (-(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE)
+        self.tiles = section_tiles(prediction.box, self.padded, tile, HALO, STRIDE)
+        self.keeps = len(self.tiles) * max(_area(t) for t in self.tiles) <= KEPT_PIXELS
+        self.kept: dict[Tile, SectionFeatures] = {}
+
+    def sections(self, first: int) -> Iterator[NDArray[np.uint8] | None]:
+        """Affinities (3, y, x) uint8 of each section from `first` on; None after every tile but the last."""
+        box = self.prediction.box
+        for z in range(first, box.stop[0]):
+            section = np.empty((3, *box.shape[1:]), np.uint8)
+            for i, tile in enumerate(self.tiles):
+                if i:
+                    yield None
+                place = tuple(slice(a - o, b - o) for (a, b), o in zip(tile.core, box.start[1:], strict=True))
+                section[(slice(None), *place)] = self._tile(z, tile)
+            yield section
+
+    def _tile(self, z: int, tile: Tile) -> NDArray[np.uint8]:
+        """Affinities (3, y, x) of a tile's core."""
+        with torch.inference_mode():
+            current = self._encode(z, tile)
+            previous = self.kept.get(tile) or (self._encode(z - 1, tile) if z else current)
+            if self.keeps:
+                self.kept[tile] = current
+            values = pair_affinities(*self.network.student.embed(previous, current, self._window(tile)))[0]
+            values = _copy_first_row_and_column(values, tile)[(slice(None), *tile.core_in_window)]
+            return (values.float().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+    def _encode(self, z: int, tile: Tile) -> SectionFeatures:
+        (top, bottom), (left, right) = tile.window
+        read = np.asarray(self.volume[z, top : min(bottom, self.volume.shape[1]), left : min(right, self.volume.shape[2])])
+        if not np.isfinite(read).all():
+            raise UserError(not_finite(f"section {z}"))
+        grey = self.prediction.normalisation.apply(read)
+        grey = np.pad(grey, [(0, bottom - top - grey.shape[0]), (0, right - left - grey.shape[1])], mode="reflect")
+        return self.network.encode(torch.from_numpy(grey))
+
+    def _window(self, tile: Tile) -> Window | None:
+        """None where the tile sees the whole section: torch's own upsampling is faster."""
+        if tile.window == ((0, self.padded[0]), (0, self.padded[1])):
+            return None
+        return Window(tile.window[0][0], tile.window[1][0], *self.padded)
+
+
+class _Prepared:
+    """A copy of a student made ready: BatchNorm folded, channels last, on its device, in its fastest precision."""
+
+    def __init__(self, student: Student, device: Device):
+        self.device = device
+        self.student = folded(student).to(device.kind).to(memory_format=torch.channels_last)
+        self.dtype = fastest_precision(self.student, device)
+        self.student.to(self.dtype)
+
+    def encode(self, section: Tensor) -> SectionFeatures:
+        """(y, x) float32 in [0, 1] -> features, (1, m, y, x) and (1, 2m, y/2, x/2)."""
+        return self.student.encode(section[None, None].to(self.device.kind, self.dtype))
+
+
+def _prepared(student: Student, device: Device) -> _Prepared:
+    with _explained("the network"):
+        return _Prepared(student, device)
+
+
+def folded(student: Student) -> Student:
+    """A copy whose BatchNorms are folded into the convolutions before them; equal up to rounding, for inference only."""
+    copy = Student(student.config)
+    copy.load_state_dict(student.state_dict())
+    copy.eval()
+    for module in list(copy.modules()):
+        if isinstance(module, nn.Sequential):
+            for conv, norm in ((0, 1), (3, 4)):
+                module[conv] = fuse_conv_bn_eval(module[conv], module[norm])
+                module[norm] = nn.Identity()
+    return copy.requires_grad_(False)
+
+
+def network_memory(section: tuple[int, int], device: Device, tile: int | None = None) -> int:
+    """Bytes the network needs at its peak for sections of this size (y, x)."""
+    side = (tile or TILE[device.kind]) + 2 * HALO
+    return BYTES_A_PIXEL * min(section[0], side) * min(section[1], side)
+
+
+def _copy_first_row_and_column(values: Tensor, tile: Tile) -> Tensor:
+    """As published: the volume's first row and column, which have no partner, take their neighbours' values."""
+    if tile.window[0][0] == 0:
+        values[1, 0] = values[1, 1]
+    if tile.window[1][0] == 0:
+        values[2, :, 0] = values[2, :, 1]
+    return values
+
+
+def _area(tile: Tile) -> int:
+    (top, bottom), (left, right) = tile.window
+    return (bottom - top) * (right - left)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
+
+
+def _halved(tile: int) -> int:
+    if tile // 2 < SMALLEST_TILE:
+        raise UserError(
+            f"memory: it does not suffice even for tiles of {tile} pixels; close other programs or choose the CPU."
+        )
+    return tile // 2
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn running out of memory before the first tile into a sentence."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise UserError(f"memory: it does not suffice for {what}; close other programs or choose the CPU.") from error
