@@ -131,7 +131,8 @@ class _Walk:
 
     def _encode(self, z: int, tile: Tile) -> SectionFeatures:
         (top, bottom), (left, right) = tile.window
-        read = np.asarray(self.volume[z, top : min(bottom, self.volume.shape[1]), left : min(right, self.volume.shape[2])])
+        height, width = self.volume.shape[1:]
+        read = np.asarray(self.volume[z, top : min(bottom, height), left : min(right, width)])
         if not np.isfinite(read).all():
             raise UserError(not_finite(f"section {z}"))
         grey = self.prediction.normalisation.apply(read)
@@ -165,7 +166,7 @@ def _prepared(student: Student, device: Device) -> _Prepared:
 
 
 def folded(student: Student) -> Student:
-    """A copy whose BatchNorms are folded into the convolutions before them; equal up to rounding, for inference only."""
+    """A copy whose BatchNorms are folded into the convolutions before them; equal up to rounding, no training."""
     copy = Student(student.config)
     copy.load_state_dict(student.state_dict())
     copy.eval()
@@ -177,9 +178,9 @@ def folded(student: Student) -> Student:
     return copy.requires_grad_(False)
 
 
-def network_memory(section: tuple[int, int], device: Device, tile: int | None = None) -> int:
+def network_memory(section: tuple[int, int], device_kind: str, tile: int | None = None) -> int:
     """Bytes the network needs at its peak for sections of this size (y, x)."""
-    side = (tile or TILE[device.kind]) + 2 * HALO
+    side = (tile or TILE[device_kind]) + 2 * HALO
     return BYTES_A_PIXEL * min(section[0], side) * min(section[1], side)
 
 

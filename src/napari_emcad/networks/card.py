@@ -1,0 +1,122 @@
+"""The model card: what a checkpoint is, in a form that people read and files carry. No torch here."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.networks.replace_files import replace_files
+
+Role = Literal["student", "teacher", "unknown"]
+"""What a network is for: `unknown` is one that is recognised but neither segments nor teaches here."""
+
+_SHA256 = r"^([0-9a-f]{64})?$"
+
+
+class ModelCard(BaseModel):
+    """Facts about one checkpoint; empty text and None mean that the fact is not stated.
+
+    The first block is read off the weights and written anew whenever they are saved or inspected;
+    the second is what whoever trained them says.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    role: Role = Field("student", title="Role")
+    architecture: str = Field("", title="Architecture", description="Name of the network.")
+    parameters: int = Field(0, ge=0, title="Values", description="Numbers in the state dict, running means included.")
+    maps: int | None = Field(None, ge=1, title="Maps", description="Feature maps at full resolution.")
+    embedding_channels: int | None = Field(None, ge=1, title="Embedding channels")
+    sha256: str = Field("", pattern=_SHA256, title="SHA-256", description="Of the weights file, 64 hex digits.")
+
+    iteration: int | None = Field(None, ge=0, title="Iteration", description="Optimiser steps it was trained for.")
+    title: str = Field("", title="Title")
+    description: str = Field("", title="Description")
+    data: str = Field("", title="Data", description="What it was trained on, with its source.")
+    licence: str = Field("", title="Licence")
+    voxel_size: VoxelSize | None = Field(None, title="Voxel size", description="Trained at, nm, z y x.")
+    scores: dict[str, float] = Field(
+        default_factory=dict, title="Scores", description='"MEASURE on DATA" -> value; the first is shown in one line.'
+    )
+    date: str = Field("", title="Date", description="ISO 8601.")
+    commit: str = Field("", title="Commit", description="Of the code that trained it.")
+    parent_sha256: str = Field("", pattern=_SHA256, title="Parent", description="SHA-256 it was fine-tuned from.")
+    threshold: float | None = Field(None, ge=0, le=1, title="Threshold", description="Recommended for agglomeration.")
+
+    @field_validator("voxel_size")
+    @classmethod
+    def _positive(cls, size: VoxelSize | None) -> VoxelSize | None:
+        if size is not None and min(size) <= 0:
+            raise ValueError(f"edge lengths above 0 nm are needed, got {tuple(size)}")
+        return size
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a card from JSON.
+
+        Raises
+        ------
+        UserError
+            Where the file cannot be read or is no card.
+        """
+        path = Path(path)
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise UserError(f"model card: {path} could not be read ({error.strerror}); choose another file.") from error
+        except ValidationError as error:
+            raise UserError(
+                f"model card: {path} is not a card of this version ({_first(error)}); "
+                "take weights and card from their source again, or rename this file if it is something else."
+            ) from error
+
+    def save(self, path: str | Path) -> None:
+        """Write the card as JSON, beside and then renamed.
+
+        Raises
+        ------
+        UserError
+            Where the file cannot be written.
+        """
+        replace_files({Path(path): self.as_json()})
+
+    def as_json(self) -> bytes:
+        """The content of a card file."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+    def changed(self, **fields: object) -> Self:
+        """A validated copy with some fields set anew."""
+        return type(self).model_validate({**self.model_dump(), **fields})
+
+    def line(self) -> str:
+        """One line for the panel: "student, 0.9 M values, trained at 30 x 6 x 6 nm, VOI 0.61 on AC4[80:100]"."""
+        kind = self.role if self.role == "student" else self.architecture or self.role
+        parts = [kind, _count(self.parameters), _trained_at(self.voxel_size)]
+        parts += [_score(*score) for score in list(self.scores.items())[:1]]
+        return ", ".join(parts)
+
+
+def card_path(weights: str | Path) -> Path:
+    """Where the card of a weights file lies: beside it, with the suffix .json."""
+    return Path(weights).with_suffix(".json")
+
+
+def _count(values: int) -> str:
+    return f"{values / 1e6:.1f} M values" if values >= 100_000 else f"{values:,} values"
+
+
+def _trained_at(size: VoxelSize | None) -> str:
+    return "voxel size not stated" if size is None else f"trained at {size.z:g} x {size.y:g} x {size.x:g} nm"
+
+
+def _score(name: str, value: float) -> str:
+    measure, on, data = name.partition(" on ")
+    return f"{measure} {value:.2f}{on}{data}"
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg']}" if field else first["msg"]

@@ -1,0 +1,132 @@
+"""Checkpoints: inspect, load and save students.
+
+Read are the published dict (`model_weights`, `current_iter`, `valid_result`), a dict with `state_dict`, and plain state
+dicts, from any device. Our own form is the published dict in NAME.pt and a `ModelCard` in NAME.json beside it; the card
+holds the hash of the weights, and the two are only loaded together as they were saved.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.networks.card import ModelCard, card_path
+from napari_emcad.networks.recognise import STUDENT, recognise
+from napari_emcad.networks.replace_files import replace_files
+from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.weights_file import WeightsFile, first_not_finite, read_weights
+
+SUFFIX = ".pt"
+"""Of our own weights files. Only these have a card beside them: AC34.ckpt and AC34.pt may share a folder."""
+
+
+def inspect(path: str | Path) -> ModelCard:
+    """What a checkpoint is: students, teachers, and known networks of other purpose.
+
+    Returns
+    -------
+    ModelCard
+        That beside the file, if there is one; otherwise what can be read off the weights.
+
+    Raises
+    ------
+    UserError
+        Where the file is no checkpoint, was changed after its card was written, or is of no known network.
+    """
+    return _read(Path(path))[1]
+
+
+def load_student(path: str | Path) -> tuple[Student, ModelCard]:
+    """Load a student for inference or fine-tuning: on the CPU, fp32, in eval mode.
+
+    Raises
+    ------
+    UserError
+        As `inspect`, and where the network is not a student.
+    """
+    path = Path(path)
+    file, card = _read(path)
+    if card.role != "student":
+        raise UserError(
+            f"student checkpoint: a {STUDENT} is needed, {path} holds the {card.architecture}; choose a student's file."
+        )
+    student = Student(StudentConfig(card.maps, card.embedding_channels))
+    student.load_state_dict(file.weights, strict=True)
+    return student.eval(), card
+
+
+def save_student(student: Student, path: str | Path, card: ModelCard) -> ModelCard:
+    """Write a student and its card, NAME.pt and NAME.json: beside first, then renamed. Files there are replaced.
+
+    Parameters
+    ----------
+    student : Student
+        On any device, not modified.
+    path : str or Path
+        Must end in .pt.
+    card : ModelCard
+        What is to be said of it; what can be read off the weights (role, architecture, sizes, sha256) is filled in.
+
+    Returns
+    -------
+    ModelCard
+        As written.
+
+    Raises
+    ------
+    UserError
+        Where the name does not end in .pt, a weight is not finite, or the files cannot be written.
+    """
+    path = Path(path)
+    _refuse_suffix(path)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
+    _refuse_diverged(path, weights)
+    content = _serialised({"model_weights": weights, "current_iter": card.iteration, "valid_result": None})
+    card = card.changed(**_facts(weights, path), sha256=sha256(content).hexdigest())
+    replace_files({path: content, card_path(path): card.as_json()})
+    return card
+
+
+def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
+    beside = card_path(path)
+    told = ModelCard.load(beside) if path.suffix == SUFFIX and path.is_file() and beside.is_file() else None
+    file = read_weights(path, told.sha256 if told else "")
+    card = told or ModelCard(title=path.stem, iteration=file.iteration)
+    return file, card.changed(**_facts(file.weights, path), sha256=file.sha256)
+
+
+def _facts(weights: Mapping[str, Tensor], path: Path) -> dict[str, object]:
+    """The fields of a card that are read off the weights."""
+    network = recognise(weights, path)
+    return {
+        "role": network.role,
+        "architecture": network.name,
+        "parameters": sum(tensor.numel() for tensor in weights.values()),
+        "maps": network.maps,
+        "embedding_channels": network.embedding_channels,
+    }
+
+
+def _serialised(payload: object) -> bytes:
+    """The content of a file of torch.save; through memory, so that equal weights give equal bytes at any path."""
+    buffer = BytesIO()
+    torch.save(payload, buffer)
+    return buffer.getvalue()
+
+
+def _refuse_suffix(path: Path) -> None:
+    if path.suffix != SUFFIX:
+        raise UserError(f'checkpoint: a file name that ends in {SUFFIX} is needed, got "{path.name}".')
+
+
+def _refuse_diverged(path: Path, weights: Mapping[str, Tensor]) -> None:
+    broken = first_not_finite(weights)
+    if broken:
+        raise UserError(
+            f"checkpoint: {path} was not written because {broken} holds values that are not finite; "
+            "train again with a lower learning rate."
+        )

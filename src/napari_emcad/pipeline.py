@@ -1,0 +1,210 @@
+"""The whole method on one screen.
+
+    volume --student--> affinities --watershed--> fragments --> region graph + merge tree --> neurons at a threshold
+
+Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segmentation", CVPR 2024.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_emcad import __version__
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA, stack_fragments
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.merge_tree import DEFAULT_SCORING, SCORINGS, merge_tree
+from napari_emcad.core.progress import Job, Progress, drive
+from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.segmentation import Crumbs, Segmentation, fragment_sizes
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.zoo import BUNDLED, resolve
+
+DEFAULT_THRESHOLD = 0.3
+"""For models whose card recommends none; decided on AC4[80:100] and CREMI B: docs/decisions/0003-fragments.md."""
+
+SMALLEST_SECTION = 16
+"""Pixels on y and x: the student pools four times by two."""
+
+AGGLOMERATION_BYTES = 32
+"""Peak memory of the agglomeration a voxel, measured: benchmarks/pipeline.py."""
+
+
+class SegmentParameters(BaseModel):
+    """How to segment; the panel, the command line and the provenance speak of the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float | None = Field(
+        None, ge=0, le=1, title="Threshold", description="Higher merges more; None = what the model's card recommends."
+    )
+    min_size: int = Field(100, ge=0, title="Smallest neuron", description="Voxels; smaller segments are crumbs.")
+    crumbs: Crumbs = Field("strongest", title="Crumbs", description="Join the strongest neighbour, or become 0.")
+    seed_sigma: float = Field(
+        DEFAULT_SEED_SIGMA, ge=0, le=20, title="Seed smoothing", description="Pixels; higher gives fewer fragments."
+    )
+    scoring: str = Field(DEFAULT_SCORING, title="Scoring", description="Affinity statistic of an edge.")
+    device: str = Field("auto", title="Device", description="auto, cpu, cuda or mps.")
+    black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = from the data.")
+    white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = from the data.")
+
+    def model_post_init(self, _: Any) -> None:
+        """Refuse a scoring that waterz does not bring compiled."""
+        if self.scoring not in SCORINGS:
+            raise ValueError(f'scoring: one of {", ".join(SCORINGS)} is needed, got "{self.scoring}".')
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """What `segment` returns.
+
+    Attributes
+    ----------
+    labels : (z, y, x) uint16 or uint32
+        Neurons at the threshold, 0 = none.
+    segmentation : Segmentation
+        Fragments, region graph and merge tree: any other threshold in milliseconds.
+    affinities : (3, z, y, x) uint8
+    threshold : float
+    provenance : dict
+        Program, version, model and parameters, ready for a file.
+    """
+
+    labels: NDArray
+    segmentation: Segmentation
+    affinities: NDArray[np.uint8]
+    threshold: float
+    provenance: dict[str, Any]
+
+
+def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: Any) -> Segmented:
+    """Segment the neurons of an EM stack.
+
+    Parameters
+    ----------
+    volume : array-like (z, y, x)
+        Grey values of any real dtype, read by slices; not modified.
+    model : str
+        Name of a bundled model or a checkpoint file.
+    box : Box, optional
+        Part of the volume; None = all.
+    **parameters
+        Fields of `SegmentParameters`, such as threshold=0.3 or min_size=100.
+
+    Raises
+    ------
+    UserError
+        One sentence, where the volume or the model cannot be used.
+    """
+    from napari_emcad.networks.checkpoint import load_student
+
+    check_volume(volume)
+    chosen, box = SegmentParameters(**parameters), box or Box.whole(volume.shape)
+    student, card = load_student(resolve(model))
+    affinities = np.zeros((3, *box.shape), np.uint8)
+    segmentation = drive(run(volume, student, affinities, box, chosen))
+    threshold = threshold_of(chosen, card)
+    labels = segmentation.labels(segmentation.table(threshold, chosen.min_size, chosen.crumbs))
+    return Segmented(labels, segmentation, affinities, threshold, provenance(card, chosen, box))
+
+
+def run(volume, student, affinities, box: Box, parameters: SegmentParameters) -> Job[Segmentation]:
+    """The method: predict, fragment, agglomerate. Finished sections stand in `affinities` while the rest runs.
+
+    Parameters
+    ----------
+    volume : array-like (z, y, x)
+    student : Student
+    affinities : array-like (3, z, y, x) uint8
+        Of the box's shape; written.
+    box : Box
+    parameters : SegmentParameters
+    """
+    yield from predict(volume, student, affinities, box, parameters)
+    return (yield from agglomerate(affinities, parameters))
+
+
+def predict(volume, student, affinities, box: Box, parameters: SegmentParameters) -> Job[None]:
+    """Volume -> affinities."""
+    from napari_emcad.inference.device import choose_device
+    from napari_emcad.inference.predict import Prediction, predict_affinities
+
+    prediction = Prediction(box, normalisation_of(volume, parameters), choose_device(parameters.device))
+    yield from predict_affinities(student, volume, affinities, prediction)
+
+
+def agglomerate(affinities, parameters: SegmentParameters) -> Job[Segmentation]:
+    """Affinities -> fragments -> region graph and merge tree."""
+    fragments = yield from stack_fragments(affinities, parameters.seed_sigma)
+    graph = yield from region_graph(affinities, fragments)
+    yield Progress("agglomeration", 0, 1)
+    sizes = fragment_sizes(fragments)
+    tree = merge_tree(affinities, fragments, sizes, parameters.scoring)
+    yield Progress("agglomeration", 1, 1, 0.0)
+    return Segmentation(fragments, graph, tree, sizes)
+
+
+def threshold_of(parameters: SegmentParameters, card: ModelCard) -> float:
+    """The threshold asked for, else the card's, else the default."""
+    return next(t for t in (parameters.threshold, card.threshold, DEFAULT_THRESHOLD) if t is not None)
+
+
+def normalisation_of(volume, parameters: SegmentParameters):
+    """Grey levels asked for, where both are, else those of the data."""
+    from napari_emcad.inference.normalisation import Normalisation
+
+    if parameters.black is None or parameters.white is None:
+        return Normalisation.of(volume)
+    if parameters.black >= parameters.white:
+        raise UserError(f"grey levels: black must lie below white, got {parameters.black:g} and {parameters.white:g}.")
+    return Normalisation(parameters.black, parameters.white)
+
+
+def memory_needed(box: Box, device_kind: str = "cpu") -> int:
+    """Bytes of main memory at the peak: the network's while predicting, or the agglomeration's after it."""
+    from napari_emcad.inference.predict import network_memory
+
+    voxels = int(np.prod(box.shape, dtype=np.int64))
+    network = network_memory(box.shape[1:], device_kind) if device_kind == "cpu" else 0
+    return max(3 * voxels + network, AGGLOMERATION_BYTES * voxels)
+
+
+def provenance(card: ModelCard, parameters: SegmentParameters, box: Box, **more: Any) -> dict[str, Any]:
+    """What made a result, for the file that carries it."""
+    return {
+        "program": f"napari-emcad {__version__}",
+        "model": card.title,
+        "model_sha256": card.sha256,
+        "parameters": parameters.model_dump() | {"threshold": threshold_of(parameters, card)},
+        "box": [list(box.start), list(box.stop)],
+        **more,
+    }
+
+
+def check_volume(volume) -> None:
+    """Refuse what is no stack of grey sections.
+
+    Raises
+    ------
+    UserError
+        One sentence that says what came and what to do.
+    """
+    shape = tuple(volume.shape)
+    if len(shape) == 2:
+        raise UserError(f"volume: a stack (z, y, x) is needed, got one 2D image {shape}; open it as (1, y, x).")
+    if len(shape) in (3, 4) and shape[-1] in (3, 4):
+        raise UserError(f"volume: grey values are needed, got a colour image {shape}; convert it to grey first.")
+    if len(shape) != 3:
+        raise UserError(f"volume: a stack (z, y, x) is needed, got {len(shape)} axes {shape}; choose one channel.")
+    if 0 in shape:
+        raise UserError(f"volume: it is empty, shape {shape}; choose another one.")
+    if min(shape[1:]) < SMALLEST_SECTION:
+        raise UserError(
+            f"volume: sections of at least {SMALLEST_SECTION} x {SMALLEST_SECTION} pixels are needed, "
+            f"got {shape[1]} x {shape[2]}; choose a larger stack."
+        )
+    if np.dtype(volume.dtype).kind not in "buif":
+        raise UserError(f"volume: real numbers are needed, got dtype {volume.dtype}; convert it first.")

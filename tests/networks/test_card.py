@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.networks.card import ModelCard, card_path
+
+CARD = ModelCard(
+    role="student",
+    architecture="CAD student",
+    parameters=903_078,
+    maps=16,
+    embedding_channels=16,
+    iteration=2000,
+    sha256="ab" * 32,
+    title="Mouse cortex",
+    data="AC4[0:80]",
+    licence="CC BY 4.0",
+    voxel_size=VoxelSize(30, 6, 5),
+    scores={"VOI on AC4[80:100]": 0.614, "ARAND on AC4[80:100]": 0.05},
+    threshold=0.3,
+)
+
+
+def test_one_line_for_the_panel():
+    assert CARD.line() == "student, 0.9 M values, trained at 30 x 6 x 5 nm, VOI 0.61 on AC4[80:100]"
+
+
+def test_one_line_of_a_card_that_says_little():
+    card = ModelCard(role="teacher", architecture="MALA U-Net", parameters=12_345)
+    assert card.line() == "MALA U-Net, 12,345 values, voxel size not stated"
+
+
+def test_json_round_trip(tmp_path):
+    CARD.save(tmp_path / "card.json")
+    again = ModelCard.load(tmp_path / "card.json")
+    assert again == CARD
+    assert isinstance(again.voxel_size, VoxelSize)
+    assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_changed_validates():
+    assert CARD.changed(title="Other").title == "Other"
+    assert CARD.title == "Mouse cortex"
+    with pytest.raises(ValidationError, match="threshold"):
+        CARD.changed(threshold=2)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"role": "pupil"},
+        {"parameters": -1},
+        {"sha256": "abc"},
+        {"voxel_size": (30, 6, 0)},
+        {"scores": {"VOI": float("nan")}},
+        {"colour": "red"},
+    ],
+)
+def test_fields_that_cannot_be(field):
+    with pytest.raises(ValidationError, match=next(iter(field))):
+        ModelCard(**field)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "Invalid JSON"),
+        (b"\xff\xfe\x00", "Invalid JSON"),
+        (b"[1, 2]", "should be an object"),
+        (b'{"parameters": "many"}', "parameters: "),
+        (b'{"epochs": 3}', "epochs: "),
+    ],
+)
+def test_a_file_that_is_no_card(tmp_path, content, says):
+    path = tmp_path / "card.json"
+    path.write_bytes(content)
+    with pytest.raises(
+        UserError, match=f"^model card: .*card.json is not a card of this version .*{says}.*something else\\.$"
+    ):
+        ModelCard.load(path)
+
+
+def test_a_card_that_is_missing(tmp_path):
+    with pytest.raises(UserError, match=r"^model card: .*none.json could not be read \(No such file or directory\)"):
+        ModelCard.load(tmp_path / "none.json")
+
+
+def test_a_card_that_cannot_be_written(tmp_path):
+    with pytest.raises(UserError, match=r"none.* could not be written"):
+        CARD.save(tmp_path / "none" / "card.json")
+
+
+def test_the_card_lies_beside_the_weights(tmp_path):
+    assert card_path(tmp_path / "mouse.v2.pt") == tmp_path / "mouse.v2.json"
+
+
+def test_cards_and_the_list_of_models_need_no_torch():
+    code = "import sys, napari_emcad.networks.card, napari_emcad.networks.zoo; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
