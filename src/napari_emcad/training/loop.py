@@ -56,6 +56,12 @@ class TrainingState:
         self.optimiser.load_state_dict(saved["optimiser"])
         self.step = saved["step"]
 
+    def averaged(self) -> Student:
+        """A copy of the student with the running mean of its weights: what is kept of a run."""
+        student = Student(self.student.config)
+        student.load_state_dict(self.mean.module.state_dict())
+        return student.eval()
+
 
 def train(state: TrainingState, volumes: Sequence[LabelledVolume], parameters: TrainingParameters) -> Iterator[Step]:
     """Supervised training of the student, one `Step` at a time; stop by not asking for the next.
