@@ -13,7 +13,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.synthetic.curves import grow
 from napari_emcad.core.synthetic.organelles import furnish
-from napari_emcad.core.synthetic.picture import MEMBRANES, Exposure, View, draw
+from napari_emcad.core.synthetic.picture import Exposure, View, draw, membranes
 from napari_emcad.core.synthetic.tissue import Cut, cut, pack
 
 __all__ = ["SyntheticStack", "synthetic_stack"]
@@ -69,10 +69,10 @@ def synthetic_stack(
     size = np.array(shape) * voxel_size
     curves = grow(rng, size)
     tissue, organelles = pack(curves, size), furnish(rng, curves)
-    stain = rng.uniform(0.52, 0.75)
+    stain, profile = rng.uniform(0.52, 0.75), membranes(rng.uniform(7, 12))
     raw, neurites = np.empty(shape, np.uint8), np.empty(shape, np.int32)
     for z, view in enumerate(_views(rng, shape, VoxelSize(*voxel_size))):
-        section = cut(tissue, view.depths, view.rows, view.columns, MEMBRANES)
+        section = cut(tissue, view.depths, view.rows, view.columns, profile)
         raw[z] = draw(rng, view, section, organelles, _exposure(rng, stain))
         neurites[z] = _without_membrane(section, view.pixel)
     return SyntheticStack(raw, _connected(neurites), VoxelSize(*voxel_size))

@@ -148,8 +148,9 @@ def _inside(path: NDArray, size: NDArray, middle: int | None = None) -> NDArray:
 def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int) -> Curves:
     """A path with a radius that varies along it; axons swell into boutons every few micrometres."""
     n = len(path)
-    noise = gaussian_filter1d(rng.normal(size=n), 7, mode="nearest") * np.sqrt(14 * np.sqrt(np.pi))
-    radii = radius * np.exp((0.26 if kind == AXON else 0.12) * np.clip(noise, -2, 2))
+    coarse, fine = (gaussian_filter1d(rng.normal(size=n), s, mode="nearest") * np.sqrt(2 * s * np.sqrt(np.pi))
+                    for s in (7, 2))
+    radii = radius * np.exp((0.24 if kind == AXON else 0.12) * np.clip(coarse, -2, 2) + 0.1 * np.clip(fine, -2, 2))
     swelling = np.zeros(n)
     if kind == AXON and radius < 180:
         for centre in np.flatnonzero(rng.random(n) < STEP / 2500):

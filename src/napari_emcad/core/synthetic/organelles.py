@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from napari_emcad.core.synthetic.curves import AXON, DENDRITE, SPINE, STEP, Curves
 
-_VESICLES = 4e-6
+_VESICLES = 5e-6
 """In a bouton, for each cubic nm."""
 
 
@@ -149,14 +149,14 @@ def _bundle(rng: Generator, curves: Curves, run: slice) -> Iterator[tuple[NDArra
 
 def _vesicles(rng: Generator, curves: Curves) -> Specks:
     """Clusters in the boutons, a few elsewhere in axons."""
-    density = np.where(curves.swollen, _VESICLES, 0.08 * _VESICLES) * (curves.kind == AXON)
+    density = np.where(curves.swollen, _VESICLES, 0.03 * _VESICLES) * (curves.kind == AXON)
     clumpy = gaussian_filter1d(rng.normal(size=len(curves)), 3) * 2.5
     mean = density * np.pi * curves.radii**2 * STEP * np.exp(np.clip(clumpy, -2, 1))
     owner = np.repeat(np.arange(len(curves)), rng.poisson(mean))
     offset = rng.normal(size=(len(owner), 3))
     offset *= (rng.random(len(owner)) ** (1 / 3) / np.linalg.norm(offset, axis=1))[:, None]
     points = curves.points[owner] + offset * curves.radii[owner, None]
-    return Specks(points, curves.neurite[owner], rng.uniform(0.5, 1, len(owner)))
+    return Specks(points, curves.neurite[owner], rng.uniform(0.6, 1, len(owner)))
 
 
 def _synapses(rng: Generator, curves: Curves) -> Iterator[Synapse]:

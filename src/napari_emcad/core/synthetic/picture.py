@@ -10,11 +10,12 @@ from scipy.ndimage import gaussian_filter, zoom
 from napari_emcad.core.synthetic.organelles import Mitochondrion, Organelles, Specks, Synapse
 from napari_emcad.core.synthetic.tissue import Cut
 
-_NM = np.arange(120, dtype=np.float32)
-MEMBRANES = np.exp(-0.5 * ((_NM - 11) / 5) ** 2).astype(np.float32)
-"""Density of the two membranes of touching neurites at 0, 1, 2 ... nm from the middle between them."""
-
 _VESICLE = 17.0
+
+
+def membranes(half_gap: float) -> NDArray[np.float32]:
+    """Density of two membranes `half_gap` nm from the middle between them, at 0, 1, 2 ... nm from there."""
+    return np.exp(-0.5 * ((np.arange(120) - half_gap) / 5) ** 2).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _ring(pixel: tuple[float, float]) -> NDArray[np.float32]:
     """One vesicle."""
     y, x = (np.arange(-n, n + 1) * p for n, p in ((int(np.ceil(1.6 * _VESICLE / p)), p) for p in pixel))
     away = np.hypot(y[:, None], x)
-    return np.maximum(np.exp(-0.5 * ((away - _VESICLE) / 5) ** 2), 0.45 * (away < _VESICLE)).astype(np.float32)
+    return np.maximum(np.exp(-0.5 * ((away - _VESICLE) / 5) ** 2), 0.6 * (away < _VESICLE)).astype(np.float32)
 
 
 def _darken_synapse(light: NDArray, view: View, cut: Cut, synapse: Synapse) -> None:
@@ -165,7 +166,7 @@ def _away(points: NDArray, z: float, y: NDArray, x: NDArray) -> NDArray[np.float
 def _expose(rng: Generator, view: View, cut: Cut, light: NDArray, exposure: Exposure) -> NDArray[np.uint8]:
     """Add cytoplasm, the lens and the film, and turn to grey levels."""
     shape = light.shape
-    tint = 0.12 * np.sin(2.4 * cut.neurites.astype(np.float32))
+    tint = 0.2 * np.sin(2.4 * cut.neurites.astype(np.float32))
     grain = _noise(rng, shape, 1.6)
     grain = 0.31 * (grain - 0.25 * (grain**2 - 1)) + 0.2 * _noise(rng, shape, 4)
     picture = -2.0 + 2.5 * light + (tint + grain) * (0.45 + 0.55 * light)

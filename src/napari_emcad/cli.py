@@ -1,0 +1,233 @@
+"""The command line: a thin shell over the pipeline.
+
+Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong use.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from napari_emcad import __version__
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.progress import Job
+from napari_emcad.core.scores import score
+from napari_emcad.io.affinities import new_affinities
+from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.networks.zoo import BUNDLED, available, resolve
+from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, threshold_of
+
+T = TypeVar("T")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except UserError as error:
+        return _failed(str(error))
+    except KeyboardInterrupt:
+        return _failed("stopped: nothing was written.")
+
+
+def _segment(options: argparse.Namespace) -> int:
+    from napari_emcad.inference.device import reuse_memory
+    from napari_emcad.networks.checkpoint import load_student
+
+    reuse_memory()
+    _check_outputs(options)
+    parameters = SegmentParameters(**_given(options, "threshold", "min_size", "seed_sigma", "device"))
+    student, card = load_student(resolve(options.model))
+    with ExitStack() as stack:
+        wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
+        volume = stack.enter_context(open_volume(options.input, options.dataset, wish))
+        check_volume(volume.array)
+        box = _box(options, volume.array.shape)
+        _say(f"{' x '.join(map(str, box.shape))} voxels, at most {memory_needed(box) / 1e9:.1f} GB, {card.line()}")
+        made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
+        if options.affinities:
+            affinities = stack.enter_context(new_affinities(options.affinities, box.shape, volume.voxel_size, made))
+        else:
+            affinities = np.zeros((3, *box.shape), np.uint8)
+        start = time.monotonic()
+        segmentation = _follow(run(volume.array, student, affinities, box, parameters))
+        seconds = time.monotonic() - start
+        table = segmentation.table(threshold_of(parameters, card), parameters.min_size, parameters.crumbs)
+        labels = segmentation.labels(table)
+        _follow(writing_labels(options.output, labels, volume.voxel_size, made, int(table.max())))
+    neurons = len(segmentation.neuron_sizes(table))
+    megavoxels = labels.size / 1e6
+    _say(f"{neurons} neurons in {seconds:.1f} s, {seconds / megavoxels:.2f} s per megavoxel -> {options.output}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    with open_volume(options.labels) as labels, open_volume(options.truth, options.dataset) as truth:
+        box = _box(options, truth.array.shape)
+        whole = labels.array.shape == truth.array.shape
+        if not whole and labels.array.shape != box.shape:
+            raise UserError(
+                f"evaluate: labels of the truth's shape {truth.array.shape} or of the box's are needed, "
+                f"got {labels.array.shape}; name the box that was segmented with --box."
+            )
+        mine = labels.array[box.slices] if whole else labels.array[:]
+        scores = score(mine, truth.array[box.slices])
+    figures = {
+        "voi_split": scores.voi_split,
+        "voi_merge": scores.voi_merge,
+        "voi": scores.voi,
+        "arand": scores.arand,
+        "segments": scores.segments,
+    }
+    if options.json:
+        _say(json.dumps(figures))
+    else:
+        _say(
+            f"VOI split {scores.voi_split:.4f} bits\nVOI merge {scores.voi_merge:.4f} bits\n"
+            f"VOI       {scores.voi:.4f} bits\nARAND     {scores.arand:.4f}\nsegments  {scores.segments}"
+        )
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from napari_emcad.networks.checkpoint import inspect
+
+    if options.show:
+        _say(inspect(resolve(options.show)).model_dump_json(indent=2))
+    else:
+        for name, path in available().items():
+            _say(f"{name}: {inspect(path).line()}")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    """The demo needs windows, which only the `widgets` room opens: it runs as a program of its own."""
+    from napari_emcad.desktop import has_screen, virtual_screen
+
+    hidden = options.no_window or not has_screen()
+    command = [sys.executable, "-m", "napari_emcad.widgets.demo", *(["--no-window"] if hidden else [])]
+    with virtual_screen() if hidden else ExitStack():
+        return subprocess.run(command, check=False).returncode
+
+
+def _box(options: argparse.Namespace, shape: Sequence[int]) -> Box:
+    return Box.parse(options.box, shape) if options.box else Box.whole(shape)
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Before the work, not after it."""
+    for output in filter(None, (options.output, options.affinities)):
+        if not output.parent.is_dir():
+            raise UserError(f"output: the folder {output.parent} does not exist; make it or choose another one.")
+    if options.output.suffix.lower() not in (".tif", ".tiff"):
+        raise UserError(f"output: a name that ends in .tif is needed, got {options.output}.")
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict:
+    """The options that were given; the others keep the defaults of `SegmentParameters`."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _follow(job: Job[T]) -> T:
+    """Drive a job and show a bar with the time left for each of its stages."""
+    bar = None
+    with closing(job), ExitStack() as bars:
+        while True:
+            try:
+                progress = next(job)
+            except StopIteration as end:
+                return end.value
+            if bar is None or bar.desc != progress.stage:
+                bars.close()
+                bar = bars.enter_context(tqdm(desc=progress.stage, total=progress.total, leave=False, delay=0.5))
+                bar.desc = progress.stage
+            bar.update(progress.done - bar.n)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _failed(sentence: str) -> int:
+    sys.stderr.write(f"napari-emcad: {sentence}\n")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="napari-emcad", description="EM stacks -> neurons.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_segment(commands.add_parser("segment", help="segment the neurons of a stack into a label TIFF"))
+    _add_evaluate(commands.add_parser("evaluate", help="score labels against the truth: VOI and ARAND"))
+    models = commands.add_parser("models", help="list the models that come with the package, or show one's card")
+    models.add_argument("--show", metavar="NAME|FILE", help="the whole card of a model or checkpoint")
+    models.set_defaults(command=_models)
+    demo = commands.add_parser("demo", help="segment the synthetic sample in napari")
+    demo.add_argument("--no-window", action="store_true", help="in a virtual screen; leaves its results in demo/")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    field = SegmentParameters.model_fields
+    parser.add_argument("input", type=Path, help="TIFF stack, folder of section images, HDF5 or Zarr")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="LABELS.tif")
+    parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
+    parser.add_argument("--threshold", type=_between(0, 1), metavar="T", help=field["threshold"].description)
+    parser.add_argument("--min-size", type=_at_least_zero, metavar="VOXELS", help=field["min_size"].description)
+    parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
+    parser.add_argument("--voxel-size", type=_positive, nargs=3, metavar=("Z", "Y", "X"), help="nm; default: the file's")
+    _add_box(parser)
+    parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
+    parser.set_defaults(command=_segment)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--dataset", metavar="PATH_IN_TRUTH", help="in HDF5 or Zarr")
+    _add_box(parser)
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.set_defaults(command=_evaluate)
+
+
+def _add_box(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--box", metavar="z0:z1,y0:y1,x0:x1", help="voxels, half open; default: the whole stack")
+
+
+def _between(low: float, high: float):
+    def number(text: str) -> float:
+        if not low <= float(text) <= high:
+            raise argparse.ArgumentTypeError(f"a number from {low} to {high} is needed, got {text}")
+        return float(text)
+
+    return number
+
+
+def _at_least_zero(text: str) -> int:
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"0 or more is needed, got {text}")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    if not 0 < float(text) < np.inf:
+        raise argparse.ArgumentTypeError(f"a length above 0 nm is needed, got {text}")
+    return float(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""A stack whose voxels are read when they are asked for."""
+
+import operator
+import struct
+import threading
+import weakref
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+
+Slices = tuple[slice, slice, slice]
+READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.error, zlib.error)
+"""What h5py, tifffile, zarr, Pillow and their codecs raise on damaged data."""
+KEPT_SECTION_BYTES = 128 * 2**20
+"""A larger section is decoded again for each slice of it, instead of being kept."""
+
+
+class NotAStack(UserError):
+    """What was opened is an image, but not a grey stack (z, y, x)."""
+
+
+class LazyArray:
+    """A (z, y, x) array that reads what is sliced from it, in native byte order, and nothing more.
+
+    Parameters
+    ----------
+    name : str
+        For errors.
+    shape : (z, y, x)
+        In voxels.
+    dtype
+        Of the values; the byte order of the file does not show.
+    read : callable
+        From three slices with a start, a stop and a positive step to the voxels in them.
+    close : callable, optional
+        Gives the file back; called by `close`, or when the array is no longer used.
+    """
+
+    ndim = 3
+
+    def __init__(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        read: Callable[[Slices], Any],
+        close: Callable[[], None] | None = None,
+    ):
+        self.shape: tuple[int, int, int] = tuple(int(n) for n in shape)
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self._name, self._read = name, read
+        self.close = weakref.finalize(self, close or (lambda: None))
+
+    def __repr__(self) -> str:
+        return f"LazyArray({self._name}, shape={self.shape}, dtype={self.dtype})"
+
+    @property
+    def size(self) -> int:
+        """Voxels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole, were it in memory."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[NDArray]:
+        return (self[z] for z in range(len(self)))
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+        if copy is False:
+            raise ValueError(f"{self._name}: an array without a copy is not possible, it lies in a file.")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> NDArray:
+        """Read a part given by whole numbers and slices.
+
+        Raises
+        ------
+        IndexError
+            Where the key is anything else or lies outside.
+        ValueError
+            After `close`.
+        UserError
+            Where the file cannot be read there.
+        """
+        if not self.close.alive:
+            raise ValueError(f"{self._name}: an open stack is needed to read from, this one is closed; open it again.")
+        slices, numbered = _resolved(key, self.shape)
+        shape = tuple(len(range(s.start, s.stop, s.step)) for s in slices)
+        values = self._values(slices) if all(shape) else np.empty(shape)
+        return np.ascontiguousarray(values, self.dtype).reshape(shape)[numbered]
+
+    def _values(self, slices: Slices) -> NDArray:
+        try:
+            return self._read(slices)
+        except READ_ERRORS as error:
+            place = ",".join(f"{s.start}:{s.stop}" for s in slices)
+            raise UserError(
+                f"{self._name}: voxels {place} cannot be read ({error}); copy or export the file again."
+            ) from error
+
+
+def _resolved(key: Any, shape: tuple[int, int, int]) -> tuple[Slices, tuple[int | slice, ...]]:
+    """Three slices with all their numbers, and the index that drops the axes asked for by number."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if any(k is Ellipsis for k in keys):
+        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
+        keys[at : at + 1] = [slice(None)] * (len(shape) - len(keys) + 1)
+    if len(keys) > len(shape):
+        raise IndexError(f"a stack has the axes z, y, x; got {len(keys)} indices.")
+    keys += [slice(None)] * (len(shape) - len(keys))
+    slices = tuple(_axis_slice(k, n) for k, n in zip(keys, shape, strict=True))
+    return slices, tuple(slice(None) if isinstance(k, slice) else 0 for k in keys)
+
+
+def _axis_slice(key: Any, length: int) -> slice:
+    if isinstance(key, slice):
+        start, stop, step = key.indices(length)
+        if step < 1:
+            raise IndexError(f"slices with a positive step are needed, got step {step}.")
+        return slice(start, stop, step)
+    try:
+        number = operator.index(key)
+    except TypeError:
+        raise IndexError(f"whole numbers and slices are needed to read a part of a stack, got {key!r}.") from None
+    if not -length <= number < length:
+        raise IndexError(f"index {number} lies outside an axis of {length} voxels.")
+    return slice(number % length, number % length + 1, 1)
+
+
+def by_sections(read_section: Callable[[int], NDArray], shape: Sequence[int], dtype: DTypeLike) -> Callable:
+    """Make the `read` of a LazyArray from a function that reads section z as (y, x).
+
+    The last two sections are kept, so that tiles of one section, or pairs of sections, decode it once.
+    """
+    section_bytes = int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize
+    section = lru_cache(maxsize=2 if section_bytes <= KEPT_SECTION_BYTES else 0)(read_section)
+    alone = threading.Lock()  # one file position, but the window and a job read at the same time
+
+    def read(slices: Slices) -> NDArray:
+        depths = range(slices[0].start, slices[0].stop, slices[0].step)
+        values = np.empty((len(depths), *(len(range(s.start, s.stop, s.step)) for s in slices[1:])), dtype)
+        with alone:
+            for place, z in enumerate(depths):
+                values[place] = section(z)[slices[1:]]
+        return values
+
+    return read
+
+
+def of_array(name: str, array: Any, close: Callable[[], None] | None = None) -> LazyArray:
+    """Wrap an array of a file that is sliced lazily already; leading axes of length 1 are dropped.
+
+    Raises
+    ------
+    NotAStack
+        Where it is not (z, y, x).
+    UserError
+        Where it holds no voxels or not numbers.
+    """
+    extra = leading(array.shape)
+    shape = array.shape[extra:]
+    check_stack(name, shape, array.dtype)
+    return LazyArray(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close)
+
+
+def leading(shape: Sequence[int]) -> int:
+    """How many leading axes of length 1 there are before the last three."""
+    extra = max(0, len(shape) - 3)
+    return extra if all(n == 1 for n in shape[:extra]) else 0
+
+
+def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
+    """Refuse what is not a stack (z, y, x) of grey values.
+
+    Raises
+    ------
+    NotAStack
+        Where there are fewer or more than three axes.
+    UserError
+        Where it holds no voxels or not real numbers.
+    """
+    shape = tuple(int(n) for n in shape)
+    if len(shape) < 3:
+        raise NotAStack(
+            f"{name}: a stack (z, y, x) is needed, got a single section of shape {shape}; "
+            "open a stack, or a folder of section images."
+        )
+    if len(shape) > 3:
+        raise NotAStack(
+            f"{name}: a stack (z, y, x) is needed, got {len(shape)} axes of shape {shape}; "
+            "save one channel at one time point."
+        )
+    if 0 in shape:
+        raise UserError(f"{name}: a stack with voxels is needed, got an empty one of shape {shape}; export it again.")
+    if np.dtype(dtype).kind not in "buif":
+        raise UserError(
+            f"{name}: voxels that are whole or real numbers are needed, got {np.dtype(dtype)}; save it as 8-bit grey."
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one kind of file gives to `open_volume`.
+
+    Attributes
+    ----------
+    array : LazyArray (z, y, x)
+    voxel_size : VoxelSize or None
+        In nm; None where the file does not say.
+    dataset : str or None
+        Path inside the file, where it can hold several.
+    stamp : (int, int)
+        Bytes, and time of the last change in ns: changes when the file changes.
+    """
+
+    array: LazyArray
+    voxel_size: VoxelSize | None
+    dataset: str | None
+    stamp: tuple[int, int]

@@ -1,0 +1,140 @@
+"""The door for stacks: a path goes in, a volume that is read as it is used comes out."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.hdf5 import hdf5_stacks, is_hdf5, open_hdf5
+from napari_emcad.io.lazy import LazyArray, NotAStack, Source
+from napari_emcad.io.section_images import SUFFIXES, TIFF, open_folder
+from napari_emcad.io.tiff import is_tiff, open_tiff
+from napari_emcad.io.zarr import is_zarr, open_zarr, zarr_stacks
+
+_SAMPLE = 64
+"""Edge, in voxels, of the squares that the fingerprint looks at."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A stack in a file or folder. Close it, or use it as a context manager; it also closes when no longer used.
+
+    Attributes
+    ----------
+    array : LazyArray (z, y, x)
+        Reads what is sliced from it; its type is that of the file.
+    voxel_size : VoxelSize or None
+        In nm; None where the file does not say.
+    path : Path
+        What was opened.
+    dataset : str or None
+        Path inside an HDF5 file or a Zarr group.
+    fingerprint : str
+        sha256 of three samples, shape, type, bytes, time of change and name, with blanks between. Equal for the same
+        unchanged file; cheap, so that a change elsewhere shows only in the time.
+    """
+
+    array: LazyArray
+    voxel_size: VoxelSize | None
+    path: Path
+    dataset: str | None
+    fingerprint: str
+
+    def close(self) -> None:
+        """Give the file back; the array cannot be read afterwards."""
+        self.array.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def open_volume(path: Path | str, dataset: str | None = None, voxel_size: VoxelSize | None = None) -> Volume:
+    """Open a stack: a TIFF, an HDF5 file, a Zarr folder or a folder of section images. Nothing is changed in it.
+
+    Parameters
+    ----------
+    path : path
+        File or folder.
+    dataset : str, optional
+        Path inside an HDF5 file or a Zarr group. Left out: the only stack in it, volumes/raw, main or raw, or level 0
+        of an OME-Zarr image.
+    voxel_size : VoxelSize, optional
+        In nm (z, y, x); replaces what the file says.
+
+    Raises
+    ------
+    UserError
+        Where there is no such file, it is damaged or of another kind, or the dataset cannot be told.
+    NotAStack
+        Where it is an image, but not one grey stack: a single section, colours, channels or time points.
+    """
+    path = Path(path)
+    _check_voxel_size(voxel_size)
+    source = _source(path, dataset)
+    try:
+        fingerprint = _fingerprint(path, source)
+    except BaseException:
+        source.array.close()
+        raise
+    return Volume(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint)
+
+
+def stack_names(path: Path | str) -> list[str]:
+    """The datasets in an HDF5 file or Zarr group that `open_volume` can open; empty where a file is one stack.
+
+    Raises
+    ------
+    UserError
+        Where the file is damaged.
+    """
+    path = Path(path)
+    if is_zarr(path):
+        return zarr_stacks(path)
+    return hdf5_stacks(path) if is_hdf5(path) else []
+
+
+def _source(path: Path, dataset: str | None) -> Source:
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file or folder; check its name and place.")
+    if is_zarr(path):
+        return open_zarr(path, dataset)
+    if is_hdf5(path):
+        return open_hdf5(path, dataset)
+    if dataset:
+        raise UserError(f'{path}: only HDF5 and Zarr hold datasets, "{dataset}" is not in it; leave the dataset out.')
+    if path.is_dir():
+        return open_folder(path)
+    if is_tiff(path):
+        return open_tiff(path)
+    raise _unknown(path)
+
+
+def _unknown(path: Path) -> UserError:
+    if path.suffix.lower() in SUFFIXES - TIFF:
+        return NotAStack(f"{path}: a stack (z, y, x) is needed, got one image; open the folder of all sections.")
+    return UserError(
+        f"{path}: a TIFF, HDF5 or Zarr stack or a folder of section images is needed, and this file is none of them; "
+        "export it as TIFF."
+    )
+
+
+def _check_voxel_size(size: VoxelSize | None) -> None:
+    if size is not None and not all(math.isfinite(n) and n > 0 for n in size):
+        raise UserError(f"voxel size: three lengths above 0 nm (z, y, x) are needed, got {tuple(size)}.")
+
+
+def _fingerprint(path: Path, source: Source) -> str:
+    depth, *plane = source.array.shape
+    middle = tuple(slice(max(0, (n - _SAMPLE) // 2), (n + _SAMPLE) // 2) for n in plane)
+    digest = hashlib.sha256()
+    for z in sorted({0, depth // 2, depth - 1}):
+        digest.update(source.array[(z, *middle)].tobytes())
+    shape = "x".join(map(str, source.array.shape))
+    size, changed = source.stamp
+    return f"{digest.hexdigest()} {shape} {source.array.dtype} {size} {changed} {path.resolve().name}"

@@ -1,0 +1,41 @@
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from napari_emcad.desktop import has_screen, install_command, virtual_screen
+
+os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the settings of whoever runs the tests
+
+WINDOW_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A virtual screen for the whole session where there is none."""
+    if has_screen() or shutil.which("Xvfb"):
+        screen = ExitStack()
+        screen.enter_context(virtual_screen())
+        session.config.add_cleanup(screen.close)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a window are marked so, and skipped where nothing can show one."""
+    no_screen = pytest.mark.skip(reason=f"no screen and no Xvfb; run '{install_command(['xvfb'])}'")
+    for item in items:
+        if WINDOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("window")
+        if item.get_closest_marker("window") and not has_screen():
+            item.add_marker(no_screen)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of published data and weights beside the checkout, or where NAPARI_EMCAD_SHARED says."""
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    folder = Path(os.environ.get("NAPARI_EMCAD_SHARED") or beside)
+    if not folder.is_dir():
+        pytest.skip(f"published data: {folder} is missing; set NAPARI_EMCAD_SHARED to where it lies")
+    return folder

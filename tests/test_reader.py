@@ -1,0 +1,146 @@
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from napari.layers import Image, Labels
+
+from napari_emcad import reader
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.labels import write_labels
+from napari_emcad.io.lazy import LazyArray
+from napari_emcad.reader import get_reader
+
+RAW = np.random.default_rng(5).integers(0, 255, (5, 24, 37), dtype=np.uint8)
+SIZE = {"resolution": (250, 200), "metadata": {"axes": "ZYX", "spacing": 0.04, "unit": "um"}}
+
+
+def layers(path):
+    return get_reader(str(path))(str(path))
+
+
+def test_a_stack_becomes_an_image_layer_in_nanometres(tmp_path):
+    tifffile.imwrite(tmp_path / "raw.tif", RAW, **SIZE)
+    ((data, meta, kind),) = layers(tmp_path / "raw.tif")
+    assert (kind, meta["name"], meta["scale"], meta["units"]) == ("image", "raw", (40, 5, 4), ("nm", "nm", "nm"))
+    assert meta["metadata"] == {"voxel_size_nm": (40, 5, 4), "source": str(tmp_path / "raw.tif"), "dataset": None}
+    layer = Image(data, **meta)
+    assert (layer.axis_labels, [str(u) for u in layer.units]) == (("z", "y", "x"), ["nanometer"] * 3)
+    np.testing.assert_array_equal(layer.data, RAW)
+
+
+def test_without_a_voxel_size_the_layer_stays_in_pixels(tmp_path):
+    tifffile.imwrite(tmp_path / "raw.tif", RAW)
+    ((data, meta, _),) = layers(tmp_path / "raw.tif")
+    layer = Image(data, **meta)
+    assert ([str(u) for u in layer.units], tuple(layer.scale)) == (["pixel"] * 3, (1, 1, 1))
+    assert meta["metadata"]["voxel_size_nm"] is None
+
+
+def test_three_columns_are_no_colours(tmp_path):
+    tifffile.imwrite(tmp_path / "raw.tif", RAW[..., :3], photometric="minisblack", metadata={"axes": "ZYX"})
+    ((data, meta, _),) = layers(tmp_path / "raw.tif")
+    assert Image(data, **meta).ndim == 3
+
+
+def test_our_labels_become_a_labels_layer_whatever_their_name(tmp_path):
+    write_labels(tmp_path / "a.tif", RAW.astype(np.uint32) * 1000, VoxelSize(40, 5, 4), {})
+    ((data, meta, kind),) = layers(tmp_path / "a.tif")
+    assert (kind, data.dtype, meta["scale"]) == ("labels", np.uint32, (40, 5, 4))
+    np.testing.assert_array_equal(Labels(data, **meta).data, RAW.astype(np.uint32) * 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "kind"),
+    [
+        ("neuron_ids.tif", np.uint16, "labels"),
+        ("ac4_seg.tif", np.uint8, "labels"),
+        ("Labels-3.tiff", np.int32, "labels"),
+        ("labels.tif", np.float32, "image"),
+        ("segment_me.tif", np.uint8, "image"),
+        ("labelled-later.tif", np.uint8, "image"),
+    ],
+)
+def test_labels_by_their_name(tmp_path, name, dtype, kind):
+    tifffile.imwrite(tmp_path / name, RAW.astype(dtype))
+    assert layers(tmp_path / name)[0][2] == kind
+
+
+def test_cremi_opens_raw_and_neurons(tmp_path):
+    with h5py.File(tmp_path / "a.hdf", "w") as file:
+        for name, values in {"raw": RAW, "labels/neuron_ids": RAW.astype(np.uint64) * 300, "extra": RAW}.items():
+            file[f"volumes/{name}"] = values
+            file[f"volumes/{name}"].attrs["resolution"] = (40.0, 5.0, 4.0)
+    raw, neurons = layers(tmp_path / "a.hdf")
+    assert (raw[1]["name"], raw[2], neurons[1]["name"], neurons[2]) == ("a raw", "image", "a neuron_ids", "labels")
+    assert neurons[1]["metadata"]["dataset"] == "volumes/labels/neuron_ids"
+    assert (neurons[0].dtype, neurons[1]["scale"]) == (np.uint32, (40, 5, 4))
+    np.testing.assert_array_equal(neurons[0], RAW.astype(np.uint32) * 300)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("train-labels.h5", "labels"), ("train-input.h5", "image")])
+def test_main_is_what_the_file_name_says(tmp_path, name, kind):
+    with h5py.File(tmp_path / name, "w") as file:
+        file["main"] = RAW
+    assert [kind for *_, kind in layers(tmp_path / name)] == [kind]
+
+
+def test_several_stacks_all_open(tmp_path):
+    for name in ("left", "right"):
+        zarr.create_array(tmp_path / "a.zarr", name=name, data=RAW)
+    assert [meta["name"] for _, meta, _ in layers(tmp_path / "a.zarr")] == ["a left", "a right"]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (RAW, np.uint8),
+        (RAW.astype(np.int64), np.uint16),
+        (RAW.astype(np.uint32) * 1000, np.uint32),
+        (RAW.astype(np.uint64) + 2**40, np.uint64),
+        (RAW.astype(np.int32) - 1, np.int32),
+    ],
+)
+def test_labels_come_in_the_smallest_type_that_napari_draws_fast(tmp_path, values, dtype):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["labels"] = values
+    ((data, *_),) = layers(tmp_path / "a.h5")
+    assert data.dtype == dtype
+    np.testing.assert_array_equal(data, values)
+
+
+@pytest.mark.parametrize("name", ["raw.tif", "labels.tif"])
+def test_large_stacks_stay_on_disk(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", RAW.nbytes - 1)
+    tifffile.imwrite(tmp_path / name, RAW, compression="zlib")
+    ((data, meta, kind),) = layers(tmp_path / name)
+    assert isinstance(data, LazyArray)
+    layer = {"image": Image, "labels": Labels}[kind](data, **meta)
+    layer.get_value((3, 4, 5))
+    np.testing.assert_array_equal(np.asarray(layer.data[3]), RAW[3])
+
+
+def test_what_is_left_to_other_plugins(tmp_path):
+    tifffile.imwrite(tmp_path / "section.tif", RAW[0])
+    tifffile.imwrite(tmp_path / "colour.tif", np.zeros((5, 24, 37, 3), np.uint8), photometric="rgb")
+    zarr.create_array(tmp_path / "channels.zarr", data=np.stack([RAW] * 2))
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    for name in ("section.tif", "colour.tif", "channels.zarr", "a.png", "folder"):
+        assert get_reader(str(tmp_path / name)) is None
+    assert get_reader([str(tmp_path / "section.tif")]) is None
+
+
+def test_a_damaged_file_says_so_when_it_is_read(tmp_path):
+    (tmp_path / "a.tif").write_text("text")
+    with pytest.raises(UserError, match=r"a\.tif: a TIFF, HDF5 or Zarr stack .* is needed"):
+        layers(tmp_path / "a.tif")
+
+
+def test_published_data(shared):
+    ((ids, meta, kind),) = layers(shared / "data" / "ac4" / "neuron_ids.tif")
+    assert (kind, ids.dtype, ids.shape, meta["scale"]) == ("labels", np.uint16, (100, 1024, 1024), (30, 6, 6))
+    cremi = layers(shared / "data" / "cremi_b" / "sample_B_46_50.hdf")
+    kinds = [(kind, data.dtype, data.shape) for data, _, kind in cremi]
+    assert kinds == [("image", np.uint8, (5, 500, 500)), ("labels", np.uint16, (5, 500, 500))]

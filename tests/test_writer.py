@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.labels import read_provenance
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.writer import write_labels_layer
+
+VALUES = np.random.default_rng(4).integers(0, 70_000, (5, 24, 37)).astype(np.uint32)
+
+
+def save(path, **meta):
+    data, state, kind = Labels(VALUES, **meta).as_layer_data_tuple()
+    assert kind == "labels"
+    return write_labels_layer(str(path), data, state)
+
+
+@pytest.mark.parametrize(
+    ("meta", "size"),
+    [
+        ({"scale": (40, 5, 4), "units": ("nm", "nm", "nm")}, (40, 5, 4)),
+        ({"scale": (0.04, 0.005, 0.004), "units": ("um", "um", "um")}, (40, 5, 4)),
+        ({"scale": (0.04, 5, 4), "units": ("um", "nm", "nm")}, (40, 5, 4)),
+        ({"scale": (40, 5, 4), "units": "nm"}, (40, 5, 4)),
+        ({"scale": (40, 5, 4)}, None),
+        ({}, None),
+        ({"metadata": {"voxel_size_nm": (40, 5, 4)}}, (40, 5, 4)),
+        ({"scale": (30, 6, 5), "units": "nm", "metadata": {"voxel_size_nm": (40, 5, 4)}}, (30, 6, 5)),
+    ],
+)
+def test_the_voxel_size_of_a_layer(tmp_path, meta, size):
+    assert save(tmp_path / "a.tif", **meta) == [str(tmp_path / "a.tif")]
+    with open_volume(tmp_path / "a.tif") as volume:
+        assert volume.voxel_size == size
+        np.testing.assert_array_equal(volume.array[:], VALUES)
+
+
+def test_the_provenance_of_a_layer(tmp_path):
+    save(tmp_path / "a.tiff", name="neurons", metadata={"source": "raw.tif", "provenance": {"threshold": 0.3}})
+    assert read_provenance(tmp_path / "a.tiff") == {"layer": "neurons", "source": "raw.tif", "threshold": 0.3}
+
+
+@pytest.mark.parametrize("name", ["a.png", "a", "a.zarr"])
+def test_only_tiff(tmp_path, name):
+    with pytest.raises(UserError, match=rf"{name}: labels are saved as TIFF; choose a name that ends in \.tif\.$"):
+        save(tmp_path / name)
+
+
+def test_a_layer_that_is_no_stack(tmp_path):
+    with pytest.raises(UserError, match=r"whole-number labels \(z, y, x\) are needed, got shape \(24, 37\)"):
+        write_labels_layer(str(tmp_path / "a.tif"), VALUES[0], {})
