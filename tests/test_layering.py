@@ -23,6 +23,7 @@ DOORS = {
     "io": {"proofreading", "core"},
     "pipeline": ROOMS - {"widgets"},
     "cli": ROOMS - {"widgets"} | {"pipeline", "desktop", "sample_data"},
+    "train": ROOMS - {"widgets"} | {"pipeline"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},
@@ -131,8 +132,7 @@ HEAVY = ("torch", *sorted(SCREEN_LIBRARIES - {"magicgui", "superqt", "vispy"}))
     ("rooms", "light_of"),
     [
         pytest.param(["__init__"], HEAVY, id="version"),
-        pytest.param(["core"], HEAVY, id="core"),
-        pytest.param(["proofreading"], HEAVY, id="proofreading"),
+        pytest.param(["core", "proofreading"], HEAVY, id="core-proofreading"),
         pytest.param(["io", "reader", "writer", "sample_data"], HEAVY, id="files"),
         pytest.param(["networks.card"], HEAVY, id="card"),
         pytest.param(["widgets.dock"], ["torch"], id="dock"),

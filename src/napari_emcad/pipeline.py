@@ -36,7 +36,7 @@ AGGLOMERATION_BYTES = 32
 class SegmentParameters(BaseModel):
     """How to segment; the panel, the command line and the provenance speak of the same."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threshold: float | None = Field(
         None, ge=0, le=1, title="Threshold", description="Higher merges more; None = what the model's card recommends."
@@ -153,14 +153,16 @@ def threshold_of(parameters: SegmentParameters, card: ModelCard) -> float:
 
 
 def normalisation_of(volume, parameters: SegmentParameters):
-    """Grey levels asked for, where both are, else those of the data."""
+    """Grey levels asked for; one that is not asked for is that of the data."""
     from napari_emcad.inference.normalisation import Normalisation
 
-    if parameters.black is None or parameters.white is None:
-        return Normalisation.of(volume)
-    if parameters.black >= parameters.white:
-        raise UserError(f"grey levels: black must lie below white, got {parameters.black:g} and {parameters.white:g}.")
-    return Normalisation(parameters.black, parameters.white)
+    black, white = parameters.black, parameters.white
+    if black is None or white is None:
+        data = Normalisation.of(volume)
+        black, white = data.low if black is None else black, data.high if white is None else white
+    if black >= white:
+        raise UserError(f"grey levels: black must lie below white, got {black:g} and {white:g}; set both.")
+    return Normalisation(black, white)
 
 
 def memory_needed(box: Box, device_kind: str = "cpu") -> int:

@@ -75,9 +75,15 @@ _COLUMNS = (("a", np.uint32), ("b", np.uint32), ("c", np.uint32), ("score", np.f
 
 @contextmanager
 def _silent_output() -> Iterator[None]:
-    """Drop what waterz's C++ prints to standard output."""
-    sys.stdout.flush()
-    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    """Drop what waterz's C++ prints to standard output; a window without a console has none."""
+    try:
+        kept = os.dup(1)
+    except OSError:
+        yield
+        return
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    sink = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 1)
         yield

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Offset = tuple[int, int, int]
 
@@ -84,8 +83,18 @@ def without_borders(labels: NDArray) -> NDArray:
     -------
     (z, y, x), the dtype of `labels`
     """
-    window = (1, 3, 3)
-    largest = ndimage.maximum_filter(labels, size=window)
     top = np.iinfo(labels.dtype).max
-    smallest = ndimage.minimum_filter(np.where(labels == 0, top, labels), size=window)
-    return np.where((smallest != largest) & (largest != 0) & (smallest != top), 0, labels).astype(labels.dtype)
+    largest = _over_neighbours(np.maximum, labels)
+    smallest = _over_neighbours(np.minimum, np.where(labels == 0, top, labels))
+    return np.where((smallest != largest) & (largest != 0), 0, labels)
+
+
+def _over_neighbours(extreme: np.ufunc, labels: NDArray) -> NDArray:
+    """Largest or smallest label in each 3 x 3 neighbourhood of a section; scipy's filters round ids above 2**53."""
+    for step in ((0, 1, 0), (0, 0, 1)):
+        here, there = shifted(step)
+        result = labels.copy()
+        result[here] = extreme(result[here], labels[there])
+        result[there] = extreme(result[there], labels[here])
+        labels = result
+    return labels

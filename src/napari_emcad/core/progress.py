@@ -41,10 +41,10 @@ class Stopwatch:
     def __init__(self, stage: str, total: int):
         self._stage, self._total, self._start = stage, total, time.monotonic()
 
-    def at(self, done: int) -> Progress:
-        """Progress with `done` of the stage's total finished."""
-        passed = time.monotonic() - self._start
-        left = passed * (self._total - done) / done if done else None
+    def at(self, done: int, part: float = 0.0) -> Progress:
+        """Progress with `done` of the stage's total finished, and of the next one a `part` between 0 and 1."""
+        passed, finished = time.monotonic() - self._start, done + part
+        left = passed * (self._total - finished) / finished if finished else None
         return Progress(self._stage, done, self._total, left)
 
 

@@ -71,7 +71,7 @@ def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -
     """
     if fragments.max(initial=0) >> ID_BITS:
         raise UserError(
-            f"region graph: at most {1 << ID_BITS:,} fragments are possible, got {int(fragments.max()):,}; "
+            f"region graph: at most {(1 << ID_BITS) - 1:,} fragments are possible, got {int(fragments.max()):,}; "
             "choose a smaller region."
         )
     depth, parts = len(fragments), []

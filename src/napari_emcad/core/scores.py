@@ -91,9 +91,11 @@ def score(labels: NDArray, truth: NDArray) -> Scores:
 def _pairs(labels: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Labels, truths and voxels of the pairs in one section."""
     known = truth != 0
-    truth, span = truth[known].astype(np.int64), int(truth.max()) + 1
-    packed, counts = np.unique(labels[known].astype(np.int64) * span + truth, return_counts=True)
-    return packed // span, packed % span, counts
+    labels, rows = np.unique(labels[known], return_inverse=True)
+    truths, columns = np.unique(truth[known], return_inverse=True)
+    packed, counts = np.unique(rows * len(truths) + columns, return_counts=True)  # ids of any size fit so
+    row, column = np.divmod(packed, max(1, len(truths)))
+    return labels[row], truths[column], counts
 
 
 def _entropy(counts: NDArray[np.float64]) -> float:

@@ -27,6 +27,9 @@ SMALLEST_TILE = 128
 BYTES_A_PIXEL = 900
 """Peak memory of the network a pixel of its window, fp32, measured: benchmarks/memory.py."""
 
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+"""What torch says: CUDA and MPS, the CPU on Windows, the CPU on Linux and macOS, cuBLAS and cuDNN."""
+
 KEPT_PIXELS = 1 << 23
 """Features of a section are kept for its second pair while it has at most so many pixels (96 bytes each)."""
 
@@ -79,12 +82,12 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
         yield watch.at(0)
         while done < box.shape[0]:
             try:
-                walk = _Walk(network, volume, prediction, tile)
-                for affinities in walk.sections(box.start[0] + done):
+                # no name is bound to the walk: it would keep the features' memory from being released
+                for part, affinities in _Walk(network, volume, prediction, tile).sections(box.start[0] + done):
                     if affinities is not None:
                         out[:, done] = affinities
                         done += 1
-                    yield watch.at(done)
+                    yield watch.at(done, part)
             except (MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -106,17 +109,17 @@ class _Walk:
         self.keeps = len(self.tiles) * max(_area(t) for t in self.tiles) <= KEPT_PIXELS
         self.kept: dict[Tile, SectionFeatures] = {}
 
-    def sections(self, first: int) -> Iterator[NDArray[np.uint8] | None]:
-        """Affinities (3, y, x) uint8 of each section from `first` on; None after every tile but the last."""
+    def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
+        """After each tile the part of its section that is done; after the last 0 and the affinities (3, y, x) uint8."""
         box = self.prediction.box
         for z in range(first, box.stop[0]):
             section = np.empty((3, *box.shape[1:]), np.uint8)
             for i, tile in enumerate(self.tiles):
                 if i:
-                    yield None
+                    yield i / len(self.tiles), None
                 place = tuple(slice(a - o, b - o) for (a, b), o in zip(tile.core, box.start[1:], strict=True))
                 section[(slice(None), *place)] = self._tile(z, tile)
-            yield section
+            yield 0.0, section
 
     def _tile(self, z: int, tile: Tile) -> NDArray[np.uint8]:
         """Affinities (3, y, x) of a tile's core."""
@@ -200,7 +203,7 @@ def _area(tile: Tile) -> int:
 
 def _is_out_of_memory(error: Exception) -> bool:
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "not enough memory" in text
+    return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY)
 
 
 def _halved(tile: int) -> int:

@@ -4,6 +4,8 @@ All lengths are in nanometres, all points (z, y, x).
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Self
 
 import numpy as np
 from numpy.random import Generator
@@ -38,8 +40,8 @@ class Curves:
         AXON, DENDRITE or SPINE.
     swollen : (n,) bool
         In a varicosity of an axon (a bouton).
-    root : (n,) int32
-        For the first point of a branch, the index of the point it hangs on; otherwise -1.
+    back : (n,) int32
+        For the first point of a branch, how many points earlier the point lies that it hangs on; otherwise 0.
     """
 
     points: NDArray[np.float64]
@@ -48,12 +50,12 @@ class Curves:
     curve: NDArray[np.int32]
     kind: NDArray[np.uint8]
     swollen: NDArray[np.bool_]
-    root: NDArray[np.int32]
+    back: NDArray[np.int32]
 
     @classmethod
-    def none(cls) -> "Curves":
+    def none(cls) -> Self:
         """No curve at all."""
-        types = {"neurite": np.int32, "curve": np.int32, "kind": np.uint8, "swollen": bool, "root": np.int32}
+        types = {"neurite": np.int32, "curve": np.int32, "kind": np.uint8, "swollen": bool, "back": np.int32}
         return cls(np.zeros((0, 3)), np.zeros(0), **{name: np.zeros(0, dtype) for name, dtype in types.items()})
 
     def __len__(self) -> int:
@@ -64,10 +66,12 @@ class Curves:
         """Of all curves as tubes, in cubic nm."""
         return float(np.sum(np.pi * self.radii**2) * STEP)
 
-    def plus(self, other: "Curves") -> "Curves":
+    def plus(self, other: Self) -> Self:
         """Both, the curves of `other` numbered after these."""
         after = replace(other, curve=other.curve + (self.curve.max(initial=-1) + 1))
-        return Curves(*(np.concatenate([a, b]) for a, b in zip(vars(self).values(), vars(after).values(), strict=True)))
+        return type(self)(
+            *(np.concatenate([a, b]) for a, b in zip(vars(self).values(), vars(after).values(), strict=True))
+        )
 
 
 def grow(rng: Generator, size: NDArray[np.float64]) -> Curves:
@@ -97,10 +101,7 @@ def _fill(rng: Generator, size: NDArray, curves: Curves, kind: int, share: float
             break
         parts.append(new)
         neurite, volume = neurite + 1, volume + new.volume
-    total = parts[0]
-    for part in parts[1:]:
-        total = total.plus(part)
-    return total
+    return reduce(Curves.plus, parts)
 
 
 def _neurite(rng: Generator, size: NDArray, neurite: int, kind: int) -> Curves:
@@ -114,7 +115,7 @@ def _neurite(rng: Generator, size: NDArray, neurite: int, kind: int) -> Curves:
         branch = _path(rng, made.points[hub], _reach(size), radius)
         branch = _inside(branch[len(branch) // 2 :], size, middle=0)
         twig = _curve(rng, branch, radius * rng.uniform(0.6, 0.9), neurite, kind)
-        twig.root[0] = hub
+        twig.back[0] = len(made) - hub
         made = made.plus(twig)
     return made
 
@@ -148,17 +149,27 @@ def _inside(path: NDArray, size: NDArray, middle: int | None = None) -> NDArray:
 def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int) -> Curves:
     """A path with a radius that varies along it; axons swell into boutons every few micrometres."""
     n = len(path)
-    coarse, fine = (gaussian_filter1d(rng.normal(size=n), s, mode="nearest") * np.sqrt(2 * s * np.sqrt(np.pi))
-                    for s in (7, 2))
+    coarse, fine = (
+        gaussian_filter1d(rng.normal(size=n), s, mode="nearest") * np.sqrt(2 * s * np.sqrt(np.pi)) for s in (7, 2)
+    )
     radii = radius * np.exp((0.24 if kind == AXON else 0.12) * np.clip(coarse, -2, 2) + 0.1 * np.clip(fine, -2, 2))
     swelling = np.zeros(n)
     if kind == AXON and radius < 180:
         for centre in np.flatnonzero(rng.random(n) < STEP / 2500):
             swelling += rng.uniform(0.6, 1.4) * np.exp(-0.5 * ((np.arange(n) - centre) / 5.5) ** 2)
     radii = np.minimum(radii * (1 + swelling), 1100.0 if kind == DENDRITE else 300.0)
-    full = np.full(n, neurite, np.int32)
-    return Curves(path, radii, full, np.zeros(n, np.int32), np.full(n, kind, np.uint8), swelling > 0.4,
-                  np.full(n, -1, np.int32))
+    return _one(path, radii, neurite, kind, swelling > 0.4)
+
+
+def _one(points: NDArray, radii: NDArray, neurite: int, kind: int, swollen: NDArray | bool = False) -> Curves:
+    """A single curve that hangs on nothing."""
+
+    def of(value, dtype):
+        return np.full(len(points), value, dtype)
+
+    return Curves(
+        points, radii, of(neurite, np.int32), of(0, np.int32), of(kind, np.uint8), of(swollen, bool), of(0, np.int32)
+    )
 
 
 def _with_spines(rng: Generator, curves: Curves) -> Curves:
@@ -180,8 +191,7 @@ def _spine(rng: Generator, curves: Curves, at: int) -> Curves:
     points = curves.points[at] + aside * 0.8 * curves.radii[at] + np.cumsum(headings, axis=0)
     head = np.exp(-0.5 * ((np.arange(n) - n + 4) / 3.5) ** 2)
     radii = rng.uniform(55, 80) + rng.uniform(60, 150) * head
-    return Curves(points, radii, np.full(n, curves.neurite[at], np.int32), np.zeros(n, np.int32),
-                  np.full(n, SPINE, np.uint8), np.zeros(n, bool), np.full(n, -1, np.int32))
+    return _one(points, radii, int(curves.neurite[at]), SPINE)
 
 
 def relax(curves: Curves, rounds: int = 30) -> Curves:
@@ -193,7 +203,7 @@ def relax(curves: Curves, rounds: int = 30) -> Curves:
     inner = np.zeros(len(curves), bool)
     inner[1:-1] = (curves.curve[:-2] == curves.curve[2:]) & moves[1:-1]
     inner = np.flatnonzero(inner)
-    hung = np.flatnonzero(curves.root >= 0)
+    hung = np.flatnonzero(curves.back)
     points = curves.points.copy()
     for n in range(rounds):
         if n % _REFRESH == 0:
@@ -201,7 +211,7 @@ def relax(curves: Curves, rounds: int = 30) -> Curves:
         push = _push(points, curves.radii, pairs)
         points[moves] += push[moves]
         points[inner] += 0.35 * ((points[inner - 1] + points[inner + 1]) / 2 - points[inner])
-        points[hung] = points[curves.root[hung]]
+        points[hung] = points[hung - curves.back[hung]]
     return replace(curves, points=points)
 
 

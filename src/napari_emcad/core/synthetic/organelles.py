@@ -115,8 +115,9 @@ def _mitochondria(rng: Generator, curves: Curves, run: slice) -> Iterator[Mitoch
         points = _finer(curves.points[piece] + aside, 25)
         along = points[-1, 1:] - points[0, 1:]
         angle = np.arctan2(*along) + np.pi / 2 + rng.normal(0, 0.3)
-        yield Mitochondrion(points, radius, int(curves.neurite[start]), (np.sin(angle), np.cos(angle)),
-                            rng.uniform(26, 44))
+        yield Mitochondrion(
+            points, radius, int(curves.neurite[start]), (np.sin(angle), np.cos(angle)), rng.uniform(26, 44)
+        )
 
 
 def _tubules(rng: Generator, curves: Curves, runs: list[slice], of) -> Specks:

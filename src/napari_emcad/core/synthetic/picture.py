@@ -84,11 +84,13 @@ def _noise(rng: Generator, shape: tuple[int, int], sigma: float) -> NDArray[np.f
 
 
 def _pixels(view: View, cut: Cut, specks: Specks, reach: float, clear: float) -> tuple[NDArray, ...]:
-    """Index, row, column of the specks that show: within `reach` of the section, `clear` of their neurite's membrane."""
+    """Index, row, column of the specks within `reach` of the section and `clear` of their neurite's membrane."""
     low, high = view.depths[0] - reach, view.depths[-1] + reach
     shown = np.flatnonzero((specks.points[:, 0] > low) & (specks.points[:, 0] < high))
-    row, column = (np.round((specks.points[shown, axis] - a[0]) / p).astype(int)
-                   for axis, a, p in zip((1, 2), (view.rows, view.columns), view.pixel, strict=True))
+    row, column = (
+        np.round((specks.points[shown, axis] - a[0]) / p).astype(int)
+        for axis, a, p in zip((1, 2), (view.rows, view.columns), view.pixel, strict=True)
+    )
     there = (row >= 0) & (row < len(view.rows)) & (column >= 0) & (column < len(view.columns))
     shown, row, column = shown[there], row[there], column[there]
     own = (cut.neurites[row, column] == specks.neurite[shown]) & (cut.distance[row, column] > clear)

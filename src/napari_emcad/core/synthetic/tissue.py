@@ -1,8 +1,9 @@
 """Tissue: which neurite fills each place, on a coarse isotropic grid, and smooth cuts through it.
 
-Strategy: every voxel goes to the neurite in whose balls it is deepest (least d - r). Blurring each neurite's indicator and taking the largest again rounds the cells as surface tension would. The same blur, sampled at any
-finer positions, gives smooth boundaries: with a Gaussian of `sigma`, the two largest indicators at distance d from
-a flat membrane differ by erf(d / (sigma sqrt 2)), so that their difference tells the distance to the membrane.
+Strategy: every voxel goes to the neurite in whose balls it is deepest (least d - r). Blurring each neurite's
+indicator and taking the largest again rounds the cells as surface tension would. The same blur, sampled at any finer
+positions, gives smooth boundaries: with a Gaussian of `sigma`, the two largest indicators at distance d from a flat
+membrane differ by erf(d / (sigma sqrt 2)), so that their difference tells the distance to the membrane.
 """
 
 from collections.abc import Iterator
@@ -23,9 +24,11 @@ SIGMA = 29.0
 """Of the blur that rounds the cells, in nm."""
 
 _HALO = 5
+_BLOCK = 384.0
 _SPECK = 120
 _AROUND = 100.0
 _STAIN = 1.7
+"""Above 1: a membrane through a part of the section's thickness looks darker than its share."""
 _LEVELS = 2048
 _DISTANCE = (SIGMA * np.sqrt(2) * erfinv(np.linspace(0, 1 - 1e-3, _LEVELS + 1))).astype(np.float32)
 
@@ -131,8 +134,10 @@ def cut(tissue: Tissue, depths: NDArray, rows: NDArray, columns: NDArray, profil
         Membrane density at distances 0, 1, 2 ... nm from the middle of the membrane.
     """
     positions = [(p - tissue.origin) / PITCH for p in (depths, rows, columns)]
-    windows = [list(_windows(p, n, SIGMA / PITCH, b))
-               for p, n, b in zip(positions, tissue.neurites.shape, (len(depths), 64, 64), strict=True)]
+    windows = [
+        list(_windows(p, n, SIGMA / PITCH, max(1, int(np.sum(p < p[0] + _BLOCK / PITCH)))))
+        for p, n in zip(positions, tissue.neurites.shape, strict=True)
+    ]
     density = np.interp(_DISTANCE, np.arange(len(profile)), profile).astype(np.float32)
     shape, middle = (len(rows), len(columns)), len(depths) // 2
     result = Cut(np.empty(shape, np.int32), np.empty(shape, np.float32), np.empty(shape, np.float32))

@@ -1,0 +1,73 @@
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+
+SHAPE = (4, 10, 7)
+ends = st.tuples(*[st.integers(-15, 15)] * 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "stop"),
+    [
+        ("0:2,1:5,2:7", (0, 1, 2), (2, 5, 7)),
+        (" 0 : 2 , 1:5,\t2:7 ", (0, 1, 2), (2, 5, 7)),
+        (":,:,:", (0, 0, 0), SHAPE),
+        ("1:,:5,2:", (1, 0, 2), (4, 5, 7)),
+        ("3:4,9:10,6:7", (3, 9, 6), SHAPE),
+        ("0:99,8:11,0:8", (0, 8, 0), SHAPE),
+        ("-1:,:-2,-3:-1", (3, 0, 4), (4, 8, 6)),
+    ],
+)
+def test_parse(text, start, stop):
+    assert Box.parse(text, SHAPE) == Box(start, stop)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", ",", ",,", "0:2", "0:2,1:5", "0:2,1:5,2:7,0:1", "0:2,1:5,", "0:2;1:5;2:7"),
+        *("0:2:1,1:5,2:7", "3,1:5,2:7", "3,1,2", "0-2,1-5,2-7", "a:b,1:5,2:7", "0:1.5,1:5,2:7", "[0:2,1:5,2:7]"),
+        *("0:2,1:5,2:7nm", "0x1:2,1:5,2:7", ":::,:,:"),
+    ],
+)
+def test_what_is_no_box_is_refused(text):
+    sentence = f'box: "z0:z1,y0:y1,x0:x1" is needed, got "{text}"; for example 0:10,0:512,0:512.'
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
+        Box.parse(text, SHAPE)
+
+
+@pytest.mark.parametrize("text", ["2:2,:,:", "3:1,:,:", ":,10:12,:", ":,:,-1:-3", "-9:-7,:,:"])
+def test_a_box_without_a_voxel_is_refused(text):
+    sentence = f'box: "{text}" holds no voxel of a volume of shape (4, 10, 7); choose it inside.'
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
+        Box.parse(text, SHAPE)
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    box = Box.whole(np.array(SHAPE))
+    assert box == Box((0, 0, 0), SHAPE)
+    assert {type(n) for n in box.stop} == {int}
+
+
+def test_slices_and_shape_belong_together():
+    box = Box((1, 2, 4), (3, 9, 5))
+    assert box.shape == (2, 7, 1)
+    assert np.empty(SHAPE)[box.slices].shape == box.shape
+
+
+@given(ends, ends)
+def test_clipped_keeps_the_voxels_inside(start, stop):
+    box = Box(start, stop).clipped(SHAPE)
+    inside = [set(range(a, b)) & set(range(n)) for a, b, n in zip(start, stop, SHAPE, strict=True)]
+    assert [set(range(a, b)) for a, b in zip(box.start, box.stop, strict=True)] == inside
+    assert all(0 <= a <= b <= n for a, b, n in zip(box.start, box.stop, SHAPE, strict=True))
+
+
+def test_a_voxel_size_is_z_y_x():
+    assert tuple(VoxelSize(40, 5, 6)) == (VoxelSize(x=6, y=5, z=40).z, 5, 6)
