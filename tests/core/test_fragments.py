@@ -1,0 +1,144 @@
+import os
+import threading
+
+import numpy as np
+import pytest
+from drawings import drawn, membranes, uneven
+from scipy import ndimage
+
+from napari_emcad.core import fragments
+from napari_emcad.core.fragments import section_fragments, stack_fragments
+from napari_emcad.core.progress import Progress, drive
+
+SIGMAS = (0, 1, 2)
+
+
+def rough(shape, seed=0):
+    """Affinities (3, *shape) with cells of about ten pixels."""
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=(3, *shape)), (0, 0, 2, 2))
+    return np.clip(255 * (0.7 + 5 * smooth), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("shape", [(1, 40, 30), (5, 32, 47), (3, 1, 20), (3, 20, 1), (2, 1, 1), (2, 2, 3)])
+@pytest.mark.parametrize("draw", [rough, lambda shape: uneven((3, *shape))], ids=["cells", "noise"])
+def test_fragments_are_numbered_without_gaps_rising_with_z(draw, shape, sigma):
+    affinities = draw(shape)
+    before = affinities.copy()
+    found = drive(stack_fragments(affinities, sigma))
+    assert (found.shape, found.dtype) == (shape, np.uint32)
+    first = 1
+    for section in found:
+        ids = np.unique(section)
+        np.testing.assert_array_equal(ids, np.arange(first, first + len(ids)))
+        first += len(ids)
+    np.testing.assert_array_equal(affinities, before)
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+def test_fragments_are_connected_in_their_section(sigma):
+    for section in drive(stack_fragments(rough((2, 40, 50)), sigma)):
+        assert all(ndimage.label(section == i)[1] == 1 for i in np.unique(section))
+
+
+def test_smoother_seeds_are_fewer():
+    counts = [drive(stack_fragments(rough((2, 60, 70)), sigma)).max() for sigma in SIGMAS]
+    assert counts[0] > counts[1] > counts[2] > 2
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("value", [0, 1, 128, 254, 255])
+@pytest.mark.parametrize("shape", [(16, 16), (5, 9), (1, 1), (1, 7)])
+def test_a_constant_section_is_one_fragment(value, shape, sigma):
+    assert (section_fragments(np.full((2, *shape), value, np.uint8), sigma) == 1).all()
+
+
+@pytest.mark.parametrize("sigma", [0, 1])
+def test_neurons_parted_by_a_membrane_are_fragments(sigma):
+    labels = drawn("""
+        11111111.2222222
+        11111111.2222222
+        11111111.2222222
+        11111111.2222222
+        11111111.2222222
+        11111111.2222222
+        ................
+        3333333333333333
+        3333333333333333
+        3333333333333333
+        3333333333333333
+    """)
+    found = section_fragments(membranes(labels)[1:, 0], sigma)
+    inner = (membranes(labels)[1:, 0] > 0).all(0)  # away from each neuron's first row and column
+    pairs = set(zip(labels[0][inner].tolist(), found[inner].tolist(), strict=True))
+    assert {label for label, _ in pairs} == {1, 2, 3}
+    owners = {fragment: label for label, fragment in pairs}
+    assert len(owners) == len(pairs), "a fragment lies in two neurons"
+
+
+def test_a_plateau_is_one_seed():
+    """Four pixels share the largest distance, the two of each pair only by their corners."""
+    inside = drawn("""
+        .......
+        .11111.
+        .11111.
+        .11111.
+        .......
+    """)[0].astype(bool)
+    affinities = np.stack([inside * np.uint8(255)] * 2)
+    assert section_fragments(affinities, 0).max() == 1
+
+
+def test_the_number_of_threads_does_not_show(monkeypatch):
+    affinities = rough((6, 30, 40))
+    found = []
+    for threads in (1, 2, 7):
+        monkeypatch.setattr(os, "cpu_count", lambda threads=threads: threads)
+        found.append(drive(stack_fragments(affinities)))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_a_fragment_of_the_stack_is_one_of_its_section():
+    affinities = rough((3, 30, 40))
+    found = drive(stack_fragments(affinities, 1))
+    for z in range(3):
+        np.testing.assert_array_equal(found[z] - found[z].min() + 1, section_fragments(affinities[1:, z], 1))
+
+
+def test_progress_goes_by_sections():
+    steps = list(stack_fragments(rough((3, 8, 9))))
+    assert [(s.stage, s.done, s.total) for s in steps] == [("fragments", z, 3) for z in (1, 2, 3)]
+    assert isinstance(steps[0], Progress)
+
+
+def test_closing_the_job_stops_its_threads(monkeypatch):
+    started, never = [], threading.Event()
+
+    def slow(affinities, sigma):
+        started.append(threading.current_thread())
+        never.wait(0.02)
+        return np.ones(affinities.shape[1:], np.uint32)
+
+    monkeypatch.setattr(fragments, "section_fragments", slow)
+    job = stack_fragments(np.zeros((3, 2000, 1, 2), np.uint8))
+    next(job)
+    job.close()
+    assert 0 < len(started) < 2000
+    assert not any(thread.is_alive() for thread in started)
+
+
+def test_an_error_in_a_section_comes_out_and_stops_the_threads():
+    class Broken:
+        shape = (3, 500, 4, 5)
+
+        def __getitem__(self, key):
+            channels, z = key
+            if z == 3:
+                raise OSError("section 3 cannot be read")
+            return np.zeros((2, 4, 5), np.uint8)
+
+    with pytest.raises(OSError, match="section 3 cannot be read"):
+        drive(stack_fragments(Broken()))
+    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]

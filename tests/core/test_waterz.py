@@ -1,0 +1,154 @@
+"""The adapter against waterz itself; no other test imports it."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import waterz
+import waterz._agglomerate
+from drawings import drawn, membranes, uneven
+
+from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, agglomerate
+from napari_emcad.core.merge_tree import merge_tree
+from napari_emcad.core.segmentation import fragment_sizes
+
+SHAPE = (4, 9, 12)
+
+
+def fragments_in_blocks(shape=SHAPE, block=(1, 3, 2)):
+    """1..n without gaps, a block each."""
+    at = [np.arange(n) // b for n, b in zip(shape, block, strict=True)]
+    places = np.ravel_multi_index(np.meshgrid(*at, indexing="ij"), [a[-1] + 1 for a in at])
+    return (places + 1).astype(np.uint32)
+
+
+def direct(affinities, fragments, scoring, threshold):
+    """A run of waterz up to one threshold."""
+    function, bins = SCORINGS[scoring]
+    values = affinities.astype(np.float32) / (255 if affinities.dtype == np.uint8 else 1)
+    run = waterz.agglomerate(
+        values, [threshold], fragments=fragments.astype(np.uint64), scoring_function=function, discretize_queue=bins
+    )
+    return next(run).copy()
+
+
+def same_partition(one, other):
+    """Whether two labellings differ in nothing but names; 0 stays 0."""
+    pairs = np.unique(np.stack([np.asarray(one).ravel(), np.asarray(other).ravel()]).astype(np.int64), axis=1)
+    return len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1] and ((pairs == 0).sum(0) != 1).all()
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_every_scoring_comes_compiled(scoring, monkeypatch):
+    def compiled(*_):
+        pytest.fail(f"{scoring} is compiled on the user's machine")
+
+    monkeypatch.setattr(waterz._agglomerate, "_jit_compile", compiled)
+    merges = agglomerate(uneven((3, 2, 3, 4)), np.arange(1, 25, dtype=np.uint32).reshape(2, 3, 4), scoring)
+    assert len(merges.a) == 23
+
+
+def test_the_published_scoring_is_the_default():
+    assert DEFAULT_SCORING in SCORINGS
+    assert "HistogramQuantileAffinity<RegionGraphType, 50, ScoreValue, 256>" in SCORINGS[DEFAULT_SCORING][0]
+
+
+@pytest.mark.parametrize("scoring", ["mean", "quantile 50", "quantile 75"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cut_of_the_history_equals_a_direct_run(scoring, seed):
+    affinities, fragments = uneven((3, *SHAPE), seed=seed), fragments_in_blocks()
+    if seed % 2:  # with voxels of no fragment
+        fragments[uneven(SHAPE, seed=9) < 20] = 0
+    tree = merge_tree(affinities, fragments, fragment_sizes(fragments), scoring)
+    counts = set()
+    for threshold in (0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9, 1.0):
+        expected = direct(affinities, fragments, scoring, threshold)
+        found = tree.cut(threshold)[fragments]
+        assert same_partition(found, expected), threshold
+        counts.add(len(np.unique(found)))
+    assert len(counts) > 3
+
+
+def test_inputs_are_not_modified():
+    for dtype in (np.uint8, np.float32):
+        affinities = uneven((3, *SHAPE), dtype)
+        for fragment_dtype in (np.uint32, np.uint64):
+            fragments = fragments_in_blocks().astype(fragment_dtype)
+            before = affinities.copy(), fragments.copy()
+            assert len(agglomerate(affinities, fragments).a)
+            np.testing.assert_array_equal(affinities, before[0])
+            np.testing.assert_array_equal(fragments, before[1])
+
+
+@pytest.mark.parametrize("scoring", ["mean", "quantile 50"])
+def test_bytes_and_floats_give_the_same(scoring):
+    levels, fragments = uneven((3, *SHAPE)), fragments_in_blocks()
+    one, other = (agglomerate(a, fragments, scoring) for a in (levels, levels.astype(np.float32) * np.float32(1 / 255)))
+    for column, twin in zip(one, other, strict=True):
+        np.testing.assert_array_equal(column, twin)
+
+
+def test_arrays_in_any_memory_order_give_the_same():
+    affinities, fragments = uneven((3, *SHAPE)), fragments_in_blocks()
+    one = agglomerate(affinities, fragments)
+    other = agglomerate(np.asfortranarray(affinities), np.asfortranarray(fragments))
+    for column, twin in zip(one, other, strict=True):
+        np.testing.assert_array_equal(column, twin)
+
+
+def test_a_score_is_one_minus_the_mean_affinity():
+    fragments = drawn("1122\n\n1122")
+    affinities = np.zeros((3, 2, 1, 4), np.uint8)
+    affinities[2, :, 0, 2] = 51, 153  # the two faces between 1 and 2
+    affinities[1] = 77  # between no voxels
+    merges = agglomerate(affinities, fragments, "mean")
+    assert sorted([merges.a[0], merges.b[0]]) == [1, 2]
+    assert merges.into.tolist() in ([1], [2])
+    assert merges.score == pytest.approx([1 - 102 / 255])
+
+
+def test_what_does_not_touch_is_not_merged():
+    fragments = drawn("""
+        11.22
+        11.22
+    """)
+    merges = agglomerate(np.full((3, 1, 2, 5), 255, np.uint8), fragments)
+    assert [len(column) for column in merges] == [0] * 4
+    assert [column.dtype for column in merges] == [np.uint32] * 3 + [np.float32]
+
+
+def test_scores_do_not_exceed_one():
+    merges = agglomerate(membranes(drawn("1122")), drawn("1122"), "mean")
+    assert not len(merges.a) or merges.score.max() <= 1
+
+
+def test_nothing_is_printed(capfd):
+    print("before")
+    agglomerate(uneven((3, *SHAPE)), fragments_in_blocks())
+    print("after")
+    assert capfd.readouterr() == ("before\nafter\n", "")
+
+
+@pytest.mark.parametrize("stdout", ["", "sys.stdout = None; os.close(1)", "sys.stdout = None"])
+def test_it_works_and_is_silent_with_and_without_a_standard_output(stdout):
+    """A pipe keeps what C++ prints until it is flushed; a window started without a console has no output at all."""
+    code = """
+        import os, sys
+        import numpy as np
+        from napari_emcad.core._waterz import agglomerate
+        {stdout}
+        merges = agglomerate(np.full((3, 1, 1, 2), 99, np.uint8), np.array([[[1, 2]]], np.uint32))
+        sys.stderr.write(str(len(merges.a)))
+    """
+    code = textwrap.dedent(code).replace("{stdout}", stdout)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("", "1")
+
+
+def test_standard_output_comes_back_after_an_error(capfd):
+    with pytest.raises(ValueError, match="shape"):
+        agglomerate(uneven((3, 2, 3, 4)), fragments_in_blocks())
+    print("after")
+    assert capfd.readouterr().out == "after\n"
