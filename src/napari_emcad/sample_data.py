@@ -35,5 +35,5 @@ def medium() -> list[Layer]:
 
 
 def large() -> list[Layer]:
-    """32 sections of 1024 x 1024 pixels; takes a minute to make."""
+    """32 sections of 1024 x 1024 pixels; takes about a minute to make."""
     return _layers((32, 1024, 1024))

@@ -68,7 +68,7 @@ def synthetic_stack(
     size = np.multiply(shape, voxel_size, dtype=float)
     curves = grow(rng, size)
     tissue, organelles = pack(curves, size), furnish(rng, curves)
-    stain, profile = rng.uniform(0.52, 0.75), membranes(half_gap=rng.uniform(7, 12))
+    stain, profile = rng.uniform(0.6, 0.78), membranes(half_gap=rng.uniform(7, 10.5))
     raw, neurites = np.empty(shape, np.uint8), np.empty(shape, np.int32)
     for z in range(shape[0]):
         view = _view(rng, z, shape, VoxelSize(*voxel_size))

@@ -86,18 +86,18 @@ def grow(rng: Generator, size: NDArray[np.float64]) -> Curves:
     size : (3,) float
         Box edges in nm; the box starts at 0. Curves go on outside it.
     """
-    curves = _fill(rng, size, Curves.none(), DENDRITE, share=rng.uniform(0.25, 0.4))
+    curves = _fill(rng, size, Curves.none(), DENDRITE, share=rng.uniform(0.12, 0.34))
     curves = _with_spines(rng, curves)
-    return relax(_fill(rng, size, curves, AXON, share=1.0))
+    return relax(_fill(rng, size, curves, AXON, share=1.05))
 
 
 def _fill(rng: Generator, size: NDArray, curves: Curves, kind: int, share: float) -> Curves:
-    """Add curves of a kind until all have `share` of the room; the last one by chance, so that the mean is right."""
+    """Add curves of a kind until one more would take all of them further from `share` of the room."""
     room = share * float(np.prod(size + 2 * _MARGIN))
     parts, volume, neurite = [curves], curves.volume, int(curves.neurite.max(initial=0))
     while True:
         new = _neurite(rng, size, neurite + 1, kind)
-        if volume + new.volume > room and rng.random() > (room - volume) / new.volume:
+        if room - volume < new.volume / 2:
             break
         parts.append(new)
         neurite, volume = neurite + 1, volume + new.volume
@@ -106,7 +106,8 @@ def _fill(rng: Generator, size: NDArray, curves: Curves, kind: int, share: float
 
 def _neurite(rng: Generator, size: NDArray, neurite: int, kind: int) -> Curves:
     """One curve through the box, sometimes with a branch."""
-    typical, spread, low, high = (370, 0.4, 220, 750) if kind == DENDRITE else (90, 0.38, 55, 260)
+    typical, spread, low, high = (350, 0.4, 220, 700) if kind == DENDRITE else (84, 0.4, 54, 260)
+    high = max(low, min(high, 0.2 * np.sqrt(size[1] * size[2])))
     radius = float(np.clip(rng.lognormal(np.log(typical), spread), low, high))
     trunk = _inside(_path(rng, rng.uniform(-_MARGIN, size + _MARGIN), _reach(size), radius), size)
     made = _curve(rng, trunk, radius, neurite, kind)

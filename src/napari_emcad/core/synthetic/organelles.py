@@ -5,6 +5,7 @@ All lengths are in nanometres, all points (z, y, x).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.random import Generator
@@ -84,7 +85,7 @@ def furnish(rng: Generator, curves: Curves) -> Organelles:
 def _runs(curves: Curves) -> Iterator[slice]:
     """The slice of points of each curve."""
     starts = np.flatnonzero(np.diff(curves.curve, prepend=-1))
-    for start, stop in zip(starts, [*starts[1:], len(curves)], strict=True):
+    for start, stop in pairwise([*starts, len(curves)]):
         yield slice(int(start), int(stop))
 
 
