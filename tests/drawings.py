@@ -6,7 +6,11 @@ A digit or letter is an id (a = 10 ... z = 35), a point is 0; sections are parte
 from textwrap import dedent
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For tests with hypothesis: where other programs want the cores, an example may take its time."""
 
 
 def drawn(text: str, dtype: type = np.uint32) -> NDArray:
@@ -34,3 +38,23 @@ def membranes(labels: NDArray, dtype: type = np.uint8) -> NDArray:
         np.moveaxis(same, axis, 0)[1:] = (ids[1:] == ids[:-1]) & (ids[1:] > 0)
         affinities[axis][same] = full
     return affinities
+
+
+def lively_student(seed: int = 0):
+    """A small student in eval mode with drawn weights, whose affinities go from 0 to 1 and change with every pixel."""
+    import torch
+
+    from napari_emcad.networks.student import Student, StudentConfig
+
+    torch.manual_seed(seed)
+    student = Student(StudentConfig(maps=4, embedding_channels=4)).train()
+    pairs = torch.rand(4, 2, 64, 64)
+    for module in student.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # so that the running means are those of one batch
+    with torch.no_grad():
+        student(pairs)
+        outputs = student.eval()(pairs)
+        for layer, embedding in zip((student.outc_t, student.outc_tn), outputs, strict=True):
+            layer.conv.bias -= embedding.mean((0, 2, 3))
+    return student

@@ -97,12 +97,13 @@ def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: 
     Raises
     ------
     UserError
-        One sentence, where the volume or the model cannot be used.
+        One sentence, where the volume, the box or the model cannot be used.
     """
     from napari_emcad.networks.checkpoint import load_student
 
     check_volume(volume)
     chosen, box = SegmentParameters(**parameters), box or Box.whole(volume.shape)
+    check_box(box, volume.shape)
     student, card = load_student(resolve(model))
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(volume, student, affinities, box, chosen))
@@ -210,3 +211,12 @@ def check_volume(volume) -> None:
         )
     if np.dtype(volume.dtype).kind not in "buif":
         raise UserError(f"volume: real numbers are needed, got dtype {volume.dtype}; convert it first.")
+
+
+def check_box(box: Box, shape: tuple[int, ...]) -> None:
+    """Refuse a box that is empty or does not lie inside a volume of this shape."""
+    if box.clipped(shape) != box or 0 in box.shape:
+        raise UserError(
+            f"box: voxels inside a volume of shape {tuple(shape)} are needed, got {box.start} to {box.stop}; "
+            "choose it inside."
+        )

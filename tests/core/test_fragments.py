@@ -134,8 +134,7 @@ def test_an_error_in_a_section_comes_out_and_stops_the_threads():
         shape = (3, 500, 4, 5)
 
         def __getitem__(self, key):
-            channels, z = key
-            if z == 3:
+            if key[1] == 3:
                 raise OSError("section 3 cannot be read")
             return np.zeros((2, 4, 5), np.uint8)
 

@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+from drawings import patient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def test_slices_and_shape_belong_together():
     assert np.empty(SHAPE)[box.slices].shape == box.shape
 
 
+@patient
 @given(ends, ends)
 def test_clipped_keeps_the_voxels_inside(start, stop):
     box = Box(start, stop).clipped(SHAPE)

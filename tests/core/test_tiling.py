@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from drawings import patient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ def boxes(draw):
     return Box((2, *starts), (5, *stops)), section, stride
 
 
+@patient
 @given(boxes(), st.integers(1, 80), st.integers(0, 40))
 def test_cores_make_up_the_box_and_windows_hold_the_halo(case, size, halo):
     box, section, stride = case
@@ -34,6 +36,7 @@ def test_cores_make_up_the_box_and_windows_hold_the_halo(case, size, halo):
     np.testing.assert_array_equal(answered, expected)
 
 
+@patient
 @given(boxes(), st.integers(1, 80), st.integers(0, 40))
 def test_a_core_is_cut_out_of_its_window(case, size, halo):
     box, section, stride = case

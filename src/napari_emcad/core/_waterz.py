@@ -5,9 +5,8 @@ Connectome Reconstruction", TPAMI 2019.
 """
 
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +52,7 @@ def agglomerate(affinities: NDArray, fragments: NDArray, scoring: str = DEFAULT_
     function, bins = SCORINGS[scoring]
     values = np.ascontiguousarray(affinities, np.float32)
     if affinities.dtype == np.uint8:
-        values *= np.float32(1 / 255)
+        values /= 255
     with _silent_output():
         # waterz overwrites the uint64 array it is given: this is a copy
         _, history = next(
@@ -75,19 +74,16 @@ _COLUMNS = (("a", np.uint32), ("b", np.uint32), ("c", np.uint32), ("score", np.f
 
 @contextmanager
 def _silent_output() -> Iterator[None]:
-    """Drop what waterz's C++ prints to standard output; a window without a console has none."""
-    try:
-        kept = os.dup(1)
-    except OSError:
-        yield
-        return
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(sink)
+    """Drop what waterz prints: its Python to sys.stdout, its C++ to descriptor 1, which a window may not have."""
+    with open(os.devnull, "w") as sink, redirect_stdout(sink):
+        try:
+            kept = os.dup(1)
+        except OSError:
+            yield
+            return
+        try:
+            os.dup2(sink.fileno(), 1)
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)

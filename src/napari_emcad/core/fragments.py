@@ -53,9 +53,7 @@ def _seeds(inside: NDArray[np.bool_], sigma: float) -> NDArray[np.uint32]:
     return bioimage_cpp.segmentation.label(peaks).astype(np.uint32)
 
 
-def stack_fragments(
-    affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA
-) -> Job[NDArray[np.uint32]]:
+def stack_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA) -> Job[NDArray[np.uint32]]:
     """Fragments of a whole stack, sections in parallel threads.
 
     Parameters

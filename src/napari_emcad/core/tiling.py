@@ -1,6 +1,7 @@
 """Tiles of a large section: which part each computes, and how much around it it must see."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from napari_emcad.core.geometry import Box
 
@@ -47,7 +48,7 @@ def section_tiles(box: Box, section: tuple[int, int], size: int, halo: int, stri
 def _parts(start: int, stop: int, size: int) -> list[tuple[int, int]]:
     count = -(-(stop - start) // size)
     ends = [start + (stop - start) * i // count for i in range(count + 1)]
-    return list(zip(ends[:-1], ends[1:], strict=True))
+    return list(pairwise(ends))
 
 
 def _window(part: tuple[int, int], halo: int, stride: int, most: int) -> tuple[int, int]:

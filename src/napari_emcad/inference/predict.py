@@ -24,14 +24,14 @@ TILE = {"cpu": 1024, "cuda": 2048, "mps": 1024}
 """Pixels a side of a tile's core, by device."""
 
 SMALLEST_TILE = 128
-BYTES_A_PIXEL = 900
-"""Peak memory of the network a pixel of its window, fp32, measured: benchmarks/memory.py."""
+BYTES_A_PIXEL = 1150
+"""Peak memory of the network a pixel of its window, fp32; measured: 1,146 at 512 x 512, 1,107 at 1024 x 1024."""
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 """What torch says: CUDA and MPS, the CPU on Windows, the CPU on Linux and macOS, cuBLAS and cuDNN."""
 
-KEPT_PIXELS = 1 << 23
-"""Features of a section are kept for its second pair while it has at most so many pixels (96 bytes each)."""
+KEPT_PIXELS, KEPT_BYTES = 1 << 23, 96
+"""Features of a section are kept for its second pair while its windows have at most so many pixels, of 96 bytes."""
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,12 @@ def folded(student: Student) -> Student:
 
 def network_memory(section: tuple[int, int], device_kind: str, tile: int | None = None) -> int:
     """Bytes the network needs at its peak for sections of this size (y, x)."""
-    side = (tile or TILE[device_kind]) + 2 * HALO
-    return BYTES_A_PIXEL * min(section[0], side) * min(section[1], side)
+    tile = tile or TILE[device_kind]
+    side = tile + 2 * HALO
+    working = BYTES_A_PIXEL * min(section[0], side) * min(section[1], side)
+    if max(section) <= tile:
+        return working
+    return working + KEPT_BYTES * min(KEPT_PIXELS, 2 * section[0] * section[1])  # windows overlap: twice the section
 
 
 def _copy_first_row_and_column(values: Tensor, tile: Tile) -> Tensor:

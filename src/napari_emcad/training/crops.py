@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_emcad.core.affinities import affinities_of_labels, without_borders
+from napari_emcad.core.errors import UserError
 from napari_emcad.training.augment import augment
 
 MARGIN = 16
@@ -51,8 +52,9 @@ def _random_pair(rng: Generator, volume: LabelledVolume, size: int) -> tuple[NDA
 def _cut(volume: LabelledVolume, size: int) -> tuple[int, int, int]:
     height, width = volume.raw.shape[1:]
     if min(height, width) < size or len(volume.raw) < 2:
-        raise ValueError(
-            f"training volume: at least 2 sections of {size} x {size} pixels are needed, got {volume.raw.shape}."
+        raise UserError(
+            f"training volume: at least 2 sections of {size} x {size} pixels are needed, got {volume.raw.shape}; "
+            "choose a larger volume or a smaller crop."
         )
     return 2, min(height, size + 2 * MARGIN), min(width, size + 2 * MARGIN)
 

@@ -75,7 +75,7 @@ def train(state: TrainingState, volumes: Sequence[LabelledVolume], parameters: T
 
     Raises
     ------
-    ValueError
+    UserError
         Where a volume is smaller than a crop.
     """
     rng = np.random.default_rng((parameters.seed, state.step))  # a resumed run draws new crops, reproducibly

@@ -1,0 +1,115 @@
+"""The pictures of the tutorial: python docs/screenshots.py [--data STACK] [--model FILE].
+
+Opens napari on a part of an EM stack, or on the synthetic sample, goes the way of the tutorial, and writes
+docs/images/{before,running,after,error,3d}.png. Wants a screen, or a virtual one (xvfb-run).
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose settings are in use
+
+import napari
+from PIL import Image
+
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.widgets.demo import finish, pause, wait
+from napari_emcad.widgets.dock import EMCADDock
+
+IMAGES = Path(__file__).parent / "images"
+WINDOW = (1280, 860)
+"""Pixels."""
+
+LARGEST = 300_000
+"""Bytes of a picture."""
+
+PART = (6, 384, 384)
+"""Voxels (z, y, x) of a stack that are shown."""
+
+
+def main() -> None:
+    options = _options()
+    viewer = napari.Viewer(show=True)
+    viewer.theme = options.theme
+    viewer.window._qt_window.resize(*WINDOW)
+    dock = EMCADDock(viewer)
+    viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
+    _open(viewer, dock, options)
+    take = Camera(viewer, options.images)
+    wait(lambda: dock.segment.device.device is not None and dock.segment.model.card is not None)
+    take("before")
+    dock.segment.run()
+    wait(lambda: dock.segment.sections_done >= 3)
+    take("running")
+    finish(dock)
+    take("after")
+    _choose_one_section(viewer, dock)
+    take("error")
+    dock.stack.combo.layer = viewer.layers[0]
+    _look_at_neurons_in_3d(viewer)
+    take("3d")
+    viewer.close()
+
+
+def _choose_one_section(viewer, dock: EMCADDock) -> None:
+    source = dock.stack.layer
+    viewer.add_image(source.data[0], name="one section", visible=False, scale=source.scale[1:], units=source.units[1:])
+    dock.stack.combo.layer = viewer.layers["one section"]
+
+
+def _look_at_neurons_in_3d(viewer) -> None:
+    neurons = next(layer for layer in viewer.layers if layer.name.endswith("neurons"))
+    viewer.layers.selection.active = neurons
+    for layer in viewer.layers:
+        layer.visible = layer is neurons
+    neurons.opacity = 1
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    viewer.scene.camera.angles = (0, -30, 30)
+
+
+class Camera:
+    """Takes pictures of the whole window, small enough for a repository."""
+
+    def __init__(self, viewer, folder: Path):
+        self._viewer, self._folder = viewer, folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, name: str) -> None:
+        pause(0.5)
+        picture = Image.fromarray(self._viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+        path = self._folder / f"{name}.png"
+        for colours in (None, 256, 128, 64):
+            small = picture if colours is None else picture.quantize(colours, dither=Image.Dither.NONE)
+            small.save(path, optimize=True)
+            if path.stat().st_size < LARGEST:
+                break
+        print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Take the pictures of the tutorial.")
+    parser.add_argument("--data", type=Path, help="an EM stack; the synthetic sample otherwise")
+    parser.add_argument("--model", type=Path, help="a checkpoint; the bundled model otherwise")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="where the pictures go")
+    parser.add_argument("--theme", default="dark", help="napari's theme: dark or light")
+    return parser.parse_args()
+
+
+def _open(viewer, dock: EMCADDock, options: argparse.Namespace) -> None:
+    if options.data is None:
+        dock.open_sample("small")
+        finish(dock)
+    else:
+        with open_volume(options.data) as volume:
+            part = volume.array[tuple(slice(n) for n in PART)]
+            viewer.add_image(
+                part, name=options.data.parent.name, scale=volume.voxel_size or (30, 6, 6), units=["nm"] * 3
+            )
+    if options.model is not None:
+        dock.segment.model.open_file(options.model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""The dock: one column from a stack to exported neurons."""
+
+import napari
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Progress
+from napari_emcad.widgets.forms import Section
+from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.messages import MessageLine
+from napari_emcad.widgets.panels.evaluate import EvaluatePanel
+from napari_emcad.widgets.panels.export import ExportPanel
+from napari_emcad.widgets.panels.segment import SegmentPanel
+from napari_emcad.widgets.remembered import Remembered, default_file
+from napari_emcad.widgets.stack_choice import StackChoice
+from napari_emcad.widgets.wording import progress_text
+
+WIDTH = 380
+"""Pixels."""
+
+FIRST_LOOK = 300
+"""Milliseconds after the dock is shown until torch is imported in a thread."""
+
+
+class EMCADDock(QWidget):
+    """The plugin's dock; it lives and dies with its viewer and shares nothing with other docks."""
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        # napari hands plugins a proxy that wraps every layer anew at each access: no two of them are identical
+        self._viewer = viewer = getattr(viewer, "__wrapped__", viewer)
+        self._window: QMainWindow | None = None
+        self._looked = False
+        self._released = False
+        self.message = MessageLine()
+        self.jobs = JobRunner(self)
+        self.bar = QProgressBar()
+        self.stack = StackChoice(viewer)
+        self.segment = SegmentPanel(viewer, self.stack, self.jobs, self.message, Remembered(default_file()))
+        self.export = ExportPanel(self.segment.results, self.segment.region, self.jobs, self.message)
+        self.evaluate = EvaluatePanel(viewer, self.jobs, self.message)
+        self._export_section = Section("2  Export", self.export, is_open=False)
+        self._lay_out()
+        self._connect()
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH, 640)
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the dock or its window has been closed."""
+        return self._released
+
+    def reset_choices(self, _event: object = None) -> None:
+        """Follow the viewer's layers."""
+        if self._released:
+            return
+        for part in (self.stack, self.segment, self.evaluate):
+            part.reset_choices()
+
+    def open_sample(self, key: str) -> None:
+        """Make a sample in a thread and open it."""
+        from napari_emcad import sample_data
+
+        self.message.say("The sample is being made.")
+        job = one_step(getattr(sample_data, key), stage="making the sample")
+        self.jobs.start(job, self._on_sample)
+
+    def release(self) -> None:
+        """Stop all jobs, wait for them, and let go of viewer and layers."""
+        if self._released:
+            return
+        self._released = True
+        self.jobs.close()
+        self.segment.close_jobs()
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.reordered, events.renamed):
+            event.disconnect(self.reset_choices)
+        events.removed.disconnect(self._on_removed)
+        if self._window is not None:
+            self._window.removeEventFilter(self)
+            self._window = None
+
+    def showEvent(self, event) -> None:
+        super().showEvent(event)
+        self._watch_window()
+        if not self._looked:
+            self._looked = True
+            QTimer.singleShot(FIRST_LOOK, self._look)
+
+    def closeEvent(self, event) -> None:
+        self.release()
+        super().closeEvent(event)
+
+    def changeEvent(self, event) -> None:
+        """The dock was put into a window, or taken out of it: napari does not close it then."""
+        super().changeEvent(event)
+        if event.type() != QEvent.Type.ParentChange:
+            return
+        if self.parent() is None:
+            self.release()
+        else:
+            self._watch_window()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The window is closed: ask, if a job is running and a person closes it, then stop the job."""
+        if watched is self._window and event.type() == QEvent.Type.Close:
+            if self.jobs.running and event.spontaneous() and not self._may_stop():
+                event.ignore()
+                return True
+            self.release()
+        return False
+
+    def _lay_out(self) -> None:
+        column_widget = QWidget()
+        column = QVBoxLayout(column_widget)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.stack)
+        column.addWidget(Section("1  Segment", self.segment))
+        column.addWidget(self._export_section)
+        column.addWidget(Section("Evaluate", self.evaluate, is_open=False))
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(column_widget)
+        self.bar.setVisible(False)
+        all_ = QVBoxLayout(self)
+        all_.setContentsMargins(4, 4, 4, 4)
+        all_.addWidget(scroll, 1)
+        all_.addWidget(self.bar)
+        all_.addWidget(self.message)
+        self.setMinimumWidth(WIDTH)
+
+    def _connect(self) -> None:
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.reordered, events.renamed):
+            event.connect(self.reset_choices)
+        events.removed.connect(self._on_removed)
+        self.stack.sample_wanted.connect(self.open_sample)
+        self.jobs.progressed.connect(self._on_progress)
+        self.jobs.running_changed.connect(self._on_running)
+        self.segment.neurons_changed.connect(self._on_neurons)
+
+    def _watch_window(self) -> None:
+        """Hear when the window that the dock lies in is closed."""
+        window = self.parent()
+        while window is not None and not isinstance(window, QMainWindow):
+            window = window.parent()
+        if window is not None and self._window is None and not self._released:
+            self._window = window
+            window.installEventFilter(self)
+
+    def _look(self) -> None:
+        if not self._released:
+            self.segment.prepare()
+
+    def _on_removed(self, event) -> None:
+        self.reset_choices()
+        self.segment.layer_removed(event.value)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, max(1, progress.total))
+        self.bar.setValue(progress.done)
+        self.bar.setFormat(progress_text(progress))
+
+    def _on_running(self) -> None:
+        self.bar.setVisible(self.jobs.running)
+        if self.jobs.stopping:
+            self.bar.setFormat("stopping ...")
+
+    def _on_neurons(self) -> None:
+        if self.segment.results.current is not None and not self._export_section.is_open:
+            self._export_section.open()
+
+    def _on_sample(self, ended: Ended) -> None:
+        if ended.result is not None:
+            for data, meta, kind in ended.result:
+                self._viewer.add_layer(napari.layers.Layer.create(data, meta, kind))
+        else:
+            self.message.error(ended.error or UserError("The sample was not opened: it was stopped."))
+
+    def _may_stop(self) -> bool:
+        question = f"{self.bar.format()}. Stop it and close the window?"
+        return QMessageBox.question(self, "A job is running", question) == QMessageBox.StandardButton.Yes

@@ -1,0 +1,87 @@
+"""The job behind Export: neurons as label TIFF, affinities as Zarr. No Qt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.io.affinities import new_affinities
+from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.widgets.labels_view import FragmentLabels, Part
+
+
+@dataclass(frozen=True)
+class Export:
+    """What to write where.
+
+    Attributes
+    ----------
+    path : Path
+        Of the label TIFF.
+    fragments : (z, y, x) uint32
+    table : (n + 1,) uint32
+        Neuron of each fragment, 0 for those left out.
+    box : Box
+        Of the fragments.
+    voxel_size : VoxelSize or None
+    provenance : mapping
+    source : (path, dataset) or None
+        The stack's file, whose fingerprint goes into the provenance.
+    affinities : (3, z, y, x) uint8 or None
+        Written beside the TIFF where given.
+    """
+
+    path: Path
+    fragments: NDArray[np.uint32]
+    table: NDArray[np.uint32]
+    box: Box
+    voxel_size: VoxelSize | None
+    provenance: Mapping[str, Any]
+    source: tuple[str, str | None] | None = None
+    affinities: NDArray[np.uint8] | None = None
+
+
+def exporting(export: Export) -> Job[list[Path]]:
+    """Write section by section; nothing big is copied, and a stopped job leaves nothing behind."""
+    provenance = {**export.provenance, "fingerprint": _fingerprint(export.source)}
+    written = []
+    if export.affinities is not None:
+        written.append((yield from _writing_affinities(export, provenance)))
+    labels = Part(FragmentLabels(export.fragments, export.table), export.box)
+    size = export.voxel_size
+    written.insert(0, (yield from writing_labels(export.path, labels, size, provenance, int(export.table.max()))))
+    return written
+
+
+def affinities_path(path: Path) -> Path:
+    """Where the affinities go: NAME_affinities.zarr beside NAME.tif."""
+    return path.with_name(f"{path.stem}_affinities.zarr")
+
+
+def _writing_affinities(export: Export, provenance: Mapping[str, Any]) -> Job[Path]:
+    path, depth = affinities_path(export.path), export.box.shape[0]
+    watch = Stopwatch("affinities to disk", depth)
+    first, *plane = export.box.slices
+    with new_affinities(path, export.box.shape, export.voxel_size, provenance) as out:
+        for z in range(depth):
+            out[:, z] = export.affinities[(slice(None), first.start + z, *plane)]
+            yield watch.at(z + 1)
+    return path
+
+
+def _fingerprint(source: tuple[str, str | None] | None) -> str | None:
+    """None where the stack came from no file that is still there."""
+    if source is None:
+        return None
+    try:
+        with open_volume(*source) as volume:
+            return volume.fingerprint
+    except UserError:
+        return None

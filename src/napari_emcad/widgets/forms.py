@@ -1,0 +1,148 @@
+"""Small widgets that all panels are made of."""
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+
+class Section(QWidget):
+    """A heading that folds what lies under it."""
+
+    def __init__(self, title: str, content: QWidget, is_open: bool = True, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.content = content
+        self._heading = QToolButton()
+        self._heading.setText(title)
+        self._heading.setCheckable(True)
+        self._heading.setAutoRaise(True)
+        self._heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._heading.setStyleSheet("QToolButton { font-weight: bold; text-align: left; padding: 4px; border: 0; }")
+        self._heading.toggled.connect(self._fold)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self._heading)
+        column.addWidget(content)
+        self._heading.setChecked(is_open)
+        self._fold(is_open)
+
+    @property
+    def is_open(self) -> bool:
+        return self._heading.isChecked()
+
+    def open(self) -> None:
+        """Unfold."""
+        self._heading.setChecked(True)
+
+    def _fold(self, is_open: bool) -> None:
+        self.content.setVisible(is_open)
+        self._heading.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+
+
+class NarrowCombo(QComboBox):
+    """A choice that shrinks with the dock instead of pushing its neighbours out of it."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(6)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def wheelEvent(self, event) -> None:
+        """Scrolling over a choice scrolls the dock and does not change it."""
+        event.ignore()
+
+
+class LayerCombo(NarrowCombo):
+    """A choice among the viewer's layers of a kind; a removed layer is never chosen.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    fits : callable
+        Which layers are offered.
+    """
+
+    layer_changed = Signal()
+
+    def __init__(self, viewer, fits: Callable[[object], bool], parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer, self._fits = viewer, fits
+        self._told = None
+        self.currentIndexChanged.connect(self._tell)
+        self.reset_choices()
+
+    @property
+    def layer(self):
+        """The layer chosen; None where there is none."""
+        return self.currentData()
+
+    @layer.setter
+    def layer(self, layer) -> None:
+        self.setCurrentIndex(self._index_of(layer))
+
+    def reset_choices(self) -> None:
+        """Follow the viewer: names, new and removed layers; the choice stays where it can."""
+        chosen = self.layer
+        self.blockSignals(True)
+        self.clear()
+        for layer in self._viewer.layers:
+            if self._fits(layer):
+                self.addItem(layer.name, layer)
+        self.setCurrentIndex(max(0, self._index_of(chosen)) if self.count() else -1)
+        self.blockSignals(False)
+        self._tell()
+
+    def forget(self) -> None:
+        """Let go of all layers."""
+        self.blockSignals(True)
+        self.clear()
+        self._told = None
+
+    def _index_of(self, layer) -> int:
+        return next((i for i in range(self.count()) if self.itemData(i) is layer), -1)
+
+    def _tell(self) -> None:
+        if self.layer is not self._told:
+            self._told = self.layer
+            self.layer_changed.emit()
+
+
+class Form(QFormLayout):
+    """A form with its labels at the left, one under the other in all panels, and fields as wide as the dock."""
+
+    def add(self, label: str, field: QWidget | QLayout) -> None:
+        """Add a row."""
+        name = QLabel(label)
+        name.setMinimumWidth(name.fontMetrics().horizontalAdvance("Threshold "))
+        self.addRow(name, field)
+
+
+def form(parent: QWidget, margin: int = 6) -> Form:
+    """The layout of a form, set on its parent."""
+    layout = Form(parent)
+    layout.setContentsMargins(margin, 2, margin, 4 if margin else 2)
+    layout.setHorizontalSpacing(6)
+    layout.setVerticalSpacing(4)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+    return layout
+
+
+def text(content: str = "") -> QLabel:
+    """Words that wrap and never widen the dock."""
+    label = QLabel(content)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)  # without it the last line is cut off
+    label.setSizePolicy(policy)
+    return label
+
+
+def enable(widget: QWidget, why_not: str, tooltip: str = "") -> None:
+    """Enable a control, or disable it with a tooltip that says why."""
+    widget.setEnabled(not why_not)
+    widget.setToolTip(why_not or tooltip)

@@ -1,0 +1,99 @@
+"""Neurons as napari shows them: fragments and a table that says to which neuron each belongs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.segmentation import label_dtype
+
+
+class FragmentLabels:
+    """An array-like (z, y, x) whose voxels are table[fragments]: a new table is a new labelling, and no voxel moves.
+
+    Parameters
+    ----------
+    fragments : (z, y, x) uint32
+        1..n without gaps, 0 = none; neither copied nor modified.
+    table : (n + 1,) uint32
+        Neuron of each fragment, 0 for none; copied.
+
+    Attributes
+    ----------
+    dtype
+        uint16 up to 65,535 fragments, else uint32: napari draws these fastest, and neurons are named by fragments.
+    """
+
+    ndim = 3
+
+    def __init__(self, fragments: NDArray[np.uint32], table: NDArray[np.uint32]):
+        self.fragments = fragments
+        self._table = table.astype(label_dtype(len(table) - 1))
+
+    @property
+    def table(self) -> NDArray:
+        """A copy of the table in use, (n + 1,)."""
+        return self._table.copy()
+
+    def show(self, table: NDArray[np.uint32]) -> None:
+        """Take another table of the same length; refresh the layer after it."""
+        self._table[:] = table
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.fragments.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._table.dtype
+
+    @property
+    def size(self) -> int:
+        return self.fragments.size
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return len(self.fragments)
+
+    def __iter__(self) -> Iterator[NDArray]:
+        return (self[z] for z in range(len(self)))
+
+    def __getitem__(self, key: Any) -> NDArray:
+        return self._table[self.fragments[key]]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise UserError("neurons: these are computed from fragments and cannot be painted on; duplicate the layer.")
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+        if copy is False:
+            raise ValueError("neurons: an array without a copy is not possible, they are looked up in a table.")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+class Part:
+    """A box of an array-like (z, y, x), cut out section by section as it is read."""
+
+    ndim = 3
+
+    def __init__(self, array: Any, box: Box):
+        self._array, self._box = array, box
+        self.shape, self.dtype = box.shape, np.dtype(array.dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[NDArray]:
+        return (self[z] for z in range(len(self)))
+
+    def __getitem__(self, z: int) -> NDArray:
+        """Section z of the part, (y, x)."""
+        if not 0 <= z < len(self):
+            raise IndexError(f"section {z} lies outside {len(self)} sections.")
+        first, *plane = self._box.slices
+        return np.asarray(self._array[(first.start + z, *plane)])

@@ -1,0 +1,329 @@
+"""The panel Segment: choices, Try and Run, and the threshold over what they make."""
+
+import numpy as np
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Progress
+from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.advanced import Advanced
+from napari_emcad.widgets.device_choice import DeviceChoice
+from napari_emcad.widgets.estimates import check_memory, estimate
+from napari_emcad.widgets.forms import Section, enable, form, text
+from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.layers import check_layer, volume_of
+from napari_emcad.widgets.messages import MessageLine
+from napari_emcad.widgets.model_choice import ModelChoice
+from napari_emcad.widgets.region_choice import SECTION, RegionChoice
+from napari_emcad.widgets.remembered import Remembered
+from napari_emcad.widgets.results import Result, Results
+from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, segmenting
+from napari_emcad.widgets.stack_choice import StackChoice
+from napari_emcad.widgets.threshold import ThresholdBar
+from napari_emcad.widgets.wording import count, duration, neurons_text
+
+SETTLE = 700
+"""Milliseconds that seed smoothing or scoring rest before the neurons are agglomerated again."""
+
+
+class SegmentPanel(QWidget):
+    """From a stack to neurons.
+
+    Signals
+    -------
+    neurons_changed
+        There are neurons now, or other ones.
+    """
+
+    neurons_changed = Signal()
+
+    def __init__(self, viewer, stack: StackChoice, jobs: JobRunner, message: MessageLine, remembered: Remembered):
+        super().__init__()
+        self._viewer, self._stack, self._jobs, self._message = viewer, stack, jobs, message
+        self._remembered = remembered
+        self._under_way: Result | None = None
+        self._source_data = None
+        self._lost = ""
+        self._bad_layer = ""
+        self.results = Results(viewer, self)
+        self.model = ModelChoice(remembered)
+        self.region = RegionChoice(viewer)
+        self.device = DeviceChoice()
+        self.threshold = ThresholdBar()
+        self.advanced = Advanced()
+        self._estimate = text()
+        self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
+        self._levels = JobRunner(self)
+        self._again = QTimer(self, singleShot=True, interval=SETTLE)
+        self._lay_out()
+        self._connect()
+        self._on_stack()
+
+    @property
+    def sections_done(self) -> int:
+        """Of the run under way; 0 where there is none."""
+        return self._under_way.sections_done if self._under_way else 0
+
+    def run(self) -> None:
+        """Segment the region."""
+        self._start(self.region.box, is_trial=self.region.kind == SECTION)
+
+    def try_section(self) -> None:
+        """Segment the section on screen."""
+        self._start(self.region.section_box, is_trial=True)
+
+    def stop(self) -> None:
+        """Stop what is running; what is finished stays."""
+        self._jobs.stop()
+
+    def parameters(self) -> SegmentParameters:
+        """As the panel stands."""
+        return SegmentParameters(
+            threshold=self.threshold.touched, device=self.device.wish, **self.advanced.parameters()
+        )
+
+    def prepare(self) -> None:
+        """Let torch be imported in a thread, and with it see the devices and the model's card."""
+        self.device.ask()
+        self.model.read_card()
+
+    def layer_removed(self, layer) -> None:
+        """A layer has left the viewer."""
+        self.results.forget_removed()
+        running = self._under_way
+        if running is not None and layer is running.source:
+            self._lost = f'The layer "{layer.name}" was removed: its run has been stopped.'
+            self._jobs.stop()
+
+    def reset_choices(self) -> None:
+        """Follow the viewer's layers."""
+        self.region.reset_choices()
+
+    def close_jobs(self) -> None:
+        """Stop all threads of this panel and let go of the layers."""
+        self._again.stop()
+        self._levels.close()
+        self.device.close_asker()
+        self.model.close_reader()
+        self.results.close()
+        self.region.release()
+        self._under_way = None
+
+    def _lay_out(self) -> None:
+        rows_widget = QWidget()
+        rows = form(rows_widget, margin=0)
+        rows.add("Model", self.model)
+        rows.add("Region", self.region)
+        rows.add("Device", self.device)
+        rows.add("Takes", self._estimate)
+        buttons = QHBoxLayout()
+        for button in (self.try_button, self.run_button):
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            buttons.addWidget(button)
+        threshold_widget = QWidget()
+        threshold = form(threshold_widget, margin=0)
+        threshold.add("Threshold", self.threshold)
+        self._advanced_section = Section("Advanced", self.advanced, is_open=False)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 2, 6, 4)
+        for widget in (rows_widget, buttons, threshold_widget, self._advanced_section):
+            column.addLayout(widget) if widget is buttons else column.addWidget(widget)
+
+    def _connect(self) -> None:
+        self.try_button.clicked.connect(self._on_try)
+        self.run_button.clicked.connect(self._on_run)
+        self._stack.layer_changed.connect(self._on_stack)
+        self.model.changed.connect(self._on_model)
+        self.model.failed.connect(self._message.error)
+        self.region.changed.connect(self._update)
+        self.device.known.connect(self._update)
+        self.device.currentIndexChanged.connect(self._update)
+        self.threshold.moved.connect(self._on_cut)
+        self.advanced.cut_changed.connect(self._on_cut)
+        self.advanced.fragments_changed.connect(self._again.start)
+        self.advanced.shown_changed.connect(self._on_shown)
+        self.results.changed.connect(self._on_results)
+        self._again.timeout.connect(self._agglomerate_again)
+        self._jobs.running_changed.connect(self._update)
+        self._jobs.progressed.connect(self._on_progress)
+
+    def _on_try(self) -> None:
+        self.try_section()
+
+    def _on_run(self) -> None:
+        self.stop() if self._jobs.running else self.run()
+
+    def _start(self, region, is_trial: bool) -> None:
+        try:
+            box = self._checked(region)
+        except UserError as error:
+            self._message.error(error)
+            return
+        source, parameters = self._stack.layer, self.parameters()
+        result = Result(source, box, parameters, np.zeros((3, *box.shape), np.uint8), is_trial)
+        self._under_way, self._source_data, self._lost = result, source.data, ""
+        self.results.begin(result, self.advanced.shown.currentData())
+        self._message.say("Finished sections appear while the rest is computed.")
+        request = Request(volume_of(source), self.model.path, box, parameters, result.affinities)
+        self._jobs.start(segmenting(request), self._on_ended)
+
+    def _checked(self, region) -> Box:
+        """The box of a region, where all that a run needs is there."""
+        why_not = "A job is running; stop it first." if self._jobs.running else self._why_not()
+        if why_not:
+            raise UserError(why_not)
+        box = region()
+        check_memory(box, self.device.device.kind if self.device.device else "cpu")
+        return box
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self._under_way is not None and progress.stage == "affinities":
+            self.results.progress(self._under_way, progress.done)
+
+    def _on_ended(self, ended: Ended) -> None:
+        result, self._under_way = self._under_way, None
+        if self._is_stale(result):
+            self.results.end_early(result)
+            self._message.error(UserError(self._lost or f'"{result.source.name}" has changed: press Run again.'))
+        elif ended.result is not None:
+            self._finish(result, ended.result)
+        else:
+            self.results.end_early(result)
+            self._tell_early_end(result, ended)
+        self._update()
+
+    def _is_stale(self, result: Result) -> bool:
+        return result.source not in self._viewer.layers or result.source.data is not self._source_data
+
+    def _finish(self, result: Result, made: Made) -> None:
+        self.threshold.put(made.neurons.cut.threshold)
+        self.results.finish(result, made)
+        megavoxels = result.affinities[0].size / 1e6
+        self._remembered.measured(made.device, made.seconds / megavoxels)
+        self.model.remember()
+        where = f"section {result.box.start[0]}" if result.is_trial else count(result.box.shape[0], "section")
+        self._message.result(
+            f"Done: {where} in {duration(made.seconds)}. Move the threshold until neurons look right, then export."
+        )
+
+    def _tell_early_end(self, result: Result, ended: Ended) -> None:
+        if ended.error is not None:
+            self._message.error(ended.error)
+        else:
+            done, total = result.sections_done, result.box.shape[0]
+            kept = "their affinities stay" if done else "nothing is kept"
+            self._message.say(f"Stopped: {done} of {count(total, 'section')} done, {kept}.", "result")
+
+    def _on_cut(self, _value: object = None) -> None:
+        cut = Cut(self.threshold.value, self.advanced.min_size.value(), self.advanced.crumbs.currentData())
+        self.results.cut(cut)
+
+    def _agglomerate_again(self) -> None:
+        result = self.results.current
+        if result is None or self._has_these_fragments(result):
+            return
+        if self._jobs.running:
+            self._again.start()
+            return
+        cut = Cut(self.threshold.value, self.advanced.min_size.value(), self.advanced.crumbs.currentData())
+        self._message.say("Agglomerating again from the affinities that are there.")
+        self._jobs.start(agglomerating(result.affinities, self.parameters(), cut), self._on_agglomerated)
+
+    def _has_these_fragments(self, result: Result) -> bool:
+        now = self.parameters()
+        return (now.seed_sigma, now.scoring) == (result.parameters.seed_sigma, result.parameters.scoring)
+
+    def _on_agglomerated(self, ended: Ended) -> None:
+        result = self.results.current
+        if ended.result is not None and result is not None:
+            result.parameters = result.parameters.model_copy(
+                update={"seed_sigma": self.advanced.seed_sigma.value(), "scoring": self.advanced.scoring.currentData()}
+            )
+            self.results.show_segmentation(result, *ended.result)
+            self._message.result(f"{neurons_text(result.neurons.sizes)}; nothing was predicted again.")
+        elif result is not None:
+            self.advanced.put(result.parameters)
+            self._message.say("Stopped: the neurons are those from before.", "result")
+        if ended.error is not None:
+            self._message.error(ended.error)
+
+    def _on_shown(self) -> None:
+        for result in filter(None, (self._under_way, self.results.current)):
+            self.results.show_affinities(result, self.advanced.shown.currentData())
+
+    def _on_results(self) -> None:
+        result = self.results.current
+        if result is None:
+            self.threshold.read_out = "neurons appear here after a run"
+        else:
+            self.threshold.read_out = neurons_text(result.neurons.sizes)
+        self.neurons_changed.emit()
+
+    def _on_model(self) -> None:
+        self.threshold.recommend(self.model.card.threshold if self.model.card else None)
+        self._update()
+
+    def _on_stack(self) -> None:
+        layer, self._bad_layer = self._stack.layer, ""
+        self.region.follow(layer)
+        if layer is not None:
+            self._look_at(layer)
+        self._update()
+
+    def _look_at(self, layer) -> None:
+        """Say at once whether a stack can be segmented, and find its grey levels in a thread."""
+        try:
+            check_layer(layer)
+        except UserError as error:
+            self._bad_layer = str(error)
+            self._message.error(error)
+            return
+        self._message.say('Ready: press "Run", or try one section first.')
+        self._levels.start(one_step(_levels_of, volume_of(layer)), self._on_levels)
+
+    def _on_levels(self, ended: Ended) -> None:
+        if ended.result is not None:
+            self.advanced.put_levels(*ended.result)
+        elif ended.error is not None and not self._jobs.running:
+            self._message.error(ended.error)
+
+    def _update(self, _value: object = None) -> None:
+        """Bring buttons and estimate up to date."""
+        running = self._jobs.running
+        why_not = self._why_not()
+        enable(self.try_button, "A job is running." if running else why_not, "The section on screen only: seconds.")
+        self.run_button.setText("Stop" if running else "Run")
+        stopping = "Stopping: it ends with the tile under way." if self._jobs.stopping else ""
+        tip = "Stops within one tile; what is done stays." if running else "Segment the region."
+        enable(self.run_button, stopping if running else why_not, tip)
+        self._show_estimate()
+
+    def _why_not(self) -> str:
+        if self._stack.layer is None:
+            return "Open a stack first, or the sample."
+        return self._bad_layer or self.model.why_not
+
+    def _show_estimate(self) -> None:
+        device = self.device.device
+        if self._stack.layer is None or self._bad_layer:
+            self._estimate.setText("this layer cannot be segmented" if self._bad_layer else "told once a stack is open")
+            return
+        if device is None:
+            self._estimate.setText("looking at the devices ...")
+            return
+        try:
+            box = self.region.box()
+        except UserError:
+            self._estimate.setText("told once a box is drawn")
+            return
+        speed = self._remembered.seconds_per_megavoxel(device.name)
+        self._estimate.setText(f"{estimate(box, device.kind, speed).text()} of memory")
+
+
+def _levels_of(volume) -> tuple[float, float]:
+    from napari_emcad.inference.normalisation import Normalisation
+
+    levels = Normalisation.of(volume)
+    return levels.low, levels.high

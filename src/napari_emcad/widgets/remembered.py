@@ -1,0 +1,72 @@
+"""What the dock remembers from one day to the next: recent models, and how fast each device was."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QStandardPaths
+
+RECENT = 6
+"""Models that are remembered."""
+
+
+def default_file() -> Path | None:
+    """In the configuration folder of the person; None (nothing is kept) where napari keeps no settings either."""
+    if os.environ.get("NAPARI_CONFIG") == "":
+        return None
+    folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
+    return Path(folder) / "napari-emcad" / "remembered.json" if folder else None
+
+
+class Remembered:
+    """A few facts in a JSON file; where it cannot be read or written, they last as long as the dock.
+
+    Parameters
+    ----------
+    file : Path or None
+        None: nothing is written.
+    """
+
+    def __init__(self, file: Path | None):
+        self._file = file
+        self._facts: dict[str, Any] = _read(file)
+
+    @property
+    def models(self) -> list[Path]:
+        """Model files used lately and still there, the last one first."""
+        return [path for path in map(Path, self._facts.get("models", [])) if path.is_file()]
+
+    def used(self, model: Path) -> None:
+        """Put a model file first."""
+        others = [str(path) for path in self.models if path != model]
+        self._keep("models", [str(model), *others][:RECENT])
+
+    def seconds_per_megavoxel(self, device: str) -> float | None:
+        """Of the last run on a device, by its name; None where there was none."""
+        return self._facts.get("seconds_per_megavoxel", {}).get(device)
+
+    def measured(self, device: str, seconds_per_megavoxel: float) -> None:
+        """Keep the speed of a run."""
+        speeds = self._facts.get("seconds_per_megavoxel", {})
+        self._keep("seconds_per_megavoxel", {**speeds, device: seconds_per_megavoxel})
+
+    def _keep(self, key: str, value: Any) -> None:
+        self._facts[key] = value
+        if self._file is None:
+            return
+        part = self._file.with_suffix(f".{os.getpid()}.part")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(self._facts, indent=1), "utf-8")
+            part.replace(self._file)
+        except OSError:
+            self._file = None
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    try:
+        facts = json.loads(file.read_text("utf-8")) if file else {}
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

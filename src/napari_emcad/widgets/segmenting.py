@@ -1,0 +1,91 @@
+"""Jobs that the dock starts: what they are given, what they give back. No Qt."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters, predict, threshold_of
+from napari_emcad.widgets.agglomeration import agglomerate_beside
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How neurons are cut from a segmentation: the threshold, and what becomes of crumbs."""
+
+    threshold: float
+    min_size: int = 0
+    crumbs: str = "strongest"
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """A cut made: the table (n + 1,), the voxels of each neuron, and the seconds it took."""
+
+    cut: Cut
+    table: NDArray[np.uint32]
+    sizes: NDArray[np.int64]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for; `affinities` (3, z, y, x) uint8 are written while it runs."""
+
+    volume: Any
+    model: Path
+    box: Box
+    parameters: SegmentParameters
+    affinities: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run gives: `device` by name and the seconds, loading left out, to estimate the next one."""
+
+    segmentation: Segmentation
+    card: ModelCard
+    neurons: Neurons
+    device: str
+    seconds: float
+
+
+def segmenting(request: Request) -> Job[Made]:
+    """Load the model, predict, agglomerate and cut at the threshold asked for, else the model's."""
+    yield Progress("loading the model", 0, 1)
+    from napari_emcad.inference.device import choose_device
+    from napari_emcad.networks.checkpoint import load_student
+
+    device = choose_device(request.parameters.device)
+    student, card = load_student(request.model)
+    start = time.monotonic()
+    yield from predict(request.volume, student, request.affinities, request.box, request.parameters)
+    segmentation = yield from agglomerate_beside(request.affinities, request.parameters)
+    return Made(
+        segmentation, card, cut_of(segmentation, request.parameters, card), device.name, time.monotonic() - start
+    )
+
+
+def agglomerating(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:
+    """Affinities that are there -> a segmentation and its neurons."""
+    segmentation = yield from agglomerate_beside(affinities, parameters)
+    return segmentation, neurons_of(segmentation, cut)
+
+
+def cut_of(segmentation: Segmentation, parameters: SegmentParameters, card: ModelCard) -> Neurons:
+    """The first neurons of a run."""
+    return neurons_of(segmentation, Cut(threshold_of(parameters, card), parameters.min_size, parameters.crumbs))
+
+
+def neurons_of(segmentation: Segmentation, cut: Cut) -> Neurons:
+    """Cut, join crumbs and count."""
+    start = time.perf_counter()
+    table = segmentation.table(cut.threshold, cut.min_size, cut.crumbs)
+    return Neurons(cut, table, segmentation.neuron_sizes(table), time.perf_counter() - start)

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from drawings import patient
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from napari_emcad.core._waterz import Merges
+from napari_emcad.core.merge_tree import MergeTree, tree_of_merges
+
+LEVELS = [0, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 1.0]
+
+
+@st.composite
+def histories(draw, rising=False, tied=True):
+    """Sizes of n fragments and merges of regions, named by one of the two."""
+    n = draw(st.integers(1, 12))
+    sizes = [7, *draw(st.lists(st.integers(1, 5 if tied else 1000), min_size=n, max_size=n, unique=not tied))]
+    regions, merges = list(range(1, n + 1)), []
+    for _ in range(draw(st.integers(0, n - 1))):
+        a, b = draw(st.permutations(regions))[:2]
+        into = draw(st.sampled_from([a, b]))
+        regions.remove(a + b - into)
+        merges.append((a, b, into))
+    scores = draw(st.lists(st.sampled_from(LEVELS[:-1]), min_size=len(merges), max_size=len(merges)))
+    return history(merges, sorted(scores) if rising else scores), np.array(sizes, np.int64)
+
+
+def history(merges, scores):
+    a, b, into = np.array(merges, np.uint32).reshape(-1, 3).T
+    return Merges(a, b, into, np.array(scores, np.float32))
+
+
+def components(merges, n, threshold):
+    """Component of each fragment 0..n: the merges made before the first that does not lie below the threshold."""
+    made = int(np.argmax(np.append(merges.score, np.inf) >= np.float32(threshold)))
+    graph = coo_array((np.ones(made), (merges.a[:made], merges.b[:made])), (n + 1, n + 1))
+    return connected_components(graph, directed=False)[1]
+
+
+def partition(names):
+    return {frozenset(np.flatnonzero(names == name).tolist()) for name in np.unique(names)}
+
+
+@patient
+@given(histories())
+def test_a_cut_gives_the_components_of_the_merges_below(case):
+    merges, sizes = case
+    before = [column.copy() for column in (*merges, sizes)]
+    tree, n = tree_of_merges(merges, sizes), len(sizes) - 1
+    assert sorted(tree.leaves.tolist()) == list(range(1, n + 1))
+    assert tree.gaps[0] == np.inf
+    for threshold in (*LEVELS, 0.29, 0.31, 2):
+        table = tree.cut(threshold)
+        assert (table.shape, table.dtype, table[0]) == ((n + 1,), np.uint32, 0)
+        assert partition(table) == partition(components(merges, n, threshold))
+    for column, copy in zip((*merges, sizes), before, strict=True):
+        np.testing.assert_array_equal(column, copy)
+
+
+@patient
+@given(histories())
+def test_a_segment_is_named_by_one_of_its_fragments(case):
+    tree = tree_of_merges(*case)
+    for threshold in LEVELS:
+        table = tree.cut(threshold)
+        np.testing.assert_array_equal(table[table], table)
+
+
+@patient
+@given(histories(tied=False))
+def test_the_larger_part_keeps_its_name_at_every_merge(case):
+    merges, sizes = case
+    scores = np.linspace(0.1, 0.9, len(merges.a))  # one merge a step
+    tree = tree_of_merges(merges._replace(score=scores.astype(np.float32)), sizes)
+    for score in scores:
+        table, after = tree.cut(score), tree.cut(np.nextafter(np.float32(score), np.float32(2)))
+        (kept,) = set(after[table != after])
+        (lost,) = set(table[table != after])
+        assert sizes[table == kept].sum() >= sizes[table == lost].sum()
+
+
+def test_a_score_below_an_earlier_one_waits_for_it():
+    """waterz's queue holds outdated scores: a run that stops at 0.4 would not have seen the merge at 0.2."""
+    tree = tree_of_merges(history([(1, 2, 1), (1, 3, 1), (4, 5, 5)], [0.5, 0.2, 0.6]), np.array([0, 4, 3, 2, 2, 3]))
+    assert tree.cut(0.4).tolist() == [0, 1, 2, 3, 4, 5]
+    assert tree.cut(0.55).tolist() == [0, 1, 1, 1, 4, 5]
+    assert tree.cut(0.7).tolist() == [0, 1, 1, 1, 5, 5]
+
+
+def test_a_score_at_the_threshold_is_not_merged():
+    for score in (0.1, 0.3, 0.7):  # none of them is a float32
+        tree = tree_of_merges(history([(1, 2, 2)], [score]), np.array([0, 1, 1]))
+        assert tree.cut(score).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_without_merges_every_fragment_is_a_segment(n):
+    tree = tree_of_merges(history([], []), np.ones(n + 1, np.int64))
+    assert isinstance(tree, MergeTree)
+    for threshold in (0, 0.5, 1):
+        assert tree.cut(threshold).tolist() == list(range(n + 1))
+        assert tree.cut(threshold).dtype == np.uint32
+
+
+def test_a_long_chain_needs_no_deep_stack():
+    n = 20_000
+    merges = history([(1, b, 1) for b in range(2, n + 1)], np.linspace(0, 0.9, n - 1))
+    tree = tree_of_merges(merges, np.arange(n + 1))
+    assert len(np.unique(tree.cut(1))) == 2
+    assert len(np.unique(tree.cut(0))) == n + 1

@@ -1,0 +1,124 @@
+import itertools
+
+import pytest
+import torch
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.inference import device as module
+from napari_emcad.inference.device import Device, choose_device, fastest_precision, release_memory, reuse_memory
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Say what the machine has."""
+
+    def machine(cuda=False, mps=False, built_for=None):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "GPU 9000")
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr(torch.version, "cuda", built_for)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("has", "wish", "kind", "name"),
+    [
+        ({"cuda": True, "mps": True}, "auto", "cuda", "CUDA, GPU 9000"),
+        ({"cuda": True}, "cuda", "cuda", "CUDA, GPU 9000"),
+        ({"cuda": True, "mps": True}, "mps", "mps", "MPS, Apple GPU"),
+        ({"mps": True}, "auto", "mps", "MPS, Apple GPU"),
+        ({"cuda": True, "mps": True}, "cpu", "cpu", "CPU, 3 threads"),
+        ({}, "auto", "cpu", "CPU, 3 threads"),
+    ],
+)
+def test_the_device_wished_for(machine, has, wish, kind, name):
+    machine(**has)
+    device = choose_device(wish)
+    assert (device.kind, device.name) == (kind, name)
+    assert bool(device.note) == (wish == "auto" and kind == "cpu")
+
+
+CPU_BUILD = "CUDA is not available: this torch is the CPU build (pytorch.org tells how to install the CUDA build)"
+NO_GPU = "CUDA is not available: no NVIDIA GPU or driver was found"
+
+
+@pytest.mark.parametrize(("built_for", "why"), [(None, CPU_BUILD), ("12.8", NO_GPU)])
+def test_the_note_says_why_it_is_the_cpu(machine, built_for, why):
+    machine(built_for=built_for)
+    assert choose_device("auto").note == why
+    with pytest.raises(UserError) as error:
+        choose_device("cuda")
+    assert str(error.value) == f"device: cuda is not available: {why}; choose auto or cpu."
+
+
+def test_mps_needs_a_mac(machine):
+    machine(cuda=True)
+    with pytest.raises(UserError, match=r"^device: mps is not available: it needs a Mac with an Apple GPU; choose"):
+        choose_device("mps")
+
+
+def test_other_devices_are_refused():
+    with pytest.raises(UserError, match=r'^device: one of auto, cpu, cuda, mps is needed, got "tpu"\.$'):
+        choose_device("tpu")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes faster for bf16 by some factor."""
+
+    def clock(factor):
+        monkeypatch.setattr(module, "_cpu_multiplies_bf16", lambda: True)
+        ticks = itertools.count()
+
+        def probe(network, device, dtype):
+            next(ticks)
+            assert {p.dtype for p in network.parameters()} == {dtype}
+            return 1.0 if dtype == torch.float32 else 1 / factor
+
+        monkeypatch.setattr(module, "_probe", probe)
+        return ticks
+
+    return clock
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(3, torch.bfloat16), (1.1, torch.float32), (0.5, torch.float32)])
+def test_half_precision_is_taken_where_it_is_faster(clock, student, factor, expected):
+    clock(factor)
+    assert fastest_precision(student, Device("cpu", "")) == expected
+
+
+def test_no_probe_where_half_precision_is_emulated(clock, student, monkeypatch):
+    ticks = clock(10)
+    monkeypatch.setattr(module, "_cpu_multiplies_bf16", lambda: False)
+    assert fastest_precision(student, Device("cpu", "")) == torch.float32
+    assert next(ticks) == 0
+
+
+def test_the_probe_leaves_the_weights_alone(monkeypatch):
+    """Weights that have been in bf16 have lost two thirds of their digits for good."""
+    monkeypatch.setattr(module, "_cpu_multiplies_bf16", lambda: True)
+    network = torch.nn.Conv2d(2, 3, 3)
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    fastest_precision(network, Device("cpu", ""))
+    for name, values in network.state_dict().items():
+        assert values.dtype == torch.float32
+        assert torch.equal(values, before[name])
+
+
+def test_memory_can_be_reused_and_released_anywhere(monkeypatch):
+    for platform in (module.sys.platform, "win32", "darwin"):
+        monkeypatch.setattr(module.sys, "platform", platform)
+        reuse_memory()
+        release_memory(Device("cpu", ""))
+
+
+def test_a_linux_without_glibc_is_no_error(monkeypatch):
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(module.sys, "platform", "linux")
+    monkeypatch.setattr(module.ctypes, "CDLL", missing)
+    reuse_memory()
+    release_memory(Device("cpu", ""))

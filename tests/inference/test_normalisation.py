@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from drawings import uneven
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.inference.normalisation import SAMPLED_SECTIONS, Normalisation
+
+
+class Sections:
+    """Gives whole sections only, and counts them."""
+
+    def __init__(self, values):
+        self.values, self.read = values, []
+        self.shape, self.dtype = values.shape, values.dtype
+
+    def __getitem__(self, z):
+        assert type(z) is int
+        self.read.append(z)
+        return self.values[z]
+
+
+def test_bytes_are_taken_as_published():
+    volume = Sections(np.full((3, 4, 5), 77, np.uint8))
+    assert Normalisation.of(volume) == Normalisation(0, 255)
+    assert volume.read == []
+    section = np.array([[0, 51, 255]], np.uint8)
+    np.testing.assert_array_equal(Normalisation(0, 255).apply(section), (section / np.float32(255)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.int64, np.float16, np.float32, np.float64, ">u2"])
+def test_other_dtypes_are_spread_by_percentiles(dtype):
+    levels = np.random.default_rng(0).permutation(40 * 40) + 1000
+    volume = levels.reshape(1, 40, 40).repeat(3, 0).astype(dtype)
+    normalisation = Normalisation.of(volume)
+    sample = volume[:, ::4, ::4].astype(float)
+    assert (normalisation.low, normalisation.high) == pytest.approx(tuple(np.percentile(sample, (0.5, 99.5))))
+    scaled = normalisation.apply(volume[1])
+    assert scaled.dtype == np.float32
+    assert scaled.min() == 0
+    assert scaled.max() == 1
+    assert 0.45 < np.median(scaled) < 0.55
+    assert (np.diff(scaled.ravel()[np.argsort(volume[1].ravel(), kind="stable")]) >= 0).all()
+
+
+def test_a_few_sections_over_the_whole_depth_are_sampled():
+    volume = Sections(uneven((100, 5, 6), np.uint16))
+    Normalisation.of(volume)
+    assert len(volume.read) == len(set(volume.read)) == SAMPLED_SECTIONS
+    assert (min(volume.read), max(volume.read)) == (0, 99)
+    single = Sections(uneven((1, 5, 6), np.uint16))
+    Normalisation.of(single)
+    assert single.read == [0]
+
+
+def test_black_and_white_of_a_mask():
+    assert Normalisation.of(uneven((2, 16, 16)) > 128) == Normalisation(0, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.bool_])
+def test_a_constant_volume_is_refused(dtype):
+    with pytest.raises(UserError, match=r"^grey levels: the volume has nothing but 1 between its 0.5 and 99.5 perc"):
+        Normalisation.of(np.ones((2, 20, 20), dtype))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused(value):
+    volume = uneven((2, 8, 9), np.float32)
+    volume[1, 4, 4] = value
+    with pytest.raises(UserError, match=r"^grey levels: the volume holds NaN or infinite values; replace them"):
+        Normalisation.of(volume)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64, np.bool_])
+def test_levels_outside_are_clipped_and_the_section_is_left_alone(dtype):
+    section = np.array([[0, 1], [40, 100]]).astype(dtype)
+    before = section.copy()
+    scaled = Normalisation(0.5, 60.5).apply(section)
+    expected = np.clip((section.astype(float) - 0.5) / 60, 0, 1)
+    np.testing.assert_allclose(scaled, expected, atol=1e-6)
+    np.testing.assert_array_equal(section, before)
+
+
+def test_integers_do_not_wrap_round():
+    np.testing.assert_array_equal(Normalisation(10, 20).apply(np.array([[5, 25]], np.uint16)), [[0, 1]])

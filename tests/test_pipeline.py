@@ -1,0 +1,305 @@
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import pytest
+import torch
+import zarr
+from drawings import lively_student, patient, uneven
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from napari_emcad import __version__
+from napari_emcad.core._waterz import SCORINGS
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
+from napari_emcad.inference import device
+from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_student
+from napari_emcad.pipeline import (
+    DEFAULT_THRESHOLD,
+    SegmentParameters,
+    agglomerate,
+    check_volume,
+    memory_needed,
+    normalisation_of,
+    provenance,
+    run,
+    segment,
+    threshold_of,
+)
+
+SHAPE = (3, 40, 53)
+
+
+@pytest.fixture(autouse=True)
+def one_thread_in_fp32(monkeypatch):
+    """The probe for bf16 measures time; and a network as small as this gains nothing from more threads."""
+    monkeypatch.setattr(device, "_cpu_multiplies_bf16", lambda: False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A student in a file, whose card recommends 0.6."""
+    path = tmp_path_factory.mktemp("models") / "lively.pt"
+    save_student(lively_student(), path, ModelCard(title="Lively", threshold=0.6))
+    return path
+
+
+# ---- the whole method ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("box", [None, Box((1, 3, 2), (3, 35, 50))])
+def test_from_a_stack_to_neurons(model, dtype, box):
+    volume = uneven(SHAPE, dtype)
+    before = volume.copy()
+    result = segment(volume, str(model), box, threshold=0.5, min_size=9, seed_sigma=1)
+    shape = box.shape if box else SHAPE
+    segmentation = result.segmentation
+    assert (result.labels.shape, result.labels.dtype) == (shape, np.uint16)
+    assert (result.affinities.shape, result.affinities.dtype) == ((3, *shape), np.uint8)
+    assert segmentation.fragments.shape == shape
+    assert 1 < len(np.unique(result.labels)) < segmentation.fragments.max()
+    table = segmentation.table(0.5, 9)
+    np.testing.assert_array_equal(result.labels, table[segmentation.fragments])
+    assert segmentation.neuron_sizes(table).min() >= 9
+    assert result.threshold == 0.5
+    np.testing.assert_array_equal(volume, before)
+
+
+def test_a_box_equals_that_part_of_the_whole(model):
+    volume, box = uneven(SHAPE), Box((1, 3, 2), (3, 35, 50))
+    whole, part = segment(volume, str(model)), segment(volume, str(model), box)
+    np.testing.assert_allclose(part.affinities, whole.affinities[(slice(None), *box.slices)], atol=1.01)
+
+
+def test_crumbs_become_background_where_asked(model):
+    volume = uneven(SHAPE)
+    joined = segment(volume, str(model), min_size=50, threshold=0)
+    cleared = segment(volume, str(model), min_size=50, threshold=0, crumbs="background")
+    assert (joined.labels > 0).all()
+    assert (cleared.labels == 0).any()
+    assert np.unique(cleared.labels, return_counts=True)[1][1:].min() >= 50
+
+
+def test_one_section_will_do(model):
+    result = segment(uneven((1, 16, 17)), str(model), min_size=0)
+    assert result.labels.shape == (1, 16, 17)
+    assert result.labels.min() >= 1
+
+
+def test_a_volume_that_is_read_by_slices(model):
+    values = uneven(SHAPE, np.uint16)
+
+    @dataclass
+    class Lazy:
+        shape: tuple = SHAPE
+        dtype: np.dtype = values.dtype
+
+        def __getitem__(self, key):
+            return values[key]
+
+    np.testing.assert_array_equal(segment(Lazy(), str(model)).labels, segment(values, str(model)).labels)
+
+
+def test_the_stages_follow_each_other_and_each_comes_to_its_end():
+    affinities, box = np.zeros((3, *SHAPE), np.uint8), Box.whole(SHAPE)
+    steps, job = [], run(uneven(SHAPE), lively_student(), affinities, box, SegmentParameters(device="cpu"))
+    try:
+        while True:
+            steps.append(next(job))
+    except StopIteration as end:
+        segmentation = end.value
+    assert affinities.any()
+    stages = list(dict.fromkeys(s.stage for s in steps))
+    assert stages == ["affinities", "fragments", "region graph", "agglomeration"]
+    for stage in stages:
+        done = [s.done for s in steps if s.stage == stage]
+        assert done == sorted(done)
+        assert done[-1] == next(s.total for s in steps if s.stage == stage)
+    again = drive(agglomerate(affinities, SegmentParameters()))
+    np.testing.assert_array_equal(again.fragments, segmentation.fragments)
+    np.testing.assert_array_equal(again.table(0.5), segmentation.table(0.5))
+
+
+def test_affinities_may_lie_in_a_file(tmp_path):
+    in_memory = uneven((3, *SHAPE))
+    stored = zarr.create_array(tmp_path / "a.zarr", shape=in_memory.shape, chunks=(1, 1, 16, 16), dtype=np.uint8)
+    stored[:] = in_memory
+    one, other = (drive(agglomerate(a, SegmentParameters(seed_sigma=1))) for a in (in_memory, stored))
+    np.testing.assert_array_equal(one.fragments, other.fragments)
+    np.testing.assert_array_equal(one.graph.quantiles, other.graph.quantiles)
+    np.testing.assert_array_equal(one.table(0.5), other.table(0.5))
+
+
+def test_a_cancelled_run_leaves_its_finished_sections():
+    affinities = np.zeros((3, *SHAPE), np.uint8)
+    job = run(uneven(SHAPE), lively_student(), affinities, Box.whole(SHAPE), SegmentParameters(device="cpu"))
+    while next(job).done < 2:
+        pass
+    job.close()
+    assert affinities[:, 1].any()
+    assert not affinities[:, 2].any()
+
+
+def test_provenance_says_what_made_the_result(model):
+    box = Box((0, 1, 2), (2, 33, 44))
+    result = segment(uneven(SHAPE), str(model), box, seed_sigma=1)
+    assert result.provenance == {
+        "program": f"napari-emcad {__version__}",
+        "model": "Lively",
+        "model_sha256": sha256(model.read_bytes()).hexdigest(),
+        "parameters": SegmentParameters(seed_sigma=1).model_dump() | {"threshold": 0.6},
+        "box": [[0, 1, 2], [2, 33, 44]],
+    }
+    more = provenance(ModelCard(title="a"), SegmentParameters(), box, source="raw.tif")
+    assert (more["source"], more["parameters"]["threshold"]) == ("raw.tif", DEFAULT_THRESHOLD)
+
+
+def test_a_model_that_is_not_there_is_told():
+    with pytest.raises(UserError, match=r"^model: the name of a bundled model"):
+        segment(uneven(SHAPE), "no such model")
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Volume:
+    shape: tuple
+    dtype: object = np.uint8
+
+
+STACK = "volume: a stack (z, y, x) is needed"
+COLOUR = "volume: grey values are needed, got a colour image"
+SIDES = "volume: sections of at least 16 x 16 pixels are needed"
+REFUSED = [
+    *[(shape, np.uint8, f"{STACK}, got {len(shape)} axes {shape}; choose one channel.") for shape in [(), (40,)]],
+    ((40, 50), np.uint8, f"{STACK}, got one 2D image (40, 50); open it as (1, y, x)."),
+    ((2, 5, 40, 50), np.uint8, f"{STACK}, got 4 axes (2, 5, 40, 50); choose one channel."),
+    ((40, 50, 3), np.uint8, f"{COLOUR} (40, 50, 3); convert it to grey first."),
+    ((9, 40, 50, 4), np.uint8, f"{COLOUR} (9, 40, 50, 4); convert it to grey first."),
+    ((0, 40, 50), np.uint8, "volume: it is empty, shape (0, 40, 50); choose another one."),
+    ((5, 0, 50), np.uint8, "volume: it is empty, shape (5, 0, 50); choose another one."),
+    *[
+        ((5, *sides), np.uint8, f"{SIDES}, got {sides[0]} x {sides[1]}; choose a larger stack.")
+        for sides in [(1, 1), (15, 500), (500, 15), (7, 9)]
+    ],
+    *[
+        ((5, 40, 50), dtype, f"volume: real numbers are needed, got dtype {dtype}; convert it first.")
+        for dtype in map(np.dtype, ["complex64", "U3", "S2", "object", "M8[s]", [("grey", "u1")]])
+    ],
+]
+
+
+@pytest.mark.parametrize(("shape", "dtype", "sentence"), REFUSED)
+def test_what_is_no_stack_of_grey_sections_is_told(shape, dtype, sentence, model):
+    for check in (check_volume, lambda volume: segment(volume, str(model))):
+        with pytest.raises(UserError) as error:
+            check(Volume(shape, dtype))
+        assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint16, ">u2", np.int64, np.float16, np.float64, "uint8"])
+def test_real_numbers_of_any_kind_will_do(dtype):
+    check_volume(Volume((1, 16, 16), dtype))
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box((0, 0, 0), (4, 40, 53)),
+        Box((0, -1, 0), (3, 40, 53)),
+        Box((3, 0, 0), (3, 40, 53)),
+        Box((2, 0, 0), (1, 40, 53)),
+        Box((9, 90, 90), (10, 99, 99)),
+    ],
+)
+def test_a_box_outside_the_volume_is_told(model, box):
+    with pytest.raises(UserError) as error:
+        segment(uneven(SHAPE), str(model), box)
+    assert str(error.value) == (
+        f"box: voxels inside a volume of shape {SHAPE} are needed, got {box.start} to {box.stop}; choose it inside."
+    )
+
+
+def test_nan_is_told(model):
+    volume = uneven(SHAPE, np.float32)
+    volume[1, 3, 4] = np.nan
+    with pytest.raises(UserError, match=r"^grey levels: (section 1|the volume) holds NaN or infinite values"):
+        segment(volume, str(model))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"threshold": -0.1}, {"threshold": 1.1}, {"threshold": np.nan}, {"min_size": -1}, {"crumbs": "eaten"}),
+        *({"seed_sigma": -1}, {"seed_sigma": 21}, {"scoring": "median"}, {"black": np.nan}, {"white": np.inf}),
+        {"treshold": 0.5},
+    ],
+    ids=str,
+)
+def test_parameters_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        SegmentParameters(**wrong)
+
+
+def test_the_refusal_of_a_scoring_names_those_there_are():
+    with pytest.raises(ValidationError, match=r'one of mean, quantile 10, .*, quantile 95 is needed, got "median"'):
+        SegmentParameters(scoring="median")
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_every_compiled_scoring_may_be_chosen(scoring):
+    assert SegmentParameters(scoring=scoring).scoring == scoring
+
+
+def test_an_unknown_device_is_told(model):
+    with pytest.raises(UserError, match=r'^device: one of auto, cpu, cuda, mps is needed, got "tpu"\.$'):
+        segment(uneven(SHAPE), str(model), device="tpu")
+
+
+# ---- choices ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "recommended", "expected"),
+    [(None, None, DEFAULT_THRESHOLD), (None, 0.6, 0.6), (0.2, 0.6, 0.2), (0.0, 0.6, 0.0), (None, 0.0, 0.0)],
+)
+def test_the_threshold_asked_for_comes_before_the_recommended_one(asked, recommended, expected):
+    assert threshold_of(SegmentParameters(threshold=asked), ModelCard(threshold=recommended)) == expected
+
+
+def test_grey_levels_asked_for_come_before_those_of_the_data():
+    volume = uneven((2, 40, 40), np.uint16)
+    data = Normalisation.of(volume)
+    for black, white in ((None, None), (5, None), (None, 60_000), (7, 9), (0, None)):
+        found = normalisation_of(volume, SegmentParameters(black=black, white=white))
+        assert found.low == (data.low if black is None else black)
+        assert found.high == (data.high if white is None else white)
+    flat = np.ones((2, 20, 20), np.uint16)
+    assert normalisation_of(flat, SegmentParameters(black=0, white=2)) == Normalisation(0, 2)
+
+
+@pytest.mark.parametrize(("black", "white"), [(9, 9), (9, 3), (300, None), (None, 0)])
+def test_black_lies_below_white(black, white):
+    with pytest.raises(UserError, match=r"^grey levels: black must lie below white, got \d+ and \d+; set both\.$"):
+        normalisation_of(uneven((1, 16, 16)), SegmentParameters(black=black, white=white))
+
+
+sides = st.tuples(st.integers(1, 300), st.integers(16, 9000), st.integers(16, 9000))
+
+
+@patient
+@given(sides, sides, st.sampled_from(["cpu", "cuda", "mps"]))
+def test_more_voxels_never_need_less_memory(one, other, kind):
+    larger = tuple(map(max, one, other))
+    assert 0 < memory_needed(Box.whole(one), kind) <= memory_needed(Box.whole(larger), kind)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.widgets.affinities_view import ComposedAffinities
+from napari_emcad.widgets.labels_view import FragmentLabels, Part
+
+
+@pytest.fixture
+def fragments():
+    return np.random.default_rng(0).integers(0, 6, (3, 4, 5)).astype(np.uint32)
+
+
+@pytest.mark.parametrize(("n", "dtype"), [(5, np.uint16), (65_535, np.uint16), (65_536, np.uint32)])
+def test_dtype_follows_the_number_of_fragments(fragments, n, dtype):
+    view = FragmentLabels(fragments, np.arange(n + 1, dtype=np.uint32))
+    assert view.dtype == dtype == view[0].dtype and view.nbytes == 60 * np.dtype(dtype).itemsize
+
+
+def test_reads_like_an_array(fragments):
+    table = np.array([0, 5, 5, 3, 3, 0], np.uint32)
+    view, expected = FragmentLabels(fragments, table), table[fragments]
+    for key in (0, (1, slice(None, None, 2)), np.s_[..., 2], np.s_[:, 1:3, 2], (2, 3, 4)):
+        np.testing.assert_array_equal(view[key], expected[key])
+    np.testing.assert_array_equal(np.asarray(view), expected)
+    np.testing.assert_array_equal(np.stack(list(view)), expected)
+    assert (view.shape, view.ndim, view.size, len(view)) == ((3, 4, 5), 3, 60, 3)
+
+
+def test_another_table_is_another_labelling(fragments):
+    before = fragments.copy()
+    view = FragmentLabels(fragments, np.arange(6, dtype=np.uint32))
+    view.show(np.array([0, 1, 1, 1, 1, 1], np.uint32))
+    np.testing.assert_array_equal(np.asarray(view), fragments > 0)
+    np.testing.assert_array_equal(fragments, before)
+
+
+def test_painting_is_refused_with_a_sentence(fragments):
+    view = FragmentLabels(fragments, np.arange(6, dtype=np.uint32))
+    with pytest.raises(UserError, match="duplicate the layer"):
+        view[0, 0, 0] = 1
+
+
+def test_part_reads_sections_of_a_box(fragments):
+    part = Part(fragments, Box((1, 1, 2), (3, 4, 4)))
+    np.testing.assert_array_equal(np.stack(list(part)), fragments[1:3, 1:4, 2:4])
+    with pytest.raises(IndexError):
+        part[2]
+
+
+def test_composed_affinities_are_a_view():
+    affinities = np.random.default_rng(0).integers(0, 255, (3, 2, 4, 5), np.uint8)
+    view = ComposedAffinities(affinities)
+    assert view.shape == (2, 4, 5, 3)
+    np.testing.assert_array_equal(view[1], affinities[:, 1].transpose(1, 2, 0))
+    np.testing.assert_array_equal(np.asarray(view), affinities.transpose(1, 2, 3, 0))
+    affinities[0, 1] = 7
+    assert (view[1][..., 0] == 7).all()

@@ -1,0 +1,70 @@
+"""Words, figures and what is remembered: no window."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.progress import Progress
+from napari_emcad.widgets import estimates, wording
+from napari_emcad.widgets.remembered import Remembered
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (wording.progress_text(Progress("affinities", 34, 100, 41.2)), "affinities 34/100, 0:41 left"),
+        (wording.progress_text(Progress("fragments", 3, 100)), "fragments 3/100"),
+        (wording.progress_text(Progress("agglomeration", 0, 1)), "agglomeration ..."),
+        (wording.clock(3723), "1:02:03"),
+        (wording.about(50), "~ 50 s"),
+        (wording.about(200), "~ 3 min"),
+        (wording.about(6000), "~ 1.7 h"),
+        (wording.duration(2.34), "2.3 s"),
+        (wording.duration(185), "3 min 5 s"),
+        (wording.size_text(1_340_000_000), "1.3 GB"),
+        (wording.size_text(80_000_000), "80 MB"),
+        (wording.voxel_size_text(VoxelSize(30, 6, 6.5)), "30 x 6 x 6.5 nm"),
+        (wording.voxel_size_text(None), "voxel size not known"),
+        (wording.neurons_text(np.array([1000, 1930, 5000])), "3 neurons, median 1,930 voxels"),
+        (wording.neurons_text(np.array([], int)), "no neurons"),
+    ],
+)
+def test_words(made, expected):
+    assert made == expected
+
+
+def test_memory_that_does_not_suffice(monkeypatch):
+    monkeypatch.setattr(estimates.psutil, "virtual_memory", lambda: type("Free", (), {"available": 2_000_000_000}))
+    box = Box.whole((100, 1024, 1024))
+    with pytest.raises(UserError, match="needed for 100 x 1024 x 1024 voxels and") as said:
+        estimates.check_memory(box, "cuda")
+    assert "2.0 GB are free; choose a box, for example of 50 x 1024 x 1024 voxels" in str(said.value)
+    estimates.check_memory(Box.whole((50, 1024, 1024)), "cuda")
+
+
+def test_time_is_told_only_where_it_was_measured():
+    box = Box.whole((10, 1000, 1000))
+    assert "~" not in estimates.estimate(box, "cuda", None).text()
+    assert estimates.estimate(box, "cuda", 3.0).text() == "~ 30 s, 320 MB"
+
+
+def test_remembered_from_one_day_to_the_next(tmp_path):
+    file, models = tmp_path / "deep" / "remembered.json", [tmp_path / f"{i}.pt" for i in range(9)]
+    for model in models:
+        model.touch()
+        Remembered(file).used(model)
+    Remembered(file).used(models[5])
+    Remembered(file).measured("CPU", 1.5)
+    models[8].unlink()
+    again = Remembered(file)
+    assert again.models == [models[5], models[7], models[6], models[4], models[3]]
+    assert again.seconds_per_megavoxel("CPU") == 1.5 and again.seconds_per_megavoxel("CUDA") is None
+
+
+@pytest.mark.parametrize("content", ["{", "[1, 2]", json.dumps({"models": []})])
+def test_a_damaged_memory_is_an_empty_one(tmp_path, content):
+    (tmp_path / "remembered.json").write_text(content)
+    assert Remembered(tmp_path / "remembered.json").models == []
