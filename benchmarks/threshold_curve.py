@@ -1,6 +1,6 @@
 """Scores at every threshold, from one run.
 
-    python benchmarks/threshold_curve.py RAW LABELS --model FILE [--dataset PATH --truth-dataset PATH] [--box ...]
+python benchmarks/threshold_curve.py RAW LABELS --model FILE [--dataset PATH --truth-dataset PATH] [--box ...]
 """
 
 import argparse

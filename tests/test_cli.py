@@ -16,10 +16,15 @@ from napari_emcad.networks.checkpoint import save_student
 SHAPE = (4, 32, 48)
 
 
+@pytest.fixture(scope="module")
+def student():
+    return lively_student()
+
+
 @pytest.fixture
-def model(tmp_path):
+def model(student, tmp_path):
     path = tmp_path / "small.pt"
-    save_student(lively_student(), path, ModelCard(title="small"))
+    save_student(student, path, ModelCard(title="small"))
     return path
 
 
@@ -138,7 +143,7 @@ def test_wrong_use_exits_with_2(stack, model, tmp_path, wrong):
 def test_nan_in_a_section_is_told_and_nothing_is_written(model, tmp_path, capsys):
     volume = uneven(SHAPE, np.float32)
     volume[2, 3, 5] = np.nan
-    tifffile.imwrite(tmp_path / "nan.tif", volume)
+    tifffile.imwrite(tmp_path / "nan.tif", volume, photometric="minisblack")
     affinities = tmp_path / "affinities.zarr"
     assert segment(tmp_path / "nan.tif", model, tmp_path / "labels.tif", "--affinities", str(affinities)) == 1
     assert "NaN" in capsys.readouterr().err

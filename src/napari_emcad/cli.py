@@ -189,7 +189,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
-    parser.add_argument("--voxel-size", type=_positive, nargs=3, metavar=("Z", "Y", "X"), help="nm; default: the file's")
+    parser.add_argument("--voxel-size", type=_positive, nargs=3, metavar=("Z", "Y", "X"), help="nm")
     _add_box(parser)
     parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
     parser.set_defaults(command=_segment)

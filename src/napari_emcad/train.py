@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _train(options)
     except UserError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 1
     return 0
 

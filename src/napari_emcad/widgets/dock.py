@@ -100,8 +100,8 @@ class EMCADDock(QWidget):
             return
         if self.parent() is None:
             self.release()
-        else:
-            self._watch_window()
+        else:  # the parents have not found theirs yet
+            QTimer.singleShot(0, self._watch_window)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The window is closed: ask, if a job is running and a person closes it, then stop the job."""
