@@ -105,9 +105,9 @@ def _published_fragments(affinities) -> np.ndarray:
 
 def _ours(volume, student, card) -> tuple[dict[str, float], np.ndarray]:
     from napari_emcad.core.geometry import Box
-    from napari_emcad.pipeline import SegmentParameters, run, threshold_of
+    from napari_emcad.pipeline import SegmentParameters, run, settled
 
-    parameters = SegmentParameters()
+    parameters = settled(SegmentParameters(), volume, card)
     affinities = np.zeros((3, *volume.shape), np.uint8)
     clock, stage = _Clock(), "affinities"
     job = run(volume, student, affinities, Box.whole(volume.shape), parameters)
@@ -119,7 +119,7 @@ def _ours(volume, student, card) -> tuple[dict[str, float], np.ndarray]:
                 stage = progress.stage
     except StopIteration as end:
         segmentation = end.value
-    labels = segmentation.labels(segmentation.table(threshold_of(parameters, card), parameters.min_size))
+    labels = segmentation.labels(segmentation.table(parameters.threshold, parameters.min_size))
     clock.lap(stage)
     return clock.laps, labels
 

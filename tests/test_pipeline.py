@@ -29,7 +29,7 @@ from napari_emcad.pipeline import (
     provenance,
     run,
     segment,
-    threshold_of,
+    settled,
 )
 
 SHAPE = (3, 40, 53)
@@ -157,11 +157,20 @@ def test_provenance_says_what_made_the_result(model):
         "program": f"napari-emcad {__version__}",
         "model": "Lively",
         "model_sha256": sha256(model.read_bytes()).hexdigest(),
-        "parameters": SegmentParameters(seed_sigma=1).model_dump() | {"threshold": 0.6},
+        "parameters": {
+            "threshold": 0.6,
+            "min_size": 100,
+            "crumbs": "strongest",
+            "seed_sigma": 1.0,
+            "scoring": "quantile 50",
+            "device": device.choose_device().kind,
+            "black": 0.0,
+            "white": 255.0,
+        },
         "box": [[0, 1, 2], [2, 33, 44]],
     }
     more = provenance(ModelCard(title="a"), SegmentParameters(), box, source="raw.tif")
-    assert (more["source"], more["parameters"]["threshold"]) == ("raw.tif", DEFAULT_THRESHOLD)
+    assert (more["source"], more["model"]) == ("raw.tif", "a")
 
 
 def test_a_model_that_is_not_there_is_told():
@@ -262,6 +271,20 @@ def test_every_compiled_scoring_may_be_chosen(scoring):
     assert SegmentParameters(scoring=scoring).scoring == scoring
 
 
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"threshold": 5}, r"^threshold: .* less than or equal to 1, got 5\.$"),
+        ({"min_size": -1}, r"^min_size: .* greater than or equal to 0, got -1\.$"),
+        ({"treshold": 0.3}, r"^treshold: Extra inputs are not permitted, got 0\.3\.$"),
+        ({"scoring": "best"}, r'scoring: one of mean, .* is needed, got "best"\.'),
+    ],
+)
+def test_a_parameter_out_of_range_or_unknown_is_told(told, sentence):
+    with pytest.raises(UserError, match=sentence):
+        segment(uneven(SHAPE), **told)
+
+
 def test_an_unknown_device_is_told(model):
     with pytest.raises(UserError, match=r'^device: one of auto, cpu, cuda, mps is needed, got "tpu"\.$'):
         segment(uneven(SHAPE), str(model), device="tpu")
@@ -275,7 +298,8 @@ def test_an_unknown_device_is_told(model):
     [(None, None, DEFAULT_THRESHOLD), (None, 0.6, 0.6), (0.2, 0.6, 0.2), (0.0, 0.6, 0.0), (None, 0.0, 0.0)],
 )
 def test_the_threshold_asked_for_comes_before_the_recommended_one(asked, recommended, expected):
-    assert threshold_of(SegmentParameters(threshold=asked), ModelCard(threshold=recommended)) == expected
+    made = settled(SegmentParameters(threshold=asked), uneven(SHAPE), ModelCard(threshold=recommended))
+    assert made.threshold == expected
 
 
 def test_grey_levels_asked_for_come_before_those_of_the_data():
@@ -302,4 +326,4 @@ sides = st.tuples(st.integers(1, 300), st.integers(16, 9000), st.integers(16, 90
 @given(sides, sides, st.sampled_from(["cpu", "cuda", "mps"]))
 def test_more_voxels_never_need_less_memory(one, other, kind):
     larger = tuple(map(max, one, other))
-    assert 0 < memory_needed(Box.whole(one), kind) <= memory_needed(Box.whole(larger), kind)
+    assert 0 < memory_needed(Box.whole(one), one[1:], kind) <= memory_needed(Box.whole(larger), larger[1:], kind)

@@ -25,7 +25,7 @@ from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels import writing_labels
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.zoo import BUNDLED, available, resolve
-from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, threshold_of
+from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
 
 T = TypeVar("T")
 
@@ -47,14 +47,15 @@ def _segment(options: argparse.Namespace) -> int:
 
     reuse_memory()
     _check_outputs(options)
-    parameters = SegmentParameters(**_given(options, "threshold", "min_size", "seed_sigma", "device"))
+    wished = SegmentParameters(**_given(options, "threshold", "min_size", "seed_sigma", "device"))
     student, card = load_student(resolve(options.model))
     with ExitStack() as stack:
         wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
         volume = stack.enter_context(open_volume(options.input, options.dataset, wish))
         check_volume(volume.array)
         box = _box(options, volume.array.shape)
-        _say(f"{' x '.join(map(str, box.shape))} voxels, at most {memory_needed(box) / 1e9:.1f} GB, {card.line()}")
+        parameters, memory = settled(wished, volume.array, card), memory_needed(box, volume.array.shape[1:])
+        _say(f"{' x '.join(map(str, box.shape))} voxels, at most {memory / 1e9:.1f} GB, {card.line()}")
         made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
         if options.affinities:
             affinities = stack.enter_context(new_affinities(options.affinities, box.shape, volume.voxel_size, made))
@@ -63,7 +64,7 @@ def _segment(options: argparse.Namespace) -> int:
         start = time.monotonic()
         segmentation = _follow(run(volume.array, student, affinities, box, parameters))
         seconds = time.monotonic() - start
-        table = segmentation.table(threshold_of(parameters, card), parameters.min_size, parameters.crumbs)
+        table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         labels = segmentation.labels(table)
         _follow(writing_labels(options.output, labels, volume.voxel_size, made, int(table.max())))
     neurons = len(segmentation.neuron_sizes(table))

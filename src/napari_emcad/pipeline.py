@@ -6,11 +6,11 @@ Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segm
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
@@ -56,6 +56,22 @@ class SegmentParameters(BaseModel):
         if self.scoring not in SCORINGS:
             raise ValueError(f'scoring: one of {", ".join(SCORINGS)} is needed, got "{self.scoring}".')
 
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """The parameters given, defaults for the others.
+
+        Raises
+        ------
+        UserError
+            One sentence on the first that is not known or out of range.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "parameters"
+            raise UserError(f"{name}: {first['msg']}, got {first['input']!r}.") from error
+
 
 @dataclass(frozen=True)
 class Segmented:
@@ -97,19 +113,30 @@ def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: 
     Raises
     ------
     UserError
-        One sentence, where the volume, the box or the model cannot be used.
+        One sentence, where the volume, the box, the model or a parameter cannot be used.
     """
     from napari_emcad.networks.checkpoint import load_student
 
     check_volume(volume)
-    chosen, box = SegmentParameters(**parameters), box or Box.whole(volume.shape)
+    wished, box = SegmentParameters.of(**parameters), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
     student, card = load_student(resolve(model))
+    chosen = settled(wished, volume, card)
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(volume, student, affinities, box, chosen))
-    threshold = threshold_of(chosen, card)
-    labels = segmentation.labels(segmentation.table(threshold, chosen.min_size, chosen.crumbs))
-    return Segmented(labels, segmentation, affinities, threshold, provenance(card, chosen, box))
+    labels = segmentation.labels(segmentation.table(chosen.threshold, chosen.min_size, chosen.crumbs))
+    return Segmented(labels, segmentation, affinities, chosen.threshold, provenance(card, chosen, box))
+
+
+def settled(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentParameters:
+    """What a run will really use: the model's threshold, the data's grey levels and the device that is there."""
+    from napari_emcad.inference.device import choose_device
+
+    threshold = next(t for t in (parameters.threshold, card.threshold, DEFAULT_THRESHOLD) if t is not None)
+    levels, device = normalisation_of(volume, parameters), choose_device(parameters.device).kind
+    return parameters.model_copy(
+        update={"threshold": threshold, "black": levels.low, "white": levels.high, "device": device}
+    )
 
 
 def run(volume, student, affinities, box: Box, parameters: SegmentParameters) -> Job[Segmentation]:
@@ -148,11 +175,6 @@ def agglomerate(affinities, parameters: SegmentParameters) -> Job[Segmentation]:
     return Segmentation(fragments, graph, tree, sizes)
 
 
-def threshold_of(parameters: SegmentParameters, card: ModelCard) -> float:
-    """The threshold asked for, else the card's, else the default."""
-    return next(t for t in (parameters.threshold, card.threshold, DEFAULT_THRESHOLD) if t is not None)
-
-
 def normalisation_of(volume, parameters: SegmentParameters):
     """Grey levels asked for; one that is not asked for is that of the data."""
     from napari_emcad.inference.normalisation import Normalisation
@@ -166,22 +188,25 @@ def normalisation_of(volume, parameters: SegmentParameters):
     return Normalisation(black, white)
 
 
-def memory_needed(box: Box, device_kind: str = "cpu") -> int:
-    """Bytes of main memory at the peak: the network's while predicting, or the agglomeration's after it."""
+def memory_needed(box: Box, section: tuple[int, int], device_kind: str = "cpu") -> int:
+    """Bytes of main memory at the peak, for a box in sections of this size (y, x).
+
+    The network's while predicting, or the agglomeration's after it.
+    """
     from napari_emcad.inference.predict import network_memory
 
     voxels = int(np.prod(box.shape, dtype=np.int64))
-    network = network_memory(box.shape[1:], device_kind) if device_kind == "cpu" else 0
+    network = network_memory(box.shape[1:], section) if device_kind == "cpu" else 0
     return max(3 * voxels + network, AGGLOMERATION_BYTES * voxels)
 
 
 def provenance(card: ModelCard, parameters: SegmentParameters, box: Box, **more: Any) -> dict[str, Any]:
-    """What made a result, for the file that carries it."""
+    """What made a result, for the file that carries it; the parameters are those settled."""
     return {
         "program": f"napari-emcad {__version__}",
         "model": card.title,
         "model_sha256": card.sha256,
-        "parameters": parameters.model_dump() | {"threshold": threshold_of(parameters, card)},
+        "parameters": parameters.model_dump(),
         "box": [list(box.start), list(box.stop)],
         **more,
     }

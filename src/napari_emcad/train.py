@@ -20,7 +20,7 @@ from napari_emcad.io.volumes import open_volume
 
 SAVE_EVERY = 25
 SYNTHETIC_SHAPE = (16, 384, 384)
-SYNTHETIC_SHARE = 0.25
+SYNTHETIC_SHARE = 0.1
 """Of the pairs, where there are synthetic stacks."""
 
 

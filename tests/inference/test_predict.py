@@ -362,13 +362,14 @@ def test_a_student_in_training_mode_is_folded_as_if_in_eval_mode(student):
 
 
 def test_memory_needed_by_the_network_rises_to_that_of_a_tile():
-    sizes = [network_memory((n, n), "cpu", 256) for n in (16, 100, 256, 257, 502, 503, 3000, 9000)]
+    sizes = [network_memory((n, n), (n, n), 256) for n in (16, 100, 256, 257, 502, 503, 3000, 9000)]
     assert sizes == sorted(sizes)
-    assert sizes[-1] == sizes[-2] < network_memory((9000, 9000), "cpu", 512)
-    assert network_memory((100, 300), "cpu") == network_memory((300, 100), "cpu")
+    assert sizes[-1] == sizes[-2] < network_memory((9000, 9000), (9000, 9000), 512)
+    assert network_memory((100, 300), (100, 300)) == network_memory((300, 100), (300, 100))
+    assert network_memory((100, 100), (100, 100)) < network_memory((100, 100), (400, 400))  # context is read, too
 
 
 @pytest.mark.parametrize(("side", "measured"), [(512, 300), (1024, 1160), (2048, 2323)])
 def test_memory_needed_is_that_measured(side, measured):
     """Megabytes at the peak of one section of the published student on two cores."""
-    assert measured <= network_memory((side, side), "cpu") / 1e6 <= 1.2 * measured
+    assert measured <= network_memory((side, side), (side, side)) / 1e6 <= 1.2 * measured

@@ -104,11 +104,19 @@ def test_leading_axes_of_one_are_dropped_and_a_stack_of_one_section_stays(tmp_pa
     np.testing.assert_array_equal(open_tiff(tmp_path / "b.tif").array[:], stack[:1])
 
 
+@pytest.mark.parametrize("sections", [3, 4])
+def test_a_few_sections_that_tifffile_marked_as_colours(tmp_path, stack, sections):
+    few = np.resize(stack, (sections, 24, 37))
+    tifffile.imwrite(tmp_path / "a.tif", few, photometric="rgb", planarconfig="separate")  # its default for such
+    np.testing.assert_array_equal(open_tiff(tmp_path / "a.tif").array[:], few)
+
+
 @pytest.mark.parametrize(
     ("shape", "how", "sentence"),
     [
         ((24, 37), {}, r"a stack \(z, y, x\) is needed, got a single section of shape \(24, 37\)"),
         ((5, 24, 37, 3), {"photometric": "rgb"}, r"grey values are needed, got colours of shape \(5, 24, 37, 3\)"),
+        ((3, 24, 37), {"photometric": "rgb", "metadata": None}, r"got colours of shape \(3, 24, 37\)"),
         ((24, 37, 3), {"photometric": "rgb"}, r"grey values are needed, got colours of shape \(24, 37, 3\)"),
         ((2, 5, 24, 37), {}, r"got 4 axes of shape \(2, 5, 24, 37\); save one channel at one time point"),
     ],

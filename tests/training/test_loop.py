@@ -165,3 +165,14 @@ def test_the_warm_up_may_be_longer_than_the_run():
 def test_parameters_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):
         TrainingParameters(**wrong)
+
+
+def test_a_file_that_is_no_state_is_told(tmp_path):
+    state = TrainingState(Student(), TrainingParameters())
+    for i, content in enumerate([b"", b"no state", b"PK\x03\x04"]):
+        (tmp_path / f"{i}.pt").write_bytes(content)
+    torch.save({"step": 3}, tmp_path / "3.pt")
+    for i in range(4):
+        with pytest.raises(UserError, match=r"this is no state of such a run; move it away to start anew\.$"):
+            state.load(tmp_path / f"{i}.pt")
+    assert state.step == 0

@@ -181,14 +181,13 @@ def folded(student: Student) -> Student:
     return copy.requires_grad_(False)
 
 
-def network_memory(section: tuple[int, int], device_kind: str, tile: int | None = None) -> int:
-    """Bytes the network needs at its peak for sections of this size (y, x)."""
-    tile = tile or TILE[device_kind]
-    side = tile + 2 * HALO
-    working = BYTES_A_PIXEL * min(section[0], side) * min(section[1], side)
-    if max(section) <= tile:
+def network_memory(box: tuple[int, int], section: tuple[int, int], tile: int = TILE["cpu"]) -> int:
+    """Bytes the network needs at its peak on the CPU for a box (y, x) of sections of this size (y, x)."""
+    window = [min(whole, min(part, tile) + 2 * HALO) for part, whole in zip(box, section, strict=True)]
+    working = BYTES_A_PIXEL * window[0] * window[1]
+    if max(box) <= tile:
         return working
-    return working + KEPT_BYTES * min(KEPT_PIXELS, 2 * section[0] * section[1])  # windows overlap: twice the section
+    return working + KEPT_BYTES * min(KEPT_PIXELS, 2 * box[0] * box[1])  # windows overlap: twice the box
 
 
 def _copy_first_row_and_column(values: Tensor, tile: Tile) -> Tensor:

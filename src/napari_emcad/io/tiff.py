@@ -63,11 +63,17 @@ def _shape(path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries)
     if len(tiff.series) > 1 and series.ndim == 2:
         shapes = [s.shape for s in tiff.series]
         raise NotAStack(f"{path}: sections of one size are needed, got {shapes[0]} and {shapes[1]}; crop them alike.")
-    if "S" in series.axes:
+    if "S" in series.axes and not _sections_taken_for_colours(series, tiff):
         raise NotAStack(f"{path}: grey values are needed, got colours of shape {series.shape}; save it as 8-bit grey.")
     shape = series.shape[leading(series.shape) :]
     single = (1, *shape)  # our own file of one section: tifffile drops the axis z
     return single if record_of(tiff).get("shape") == list(single) else shape
+
+
+def _sections_taken_for_colours(series: tifffile.TiffPageSeries, tiff: tifffile.TiffFile) -> bool:
+    """Whether tifffile wrote a stack of three or four sections: without being told otherwise it marks them as RGB."""
+    shape = (tiff.shaped_metadata or ({},))[0].get("shape", ())
+    return series.axes == "SYX" and tuple(shape) == series.shape
 
 
 def _refuse_cut_short(path: Path, tiff: tifffile.TiffFile) -> None:

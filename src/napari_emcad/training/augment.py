@@ -33,11 +33,11 @@ def elastic(rng: Generator, sections: NDArray, labels: NDArray, amplitude: float
 
 
 def misalign(rng: Generator, sections: NDArray, labels: NDArray, most: int = 4) -> Pair:
-    """Move the second section by up to `most` pixels, image and labels alike; the rim wraps round to 0 labels."""
+    """Move the second section by up to `most` pixels, image and labels alike, mirrored at the rim."""
     shift = tuple(int(s) for s in rng.integers(-most, most + 1, 2))
     sections, labels = sections.copy(), labels.copy()
     sections[1] = ndimage.shift(sections[1], shift, order=0, mode="reflect")
-    labels[1] = ndimage.shift(labels[1], shift, order=0, mode="constant", cval=0)
+    labels[1] = ndimage.shift(labels[1], shift, order=0, mode="reflect")
     return sections, labels
 
 

@@ -1,6 +1,7 @@
 """The training loop of the student, from top to bottom."""
 
 import math
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import Student
 from napari_emcad.training.crops import LabelledVolume, pair_batches
@@ -49,12 +51,21 @@ class TrainingState:
         beside.replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on from a state that `save` wrote."""
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        self.student.load_state_dict(saved["student"])
-        self.mean.load_state_dict(saved["mean"])
-        self.optimiser.load_state_dict(saved["optimiser"])
-        self.step = saved["step"]
+        """Go on from a state that `save` wrote.
+
+        Raises
+        ------
+        UserError
+            Where the file is damaged or of another run.
+        """
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            self.student.load_state_dict(saved["student"])
+            self.mean.load_state_dict(saved["mean"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.step = saved["step"]
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise UserError(f"{path}: this is no state of such a run; move it away to start anew.") from error
 
     def averaged(self) -> Student:
         """A copy of the student with the running mean of its weights: what is kept of a run."""

@@ -26,17 +26,17 @@ class Estimate:
         return ", ".join([*time, size_text(self.memory)])
 
 
-def estimate(box: Box, device_kind: str, seconds_per_megavoxel: float | None) -> Estimate:
-    """For a box on a kind of device."""
+def estimate(box: Box, section: tuple[int, int], device_kind: str, seconds_per_megavoxel: float | None) -> Estimate:
+    """For a box of sections of this size (y, x), on a kind of device."""
     from napari_emcad.pipeline import memory_needed
 
     megavoxels = float(np.prod(box.shape, dtype=np.float64)) / 1e6
     seconds = None if seconds_per_megavoxel is None else megavoxels * seconds_per_megavoxel
-    return Estimate(memory_needed(box, device_kind), seconds)
+    return Estimate(memory_needed(box, section, device_kind), seconds)
 
 
-def check_memory(box: Box, device_kind: str) -> None:
-    """Refuse a box that does not fit the memory that is free now.
+def check_memory(box: Box, section: tuple[int, int], device_kind: str) -> None:
+    """Refuse a box of sections of this size (y, x) that does not fit the memory that is free now.
 
     Raises
     ------
@@ -45,20 +45,23 @@ def check_memory(box: Box, device_kind: str) -> None:
     """
     from napari_emcad.pipeline import memory_needed
 
-    needed, free = memory_needed(box, device_kind), psutil.virtual_memory().available
+    needed, free = memory_needed(box, section, device_kind), psutil.virtual_memory().available
     if needed > free:
+        fits = shape_text(smaller(box, section, device_kind, SAFETY * free))
         raise UserError(
             f"memory: {size_text(needed)} are needed for {shape_text(box.shape)} voxels and {size_text(free)} are "
-            f"free; choose a box, for example of {shape_text(smaller(box, device_kind, SAFETY * free))} voxels."
+            f"free; choose a box, for example of {fits} voxels."
         )
 
 
-def smaller(box: Box, device_kind: str, free: float) -> tuple[int, int, int]:
+def smaller(box: Box, section: tuple[int, int], device_kind: str, free: float) -> tuple[int, int, int]:
     """A shape within the box's that fits: fewer sections, and where one is too much, smaller ones."""
     from napari_emcad.pipeline import memory_needed
 
     depth, height, width = box.shape
-    while memory_needed(Box.whole((depth, height, width)), device_kind) > free and max(depth, height, width) > 64:
+    while (
+        max(depth, height, width) > 64 and memory_needed(Box.whole((depth, height, width)), section, device_kind) > free
+    ):
         if depth > 1:
             depth //= 2
         else:

@@ -134,7 +134,7 @@ class Results(QObject):
         """Show the neurons of a run that is done; trials before it go."""
         for old in [r for r in self._results if r.is_trial]:
             self._remove(old.layers)
-        result.card = made.card
+        result.card, result.parameters = made.card, made.parameters
         self._results = [r for r in self._results if not r.is_trial]
         self.show_segmentation(result, made.segmentation, made.neurons)
         for layer in self._present(result.affinity_layers):

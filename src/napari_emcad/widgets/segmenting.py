@@ -12,7 +12,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, predict, threshold_of
+from napari_emcad.pipeline import SegmentParameters, predict, settled
 from napari_emcad.widgets.agglomeration import agglomerate_beside
 
 
@@ -48,8 +48,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """What a run gives: `device` by name and the seconds, loading left out, to estimate the next one."""
+    """What a run gives: the parameters it used, the device by name and the seconds, to estimate the next one."""
 
+    parameters: SegmentParameters
     segmentation: Segmentation
     card: ModelCard
     neurons: Neurons
@@ -65,23 +66,18 @@ def segmenting(request: Request) -> Job[Made]:
 
     device = choose_device(request.parameters.device)
     student, card = load_student(request.model)
+    parameters = settled(request.parameters, request.volume, card)
     start = time.monotonic()
-    yield from predict(request.volume, student, request.affinities, request.box, request.parameters)
-    segmentation = yield from agglomerate_beside(request.affinities, request.parameters)
-    return Made(
-        segmentation, card, cut_of(segmentation, request.parameters, card), device.name, time.monotonic() - start
-    )
+    yield from predict(request.volume, student, request.affinities, request.box, parameters)
+    segmentation = yield from agglomerate_beside(request.affinities, parameters)
+    neurons = neurons_of(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
+    return Made(parameters, segmentation, card, neurons, device.name, time.monotonic() - start)
 
 
 def agglomerating(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:
     """Affinities that are there -> a segmentation and its neurons."""
     segmentation = yield from agglomerate_beside(affinities, parameters)
     return segmentation, neurons_of(segmentation, cut)
-
-
-def cut_of(segmentation: Segmentation, parameters: SegmentParameters, card: ModelCard) -> Neurons:
-    """The first neurons of a run."""
-    return neurons_of(segmentation, Cut(threshold_of(parameters, card), parameters.min_size, parameters.crumbs))
 
 
 def neurons_of(segmentation: Segmentation, cut: Cut) -> Neurons:

@@ -175,7 +175,7 @@ class SegmentPanel(QWidget):
         if why_not:
             raise UserError(why_not)
         box = region()
-        check_memory(box, self.device.device.kind if self.device.device else "cpu")
+        check_memory(box, self._stack.layer.data.shape[1:], self.device.device.kind if self.device.device else "cpu")
         return box
 
     def _on_progress(self, progress: Progress) -> None:
@@ -319,7 +319,9 @@ class SegmentPanel(QWidget):
             self._estimate.setText("told once a box is drawn")
             return
         speed = self._remembered.seconds_per_megavoxel(device.name)
-        self._estimate.setText(f"{estimate(box, device.kind, speed).text()} of memory")
+        self._estimate.setText(
+            f"{estimate(box, self._stack.layer.data.shape[1:], device.kind, speed).text()} of memory"
+        )
 
 
 def _levels_of(volume) -> tuple[float, float]:
