@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from napari.utils._proxies import PublicOnlyProxy
 
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.widgets.dock import EMCADDock
 
 SHAPE = (3, 48, 64)
@@ -19,7 +20,7 @@ def model(tmp_path_factory):
     from napari_emcad.networks.checkpoint import save_student
 
     path = tmp_path_factory.mktemp("models") / "tiny.pt"
-    card = ModelCard(title="tiny", threshold=0.45)
+    card = ModelCard(title="tiny", threshold=0.45, voxel_size=VoxelSize(40, 6, 6))
     save_student(lively_student(), path, card)
     return path
 

@@ -36,6 +36,14 @@ def test_two_clicks_to_neurons(desk, stack):
     np.testing.assert_array_equal(desk.viewer.layers["stack"].data, stack)
 
 
+def test_a_stack_of_other_pixels_than_the_model_s_is_told_before_the_run(desk, stack):
+    desk.open(stack)
+    desk.wait(lambda: desk.dock.segment.model.card is not None)
+    assert desk.message.startswith("Ready")
+    desk.dock.stack.apply_voxel_size(VoxelSize(30, 20, 20))
+    assert "trained on pixels of 6 nm and this stack has 20 nm" in desk.message
+
+
 def test_the_panel_shows_what_the_pipeline_computes(desk, stack, model):
     from napari_emcad.pipeline import segment
 

@@ -36,6 +36,14 @@ def test_words(made, expected):
     assert made == expected
 
 
+def test_pixels_unlike_those_trained_on_are_told():
+    trained = VoxelSize(30, 6, 6)
+    for alike in (None, trained, VoxelSize(45, 5, 5), VoxelSize(30, 8, 8)):
+        assert wording.pixel_size_note(trained, alike) == wording.pixel_size_note(alike, trained) == ""
+    for unlike in (VoxelSize(40, 4, 4), VoxelSize(30, 9, 9)):
+        assert f"6 nm and this stack has {unlike.x:g} nm: try one section" in wording.pixel_size_note(trained, unlike)
+
+
 def test_memory_that_does_not_suffice(monkeypatch):
     monkeypatch.setattr(estimates.psutil, "virtual_memory", lambda: type("Free", (), {"available": 2_000_000_000}))
     box = Box.whole((100, 1024, 1024))

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Progress
 
+UNLIKE = 2.0
+"""Areas of pixels that differ by this factor look different to a network."""
+
 
 def progress_text(progress: Progress) -> str:
     """Such as "affinities 34/100, 0:41 left"."""
@@ -64,3 +67,13 @@ def neurons_text(sizes: NDArray[np.int64]) -> str:
 def count(number: int, noun: str) -> str:
     """Such as "1 neuron", "1,200 neurons"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def pixel_size_note(trained: VoxelSize | None, stack: VoxelSize | None) -> str:
+    """A warning where a stack's pixels are `UNLIKE` those a model was trained on; else nothing."""
+    if trained is None or stack is None or 1 / UNLIKE < (trained.y * trained.x) / (stack.y * stack.x) < UNLIKE:
+        return ""
+    return (
+        f"This model was trained on pixels of {trained.x:g} nm and this stack has {stack.x:g} nm: "
+        "try one section first; if neurons look wrong, rescale the stack or check its voxel size."
+    )

@@ -13,7 +13,7 @@ from napari_emcad.widgets.device_choice import DeviceChoice
 from napari_emcad.widgets.estimates import check_memory, estimate
 from napari_emcad.widgets.forms import Section, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.layers import check_layer, volume_of
+from napari_emcad.widgets.layers import check_layer, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.model_choice import ModelChoice
 from napari_emcad.widgets.region_choice import SECTION, RegionChoice
@@ -22,7 +22,7 @@ from napari_emcad.widgets.results import Result, Results
 from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, segmenting
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.threshold import ThresholdBar
-from napari_emcad.widgets.wording import count, duration, neurons_text
+from napari_emcad.widgets.wording import count, duration, neurons_text, pixel_size_note
 
 SETTLE = 700
 """Milliseconds that seed smoothing or scoring rest before the neurons are agglomerated again."""
@@ -263,6 +263,8 @@ class SegmentPanel(QWidget):
 
     def _on_model(self) -> None:
         self.threshold.recommend(self.model.card.threshold if self.model.card else None)
+        if not self._jobs.running and not self._why_not() and self._message.kind == "hint":
+            self._say_ready()
         self._update()
 
     def _on_stack(self) -> None:
@@ -280,8 +282,13 @@ class SegmentPanel(QWidget):
             self._bad_layer = str(error)
             self._message.error(error)
             return
-        self._message.say('Ready: press "Run", or try one section first.')
+        self._say_ready()
         self._levels.start(one_step(_levels_of, volume_of(layer)), self._on_levels)
+
+    def _say_ready(self) -> None:
+        trained = self.model.card.voxel_size if self.model.card else None
+        note = pixel_size_note(trained, voxel_size_of(self._stack.layer))
+        self._message.say(note or 'Ready: press "Run", or try one section first.')
 
     def _on_levels(self, ended: Ended) -> None:
         if ended.result is not None:
