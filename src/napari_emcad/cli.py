@@ -21,6 +21,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import score
+from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels import writing_labels
 from napari_emcad.io.volumes import open_volume
@@ -55,7 +56,7 @@ def _segment(options: argparse.Namespace) -> int:
         check_volume(volume.array)
         box = _box(options, volume.array.shape)
         parameters, memory = settled(wished, volume.array, card), memory_needed(box, volume.array.shape[1:])
-        _say(f"{' x '.join(map(str, box.shape))} voxels, at most {memory / 1e9:.1f} GB, {card.line()}")
+        _say(f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.line()}")
         made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
         if options.affinities:
             affinities = stack.enter_context(new_affinities(options.affinities, box.shape, volume.voxel_size, made))
@@ -69,7 +70,9 @@ def _segment(options: argparse.Namespace) -> int:
         _follow(writing_labels(options.output, labels, volume.voxel_size, made, int(table.max())))
     neurons = len(segmentation.neuron_sizes(table))
     megavoxels = labels.size / 1e6
-    _say(f"{neurons} neurons in {seconds:.1f} s, {seconds / megavoxels:.2f} s per megavoxel -> {options.output}")
+    _say(
+        f"{count(neurons, 'neuron')} in {seconds:.1f} s, {seconds / megavoxels:.2f} s per megavoxel -> {options.output}"
+    )
     return 0
 
 

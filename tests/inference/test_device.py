@@ -50,12 +50,12 @@ def test_the_note_says_why_it_is_the_cpu(machine, built_for, why):
     assert choose_device("auto").note == why
     with pytest.raises(UserError) as error:
         choose_device("cuda")
-    assert str(error.value) == f"device: cuda is not available: {why}; choose auto or cpu."
+    assert str(error.value) == f"device: {why}; choose auto or cpu."
 
 
 def test_mps_needs_a_mac(machine):
     machine(cuda=True)
-    with pytest.raises(UserError, match=r"^device: mps is not available: it needs a Mac with an Apple GPU; choose"):
+    with pytest.raises(UserError, match=r"^device: MPS is not available: it needs a Mac with an Apple GPU; choose"):
         choose_device("mps")
 
 

@@ -8,6 +8,7 @@ import pytest
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Progress
+from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.widgets import estimates, wording
 from napari_emcad.widgets.remembered import Remembered
 
@@ -24,8 +25,11 @@ from napari_emcad.widgets.remembered import Remembered
         (wording.about(6000), "~ 1.7 h"),
         (wording.duration(2.34), "2.3 s"),
         (wording.duration(185), "3 min 5 s"),
-        (wording.size_text(1_340_000_000), "1.3 GB"),
-        (wording.size_text(80_000_000), "80 MB"),
+        (size_text(1_340_000_000), "1.3 GB"),
+        (size_text(80_000_000), "80 MB"),
+        (shape_text((100, 1024, 1024)), "100 x 1024 x 1024"),
+        (count(1, "neuron"), "1 neuron"),
+        (count(1200, "neuron"), "1,200 neurons"),
         (wording.voxel_size_text(VoxelSize(30, 6, 6.5)), "30 x 6 x 6.5 nm"),
         (wording.voxel_size_text(None), "voxel size not known"),
         (wording.neurons_text(np.array([1000, 1930, 5000])), "3 neurons, median 1,930 voxels"),

@@ -52,13 +52,13 @@ def choose_device(wish: DeviceWish = "auto") -> Device:
     if torch.backends.mps.is_available() and wish in ("auto", "mps"):
         return Device("mps", "MPS, Apple GPU")
     if wish in ("cuda", "mps"):
-        raise UserError(f"device: {wish} is not available: {_why_missing(wish)}; choose auto or cpu.")
+        raise UserError(f"device: {_why_missing(wish)}; choose auto or cpu.")
     return Device("cpu", f"CPU, {torch.get_num_threads()} threads", _why_missing("cuda") if wish == "auto" else "")
 
 
 def _why_missing(kind: str) -> str:
     if kind == "mps":
-        return "it needs a Mac with an Apple GPU"
+        return "MPS is not available: it needs a Mac with an Apple GPU"
     if torch.version.cuda is None:
         return "CUDA is not available: this torch is the CPU build (pytorch.org tells how to install the CUDA build)"
     return "CUDA is not available: no NVIDIA GPU or driver was found"

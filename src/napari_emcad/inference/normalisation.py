@@ -43,7 +43,7 @@ class Normalisation:
         if low == high:
             raise UserError(
                 f"grey levels: the volume has nothing but {low:g} between its {PERCENTILES[0]} and {PERCENTILES[1]} "
-                "percentiles; set the grey levels that shall be black and white."
+                "percentiles; set black and white yourself, or convert it to uint8."
             )
         return cls(float(low), float(high))
 

@@ -6,9 +6,9 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadi
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.wording import shape_text
 from napari_emcad.widgets.forms import LayerCombo, enable, text
 from napari_emcad.widgets.layers import box_of_shapes, is_shapes, place_of, section_at, volume_of
-from napari_emcad.widgets.wording import shape_text
 
 WHOLE, SECTION, BOX = "whole stack", "this section", "box"
 

@@ -15,9 +15,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.wording import shape_text
 from napari_emcad.widgets.forms import LayerCombo, form, text
 from napari_emcad.widgets.layers import is_image, set_voxel_size, volume_of, voxel_size_of
-from napari_emcad.widgets.wording import shape_text, voxel_size_text
+from napari_emcad.widgets.wording import voxel_size_text
 
 SAMPLES = {
     "small": "Small: a few seconds to make",

@@ -1,12 +1,11 @@
 """Figures as people read them; every number has a unit."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Progress
+from napari_emcad.core.wording import count
 
 UNLIKE = 2.0
 """Areas of pixels that differ by this factor look different to a network."""
@@ -42,16 +41,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def size_text(size: int) -> str:
-    """Bytes: "1.3 GB" or "80 MB"."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """Such as "100 x 1024 x 1024"."""
-    return " x ".join(str(n) for n in shape)
-
-
 def voxel_size_text(size: VoxelSize | None) -> str:
     """Such as "30 x 6 x 6 nm"."""
     return "voxel size not known" if size is None else " x ".join(f"{n:g}" for n in size) + " nm"
@@ -62,11 +51,6 @@ def neurons_text(sizes: NDArray[np.int64]) -> str:
     if not len(sizes):
         return "no neurons"
     return f"{count(len(sizes), 'neuron')}, median {round(float(np.median(sizes))):,} voxels"
-
-
-def count(number: int, noun: str) -> str:
-    """Such as "1 neuron", "1,200 neurons"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def pixel_size_note(trained: VoxelSize | None, stack: VoxelSize | None) -> str:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.wording import count, shape_text
 from napari_emcad.widgets.exporting import Export, affinities_path, exporting
 from napari_emcad.widgets.forms import NarrowCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
@@ -23,7 +24,6 @@ from napari_emcad.widgets.layers import box_of_shapes, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.region_choice import RegionChoice
 from napari_emcad.widgets.results import Result, Results
-from napari_emcad.widgets.wording import count, shape_text
 
 TIFF, TIFF_AND_ZARR = "label TIFF", "label TIFF + affinities Zarr"
 ALL, SELECTED = "all", "selected"

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, Q
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
+from napari_emcad.core.wording import count
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.device_choice import DeviceChoice
@@ -22,7 +23,7 @@ from napari_emcad.widgets.results import Result, Results
 from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, segmenting
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.threshold import ThresholdBar
-from napari_emcad.widgets.wording import count, duration, neurons_text, pixel_size_note
+from napari_emcad.widgets.wording import duration, neurons_text, pixel_size_note
 
 SETTLE = 700
 """Milliseconds that seed smoothing or scoring rest before the neurons are agglomerated again."""
