@@ -1,0 +1,1 @@
+"""Edits without a screen."""

@@ -1,0 +1,52 @@
+"""Which edges of a region graph lie inside a set of fragments, or between two; found without reading all edges."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.proofreading.cut import SegmentGraph
+
+BRIDGE = 1e-3
+"""Capacity of a join across a gap: cut before anything else."""
+
+
+class Contacts:
+    """Looks up the edges of a region graph by fragment.
+
+    Strategy: edges are sorted by u, and each is listed once with u < v; so all edges among some fragments are found in
+    the rows of those fragments.
+    """
+
+    def __init__(self, graph: RegionGraph, n: int):
+        self._graph = graph
+        self._first = np.searchsorted(graph.u, np.arange(n + 2, dtype=np.uint32))
+        self._mark = np.zeros(n + 1, np.uint8)
+
+    def among(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Edges with both ends in `fragments`."""
+        self._mark[fragments] = 1
+        rows = self._rows(fragments)
+        found = rows[self._mark[self._graph.v[rows]] == 1]
+        self._mark[fragments] = 0
+        return found
+
+    def between(self, one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Edges from a fragment of `one` to a fragment of `other`, which have none in common."""
+        self._mark[one], self._mark[other] = 1, 2
+        rows = np.concatenate([self._rows(one), self._rows(other)])
+        found = rows[self._mark[self._graph.u[rows]] + self._mark[self._graph.v[rows]] == 3]
+        self._mark[one] = self._mark[other] = 0
+        return found
+
+    def segment_graph(self, fragments: NDArray[np.uint32], bridges: list[tuple[int, int]]) -> SegmentGraph:
+        """The region graph of a segment, sorted fragments in; capacity = mean affinity x contact area."""
+        edges, graph = self.among(fragments), self._graph
+        joins = np.array([b for b in bridges if np.isin(b, fragments).all()], np.uint32).reshape(-1, 2)
+        ends = [np.concatenate([graph.u[edges], joins[:, 0]]), np.concatenate([graph.v[edges], joins[:, 1]])]
+        capacity = np.concatenate([graph.mean[edges] * graph.area[edges], np.full(len(joins), BRIDGE)])
+        return SegmentGraph(fragments, *(np.searchsorted(fragments, e) for e in ends), capacity)
+
+    def _rows(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
+        starts, stops = self._first[fragments], self._first[fragments.astype(np.int64) + 1]
+        lengths = stops - starts
+        return np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())

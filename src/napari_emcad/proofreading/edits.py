@@ -1,0 +1,185 @@
+"""The state of a session: which fragment is of which segment, and what edits change of that.
+
+Segments that nobody edited follow the threshold. An edit takes all fragments of the segments it touches out of the
+threshold's reach: from then on they are where people put them, at every threshold, until the edit is undone.
+See docs/decisions/0007-edits.md.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from napari_emcad.core.segmentation import Segmentation
+
+
+@dataclass(frozen=True)
+class Move:
+    """Fragments that go from one segment to another together, or stay and are no longer moved by the threshold.
+
+    Attributes
+    ----------
+    fragments : (k,) uint32
+        Sorted.
+    before, after : int
+        Their segment.
+    was_free : bool
+        Whether the threshold moved them until now.
+    """
+
+    fragments: NDArray[np.uint32]
+    before: int
+    after: int
+    was_free: bool
+
+
+@dataclass(frozen=True)
+class Effect:
+    """All that one edit changes: enough to apply it and to take it back without computing anything.
+
+    Attributes
+    ----------
+    moves : tuple of Move
+    bridges : tuple of (int, int)
+        Fragments joined across a gap.
+    threshold : (float, float) or None
+        Before and after.
+    locked, unlocked : tuple of int
+        Segments.
+    """
+
+    moves: tuple[Move, ...] = ()
+    bridges: tuple[tuple[int, int], ...] = ()
+    threshold: tuple[float, float] | None = None
+    locked: tuple[int, ...] = ()
+    unlocked: tuple[int, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it changes nothing."""
+        return self == Effect()
+
+    def touches(self, other: "Effect") -> bool:
+        """Whether two effects change the same fragments, or both the threshold."""
+        if self.threshold and other.threshold:
+            return True
+        mine, others = ([m.fragments for m in e.moves] for e in (self, other))
+        return bool(mine and others) and bool(np.intersect1d(np.concatenate(mine), np.concatenate(others)).size)
+
+
+@dataclass
+class State:
+    """Segments at a threshold with edits laid over them.
+
+    Attributes
+    ----------
+    base : Segmentation
+        What agglomeration made; not modified.
+    threshold : float
+    min_size : int
+        Voxels; smaller segments that nobody edited are crumbs and join their strongest neighbour.
+    table : (n + 1,) uint32
+        Segment of each fragment, [0] = 0.
+    free : (n + 1,) bool
+        Whether the threshold moves a fragment.
+    bridges : list of (int, int)
+    locked : set of int
+    next_id : int
+        The first id that no segment has had. Ids are not reused, undone or not.
+    """
+
+    base: Segmentation
+    threshold: float
+    min_size: int = 0
+    table: NDArray[np.uint32] = field(init=False)
+    free: NDArray[np.bool_] = field(init=False)
+    bridges: list[tuple[int, int]] = field(default_factory=list)
+    locked: set[int] = field(default_factory=set)
+    next_id: int = field(init=False)
+
+    def __post_init__(self):
+        n = len(self.base.sizes)
+        self.free = np.ones(n, bool)
+        self.free[0] = False
+        self.table = self._automatic(self.threshold)
+        self.next_id = n
+
+    def members(self, segment: int) -> NDArray[np.uint32]:
+        """Fragments of a segment, sorted."""
+        return np.flatnonzero(self.table == segment).astype(np.uint32) if segment else np.empty(0, np.uint32)
+
+    def digest(self) -> str:
+        """A hash of the state: equal states, equal hashes."""
+        found = hashlib.sha256()
+        for array in (self.table, self.free):
+            found.update(np.ascontiguousarray(array))
+        found.update(repr((self.threshold, sorted(self.bridges), sorted(self.locked))).encode())
+        return found.hexdigest()
+
+    def apply(self, effect: Effect) -> None:
+        """Make an edit."""
+        for move in effect.moves:
+            self.table[move.fragments] = move.after
+            self.free[move.fragments] = False
+            self.next_id = max(self.next_id, move.after + 1)
+        self.bridges.extend(effect.bridges)
+        self.locked = (self.locked | set(effect.locked)) - set(effect.unlocked)
+        if effect.threshold:
+            self._move_threshold(effect.threshold[1])
+
+    def take_back(self, effect: Effect, in_order: bool = True) -> None:
+        """Undo an edit.
+
+        Parameters
+        ----------
+        effect : Effect
+        in_order : bool
+            Whether it is the last one that is in force: then every free fragment stands where it stood before.
+        """
+        for move in reversed(effect.moves):
+            self.table[move.fragments] = move.before
+            self.free[move.fragments] = move.was_free
+        for bridge in effect.bridges:
+            self.bridges.remove(bridge)
+        self.locked = (self.locked - set(effect.locked)) | set(effect.unlocked)
+        if effect.threshold:
+            self._move_threshold(effect.threshold[0])
+        elif not in_order:
+            self.settle()
+
+    def settle(self) -> None:
+        """Put every free fragment where the threshold wants it."""
+        fixed = ~self.free
+        wanted = self._automatic(self.threshold)
+        mixed = np.zeros(len(wanted) + 1, bool)
+        mixed[wanted[fixed]] = True
+        mixed[0] = False
+        left = mixed[wanted] & self.free  # free ones that an edit took neighbours from
+        if left.any():
+            self._name_pieces(wanted, left)
+        wanted[fixed] = self.table[fixed]
+        self.table = wanted
+
+    def _move_threshold(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.settle()
+
+    def _automatic(self, threshold: float) -> NDArray[np.uint32]:
+        return self.base.table(threshold, self.min_size)
+
+    def _name_pieces(self, table: NDArray[np.uint32], left: NDArray[np.bool_]) -> None:
+        """Part what hung together only through edited fragments; a piece is named by its largest fragment."""
+        graph = self.base.graph
+        inside = left[graph.u] & left[graph.v]
+        u, v = graph.u[inside], graph.v[inside]
+        same = table[u] == table[v]
+        n = len(table)
+        piece = connected_components(coo_array((np.ones(same.sum(), bool), (u[same], v[same])), (n, n)), False)[1]
+        fragments = np.flatnonzero(left)
+        order = fragments[np.lexsort((-fragments, self.base.sizes[fragments]))]
+        name = np.zeros(n, np.uint32)
+        name[piece[order]] = order  # the last written, so the largest, stays
+        table[fragments] = name[piece[fragments]]

@@ -1,0 +1,169 @@
+"""The edit log: an SQLite table to which rows are only added.
+
+A row is on the disk before anything in memory changes; undo is a row, too. Every row carries a hash of itself and of
+the row before it, so that a damaged file is read up to its last good row and no further.
+"""
+
+import getpass
+import hashlib
+import json
+import sqlite3
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.proofreading.edits import Effect
+from napari_emcad.proofreading.effect_text import effect_from, effect_text
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS edits (
+    seq INTEGER PRIMARY KEY, time REAL NOT NULL, user TEXT NOT NULL, duration_ms REAL NOT NULL, kind TEXT NOT NULL,
+    base_hash TEXT NOT NULL, input TEXT NOT NULL, effect TEXT NOT NULL, hash TEXT NOT NULL
+)
+"""
+_COLUMNS = "seq, time, user, duration_ms, kind, base_hash, input, effect, hash"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One edit as it stands in the log.
+
+    Attributes
+    ----------
+    seq : int
+        From 1, without gaps.
+    time : float
+        Seconds since 1970, UTC.
+    user : str
+    duration_ms : float
+        From the first point to the edit.
+    kind : str
+        "merge", "split", "detach", "threshold", "lock", "unlock", "undo", "redo", ...
+    base_hash : str
+        Of the fragments and the merge tree that the edit was made on.
+    input : dict
+        What was asked for, such as points; for undo and redo the seq it is about.
+    effect : Effect
+        What it changed; of undo and redo none: they point at the edit.
+    """
+
+    seq: int
+    time: float
+    user: str
+    duration_ms: float
+    kind: str
+    base_hash: str
+    input: dict[str, Any]
+    effect: Effect
+
+
+class EditLog:
+    """The log of one session.
+
+    Attributes
+    ----------
+    rows : list of Row
+    damage : str
+        Why it can only be read; empty where it is whole.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False):
+        self._path, self.rows, self.damage = Path(path), [], ""
+        self._last_hash = ""
+        self._database: sqlite3.Connection | None = None
+        if self._path.exists():
+            self._read()
+        if not read_only and not self.damage:
+            self._database = _opened(self._path)
+
+    @property
+    def writable(self) -> bool:
+        """Whether rows can be added."""
+        return self._database is not None
+
+    def add(self, kind: str, given: dict[str, Any], effect: Effect, base_hash: str, duration_ms: float = 0.0) -> Row:
+        """Write a row to the disk.
+
+        Raises
+        ------
+        UserError
+            Where it cannot be written; nothing has changed then.
+        """
+        if self._database is None:
+            raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
+        row = Row(len(self.rows) + 1, time.time(), _user(), duration_ms, kind, base_hash, given, effect)
+        values = _values(row)
+        line_hash = _hash(self._last_hash, values)
+        try:
+            with self._database:
+                self._database.execute(
+                    f"INSERT INTO edits ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", (*values, line_hash)
+                )
+        except sqlite3.Error as error:
+            raise UserError(f"edit log: {self._path} could not be written ({error}); nothing was changed.") from error
+        self.rows.append(row)
+        self._last_hash = line_hash
+        return row
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _read(self) -> None:
+        """Read the good rows; a row is good where its hash is that of its content behind the row before."""
+        try:
+            with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as database:
+                for *values, line_hash in database.execute(f"SELECT {_COLUMNS} FROM edits ORDER BY seq"):
+                    if values[0] != len(self.rows) + 1 or _hash(self._last_hash, values) != line_hash:
+                        self.damage = _damage(self._path, len(self.rows))
+                        return
+                    self.rows.append(_row(values))
+                    self._last_hash = line_hash
+        except (sqlite3.Error, ValueError, KeyError, TypeError):
+            self.damage = _damage(self._path, len(self.rows))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        database = sqlite3.connect(path)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        with database:
+            database.execute(_TABLE)
+    except sqlite3.Error as error:
+        raise UserError(f"edit log: {path} cannot be opened ({error}); choose another folder.") from error
+    return database
+
+
+def _values(row: Row) -> list[Any]:
+    given = json.dumps(row.input, separators=(",", ":"), sort_keys=True)
+    return [
+        row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, given, effect_text(row.effect)
+    ]  # fmt: skip
+
+
+def _row(values: list[Any]) -> Row:
+    *head, given, effect = values
+    return Row(*head, json.loads(given), effect_from(effect))
+
+
+def _hash(before: str, values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps([before, *values]).encode()).hexdigest()
+
+
+def _damage(path: Path, good: int) -> str:
+    return (
+        f"edit log: {path} is damaged after edit {good}; it is open for reading up to there, "
+        "make a copy of the session to go on from it."
+    )
+
+
+def _user() -> str:
+    with suppress(OSError, KeyError):
+        return getpass.getuser()
+    return ""

@@ -1,0 +1,230 @@
+"""A proofreading session: every edit is checked, written to the log, and only then made."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.proofreading.contacts import Contacts
+from napari_emcad.proofreading.cut import Proposal, proposals
+from napari_emcad.proofreading.edits import Effect, Move, State
+from napari_emcad.proofreading.errors import Doubtful, Refused
+from napari_emcad.proofreading.log import EditLog, Row
+
+VERY_LOW = 0.02
+"""Affinity below which a merge is asked about."""
+
+BY_FAR = 1.5
+"""A merge is asked about that makes a segment so many times larger than the largest there is ..."""
+
+FEW = 10
+"""... where there are more than so many: of a few segments any two may make the largest."""
+
+
+class Session:
+    """Fragments, their segments and the log of what people changed.
+
+    Attributes
+    ----------
+    state : State
+    log : EditLog
+    """
+
+    def __init__(self, base: Segmentation, log: EditLog, threshold: float, min_size: int = 0):
+        self.state = State(base, threshold, min_size)
+        self.log = log
+        self.base_hash = base_hash(base)
+        self._contacts = Contacts(base.graph, len(base.sizes))
+        self._undone: list[int] = []
+        self._live: list[int] = []
+        self._disordered = False
+        for row in log.rows:
+            self._replay(row)
+
+    # ---- edits -------------------------------------------------------------------------------------------------
+
+    def merge(self, anchor: int, other: int, confirmed: bool = False, **given: Any) -> Row:
+        """Join the segment of fragment `other` to that of fragment `anchor`, whose id it takes.
+
+        Raises
+        ------
+        Refused
+            Background, one segment, or a locked one.
+        Doubtful
+            No contact, hardly any affinity, or a giant; made where `confirmed`.
+        """
+        kept, added = self._segment(anchor), self._segment(other)
+        if kept == added:
+            raise Refused(f"merge: both points are in segment {kept} already; click another segment.")
+        self._check_open(kept, added)
+        ours, theirs = self.state.members(kept), self.state.members(added)
+        edges = self._contacts.between(ours, theirs)
+        if not confirmed:
+            self._check_likely(kept, added, edges, ours, theirs)
+        bridges = () if len(edges) else ((anchor, other),)
+        moves = (self._held(kept, ours), Move(theirs, added, kept, bool(self.state.free[theirs[0]])))
+        return self._make("merge", {"anchor": anchor, "other": other, **given}, Effect(moves, bridges))
+
+    def propose(self, near: list[int], far: list[int]) -> list[Proposal]:
+        """Ways to split the segment in which all these fragments are, see `cut.proposals`."""
+        segments = {self._segment(f) for f in (*near, *far)}
+        if len(segments) > 1:
+            raise Refused("split: the points are in different segments; place all of them in one.")
+        segment = segments.pop()
+        self._check_open(segment)
+        return proposals(self._contacts.segment_graph(self.state.members(segment), self.state.bridges), near, far)
+
+    def split(self, proposal: Proposal, **given: Any) -> Row:
+        """Make a split that was proposed; the side of the first points keeps the id."""
+        segment = self._segment(int(proposal.near[0]))
+        self._check_open(segment)
+        if not np.array_equal(np.union1d(proposal.near, proposal.far), self.state.members(segment)):
+            raise Refused("split: the segment has changed since; place the points again.")
+        free = bool(self.state.free[proposal.near[0]])
+        moves = (self._held(segment, proposal.near), Move(proposal.far, segment, self.state.next_id, free))
+        return self._make("split", {"method": proposal.method, **given}, Effect(moves))
+
+    def detach(self, fragment: int, **given: Any) -> Row:
+        """Take one fragment out of its segment; what falls apart without it becomes segments of their own."""
+        segment = self._segment(fragment)
+        self._check_open(segment)
+        members = self.state.members(segment)
+        if len(members) == 1:
+            raise Refused(f"detach: segment {segment} has no other fragment; there is nothing to detach it from.")
+        rest = members[members != fragment]
+        parts = sorted(self._pieces(rest), key=lambda p: (-self.state.base.sizes[p].sum(), p[0]))
+        free = bool(self.state.free[fragment])
+        leaving = [np.array([fragment], np.uint32), *parts[1:]]
+        moves = [Move(p, segment, self.state.next_id + i, free) for i, p in enumerate(leaving)]
+        return self._make("detach", {"fragment": fragment, **given}, Effect((self._held(segment, parts[0]), *moves)))
+
+    def set_threshold(self, threshold: float) -> Row | None:
+        """Move the threshold of all that nobody edited."""
+        if threshold == self.state.threshold:
+            return None
+        return self._make("threshold", {}, Effect(threshold=(self.state.threshold, threshold)))
+
+    def lock(self, segment: int) -> Row:
+        """Nothing changes a locked segment: it is done."""
+        if segment in self.state.locked:
+            raise Refused(f"lock: segment {segment} is locked already.")
+        held = self._held(segment, self.state.members(segment))
+        return self._make("lock", {"segment": segment}, Effect((held,), locked=(segment,)))
+
+    def unlock(self, segment: int) -> Row:
+        """Let a segment be edited again."""
+        if segment not in self.state.locked:
+            raise Refused(f"unlock: segment {segment} is not locked.")
+        return self._make("unlock", {"segment": segment}, Effect(unlocked=(segment,)))
+
+    # ---- undo --------------------------------------------------------------------------------------------------
+
+    def undo(self, seq: int | None = None) -> Row:
+        """Take back an edit, the last one in force unless another is named.
+
+        Raises
+        ------
+        Refused
+            Where there is none, or a later edit changed the same fragments.
+        """
+        if not self._live:
+            raise Refused("undo: there is nothing to undo.")
+        seq = self._live[-1] if seq is None else seq
+        if seq not in self._live:
+            raise Refused(f"undo: edit {seq} is not in force.")
+        effect = self._row(seq).effect
+        for later in self._live[self._live.index(seq) + 1 :]:
+            if self._row(later).effect.touches(effect):
+                raise Refused(f"undo: edit {later} ({self._row(later).kind}) changed the same; undo that one first.")
+        row = self.log.add("undo", {"seq": seq}, Effect(), self.base_hash)
+        self._replay(row)
+        return row
+
+    def redo(self) -> Row:
+        """Make the edit again that was undone last."""
+        if not self._undone:
+            raise Refused("redo: there is nothing to redo.")
+        row = self.log.add("redo", {"seq": self._undone[-1]}, Effect(), self.base_hash)
+        self._replay(row)
+        return row
+
+    # ---- inside ------------------------------------------------------------------------------------------------
+
+    def _make(self, kind: str, given: dict[str, Any], effect: Effect) -> Row:
+        row = self.log.add(kind, given, effect, self.base_hash)
+        self._replay(row)
+        return row
+
+    def _replay(self, row: Row) -> None:
+        if row.kind == "undo":
+            self._take_back(row.input["seq"])
+        elif row.kind == "redo":
+            self._undone.remove(row.input["seq"])
+            self._apply(row.input["seq"])
+        else:
+            self._undone.clear()
+            self._apply(row.seq)
+
+    def _apply(self, seq: int) -> None:
+        self.state.apply(self._row(seq).effect)
+        self._live.append(seq)
+        if self._disordered:
+            self.state.settle()
+
+    def _take_back(self, seq: int) -> None:
+        self._disordered |= seq != self._live[-1]
+        self.state.take_back(self._row(seq).effect, in_order=not self._disordered)
+        self._live.remove(seq)
+        self._undone.append(seq)
+
+    def _row(self, seq: int) -> Row:
+        return self.log.rows[seq - 1]
+
+    def _segment(self, fragment: int) -> int:
+        if not 0 <= fragment < len(self.state.table):
+            raise Refused("outside: there is no fragment here; click inside the segmentation.")
+        segment = int(self.state.table[fragment])
+        if not segment:
+            raise Refused("background: there is no segment here; click on one.")
+        return segment
+
+    def _check_open(self, *segments: int) -> None:
+        for segment in segments:
+            if segment in self.state.locked:
+                raise Refused(f"locked: segment {segment} is done; unlock it first.")
+
+    def _check_likely(self, kept: int, added: int, edges: NDArray, ours: NDArray, theirs: NDArray) -> None:
+        graph, sizes = self.state.base.graph, self.state.base.sizes
+        if not len(edges):
+            raise Doubtful(f"merge: segments {kept} and {added} do not touch; confirm to join them across the gap.")
+        if (affinity := float(graph.mean[edges].max())) < VERY_LOW:
+            raise Doubtful(
+                f"merge: the affinity between {kept} and {added} is only {affinity:.3f}; confirm to join them."
+            )
+        all_sizes = np.bincount(self.state.table, weights=sizes)[1:]
+        size = sizes[ours].sum() + sizes[theirs].sum()
+        if size > BY_FAR * all_sizes.max() and np.count_nonzero(all_sizes) > FEW:
+            raise Doubtful(f"merge: {kept} with {added} would be by far the largest segment; confirm to join them.")
+
+    def _held(self, segment: int, fragments: NDArray) -> Move:
+        """Fragments stay where they are and leave the threshold's reach."""
+        return Move(fragments, segment, segment, bool(self.state.free[fragments[0]]))
+
+    def _pieces(self, fragments: NDArray) -> list[NDArray]:
+        """What of these hangs together."""
+        graph = self._contacts.segment_graph(fragments, self.state.bridges)
+        n = len(fragments)
+        label = connected_components(coo_array((np.ones(len(graph.u)), (graph.u, graph.v)), (n, n)), False)[1]
+        return [fragments[label == k] for k in range(label.max() + 1)]
+
+
+def base_hash(base: Segmentation) -> str:
+    """Of the fragments and their merge tree: edits hold for these and no others."""
+    found = hashlib.sha256()
+    for array in (base.fragments, base.tree.leaves, base.tree.gaps):
+        found.update(np.ascontiguousarray(array))
+    return found.hexdigest()

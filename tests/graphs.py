@@ -1,0 +1,64 @@
+"""Region graphs written as lists of edges, and sessions on them."""
+
+import numpy as np
+
+from napari_emcad.core._waterz import Merges
+from napari_emcad.core.merge_tree import tree_of_merges
+from napari_emcad.core.region_graph import QUANTILES, RegionGraph
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.session import Session
+
+LINE = [(1, 2, 0.9), (2, 3, 0.2), (3, 4, 0.9)]
+TRIANGLE = [(1, 2, 0.9), (2, 3, 0.9), (1, 3, 0.9)]
+RUNGS = [(1, 5, 0.1), (2, 6, 0.1), (3, 7, 0.8), (4, 8, 0.1)]
+LADDER = [(a, b, 0.9) for a, b in ((1, 2), (2, 3), (3, 4), (5, 6), (6, 7), (7, 8))] + RUNGS
+AREAS = [(1, 2, 0.9, 100), (2, 3, 0.95, 4), (3, 4, 0.9, 100)]
+
+
+def segmentation(edges, sizes=None) -> Segmentation:
+    """Fragments 1..n of 10 voxels unless told, agglomerated by their strongest edges first (score 1 - affinity)."""
+    edges = sorted(edges)
+    u, v = (np.array([e[i] for e in edges], np.uint32) for i in (0, 1))
+    mean = np.array([e[2] for e in edges], np.float32)
+    area = np.array([e[3] if len(e) > 3 else 1 for e in edges], np.int64)
+    n = int(max(v.max(initial=0), len(sizes) if sizes else 0))
+    counts = np.array([0, *(sizes or [10] * n)], np.int64)
+    graph = RegionGraph(
+        u, v, mean, np.repeat(mean[:, None], len(QUANTILES), 1), area, np.zeros((len(u), 3), np.int32)
+    )  # fmt: skip
+    fragments = np.repeat(np.arange(1, n + 1, dtype=np.uint32), counts[1:])[None, None]
+    return Segmentation(fragments, graph, tree_of_merges(_merges(graph, n), counts), counts)
+
+
+def _merges(graph: RegionGraph, n: int) -> Merges:
+    root, made = list(range(n + 1)), []
+    for i in np.lexsort((graph.v, graph.u, -graph.mean)):
+        a, b = (_root(root, int(f[i])) for f in (graph.u, graph.v))
+        if a != b:
+            root[b] = a
+            made.append((a, b, a, 1 - graph.mean[i]))
+    columns = zip(*made, strict=True) if made else ([], [], [], [])
+    return Merges(*(np.array(c, t) for c, t in zip(columns, ("u4", "u4", "u4", "f4"), strict=True)))
+
+
+def _root(root: list[int], node: int) -> int:
+    while root[node] != node:
+        node = root[node]
+    return node
+
+
+def session(edges, folder, threshold=0.5, sizes=None, name="edits.db") -> Session:
+    """A session with its log in a folder."""
+    return Session(segmentation(edges, sizes), EditLog(folder / name), threshold)
+
+
+def segments(at: Session) -> dict[int, list[int]]:
+    """Fragments of each segment."""
+    table = at.state.table
+    return {int(s): np.flatnonzero(table == s).tolist() for s in np.unique(table[1:]) if s}
+
+
+def groups(at: Session) -> list[list[int]]:
+    """The same without ids."""
+    return sorted(segments(at).values())
