@@ -361,15 +361,19 @@ def test_a_student_in_training_mode_is_folded_as_if_in_eval_mode(student):
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+def needed(height: int, width: int, tile: int = 1024) -> int:
+    return network_memory(Box.whole((1, height, width)), (height, width), tile)
+
+
 def test_memory_needed_by_the_network_rises_to_that_of_a_tile():
-    sizes = [network_memory((n, n), (n, n), 256) for n in (16, 100, 256, 257, 502, 503, 3000, 9000)]
+    sizes = [needed(n, n, 256) for n in (16, 100, 256, 257, 502, 503, 3000, 9000)]
     assert sizes == sorted(sizes)
-    assert sizes[-1] == sizes[-2] < network_memory((9000, 9000), (9000, 9000), 512)
-    assert network_memory((100, 300), (100, 300)) == network_memory((300, 100), (300, 100))
-    assert network_memory((100, 100), (100, 100)) < network_memory((100, 100), (400, 400))  # context is read, too
+    assert sizes[-1] == sizes[-2] < needed(9000, 9000, 512)
+    assert needed(100, 300) == needed(300, 100)
+    assert needed(100, 100) < network_memory(Box((0, 9, 9), (1, 109, 109)), (400, 400))  # context is read, too
 
 
-@pytest.mark.parametrize(("side", "measured"), [(512, 300), (1024, 1160), (2048, 2323)])
+@pytest.mark.parametrize(("side", "measured"), [(512, 250), (1024, 1392), (2048, 2095)])
 def test_memory_needed_is_that_measured(side, measured):
-    """Megabytes at the peak of one section of the published student on two cores."""
-    assert measured <= network_memory((side, side), (side, side)) / 1e6 <= 1.2 * measured
+    """Megabytes at the peak over many sections on two cores; too much is told rather than too little."""
+    assert measured <= needed(side, side) / 1e6 <= 1.5 * measured

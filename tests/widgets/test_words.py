@@ -49,18 +49,18 @@ def test_pixels_unlike_those_trained_on_are_told():
 
 
 def test_memory_that_does_not_suffice(monkeypatch):
-    monkeypatch.setattr(estimates.psutil, "virtual_memory", lambda: type("Free", (), {"available": 2_000_000_000}))
+    monkeypatch.setattr(estimates.psutil, "virtual_memory", lambda: type("Free", (), {"available": 2_400_000_000}))
     box = Box.whole((100, 1024, 1024))
     with pytest.raises(UserError, match="needed for 100 x 1024 x 1024 voxels and") as said:
         estimates.check_memory(box, (1024, 1024), "cuda")
-    assert "2.0 GB are free; choose a box, for example of 50 x 1024 x 1024 voxels" in str(said.value)
+    assert "2.4 GB are free; choose a box, for example of 50 x 1024 x 1024 voxels" in str(said.value)
     estimates.check_memory(Box.whole((50, 1024, 1024)), (1024, 1024), "cuda")
 
 
 def test_time_is_told_only_where_it_was_measured():
     box = Box.whole((10, 1000, 1000))
     assert "~" not in estimates.estimate(box, (1000, 1000), "cuda", None).text()
-    assert estimates.estimate(box, (1000, 1000), "cuda", 3.0).text() == "~ 30 s, 320 MB"
+    assert estimates.estimate(box, (1000, 1000), "cuda", 3.0).text() == "~ 30 s, 400 MB"
 
 
 def test_remembered_from_one_day_to_the_next(tmp_path):

@@ -24,8 +24,8 @@ TILE = {"cpu": 1024, "cuda": 2048, "mps": 1024}
 """Pixels a side of a tile's core, by device."""
 
 SMALLEST_TILE = 128
-BYTES_A_PIXEL = 1150
-"""Peak memory of the network a pixel of its window, fp32; measured: 1,146 at 512 x 512, 1,107 at 1024 x 1024."""
+BYTES_A_PIXEL = 1350
+"""Peak memory of the network a pixel of its window, fp32; measured: 950 at 512 x 512, 1,330 at 1024 x 1024."""
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 """What torch says: CUDA and MPS, the CPU on Windows, the CPU on Linux and macOS, cuBLAS and cuDNN."""
@@ -103,10 +103,9 @@ class _Walk:
 
     def __init__(self, network: "_Prepared", volume, prediction: Prediction, tile: int):
         self.network, self.volume, self.prediction = network, volume, prediction
-        height, width = volume.shape[1:]
-        self.padded = (-(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE)
+        self.padded = padded(volume.shape[1:])
         self.tiles = section_tiles(prediction.box, self.padded, tile, HALO, STRIDE)
-        self.keeps = len(self.tiles) * max(_area(t) for t in self.tiles) <= KEPT_PIXELS
+        self.keeps = keeps_features([_area(t) for t in self.tiles])
         self.kept: dict[Tile, SectionFeatures] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
@@ -181,13 +180,21 @@ def folded(student: Student) -> Student:
     return copy.requires_grad_(False)
 
 
-def network_memory(box: tuple[int, int], section: tuple[int, int], tile: int = TILE["cpu"]) -> int:
-    """Bytes the network needs at its peak on the CPU for a box (y, x) of sections of this size (y, x)."""
-    window = [min(whole, min(part, tile) + 2 * HALO) for part, whole in zip(box, section, strict=True)]
-    working = BYTES_A_PIXEL * window[0] * window[1]
-    if max(box) <= tile:
-        return working
-    return working + KEPT_BYTES * min(KEPT_PIXELS, 2 * box[0] * box[1])  # windows overlap: twice the box
+def network_memory(box: Box, section: tuple[int, int], tile: int = TILE["cpu"]) -> int:
+    """Bytes the network needs at its peak on the CPU for a box of sections of this size (y, x)."""
+    areas = [_area(t) for t in section_tiles(box, padded(section), tile, HALO, STRIDE)]
+    kept = KEPT_BYTES * sum(areas) if len(areas) > 1 and keeps_features(areas) else 0
+    return BYTES_A_PIXEL * max(areas) + kept
+
+
+def padded(section: tuple[int, int]) -> tuple[int, int]:
+    """The size (y, x) that the student takes a section at."""
+    return -(-section[0] // STRIDE) * STRIDE, -(-section[1] // STRIDE) * STRIDE
+
+
+def keeps_features(areas: list[int]) -> bool:
+    """Whether the features of all tiles of these areas are kept for the next section."""
+    return len(areas) * max(areas) <= KEPT_PIXELS
 
 
 def _copy_first_row_and_column(values: Tensor, tile: Tile) -> Tensor:
