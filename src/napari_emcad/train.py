@@ -2,7 +2,9 @@
 
 The bundled model comes from this: SNEMI3D's training volume (AC4), sections 0-79, and synthetic stacks, e.g.
 
-    python -m napari_emcad.train raw.tif neuron_ids.tif --sections 0:80 --synthetic 4 --steps 1800 --folder run
+    python -m napari_emcad.train raw.tif neuron_ids.tif --sections 0:80 --synthetic 5 --steps 4400 --folder run
+
+Run again with more `--steps`, it goes on from there.
 """
 
 import argparse
