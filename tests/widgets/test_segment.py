@@ -98,7 +98,7 @@ def test_smallest_neuron_and_crumbs_act_at_once(desk, stack):
 def test_seed_smoothing_agglomerates_again_without_predicting(desk, stack, monkeypatch):
     desk.open(stack)
     desk.run()
-    monkeypatch.setattr("napari_emcad.widgets.segmenting.predict", None)
+    monkeypatch.setattr("napari_emcad.widgets.segmenting.predict_beside", None)
     affinities, before = desk.result.affinities, len(desk.result.segmentation.sizes)
     desk.dock.segment.advanced.seed_sigma.setValue(0)
     desk.wait(lambda: desk.dock.jobs.running)
@@ -243,7 +243,7 @@ def test_an_unforeseen_error_is_one_sentence_with_details_to_copy(desk, stack, m
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
         yield
 
-    monkeypatch.setattr("napari_emcad.widgets.segmenting.predict", broken)
+    monkeypatch.setattr("napari_emcad.widgets.segmenting.predict_beside", broken)
     desk.open(stack)
     desk.run()
     assert "RuntimeError: mat1 and mat2" in desk.message and "\n" not in desk.message
@@ -414,7 +414,7 @@ def _pause_after(monkeypatch, sections):
 
     from napari_emcad.widgets import segmenting
 
-    original = segmenting.predict
+    original = segmenting.predict_beside
 
     def slow(*arguments):
         job = original(*arguments)
@@ -423,4 +423,4 @@ def _pause_after(monkeypatch, sections):
             if progress.done >= sections:
                 time.sleep(0.1)
 
-    monkeypatch.setattr(segmenting, "predict", slow)
+    monkeypatch.setattr(segmenting, "predict_beside", slow)

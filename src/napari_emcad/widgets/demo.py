@@ -140,13 +140,14 @@ def _scores(viewer, result) -> Scores | None:
 
 
 def _peak() -> str:
-    """Peak of main memory, where the system tells it."""
+    """Peaks of main memory: of napari, and of the largest process beside it; where the system tells them."""
     try:
         import resource
     except ImportError:  # Windows
         return "peak not known on this system"
     unit = 1 if sys.platform == "darwin" else 1024
-    return f"{size_text(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} at the peak"
+    peaks = (resource.getrusage(who).ru_maxrss * unit for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return "{} at napari's peak, {} at that of prediction and agglomeration beside it".format(*map(size_text, peaks))
 
 
 if __name__ == "__main__":

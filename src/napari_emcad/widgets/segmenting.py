@@ -12,8 +12,9 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, predict, settled
+from napari_emcad.pipeline import SegmentParameters, settled
 from napari_emcad.widgets.agglomeration import agglomerate_beside
+from napari_emcad.widgets.prediction import predict_beside
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ def segmenting(request: Request) -> Job[Made]:
     """Load the model, predict, agglomerate and cut at the threshold asked for, else the model's."""
     yield Progress("loading the model", 0, 1)
     from napari_emcad.inference.device import choose_device
-    from napari_emcad.networks.checkpoint import load_student
+    from napari_emcad.networks.checkpoint import inspect
 
     device = choose_device(request.parameters.device)
-    student, card = load_student(request.model)
+    card = inspect(request.model)
     parameters = settled(request.parameters, request.volume, card)
     start = time.monotonic()
-    yield from predict(request.volume, student, request.affinities, request.box, parameters)
+    yield from predict_beside(request.volume, request.model, request.affinities, request.box, parameters)
     segmentation = yield from agglomerate_beside(request.affinities, parameters)
     neurons = neurons_of(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     return Made(parameters, segmentation, card, neurons, device.name, time.monotonic() - start)
