@@ -5,7 +5,7 @@ import pytest
 from graphs import AREAS, LADDER, LINE, TRIANGLE, groups, segmentation, segments, session
 
 from napari_emcad.proofreading.contacts import Contacts
-from napari_emcad.proofreading.cut import proposals
+from napari_emcad.proofreading.cut import SegmentGraph, proposals
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
@@ -238,3 +238,50 @@ def test_a_log_that_cannot_be_written_changes_nothing(tmp_path):
     with pytest.raises(Exception, match="open for reading only; nothing was changed"):
         at.merge(1, 3)
     assert at.state.digest() == before
+
+
+def test_33_kept_apart_is_remembered(tmp_path):
+    at = session(LINE, tmp_path)
+    row = at.decide(2, 3, "apart", voxel=[0, 0, 2])
+    assert row.input == {"a": 2, "b": 3, "answer": "apart", "voxel": [0, 0, 2]}
+    assert groups(at) == [[1, 2], [3, 4]] and at.in_force == [1]
+    at.undo()
+    assert at.in_force == [] and at.can_redo and not at.can_undo
+
+
+def test_one_segment_is_walked_along_the_tree(tmp_path):
+    at = session([*LINE, (4, 5, 0.6), (5, 6, 0.1)], tmp_path, threshold=0.2)
+    assert groups(at) == [[1, 2], [3, 4], [5], [6]]
+    at.set_segment_threshold(3, 0.45)
+    assert groups(at) == [[1, 2], [3, 4, 5], [6]] and at.state.threshold == 0.2
+    with pytest.raises(Refused, match=r"^threshold: segment 3 is the same at 0\.50"):
+        at.set_segment_threshold(3, 0.5)
+    at.merge(4, 6)
+    at.set_segment_threshold(3, 0.05)  # what was joined by hand stays joined
+    assert groups(at) == [[1, 2], [3], [4, 6], [5]]
+    at.undo()
+    at.set_segment_threshold(3, 1.0)
+    assert groups(at) == [[1, 2, 3, 4, 5, 6]]
+
+
+def test_36_a_large_segment_is_split(tmp_path):
+    """100,000 fragments in a tube five by five wide, thinner in one place."""
+    length = 4000
+    place = np.arange(1, 25 * length + 1).reshape(length, 5, 5)
+    edges = []
+    for axis in range(3):
+        low, high = (
+            np.take(place, range(*ends), axis).ravel() for ends in ((0, -1 + place.shape[axis]), (1, place.shape[axis]))
+        )
+        edges.append(np.stack([low, high], axis=1))
+    edges = np.concatenate(edges)
+    crossing = (edges[:, 0] <= 25 * 2000) & (edges[:, 1] > 25 * 2000)
+    rng = np.random.default_rng(0)
+    graph = SegmentGraph(
+        np.arange(1, 25 * length + 1, dtype=np.uint32),
+        edges[:, 0] - 1,
+        edges[:, 1] - 1,
+        np.where(crossing, 0.5, rng.lognormal(3, 1, len(edges))),
+    )
+    cut = proposals(graph, [place[1990, 2, 2]], [place[2010, 2, 2]])[0]
+    assert len(cut.near) == len(cut.far) == 50_000 and cut.cost == pytest.approx(12.5)

@@ -8,6 +8,10 @@ from graphs import LINE, segmentation, session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_emcad.core.merge_tree import merge_tree
+from napari_emcad.core.progress import drive
+from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
@@ -89,3 +93,64 @@ def test_ids_are_never_used_again(tmp_path):
         made.append(int(at.state.table[4]))
         at.undo()
     assert made == [5, 6, 7]
+
+
+def blobs() -> np.ndarray:
+    """Two sections of 12 x 14 voxels, each in seven cells."""
+    points = np.random.default_rng(3).integers(0, (12, 14), (2, 7, 2))
+    y, x = np.indices((12, 14))
+    nearest = [np.argmin([(y - a) ** 2 + (x - b) ** 2 for a, b in section], axis=0) for section in points]
+    return np.stack([n + 1 + 7 * z for z, n in enumerate(nearest)]).astype(np.uint32)
+
+
+def opened(folder, affinities) -> Session:
+    fragments = blobs()
+    sizes = fragment_sizes(fragments)
+    graph, tree = drive(region_graph(affinities, fragments)), merge_tree(affinities, fragments, sizes)
+    return Session(Segmentation(fragments, graph, tree, sizes), EditLog(folder / "edits.db"), 0.5, 0, affinities)
+
+
+voxels = st.tuples(st.integers(0, 1), st.integers(0, 11), st.integers(0, 13))
+cuts = st.lists(st.tuples(st.sampled_from([*EDITS, "part", "part", "walk"]), voxels, voxels, affinity), max_size=20)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**16), cuts)
+def test_34_any_edits_on_voxels(seed, steps):
+    affinities = np.random.default_rng(seed).integers(0, 255, (3, 2, 12, 14), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        at = opened(Path(folder), affinities)
+        for kind, one, other, value in steps:
+            before, drawn = at.state.digest(), at.state.base.fragments.copy()
+            a, b = int(drawn[one]), int(drawn[other])
+            try:
+                if kind == "part":
+                    at.split_fragment([one], [other])
+                elif kind == "walk":
+                    at.set_segment_threshold(int(at.state.table[a]), value)
+                else:
+                    do(at, kind, a, b, value)
+            except Refused:
+                assert at.state.digest() == before
+                np.testing.assert_array_equal(at.state.base.fragments, drawn)
+                continue
+            fragments = at.state.base.fragments
+            np.testing.assert_array_equal(np.bincount(fragments.ravel(), minlength=len(at.state.sizes)), at.state.sizes)
+            assert at.state.table[fragments].all()
+            anew = drive(region_graph(affinities, fragments))
+            np.testing.assert_array_equal(at.state.graph.u, anew.u)
+            np.testing.assert_array_equal(at.state.graph.mean, anew.mean)
+            table = at.state.table.copy()
+            at.state.settle()
+            np.testing.assert_array_equal(at.state.table, table)
+            if not kind.startswith("undo") and kind not in ("redo", "threshold"):
+                after = at.state.digest()
+                at.undo()
+                assert at.state.digest() == before
+                np.testing.assert_array_equal(at.state.base.fragments, drawn)
+                at.redo()
+                assert at.state.digest() == after
+        again = opened(Path(folder), affinities)
+        assert again.state.digest() == at.state.digest() and again.state.next_id == at.state.next_id
+        again.log.close()
+        at.log.close()

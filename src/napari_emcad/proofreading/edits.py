@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.proofreading.edges import with_edges, without_edges
+from napari_emcad.proofreading.part import FAR, NEAR, Patch
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,39 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Parting:
+    """A fragment that became two.
+
+    Attributes
+    ----------
+    fragment : int
+        It is no more.
+    parts : (int, int)
+        Ids of the near and of the far part.
+    was_free : bool
+        Whether the threshold moved it until now.
+    patch : Patch
+        Which voxels are of which part.
+    removed, added : RegionGraph
+        Edges of the fragment, and of its parts.
+    """
+
+    fragment: int
+    parts: tuple[int, int]
+    was_free: bool
+    patch: Patch
+    removed: RegionGraph
+    added: RegionGraph
+
+
+@dataclass(frozen=True)
 class Effect:
     """All that one edit changes: enough to apply it and to take it back without computing anything.
 
     Attributes
     ----------
+    partings : tuple of Parting
+        Made before the moves.
     moves : tuple of Move
     bridges : tuple of (int, int)
         Fragments joined across a gap.
@@ -51,23 +82,22 @@ class Effect:
         Segments.
     """
 
+    partings: tuple[Parting, ...] = ()
     moves: tuple[Move, ...] = ()
     bridges: tuple[tuple[int, int], ...] = ()
     threshold: tuple[float, float] | None = None
     locked: tuple[int, ...] = ()
     unlocked: tuple[int, ...] = ()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it changes nothing."""
-        return self == Effect()
-
     def touches(self, other: "Effect") -> bool:
         """Whether two effects change the same fragments, or both the threshold."""
         if self.threshold and other.threshold:
             return True
-        mine, others = ([m.fragments for m in e.moves] for e in (self, other))
-        return bool(mine and others) and bool(np.intersect1d(np.concatenate(mine), np.concatenate(others)).size)
+        return bool(np.intersect1d(self._fragments(), other._fragments()).size)
+
+    def _fragments(self) -> NDArray[np.uint32]:
+        parted = [np.array([p.fragment, *p.parts], np.uint32) for p in self.partings]
+        return np.concatenate([np.empty(0, np.uint32), *(m.fragments for m in self.moves), *parted])
 
 
 @dataclass
@@ -77,14 +107,18 @@ class State:
     Attributes
     ----------
     base : Segmentation
-        What agglomeration made; not modified.
+        What agglomeration made. Parting a fragment writes its voxels anew in `base.fragments`, which views share, and
+        undoing that puts them back; nothing else of it is modified.
     threshold : float
     min_size : int
         Voxels; smaller segments that nobody edited are crumbs and join their strongest neighbour.
     table : (n + 1,) uint32
-        Segment of each fragment, [0] = 0.
+        Segment of each fragment, [0] = 0; 0 as well where there is no such fragment (any more).
     free : (n + 1,) bool
         Whether the threshold moves a fragment.
+    sizes : (n + 1,) int64
+        Voxels of each fragment.
+    graph : RegionGraph
     bridges : list of (int, int)
     locked : set of int
     next_id : int
@@ -96,6 +130,8 @@ class State:
     min_size: int = 0
     table: NDArray[np.uint32] = field(init=False)
     free: NDArray[np.bool_] = field(init=False)
+    sizes: NDArray[np.int64] = field(init=False)
+    graph: RegionGraph = field(init=False)
     bridges: list[tuple[int, int]] = field(default_factory=list)
     locked: set[int] = field(default_factory=set)
     next_id: int = field(init=False)
@@ -104,6 +140,7 @@ class State:
         n = len(self.base.sizes)
         self.free = np.ones(n, bool)
         self.free[0] = False
+        self.sizes, self.graph = self.base.sizes.copy(), self.base.graph
         self.table = self._automatic(self.threshold)
         self.next_id = n
 
@@ -113,14 +150,16 @@ class State:
 
     def digest(self) -> str:
         """A hash of the state: equal states, equal hashes."""
-        found = hashlib.sha256()
-        for array in (self.table, self.free):
+        found, there = hashlib.sha256(), np.flatnonzero(self.sizes).astype(np.uint32)
+        for array in (there, self.table[there], self.free[there], self.sizes[there], self.graph.u, self.graph.v):
             found.update(np.ascontiguousarray(array))
         found.update(repr((self.threshold, sorted(self.bridges), sorted(self.locked))).encode())
         return found.hexdigest()
 
     def apply(self, effect: Effect) -> None:
         """Make an edit."""
+        for parting in effect.partings:
+            self._part(parting)
         for move in effect.moves:
             self.table[move.fragments] = move.after
             self.free[move.fragments] = False
@@ -142,6 +181,8 @@ class State:
         for move in reversed(effect.moves):
             self.table[move.fragments] = move.before
             self.free[move.fragments] = move.was_free
+        for parting in reversed(effect.partings):
+            self._unite(parting)
         for bridge in effect.bridges:
             self.bridges.remove(bridge)
         self.locked = (self.locked - set(effect.locked)) | set(effect.unlocked)
@@ -154,7 +195,7 @@ class State:
         """Put every free fragment where the threshold wants it."""
         fixed = ~self.free
         wanted = self._automatic(self.threshold)
-        mixed = np.zeros(len(wanted) + 1, bool)
+        mixed = np.zeros(len(wanted), bool)
         mixed[wanted[fixed]] = True
         mixed[0] = False
         left = mixed[wanted] & self.free  # free ones that an edit took neighbours from
@@ -163,12 +204,37 @@ class State:
         wanted[fixed] = self.table[fixed]
         self.table = wanted
 
+    def _part(self, parting: Parting) -> None:
+        whole, (near, far) = parting.fragment, parting.parts
+        self._make_room(max(parting.parts) + 1)
+        voxels, sides = self.base.fragments[parting.patch.box.slices], parting.patch.sides
+        for part, side in ((near, NEAR), (far, FAR)):
+            voxels[sides == side] = part
+            self.sizes[part], self.table[part] = np.count_nonzero(sides == side), self.table[whole]
+        self.sizes[whole], self.table[whole], self.free[whole] = 0, 0, False
+        self.graph = with_edges(without_edges(self.graph, parting.removed), parting.added)
+        self.next_id = max(self.next_id, near + 1, far + 1)
+
+    def _unite(self, parting: Parting) -> None:
+        whole, parts = parting.fragment, list(parting.parts)
+        self.base.fragments[parting.patch.box.slices][parting.patch.sides > 0] = whole
+        self.sizes[whole], self.table[whole] = self.sizes[parts].sum(), self.table[parts[0]]
+        self.free[whole] = parting.was_free
+        self.sizes[parts], self.table[parts] = 0, 0
+        self.graph = with_edges(without_edges(self.graph, parting.added), parting.removed)
+
+    def _make_room(self, n: int) -> None:
+        more = max(0, n - len(self.table))
+        self.table, self.free, self.sizes = (np.pad(a, (0, more)) for a in (self.table, self.free, self.sizes))
+
     def _move_threshold(self, threshold: float) -> None:
         self.threshold = threshold
         self.settle()
 
     def _automatic(self, threshold: float) -> NDArray[np.uint32]:
-        return self.base.table(threshold, self.min_size)
+        table = np.zeros(len(self.free), np.uint32)
+        table[: len(self.base.sizes)] = self.base.table(threshold, self.min_size)
+        return table
 
     def _name_pieces(self, table: NDArray[np.uint32], left: NDArray[np.bool_]) -> None:
         """Part what hung together only through edited fragments; a piece is named by its largest fragment."""

@@ -1,17 +1,23 @@
 """An effect as JSON: complete, and short also where a segment has many fragments, whose ids come in runs."""
 
+import base64
 import json
+import zlib
+from dataclasses import fields as fields_of
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.proofreading.edits import Effect, Move
+from napari_emcad.core.region_graph import QUANTILES, RegionGraph
+from napari_emcad.proofreading.edits import Effect, Move, Parting
+from napari_emcad.proofreading.part import Patch
 
 
 def effect_text(effect: Effect) -> str:
     """The effect as one line of JSON."""
     fields = {
+        "partings": [_parting_text(p) for p in effect.partings],
         "moves": [
             {"fragments": runs(m.fragments), "before": m.before, "after": m.after, "was_free": m.was_free}
             for m in effect.moves
@@ -28,6 +34,7 @@ def effect_from(text: str) -> Effect:
     """The effect that `effect_text` wrote."""
     fields: dict[str, Any] = json.loads(text)
     return Effect(
+        partings=tuple(map(_parting_from, fields.get("partings", ()))),
         moves=tuple(
             Move(from_runs(m["fragments"]), m["before"], m["after"], m["was_free"]) for m in fields.get("moves", ())
         ),
@@ -52,3 +59,45 @@ def from_runs(numbers: list[int]) -> NDArray[np.uint32]:
     firsts, lengths = np.array(numbers, np.int64).reshape(-1, 2).T
     offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return (np.repeat(firsts, lengths) + offsets).astype(np.uint32)
+
+
+def _parting_text(parting: Parting) -> dict[str, Any]:
+    sides = parting.patch.sides
+    return {
+        "fragment": parting.fragment,
+        "parts": list(parting.parts),
+        "was_free": parting.was_free,
+        "start": list(parting.patch.start),
+        "shape": list(sides.shape),
+        "sides": base64.b64encode(zlib.compress(sides.tobytes())).decode(),
+        "removed": _graph_text(parting.removed),
+        "added": _graph_text(parting.added),
+    }
+
+
+def _parting_from(said: dict[str, Any]) -> Parting:
+    sides = np.frombuffer(zlib.decompress(base64.b64decode(said["sides"])), np.uint8).reshape(said["shape"])
+    return Parting(
+        said["fragment"],
+        tuple(said["parts"]),
+        said["was_free"],
+        Patch(tuple(said["start"]), sides),
+        _graph_from(said["removed"]),
+        _graph_from(said["added"]),
+    )
+
+
+def _graph_text(graph: RegionGraph) -> dict[str, list]:
+    return {column.name: getattr(graph, column.name).tolist() for column in fields_of(graph)}
+
+
+def _graph_from(columns: dict[str, list]) -> RegionGraph:
+    u, v = (np.array(columns[name], np.uint32) for name in "uv")
+    return RegionGraph(
+        u,
+        v,
+        np.array(columns["mean"], np.float32),
+        np.array(columns["quantiles"], np.float32).reshape(len(u), len(QUANTILES)),
+        np.array(columns["area"], np.int64),
+        np.array(columns["contact"], np.int32).reshape(len(u), 3),
+    )

@@ -11,9 +11,11 @@ from scipy.sparse.csgraph import connected_components
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal, proposals
-from napari_emcad.proofreading.edits import Effect, Move, State
+from napari_emcad.proofreading.edges import edges_at, with_edges, without_edges
+from napari_emcad.proofreading.edits import Effect, Move, Parting, State
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog, Row
+from napari_emcad.proofreading.part import FAR, NEAR, Patch, Voxel, edges_of_parts, part
 
 VERY_LOW = 0.02
 """Affinity below which a merge is asked about."""
@@ -32,13 +34,14 @@ class Session:
     ----------
     state : State
     log : EditLog
+    base_hash : str
     """
 
-    def __init__(self, base: Segmentation, log: EditLog, threshold: float, min_size: int = 0):
+    def __init__(self, base: Segmentation, log: EditLog, threshold: float, min_size: int = 0, affinities=None):
         self.state = State(base, threshold, min_size)
-        self.log = log
+        self.log, self._affinities = log, affinities
         self.base_hash = base_hash(base)
-        self._contacts = Contacts(base.graph, len(base.sizes))
+        self._contacts = Contacts(self.state.graph, len(self.state.table))
         self._undone: list[int] = []
         self._live: list[int] = []
         self._disordered = False
@@ -67,7 +70,7 @@ class Session:
             self._check_likely(kept, added, edges, ours, theirs)
         bridges = () if len(edges) else ((anchor, other),)
         moves = (self._held(kept, ours), Move(theirs, added, kept, bool(self.state.free[theirs[0]])))
-        return self._make("merge", {"anchor": anchor, "other": other, **given}, Effect(moves, bridges))
+        return self._make("merge", {"anchor": anchor, "other": other, **given}, Effect(moves=moves, bridges=bridges))
 
     def propose(self, near: list[int], far: list[int]) -> list[Proposal]:
         """Ways to split the segment in which all these fragments are, see `cut.proposals`."""
@@ -86,7 +89,7 @@ class Session:
             raise Refused("split: the segment has changed since; place the points again.")
         free = bool(self.state.free[proposal.near[0]])
         moves = (self._held(segment, proposal.near), Move(proposal.far, segment, self.state.next_id, free))
-        return self._make("split", {"method": proposal.method, **given}, Effect(moves))
+        return self._make("split", {"method": proposal.method, **given}, Effect(moves=moves))
 
     def detach(self, fragment: int, **given: Any) -> Row:
         """Take one fragment out of its segment; what falls apart without it becomes segments of their own."""
@@ -96,11 +99,34 @@ class Session:
         if len(members) == 1:
             raise Refused(f"detach: segment {segment} has no other fragment; there is nothing to detach it from.")
         rest = members[members != fragment]
-        parts = sorted(self._pieces(rest), key=lambda p: (-self.state.base.sizes[p].sum(), p[0]))
+        parts = sorted(self._pieces(rest), key=lambda p: (-self.state.sizes[p].sum(), p[0]))
         free = bool(self.state.free[fragment])
         leaving = [np.array([fragment], np.uint32), *parts[1:]]
         moves = [Move(p, segment, self.state.next_id + i, free) for i, p in enumerate(leaving)]
-        return self._make("detach", {"fragment": fragment, **given}, Effect((self._held(segment, parts[0]), *moves)))
+        return self._make(
+            "detach", {"fragment": fragment, **given}, Effect(moves=(self._held(segment, parts[0]), *moves))
+        )
+
+    def split_fragment(self, near: list[Voxel], far: list[Voxel], **given: Any) -> Row:
+        """Part the fragment in which all points are, and with it its segment; one edit.
+
+        Parameters
+        ----------
+        near, far : list of (z, y, x)
+            Points of each side. The near side keeps the segment's id; both parts are new fragments.
+        """
+        fragments, next_id = self.state.base.fragments, self.state.next_id
+        near, far = ([tuple(map(int, p)) for p in points] for points in (near, far))
+        whole = {int(fragments[p]) for p in (*near, *far)}
+        if len(whole) != 1:
+            raise Refused("split: points on both sides of one fragment are needed, these are in several.")
+        segment = self._segment(fragment := whole.pop())
+        self._check_open(segment)
+        patch = part(fragments, self._affinities, near, far)
+        parting = self._parting(fragment, (next_id, next_id + 1), patch)
+        moves = self._moves_after(parting, segment, next_id + 2)
+        given = {"near": near, "far": far, **given}
+        return self._make("split", given, Effect(partings=(parting,), moves=moves))
 
     def set_threshold(self, threshold: float) -> Row | None:
         """Move the threshold of all that nobody edited."""
@@ -108,18 +134,54 @@ class Session:
             return None
         return self._make("threshold", {}, Effect(threshold=(self.state.threshold, threshold)))
 
+    def set_segment_threshold(self, segment: int, threshold: float) -> Row:
+        """Cut the merge tree elsewhere for one segment; what people joined or cut by hand stays so.
+
+        The segment takes in those that nobody edited, and lets go of what the tree parts at this threshold.
+        """
+        self._check_open(segment)
+        members = self.state.members(segment)
+        wanted = np.zeros(len(self.state.table), np.uint32)
+        wanted[: len(self.state.base.sizes)] = self.state.base.tree.cut(threshold)
+        stays, leaving = self._parts_at(members, wanted)
+        taken = [s for s in self._free_segments_in(wanted, stays) if s != segment]
+        if not leaving and not taken:
+            raise Refused(f"threshold: segment {segment} is the same at {threshold:.2f}; move it further.")
+        free = bool(self.state.free[members[0]])
+        moves = [Move(stays, segment, segment, free)]
+        moves += [Move(p, segment, self.state.next_id + i, free) for i, p in enumerate(leaving)]
+        moves += [Move(self.state.members(s), s, segment, True) for s in taken]
+        return self._make("segment_threshold", {"segment": segment, "threshold": threshold}, Effect(moves=tuple(moves)))
+
+    def decide(self, a: int, b: int, answer: str, **given: Any) -> Row:
+        """Remember what a person said about two fragments, such as "apart"; nothing else changes."""
+        return self._make("decide", {"a": a, "b": b, "answer": answer, **given}, Effect())
+
     def lock(self, segment: int) -> Row:
         """Nothing changes a locked segment: it is done."""
         if segment in self.state.locked:
             raise Refused(f"lock: segment {segment} is locked already.")
         held = self._held(segment, self.state.members(segment))
-        return self._make("lock", {"segment": segment}, Effect((held,), locked=(segment,)))
+        return self._make("lock", {"segment": segment}, Effect(moves=(held,), locked=(segment,)))
 
     def unlock(self, segment: int) -> Row:
         """Let a segment be edited again."""
         if segment not in self.state.locked:
             raise Refused(f"unlock: segment {segment} is not locked.")
         return self._make("unlock", {"segment": segment}, Effect(unlocked=(segment,)))
+
+    @property
+    def in_force(self) -> list[int]:
+        """Seq of the edits that are not undone, in the order they were made."""
+        return list(self._live)
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._live) and self.log.writable
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._undone) and self.log.writable
 
     # ---- undo --------------------------------------------------------------------------------------------------
 
@@ -171,6 +233,7 @@ class Session:
 
     def _apply(self, seq: int) -> None:
         self.state.apply(self._row(seq).effect)
+        self._look_up_again(seq)
         self._live.append(seq)
         if self._disordered:
             self.state.settle()
@@ -178,8 +241,13 @@ class Session:
     def _take_back(self, seq: int) -> None:
         self._disordered |= seq != self._live[-1]
         self.state.take_back(self._row(seq).effect, in_order=not self._disordered)
+        self._look_up_again(seq)
         self._live.remove(seq)
         self._undone.append(seq)
+
+    def _look_up_again(self, seq: int) -> None:
+        if self._row(seq).effect.partings:
+            self._contacts = Contacts(self.state.graph, len(self.state.table))
 
     def _row(self, seq: int) -> Row:
         return self.log.rows[seq - 1]
@@ -198,7 +266,7 @@ class Session:
                 raise Refused(f"locked: segment {segment} is done; unlock it first.")
 
     def _check_likely(self, kept: int, added: int, edges: NDArray, ours: NDArray, theirs: NDArray) -> None:
-        graph, sizes = self.state.base.graph, self.state.base.sizes
+        graph, sizes = self.state.graph, self.state.sizes
         if not len(edges):
             raise Doubtful(f"merge: segments {kept} and {added} do not touch; confirm to join them across the gap.")
         if (affinity := float(graph.mean[edges].max())) < VERY_LOW:
@@ -213,6 +281,49 @@ class Session:
     def _held(self, segment: int, fragments: NDArray) -> Move:
         """Fragments stay where they are and leave the threshold's reach."""
         return Move(fragments, segment, segment, bool(self.state.free[fragments[0]]))
+
+    def _parting(self, fragment: int, parts: tuple[int, int], patch: Patch) -> Parting:
+        """With the edges of the parts, for which they are drawn for a moment."""
+        fragments, sides = self.state.base.fragments, patch.sides
+        voxels = fragments[patch.box.slices]
+        try:
+            for number, side in zip(parts, (NEAR, FAR), strict=True):
+                voxels[sides == side] = number
+            added = edges_of_parts(fragments, self._affinities, patch.box, parts)
+        finally:
+            voxels[sides > 0] = fragment
+        removed = edges_at(self.state.graph, fragment)
+        return Parting(fragment, parts, bool(self.state.free[fragment]), patch, removed, added)
+
+    def _moves_after(self, parting: Parting, segment: int, new: int) -> tuple[Move, ...]:
+        """Split the segment between the two parts, as if the fragment were parted already."""
+        members, free = self.state.members(segment), bool(self.state.free[parting.fragment])
+        others = members[members != parting.fragment]
+        nodes = np.concatenate([others, np.array(parting.parts, np.uint32)])
+        graph = with_edges(without_edges(self.state.graph, parting.removed), parting.added)
+        contacts = Contacts(graph, parting.parts[1] + 1)
+        cut = proposals(contacts.segment_graph(nodes, self.state.bridges), parting.parts[:1], parting.parts[1:])[0]
+        sides = ((cut.near, segment), (cut.far, new))
+        made = [Move(np.intersect1d(side, others), segment, after, free) for side, after in sides]
+        drawn = [Move(np.intersect1d(side, parting.parts), segment, after, False) for side, after in sides]
+        return tuple(m for m in (*made, *drawn) if len(m.fragments))
+
+    def _parts_at(self, members: NDArray, wanted: NDArray) -> tuple[NDArray, list[NDArray]]:
+        """Members that stay with the largest of them when the tree is cut so, and the groups that go."""
+        names, label = np.unique(wanted[members], return_inverse=True)
+        joins = [r.input for r in map(self._row, self._live) if r.kind == "merge"]
+        ends = np.array([(j["anchor"], j["other"]) for j in joins], np.uint32).reshape(-1, 2)
+        ends = ends[np.isin(ends, members).all(axis=1)]
+        u, v = label[np.searchsorted(members, ends)].T
+        n = len(names)
+        piece = connected_components(coo_array((np.ones(len(u)), (u, v)), (n, n)), False)[1][label]
+        kept = piece[np.argmax(self.state.sizes[members])]
+        return members[piece == kept], [members[piece == k] for k in np.unique(piece) if k != kept]
+
+    def _free_segments_in(self, wanted: NDArray, stays: NDArray) -> list[int]:
+        """Segments that nobody edited, of which a part is in the clusters of these fragments."""
+        inside = np.isin(wanted, np.unique(wanted[stays])) & (wanted > 0)
+        return np.unique(self.state.table[inside & self.state.free]).tolist()
 
     def _pieces(self, fragments: NDArray) -> list[NDArray]:
         """What of these hangs together."""
