@@ -1,7 +1,8 @@
 """Cutting one fragment in two: what agglomeration cannot mend, because the error lies inside an atom.
 
-A seeded watershed inside the fragment (Beucher and Meyer, 1993), on the boundary map where that shows something, else
-on the shape alone: then the cut falls into the neck.
+Every voxel goes to the side that reaches it first, walking inside the fragment: fast in the middle of what is wide,
+slowly through necks and over membranes, so that the two sides meet there (a seeded watershed by topographic distance;
+Meyer, Signal Processing 38:113, 1994).
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.graph import route_through_array
-from skimage.segmentation import watershed
+from skimage.graph import MCP
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
@@ -20,11 +20,11 @@ from napari_emcad.proofreading.errors import Refused
 MARGIN = 16
 """Voxels on y and x that are looked at around the points, doubled until the fragment is whole."""
 
-CONTRAST = 0.15
-"""Where boundary values inside a fragment differ less, they show no boundary."""
+STEEP = 6.0
+"""A step over a full membrane takes exp(STEEP) times as long as one inside the cytoplasm ..."""
 
-SHAPE = 0.3
-"""What the depth inside the fragment counts beside the boundary values."""
+NARROW = 2
+"""... and one where the fragment is half as wide 2 ** NARROW times as long."""
 
 UNKNOWN = 128
 """Affinity where none was predicted."""
@@ -77,13 +77,12 @@ def part(fragments: NDArray, affinities, near: list[Voxel], far: list[Voxel]) ->
     fragment = fragments[near[0]]
     box = _box_of(fragments, fragment, [*near, *far])
     inside = fragments[box.slices] == fragment
-    landscape = _landscape(inside, _boundary(affinities, box))
-    markers = np.zeros(inside.shape, np.int32)
-    for side, points in ((NEAR, near), (FAR, far)):
-        for voxel in _joined([_within(p, box) for p in points], inside):
-            markers[voxel] = side
-    sides = watershed(landscape, markers, mask=inside).astype(np.uint8)
-    sides[inside & (sides == 0)] = NEAR  # pieces that hang together with no point stay
+    slowness = _slowness(inside, _boundary(affinities, box))
+    ours, theirs = ([_within(p, box) for p in points] for points in (near, far))
+    arrival = [_arrival(slowness, points) for points in (ours, theirs)]
+    sides = np.where(inside, np.where(arrival[0] <= arrival[1], NEAR, FAR), 0).astype(np.uint8)
+    if {int(sides[p]) for p in ours} != {NEAR} or {int(sides[p]) for p in theirs} != {FAR}:
+        raise Refused("split: the ways between the points of the two sides cross; place them on two sides of one line.")
     return Patch(box.start, sides)
 
 
@@ -135,25 +134,26 @@ def _read(affinities, box: Box) -> NDArray[np.uint8]:
     return np.ascontiguousarray(affinities[(slice(None), *box.slices)])
 
 
-def _landscape(inside: NDArray[np.bool_], boundary: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Low in the middle of each half, high where they should part."""
-    depth = ndimage.distance_transform_edt(inside)
-    shape = SHAPE * depth / depth.max()
-    values = boundary[inside]
-    return (boundary if np.ptp(values) > CONTRAST else np.zeros_like(boundary)) - shape
+def _slowness(inside: NDArray[np.bool_], boundary: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How long a step to a voxel takes; negative where there is no way."""
+    rim = [(0, 0), (1, 1), (1, 1)]
+    depth = ndimage.distance_transform_edt(np.pad(inside, rim))[:, 1:-1, 1:-1]
+    slowness = np.full(inside.shape, -1.0)
+    slowness[inside] = np.exp(STEEP * boundary[inside]) * (depth.max() / depth[inside]) ** NARROW
+    return slowness
 
 
 def _within(voxel: Voxel, box: Box) -> Voxel:
     return tuple(int(v - a) for v, a in zip(voxel, box.start, strict=True))
 
 
-def _joined(points: list[Voxel], inside: NDArray[np.bool_]) -> list[Voxel]:
-    """The points of one side with ways between them inside the fragment, so that the side is one piece."""
-    found, cost = [points[0]], np.where(inside, 1.0, -1.0)  # negative: not to be walked on
+def _arrival(slowness: NDArray[np.float64], points: list[Voxel]) -> NDArray[np.float64]:
+    """When each voxel is reached from the points of one side and the ways between them; never: infinite."""
+    reached, trace = MCP(slowness, fully_connected=False), [points[0]]
+    reached.find_costs([points[0]])
     for point in points[1:]:
-        found.append(point)
         try:
-            found.extend(route_through_array(cost, points[0], point, fully_connected=False)[0])
+            trace.extend(reached.traceback(point))
         except ValueError:  # the fragment is in pieces
-            continue
-    return found
+            trace.append(point)
+    return MCP(slowness, fully_connected=False).find_costs(trace)[0]
