@@ -1,6 +1,7 @@
-"""The command line: a thin shell over the pipeline.
+"""The command line: a thin shell over the pipeline and the sessions.
 
-Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong use.
+Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong use; demo and proofread end with that of
+their window.
 """
 
 import argparse
@@ -23,7 +24,11 @@ from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import score
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.io.affinities import new_affinities
+from napari_emcad.io.export_tables import time_text
 from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.session_export import EXPORTS, exporting
+from napari_emcad.io.session_facts import SessionFacts, read_facts
+from napari_emcad.io.sessions import check_new, create_session, open_session
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.zoo import BUNDLED, available, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
@@ -68,6 +73,9 @@ def _segment(options: argparse.Namespace) -> int:
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         labels = segmentation.labels(table)
         _follow(writing_labels(options.output, labels, volume.voxel_size, made, int(table.max())))
+        if options.session:
+            facts = SessionFacts.of(made, volume.voxel_size)
+            create_session(options.session, segmentation, affinities, facts).close()
     neurons = len(segmentation.neuron_sizes(table))
     megavoxels = labels.size / 1e6
     _say(
@@ -125,17 +133,53 @@ def _demo(options: argparse.Namespace) -> int:
         return subprocess.run(command, check=False).returncode
 
 
+def _export(options: argparse.Namespace) -> int:
+    _check_folder(options.output)
+    with open_session(options.session, to_read=True) as opened:
+        _warn(opened.session.log.damage)
+        _follow(exporting(options.what, options.output, opened, options.at))
+    _say(f"{options.what} -> {options.output}")
+    return 0
+
+
+def _log(options: argparse.Namespace) -> int:
+    with open_session(options.session, to_read=True) as opened:
+        session = opened.session
+        live = set(session.in_force)
+        for row in session.log.rows:
+            undone = row.kind not in ("undo", "redo") and row.seq not in live
+            what = ", ".join(f"{name} {json.dumps(value)}" for name, value in row.input.items())
+            _say(f"{row.seq}  {time_text(row.time)}  {row.user}  {row.kind}  {what}{'  (undone)' if undone else ''}")
+        _warn(session.log.damage)
+    return 0
+
+
+def _proofread(options: argparse.Namespace) -> int:
+    """As the demo, a program of its own: only the `widgets` room opens windows."""
+    read_facts(options.session)
+    command = [sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(options.session)]
+    return subprocess.run(command, check=False).returncode
+
+
 def _box(options: argparse.Namespace, shape: Sequence[int]) -> Box:
     return Box.parse(options.box, shape) if options.box else Box.whole(shape)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Before the work, not after it."""
-    for output in filter(None, (options.output, options.affinities)):
-        if not output.parent.is_dir():
-            raise UserError(f"output: the folder {output.parent} does not exist; make it or choose another one.")
+    for output in filter(None, (options.output, options.affinities, options.session)):
+        _check_folder(output)
     if options.output.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"output: a name that ends in .tif is needed, got {options.output}.")
+    if options.session:
+        check_new(options.session)
+        if options.session.suffix != ".emcad":
+            raise UserError(f"session: a name that ends in .emcad is needed, got {options.session}.")
+
+
+def _check_folder(output: Path) -> None:
+    if not output.parent.is_dir():
+        raise UserError(f"output: the folder {output.parent} does not exist; make it or choose another one.")
 
 
 def _given(options: argparse.Namespace, *names: str) -> dict:
@@ -163,8 +207,13 @@ def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def _warn(sentence: str) -> None:
+    if sentence:
+        sys.stderr.write(f"napari-emcad: {sentence}\n")
+
+
 def _failed(sentence: str) -> int:
-    sys.stderr.write(f"napari-emcad: {sentence}\n")
+    _warn(sentence)
     return 1
 
 
@@ -177,6 +226,14 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models that come with the package, or show one's card")
     models.add_argument("--show", metavar="NAME|FILE", help="the whole card of a model or checkpoint")
     models.set_defaults(command=_models)
+    _add_export(commands.add_parser("export", help="write the labels, or a table, of a session"))
+    for name, command, text in (
+        ("log", _log, "list the edits of a session"),
+        ("proofread", _proofread, "open a session in napari"),
+    ):
+        one = commands.add_parser(name, help=text)
+        _add_session(one)
+        one.set_defaults(command=command)
     demo = commands.add_parser("demo", help="segment the synthetic sample in napari")
     demo.add_argument("--no-window", action="store_true", help="in a virtual screen; leaves its results in demo/")
     demo.set_defaults(command=_demo)
@@ -196,6 +253,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--voxel-size", type=_positive, nargs=3, metavar=("Z", "Y", "X"), help="nm")
     _add_box(parser)
     parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
+    parser.add_argument("--session", type=Path, metavar="OUT.emcad", help="write a session to proofread, too")
     parser.set_defaults(command=_segment)
 
 
@@ -206,6 +264,18 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_box(parser)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.set_defaults(command=_evaluate)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_session(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="LABELS.tif", help="or .zarr, .csv, .npz")
+    parser.add_argument("--what", choices=EXPORTS, default="labels", help="default: labels")
+    parser.add_argument("--at", type=_at_least_zero, metavar="SEQ", help="as it was after this edit; 0 = before any")
+    parser.set_defaults(command=_export)
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", type=Path, metavar="SESSION", help="folder NAME.emcad")
 
 
 def _add_box(parser: argparse.ArgumentParser) -> None:

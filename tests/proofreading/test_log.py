@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,18 @@ def test_a_reader_beside_the_writer(tmp_path):
     at.merge(1, 3)
     beside = Session(segmentation(LINE), EditLog(tmp_path / "edits.db", read_only=True), 0.5)
     assert beside.state.digest() == at.state.digest() and not beside.log.writable
+
+
+def test_opened_in_one_thread_and_used_in_another(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        log = pool.submit(EditLog, tmp_path / "edits.db").result()
+    log.add("lock", {}, Effect(locked=(3,)), "base")
+    log.close()
+    assert EditLog(tmp_path / "edits.db", read_only=True).rows == log.rows
+
+
+def test_names_that_mean_something_in_an_address(tmp_path):
+    folder = tmp_path / "50 % of #3? ü"
+    folder.mkdir()
+    rows = filled(folder / "edits.db")
+    assert EditLog(folder / "edits.db").rows == rows

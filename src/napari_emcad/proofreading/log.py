@@ -117,7 +117,7 @@ class EditLog:
     def _read(self) -> None:
         """Read the good rows; a row is good where its hash is that of its content behind the row before."""
         try:
-            with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as database:
+            with closing(_to_read(self._path)) as database:
                 for *values, line_hash in database.execute(f"SELECT {_COLUMNS} FROM edits ORDER BY seq"):
                     if values[0] != len(self.rows) + 1 or _hash(self._last_hash, values) != line_hash:
                         self.damage = _damage(self._path, len(self.rows))
@@ -128,9 +128,20 @@ class EditLog:
             self.damage = _damage(self._path, len(self.rows))
 
 
+def _to_read(path: Path) -> sqlite3.Connection:
+    """On a disk that cannot be written to, SQLite reads a log only when told that nobody writes."""
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        database.execute("SELECT 1 FROM edits LIMIT 1")
+    except sqlite3.OperationalError:
+        database.close()
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    return database
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     try:
-        database = sqlite3.connect(path)
+        database = sqlite3.connect(path, check_same_thread=False)  # a worker opens it, the window writes: one at a time
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         with database:

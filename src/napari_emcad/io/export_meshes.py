@@ -1,0 +1,49 @@
+"""Neurons of a session as surfaces."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.io.beside import written_beside
+from napari_emcad.io.meshes import surface, write_ply
+from napari_emcad.io.neurons import neurons_of
+from napari_emcad.io.snapshot import Snapshot
+
+
+def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] | None = None) -> Job[Path]:
+    """Surfaces as PLY, one file ID.ply a neuron in a new folder: of these segments, or of all.
+
+    Vertices are x, y, z in nm in the stack; voxel (0, 0, 0) of the stack has its centre at the origin.
+
+    Raises
+    ------
+    UserError
+        Where the voxel size is not known, a segment is not there, or the name is taken.
+    """
+    size, found = snapshot.size_in_nm(), neurons_of(snapshot.session.state)
+    wanted = _indices(found.ids, segments)
+    if folder.exists():
+        raise UserError(f"{folder}: this name is taken; choose another folder for the meshes.")
+    watch, state = Stopwatch("meshes", len(wanted)), snapshot.session.state
+    with written_beside(folder, lambda _: state.base.fragments.nbytes) as part:
+        part.mkdir()
+        for done, i in enumerate(wanted, start=1):
+            box = found.box(i)
+            mask = state.table[state.base.fragments[box.slices]] == found.ids[i]
+            start = tuple(a + b for a, b in zip(box.start, snapshot.start, strict=True))
+            write_ply(part / f"{found.ids[i]}.ply", *surface(mask, start, size))
+            yield watch.at(done)
+    return folder
+
+
+def _indices(ids: NDArray[np.uint32], segments: Iterable[int] | None) -> list[int]:
+    if segments is None:
+        return list(range(len(ids)))
+    wanted = list(segments)
+    if missing := [s for s in wanted if s not in ids]:
+        raise UserError(f"meshes: there is no segment {missing[0]}; choose segments of this session.")
+    return np.searchsorted(ids, wanted).tolist()

@@ -1,0 +1,119 @@
+"""The large files of a session: fragments as Zarr, region graph and merge tree as npz.
+
+Fragments lie in chunks of one section, compressed fast rather than well: they are all read when a session is opened.
+"""
+
+import zipfile
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.merge_tree import MergeTree
+from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.io.affinities import new_affinities, open_affinities
+from napari_emcad.io.lazy import READ_ERRORS
+from napari_emcad.io.zarr import zarr_node
+
+FRAGMENTS, GRAPH, AFFINITIES = "fragments.zarr", "graph.npz", "affinities.zarr"
+_EDGE = 2048
+"""Pixels: larger sections are several chunks."""
+_GRAPH_FIELDS = ("u", "v", "mean", "quantiles", "area", "contact")
+_TREE_FIELDS = ("leaves", "gaps")
+
+
+def write_segmentation(folder: Path, segmentation: Segmentation, voxel_size: VoxelSize | None) -> None:
+    """Write fragments, region graph, merge tree and sizes into a folder."""
+    fragments = segmentation.fragments
+    array = new_labels_array(folder / FRAGMENTS, fragments.shape, np.dtype(np.uint32), voxel_size)
+    for z, section in enumerate(fragments):
+        array[z] = section
+    graph = {name: getattr(segmentation.graph, name) for name in _GRAPH_FIELDS}
+    tree = {name: getattr(segmentation.tree, name) for name in _TREE_FIELDS}
+    np.savez(folder / GRAPH, **graph, **tree, sizes=segmentation.sizes)
+
+
+def read_segmentation(folder: Path) -> Segmentation:
+    """Read what `write_segmentation` wrote, all of it into memory.
+
+    Raises
+    ------
+    UserError
+        Where a file is missing or damaged.
+    """
+    return Segmentation(_fragments(folder), *_graph(folder))
+
+
+def write_affinities(folder: Path, affinities, voxel_size: VoxelSize | None) -> None:
+    """Copy affinities, (3, z, y, x) uint8 and read by sections, into a folder."""
+    with new_affinities(folder / AFFINITIES, affinities.shape[1:], voxel_size, {}) as array:
+        for z in range(affinities.shape[1]):
+            array[:, z] = affinities[:, z]
+
+
+def read_affinities(folder: Path, shape: tuple[int, int, int]) -> zarr.Array | None:
+    """The affinities in a folder, not read yet; None where there are none.
+
+    Raises
+    ------
+    UserError
+        Where they are damaged or do not fit fragments of this shape (z, y, x).
+    """
+    if not (folder / AFFINITIES).exists():
+        return None
+    values = open_affinities(folder / AFFINITIES).values
+    if values.shape[1:] != shape:
+        raise UserError(
+            f"{folder / AFFINITIES}: affinities of the fragments' shape {shape} are needed, got {values.shape[1:]}; "
+            "copy the session again from where it is whole."
+        )
+    return values
+
+
+def new_labels_array(
+    path: Path, shape: tuple[int, int, int], dtype: np.dtype, voxel_size: VoxelSize | None, **attributes
+) -> zarr.Array:
+    """An empty Zarr array (z, y, x) for labels, in chunks of sections."""
+    return zarr.create_array(
+        path,
+        shape=shape,
+        chunks=tuple(min(n, c) for n, c in zip(shape, (1, _EDGE, _EDGE), strict=True)),
+        dtype=dtype,
+        compressors=numcodecs.Blosc("lz4", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE),
+        zarr_format=2,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+        fill_value=0,
+        attributes={
+            "axes": ["z", "y", "x"],
+            "voxel_size_nm": list(voxel_size) if voxel_size else None,
+            **attributes,
+        },
+    )
+
+
+def _fragments(folder: Path) -> NDArray[np.uint32]:
+    found = zarr_node(folder / FRAGMENTS)
+    try:
+        if found.ndim == 3 and found.dtype == np.uint32:
+            return found[:]
+    except (*READ_ERRORS, AttributeError) as error:
+        raise _damaged(folder / FRAGMENTS) from error
+    raise _damaged(folder / FRAGMENTS)
+
+
+def _graph(folder: Path) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
+    try:
+        with np.load(folder / GRAPH) as file:
+            graph = RegionGraph(**{name: file[name] for name in _GRAPH_FIELDS})
+            return graph, MergeTree(**{name: file[name] for name in _TREE_FIELDS}), file["sizes"]
+    except (*READ_ERRORS, zipfile.BadZipFile, TypeError) as error:
+        raise _damaged(folder / GRAPH) from error
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path}: missing or damaged; copy the session again from where it is whole.")
