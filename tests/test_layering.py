@@ -28,7 +28,7 @@ DOORS = {
     "reader": {"io", "core"},
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
-    "widgets": ROOMS | {"pipeline", "desktop", "sample_data"},
+    "widgets": ROOMS | {"pipeline", "desktop", "sample_data", "reader"},
 }
 """Room or top-level module -> what of ours it may import besides itself and the version."""
 

@@ -11,6 +11,7 @@ from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.panels.evaluate import EvaluatePanel
 from napari_emcad.widgets.panels.export import ExportPanel
+from napari_emcad.widgets.panels.proofread import ProofreadPanel
 from napari_emcad.widgets.panels.segment import SegmentPanel
 from napari_emcad.widgets.remembered import Remembered, default_file
 from napari_emcad.widgets.stack_choice import StackChoice
@@ -38,9 +39,11 @@ class EMCADDock(QWidget):
         self.bar = QProgressBar()
         self.stack = StackChoice(viewer)
         self.segment = SegmentPanel(viewer, self.stack, self.jobs, self.message, Remembered(default_file()))
+        self.proofread = ProofreadPanel(viewer, self.segment.results, self.segment.threshold, self.jobs, self.message)
         self.export = ExportPanel(self.segment.results, self.segment.region, self.jobs, self.message)
         self.evaluate = EvaluatePanel(viewer, self.jobs, self.message)
-        self._export_section = Section("2  Export", self.export, is_open=False)
+        self._proofread_section = Section("2  Proofread", self.proofread, is_open=False)
+        self._export_section = Section("3  Export", self.export, is_open=False)
         self._lay_out()
         self._connect()
 
@@ -59,6 +62,10 @@ class EMCADDock(QWidget):
         for part in (self.stack, self.segment, self.evaluate):
             part.reset_choices()
 
+    def open_proofread(self) -> None:
+        """Unfold the section Proofread."""
+        self._proofread_section.open()
+
     def open_sample(self, key: str) -> None:
         """Make a sample in a thread and open it."""
         from napari_emcad import sample_data
@@ -73,6 +80,7 @@ class EMCADDock(QWidget):
             return
         self._released = True
         self.jobs.close()
+        self.proofread.close_panel()
         self.segment.close_jobs()
         events = self._viewer.layers.events
         for event in (events.inserted, events.reordered, events.renamed):
@@ -118,6 +126,7 @@ class EMCADDock(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.stack)
         column.addWidget(Section("1  Segment", self.segment))
+        column.addWidget(self._proofread_section)
         column.addWidget(self._export_section)
         column.addWidget(Section("Evaluate", self.evaluate, is_open=False))
         column.addStretch(1)

@@ -24,19 +24,23 @@ class FragmentLabels:
     Attributes
     ----------
     dtype
-        uint16 up to 65,535 fragments, else uint32: napari draws these fastest, and neurons are named by fragments.
+        uint16 up to 65,535 fragments and ids, else uint32: napari draws these fastest.
     """
 
     ndim = 3
 
     def __init__(self, fragments: NDArray[np.uint32], table: NDArray[np.uint32]):
         self.fragments = fragments
-        self._table = table.astype(label_dtype(len(table) - 1))
+        self._table = table.astype(label_dtype(max(len(table) - 1, int(table.max(initial=0)))))
 
     @property
     def table(self) -> NDArray:
         """A copy of the table in use, (n + 1,)."""
         return self._table.copy()
+
+    def holds(self, table: NDArray[np.uint32]) -> bool:
+        """Whether a table can be shown: of the same length, and no id too large for the dtype."""
+        return len(table) == len(self._table) and int(table.max(initial=0)) <= np.iinfo(self.dtype).max
 
     def show(self, table: NDArray[np.uint32]) -> None:
         """Take another table of the same length; refresh the layer after it."""

@@ -1,7 +1,7 @@
 """What runs made: their layers, and the threshold that moves over them."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,10 @@ CHANNEL_COLOURS = {"z": "red", "y": "green", "x": "blue"}
 
 @dataclass
 class Result:
-    """One run on one box of a stack, under way or done; `is_trial` where it was a single section to look at."""
+    """One run on one box of a stack, under way or done.
+
+    `is_trial` where it was a single section to look at, `is_edited` where a proofreading session holds its neurons.
+    """
 
     source: Image
     box: Box
@@ -48,6 +51,7 @@ class Result:
     view: FragmentLabels | None = None
     neuron_layer: Labels | None = None
     fragment_layer: Labels | None = None
+    is_edited: bool = False
 
     @property
     def layers(self) -> list[Layer]:
@@ -71,9 +75,12 @@ class Results(QObject):
     -------
     changed
         Another result is the current one, or its neurons are.
+    recut_wanted : Cut
+        The threshold rests over neurons that people have edited: their session moves what is left to it.
     """
 
     changed = Signal()
+    recut_wanted = Signal(object)
 
     def __init__(self, viewer, parent: QObject | None = None):
         super().__init__(parent)
@@ -160,6 +167,9 @@ class Results(QObject):
         self._wanted = cut
         if result is None or (result.neurons.cut == cut and self.is_settled):
             return
+        if result.is_edited:
+            self._rest.start()
+            return
         if result.neurons.seconds < AT_ONCE:
             self._show(result, neurons_of(result.segmentation, cut))
             return
@@ -167,6 +177,30 @@ class Results(QObject):
         self._rest.start()
         if self._repaint_seconds.get(self._viewer.dims.ndisplay, 0) < FLUENT:
             self._repaint(result)
+
+    def show_edited(
+        self, result: Result, fragments: NDArray[np.uint32], neurons: Neurons, shown: NDArray[np.uint32]
+    ) -> None:
+        """Show neurons as people have edited them.
+
+        Parameters
+        ----------
+        result : Result
+        fragments : (z, y, x) uint32
+        neurons : Neurons
+        shown : (n + 1,) uint32
+            Their table as it is looked at: some may be left out.
+        """
+        result.neurons, self._wanted = neurons, neurons.cut
+        if result.view.fragments is fragments and result.view.holds(shown):
+            result.view.show(shown)
+            self._repaint(result)
+        else:
+            result.segmentation = replace(result.segmentation, fragments=fragments)
+            result.view = _replace_data(result.neuron_layer, fragments, shown)
+            if result.fragment_layer is not None:
+                _replace_data(result.fragment_layer, fragments, np.arange(len(shown), dtype=np.uint32))
+        self._tell(result)
 
     def forget_removed(self) -> None:
         """Layers have been removed: a result without its neurons is no result any more."""
@@ -189,7 +223,9 @@ class Results(QObject):
         self._results = []
 
     def _settle(self) -> None:
-        if self.current is not None:
+        if self.current is not None and self.current.is_edited:
+            self.recut_wanted.emit(self._wanted)
+        elif self.current is not None:
             job = one_step(neurons_of, self.current.segmentation, self._wanted)
             self._cutter.start(job, self._settled)
 
@@ -253,6 +289,14 @@ def _channel_layers(result: Result) -> list[Image]:
         )
         for channel, (axis, colour) in zip(result.affinities, CHANNEL_COLOURS.items(), strict=True)
     ]
+
+
+def _replace_data(layer: Labels, fragments: NDArray[np.uint32], table: NDArray[np.uint32]) -> FragmentLabels:
+    """Other fragments, or ids that need another dtype; nothing was painted here that napari could undo wrongly."""
+    view = FragmentLabels(fragments, table)
+    layer.data = view
+    layer.editable = False
+    return view
 
 
 def _labels_layer(result: Result, data: FragmentLabels, what: str, **look: Any) -> Labels:

@@ -225,6 +225,11 @@ class SegmentPanel(QWidget):
         result = self.results.current
         if result is None or self._has_these_fragments(result):
             return
+        if result.is_edited:
+            self.advanced.put(result.parameters)
+            why_not = "these neurons are being proofread, and other fragments would lose the edits"
+            self._message.error(UserError(f"agglomerate: {why_not}; press Run for a new result."))
+            return
         if self._jobs.running:
             self._again.start()
             return

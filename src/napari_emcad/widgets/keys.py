@@ -1,0 +1,49 @@
+"""The keys of proofreading: the one table from which bindings, buttons and tooltips are made.
+
+Letters are those that napari leaves free on Labels and on the viewer. Points and Shapes layers use some of them and
+keep them; keys that Labels use, too, are bound on the active layer as well, or they would never arrive.
+"""
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key.
+
+    Attributes
+    ----------
+    press : str
+        As napari writes it.
+    words : str
+        What it does.
+    is_contested : bool
+        Whether napari's layers use it, too.
+    """
+
+    press: str
+    words: str
+    is_contested: bool = False
+
+    @property
+    def label(self) -> str:
+        """As it is printed on keyboards."""
+        control = "Cmd" if sys.platform == "darwin" else "Ctrl"
+        return self.press.replace("Control", control).replace("Escape", "Esc").replace("-", "+")
+
+
+KEYS = {
+    "select": Key("S", "click neurons to select them"),
+    "merge": Key("A", "add neurons to one that is kept"),
+    "split": Key("D", "divide a neuron between two sides"),
+    "done": Key("T", "tick the selected neuron as done, or take the tick off"),
+    "hide_done": Key("H", "hide or show neurons that are done"),
+    "detach": Key("Q", "take the fragment under the cursor out of its neuron"),
+    "undo": Key("Control-Z", "undo the last edit", is_contested=True),
+    "redo": Key("Control-Shift-Z", "redo the edit undone last", is_contested=True),
+    "leave": Key("Escape", "leave the tool", is_contested=True),
+    "apply": Key("Enter", "make the split that is shown", is_contested=True),
+    "next": Key("Tab", "show the next way to split"),
+    "back": Key("Backspace", "remove the last point", is_contested=True),
+}

@@ -1,0 +1,167 @@
+"""The list of neurons: an array behind a table, so that ten thousand rows cost nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+
+COLUMNS = ("id", "voxels", "sections", "done")
+VOXELS = COLUMNS.index("voxels")
+HEIGHT = 170
+
+
+@dataclass(frozen=True)
+class FragmentDepths:
+    """First and last section of each fragment, (n + 1,) int64; first > last where a fragment has no voxel."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, fragments: NDArray[np.uint32], n: int) -> "FragmentDepths":
+        """Look through the fragments section by section; `n` is one more than the largest id."""
+        first, last = np.full(n, len(fragments)), np.full(n, -1)
+        for z, section in enumerate(fragments):
+            there = np.zeros(n, bool)
+            there[section] = True
+            last[there] = z
+            first[there & (first > z)] = z
+        return cls(first, last)
+
+
+def neuron_rows(table: NDArray, sizes: NDArray, depths: FragmentDepths, done: set[int]) -> NDArray[np.int64]:
+    """One row (id, voxels, sections, done) for each neuron there is, (k, 4), by id.
+
+    Parameters
+    ----------
+    table : (n + 1,) uint
+        Neuron of each fragment.
+    sizes : (n + 1,) int
+        Voxels of each fragment.
+    depths : FragmentDepths
+    done : set of int
+    """
+    voxels = np.bincount(table, weights=sizes).astype(np.int64)
+    first, last = np.full(len(voxels), np.iinfo(np.int64).max), np.full(len(voxels), -1)
+    np.minimum.at(first, table, depths.first)
+    np.maximum.at(last, table, depths.last)
+    ids = np.flatnonzero(voxels)
+    ids = ids[ids > 0]
+    return np.stack([ids, voxels[ids], last[ids] - first[ids] + 1, np.isin(ids, list(done))], axis=1)
+
+
+class NeuronModel(QAbstractTableModel):
+    """Rows sorted by a column and reduced to ids that begin with the digits sought."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._all = np.empty((0, len(COLUMNS)), np.int64)
+        self._shown = self._all
+        self._sought, self._column, self._is_falling = "", VOXELS, True
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Of the rows shown, in their order."""
+        return self._shown[:, 0]
+
+    def put(self, rows: NDArray[np.int64]) -> None:
+        """Show other neurons."""
+        self._all = rows
+        self._arrange()
+
+    def seek(self, digits: str) -> None:
+        """Show neurons only whose id begins with these digits; all where there are none."""
+        self._sought = digits.strip()
+        self._arrange()
+
+    def rowCount(self, _parent: QModelIndex | None = None) -> int:
+        return len(self._shown)
+
+    def columnCount(self, _parent: QModelIndex | None = None) -> int:
+        return len(COLUMNS)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole):
+        if role == Qt.ItemDataRole.DisplayRole:
+            value = int(self._shown[index.row(), index.column()])
+            name = COLUMNS[index.column()]
+            return ("yes" if value else "") if name == "done" else str(value) if name == "id" else f"{value:,}"
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole):
+        is_name = orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
+        return COLUMNS[section] if is_name else None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._column, self._is_falling = column, order == Qt.SortOrder.DescendingOrder
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.beginResetModel()
+        rows = self._all
+        if self._sought:
+            rows = rows[np.char.startswith(rows[:, 0].astype(str), self._sought)]
+        values = rows[:, self._column]
+        self._shown = rows[np.argsort(-values if self._is_falling else values, kind="stable")]
+        self.endResetModel()
+
+
+class NeuronList(QWidget):
+    """The table with its search field.
+
+    Signals
+    -------
+    chosen : int
+        A person has selected the neuron of this id.
+    entered : int
+        And clicked it twice.
+    """
+
+    chosen = Signal(int)
+    entered = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.model = NeuronModel(self)
+        self.search = QLineEdit(placeholderText="find id", clearButtonEnabled=True)
+        self._view = QTableView()
+        self._lay_out()
+        self.search.textChanged.connect(self.model.seek)
+        self._view.clicked.connect(self._on_clicked)
+        self._view.doubleClicked.connect(self._on_double_clicked)
+
+    def select(self, neuron: int) -> None:
+        """Mark the row of a neuron, where it is shown."""
+        where = np.flatnonzero(self.model.ids == neuron)
+        if not len(where):
+            self._view.clearSelection()
+            return
+        index = self.model.index(int(where[0]), 0)
+        rows = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self._view.selectionModel().select(index, rows)
+        self._view.scrollTo(index)
+
+    def _lay_out(self) -> None:
+        self._view.setModel(self.model)
+        self._view.setSortingEnabled(True)
+        self._view.sortByColumn(VOXELS, Qt.SortOrder.DescendingOrder)
+        self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the canvas
+        self._view.verticalHeader().setVisible(False)
+        self._view.verticalHeader().setDefaultSectionSize(self._view.fontMetrics().height() + 6)
+        self._view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._view.setFixedHeight(HEIGHT)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.search)
+        column.addWidget(self._view)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self.chosen.emit(int(self.model.ids[index.row()]))
+
+    def _on_double_clicked(self, index: QModelIndex) -> None:
+        self.entered.emit(int(self.model.ids[index.row()]))

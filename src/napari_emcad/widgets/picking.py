@@ -1,0 +1,120 @@
+"""From a click on the canvas to a labelled voxel."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.widgets.layers import voxel_size_of
+
+SECTIONS = 3
+"""Sections that a click may miss by."""
+
+REACH = 100.0
+"""Nanometres that a click may miss by."""
+
+SMALLEST = 10.0
+"""Nanometres that the smallest edge of a voxel is taken for where nobody knows the voxel size."""
+
+DRAG = 4
+"""Pixels that the mouse may move while a button is down for it to be a click."""
+
+Voxel = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Click:
+    """A click on a labelled voxel; `is_shifted` where Shift was down."""
+
+    voxel: Voxel
+    is_shifted: bool
+
+
+def nearest_labelled(labels: Any, voxel: Voxel, size: VoxelSize) -> Voxel | None:
+    """The labelled voxel nearest to another one in nanometres.
+
+    Parameters
+    ----------
+    labels : array-like (z, y, x)
+        0 = none.
+    voxel : (z, y, x)
+        May lie outside.
+    size : VoxelSize
+
+    Returns
+    -------
+    (z, y, x) or None
+        None where there is none within SECTIONS and REACH.
+    """
+    reach = np.maximum(1, np.floor(REACH / np.array(size))).astype(int)
+    reach[0] = min(reach[0], SECTIONS)
+    low = np.maximum(np.array(voxel) - reach, 0)
+    high = np.minimum(np.array(voxel) + reach + 1, labels.shape)
+    if (high <= low).any():
+        return None
+    places = np.argwhere(np.asarray(labels[tuple(map(slice, low, high))])) + low
+    if not len(places):
+        return None
+    apart = (((places - voxel) * np.array(size)) ** 2).sum(axis=1)
+    best = int(np.argmin(apart))
+    is_near = apart[best] <= max(REACH, min(size)) ** 2
+    return tuple(map(int, places[best])) if is_near else None
+
+
+def voxel_under(layer: Labels, event: Any) -> Voxel | None:
+    """The labelled voxel under a mouse event, or near it; in 3D the first one that the eye meets."""
+    if len(event.dims_displayed) == 3:
+        return _first_on_ray(layer, event)
+    voxel = tuple(round(float(c)) for c in layer.world_to_data(event.position)[-3:])
+    is_inside = all(0 <= v < n for v, n in zip(voxel, layer.data.shape, strict=True))
+    if is_inside and layer.data[voxel]:
+        return voxel
+    return nearest_labelled(layer.data, voxel, _size_of(layer))
+
+
+def _size_of(layer: Labels) -> VoxelSize:
+    scale = np.array(layer.scale[-3:])
+    return voxel_size_of(layer) or VoxelSize(*(SMALLEST * scale / scale.min()))
+
+
+def _first_on_ray(layer: Labels, event: Any) -> Voxel | None:
+    start, end = layer.get_ray_intersections(event.position, event.view_direction, event.dims_displayed)
+    if start is None or end is None:
+        return None
+    steps = 2 * int(np.ceil(np.abs(np.subtract(end, start)).max())) + 1
+    ray = np.round(np.linspace(start, end, steps)).astype(int)
+    ray = np.clip(ray, 0, np.array(layer.data.shape) - 1)
+    hit = np.flatnonzero(_values(layer.data, ray))
+    return tuple(map(int, ray[hit[0]])) if len(hit) else None
+
+
+def _values(labels: Any, voxels: NDArray[np.int64]) -> NDArray:
+    return labels[tuple(voxels.T)]
+
+
+class Clicks:
+    """Hears clicks on the canvas whatever layer is active; drags go to napari."""
+
+    def __init__(self, viewer, then: Callable[[Any], None]):
+        self._viewer, self._then = viewer, then
+        viewer.mouse_drag_callbacks.append(self._on_press)
+
+    def close(self) -> None:
+        """Hear no more."""
+        if self._on_press in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._on_press)
+
+    def _on_press(self, _viewer, event) -> Iterator[None]:
+        if event.button != 1:
+            return
+        start, moved = np.array(event.pos), 0.0
+        yield
+        while event.type == "mouse_move":
+            moved = max(moved, float(np.abs(np.array(event.pos) - start).max()))
+            yield
+        if moved <= DRAG:
+            self._then(event)

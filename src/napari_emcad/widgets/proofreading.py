@@ -1,0 +1,118 @@
+"""A session laid over a result: its edits, and what the neurons layer shows of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_emcad.io.sessions import OpenSession
+from napari_emcad.proofreading.session import Session
+from napari_emcad.widgets.neuron_list import FragmentDepths, neuron_rows
+from napari_emcad.widgets.picking import Voxel
+from napari_emcad.widgets.results import Result, Results
+from napari_emcad.widgets.segmenting import Cut, Neurons
+
+
+class Proofreading(QObject):
+    """The session of one result, and its view.
+
+    Signals
+    -------
+    changed
+        The session has changed, or what is shown of it.
+    """
+
+    changed = Signal()
+
+    def __init__(self, results: Results, result: Result, opened: OpenSession, parent: QObject | None = None):
+        super().__init__(parent)
+        self.result, self.opened = result, opened
+        self._results = results
+        self._depths: FragmentDepths | None = None
+        self._hides_done = False
+        result.is_edited = True
+        results.recut_wanted.connect(self._on_recut)
+        self.show()
+
+    @property
+    def session(self) -> Session:
+        return self.opened.session
+
+    @property
+    def layer(self):
+        """The neurons layer."""
+        return self.result.neuron_layer
+
+    @property
+    def hides_done(self) -> bool:
+        return self._hides_done
+
+    @hides_done.setter
+    def hides_done(self, hides: bool) -> None:
+        self._hides_done = hides
+        self.show()
+
+    def edit(self, make: Callable[[], Any]) -> Any:
+        """Make an edit and show what came of it; nothing changes where it is refused."""
+        fragments = len(self.session.state.table)
+        made = make()
+        if made.effect.partings or len(self.session.state.table) != fragments or made.kind in ("undo", "redo"):
+            self._depths = None
+        self.show()
+        return made
+
+    def show(self, preview: NDArray[np.uint32] | None = None) -> None:
+        """Show the segments as they are, or with the fragments of a preview as a neuron of their own."""
+        state = self.session.state
+        shown = state.table.copy()
+        if preview is not None:
+            shown[preview] = state.next_id
+        if self._hides_done:
+            shown[np.isin(shown, list(state.locked))] = 0
+        sizes = np.bincount(state.table, weights=state.sizes).astype(np.int64)[1:]
+        cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
+        neurons = Neurons(cut, state.table.copy(), sizes[sizes > 0], 0.0)
+        self._results.show_edited(self.result, state.base.fragments, neurons, shown)
+        self.changed.emit()
+
+    def fragment_at(self, voxel: Voxel) -> int:
+        return int(self.session.state.base.fragments[voxel])
+
+    def neuron_at(self, voxel: Voxel) -> int:
+        return int(self.session.state.table[self.fragment_at(voxel)])
+
+    def rows(self) -> NDArray[np.int64]:
+        """The list of neurons, see `neuron_rows`."""
+        state = self.session.state
+        if self._depths is None:
+            self._depths = FragmentDepths.of(state.base.fragments, len(state.table))
+        return neuron_rows(state.table, state.sizes, self._depths, state.locked)
+
+    def voxel_of(self, neuron: int) -> Voxel | None:
+        """A voxel in the middle of a neuron's largest fragment; None where there is no such neuron."""
+        state = self.session.state
+        members = state.members(neuron)
+        if not len(members):
+            return None
+        self.rows()
+        largest = int(members[np.argmax(state.sizes[members])])
+        z = int(self._depths.first[largest] + self._depths.last[largest]) // 2
+        there = np.argwhere(state.base.fragments[z] == largest)
+        if not len(there):
+            z = int(self._depths.first[largest])
+            there = np.argwhere(state.base.fragments[z] == largest)
+        y, x = there[np.argmin(((there - there.mean(axis=0)) ** 2).sum(axis=1))]
+        return z, int(y), int(x)
+
+    def close(self) -> None:
+        """Let go of the files; the neurons stay as they are."""
+        self._results.recut_wanted.disconnect(self._on_recut)
+        self.opened.close()
+
+    def _on_recut(self, cut: Cut) -> None:
+        if cut.threshold != self.session.state.threshold:
+            self.edit(lambda: self.session.set_threshold(cut.threshold))
+        else:
+            self.show()

@@ -1,0 +1,37 @@
+"""Where a new session goes."""
+
+import os
+from pathlib import Path
+
+from napari.layers import Layer
+from qtpy.QtCore import QStandardPaths
+
+SUFFIX = ".emcad"
+
+
+def session_folder(layer: Layer) -> Path:
+    """A name that is free: beside the stack's file where that folder can be written to, else in the person's data.
+
+    Parameters
+    ----------
+    layer : Layer
+        The stack; its metadata or its reader may know the file.
+    """
+    origin = layer.metadata.get("source") or layer.source.path
+    source = Path(str(origin)) if origin else None
+    if source is not None and source.exists() and os.access(source.parent, os.W_OK):
+        return _free(source.parent / f"{source.stem}{SUFFIX}")
+    data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
+    folder = Path(data) / "napari-emcad" / "sessions"
+    folder.mkdir(parents=True, exist_ok=True)
+    return _free(folder / f"{_file_name(layer.name)}{SUFFIX}")
+
+
+def _free(path: Path) -> Path:
+    """The path, with the first number behind its name that is not taken."""
+    tries = (path.with_name(f"{path.stem}_{n}{path.suffix}") for n in range(2, 10**6))
+    return path if not path.exists() else next(p for p in tries if not p.exists())
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() or "stack"

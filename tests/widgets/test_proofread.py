@@ -1,0 +1,300 @@
+"""Proofreading in a real window: neurons drawn on paper, edited by clicks and keys."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from graphs import segmentation
+from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.history_list import told
+from napari_emcad.widgets.picking import Click, nearest_labelled
+from napari_emcad.widgets.proofreading_modes import Mode
+from napari_emcad.widgets.results import Result
+from napari_emcad.widgets.segmenting import Cut, neurons_of
+
+pytestmark = pytest.mark.window
+
+EDGES = [(1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.2), (4, 5, 0.9), (5, 6, 0.9)]
+"""At the threshold 0.5: neuron {1, 2, 3} and neuron {4, 5, 6}, side by side."""
+
+WIDTH = 10
+CUT = Cut(0.5)
+
+
+def column(fragment: int, z: int = 1) -> tuple[int, int, int]:
+    """A voxel in the middle of a fragment."""
+    return z, 20, (fragment - 1) * WIDTH + 5
+
+
+@pytest.fixture
+def drawn():
+    """Six fragments in columns of 10 x 40 pixels; column 7 and the rim are background."""
+    fragments = np.zeros((3, 48, 64), np.uint32)
+    for fragment in range(1, 7):
+        fragments[:, 4:44, (fragment - 1) * WIDTH : fragment * WIDTH] = fragment
+    sizes = np.bincount(fragments.ravel())[1:].tolist()
+    return replace(segmentation(EDGES, sizes), fragments=fragments)
+
+
+@pytest.fixture
+def proofreading(desk, stack, drawn, tmp_path, monkeypatch):
+    """A desk whose current result is the drawn one, with a session begun."""
+    monkeypatch.setattr("napari_emcad.widgets.panels.proofread.session_folder", lambda _: tmp_path / "stack.emcad")
+    source = desk.open(stack, translate=(400, 50, 60))
+    affinities = np.full((3, *stack.shape), 255, np.uint8)
+    parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
+    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
+    desk.dock.segment.threshold.put(CUT.threshold)
+    desk.dock.segment.results.show_segmentation(result, drawn, neurons_of(drawn, CUT))
+    desk.dock._proofread_section.open()
+    desk.dock.proofread.start_button.click()
+    desk.idle()
+    assert desk.dock.proofread.proofreading is not None, desk.message
+    return desk
+
+
+def shown(desk, fragment: int, z: int = 1) -> int:
+    return int(desk.result.neuron_layer.data[column(fragment, z)])
+
+
+def groups(desk) -> list[list[int]]:
+    table = desk.dock.proofread.proofreading.session.state.table
+    return sorted(np.flatnonzero(table == s).tolist() for s in np.unique(table[1:]) if s)
+
+
+def click(desk, fragment: int, shift: bool = False) -> None:
+    desk.dock.proofread.click(Click(column(fragment), shift))
+
+
+def canvas(desk):
+    return desk.viewer.window._qt_viewer.canvas.native
+
+
+def press(desk, key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(canvas(desk), key, modifier)
+
+
+def press_mouse(desk, voxel, *modifiers: str) -> None:
+    """A click on the canvas at a voxel, as napari hands it to what hears clicks."""
+    event = SimpleNamespace(
+        type="mouse_press",
+        button=1,
+        pos=(300, 200),
+        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
+        view_direction=None,
+        dims_displayed=[1, 2],
+        modifiers=modifiers,
+    )
+    mouse_press_callbacks(desk.viewer, event)
+    event.type = "mouse_release"
+    mouse_release_callbacks(desk.viewer, event)
+
+
+def test_merge_undo_redo_by_clicks_and_keys(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    kept, added = shown(desk, 1), shown(desk, 6)
+    assert kept != added and groups(desk) == [[1, 2, 3], [4, 5, 6]]
+    press(desk, Qt.Key.Key_A)
+    assert panel.mode is Mode.MERGE and panel.modes[Mode.MERGE].isChecked()
+    assert "MERGE" in desk.viewer.canvas.overlays.text.text and desk.viewer.canvas.overlays.text.visible
+    press_mouse(desk, column(2))
+    press_mouse(desk, column(5))
+    assert groups(desk) == [[1, 2, 3, 4, 5, 6]] and shown(desk, 6) == kept
+    assert panel.toast.text() == f"{kept} <- {added}, 6 fragments"
+    assert panel.undo_button.toolTip() == f"Undo merge {kept} <- {added}"
+    for layer in desk.viewer.layers:  # whatever layer is active
+        desk.viewer.layers.selection.active = layer
+        press(desk, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert groups(desk) == [[1, 2, 3], [4, 5, 6]] and shown(desk, 6) == added
+        press(desk, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+        assert groups(desk) == [[1, 2, 3, 4, 5, 6]] and shown(desk, 6) == kept
+    assert panel.history.item(0).text().endswith(f"merge {kept} <- {added}")
+    press(desk, Qt.Key.Key_Escape)
+    assert panel.mode is Mode.SELECT and not desk.viewer.canvas.overlays.text.visible
+
+
+def test_a_merge_across_a_gap_is_asked_about(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.SPLIT)
+    click(desk, 1)
+    click(desk, 3, shift=True)
+    panel.apply()
+    panel.enter(Mode.MERGE)
+    before = groups(desk)
+    alone = next(g for g in before if 1 in g)
+    click(desk, 1)
+    click(desk, 5)
+    assert "do not touch" in panel.question.words and groups(desk) == before
+    panel.question.no_button.click()
+    assert not panel.question.words and groups(desk) == before
+    click(desk, 5)
+    panel.question.yes_button.click()
+    assert sorted([*alone, 4, 5, 6]) in groups(desk) and not panel.question.words
+
+
+def test_refusals_are_said(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.MERGE)
+    click(desk, 1)
+    click(desk, 2)
+    assert "already" in desk.message and desk.dock.message.kind == "error"
+    assert len(panel.proofreading.session.log.rows) == 0
+
+
+def test_split_with_preview_next_and_enter(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    neuron = shown(desk, 1)
+    press(desk, Qt.Key.Key_D)
+    press_mouse(desk, column(1))
+    press_mouse(desk, column(3), "Shift")
+    first = panel.splitting.proposal
+    assert "cost 0.90" in panel.words.text() and shown(desk, 3) not in (0, neuron)  # previewed, not made
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
+    assert "split points" in desk.viewer.layers
+    assert panel.next_button.isEnabled() and panel._tab.isEnabled()
+    panel._tab.activated.emit()  # Qt hands shortcuts to windows on screen only
+    assert panel.splitting.proposal is not first and "Split 2 of 2" in panel.words.text()
+    press(desk, Qt.Key.Key_Backspace)
+    assert panel.splitting.proposal is None and shown(desk, 3) == neuron
+    press_mouse(desk, column(3), "Shift")
+    far = panel.splitting.proposal.far.tolist()
+    press(desk, Qt.Key.Key_Return)
+    assert far in groups(desk) and shown(desk, 1) == neuron
+    assert panel.splitting.points.near == [column(1)] and not panel.splitting.points.far
+    panel.enter(Mode.SELECT)
+    assert "split points" not in desk.viewer.layers
+    panel.undo()
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_points_in_two_neurons_are_refused_and_taken_away(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.SPLIT)
+    click(desk, 1)
+    click(desk, 6, shift=True)
+    assert "different segments" in desk.message and not panel.splitting.points.far
+
+
+def test_both_sides_in_one_fragment_split_the_fragment(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.SPLIT)
+    neuron = shown(desk, 2)
+    panel.click(Click((1, 8, 15), False))
+    panel.click(Click((1, 40, 15), True))
+    assert "one fragment" in panel.words.text()
+    panel.apply()
+    data = desk.result.neuron_layer.data
+    assert data[1, 8, 15] == neuron != data[1, 40, 15]
+    assert not desk.result.neuron_layer.editable
+    panel.undo()
+    assert data[1, 8, 15] == neuron == desk.result.neuron_layer.data[1, 40, 15]
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_done_neurons_are_hidden_and_refuse(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    neuron = shown(desk, 1)
+    press_mouse(desk, column(1))
+    assert panel.selected == neuron
+    press(desk, Qt.Key.Key_T)
+    assert panel.proofreading.session.state.locked == {neuron}
+    panel.enter(Mode.SPLIT)
+    click(desk, 1)
+    click(desk, 3, shift=True)
+    assert "unlock it first" in desk.message
+    panel.hide_done.setChecked(True)
+    assert shown(desk, 1) == 0 and shown(desk, 6) != 0
+    assert desk.result.neurons.table[1] == neuron  # exported all the same
+    panel.hide_done.setChecked(False)
+    press(desk, Qt.Key.Key_T)
+    assert not panel.proofreading.session.state.locked
+
+
+def test_edits_hold_when_the_threshold_moves(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.SPLIT)
+    click(desk, 1)
+    click(desk, 3, shift=True)
+    panel.apply()
+    parted = [g for g in groups(desk) if g != [4, 5, 6]]
+    desk.dock.segment.threshold.value = 0.05
+    desk.wait(lambda: panel.proofreading.session.state.threshold == 0.05)
+    assert groups(desk) == sorted([*parted, [4], [5], [6]])
+    assert len(desk.result.neurons.sizes) == 5 and "5 neurons" in desk.dock.segment.threshold.read_out
+    panel.undo()
+    assert desk.dock.segment.threshold.value == 0.5 and [4, 5, 6] in groups(desk)
+
+
+def test_the_list_of_neurons(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    model = panel.neurons.model
+    neuron = shown(desk, 6)
+    row = model.ids.tolist().index(neuron)
+    cells = [model.data(model.index(row, c)) for c in range(model.columnCount())]
+    assert cells == [str(neuron), "3,600", "3", ""]
+    panel.neurons.search.setText(str(neuron))
+    assert model.ids.tolist() == [neuron]
+    panel.neurons.chosen.emit(neuron)
+    assert panel.selected == neuron
+    panel.neurons.entered.emit(neuron)
+    world = desk.result.neuron_layer.data_to_world(panel.proofreading.voxel_of(neuron))
+    np.testing.assert_allclose(desk.viewer.scene.camera.center[1:], world[1:])
+
+
+def test_history_greys_what_is_undone_and_goes_there(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.MERGE)
+    click(desk, 1)
+    click(desk, 4)
+    panel.undo()
+    assert panel.history.count() == 1 and "(undone)" in panel.history.item(0).text()
+    assert panel.redo_button.toolTip().startswith("Redo merge")
+    desk.viewer.dims.set_point(0, 400)
+    panel.history.itemClicked.emit(panel.history.item(0))
+    assert desk.viewer.dims.point[0] == 440
+    assert told(panel.proofreading.session.log.rows[0]).startswith("merge")
+
+
+def test_closing_gives_keys_and_canvas_back(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.SPLIT)
+    click(desk, 1)
+    desk.dock.release()
+    assert not desk.viewer.keymap and not any(layer.keymap for layer in desk.viewer.layers)
+    assert not any("napari_emcad" in heard.__module__ for heard in desk.viewer.mouse_drag_callbacks)
+    assert not desk.viewer.canvas.overlays.text.visible and desk.viewer.canvas.overlays.text.text == ""
+    assert "split points" not in desk.viewer.layers
+
+
+def test_a_removed_result_ends_its_session(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.MERGE)
+    desk.viewer.layers.remove(desk.result.neuron_layer)
+    assert panel.proofreading is None and not desk.viewer.keymap
+
+
+def test_ids_beyond_the_dtype_get_another_one(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    assert desk.result.view.dtype == np.uint16
+    panel.proofreading.session.state.next_id = 70_000
+    panel.enter(Mode.SPLIT)
+    click(desk, 1)
+    click(desk, 3, shift=True)
+    panel.apply()
+    assert shown(desk, 3) == 70_000 and desk.result.view.dtype == np.uint32
+
+
+def test_clicks_snap_in_nanometres():
+    """Scenario 22: the next section is 40 nm away, and 11 voxels on y are 44 nm."""
+    labels = np.zeros((5, 60, 60), np.uint16)
+    labels[3, 30, 30] = 7
+    labels[2, 41, 30] = 8
+    assert nearest_labelled(labels, (2, 30, 30), VoxelSize(40, 4, 4)) == (3, 30, 30)
+    assert nearest_labelled(labels, (2, 34, 30), VoxelSize(40, 4, 4)) == (2, 41, 30)
+    assert nearest_labelled(labels, (2, 5, 5), VoxelSize(40, 4, 4)) is None

@@ -1,0 +1,70 @@
+"""A saved session opened again, in a real window."""
+
+import numpy as np
+import pytest
+import tifffile
+from graphs import segmentation
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.sessions import SessionFacts, create_session, open_session
+from napari_emcad.widgets.proofread_window import main, show_session
+
+pytestmark = pytest.mark.window
+
+EDGES = [(1, 2, 0.9), (2, 3, 0.2), (3, 4, 0.9)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A session on a box of a stack, with one edit."""
+    tifffile.imwrite(tmp_path / "raw.tif", np.arange(5 * 16 * 20, dtype=np.uint16).reshape(5, 16, 20))
+    base = segmentation(EDGES, [60] * 4)
+    base.fragments.shape = (2, 6, 20)
+    facts = SessionFacts(
+        source=str(tmp_path / "raw.tif"),
+        box=((1, 2, 0), (3, 8, 20)),
+        voxel_size_nm=VoxelSize(30, 6, 6),
+        model="tiny",
+        parameters={"min_size": 0, "threshold": 0.5},
+        threshold=0.5,
+    )
+    affinities = np.full((3, 2, 6, 20), 7, np.uint8)
+    with create_session(tmp_path / "a.emcad", base, affinities, facts) as opened:
+        opened.session.merge(1, 3)
+    return tmp_path / "a.emcad"
+
+
+def shown(desk) -> np.ndarray:
+    return np.asarray(desk.result.neuron_layer.data)
+
+
+def test_the_edits_and_the_stack_are_there_again(desk, folder):
+    show_session(desk.viewer, desk.dock, open_session(folder))
+    assert (shown(desk) == 1).all()
+    source = desk.viewer.layers["raw"]
+    start = np.asarray(desk.result.neuron_layer.translate) - source.translate
+    np.testing.assert_allclose(start, (1, 2, 0) * np.asarray(source.scale))
+    assert "saved at once" in desk.message
+    desk.dock.proofread.undo()
+    assert np.unique(shown(desk)).tolist() == [1, 3]
+
+
+def test_a_stack_that_is_gone(desk, folder):
+    (folder.parent / "raw.tif").unlink()
+    show_session(desk.viewer, desk.dock, open_session(folder))
+    assert (np.asarray(desk.viewer.layers["a"].data) == 7).all()
+    assert (shown(desk) == 1).all()
+
+
+def test_a_session_that_somebody_else_holds(desk, folder):
+    with open_session(folder):
+        show_session(desk.viewer, desk.dock, open_session(folder))
+        assert "it is open for reading only, close it there to edit it here" in desk.message
+        desk.dock.proofread.undo()
+        assert "nothing was changed" in desk.message or "reading only" in desk.message
+        assert (shown(desk) == 1).all()
+
+
+def test_a_folder_that_is_no_session(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 1
+    assert "a session folder (NAME.emcad with session.json) is needed" in capsys.readouterr().err
