@@ -74,7 +74,7 @@ def _segment(options: argparse.Namespace) -> int:
         labels = segmentation.labels(table)
         _follow(writing_labels(options.output, labels, volume.voxel_size, made, int(table.max())))
         if options.session:
-            facts = SessionFacts.of(made, volume.voxel_size)
+            facts = SessionFacts.of(made | {"source": str(options.input.absolute())}, volume.voxel_size)
             create_session(options.session, segmentation, affinities, facts).close()
     neurons = len(segmentation.neuron_sizes(table))
     megavoxels = labels.size / 1e6

@@ -28,8 +28,8 @@ class Mode(Enum):
 
 LOOKS = {
     Mode.SELECT: Look("Select", "", "standard"),
-    Mode.MERGE: Look("Merge", "MERGE   click the neuron to keep, then those to add   Esc leaves", "pointing"),
-    Mode.SPLIT: Look("Split", "SPLIT   click one side, Shift+click the other   Esc leaves", "crosshair"),
+    Mode.MERGE: Look("Merge", "MERGE (Esc leaves)\nclick the neuron to keep, then those to add", "pointing"),
+    Mode.SPLIT: Look("Split", "SPLIT (Esc leaves)\nclick one side, Shift+click the other", "crosshair"),
 }
 
 
@@ -42,7 +42,7 @@ class Banner:
 
     def show(self, words: str) -> None:
         """Show a line."""
-        look = {"text": words, "visible": True, "position": "top_center", "font_size": 12, "box": True}
+        look = {"text": words, "visible": True, "position": "top_center", "font_size": 10, "box": True}
         if self._before is None:
             self._before = {name: getattr(self._overlay, name) for name in look}
         self._put(look)
