@@ -1,0 +1,215 @@
+"""Fragments stand in a row of voxels, ten each: 1111111111 2222222222 3333333333 ..."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graphs import LADDER, LINE, groups, segmentation
+
+from napari_emcad.core.scores import score
+from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.review import ReviewQueue, both_sides
+from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.suspects import suspicious_merges, suspicious_splits, voi_change
+
+WEAK_LINE = [(1, 2, 0.9), (2, 3, 0.55), (3, 4, 0.9)]  # one segment at 0.5
+
+
+def session(edges, folder, sizes=None) -> Session:
+    """As in graphs.py, with the contact of neighbours in the row where they touch."""
+    base = segmentation(edges, sizes)
+    graph = base.graph
+    x = np.where(graph.v == graph.u + 1, np.cumsum(base.sizes)[graph.u], 0)
+    graph = replace(graph, contact=np.stack([0 * x, 0 * x, x], axis=1).astype(np.int32))
+    return Session(replace(base, graph=graph), EditLog(folder / "edits.db"), 0.5)
+
+
+def kinds(queue) -> list[tuple[str, int, int]]:
+    return [(task.kind, task.a, task.b) for task in queue.tasks()]
+
+
+def asked(queue, kind):
+    return next(task for task in queue.tasks() if task.kind == kind)
+
+
+def random_edges(seed, n=30, m=80):
+    rng = np.random.default_rng(seed)
+    pairs = {tuple(sorted(p)) for p in rng.integers(1, n + 1, (m, 2)).tolist() if p[0] != p[1]}
+    return [(u, v, float(rng.random()), int(rng.integers(1, 99))) for u, v in sorted(pairs)]
+
+
+def test_change_is_that_of_the_scores():
+    truth = np.repeat([1, 2], [70, 30])[None, None]
+    parts = np.repeat([1, 2, 3], [70, 12, 18])[None, None]
+    assert voi_change(12, 18) / 100 == pytest.approx(score(parts, truth).voi)
+    assert voi_change(70, 30) / 100 == pytest.approx(score(np.ones_like(truth), truth).voi)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cuts_against_brute_force(seed):
+    edges = random_edges(seed)
+    base = segmentation(edges, list(np.random.default_rng(seed).integers(1, 50, 30)))
+    graph, sizes = base.graph, base.sizes
+    found = suspicious_merges(graph, np.arange(len(graph)), sizes, np.empty(0, int))
+    parts = [_sides(found.edge, i, graph, sizes) for i in range(len(found))]
+    np.testing.assert_allclose(found.change, [voi_change(*p) for p in parts])
+    assert sorted(found.edge) == _kruskal(graph)
+
+
+def _kruskal(graph) -> list[int]:
+    group, tree = list(range(31)), []
+    for e in np.argsort(-graph.mean * graph.area, kind="stable"):
+        a, b = group[graph.u[e]], group[graph.v[e]]
+        if a != b:
+            group = [a if g == b else g for g in group]
+            tree.append(int(e))
+    return sorted(tree)
+
+
+def _sides(tree, left_out, graph, sizes) -> list[int]:
+    reached = []
+    for start in (graph.u[tree[left_out]], graph.v[tree[left_out]]):
+        side = {int(start)}
+        for _ in sizes:
+            for e in np.delete(tree, left_out):
+                ends = {int(graph.u[e]), int(graph.v[e])}
+                side |= ends if ends & side else set()
+        reached.append(sum(int(sizes[f]) for f in side))
+    return reached
+
+
+def test_one_join_a_pair_of_segments_at_its_strongest_edge():
+    graph, sizes = segmentation(LADDER).graph, np.array([0] + [10] * 8)
+    found = suspicious_splits(graph, np.array([0, 1, 1, 1, 1, 5, 5, 5, 5], np.uint32), sizes)
+    assert [(graph.u[e], graph.v[e]) for e in found.edge] == [(3, 7)]
+    np.testing.assert_allclose(found.change, [80])  # bits: 80 log2 80 - 2 x 40 log2 40
+
+
+def test_a_stronger_contact_and_larger_parts_come_first():
+    graph = segmentation([(1, 2, 0.3), (3, 4, 0.1), (5, 6, 0.3)]).graph
+    found = suspicious_splits(graph, np.arange(7, dtype=np.uint32), np.array([0, 10, 10, 10, 10, 90, 90])).best(3)
+    assert [(graph.u[e], graph.v[e]) for e in found.edge] == [(5, 6), (1, 2), (3, 4)]
+
+
+def test_nothing_to_ask(tmp_path):
+    queue = ReviewQueue(session([], tmp_path, sizes=[10]))
+    assert queue.next() is None and queue.left == 0
+
+
+def test_gain_of_a_task(tmp_path):
+    at = session(LINE, tmp_path)
+    task = asked(ReviewQueue(at), "join?")
+    assert (task.a, task.b, task.voxel) == (2, 3, (0, 0, 20))
+    assert task.gain == pytest.approx(task.p * 1.0)  # 20 and 20 of 40 voxels are one bit
+    assert both_sides(at.state.base.fragments, task) == [[0, 0, 19], [0, 0, 20]]
+
+
+def test_join(tmp_path):
+    queue = ReviewQueue(at := session(LINE, tmp_path))
+    row = queue.answer(asked(queue, "join?"), "join")
+    assert (row.kind, groups(at)) == ("merge", [[1, 2, 3, 4]])
+    assert row.input["voxels"] == [[0, 0, 19], [0, 0, 20]]
+    for later in (queue, ReviewQueue(at)):  # what was joined is not asked about
+        assert ("part?", 2, 3) not in kinds(later) and ("join?", 2, 3) not in kinds(later)
+
+
+def test_apart(tmp_path):
+    queue = ReviewQueue(at := session(WEAK_LINE, tmp_path))
+    task = queue.next()
+    assert (task.kind, task.a, task.b) == ("part?", 2, 3)
+    cut = queue.cut(task)
+    assert (cut.near.tolist(), cut.far.tolist()) == ([1, 2], [3, 4])
+    assert queue.answer(task, "apart").kind == "split"
+    assert groups(at) == [[1, 2], [3, 4]]
+    for later in (queue, ReviewQueue(at)):
+        assert not [k for k in kinds(later) if k[1:] == (2, 3)]
+
+
+def test_33_keep_apart_is_not_asked_again(tmp_path):
+    at = session(LINE, tmp_path)
+    queue = ReviewQueue(at)
+    assert queue.answer(asked(queue, "join?"), "apart").kind == "decide"
+    at.log.close()
+    again = session(LINE, tmp_path)
+    for later in (queue, ReviewQueue(at), ReviewQueue(again)):
+        assert "join?" not in {kind for kind, *_ in kinds(later)}
+    again.undo()
+    assert ("join?", 2, 3) in kinds(ReviewQueue(again))
+
+
+def test_decided_holds_for_the_segments_by_any_other_edge(tmp_path):
+    at = session([*LINE, (1, 4, 0.15)], tmp_path)
+    queue = ReviewQueue(at)
+    queue.answer(asked(queue, "join?"), "apart")
+    at.split(at.propose([3], [4])[0])  # 4 is a segment of its own, about which nobody decided
+    assert ("join?", 1, 4) in kinds(ReviewQueue(at))
+    assert ("join?", 2, 3) not in kinds(ReviewQueue(at))
+
+
+@pytest.mark.parametrize("answer", ["join", "unknown"])
+def test_a_part_that_stays_is_not_asked_again(tmp_path, answer):
+    queue = ReviewQueue(at := session(WEAK_LINE, tmp_path))
+    queue.answer(queue.next(), answer)
+    assert groups(at) == [[1, 2, 3, 4]]
+    for later in (queue, ReviewQueue(at)):
+        assert ("part?", 2, 3) not in kinds(later)
+
+
+@pytest.mark.parametrize("edges", [LINE, WEAK_LINE])
+def test_later_comes_back_in_the_next_queue(tmp_path, edges):
+    queue = ReviewQueue(at := session(edges, tmp_path))
+    first = queue.next()
+    queue.answer(first, "later")
+    assert queue.next() != first
+    assert ReviewQueue(at).next() == first
+
+
+def test_stale_tasks_are_skipped(tmp_path):
+    queue = ReviewQueue(at := session(LINE, tmp_path))
+    at.merge(1, 4, confirmed=True)
+    assert "join?" not in {kind for kind, *_ in kinds(queue)}
+    at.undo()
+    assert ("join?", 2, 3) in kinds(queue)
+
+
+def test_locked_segments_are_skipped(tmp_path):
+    queue = ReviewQueue(at := session(LINE, tmp_path))
+    at.lock(int(at.state.table[1]))
+    assert kinds(queue) == [("part?", 3, 4)]
+
+
+def test_refused_is_put_off(tmp_path):
+    queue = ReviewQueue(at := session(LINE, tmp_path))
+    task = asked(queue, "join?")
+    at.lock(int(at.state.table[1]))
+    with pytest.raises(Refused, match="locked"):
+        queue.answer(task, "join")
+    assert queue.answered == 0 and (task.kind, task.a, task.b) not in kinds(queue)
+
+
+def test_threshold_ranks_anew(tmp_path):
+    queue = ReviewQueue(at := session(LINE, tmp_path))
+    at.set_threshold(0.05)  # nothing is joined
+    assert sorted(kinds(queue)) == [("join?", 1, 2), ("join?", 2, 3), ("join?", 3, 4)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_after_edits_cuts_are_those_of_a_new_queue(tmp_path, seed):
+    at = session(random_edges(seed), tmp_path, sizes=list(range(1, 31)))
+    queue = ReviewQueue(at)
+    for _ in range(8):
+        task = queue.next()
+        queue.answer(task, "join" if task.kind == "join?" else "apart")
+    mine, new = ([t for t in q.tasks() if t.kind == "part?"] for q in (queue, ReviewQueue(at)))
+    assert len(new) and sorted(mine, key=repr) == sorted(new, key=repr)
+
+
+def test_counts(tmp_path):
+    now = iter([100.0, 130.0])
+    queue = ReviewQueue(session(LINE, tmp_path), clock=lambda: next(now))
+    assert (queue.left, queue.answered) == (3, 0)
+    queue.answer(queue.next(), "unknown")
+    queue.answer(queue.next(), "later")
+    assert (queue.left, queue.answered) == (1, 2)
+    assert queue.per_minute == 4.0  # two in 30 seconds
