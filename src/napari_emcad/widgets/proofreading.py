@@ -56,9 +56,9 @@ class Proofreading(QObject):
 
     def edit(self, make: Callable[[], Any]) -> Any:
         """Make an edit and show what came of it; nothing changes where it is refused."""
-        fragments = len(self.session.state.table)
+        graph = self.session.state.graph
         made = make()
-        if made.effect.partings or len(self.session.state.table) != fragments or made.kind in ("undo", "redo"):
+        if self.session.state.graph is not graph:  # a fragment was parted, or that undone
             self._depths = None
         self.show()
         return made
