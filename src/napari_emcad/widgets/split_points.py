@@ -12,6 +12,9 @@ NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
 PIXELS = 14
 """Diameter on the screen."""
 
+LARGE = 1000
+"""Diameter in voxels, more than the screen allows at any zoom."""
+
 
 class SplitPoints:
     """Points in voxels of the neurons layer; `near` is the side that keeps the id."""
@@ -75,8 +78,8 @@ def _points_layer(neurons) -> Points:
     layer = Points(
         np.empty((0, 3)),
         name="split points",
-        size=4,
-        canvas_size_limits=(PIXELS, PIXELS),
+        size=LARGE,
+        canvas_size_limits=(0, PIXELS),  # no lower limit: napari draws a point of size 0 where a section has none
         metadata={MADE: "split points"},
         **place_of(neurons),
     )
