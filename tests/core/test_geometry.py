@@ -73,3 +73,9 @@ def test_clipped_keeps_the_voxels_inside(start, stop):
 
 def test_a_voxel_size_is_z_y_x():
     assert tuple(VoxelSize(40, 5, 6)) == (VoxelSize(x=6, y=5, z=40).z, 5, 6)
+
+
+def test_a_box_grows_on_both_sides_and_may_leave_the_volume():
+    grown = Box((1, 5, 9), (2, 8, 14)).grown((1, 2, 30))
+    assert grown == Box((0, 3, -21), (3, 10, 44))
+    assert grown.clipped((9, 9, 40)) == Box((0, 3, 0), (3, 9, 40))

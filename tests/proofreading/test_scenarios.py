@@ -285,3 +285,16 @@ def test_36_a_large_segment_is_split(tmp_path):
     )
     cut = proposals(graph, [place[1990, 2, 2]], [place[2010, 2, 2]])[0]
     assert len(cut.near) == len(cut.far) == 50_000 and cut.cost == pytest.approx(12.5)
+
+
+def test_a_session_says_what_undo_and_redo_are_about(tmp_path):
+    at = session([*LINE, (5, 6, 0.9)], tmp_path)
+    assert at.undoable is at.redoable is None
+    first, second = at.merge(1, 3), at.merge(1, 5, confirmed=True)
+    assert (at.undoable, at.redoable) == (second, None)
+    at.undo()
+    assert (at.undoable, at.redoable) == (first, second)
+    at.undo()
+    assert (at.undoable, at.redoable) == (None, first)
+    at.redo()
+    assert (at.undoable, at.redoable) == (first, second)

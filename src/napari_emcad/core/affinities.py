@@ -15,6 +15,9 @@ Offset = tuple[int, int, int]
 NEAREST: tuple[Offset, ...] = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 """The three channels that agglomeration uses: to the previous voxel on z, y and x."""
 
+UNKNOWN = 128
+"""Affinity x 255 where none was predicted."""
+
 
 @dataclass(frozen=True)
 class Affinities:

@@ -36,8 +36,13 @@ def section_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT
     (y, x) uint32
         1..n without gaps; no background.
     """
-    boundary = 1 - affinities.sum(0, dtype=np.uint16).astype(np.float32) / 510
+    boundary = boundary_map(affinities)
     return bioimage_cpp.segmentation.watershed(boundary, _seeds(boundary < BOUNDARY_LEVEL, seed_sigma))
+
+
+def boundary_map(affinities: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """1 - (affinity y + affinity x) / 2 of channels y and x, (2, ..., y, x) -> (..., y, x), from 0 to 1."""
+    return 1 - affinities.sum(0, dtype=np.uint16).astype(np.float32) / 510
 
 
 def _seeds(inside: NDArray[np.bool_], sigma: float) -> NDArray[np.uint32]:

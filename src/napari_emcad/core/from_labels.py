@@ -4,13 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
+from napari_emcad.core.affinities import UNKNOWN
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.progress import Job, Progress, Stopwatch
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
-
-UNKNOWN = 128
-"""Affinity x 255 where none was predicted."""
 
 
 def segmentation_of_labels(labels, affinities: NDArray[np.uint8] | None = None) -> Job[Segmentation]:

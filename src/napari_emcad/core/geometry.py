@@ -58,6 +58,13 @@ class Box:
         """To index an array with."""
         return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
 
+    def grown(self, margin: Sequence[int]) -> Self:
+        """The box with so many voxels more on each side of z, y, x; it may reach outside a volume."""
+        return type(self)(
+            tuple(int(a - m) for a, m in zip(self.start, margin, strict=True)),
+            tuple(int(b + m) for b, m in zip(self.stop, margin, strict=True)),
+        )
+
     def clipped(self, shape: Sequence[int]) -> Self:
         """The part of the box inside a volume of this shape."""
         start = tuple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))

@@ -4,7 +4,6 @@ The operating system holds the lock and lets go of it when the program ends, how
 whom to ask.
 """
 
-import getpass
 import json
 import socket
 import time
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.beside import written_beside
+from napari_emcad.proofreading.log import user_name
 
 HOLDER = "holder.json"
 
@@ -55,7 +55,9 @@ class SessionLock:
 def _write_holder(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
     with written_beside(path, lambda _: 200) as part:
-        part.write_text(json.dumps({"user": _user(), "host": socket.gethostname(), "since": since}), "utf-8")
+        part.write_text(
+            json.dumps({"user": user_name() or "somebody", "host": socket.gethostname(), "since": since}), "utf-8"
+        )
 
 
 def _told(path: Path) -> str:
@@ -65,9 +67,3 @@ def _told(path: Path) -> str:
         return f"{holder['user']} on {holder['host']} has the session open since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another program has the session open"
-
-
-def _user() -> str:
-    with suppress(OSError, KeyError):
-        return getpass.getuser()
-    return "somebody"

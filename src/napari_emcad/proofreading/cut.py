@@ -24,7 +24,7 @@ LARGEST_FLOW = 1 << 30
 """Capacities are scaled to whole numbers that add up to this: SciPy's flows are 32-bit."""
 
 ENOUGH_POINTS = 3
-"""From so many points a side on, the minimum cut alone is proposed first and last."""
+"""From so many points on a side on, the minimum cut is the only proposal."""
 
 
 @dataclass(frozen=True)

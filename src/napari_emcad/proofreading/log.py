@@ -94,7 +94,7 @@ class EditLog:
         """
         if self._database is None:
             raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
-        row = Row(len(self.rows) + 1, time.time(), _user(), duration_ms, kind, base_hash, given, effect)
+        row = Row(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, given, effect)
         values = _values(row)
         line_hash = _hash(self._last_hash, values)
         try:
@@ -174,7 +174,8 @@ def _damage(path: Path, good: int) -> str:
     )
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who is at the keyboard; empty where the system does not tell."""
     with suppress(OSError, KeyError):
         return getpass.getuser()
     return ""

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.graph import MCP
 
+from napari_emcad.core.affinities import UNKNOWN
+from napari_emcad.core.fragments import boundary_map
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import RegionGraph, region_graph
@@ -25,9 +27,6 @@ STEEP = 6.0
 
 NARROW = 2
 """... and one where the fragment is half as wide 2 ** NARROW times as long."""
-
-UNKNOWN = 128
-"""Affinity where none was predicted."""
 
 NEAR, FAR = 1, 2
 
@@ -77,7 +76,7 @@ def part(fragments: NDArray, affinities, near: list[Voxel], far: list[Voxel]) ->
     fragment = fragments[near[0]]
     box = _box_of(fragments, fragment, [*near, *far])
     inside = fragments[box.slices] == fragment
-    slowness = _slowness(inside, _boundary(affinities, box))
+    slowness = _slowness(inside, boundary_map(_read(affinities, box)[1:]))
     ours, theirs = ([_within(p, box) for p in points] for points in (near, far))
     arrival = [_arrival(slowness, points) for points in (ours, theirs)]
     sides = np.where(inside, np.where(arrival[0] <= arrival[1], NEAR, FAR), 0).astype(np.uint8)
@@ -98,7 +97,7 @@ def edges_of_parts(fragments: NDArray, affinities, box: Box, parts: tuple[int, i
         That holds both parts.
     parts : (int, int)
     """
-    around = Box(tuple(a - 1 for a in box.start), tuple(b + 1 for b in box.stop)).clipped(fragments.shape)
+    around = box.grown((1, 1, 1)).clipped(fragments.shape)
     values = _read(affinities, around)
     graph = drive(region_graph(values, np.ascontiguousarray(fragments[around.slices])))
     ours = np.isin(graph.u, parts) | np.isin(graph.v, parts)
@@ -114,18 +113,14 @@ def edges_of_parts(fragments: NDArray, affinities, box: Box, parts: tuple[int, i
 
 def _box_of(fragments: NDArray, fragment: int, points: list[Voxel]) -> Box:
     """A box round the points that grows until the fragment does not reach its faces."""
-    low, high, margin = np.min(points, axis=0), np.max(points, axis=0) + 1, np.array([0, MARGIN, MARGIN])
+    tight = Box(tuple(np.min(points, axis=0).tolist()), tuple((np.max(points, axis=0) + 1).tolist()))
+    margin = np.array([0, MARGIN, MARGIN])
     while True:
-        box = Box(tuple(map(int, low - margin)), tuple(map(int, high + margin))).clipped(fragments.shape)
-        wider = Box(tuple(a - 1 for a in box.start), tuple(b + 1 for b in box.stop)).clipped(fragments.shape)
+        box = tight.grown(margin).clipped(fragments.shape)
+        wider = box.grown((1, 1, 1)).clipped(fragments.shape)
         if np.count_nonzero(fragments[wider.slices] == fragment) == np.count_nonzero(fragments[box.slices] == fragment):
             return box
         margin = 2 * margin + np.array([1, 0, 0])
-
-
-def _boundary(affinities, box: Box) -> NDArray[np.float32]:
-    values = _read(affinities, box)
-    return 1 - values[1:].sum(0, dtype=np.uint16).astype(np.float32) / 510
 
 
 def _read(affinities, box: Box) -> NDArray[np.uint8]:

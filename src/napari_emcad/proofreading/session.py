@@ -176,12 +176,22 @@ class Session:
         return list(self._live)
 
     @property
+    def undoable(self) -> Row | None:
+        """The edit that undo takes back."""
+        return self._row(self._live[-1]) if self._live else None
+
+    @property
+    def redoable(self) -> Row | None:
+        """The edit that redo makes again."""
+        return self._row(self._undone[-1]) if self._undone else None
+
+    @property
     def can_undo(self) -> bool:
-        return bool(self._live) and self.log.writable
+        return self.undoable is not None and self.log.writable
 
     @property
     def can_redo(self) -> bool:
-        return bool(self._undone) and self.log.writable
+        return self.redoable is not None and self.log.writable
 
     # ---- undo --------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """The history of a session: what was done, newest first; what is undone is grey."""
 
 import time
-from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QBrush
@@ -29,24 +28,6 @@ def told(row: Row) -> str:
     if row.kind in ("lock", "unlock"):
         return f"{'done' if row.kind == 'lock' else 'not done'} {row.input['segment']}"
     return row.kind
-
-
-def undoable(session: Session) -> Row | None:
-    """The edit that undo takes back."""
-    return session.log.rows[session.in_force[-1] - 1] if session.in_force else None
-
-
-def redoable(rows: Sequence[Row]) -> Row | None:
-    """The edit that redo makes again."""
-    undone: list[int] = []
-    for row in rows:
-        if row.kind == "undo":
-            undone.append(row.input["seq"])
-        elif row.kind == "redo":
-            undone.remove(row.input["seq"])
-        else:
-            undone.clear()
-    return rows[undone[-1] - 1] if undone else None
 
 
 class HistoryList(QListWidget):

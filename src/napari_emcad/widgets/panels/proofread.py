@@ -16,7 +16,7 @@ from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
 from napari_emcad.widgets.edit_tools import MergeTool, SplitTool
 from napari_emcad.widgets.forms import enable, text
-from napari_emcad.widgets.history_list import HistoryList, redoable, told, undoable
+from napari_emcad.widgets.history_list import HistoryList, told
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.key_binder import KeyBinder
 from napari_emcad.widgets.keys import KEYS
@@ -142,11 +142,11 @@ class ProofreadPanel(QWidget):
 
     def undo(self) -> None:
         """Take back the last edit."""
-        self._undo_or_redo("undo", undoable(self.proofreading.session))
+        self._undo_or_redo("undo", self.proofreading.session.undoable)
 
     def redo(self) -> None:
         """Make the edit again that was undone last."""
-        self._undo_or_redo("redo", redoable(self.proofreading.session.log.rows))
+        self._undo_or_redo("redo", self.proofreading.session.redoable)
 
     def toggle_done(self) -> None:
         """Lock the selected neuron, or unlock it."""
@@ -361,7 +361,7 @@ class ProofreadPanel(QWidget):
 
     def _update_edits(self) -> None:
         session = self.proofreading.session
-        last, undone = undoable(session), redoable(session.log.rows)
+        last, undone = session.undoable, session.redoable
         enable(self.undo_button, "" if session.can_undo else "Nothing to undo.", f"Undo {last and told(last)}")
         enable(self.redo_button, "" if session.can_redo else "Nothing to redo.", f"Redo {undone and told(undone)}")
         is_done = self.selected in session.state.locked
@@ -376,7 +376,7 @@ class ProofreadPanel(QWidget):
 
 
 def _written(*arguments: Any) -> Path:
-    """Write a session and let go of it: its log belongs to the thread that opened it."""
+    """Write a session and let go of it: a result that nobody takes any more must not keep it locked."""
     with create_session(*arguments) as opened:
         return opened.folder
 

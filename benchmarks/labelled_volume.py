@@ -1,0 +1,41 @@
+"""What the benchmarks on labelled volumes share: their options, and one run of the pipeline."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.inference.device import reuse_memory
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.networks.checkpoint import load_student
+from napari_emcad.networks.zoo import resolve
+from napari_emcad.pipeline import SegmentParameters, run, settled
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """RAW LABELS [--model] [--dataset] [--truth-dataset] [--box]."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("raw", type=Path)
+    made.add_argument("labels", type=Path)
+    made.add_argument("--model", default="bundled")
+    made.add_argument("--dataset")
+    made.add_argument("--truth-dataset")
+    made.add_argument("--box")
+    return made
+
+
+def segmented(options: argparse.Namespace) -> tuple[Segmentation, NDArray, SegmentParameters]:
+    """The segmentation of the box, its truth (z, y, x), and the parameters used."""
+    reuse_memory()
+    student, card = load_student(resolve(options.model))
+    raw, truth = open_volume(options.raw, options.dataset), open_volume(options.labels, options.truth_dataset)
+    parameters = settled(SegmentParameters(), raw.array, card)
+    box = Box.parse(options.box, raw.array.shape) if options.box else Box.whole(raw.array.shape)
+    affinities = np.zeros((3, *box.shape), np.uint8)
+    segmentation = drive(run(raw.array, student, affinities, box, parameters))
+    print(f"{len(segmentation.sizes) - 1:,} fragments, {len(segmentation.graph):,} edges")
+    return segmentation, np.asarray(truth.array[box.slices]), parameters
