@@ -6,17 +6,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from graphs import segmentation
-from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+    mouse_wheel_callbacks,
+)
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.sessions import open_session
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.history_list import told
 from napari_emcad.widgets.picking import Click, nearest_labelled
 from napari_emcad.widgets.proofreading_modes import Mode
 from napari_emcad.widgets.results import Result
 from napari_emcad.widgets.segmenting import Cut, neurons_of
+from napari_emcad.widgets.sides_view import FAR_SIDE, NEAR_SIDE
 
 pytestmark = pytest.mark.window
 
@@ -63,6 +70,12 @@ def shown(desk, fragment: int, z: int = 1) -> int:
     return int(desk.result.neuron_layer.data[column(fragment, z)])
 
 
+def sides(desk):
+    """The layer of the two sides, as it is seen."""
+    layer = desk.viewer.layers["sides"]
+    return layer.data[:] * layer.visible
+
+
 def groups(desk) -> list[list[int]]:
     table = desk.dock.proofread.proofreading.session.state.table
     return sorted(np.flatnonzero(table == s).tolist() for s in np.unique(table[1:]) if s)
@@ -101,20 +114,20 @@ def test_merge_undo_redo_by_clicks_and_keys(proofreading):
     kept, added = shown(desk, 1), shown(desk, 6)
     assert kept != added and groups(desk) == [[1, 2, 3], [4, 5, 6]]
     press(desk, Qt.Key.Key_A)
-    assert panel.mode is Mode.MERGE and panel.modes[Mode.MERGE].isChecked()
+    assert panel.mode is Mode.MERGE and panel.body.modes[Mode.MERGE].isChecked()
     assert "MERGE" in desk.viewer.canvas.overlays.text.text and desk.viewer.canvas.overlays.text.visible
     press_mouse(desk, column(2))
     press_mouse(desk, column(5))
-    assert groups(desk) == [[1, 2, 3, 4, 5, 6]] and shown(desk, 6) == kept
-    assert panel.toast.text() == f"{kept} <- {added}, 6 fragments"
-    assert panel.undo_button.toolTip() == f"Undo merge {kept} <- {added}"
+    assert groups(desk) == [[1, 2, 3, 4, 5, 6]]
+    assert panel.body.toast.text() == f"merge {kept} <- {added}, 6 fragments"
+    assert panel.body.undo_button.toolTip() == f"Undo merge {kept} <- {added}"
     for layer in desk.viewer.layers:  # whatever layer is active
         desk.viewer.layers.selection.active = layer
         press(desk, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-        assert groups(desk) == [[1, 2, 3], [4, 5, 6]] and shown(desk, 6) == added
+        assert groups(desk) == [[1, 2, 3], [4, 5, 6]] and shown(desk, 6) == added != 0
         press(desk, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
-        assert groups(desk) == [[1, 2, 3, 4, 5, 6]] and shown(desk, 6) == kept
-    assert panel.history.item(0).text().endswith(f"merge {kept} <- {added}")
+        assert groups(desk) == [[1, 2, 3, 4, 5, 6]] and sides(desk)[column(6)] == NEAR_SIDE
+    assert panel.body.history.item(0).text().endswith(f"merge {kept} <- {added}")
     press(desk, Qt.Key.Key_Escape)
     assert panel.mode is Mode.SELECT and not desk.viewer.canvas.overlays.text.visible
 
@@ -130,12 +143,12 @@ def test_a_merge_across_a_gap_is_asked_about(proofreading):
     alone = next(g for g in before if 1 in g)
     click(desk, 1)
     click(desk, 5)
-    assert "do not touch" in panel.question.words and groups(desk) == before
-    panel.question.no_button.click()
-    assert not panel.question.words and groups(desk) == before
+    assert "do not touch" in panel.body.question.words and groups(desk) == before
+    panel.body.question.no_button.click()
+    assert not panel.body.question.words and groups(desk) == before
     click(desk, 5)
-    panel.question.yes_button.click()
-    assert sorted([*alone, 4, 5, 6]) in groups(desk) and not panel.question.words
+    panel.body.question.yes_button.click()
+    assert sorted([*alone, 4, 5, 6]) in groups(desk) and not panel.body.question.words
 
 
 def test_refusals_are_said(proofreading):
@@ -153,20 +166,20 @@ def test_split_with_preview_next_and_enter(proofreading):
     press(desk, Qt.Key.Key_D)
     press_mouse(desk, column(1))
     press_mouse(desk, column(3), "Shift")
-    first = panel.splitting.proposal
-    assert "cost 0.90" in panel.words.text() and shown(desk, 3) not in (0, neuron)  # previewed, not made
+    first = panel.tools[Mode.SPLIT].proposal
+    assert "cost 0.90" in panel.body.words.text() and sides(desk)[column(3)] == FAR_SIDE
     assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
     assert "split points" in desk.viewer.layers
-    assert panel.next_button.isEnabled() and panel._tab.isEnabled()
+    assert panel.body.next_button.isEnabled() and panel._tab.isEnabled()
     panel._tab.activated.emit()  # Qt hands shortcuts to windows on screen only
-    assert panel.splitting.proposal is not first and "Split 2 of 2" in panel.words.text()
+    assert panel.tools[Mode.SPLIT].proposal is not first and "Split 2 of 2" in panel.body.words.text()
     press(desk, Qt.Key.Key_Backspace)
-    assert panel.splitting.proposal is None and shown(desk, 3) == neuron
+    assert panel.tools[Mode.SPLIT].proposal is None and sides(desk)[column(3)] == NEAR_SIDE
     press_mouse(desk, column(3), "Shift")
-    far = panel.splitting.proposal.far.tolist()
+    far = panel.tools[Mode.SPLIT].proposal.far.tolist()
     press(desk, Qt.Key.Key_Return)
     assert far in groups(desk) and shown(desk, 1) == neuron
-    assert panel.splitting.points.near == [column(1)] and not panel.splitting.points.far
+    assert panel.tools[Mode.SPLIT].points.near == [column(1)] and not panel.tools[Mode.SPLIT].points.far
     panel.enter(Mode.SELECT)
     assert "split points" not in desk.viewer.layers
     panel.undo()
@@ -178,7 +191,7 @@ def test_points_in_two_neurons_are_refused_and_taken_away(proofreading):
     panel.enter(Mode.SPLIT)
     click(desk, 1)
     click(desk, 6, shift=True)
-    assert "different segments" in desk.message and not panel.splitting.points.far
+    assert "different segments" in desk.message and not panel.tools[Mode.SPLIT].points.far
 
 
 def test_both_sides_in_one_fragment_split_the_fragment(proofreading):
@@ -187,7 +200,7 @@ def test_both_sides_in_one_fragment_split_the_fragment(proofreading):
     neuron = shown(desk, 2)
     panel.click(Click((1, 8, 15), False))
     panel.click(Click((1, 40, 15), True))
-    assert "one fragment" in panel.words.text()
+    assert "one fragment" in panel.body.words.text()
     panel.apply()
     data = desk.result.neuron_layer.data
     assert data[1, 8, 15] == neuron != data[1, 40, 15]
@@ -208,10 +221,10 @@ def test_done_neurons_are_hidden_and_refuse(proofreading):
     click(desk, 1)
     click(desk, 3, shift=True)
     assert "unlock it first" in desk.message
-    panel.hide_done.setChecked(True)
+    panel.body.hide_done.setChecked(True)
     assert shown(desk, 1) == 0 and shown(desk, 6) != 0
     assert desk.result.neurons.table[1] == neuron  # exported all the same
-    panel.hide_done.setChecked(False)
+    panel.body.hide_done.setChecked(False)
     press(desk, Qt.Key.Key_T)
     assert not panel.proofreading.session.state.locked
 
@@ -233,16 +246,16 @@ def test_edits_hold_when_the_threshold_moves(proofreading):
 
 def test_the_list_of_neurons(proofreading):
     desk, panel = proofreading, proofreading.dock.proofread
-    model = panel.neurons.model
+    model = panel.body.neurons.model
     neuron = shown(desk, 6)
     row = model.ids.tolist().index(neuron)
     cells = [model.data(model.index(row, c)) for c in range(model.columnCount())]
     assert cells == [str(neuron), "3,600", "3", ""]
-    panel.neurons.search.setText(str(neuron))
+    panel.body.neurons.search.setText(str(neuron))
     assert model.ids.tolist() == [neuron]
-    panel.neurons.chosen.emit(neuron)
+    panel.body.neurons.chosen.emit([neuron])
     assert panel.selected == neuron
-    panel.neurons.entered.emit(neuron)
+    panel.body.neurons.entered.emit(neuron)
     world = desk.result.neuron_layer.data_to_world(panel.proofreading.voxel_of(neuron))
     np.testing.assert_allclose(desk.viewer.scene.camera.center[1:], world[1:])
 
@@ -253,10 +266,10 @@ def test_history_greys_what_is_undone_and_goes_there(proofreading):
     click(desk, 1)
     click(desk, 4)
     panel.undo()
-    assert panel.history.count() == 1 and "(undone)" in panel.history.item(0).text()
-    assert panel.redo_button.toolTip().startswith("Redo merge")
+    assert panel.body.history.count() == 1 and "(undone)" in panel.body.history.item(0).text()
+    assert panel.body.redo_button.toolTip().startswith("Redo merge")
     desk.viewer.dims.set_point(0, 400)
-    panel.history.itemClicked.emit(panel.history.item(0))
+    panel.body.history.itemClicked.emit(panel.body.history.item(0))
     assert desk.viewer.dims.point[0] == 440
     assert told(panel.proofreading.session.log.rows[0]).startswith("merge")
 
@@ -298,3 +311,168 @@ def test_clicks_snap_in_nanometres():
     assert nearest_labelled(labels, (2, 30, 30), VoxelSize(40, 4, 4)) == (3, 30, 30)
     assert nearest_labelled(labels, (2, 34, 30), VoxelSize(40, 4, 4)) == (2, 41, 30)
     assert nearest_labelled(labels, (2, 5, 5), VoxelSize(40, 4, 4)) is None
+
+
+def turn_wheel(desk, voxel, up: bool) -> None:
+    """One notch of the wheel with Ctrl down, as napari hands it out."""
+    event = SimpleNamespace(
+        modifiers=("Control",),
+        delta=(0, 1 if up else -1),
+        native=SimpleNamespace(inverted=lambda: False),
+        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
+        dims_displayed=[1, 2],
+    )
+    mouse_wheel_callbacks(desk.viewer, event)
+
+
+def hover(desk, voxel) -> None:
+    position = tuple(desk.result.neuron_layer.data_to_world(voxel))
+    event = SimpleNamespace(position=position, dims_displayed=[1, 2], type="mouse_move", is_dragging=False)
+    mouse_move_callbacks(desk.viewer, event)
+
+
+def test_hovering_shows_both_sides_of_a_merge(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.MERGE)
+    hover(desk, column(5))
+    assert "sides" not in desk.viewer.layers
+    press_mouse(desk, column(1))
+    assert sides(desk)[column(2)] == NEAR_SIDE and sides(desk)[column(5)] == 0
+    hover(desk, column(5))
+    assert sides(desk)[column(2)] == NEAR_SIDE and sides(desk)[column(5)] == FAR_SIDE
+    assert panel.body.words.text().startswith(f"Click to add {panel.proofreading.neuron_at(column(5))} to ")
+    hover(desk, column(2))
+    assert sides(desk)[column(5)] == 0 and shown(desk, 5) != 0
+    panel.enter(Mode.SELECT)
+    assert "sides" not in desk.viewer.layers and shown(desk, 1) != 0
+
+
+def test_the_wheel_walks_one_neuron_in_its_mode_and_scrolls_in_others(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    desk.viewer.dims.set_current_step(0, 1)
+    turn_wheel(desk, column(1), up=True)
+    assert desk.viewer.dims.current_step[0] != 1 and groups(desk) == [[1, 2, 3], [4, 5, 6]]
+    before = desk.viewer.dims.current_step
+    press(desk, Qt.Key.Key_G)
+    turn_wheel(desk, column(1), up=True)
+    assert groups(desk) == [[1, 2, 3, 4, 5, 6]] and desk.viewer.dims.current_step == before
+    assert panel.body.toast.text().startswith("grow 1 + ")
+    turn_wheel(desk, column(1), up=True)
+    assert "nothing more joins" in desk.message
+    turn_wheel(desk, column(1), up=False)
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
+    panel.undo()
+    panel.undo()
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]] and panel.mode is Mode.GROW
+
+
+def test_the_review_asks_shows_both_sides_and_takes_answers_by_key(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    tool = panel.tools[Mode.REVIEW]
+    asked = []
+    press(desk, Qt.Key.Key_R)
+    assert panel.mode is Mode.REVIEW and "one neuron" in panel.body.words.text().lower()
+    assert "left" in panel.body.facts.text() and "millibits" in panel.body.facts.text()
+    while tool.task is not None:
+        asked.append((tool.task.kind, {tool.task.a, tool.task.b}))
+        seen = set(np.unique(sides(desk)).tolist())
+        assert {NEAR_SIDE, FAR_SIDE} <= seen
+        press(desk, Qt.Key.Key_K if tool.task.kind == "join?" else Qt.Key.Key_J)
+        assert len(panel.proofreading.session.log.rows) == len(asked)
+    assert ("join?", {3, 4}) in asked and groups(desk) == [[1, 2, 3], [4, 5, 6]]
+    assert "Nothing is left" in panel.body.words.text() and not panel.body.answers["join"].isEnabled()
+    press(desk, Qt.Key.Key_J)
+    assert "nothing is left to ask" in desk.message
+    panel.enter(Mode.SELECT)
+    panel.enter(Mode.REVIEW)
+    assert panel.tools[Mode.REVIEW].task is None  # decisions are remembered
+
+
+def test_an_answer_of_the_review_is_an_edit(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.REVIEW)
+    tool = panel.tools[Mode.REVIEW]
+    while tool.task.kind != "join?":
+        press(desk, Qt.Key.Key_N)
+    press(desk, Qt.Key.Key_J)
+    assert groups(desk) == [[1, 2, 3, 4, 5, 6]]
+    press(desk, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_several_are_selected_shown_alone_and_merged(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    first, second = shown(desk, 1), shown(desk, 6)
+    press_mouse(desk, column(1))
+    assert panel.selection == [first] and not panel.body.merge_button.isEnabled()
+    panel.body.only_selected.setChecked(True)
+    assert shown(desk, 6) == 0
+    panel.body.only_selected.setChecked(False)
+    press_mouse(desk, column(6), "Shift")
+    assert panel.selection == [first, second] and panel.selected == second
+    press_mouse(desk, column(6), "Shift")
+    assert panel.selection == [first]
+    press_mouse(desk, column(6), "Shift")
+    panel.body.merge_button.click()
+    assert groups(desk) == [[1, 2, 3, 4, 5, 6]] and shown(desk, 1) == second
+    panel.undo()
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_places_are_marked_visited_and_ticked_off(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    for fragment in (2, 5):
+        desk.viewer.cursor.position = tuple(desk.result.neuron_layer.data_to_world(column(fragment)))
+        press(desk, Qt.Key.Key_O)
+    assert panel.body.to_do.text() == "2 places to do" and len(desk.viewer.layers["to do"].data) == 2
+    press(desk, Qt.Key.Key_I)
+    np.testing.assert_allclose(
+        desk.viewer.scene.camera.center[1:], desk.result.neuron_layer.data_to_world(column(2))[1:]
+    )
+    panel.body.tick_button.click()
+    assert panel.body.to_do.text() == "1 place to do"
+    np.testing.assert_array_equal(desk.viewer.layers["to do"].data, [column(5)])
+    panel.undo()
+    assert panel.body.to_do.text() == "2 places to do"
+    desk.viewer.cursor.position = (0, 0, 0)
+    press(desk, Qt.Key.Key_O)
+    assert desk.message.startswith("outside") and panel.body.to_do.text() == "2 places to do"
+
+
+def test_detach_takes_the_fragment_under_the_cursor(proofreading):
+    desk = proofreading
+    desk.viewer.cursor.position = tuple(desk.result.neuron_layer.data_to_world(column(2)))
+    press(desk, Qt.Key.Key_Q)
+    assert groups(desk) == [[1], [2], [3], [4, 5, 6]]
+
+
+def test_a_session_is_ended_and_gone_on_with(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.MERGE)
+    click(desk, 1)
+    click(desk, 4)
+    folder = panel.proofreading.opened.folder
+    panel.body.end_button.click()
+    assert panel.proofreading is None and not desk.viewer.keymap and len(desk.viewer.mouse_wheel_callbacks) > 1
+    assert shown(desk, 6) == shown(desk, 1) != 0
+    desk.dock.segment.threshold.value = 0.05
+    desk.wait(lambda: "Go on proofreading" in desk.message)
+    assert desk.dock.segment.threshold.value == 0.5 and shown(desk, 6) == shown(desk, 1)
+    assert panel.start_button.text() == "Go on proofreading"
+    panel.start_button.click()
+    desk.idle()
+    assert panel.proofreading.opened.folder == folder and groups(desk) == [[1, 2, 3, 4, 5, 6]]
+    panel.undo()
+    assert groups(desk) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_new_run_leaves_the_session_whole(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.MERGE)
+    click(desk, 1)
+    click(desk, 4)
+    edited, folder = desk.result, panel.proofreading.opened.folder
+    desk.run()
+    assert panel.proofreading is None and desk.result is not edited and edited.neuron_layer in desk.viewer.layers
+    with open_session(folder) as opened:
+        assert [row.kind for row in opened.session.log.rows] == ["merge"] and not opened.why_read_only

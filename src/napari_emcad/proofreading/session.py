@@ -16,6 +16,7 @@ from napari_emcad.proofreading.edits import Effect, Move, Parting, State
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog, Row
 from napari_emcad.proofreading.part import FAR, NEAR, Patch, Voxel, edges_of_parts, part
+from napari_emcad.proofreading.walk import joining_next, leaving_next
 
 VERY_LOW = 0.02
 """Affinity below which a merge is asked about."""
@@ -128,13 +129,13 @@ class Session:
         given = {"near": near, "far": far, **given}
         return self._make("split", given, Effect(partings=(parting,), moves=moves))
 
-    def set_threshold(self, threshold: float) -> Row | None:
+    def set_threshold(self, threshold: float, **given: Any) -> Row | None:
         """Move the threshold of all that nobody edited."""
         if threshold == self.state.threshold:
             return None
-        return self._make("threshold", {}, Effect(threshold=(self.state.threshold, threshold)))
+        return self._make("threshold", given, Effect(threshold=(self.state.threshold, threshold)))
 
-    def set_segment_threshold(self, segment: int, threshold: float) -> Row:
+    def set_segment_threshold(self, segment: int, threshold: float, **given: Any) -> Row:
         """Cut the merge tree elsewhere for one segment; what people joined or cut by hand stays so.
 
         The segment takes in those that nobody edited, and lets go of what the tree parts at this threshold.
@@ -151,24 +152,88 @@ class Session:
         moves = [Move(stays, segment, segment, free)]
         moves += [Move(p, segment, self.state.next_id + i, free) for i, p in enumerate(leaving)]
         moves += [Move(self.state.members(s), s, segment, True) for s in taken]
-        return self._make("segment_threshold", {"segment": segment, "threshold": threshold}, Effect(moves=tuple(moves)))
+        given = {"segment": segment, "threshold": threshold, **given}
+        return self._make("segment_threshold", given, Effect(moves=tuple(moves)))
+
+    def walk(self, segment: int, upwards: bool, **given: Any) -> Row:
+        """One step along the merge tree: the segment takes in what joins it next, or lets go of what joined it last.
+
+        Raises
+        ------
+        Refused
+            Where nothing more joins or leaves, or the segment is locked.
+        """
+        self._check_open(segment)
+        members = self.state.members(segment)
+        held, given = self._held(segment, members), {"segment": segment, "upwards": upwards, **given}
+        if upwards:
+            taken = [Move(self.state.members(s), s, segment, True) for s in joining_next(self.state, segment)]
+            return self._make("segment_threshold", given, Effect(moves=(held, *taken)))
+        leaving = leaving_next(self.state, segment, self._joined_by_hand(segment))
+        stays = self._held(segment, np.setdiff1d(members, leaving))
+        gone = Move(leaving, segment, self.state.next_id, held.was_free)
+        return self._make("segment_threshold", given, Effect(moves=(stays, gone)))
+
+    def merge_all(self, anchor: int, others: list[int], **given: Any) -> Row:
+        """Join the segments of several fragments to that of `anchor`; one edit, of the kind "group".
+
+        Raises
+        ------
+        Refused
+            Background, no other segment, or a locked one; nothing is joined then.
+        """
+        kept = self._segment(anchor)
+        added = list(dict.fromkeys(s for s in map(self._segment, others) if s != kept))
+        if not added:
+            raise Refused(f"merge: all points are in segment {kept} already; choose other segments.")
+        self._check_open(kept, *added)
+        moves = [self._held(kept, self.state.members(kept))]
+        for segment in added:
+            theirs = self.state.members(segment)
+            moves.append(Move(theirs, segment, kept, bool(self.state.free[theirs[0]])))
+        bridges = self._bridges_to(anchor, others, np.sort(np.concatenate([m.fragments for m in moves])))
+        given = {"anchor": anchor, "others": list(others), **given}
+        return self._make("group", given, Effect(moves=tuple(moves), bridges=bridges))
 
     def decide(self, a: int, b: int, answer: str, **given: Any) -> Row:
         """Remember what a person said about two fragments, such as "apart"; nothing else changes."""
         return self._make("decide", {"a": a, "b": b, "answer": answer, **given}, Effect())
 
-    def lock(self, segment: int) -> Row:
+    def note(self, voxel: Voxel, words: str = "", **given: Any) -> Row:
+        """Mark a place to come back to; undoing it, or `tick`, takes the mark away."""
+        return self._make("note", {"voxels": [list(map(int, voxel))], "words": words, **given}, Effect())
+
+    def tick(self, seq: int) -> Row:
+        """Tick a place off: it has been looked after.
+
+        Raises
+        ------
+        Refused
+            Where edit `seq` is no open place.
+        """
+        if seq not in [row.seq for row in self.to_do]:
+            raise Refused(f"to do: {seq} is no open place; choose one from the list.")
+        return self._make("note", {"ticks": seq, "voxels": self._row(seq).input["voxels"]}, Effect())
+
+    @property
+    def to_do(self) -> list[Row]:
+        """The places that are marked and not ticked off, in the order they were marked."""
+        notes = [row for row in map(self._row, self._live) if row.kind == "note"]
+        ticked = {row.input["ticks"] for row in notes if "ticks" in row.input}
+        return [row for row in notes if "ticks" not in row.input and row.seq not in ticked]
+
+    def lock(self, segment: int, **given: Any) -> Row:
         """Nothing changes a locked segment: it is done."""
         if segment in self.state.locked:
             raise Refused(f"lock: segment {segment} is locked already.")
         held = self._held(segment, self.state.members(segment))
-        return self._make("lock", {"segment": segment}, Effect(moves=(held,), locked=(segment,)))
+        return self._make("lock", {"segment": segment, **given}, Effect(moves=(held,), locked=(segment,)))
 
-    def unlock(self, segment: int) -> Row:
+    def unlock(self, segment: int, **given: Any) -> Row:
         """Let a segment be edited again."""
         if segment not in self.state.locked:
             raise Refused(f"unlock: segment {segment} is not locked.")
-        return self._make("unlock", {"segment": segment}, Effect(unlocked=(segment,)))
+        return self._make("unlock", {"segment": segment, **given}, Effect(unlocked=(segment,)))
 
     @property
     def in_force(self) -> list[int]:
@@ -334,6 +399,20 @@ class Session:
         """Segments that nobody edited, of which a part is in the clusters of these fragments."""
         inside = np.isin(wanted, np.unique(wanted[stays])) & (wanted > 0)
         return np.unique(self.state.table[inside & self.state.free]).tolist()
+
+    def _joined_by_hand(self, segment: int) -> NDArray[np.uint32]:
+        """Fragments that merges brought to the largest fragment of a segment, from either side."""
+        members = self.state.members(segment)
+        largest = members[np.argmax(self.state.sizes[members])]
+        merges = [r.effect.moves for r in map(self._row, self._live) if r.kind in ("merge", "group")]
+        sides = [m.fragments for moves in merges for m in moves if largest not in m.fragments]
+        return np.intersect1d(members, np.concatenate([np.empty(0, np.uint32), *sides]))
+
+    def _bridges_to(self, anchor: int, others: list[int], fragments: NDArray) -> tuple[tuple[int, int], ...]:
+        """One bridge for each piece of these fragments that another point is in and the anchor is not."""
+        away = [p for p in self._pieces(fragments) if anchor not in p]
+        ends = [next((o for o in others if o in p), None) for p in away]
+        return tuple((anchor, end) for end in ends if end is not None)
 
     def _pieces(self, fragments: NDArray) -> list[NDArray]:
         """What of these hangs together."""

@@ -1,6 +1,7 @@
 """The history of a session: what was done, newest first; what is undone is grey."""
 
 import time
+from collections.abc import Callable, Iterable
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QBrush
@@ -8,6 +9,7 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from napari_emcad.proofreading.log import Row
 from napari_emcad.proofreading.session import Session
+from napari_emcad.widgets.keys import ANSWER_WORDS
 
 SHOWN = 500
 """Rows that are listed."""
@@ -17,17 +19,50 @@ HEIGHT = 110
 
 def told(row: Row) -> str:
     """An edit in a few words, such as "merge 77 <- 91"."""
-    effect, moves = row.effect, row.effect.moves
-    if row.kind == "merge":
-        return f"merge {moves[0].after} <- {moves[-1].before}"
-    if row.kind in ("split", "detach", "segment_threshold"):
-        sides = ", ".join(str(s) for s in dict.fromkeys(m.after for m in moves))
-        return f"{row.kind.replace('_', ' ')} {moves[0].before} -> {sides}"
-    if row.kind == "threshold":
-        return "threshold {:.2f} -> {:.2f}".format(*effect.threshold)
-    if row.kind in ("lock", "unlock"):
-        return f"{'done' if row.kind == 'lock' else 'not done'} {row.input['segment']}"
-    return row.kind
+    teller = _TELLERS.get(row.kind)
+    return teller(row) if teller else row.kind
+
+
+def _joined(row: Row) -> str:
+    kept, *added = row.effect.moves
+    return f"merge {kept.after} <- {_few([m.before for m in added])}"
+
+
+def _parted(row: Row) -> str:
+    moves = row.effect.moves
+    return f"{row.kind} {moves[0].before} -> {_few(dict.fromkeys(m.after for m in moves))}"
+
+
+def _walked(row: Row) -> str:
+    kept, *others = row.effect.moves
+    sign, ends = ("+", [m.before for m in others]) if row.input.get("upwards") else ("-", [m.after for m in others])
+    return f"grow {kept.after} {sign} {_few(ends)}"
+
+
+def _noted(row: Row) -> str:
+    return f"to do {row.input['ticks']} ticked off" if "ticks" in row.input else f"to do {row.seq}"
+
+
+def _few(ids: Iterable[int]) -> str:
+    """At most three ids, and how many more there are."""
+    ids = list(ids)
+    more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+    return ", ".join(map(str, ids[:3])) + more
+
+
+_TELLERS: dict[str, Callable[[Row], str]] = {
+    "merge": _joined,
+    "group": _joined,
+    "split": _parted,
+    "detach": _parted,
+    "segment_threshold": _walked,
+    "threshold": lambda row: "threshold {:.2f} -> {:.2f}".format(*row.effect.threshold),
+    "lock": lambda row: f"done {row.input['segment']}",
+    "unlock": lambda row: f"not done {row.input['segment']}",
+    "decide": lambda row: f"review: {ANSWER_WORDS.get(row.input['answer'], row.input['answer'])}",
+    "note": _noted,
+}
+"""What each kind of edit says."""
 
 
 class HistoryList(QListWidget):

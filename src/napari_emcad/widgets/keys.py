@@ -37,13 +37,25 @@ KEYS = {
     "select": Key("S", "click neurons to select them"),
     "merge": Key("A", "add neurons to one that is kept"),
     "split": Key("D", "divide a neuron between two sides"),
+    "grow": Key("G", "walk one neuron along the merge tree with Ctrl+wheel"),
+    "review": Key("R", "answer questions about the likeliest errors"),
     "done": Key("T", "tick the selected neuron as done, or take the tick off"),
     "hide_done": Key("H", "hide or show neurons that are done"),
     "detach": Key("Q", "take the fragment under the cursor out of its neuron"),
+    "centre": Key("C", "go to the selected neuron, or to the question"),
+    "mark": Key("O", "mark the place under the cursor as to do"),
+    "next_mark": Key("I", "go to the next place to do"),
     "undo": Key("Control-Z", "undo the last edit", is_contested=True),
     "redo": Key("Control-Shift-Z", "redo the edit undone last", is_contested=True),
     "leave": Key("Escape", "leave the tool", is_contested=True),
     "apply": Key("Enter", "make the split that is shown", is_contested=True),
     "next": Key("Tab", "show the next way to split"),
     "back": Key("Backspace", "remove the last point", is_contested=True),
+    "join": Key("J", "they are one neuron"),
+    "apart": Key("K", "they are two neurons"),
+    "later": Key("N", "ask again later"),
+    "unknown": Key("U", "nobody can tell: do not ask again"),
 }
+
+ANSWER_WORDS = {"join": "one neuron", "apart": "two neurons", "later": "later", "unknown": "don't know"}
+"""The answers of the review, by the name of their key."""

@@ -20,18 +20,15 @@ class FragmentLabels:
         1..n without gaps, 0 = none; neither copied nor modified.
     table : (n + 1,) uint32
         Neuron of each fragment, 0 for none; copied.
-
-    Attributes
-    ----------
-    dtype
+    dtype : dtype, optional
         uint16 up to 65,535 fragments and ids, else uint32: napari draws these fastest.
     """
 
     ndim = 3
 
-    def __init__(self, fragments: NDArray[np.uint32], table: NDArray[np.uint32]):
+    def __init__(self, fragments: NDArray[np.uint32], table: NDArray, dtype: DTypeLike | None = None):
         self.fragments = fragments
-        self._table = table.astype(label_dtype(max(len(table) - 1, int(table.max(initial=0)))))
+        self._table = table.astype(dtype or label_dtype(max(len(table) - 1, int(table.max(initial=0)))))
 
     @property
     def table(self) -> NDArray:

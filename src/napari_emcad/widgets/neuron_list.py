@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
 
 COLUMNS = ("id", "voxels", "sections", "done")
@@ -114,18 +114,19 @@ class NeuronList(QWidget):
 
     Signals
     -------
-    chosen : int
-        A person has selected the neuron of this id.
+    chosen : list of int
+        A person has selected these neurons, the last one last.
     entered : int
         And clicked it twice.
     """
 
-    chosen = Signal(int)
+    chosen = Signal(object)
     entered = Signal(int)
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.model = NeuronModel(self)
+        self._chosen: list[int] = []
         self.search = QLineEdit(placeholderText="find id", clearButtonEnabled=True)
         self._view = QTableView()
         self._lay_out()
@@ -133,23 +134,28 @@ class NeuronList(QWidget):
         self._view.clicked.connect(self._on_clicked)
         self._view.doubleClicked.connect(self._on_double_clicked)
 
-    def select(self, neuron: int) -> None:
-        """Mark the row of a neuron, where it is shown."""
-        where = np.flatnonzero(self.model.ids == neuron)
-        if not len(where):
-            self._view.clearSelection()
-            return
-        index = self.model.index(int(where[0]), 0)
+    @property
+    def selection(self) -> list[int]:
+        """The neurons selected, whether they are shown or not; the last one last."""
+        return list(self._chosen)
+
+    def select(self, *neurons: int) -> None:
+        """Select these neurons, and mark the rows of those that are shown."""
+        self._chosen = list(neurons)
+        wanted = QItemSelection()
+        for place in np.flatnonzero(np.isin(self.model.ids, neurons)).tolist():
+            index = self.model.index(place, 0)
+            wanted.select(index, index)
+            self._view.scrollTo(index)
         rows = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
-        self._view.selectionModel().select(index, rows)
-        self._view.scrollTo(index)
+        self._view.selectionModel().select(wanted, rows)
 
     def _lay_out(self) -> None:
         self._view.setModel(self.model)
         self._view.setSortingEnabled(True)
         self._view.sortByColumn(VOXELS, Qt.SortOrder.DescendingOrder)
         self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the canvas
         self._view.verticalHeader().setVisible(False)
         self._view.verticalHeader().setDefaultSectionSize(self._view.fontMetrics().height() + 6)
@@ -161,7 +167,11 @@ class NeuronList(QWidget):
         column.addWidget(self._view)
 
     def _on_clicked(self, index: QModelIndex) -> None:
-        self.chosen.emit(int(self.model.ids[index.row()]))
+        """The row clicked comes last."""
+        ids = [int(self.model.ids[row.row()]) for row in self._view.selectionModel().selectedRows()]
+        clicked = int(self.model.ids[index.row()])
+        self._chosen = [*(i for i in ids if i != clicked), *([clicked] if clicked in ids else [])]
+        self.chosen.emit(self.selection)
 
     def _on_double_clicked(self, index: QModelIndex) -> None:
         self.entered.emit(int(self.model.ids[index.row()]))

@@ -1,6 +1,5 @@
 """From a click on the canvas to a labelled voxel."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +18,6 @@ REACH = 100.0
 
 SMALLEST = 10.0
 """Nanometres that the smallest edge of a voxel is taken for where nobody knows the voxel size."""
-
-DRAG = 4
-"""Pixels that the mouse may move while a button is down for it to be a click."""
 
 Voxel = tuple[int, int, int]
 
@@ -65,15 +61,25 @@ def nearest_labelled(labels: Any, voxel: Voxel, size: VoxelSize) -> Voxel | None
     return tuple(map(int, places[best])) if is_near else None
 
 
-def voxel_under(layer: Labels, event: Any) -> Voxel | None:
-    """The labelled voxel under a mouse event, or near it; in 3D the first one that the eye meets."""
+def voxel_under(layer: Labels, labels: Any, event: Any) -> Voxel | None:
+    """The labelled voxel under a mouse event, or near it; in 3D the first one that the eye meets.
+
+    Parameters
+    ----------
+    layer : Labels
+        On whose grid they lie.
+    labels : array-like (z, y, x)
+        What can be clicked.
+    event
+        Of the mouse.
+    """
     if len(event.dims_displayed) == 3:
-        return _first_on_ray(layer, event)
+        return _first_on_ray(layer, labels, event)
     voxel = tuple(round(float(c)) for c in layer.world_to_data(event.position)[-3:])
-    is_inside = all(0 <= v < n for v, n in zip(voxel, layer.data.shape, strict=True))
-    if is_inside and layer.data[voxel]:
+    is_inside = all(0 <= v < n for v, n in zip(voxel, labels.shape, strict=True))
+    if is_inside and labels[voxel]:
         return voxel
-    return nearest_labelled(layer.data, voxel, _size_of(layer))
+    return nearest_labelled(labels, voxel, _size_of(layer))
 
 
 def _size_of(layer: Labels) -> VoxelSize:
@@ -81,40 +87,16 @@ def _size_of(layer: Labels) -> VoxelSize:
     return voxel_size_of(layer) or VoxelSize(*(SMALLEST * scale / scale.min()))
 
 
-def _first_on_ray(layer: Labels, event: Any) -> Voxel | None:
+def _first_on_ray(layer: Labels, labels: Any, event: Any) -> Voxel | None:
     start, end = layer.get_ray_intersections(event.position, event.view_direction, event.dims_displayed)
     if start is None or end is None:
         return None
     steps = 2 * int(np.ceil(np.abs(np.subtract(end, start)).max())) + 1
     ray = np.round(np.linspace(start, end, steps)).astype(int)
-    ray = np.clip(ray, 0, np.array(layer.data.shape) - 1)
-    hit = np.flatnonzero(_values(layer.data, ray))
+    ray = np.clip(ray, 0, np.array(labels.shape) - 1)
+    hit = np.flatnonzero(_values(labels, ray))
     return tuple(map(int, ray[hit[0]])) if len(hit) else None
 
 
 def _values(labels: Any, voxels: NDArray[np.int64]) -> NDArray:
     return labels[tuple(voxels.T)]
-
-
-class Clicks:
-    """Hears clicks on the canvas whatever layer is active; drags go to napari."""
-
-    def __init__(self, viewer, then: Callable[[Any], None]):
-        self._viewer, self._then = viewer, then
-        viewer.mouse_drag_callbacks.append(self._on_press)
-
-    def close(self) -> None:
-        """Hear no more."""
-        if self._on_press in self._viewer.mouse_drag_callbacks:
-            self._viewer.mouse_drag_callbacks.remove(self._on_press)
-
-    def _on_press(self, _viewer, event) -> Iterator[None]:
-        if event.button != 1:
-            return
-        start, moved = np.array(event.pos), 0.0
-        yield
-        while event.type == "mouse_move":
-            moved = max(moved, float(np.abs(np.array(event.pos) - start).max()))
-            yield
-        if moved <= DRAG:
-            self._then(event)

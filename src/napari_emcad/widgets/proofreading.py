@@ -1,6 +1,6 @@
 """A session laid over a result: its edits, and what the neurons layer shows of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,21 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_emcad.io.sessions import OpenSession
 from napari_emcad.proofreading.session import Session
+from napari_emcad.widgets.labels_view import FragmentLabels
 from napari_emcad.widgets.neuron_list import FragmentDepths, neuron_rows
 from napari_emcad.widgets.picking import Voxel
 from napari_emcad.widgets.results import Result, Results
 from napari_emcad.widgets.segmenting import Cut, Neurons
+from napari_emcad.widgets.sides_view import SidesView
 
 
 class Proofreading(QObject):
     """The session of one result, and its view.
+
+    Attributes
+    ----------
+    clickable : FragmentLabels
+        The neurons that are not hidden, whatever else lies over them.
 
     Signals
     -------
@@ -26,12 +33,13 @@ class Proofreading(QObject):
 
     changed = Signal()
 
-    def __init__(self, results: Results, result: Result, opened: OpenSession, parent: QObject | None = None):
+    def __init__(self, viewer, results: Results, result: Result, opened: OpenSession, parent: QObject | None = None):
         super().__init__(parent)
         self.result, self.opened = result, opened
-        self._results = results
+        self._results, self._sides = results, SidesView(viewer)
         self._depths: FragmentDepths | None = None
         self._hides_done = False
+        self._only: frozenset[int] = frozenset()
         result.is_edited = True
         results.recut_wanted.connect(self._on_recut)
         self.show()
@@ -63,19 +71,46 @@ class Proofreading(QObject):
         self.show()
         return made
 
-    def show(self, preview: NDArray[np.uint32] | None = None) -> None:
-        """Show the segments as they are, or with the fragments of a preview as a neuron of their own."""
+    def show_only(self, neurons: Iterable[int]) -> None:
+        """Show these neurons and no others; all where there are none."""
+        only = frozenset(neurons)
+        if only != self._only:
+            self._only = only
+            self.show()
+
+    def show(self) -> None:
+        """Show the segments as they are."""
+        self._sides.hide()
         state = self.session.state
-        shown = state.table.copy()
-        if preview is not None:
-            shown[preview] = state.next_id
-        if self._hides_done:
-            shown[np.isin(shown, list(state.locked))] = 0
         sizes = np.bincount(state.table, weights=state.sizes).astype(np.int64)[1:]
         cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
         neurons = Neurons(cut, state.table.copy(), sizes[sizes > 0], 0.0)
+        shown = self._shown()
+        self.clickable = FragmentLabels(state.base.fragments, shown)
         self._results.show_edited(self.result, state.base.fragments, neurons, shown)
         self.changed.emit()
+
+    def show_sides(self, near: NDArray[np.uint32], far: NDArray[np.uint32]) -> None:
+        """Show two groups of fragments in the two colours of the sides, in place of their neurons' colours."""
+        state, shown = self.session.state, self.clickable.table
+        shown[near] = shown[far] = 0
+        self._results.show_table(self.result, shown)
+        self._sides.show(self.layer, state.base.fragments, near, far, len(state.table))
+
+    def end_sides(self) -> None:
+        """Show the segments again, and no layer of sides."""
+        self._sides.close()
+        self._results.show_table(self.result, self.clickable.table)
+
+    def _shown(self) -> NDArray[np.uint32]:
+        """The table as it is looked at."""
+        state = self.session.state
+        shown = state.table.copy()
+        if self._hides_done:
+            shown[np.isin(shown, list(state.locked))] = 0
+        if self._only:
+            shown[~np.isin(shown, list(self._only))] = 0
+        return shown
 
     def fragment_at(self, voxel: Voxel) -> int:
         return int(self.session.state.base.fragments[voxel])
@@ -109,6 +144,7 @@ class Proofreading(QObject):
     def close(self) -> None:
         """Let go of the files; the neurons stay as they are."""
         self._results.recut_wanted.disconnect(self._on_recut)
+        self._sides.close()
         self.opened.close()
 
     def _on_recut(self, cut: Cut) -> None:

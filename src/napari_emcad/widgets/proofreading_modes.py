@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS
+
 
 @dataclass(frozen=True)
 class Look:
@@ -20,16 +22,22 @@ class Mode(Enum):
     SELECT = "select"
     MERGE = "merge"
     SPLIT = "split"
+    GROW = "grow"
+    REVIEW = "review"
 
     @property
     def look(self) -> Look:
         return LOOKS[self]
 
 
+_ANSWERS = ", ".join(f"{KEYS[name].label} {words}" for name, words in ANSWER_WORDS.items())
+
 LOOKS = {
     Mode.SELECT: Look("Select", "", "standard"),
     Mode.MERGE: Look("Merge", "MERGE (Esc leaves)\nclick the neuron to keep, then those to add", "pointing"),
     Mode.SPLIT: Look("Split", "SPLIT (Esc leaves)\nclick one side, Shift+click the other", "crosshair"),
+    Mode.GROW: Look("Grow", "GROW (Esc leaves)\nCtrl+wheel over a neuron: up joins, down parts", "standard"),
+    Mode.REVIEW: Look("Review", f"REVIEW (Esc leaves)\n{_ANSWERS}", "standard"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ CHANNEL_COLOURS = {"z": "red", "y": "green", "x": "blue"}
 class Result:
     """One run on one box of a stack, under way or done.
 
-    `is_trial` where it was a single section to look at, `is_edited` where a proofreading session holds its neurons.
+    `is_trial` where it was a section or a box to look at, `is_edited` where people have edited its neurons, in the
+    session in `session_folder`.
     """
 
     source: Image
@@ -52,6 +54,7 @@ class Result:
     neuron_layer: Labels | None = None
     fragment_layer: Labels | None = None
     is_edited: bool = False
+    session_folder: Path | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -138,11 +141,12 @@ class Results(QObject):
             layer.refresh(extent=False)
 
     def finish(self, result: Result, made: Made) -> None:
-        """Show the neurons of a run that is done; trials before it go."""
-        for old in [r for r in self._results if r.is_trial]:
+        """Show the neurons of a run that is done; trials before it go, unless they were edited."""
+        passing = [r for r in self._results if r.is_trial and not r.is_edited]
+        for old in passing:
             self._remove(old.layers)
         result.card, result.parameters = made.card, made.parameters
-        self._results = [r for r in self._results if not r.is_trial]
+        self._results = [r for r in self._results if r not in passing]
         self.show_segmentation(result, made.segmentation, made.neurons)
         for layer in self._present(result.affinity_layers):
             layer.refresh(extent=False)
@@ -201,6 +205,11 @@ class Results(QObject):
             if result.fragment_layer is not None:
                 _replace_data(result.fragment_layer, fragments, np.arange(len(shown), dtype=np.uint32))
         self._tell(result)
+
+    def show_table(self, result: Result, shown: NDArray[np.uint32]) -> None:
+        """Show another table of neurons as they stand for a moment, such as without some of them."""
+        result.view.show(shown)
+        self._repaint(result)
 
     def forget_removed(self) -> None:
         """Layers have been removed: a result without its neurons is no result any more."""

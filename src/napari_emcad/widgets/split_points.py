@@ -5,9 +5,7 @@ from napari.layers import Points
 
 from napari_emcad.widgets.layers import MADE, place_of
 from napari_emcad.widgets.picking import Voxel
-
-NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
-"""Blue and orange of Okabe and Ito: colour-blind people tell them apart."""
+from napari_emcad.widgets.sides_view import FAR_COLOUR, NEAR_COLOUR
 
 PIXELS = 14
 """Diameter on the screen."""

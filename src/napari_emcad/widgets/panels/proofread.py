@@ -1,41 +1,57 @@
-"""The panel Proofread: select, merge, split and tick neurons, with all edits to undo."""
+"""The panel Proofread: select, merge, split, review and tick neurons, with all edits to undo."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions import OpenSession, SessionFacts, create_session, open_session
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
-from napari_emcad.widgets.edit_tools import MergeTool, SplitTool
-from napari_emcad.widgets.forms import enable, text
-from napari_emcad.widgets.history_list import HistoryList, told
+from napari_emcad.widgets.edit_tools import GrowTool, MergeTool, Tool
+from napari_emcad.widgets.forms import enable
+from napari_emcad.widgets.history_list import told
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.key_binder import KeyBinder
-from napari_emcad.widgets.keys import KEYS
+from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.layers import voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
-from napari_emcad.widgets.neuron_list import NeuronList
-from napari_emcad.widgets.picking import Click, Clicks, Voxel, voxel_under
+from napari_emcad.widgets.mouse import Clicks, Hover, Wheel
+from napari_emcad.widgets.picking import Click, Voxel, voxel_under
+from napari_emcad.widgets.proofread_body import ProofreadBody
 from napari_emcad.widgets.proofreading import Proofreading
 from napari_emcad.widgets.proofreading_modes import Banner, Mode
-from napari_emcad.widgets.question import Question
 from napari_emcad.widgets.results import Result, Results
-from napari_emcad.widgets.session_place import session_folder
+from napari_emcad.widgets.review_tool import ReviewTool
+from napari_emcad.widgets.segmenting import Cut
+from napari_emcad.widgets.select_tool import SelectTool
+from napari_emcad.widgets.session_place import SUFFIX, session_folder
+from napari_emcad.widgets.split_tool import SplitTool
 from napari_emcad.widgets.threshold import ThresholdBar
+from napari_emcad.widgets.to_do import ToDoPoints
+
+CLOSE = 2.0
+"""Pixels of the screen that a voxel takes at least where a place is to be judged."""
 
 NO_NEURONS = 'There are no neurons yet: press "Run" first.'
 
 
 class ProofreadPanel(QWidget):
-    """Edits the neurons of the current result, in a session that begins here and ends with the result."""
+    """Edits the neurons of the current result, in a session that begins here and ends with the result.
+
+    Signals
+    -------
+    open_wanted : Path
+        A person wants to go on with the session in this folder.
+    """
+
+    open_wanted = Signal(object)
 
     def __init__(self, viewer, results: Results, threshold: ThresholdBar, jobs: JobRunner, message: MessageLine):
         super().__init__()
@@ -43,14 +59,18 @@ class ProofreadPanel(QWidget):
         self._jobs, self._message = jobs, message
         self.proofreading: Proofreading | None = None
         self.mode = Mode.SELECT
-        self.merging: MergeTool | None = None
-        self.splitting: SplitTool | None = None
-        self._keys, self._banner = KeyBinder(viewer), Banner(viewer)
-        self._clicks: Clicks | None = None
+        self.tools: dict[Mode, Tool] = {}
+        self._keys, self._banner, self._to_do = KeyBinder(viewer), Banner(viewer), ToDoPoints(viewer)
+        self._mouse: list[Clicks | Hover | Wheel] = []
         self._listed = (0, 0)
+        self._mark = 0
         self._tab = QShortcut(QKeySequence(KEYS["next"].press), self)  # Qt keeps Tab from napari's own keys
         self._tab.setEnabled(False)
-        self._make_widgets()
+        self.body = ProofreadBody()
+        self.start_button = QPushButton("Start proofreading")
+        self.open_button = QPushButton("Open session...")
+        self.open_button.setToolTip(f"Go on in a session folder, NAME{SUFFIX}.")
+        self.before = QWidget()
         self._lay_out()
         self._connect()
         self._update()
@@ -58,9 +78,13 @@ class ProofreadPanel(QWidget):
     # ---- the session -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin a session on the current result, in a thread."""
+        """Begin a session on the current result, in a thread; go on with its own one where it has been edited."""
         result = self._results.current
         if result is None or self.proofreading is not None or self._jobs.running or not self._results.is_settled:
+            return
+        if result.session_folder is not None:
+            job = one_step(open_session, result.session_folder, stage="opening the session")
+            self._jobs.start(job, lambda ended: self._on_opened(result, ended))
             return
         self._message.say("Writing the session.")
         facts = _facts(result)
@@ -70,14 +94,25 @@ class ProofreadPanel(QWidget):
 
     def attach(self, result: Result, opened: OpenSession) -> None:
         """Edit a result in a session that is open."""
-        self.proofreading = Proofreading(self._results, result, opened, self)
-        self.merging = MergeTool(self.proofreading)
-        self.splitting = SplitTool(self._viewer, self.proofreading)
-        self._clicks = Clicks(self._viewer, self._on_click)
+        result.session_folder = opened.folder
+        at = self.proofreading = Proofreading(self._viewer, self._results, result, opened, self)
+        self.tools = {
+            Mode.SELECT: SelectTool(at, self._choose),
+            Mode.MERGE: MergeTool(at),
+            Mode.SPLIT: SplitTool(self._viewer, at),
+            Mode.GROW: GrowTool(at),
+            Mode.REVIEW: ReviewTool(at, self.go_near),
+        }
+        self._mouse = [
+            Clicks(self._viewer, self._on_click),
+            Hover(self._viewer, self._on_hover),
+            Wheel(self._viewer, self._on_wheel),
+        ]
         for name, action in self._actions().items():
             self._keys.bind(name, action)
-        self.proofreading.changed.connect(self._update)
+        at.changed.connect(self._update)
         self._viewer.layers.selection.active = result.neuron_layer
+        self._message.result(opened.why_read_only or f"Every edit is saved at once in {opened.folder}")
         self.enter(Mode.SELECT)
 
     def end(self) -> None:
@@ -85,22 +120,29 @@ class ProofreadPanel(QWidget):
         if self.proofreading is None:
             return
         self._leave_tool()
-        self._clicks.close()
+        for one in self._mouse:
+            one.close()
         self._keys.release(*self._keys.bound)
+        self._to_do.close()
         self.proofreading.changed.disconnect(self._update)
         self.proofreading.close()
-        self.proofreading = self.merging = self.splitting = self._clicks = None
-        self.question.drop()
+        self.proofreading, self.tools, self._mouse = None, {}, []
         self._update()
 
     def close_panel(self) -> None:
         """Let go of everything that is bound to the viewer."""
         self._results.changed.disconnect(self._on_results)
+        self._results.recut_wanted.disconnect(self._on_recut)
         self._jobs.running_changed.disconnect(self._update)
         self.end()
         self._keys.close()
 
     # ---- tools -------------------------------------------------------------------------------------------------
+
+    @property
+    def tool(self) -> Tool:
+        """The one of the mode that is on."""
+        return self.tools[self.mode]
 
     def enter(self, mode: Mode) -> None:
         """Take up a tool."""
@@ -111,34 +153,35 @@ class ProofreadPanel(QWidget):
         if mode is not Mode.SELECT:
             self._keys.bind("leave", lambda: self.enter(Mode.SELECT))
             self._banner.show(mode.look.banner)
-        if mode is Mode.SPLIT:
-            self._keys.bind("apply", self.apply)
-            self._keys.bind("back", self.back)
+        for name, action in self._actions_in(mode).items():
+            self._keys.bind(name, action)
         self._tab.setEnabled(mode is Mode.SPLIT)
         self._viewer.cursor.style = mode.look.cursor
-        self._update()
+        self._try(self.tool.open)
 
     def click(self, click: Click) -> None:
         """A click on a labelled voxel, in whatever mode."""
-        if self.mode is Mode.MERGE:
-            self._merge(click)
-        elif self.mode is Mode.SPLIT:
-            self._try(lambda: self.splitting.click(click))
-        else:
-            self.select(self.proofreading.neuron_at(click.voxel))
-        self._update()
+        self._try(lambda: self.tool.click(click))
+
+    def wheel(self, voxel: Voxel, upwards: bool) -> None:
+        """One notch of the wheel with Ctrl down, in the mode Grow."""
+        self._try(lambda: self.tool.wheel(voxel, upwards))
 
     def apply(self) -> None:
         """Make the split that is shown."""
-        self._try(self.splitting.apply)
+        self._try(self.tools[Mode.SPLIT].apply)
 
     def next(self) -> None:
         """Show the next way to split."""
-        self._try(self.splitting.next)
+        self._try(self.tools[Mode.SPLIT].next)
 
     def back(self) -> None:
         """Remove the last point."""
-        self._try(self.splitting.back)
+        self._try(self.tools[Mode.SPLIT].back)
+
+    def answer(self, name: str) -> None:
+        """Answer the question of the review by the name of a key."""
+        self._try(lambda: self.tools[Mode.REVIEW].answer(name))
 
     def undo(self) -> None:
         """Take back the last edit."""
@@ -151,29 +194,62 @@ class ProofreadPanel(QWidget):
     def toggle_done(self) -> None:
         """Lock the selected neuron, or unlock it."""
         neuron, session = self.selected, self.proofreading.session
-        change = session.unlock if neuron in session.state.locked else session.lock
         if not len(session.state.members(neuron)):
             self._message.error(Refused("done: no neuron is selected; click one in the mode Select, or in the list."))
             return
+        change = session.unlock if neuron in session.state.locked else session.lock
         place = self.proofreading.voxel_of(neuron)
-        self._try(lambda: self.proofreading.edit(lambda: change(neuron)))
-        self._message.result(f"{neuron} is {'done' if neuron in session.state.locked else 'open again'}, at {place}.")
+        self._edit(lambda: change(neuron, voxels=[list(place)]))
 
     def detach(self) -> None:
         """Take the fragment under the cursor out of its neuron."""
         self._try(self._detached)
 
+    def merge_selected(self) -> None:
+        """Join all neurons selected to the one selected last; one step to undo."""
+        anchor, *others = (self.proofreading.voxel_of(n) for n in [self.selected, *self._other_selected])
+        ends = [self.proofreading.fragment_at(v) for v in (anchor, *others)]
+        voxels = [list(v) for v in (anchor, *others)]
+        self._edit(lambda: self.proofreading.session.merge_all(ends[0], ends[1:], voxels=voxels))
+
+    # ---- places to do ------------------------------------------------------------------------------------------
+
+    def mark(self) -> None:
+        """Mark the place under the cursor as to do."""
+        self._try(lambda: self.proofreading.edit(lambda: self.proofreading.session.note(self._under_cursor("mark"))))
+
+    def next_mark(self) -> None:
+        """Go to the place to do after the one gone to last."""
+        rows = self.proofreading.session.to_do
+        if not rows:
+            self._message.error(Refused(f"to do: no place is marked; press {KEYS['mark'].label} over one."))
+            return
+        self._mark = next((row.seq for row in rows if row.seq > self._mark), rows[0].seq)
+        self.go_near(tuple(rows[[row.seq for row in rows].index(self._mark)].input["voxels"][0]))
+        self._update()
+
+    def tick_off(self) -> None:
+        """The place gone to last has been looked after."""
+        self._edit(lambda: self.proofreading.session.tick(self._mark))
+
     # ---- what is looked at -------------------------------------------------------------------------------------
 
     @property
     def selected(self) -> int:
-        """The neuron selected; the neurons layer's own selected label."""
+        """The neuron selected last; the neurons layer's own selected label."""
         return int(self.proofreading.layer.selected_label)
 
-    def select(self, neuron: int) -> None:
-        """Select a neuron in the layer and in the list."""
-        self.proofreading.layer.selected_label = neuron
-        self.neurons.select(neuron)
+    @property
+    def selection(self) -> list[int]:
+        """All neurons selected."""
+        return self.body.neurons.selection or [self.selected]
+
+    def select(self, *neurons: int) -> None:
+        """Select neurons in the layer, which takes the last one, and in the list."""
+        if neurons:
+            self.proofreading.layer.selected_label = neurons[-1]
+        self.body.neurons.select(*neurons)
+        self._on_only_selected()
         self._update()
 
     def go_to(self, voxel: Voxel) -> None:
@@ -182,140 +258,197 @@ class ProofreadPanel(QWidget):
         self._viewer.dims.set_point(range(self._viewer.dims.ndim - 3, self._viewer.dims.ndim), tuple(world))
         self._viewer.scene.camera.center = tuple(world)
 
+    def go_near(self, voxel: Voxel) -> None:
+        """And look at it closely enough to judge it; a closer look stays as it is."""
+        self.go_to(voxel)
+        if self._viewer.dims.ndisplay == 2:
+            zoom = CLOSE / float(self.proofreading.layer.scale[-1])
+            self._viewer.scene.camera.zoom = max(self._viewer.scene.camera.zoom, zoom)
+
+    def centre(self) -> None:
+        """Go to the selected neuron, or to the question of the review."""
+        if self.mode is Mode.REVIEW:
+            self.tool.look()
+        elif (place := self.proofreading.voxel_of(self.selected)) is not None:
+            self.go_to(place)
+        else:
+            self._message.error(Refused("centre: no neuron is selected; click one in the mode Select, or in the list."))
+
     # ---- inside ------------------------------------------------------------------------------------------------
 
-    def _make_widgets(self) -> None:
-        self.start_button = QPushButton("Start proofreading")
-        self.modes = {mode: _mode_button(mode) for mode in Mode}
-        self._group = QButtonGroup(self)
-        self.words, self.toast = text(), text()
-        self.question = Question("Join anyway", "Leave")
-        self.undo_button, self.redo_button = _button("Undo", "undo"), _button("Redo", "redo")
-        self.apply_button, self.next_button = _button("Apply", "apply"), _button("Next", "next")
-        self.done_button = _button("Done", "done")
-        self.hide_done, self.only_selected = QCheckBox("hide done"), QCheckBox("only selected")
-        self.hide_done.setToolTip(f"{KEYS['hide_done'].label}: {KEYS['hide_done'].words}")
-        self.only_selected.setToolTip("Show the selected neuron and no other.")
-        self.neurons, self.history = NeuronList(), HistoryList()
-
     def _lay_out(self) -> None:
+        before = QVBoxLayout(self.before)
+        before.setContentsMargins(0, 0, 0, 0)
+        for one in (self.start_button, self.open_button):
+            before.addWidget(one)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
-        self._split_row = _row(self.apply_button, self.next_button)
-        self._edit_row = _row(self.undo_button, self.redo_button)
-        tools = _row(*self.modes.values())
-        looks = _row(self.done_button, self.hide_done, self.only_selected)
-        for button in self.modes.values():
-            self._group.addButton(button)
-        self._body = QWidget()
-        body = QVBoxLayout(self._body)
-        body.setContentsMargins(0, 0, 0, 0)
-        parts = (tools, self.words, self._split_row, self.question, self.toast, self._edit_row, looks)
-        for widget in (*parts, self.neurons, text("History: click an edit to go there"), self.history):
-            body.addWidget(widget)
-        column.addWidget(self.start_button)
-        column.addWidget(self._body)
+        column.addWidget(self.before)
+        column.addWidget(self.body)
 
     def _connect(self) -> None:
-        self.start_button.clicked.connect(self.start)
+        body = self.body
         self._tab.activated.connect(self.next)
-        for mode, button in self.modes.items():
-            button.clicked.connect(lambda _checked, mode=mode: self.enter(mode))
-        pairs = ((self.undo_button, self.undo), (self.redo_button, self.redo), (self.done_button, self.toggle_done))
-        for button, action in (*pairs, (self.apply_button, self.apply), (self.next_button, self.next)):
-            button.clicked.connect(lambda _checked, action=action: action())
-        self.hide_done.toggled.connect(self._on_hide_done)
-        self.only_selected.toggled.connect(self._on_only_selected)
-        self.neurons.chosen.connect(self.select)
-        self.neurons.entered.connect(lambda neuron: self.go_to(self.proofreading.voxel_of(neuron)))
-        self.history.chosen.connect(self._on_history)
+        for mode, one in body.modes.items():
+            one.clicked.connect(lambda _checked, mode=mode: self.enter(mode))
+        for name, one in body.answers.items():
+            one.clicked.connect(lambda _checked, name=name: self.answer(name))
+        for one, action in self._buttons().items():
+            one.clicked.connect(lambda _checked, action=action: action())
+        body.hide_done.toggled.connect(self._on_hide_done)
+        body.only_selected.toggled.connect(self._on_only_selected)
+        body.neurons.chosen.connect(lambda neurons: self.select(*neurons))
+        body.neurons.entered.connect(lambda neuron: self.go_to(self.proofreading.voxel_of(neuron)))
+        body.history.chosen.connect(self._on_history)
         self._results.changed.connect(self._on_results)
+        self._results.recut_wanted.connect(self._on_recut)
         self._jobs.running_changed.connect(self._update)
+
+    def _buttons(self) -> dict[QPushButton, Callable[[], None]]:
+        body = self.body
+        return {
+            self.start_button: self.start,
+            self.open_button: self._ask_for_session,
+            body.undo_button: self.undo,
+            body.redo_button: self.redo,
+            body.done_button: self.toggle_done,
+            body.apply_button: self.apply,
+            body.next_button: self.next,
+            body.merge_button: self.merge_selected,
+            body.mark_button: self.mark,
+            body.next_mark_button: self.next_mark,
+            body.tick_button: self.tick_off,
+            body.end_button: self.end,
+        }
 
     def _actions(self) -> dict[str, Callable[[], None]]:
         """What keys do as long as there is a session."""
         tools = {mode.value: lambda mode=mode: self.enter(mode) for mode in Mode}
-        others = {"done": self.toggle_done, "hide_done": self.hide_done.toggle, "detach": self.detach}
-        return {**tools, **others, "undo": self.undo, "redo": self.redo}
+        edits = {"done": self.toggle_done, "detach": self.detach, "undo": self.undo, "redo": self.redo}
+        looks = {"hide_done": self.body.hide_done.toggle, "centre": self.centre}
+        return {**tools, **edits, **looks, "mark": self.mark, "next_mark": self.next_mark}
+
+    def _actions_in(self, mode: Mode) -> dict[str, Callable[[], None]]:
+        """What keys do in one mode only."""
+        if mode is Mode.SPLIT:
+            return {"apply": self.apply, "back": self.back}
+        if mode is Mode.REVIEW:
+            return {name: lambda name=name: self.answer(name) for name in ANSWER_WORDS}
+        return {}
 
     def _leave_tool(self) -> None:
-        self._keys.release("leave", "apply", "back")
+        self._keys.release("leave", *self._actions_in(self.mode))
         self._tab.setEnabled(False)
         self._banner.hide()
         self._viewer.cursor.style = "standard"
-        self.question.drop()
-        self.merging.close()
-        if self.mode is Mode.SPLIT and self.proofreading.layer in self._viewer.layers:
-            self.splitting.close()
-        self.splitting.points.clear()
+        self.body.question.drop()
+        if self.proofreading.layer in self._viewer.layers:
+            self.tool.close()
         self.mode = Mode.SELECT
 
-    def _merge(self, click: Click) -> None:
-        try:
-            row = self.merging.click(click)
-        except Doubtful as doubt:
-            self.question.ask(str(doubt), lambda: self._try(lambda: self.merging.join(click.voxel, confirmed=True)))
-        except UserError as error:
-            self._message.error(error)
-        else:
-            self._tell(row)
-
     def _try(self, act: Callable[[], Any]) -> None:
-        """Do something that may be refused, which is then said."""
-        self.question.drop()
+        """Do something that may be refused, which is then said, or asked about."""
+        self.body.question.drop()
         try:
             made = act()
+        except Doubtful as doubt:
+            self.body.question.ask(str(doubt), lambda: self._try(self.tool.confirm))
         except UserError as error:
             self._message.error(error)
         else:
-            self._tell(made)
+            if isinstance(made, Row):
+                self.body.toast.setText(self._toast(made))
+                self._message.say("")
         self._update()
 
-    def _tell(self, made: Any) -> None:
-        if not isinstance(made, Row):
-            self._message.say("")
-            return
-        self.toast.setText(self._toast(made))
-        self._message.say("")
-
     def _toast(self, row: Row) -> str:
-        if row.kind == "merge":
-            move = row.effect.moves[-1]
-            fragments = count(len(self.proofreading.session.state.members(move.after)), "fragment")
-            return f"{move.after} <- {move.before}, {fragments}"
-        return told(row)
+        """An edit as it is told under the tools."""
+        if row.kind not in ("merge", "group"):
+            return told(row)
+        members = self.proofreading.session.state.members(row.effect.moves[0].after)
+        return f"{told(row)}, {count(len(members), 'fragment')}"
+
+    def _edit(self, make: Callable[[], Row]) -> None:
+        """An edit that is not the tool's own."""
+        self._try(lambda: self.proofreading.edit(make))
+        self._try(self.tool.follow)
 
     def _undo_or_redo(self, way: str, what: Row | None) -> None:
-        if self.mode is Mode.SPLIT:
-            self.splitting.close()
-        self._try(lambda: self.proofreading.edit(getattr(self.proofreading.session, way)))
-        if what is not None and self._message.kind != "error":
-            self.toast.setText(f"{'undone' if way == 'undo' else 'done again'}: {told(what)}")
+        done = getattr(self.proofreading.session, way)
+        rows = len(self.proofreading.session.log.rows)
+        self._try(lambda: self.proofreading.edit(done))
+        if len(self.proofreading.session.log.rows) > rows:
+            self._try(self.tool.follow)
+            self.body.toast.setText(f"{'undone' if way == 'undo' else 'done again'}: {told(what)}")
 
     def _detached(self) -> Row:
-        if self._viewer.dims.ndisplay == 3:
-            raise Refused("detach: the cursor shows no depth in 3D; go back to 2D to detach.")
-        voxel = tuple(round(float(c)) for c in self.proofreading.layer.world_to_data(self._viewer.cursor.position)[-3:])
-        shape = self.proofreading.layer.data.shape
-        if not all(0 <= v < n for v, n in zip(voxel, shape, strict=True)):
-            raise Refused("outside: the cursor is not over the neurons; put it on a fragment.")
+        voxel = self._under_cursor("detach")
         fragment = self.proofreading.fragment_at(voxel)
         return self.proofreading.edit(lambda: self.proofreading.session.detach(fragment, voxels=[list(voxel)]))
 
+    def _under_cursor(self, what: str) -> Voxel:
+        """The voxel under the cursor."""
+        if self._viewer.dims.ndisplay == 3:
+            raise Refused(f"{what}: the cursor shows no depth in 3D; go back to 2D.")
+        voxel = tuple(round(float(c)) for c in self.proofreading.layer.world_to_data(self._viewer.cursor.position)[-3:])
+        shape = self.proofreading.layer.data.shape
+        if not all(0 <= v < n for v, n in zip(voxel, shape, strict=True)):
+            raise Refused("outside: the cursor is not over the neurons; put it on one.")
+        return voxel
+
+    def _choose(self, neuron: int, also: bool) -> None:
+        """Select a neuron that was clicked, or with `also` add it to those selected, or take it from them."""
+        before = self.selection if also else []
+        self.select(*(n for n in before if n != neuron), *([] if neuron in before else [neuron]))
+
+    @property
+    def _other_selected(self) -> list[int]:
+        return [n for n in self.selection if n != self.selected]
+
+    def _voxel_under(self, event: Any) -> Voxel | None:
+        return voxel_under(self.proofreading.layer, self.proofreading.clickable, event)
+
     def _on_click(self, event: Any) -> None:
-        voxel = voxel_under(self.proofreading.layer, event)
+        voxel = self._voxel_under(event)
         if voxel is None:
             self._message.error(Refused("background: there is no neuron within 100 nm; click on one."))
             return
         self.click(Click(voxel, "Shift" in event.modifiers))
 
+    def _on_hover(self, event: Any) -> None:
+        self.tool.hover(self._voxel_under(event))
+        self.body.words.setText(self.tool.words)
+
+    def _on_wheel(self, event: Any, upwards: bool) -> bool:
+        """Whether the turn was for the tool; the others are napari's."""
+        if self.mode is not Mode.GROW:
+            return False
+        voxel = self._voxel_under(event)
+        if voxel is not None:
+            self.wheel(voxel, upwards)
+        return True
+
     def _on_written(self, result: Result, ended: Ended) -> None:
         if ended.error is not None:
             self._message.error(ended.error)
         elif ended.result is not None and result is self._results.current:
-            self._try(lambda: self.attach(result, open_session(ended.result)))
-            self._message.result(f"Every edit is saved at once in {ended.result}")
+            result.session_folder = ended.result
+            self.start()
         self._update()
+
+    def _on_opened(self, result: Result, ended: Ended) -> None:
+        if ended.error is not None:
+            self._message.error(ended.error)
+        elif ended.result is not None and result is self._results.current:
+            self.attach(result, ended.result)
+        elif ended.result is not None:
+            ended.result.close()
+        self._update()
+
+    def _ask_for_session(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, f"Open a session folder, NAME{SUFFIX}")
+        if chosen:
+            self.open_wanted.emit(Path(chosen))
 
     def _on_results(self) -> None:
         if self.proofreading is not None and self._results.current is not self.proofreading.result:
@@ -323,13 +456,20 @@ class ProofreadPanel(QWidget):
         elif self.proofreading is None:
             self._update()
 
+    def _on_recut(self, _cut: Cut) -> None:
+        """The threshold was moved over neurons whose session is not on."""
+        if self.proofreading is None:
+            self._threshold.put(self._results.current.neurons.cut.threshold)
+            go_on = 'press "Go on proofreading" to move it in their session'
+            self._message.error(UserError(f"threshold: these neurons have been proofread; {go_on}."))
+
     def _on_hide_done(self, hides: bool) -> None:
         if self.proofreading is not None:
             self.proofreading.hides_done = hides
 
-    def _on_only_selected(self, only: bool) -> None:
+    def _on_only_selected(self, _only: bool = False) -> None:
         if self.proofreading is not None:
-            self.proofreading.layer.show_selected_label = only
+            self.proofreading.show_only(self.selection if self.body.only_selected.isChecked() else ())
 
     def _on_history(self, row: Row) -> None:
         voxels = row.input.get("voxels")
@@ -341,38 +481,55 @@ class ProofreadPanel(QWidget):
     def _update(self) -> None:
         """Bring everything in the panel up to date."""
         is_on = self.proofreading is not None
-        self.start_button.setVisible(not is_on)
-        self._body.setVisible(is_on)
-        busy = "A job is running." if self._jobs.running else ""
-        no_neurons = "" if self._results.current else NO_NEURONS
+        self.before.setVisible(not is_on)
+        self.body.setVisible(is_on)
+        result, busy = self._results.current, "A job is running." if self._jobs.running else ""
+        is_begun = result is not None and result.session_folder is not None
+        self.start_button.setText("Go on proofreading" if is_begun else "Start proofreading")
+        no_neurons = "" if result else NO_NEURONS
         enable(self.start_button, no_neurons or busy, "Edit these neurons; every edit is saved at once.")
         if is_on:
             self._update_tools()
             self._update_edits()
+            self._update_places()
 
     def _update_tools(self) -> None:
-        self.modes[self.mode].setChecked(True)
-        tool = {Mode.MERGE: self.merging, Mode.SPLIT: self.splitting}.get(self.mode)
-        self.words.setText(tool.words if tool else "Click a neuron to select it.")
-        self._split_row.setVisible(self.mode is Mode.SPLIT)
-        points = "" if self.splitting.can_apply else "Click one side and Shift+click the other first."
-        enable(self.apply_button, points, KEYS["apply"].words)
-        enable(self.next_button, "" if self.splitting.can_change else "There is no other proposal.", KEYS["next"].words)
+        body, splitting = self.body, self.tools[Mode.SPLIT]
+        body.show_mode(self.mode)
+        body.words.setText(self.tool.words)
+        points = "" if splitting.can_apply else "Click one side and Shift+click the other first."
+        enable(body.apply_button, points, KEYS["apply"].words)
+        enable(body.next_button, "" if splitting.can_change else "There is no other proposal.", KEYS["next"].words)
+        if self.mode is Mode.REVIEW:
+            body.facts.setText(self.tool.facts)
+            for name, one in body.answers.items():
+                enable(one, "" if self.tool.task else "Nothing is asked.", KEYS[name].words)
 
     def _update_edits(self) -> None:
-        session = self.proofreading.session
+        session, body = self.proofreading.session, self.body
         last, undone = session.undoable, session.redoable
-        enable(self.undo_button, "" if session.can_undo else "Nothing to undo.", f"Undo {last and told(last)}")
-        enable(self.redo_button, "" if session.can_redo else "Nothing to redo.", f"Redo {undone and told(undone)}")
+        enable(body.undo_button, "" if session.can_undo else "Nothing to undo.", f"Undo {last and told(last)}")
+        enable(body.redo_button, "" if session.can_redo else "Nothing to redo.", f"Redo {undone and told(undone)}")
         is_done = self.selected in session.state.locked
-        self.done_button.setText(f"{'Not done' if is_done else 'Done'}  {KEYS['done'].label}")
+        body.done_button.setText(f"{'Not done' if is_done else 'Done'}  {KEYS['done'].label}")
+        several = "" if self._other_selected else "Select several neurons first: Shift+click them."
+        enable(body.merge_button, several, f"{count(len(self.selection), 'neuron')} into {self.selected}")
         if self._results.is_settled:
             self._threshold.put(session.state.threshold)
         if self._listed != (listed := (id(session), len(session.log.rows))):
             self._listed = listed
-            self.neurons.model.put(self.proofreading.rows())
-            self.neurons.select(self.selected)
-            self.history.put(session)
+            chosen = self.selection
+            body.neurons.model.put(self.proofreading.rows())
+            body.neurons.select(*chosen)
+            body.history.put(session)
+
+    def _update_places(self) -> None:
+        rows, body = self.proofreading.session.to_do, self.body
+        body.to_do.setText(f"{count(len(rows), 'place')} to do")
+        enable(body.next_mark_button, "" if rows else "No place is marked.", KEYS["next_mark"].words)
+        is_there = self._mark in [row.seq for row in rows]
+        enable(body.tick_button, "" if is_there else "Go to a place first.", "The place gone to has been looked after.")
+        self._to_do.show(rows, self.proofreading.layer)
 
 
 def _written(*arguments: Any) -> Path:
@@ -386,26 +543,3 @@ def _facts(result: Result) -> SessionFacts:
     if "source" in known:
         known["source"] = str(known["source"])
     return SessionFacts.of(known, voxel_size_of(result.source))
-
-
-def _button(words: str, key: str) -> QPushButton:
-    """With its key printed on it; it takes no focus, so that keys stay with the canvas."""
-    button = QPushButton(f"{words}  {KEYS[key].label}")
-    button.setToolTip(KEYS[key].words)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    return button
-
-
-def _mode_button(mode: Mode) -> QPushButton:
-    button = _button(mode.look.word, mode.value)
-    button.setCheckable(True)
-    return button
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return row

@@ -1,0 +1,103 @@
+"""The mode Review: one question after another, both sides shown."""
+
+from collections.abc import Callable
+
+from napari_emcad.core.wording import count
+from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.review import Answer, ReviewQueue, Task
+from napari_emcad.widgets.edit_tools import Tool
+from napari_emcad.widgets.picking import Voxel
+from napari_emcad.widgets.proofreading import Proofreading
+
+NOTHING_LEFT = "Nothing is left to ask at this threshold."
+
+
+class ReviewTool(Tool):
+    """Asks the question of the largest expected gain; the answers are edits or remembered decisions.
+
+    Parameters
+    ----------
+    proofreading : Proofreading
+    go_to : callable
+        Puts a voxel into the middle of the canvas.
+    """
+
+    def __init__(self, proofreading: Proofreading, go_to: Callable[[Voxel], None]):
+        super().__init__(proofreading)
+        self._go_to = go_to
+        self._queue: ReviewQueue | None = None
+        self.task: Task | None = None
+
+    @property
+    def words(self) -> str:
+        """The question."""
+        if self.task is None:
+            return NOTHING_LEFT
+        if self.task.kind == "join?":
+            return "Are blue and orange one neuron?"
+        return "Is this one neuron, or do blue and orange part here?"
+
+    @property
+    def facts(self) -> str:
+        """How far the review is."""
+        queue = self._queue
+        if queue is None:
+            return ""
+        speed = f"{count(queue.answered, 'answer')}, {queue.per_minute:.0f} a minute"
+        gain = f", expected gain {1000 * self.task.gain:.2f} millibits" if self.task else ""
+        return f"{queue.left:,} left, {speed}{gain}"
+
+    def open(self) -> None:
+        """Rank the questions, and ask the first one."""
+        self._queue = ReviewQueue(self._at.session)
+        self.follow()
+
+    def answer(self, answer: Answer) -> Row:
+        """Take an answer and ask the next question.
+
+        Raises
+        ------
+        Refused
+            Where nothing is asked, or the answer cannot be made to come true; the next question is asked all the same.
+        """
+        if self.task is None:
+            raise Refused("review: nothing is left to ask; move the threshold or leave the mode.")
+        task = self.task
+        try:
+            return self._at.edit(lambda: self._queue.answer(task, answer))
+        finally:
+            self.follow()
+
+    def follow(self) -> None:
+        """Ask what is most worth asking now."""
+        self.task = self._queue.next()
+        while self.task is not None and not self._is_shown(self.task):
+            self.task = self._queue.next()
+        if self.task is None:
+            self._at.show()
+
+    def look(self) -> None:
+        """Go to the place again."""
+        if self.task is not None:
+            self._go_to(self.task.voxel)
+
+    def close(self) -> None:
+        self._queue = self.task = None
+        self._at.end_sides()
+
+    def _is_shown(self, task: Task) -> bool:
+        """Show both sides; a cut that cannot be made is put off by the queue and asked no more."""
+        state = self._at.session.state
+        if task.kind == "join?":
+            sides = [state.members(int(state.table[f])) for f in (task.a, task.b)]
+        else:
+            try:
+                cut = self._queue.cut(task)
+            except Refused:
+                self._queue.put_off(task)
+                return False
+            sides = [cut.near, cut.far]
+        self._at.show_sides(*sides)
+        self._go_to(task.voxel)
+        return True

@@ -1,0 +1,76 @@
+"""Two sides in two colours: what would be joined, or would part."""
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.layers import MADE, place_of
+
+NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
+"""Blue and orange of Okabe and Ito: colour-blind people tell them apart."""
+
+NEAR_SIDE, FAR_SIDE = 1, 2
+OPACITY = 0.6
+
+
+class SidesView:
+    """A layer over the neurons that is there as long as something is shown in it; blue keeps its id."""
+
+    def __init__(self, viewer):
+        self._viewer = viewer
+        self._layer: Labels | None = None
+
+    def show(self, neurons: Labels, fragments: NDArray[np.uint32], near: NDArray, far: NDArray, n: int) -> None:
+        """Colour two groups of fragments.
+
+        Parameters
+        ----------
+        neurons : Labels
+            The layer over which they lie.
+        fragments : (z, y, x) uint32
+        near, far : (k,) uint32
+        n : int
+            One more than the largest fragment.
+        """
+        table = np.zeros(n, np.uint8)
+        table[far], table[near] = FAR_SIDE, NEAR_SIDE
+        if self._layer is None or self._layer not in self._viewer.layers:
+            self._add(neurons, FragmentLabels(fragments, table, np.uint8))
+        elif self._layer.data.fragments is fragments and self._layer.data.holds(table):
+            self._layer.data.show(table)
+            self._layer.visible = True
+            self._layer.refresh(extent=False)
+        else:
+            self._layer.data = FragmentLabels(fragments, table, np.uint8)
+            self._layer.visible, self._layer.editable = True, False
+
+    def hide(self) -> None:
+        """Show nothing for now."""
+        if self._layer is not None:
+            self._layer.visible = False
+
+    def close(self) -> None:
+        """Take the layer away; another one stays active."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            active = self._viewer.layers.selection.active
+            self._viewer.layers.remove(self._layer)
+            if active is not self._layer:
+                self._viewer.layers.selection.active = active
+        self._layer = None
+
+    def _add(self, neurons: Labels, view: FragmentLabels) -> None:
+        colours = {None: "transparent", 0: "transparent", NEAR_SIDE: NEAR_COLOUR, FAR_SIDE: FAR_COLOUR}
+        active = self._viewer.layers.selection.active
+        self._layer = Labels(
+            view,
+            name="sides",
+            opacity=OPACITY,
+            colormap=DirectLabelColormap(color_dict=colours),
+            metadata={MADE: "sides"},
+            **place_of(neurons),
+        )
+        self._layer.editable = False
+        self._viewer.layers.insert(self._viewer.layers.index(neurons) + 1, self._layer)
+        self._viewer.layers.selection.active = active or neurons
