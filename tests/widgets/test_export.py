@@ -113,3 +113,47 @@ def test_the_dialog(done, tmp_path, monkeypatch):
     monkeypatch.setattr(panel.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     done.dock.export.save_button.click()
     assert not done.dock.jobs.running
+
+
+def test_into_a_layer_of_its_own(done):
+    done.dock.export.format.setCurrentText(panel.LAYER)
+    assert done.dock.export.save_button.text() == "Add layer"
+    done.dock.export.save_button.click()
+    layer = done.viewer.layers["stack exported"]
+    np.testing.assert_array_equal(layer.data, np.asarray(done.result.neuron_layer.data))
+    assert isinstance(layer.data, np.ndarray) and layer.editable
+    np.testing.assert_allclose(layer.translate, done.result.neuron_layer.translate)
+    assert layer.metadata["provenance"]["neurons"] == "all"
+
+
+def test_what_a_session_holds(done, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.panels.proofread.session_folder", lambda _: tmp_path / "stack.emcad")
+    export, proofread = done.dock.export, done.dock.proofread
+    assert "edit log" not in formats(export)
+    proofread.start()
+    done.wait(lambda: proofread.proofreading is not None)
+    assert {"edit log", "label Zarr", "surfaces (PLY)"} <= set(formats(export))
+    proofread.select(int(done.result.neurons.table[1]))
+    proofread.toggle_done()
+    for name, form in panel.SESSION_FORMATS.items():
+        export.format.setCurrentText(name)
+        assert not export.part.isEnabled() and "whole session" in export.part.toolTip()
+        path = tmp_path / f"{form.what}{form.suffixes[0]}"
+        export.save_of_session(path)
+        done.idle()
+        assert path.exists(), done.message
+    assert "lock" in (tmp_path / "log.csv").read_text()
+    export.format.setCurrentText(panel.TIFF)
+    export.neurons = panel.DONE
+    labels, _ = save(done, tmp_path / "done.tif")
+    assert set(np.unique(labels)) <= {0, proofread.selected} and labels.any()
+
+
+def test_no_neuron_is_done(done, tmp_path):
+    done.dock.export.neurons = panel.DONE
+    done.dock.export.save(tmp_path / "none.tif")
+    assert "no neuron is done" in done.message and not (tmp_path / "none.tif").exists()
+
+
+def formats(export) -> list[str]:
+    return [export.format.itemText(i) for i in range(export.format.count())]

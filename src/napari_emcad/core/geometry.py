@@ -48,6 +48,13 @@ class Box:
             raise UserError(f'box: "{text}" holds no voxel of a volume of shape {tuple(shape)}; choose it inside.')
         return box
 
+    @classmethod
+    def around(cls, voxel: Sequence[int], size: Sequence[int], shape: Sequence[int]) -> Self:
+        """The box of this size with a voxel in its middle, moved and if need be cut to lie in a volume of `shape`."""
+        sides = [min(s, n) for s, n in zip(size, shape, strict=True)]
+        start = [min(max(0, v - s // 2), n - s) for v, s, n in zip(voxel, sides, shape, strict=True)]
+        return cls(tuple(map(int, start)), tuple(int(a + s) for a, s in zip(start, sides, strict=True)))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels on z, y, x."""

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.progress import Job, Progress, Stopwatch
+from napari_emcad.io import session_export
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.sessions import open_session
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.widgets.labels_view import FragmentLabels, Part
 
@@ -58,6 +60,13 @@ def exporting(export: Export) -> Job[list[Path]]:
     size = export.voxel_size
     written.insert(0, (yield from writing_labels(export.path, labels, size, provenance, int(export.table.max()))))
     return written
+
+
+def exporting_from(folder: Path, what: str, path: Path) -> Job[list[Path]]:
+    """Write what a session on disk holds, one of `EXPORTS`; every edit is there already."""
+    yield Progress("reading the session", 0, 1)
+    with open_session(folder, to_read=True) as opened:
+        return [(yield from session_export.exporting(what, path, opened))]
 
 
 def affinities_path(path: Path) -> Path:

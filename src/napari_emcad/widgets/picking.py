@@ -76,6 +76,11 @@ def voxel_under(layer: Labels, labels: Any, event: Any) -> Voxel | None:
     if len(event.dims_displayed) == 3:
         return _first_on_ray(layer, labels, event)
     voxel = tuple(round(float(c)) for c in layer.world_to_data(event.position)[-3:])
+    return labelled_at(layer, labels, voxel)
+
+
+def labelled_at(layer: Labels, labels: Any, voxel: Voxel) -> Voxel | None:
+    """A voxel where it is labelled, else the labelled one near it; the layer knows how large voxels are."""
     is_inside = all(0 <= v < n for v, n in zip(voxel, labels.shape, strict=True))
     if is_inside and labels[voxel]:
         return voxel

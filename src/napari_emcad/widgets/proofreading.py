@@ -85,6 +85,7 @@ class Proofreading(QObject):
         sizes = np.bincount(state.table, weights=state.sizes).astype(np.int64)[1:]
         cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
         neurons = Neurons(cut, state.table.copy(), sizes[sizes > 0], 0.0)
+        self.result.done = frozenset(state.locked)
         shown = self._shown()
         self.clickable = FragmentLabels(state.base.fragments, shown)
         self._results.show_edited(self.result, state.base.fragments, neurons, shown)

@@ -37,13 +37,13 @@ class Result:
     """One run on one box of a stack, under way or done.
 
     `is_trial` where it was a section or a box to look at, `is_edited` where people have edited its neurons, in the
-    session in `session_folder`.
+    session in `session_folder`; `done` are those that were ticked.
     """
 
-    source: Image
+    source: Image | Labels
     box: Box
     parameters: SegmentParameters
-    affinities: NDArray[np.uint8]
+    affinities: NDArray[np.uint8] | None
     is_trial: bool = False
     sections_done: int = 0
     affinity_layers: list[Image] = field(default_factory=list)
@@ -55,6 +55,7 @@ class Result:
     fragment_layer: Labels | None = None
     is_edited: bool = False
     session_folder: Path | None = None
+    done: frozenset[int] = frozenset()
 
     @property
     def layers(self) -> list[Layer]:
@@ -112,7 +113,9 @@ class Results(QObject):
         self.show_affinities(result, by_channel)
 
     def show_affinities(self, result: Result, by_channel: bool) -> None:
-        """As one colour image, or as a layer for each channel; those shown before are replaced."""
+        """As one colour image, or as a layer for each channel; those shown before are replaced. Labels have none."""
+        if result.affinities is None:
+            return
         visible = all(layer.visible for layer in result.affinity_layers)
         self._remove(result.affinity_layers)
         made = _channel_layers(result) if by_channel else [_composed_layer(result)]

@@ -1,8 +1,10 @@
-"""The panel Export: the neurons on screen as a label TIFF."""
+"""The panel Export: the neurons on screen as labels, and what else a session holds."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFileDialog,
@@ -16,46 +18,75 @@ from qtpy.QtWidgets import (
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text
-from napari_emcad.widgets.exporting import Export, affinities_path, exporting
+from napari_emcad.widgets.exporting import Export, affinities_path, exporting, exporting_from
 from napari_emcad.widgets.forms import NarrowCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
-from napari_emcad.widgets.layers import box_of_shapes, voxel_size_of
+from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.layers import box_of_shapes, place_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.region_choice import RegionChoice
 from napari_emcad.widgets.results import Result, Results
 
-TIFF, TIFF_AND_ZARR = "label TIFF", "label TIFF + affinities Zarr"
-ALL, SELECTED = "all", "selected"
+TIFF, TIFF_AND_ZARR, LAYER = "label TIFF", "label TIFF + affinities Zarr", "new labels layer"
+ALL, DONE, SELECTED = "all", "done", "selected"
 WHOLE, BOX = "everything segmented", "box layer"
+
+
+@dataclass(frozen=True)
+class Format:
+    """What is written, by its name in `EXPORTS`, and how file names end; "" is a folder."""
+
+    what: str
+    suffixes: tuple[str, ...]
+
+
+LABEL_TIFF = Format("neurons", (".tif", ".tiff"))
+
+SESSION_FORMATS = {
+    "label Zarr": Format("labels", (".zarr",)),
+    "fragments TIFF": Format("fragments", (".tif", ".tiff")),
+    "fragment table": Format("table", (".csv", ".npz")),
+    "region graph": Format("graph", (".csv", ".npz")),
+    "neuron table": Format("neurons", (".csv",)),
+    "edit log": Format("log", (".csv",)),
+    "neuroglancer equivalences": Format("equivalences", (".json",)),
+    "surfaces (PLY)": Format("meshes", ("",)),
+}
+"""What a session can be saved as, besides its labels."""
 
 
 class ExportPanel(QWidget):
     """Which neurons, which part, which format."""
 
-    def __init__(self, results: Results, region: RegionChoice, jobs: JobRunner, message: MessageLine):
+    def __init__(self, viewer, results: Results, region: RegionChoice, jobs: JobRunner, message: MessageLine):
         super().__init__()
+        self._viewer = viewer
         self._results, self._region, self._jobs, self._message = results, region, jobs, message
         self._saving = False
         self.format, self.part = NarrowCombo(), NarrowCombo()
-        self.format.addItems([TIFF, TIFF_AND_ZARR])
+        self.format.addItems([TIFF, TIFF_AND_ZARR, LAYER])
         self.part.addItems([WHOLE, BOX])
         self.part.setToolTip('"box layer" takes the shape of the Shapes layer chosen under Region, drawn with "Draw".')
-        self._neurons = {name: QRadioButton(name) for name in (ALL, SELECTED)}
+        self._neurons = {name: QRadioButton(name) for name in (ALL, DONE, SELECTED)}
         self._neurons[ALL].setChecked(True)
         self._neurons[SELECTED].setToolTip("The selected label of the neurons layer; pick one with its colour picker.")
+        self._neurons[DONE].setToolTip("Those ticked as done in Proofread.")
+        self._tips = {choice: choice.toolTip() for choice in (self.part, *self._neurons.values())}
         self._group = QButtonGroup(self)
         self._facts = text()
         self.save_button = QPushButton("Save...")
         self._lay_out()
         self.save_button.clicked.connect(self._on_save)
+        self.format.currentIndexChanged.connect(self._update)
         results.changed.connect(self._update)
         jobs.running_changed.connect(self._update)
         self._update()
 
     @property
     def neurons(self) -> str:
-        """ALL or SELECTED."""
+        """ALL, DONE or SELECTED."""
         return self._group.checkedButton().text()
 
     @neurons.setter
@@ -69,9 +100,31 @@ class ExportPanel(QWidget):
         except UserError as error:
             self._message.error(error)
             return
+        self._write(export.path, exporting(export))
+
+    def save_of_session(self, path: Path) -> None:
+        """Export what the session of these neurons holds, in the format chosen."""
+        what, folder = SESSION_FORMATS[self.format.currentText()].what, self._results.current.session_folder
+        self._write(path, exporting_from(folder, what, Path(path)))
+
+    def add_layer(self) -> None:
+        """Put the neurons into a labels layer of their own, which can be painted on and is not edited any more."""
+        try:
+            export = self._export(Path("layer"))
+        except UserError as error:
+            self._message.error(error)
+            return
+        result = self._results.current
+        labels = FragmentLabels(export.fragments, export.table)[export.box.slices]
+        start = [a + b for a, b in zip(result.box.start, export.box.start, strict=True)]
+        name, metadata = f"{result.source.name} exported", {"provenance": dict(export.provenance)}
+        self._viewer.add_labels(labels, name=name, metadata=metadata, **place_of(result.source, start))
+        self._message.result(f'The neurons are in the layer "{name}"; it is a copy.')
+
+    def _write(self, path: Path, job: Job) -> None:
         self._saving = True
-        self._message.say(f"Writing {export.path}")
-        self._jobs.start(exporting(export), self._on_ended)
+        self._message.say(f"Writing {path}")
+        self._jobs.start(job, self._on_ended)
 
     def _lay_out(self) -> None:
         neurons = QHBoxLayout()
@@ -94,18 +147,28 @@ class ExportPanel(QWidget):
         if self._jobs.running:
             self._jobs.stop()
             return
-        path = self._ask_path()
-        if path is not None and self._may_replace_affinities(path):
+        if self.format.currentText() == LAYER:
+            self.add_layer()
+        elif (path := self._ask_path()) is not None and self._is_of_session:
+            self.save_of_session(path)
+        elif path is not None and self._may_replace_affinities(path):
             self.save(path)
+
+    @property
+    def _is_of_session(self) -> bool:
+        return self.format.currentText() in SESSION_FORMATS
 
     def _ask_path(self) -> Path | None:
         """The dialog asks before it lets a file be replaced."""
-        name = f"{self._results.current.source.name} neurons.tif"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save neurons", name, "Label TIFF (*.tif *.tiff)")
+        form = SESSION_FORMATS.get(self.format.currentText(), LABEL_TIFF)
+        name = f"{self._results.current.source.name} {form.what}{form.suffixes[0]}"
+        kinds = f"{form.what} ({' '.join(f'*{s}' for s in form.suffixes)})" if form.suffixes[0] else ""
+        chosen, _ = QFileDialog.getSaveFileName(self, f"Save {form.what}", name, kinds)
         if not chosen:
             return None
         path = Path(chosen)
-        return path if path.suffix.lower() in (".tif", ".tiff") else path.with_name(f"{path.name}.tif")
+        fits = path.suffix.lower() in form.suffixes or not form.suffixes[0]
+        return path if fits else path.with_name(f"{path.name}{form.suffixes[0]}")
 
     def _may_replace_affinities(self, path: Path) -> bool:
         target = affinities_path(path)
@@ -135,6 +198,8 @@ class ExportPanel(QWidget):
     def _current(self) -> Result:
         if self._results.current is None:
             raise UserError('export: there are no neurons yet; press "Run" first.')
+        if self._results.current.affinities is None and self.format.currentText() == TIFF_AND_ZARR:
+            raise UserError(f'export: these neurons have no affinities; choose "{TIFF}" under Format.')
         if not self._results.is_settled:
             raise UserError("export: the threshold has just been moved; wait until the read-out has followed.")
         return self._results.current
@@ -143,6 +208,10 @@ class ExportPanel(QWidget):
         table = result.neurons.table
         if self.neurons == ALL:
             return table
+        if self.neurons == DONE:
+            if not result.done:
+                raise UserError('export: no neuron is done; tick some in Proofread, or choose "all".')
+            return np.where(np.isin(table, list(result.done)), table, 0).astype(table.dtype)
         chosen = result.neuron_layer.selected_label
         kept = np.where(table == chosen, table, 0).astype(table.dtype)
         if chosen == 0 or not kept.any():
@@ -175,9 +244,26 @@ class ExportPanel(QWidget):
             self._message.result(f"Saved {' and '.join(str(path) for path in ended.result)}")
         self._update()
 
-    def _update(self) -> None:
+    def _offer_formats(self, result: Result | None) -> None:
+        """Those of a session where there is one."""
+        offers = [TIFF, TIFF_AND_ZARR, LAYER]
+        if result is not None and result.session_folder is not None:
+            offers += list(SESSION_FORMATS)
+        if [self.format.itemText(i) for i in range(self.format.count())] != offers:
+            chosen = self.format.currentText()
+            with QSignalBlocker(self.format):
+                self.format.clear()
+                self.format.addItems(offers)
+                self.format.setCurrentText(chosen if chosen in offers else TIFF)
+
+    def _update(self, _value: object = None) -> None:
         result, running = self._results.current, self._jobs.running
-        self.save_button.setText("Cancel" if running and self._saving else "Save...")
+        self._offer_formats(result)
+        save = "Add layer" if self.format.currentText() == LAYER else "Save..."
+        self.save_button.setText("Cancel" if running and self._saving else save)
+        whole = "The whole session is written." if self._is_of_session else ""
+        for choice in (self.part, *self._neurons.values()):
+            enable(choice, whole, self._tips[choice])
         no_neurons = "" if result else 'There are no neurons yet: press "Run" first.'
         busy = "A job is running." if running and not self._saving else ""
         enable(self.save_button, no_neurons or busy, "Stop writing." if running else "Choose a file name.")

@@ -14,6 +14,7 @@ from napari_emcad.core.wording import count
 from napari_emcad.io.sessions import OpenSession, SessionFacts, create_session, open_session
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
+from napari_emcad.widgets.click_to_segment import ClickToSegment
 from napari_emcad.widgets.edit_tools import GrowTool, MergeTool, Tool
 from napari_emcad.widgets.forms import enable
 from napari_emcad.widgets.history_list import told
@@ -23,17 +24,18 @@ from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.layers import voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.mouse import Clicks, Hover, Wheel
+from napari_emcad.widgets.panels.segment import SegmentPanel
 from napari_emcad.widgets.picking import Click, Voxel, voxel_under
 from napari_emcad.widgets.proofread_body import ProofreadBody
 from napari_emcad.widgets.proofreading import Proofreading
 from napari_emcad.widgets.proofreading_modes import Banner, Mode
-from napari_emcad.widgets.results import Result, Results
+from napari_emcad.widgets.results import Result
 from napari_emcad.widgets.review_tool import ReviewTool
 from napari_emcad.widgets.segmenting import Cut
 from napari_emcad.widgets.select_tool import SelectTool
 from napari_emcad.widgets.session_place import SUFFIX, session_folder
 from napari_emcad.widgets.split_tool import SplitTool
-from napari_emcad.widgets.threshold import ThresholdBar
+from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.to_do import ToDoPoints
 
 CLOSE = 2.0
@@ -53,9 +55,9 @@ class ProofreadPanel(QWidget):
 
     open_wanted = Signal(object)
 
-    def __init__(self, viewer, results: Results, threshold: ThresholdBar, jobs: JobRunner, message: MessageLine):
+    def __init__(self, viewer, stack: StackChoice, segment: SegmentPanel, jobs: JobRunner, message: MessageLine):
         super().__init__()
-        self._viewer, self._results, self._threshold = viewer, results, threshold
+        self._viewer, self._results, self._threshold = viewer, segment.results, segment.threshold
         self._jobs, self._message = jobs, message
         self.proofreading: Proofreading | None = None
         self.mode = Mode.SELECT
@@ -70,6 +72,7 @@ class ProofreadPanel(QWidget):
         self.start_button = QPushButton("Start proofreading")
         self.open_button = QPushButton("Open session...")
         self.open_button.setToolTip(f"Go on in a session folder, NAME{SUFFIX}.")
+        self.click_to_segment = ClickToSegment(viewer, stack, segment, message)
         self.before = QWidget()
         self._lay_out()
         self._connect()
@@ -94,6 +97,9 @@ class ProofreadPanel(QWidget):
 
     def attach(self, result: Result, opened: OpenSession) -> None:
         """Edit a result in a session that is open."""
+        self.click_to_segment.leave()
+        self.body.only_selected.setChecked(result.neuron_layer.show_selected_label)
+        result.neuron_layer.show_selected_label = False
         result.session_folder = opened.folder
         at = self.proofreading = Proofreading(self._viewer, self._results, result, opened, self)
         self.tools = {
@@ -135,6 +141,7 @@ class ProofreadPanel(QWidget):
         self._results.recut_wanted.disconnect(self._on_recut)
         self._jobs.running_changed.disconnect(self._update)
         self.end()
+        self.click_to_segment.close_mode()
         self._keys.close()
 
     # ---- tools -------------------------------------------------------------------------------------------------
@@ -279,7 +286,7 @@ class ProofreadPanel(QWidget):
     def _lay_out(self) -> None:
         before = QVBoxLayout(self.before)
         before.setContentsMargins(0, 0, 0, 0)
-        for one in (self.start_button, self.open_button):
+        for one in (self.start_button, self.click_to_segment, self.open_button):
             before.addWidget(one)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)

@@ -67,6 +67,12 @@ class SegmentPanel(QWidget):
         """Of the run under way; 0 where there is none."""
         return self._under_way.sections_done if self._under_way else 0
 
+    @property
+    def seconds_per_megavoxel(self) -> float | None:
+        """Of the last run on this device; None where nobody knows."""
+        device = self.device.device
+        return self._remembered.seconds_per_megavoxel(device.name) if device else None
+
     def run(self) -> None:
         """Segment the region."""
         self._start(self.region.box, is_trial=self.region.kind == SECTION)
@@ -74,6 +80,10 @@ class SegmentPanel(QWidget):
     def try_section(self) -> None:
         """Segment the section on screen."""
         self._start(self.region.section_box, is_trial=True)
+
+    def segment_box(self, box: Box) -> None:
+        """Segment a box of the stack to look at it; the next run takes its place, unless it has been edited."""
+        self._start(lambda: box, is_trial=True)
 
     def stop(self) -> None:
         """Stop what is running; what is finished stays."""
@@ -172,7 +182,7 @@ class SegmentPanel(QWidget):
 
     def _checked(self, region) -> Box:
         """The box of a region, where all that a run needs is there."""
-        why_not = "A job is running; stop it first." if self._jobs.running else self._why_not()
+        why_not = "A job is running; stop it first." if self._jobs.running else self.why_not
         if why_not:
             raise UserError(why_not)
         box = region()
@@ -200,14 +210,15 @@ class SegmentPanel(QWidget):
 
     def _finish(self, result: Result, made: Made) -> None:
         self.threshold.put(made.neurons.cut.threshold)
-        self.results.finish(result, made)
         megavoxels = result.affinities[0].size / 1e6
         self._remembered.measured(made.device, made.seconds / megavoxels)
         self.model.remember()
-        where = f"section {result.box.start[0]}" if result.is_trial else count(result.box.shape[0], "section")
+        sections = result.box.shape[0]
+        where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
             f"Done: {where} in {duration(made.seconds)}. Move the threshold until neurons look right, then export."
         )
+        self.results.finish(result, made)
 
     def _tell_early_end(self, result: Result, ended: Ended) -> None:
         if ended.error is not None:
@@ -269,7 +280,7 @@ class SegmentPanel(QWidget):
 
     def _on_model(self) -> None:
         self.threshold.recommend(self.model.card.threshold if self.model.card else None)
-        if not self._jobs.running and not self._why_not() and self._message.kind == "hint":
+        if not self._jobs.running and not self.why_not and self._message.kind == "hint":
             self._say_ready()
         self._update()
 
@@ -305,7 +316,7 @@ class SegmentPanel(QWidget):
     def _update(self, _value: object = None) -> None:
         """Bring buttons and estimate up to date."""
         running = self._jobs.running
-        why_not = self._why_not()
+        why_not = self.why_not
         enable(self.try_button, "A job is running." if running else why_not, "The section on screen only: seconds.")
         self.run_button.setText("Stop" if running else "Run")
         stopping = "Stopping: it ends with the tile under way." if self._jobs.stopping else ""
@@ -313,7 +324,9 @@ class SegmentPanel(QWidget):
         enable(self.run_button, stopping if running else why_not, tip)
         self._show_estimate()
 
-    def _why_not(self) -> str:
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be segmented now; empty where it can."""
         if self._stack.layer is None:
             return "Open a stack first, or the sample."
         return self._bad_layer or self.model.why_not
@@ -331,7 +344,7 @@ class SegmentPanel(QWidget):
         except UserError:
             self._estimate.setText("told once a box is drawn")
             return
-        speed = self._remembered.seconds_per_megavoxel(device.name)
+        speed = self.seconds_per_megavoxel
         self._estimate.setText(
             f"{estimate(box, self._stack.layer.data.shape[1:], device.kind, speed).text()} of memory"
         )
