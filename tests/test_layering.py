@@ -22,13 +22,14 @@ DOORS = {
     "proofreading": {"core"},
     "io": {"proofreading", "core"},
     "pipeline": ROOMS - {"widgets"},
-    "cli": ROOMS - {"widgets"} | {"pipeline", "desktop", "sample_data"},
+    "from_labels": ROOMS - {"widgets"} | {"pipeline"},
+    "cli": ROOMS - {"widgets"} | {"pipeline", "from_labels", "desktop", "sample_data"},
     "train": ROOMS - {"widgets"} | {"pipeline"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
-    "widgets": ROOMS | {"pipeline", "desktop", "sample_data", "reader"},
+    "widgets": ROOMS | {"pipeline", "from_labels", "desktop", "sample_data", "reader"},
 }
 """Room or top-level module -> what of ours it may import besides itself and the version."""
 

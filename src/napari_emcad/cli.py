@@ -23,6 +23,7 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import score
 from napari_emcad.core.wording import count, shape_text, size_text
+from napari_emcad.from_labels import LabelFiles, session_of_labels
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.export_tables import time_text
 from napari_emcad.io.labels import writing_labels
@@ -142,6 +143,29 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _session(options: argparse.Namespace) -> int:
+    _check_folder(options.output)
+    _check_session(options.output)
+    if options.model and not options.stack:
+        raise UserError("model: a stack is needed to predict affinities from; name it with --stack.")
+    wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
+    model = None if options.model == "none" else options.model or BUNDLED
+    files = LabelFiles(
+        labels=options.labels,
+        dataset=options.dataset,
+        stack=options.stack,
+        stack_dataset=options.stack_dataset,
+        model=model,
+        affinities=options.affinities,
+        voxel_size=wish,
+    )
+    pieces, segmentation = _follow(session_of_labels(files, options.output))
+    sizes = (len(segmentation.sizes) - 1, "fragment"), (len(segmentation.graph), "edge")
+    counts = ", ".join(count(*of) for of in ((len(pieces.labels), "neuron"), *sizes))
+    _say(f"{counts}; {pieces.ids_text} -> {options.output}")
+    return 0
+
+
 def _log(options: argparse.Namespace) -> int:
     with open_session(options.session, to_read=True) as opened:
         session = opened.session
@@ -172,9 +196,13 @@ def _check_outputs(options: argparse.Namespace) -> None:
     if options.output.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"output: a name that ends in .tif is needed, got {options.output}.")
     if options.session:
-        check_new(options.session)
-        if options.session.suffix != ".emcad":
-            raise UserError(f"session: a name that ends in .emcad is needed, got {options.session}.")
+        _check_session(options.session)
+
+
+def _check_session(folder: Path) -> None:
+    check_new(folder)
+    if folder.suffix != ".emcad":
+        raise UserError(f"session: a name that ends in .emcad is needed, got {folder}.")
 
 
 def _check_folder(output: Path) -> None:
@@ -226,6 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models that come with the package, or show one's card")
     models.add_argument("--show", metavar="NAME|FILE", help="the whole card of a model or checkpoint")
     models.set_defaults(command=_models)
+    _add_from_labels(commands.add_parser("session", help="make a session of labels that are there already"))
     _add_export(commands.add_parser("export", help="write the labels, or a table, of a session"))
     for name, command, text in (
         ("log", _log, "list the edits of a session"),
@@ -250,7 +279,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
-    parser.add_argument("--voxel-size", type=_positive, nargs=3, metavar=("Z", "Y", "X"), help="nm")
+    _add_voxel_size(parser)
     _add_box(parser)
     parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
     parser.add_argument("--session", type=Path, metavar="OUT.emcad", help="write a session to proofread, too")
@@ -266,6 +295,19 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_evaluate)
 
 
+def _add_from_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("labels", type=Path, help="TIFF, HDF5 or Zarr; 0 = none")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.emcad")
+    parser.add_argument("--dataset", metavar="PATH_IN_LABELS", help="in HDF5 or Zarr")
+    parser.add_argument("--stack", type=Path, help="what was labelled: shown, and affinities are predicted from it")
+    parser.add_argument("--stack-dataset", metavar="PATH_IN_STACK", help="in HDF5 or Zarr")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or none; default: {BUNDLED}")
+    source.add_argument("--affinities", type=Path, metavar="FILE.zarr", help="take these, predict none")
+    _add_voxel_size(parser)
+    parser.set_defaults(command=_session)
+
+
 def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_session(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="LABELS.tif", help="or .zarr, .csv, .npz")
@@ -276,6 +318,10 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=Path, metavar="SESSION", help="folder NAME.emcad")
+
+
+def _add_voxel_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--voxel-size", type=_positive, nargs=3, metavar=("Z", "Y", "X"), help="nm")
 
 
 def _add_box(parser: argparse.ArgumentParser) -> None:

@@ -476,3 +476,32 @@ def test_a_new_run_leaves_the_session_whole(proofreading):
     assert panel.proofreading is None and desk.result is not edited and edited.neuron_layer in desk.viewer.layers
     with open_session(folder) as opened:
         assert [row.kind for row in opened.session.log.rows] == ["merge"] and not opened.why_read_only
+
+
+def test_a_session_is_opened_from_its_folder(proofreading, new_desk):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.enter(Mode.MERGE)
+    click(desk, 1)
+    click(desk, 4)
+    folder, before = panel.proofreading.opened.folder, panel.proofreading.session.state.digest()
+    other = new_desk()
+    other.dock.proofread.open(folder)
+    other.idle()
+    assert "is being edited" in other.message or "reading only" in other.message
+    assert not other.dock.proofread.body.undo_button.isEnabled()
+    panel.body.end_button.click()
+    other.dock.proofread.body.end_button.click()
+    other.dock.proofread.open(folder)
+    other.idle()
+    assert other.dock.proofread.proofreading.session.state.digest() == before
+    assert groups(other) == [[1, 2, 3, 4, 5, 6]]
+    other.dock.proofread.undo()
+    assert groups(other) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_folder_that_is_no_session_is_refused(proofreading, tmp_path):
+    desk, panel = proofreading, proofreading.dock.proofread
+    panel.body.end_button.click()
+    panel.open(tmp_path)
+    desk.idle()
+    assert "this is none; choose another folder" in desk.message and panel.proofreading is None

@@ -39,7 +39,7 @@ def shown(desk) -> np.ndarray:
 
 
 def test_the_edits_and_the_stack_are_there_again(desk, folder):
-    show_session(desk.viewer, desk.dock, open_session(folder))
+    show_session(desk.dock, open_session(folder))
     assert (shown(desk) == 1).all()
     source = desk.viewer.layers["raw"]
     start = np.asarray(desk.result.neuron_layer.translate) - source.translate
@@ -51,14 +51,14 @@ def test_the_edits_and_the_stack_are_there_again(desk, folder):
 
 def test_a_stack_that_is_gone(desk, folder):
     (folder.parent / "raw.tif").unlink()
-    show_session(desk.viewer, desk.dock, open_session(folder))
+    show_session(desk.dock, open_session(folder))
     assert (np.asarray(desk.viewer.layers["a"].data) == 7).all()
     assert (shown(desk) == 1).all()
 
 
 def test_a_session_that_somebody_else_holds(desk, folder):
     with open_session(folder):
-        show_session(desk.viewer, desk.dock, open_session(folder))
+        show_session(desk.dock, open_session(folder))
         assert "it is open for reading only, close it there to edit it here" in desk.message
         desk.dock.proofread.undo()
         assert "nothing was changed" in desk.message or "reading only" in desk.message

@@ -1,46 +1,143 @@
-"""A labelling from elsewhere -> a segmentation that can be proofread."""
+"""A labelling from elsewhere -> a segmentation that can be proofread.
+
+Fragments are the connected pieces of each label in each section. They are numbered so that a label keeps its id: the
+merge tree names a segment by its first leaf, and the first leaf of label 7 is fragment 7.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
 from napari_emcad.core.affinities import UNKNOWN
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.progress import Job, Progress, Stopwatch
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
+from napari_emcad.core.wording import count
+
+EXACT = 2**53
+"""Above it, floating-point numbers pass over whole ones."""
 
 
-def segmentation_of_labels(labels, affinities: NDArray[np.uint8] | None = None) -> Job[Segmentation]:
-    """Fragments are the connected pieces of each label in each section; at every threshold they make up the labels.
+@dataclass(frozen=True)
+class LabelFragments:
+    """The pieces of a labelling, and what became of its ids.
+
+    Attributes
+    ----------
+    fragments : (z, y, x) uint32
+        1..n without gaps, 0 = none.
+    tree : MergeTree
+        At every threshold the pieces of a label make up one segment.
+    labels : (k,) uint64
+        The labels there are, rising, without 0.
+    segments : (k,) uint32
+        The segment of each: of the same id up to n, so `labels` that are sparse or have 64 bits get another one.
+    """
+
+    fragments: NDArray[np.uint32]
+    tree: MergeTree
+    labels: NDArray[np.uint64]
+    segments: NDArray[np.uint32]
+
+    @property
+    def renumbered(self) -> int:
+        """How many labels could not keep their id."""
+        return int(np.count_nonzero(self.labels != self.segments))
+
+    @property
+    def ids_text(self) -> str:
+        """Such as "all ids are kept"."""
+        if not self.renumbered:
+            return "all ids are kept"
+        n = int(self.fragments.max())
+        return f"{self.renumbered} of {count(len(self.labels), 'id')} renumbered, as they are above {n:,}"
+
+
+def fragments_of_labels(labels) -> Job[LabelFragments]:
+    """Find the pieces and number them.
 
     Parameters
     ----------
-    labels : array-like (z, y, x) integer
-        0 = none; read by sections, not modified.
+    labels : array-like (z, y, x)
+        Whole numbers of any dtype, 0 = none; read once, section by section; not modified.
+
+    Raises
+    ------
+    UserError
+        One sentence, where these are no labels or all are background.
+    """
+    check_labels(labels)
+    fragments, owner = yield from _pieces(labels)
+    if not len(owner):
+        raise UserError(
+            f"labels: neurons are needed, all {len(fragments)} sections are background; choose other labels."
+        )
+    found, first, place = np.unique(owner, return_index=True, return_inverse=True)
+    number = _numbers(found, first, len(owner))
+    for section in fragments:
+        section[:] = number[section]
+    return LabelFragments(fragments, _tree(place, number[1:]), found, number[1:][first])
+
+
+def segmentation_of_fragments(pieces: LabelFragments, affinities: NDArray[np.uint8] | None = None) -> Job[Segmentation]:
+    """Add the region graph: pieces that touch, in a section or from one to the next.
+
+    Parameters
+    ----------
+    pieces : LabelFragments
     affinities : (3, z, y, x) uint8, optional
         Value x 255; without them all contacts count the same.
-
-    Returns
-    -------
-    Segmentation
-        Segments are named by their first fragment, not by their label.
     """
-    fragments, owner = yield from _pieces(labels)
+    fragments = pieces.fragments
     values = np.broadcast_to(np.uint8(UNKNOWN), (3, *fragments.shape)) if affinities is None else affinities
     graph = yield from region_graph(values, fragments)
     yield Progress("agglomeration", 1, 1, 0.0)
-    return Segmentation(fragments, graph, _tree(owner), fragment_sizes(fragments))
+    return Segmentation(fragments, graph, pieces.tree, fragment_sizes(fragments))
 
 
-def _pieces(labels) -> Job[tuple[NDArray[np.uint32], NDArray]]:
-    """Fragments (z, y, x) uint32, and the label of each, (n,)."""
-    fragments, owners = np.zeros(labels.shape, np.uint32), [np.empty(0, np.int64)]
+def check_labels(labels) -> None:
+    """Refuse what is no stack of labels, without looking at its voxels.
+
+    Raises
+    ------
+    UserError
+        One sentence.
+    """
+    shape = _shape(labels)
+    if len(shape) == 2:
+        raise UserError(f"labels: a stack (z, y, x) is needed, got one section {shape}; open it as (1, y, x).")
+    if len(shape) != 3:
+        raise UserError(f"labels: a stack (z, y, x) is needed, got {len(shape)} axes {shape}; choose one time point.")
+    if 0 in shape:
+        raise UserError(f"labels: voxels are needed, got none, shape {shape}; choose other labels.")
+    _check_dtype(getattr(labels, "dtype", np.uint8))
+
+
+def _shape(labels) -> tuple[int, ...]:
+    """Of an array, or of a list of sections as long as they are all like the first."""
+    if hasattr(labels, "shape"):
+        return tuple(int(n) for n in labels.shape)
+    return len(labels), *(np.shape(labels[0]) if len(labels) else (0, 0))
+
+
+def _check_dtype(dtype) -> None:
+    if np.dtype(dtype).kind not in "buif":
+        raise UserError(f"labels: whole numbers are needed, got dtype {np.dtype(dtype)}; save them as integers.")
+
+
+def _pieces(labels) -> Job[tuple[NDArray[np.uint32], NDArray[np.uint64]]]:
+    """Fragments (z, y, x) uint32 in the order of their voxels, and the label of each, (n,)."""
+    shape = _shape(labels)
+    fragments, owners = np.zeros(shape, np.uint32), []
     watch, first_free = Stopwatch("fragments", len(fragments)), 0
     for z in range(len(fragments)):
-        section = np.asarray(labels[z])
+        section = _section(labels, z, shape[1:])
         pieces, n = label(section, background=0, connectivity=1, return_num=True)
-        owner = np.zeros(n + 1, section.dtype)
+        owner = np.zeros(n + 1, np.uint64)
         owner[pieces.ravel()] = section.ravel()
         fragments[z] = np.where(pieces, pieces + first_free, 0)
         owners.append(owner[1:])
@@ -49,9 +146,69 @@ def _pieces(labels) -> Job[tuple[NDArray[np.uint32], NDArray]]:
     return fragments, np.concatenate(owners)
 
 
-def _tree(owner: NDArray) -> MergeTree:
-    """Fragments of one label are merged before any threshold, those of two never."""
-    order = np.argsort(owner, kind="stable")
+def _section(labels, z: int, shape: tuple[int, ...]) -> NDArray:
+    """Section z as whole numbers from 0 on."""
+    section = np.asarray(labels[z])
+    _check_dtype(section.dtype)
+    if section.shape != shape:
+        raise UserError(
+            f"labels: sections of one shape are needed, got {shape} and in section {z} {section.shape}; "
+            "cut them to the same size."
+        )
+    if section.dtype.kind == "f":
+        section = _whole_numbers(section, z)
+    if section.dtype.kind == "i" and section.min() < 0:
+        raise UserError(
+            f"labels: ids from 0 on are needed, got {section.min()} in section {z}; set what is no neuron to 0."
+        )
+    return section
+
+
+def _whole_numbers(section: NDArray, z: int) -> NDArray[np.int64]:
+    """Of floating-point numbers that are whole."""
+    wrong = ~((np.floor(section) == section) & (np.abs(section) <= EXACT))
+    if wrong.any():
+        raise UserError(
+            f"labels: whole numbers up to 2**53 are needed where their dtype is {section.dtype}, "
+            f"got {section[wrong][0]} in section {z}; save them as integers."
+        )
+    return section.astype(np.int64)
+
+
+def _numbers(labels: NDArray[np.uint64], first: NDArray, n: int) -> NDArray[np.uint32]:
+    """New number of each fragment, (n + 1,) with [0] = 0; the first piece of a label L <= n gets L.
+
+    Parameters
+    ----------
+    labels : (k,) uint64
+        Each once.
+    first : (k,) int
+        Place of the first piece of each, from 0.
+    n : int
+        Fragments.
+    """
+    keeps = labels <= n
+    number = np.zeros(n + 1, np.uint32)
+    number[1 + first[keeps]] = labels[keeps]
+    is_left = np.ones(n + 1, bool)
+    is_left[number] = False  # number[0] is 0
+    waiting = number == 0
+    waiting[0] = False
+    number[waiting] = np.flatnonzero(is_left)
+    return number
+
+
+def _tree(place: NDArray, number: NDArray[np.uint32]) -> MergeTree:
+    """Fragments of one label are merged before any threshold, those of two never.
+
+    Parameters
+    ----------
+    place : (n,) int
+        Which label each fragment is of.
+    number : (n,) uint32
+        Its id.
+    """
+    order = np.argsort(place, kind="stable")
     gaps = np.full(len(order), np.inf, np.float32)
-    gaps[1:][owner[order][1:] == owner[order][:-1]] = -1
-    return MergeTree((order + 1).astype(np.uint32), gaps)
+    gaps[1:][place[order][1:] == place[order][:-1]] = -1
+    return MergeTree(number[order], gaps)

@@ -134,6 +134,8 @@ class ClickToSegment(QWidget):
             return
         neuron = int(layer.data[there])
         layer.selected_label, layer.show_selected_label = neuron, True
+        for affinities in result.affinity_layers:
+            affinities.visible = False
         size = int((result.neurons.table == neuron) @ result.segmentation.sizes)
         self._message.result(
             f"Neuron {neuron}: {size:,} voxels in a box of {count(result.box.shape[0], 'section')}. "

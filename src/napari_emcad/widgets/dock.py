@@ -59,7 +59,7 @@ class EMCADDock(QWidget):
         """Follow the viewer's layers."""
         if self._released:
             return
-        for part in (self.stack, self.segment, self.evaluate):
+        for part in (self.stack, self.segment, self.proofread, self.evaluate):
             part.reset_choices()
 
     def open_proofread(self) -> None:

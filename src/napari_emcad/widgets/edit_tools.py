@@ -103,7 +103,7 @@ class MergeTool(Tool):
 
     def _show(self) -> None:
         state = self._at.session.state
-        self._at.show_sides(state.members(self._at.neuron_at(self._anchor)), state.members(self._hovered))
+        self._at.show_sides(state.members(self._at.neuron_at(self._anchor)), state.members(self._hovered), alone=False)
 
 
 class GrowTool(Tool):

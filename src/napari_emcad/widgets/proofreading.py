@@ -91,10 +91,12 @@ class Proofreading(QObject):
         self._results.show_edited(self.result, state.base.fragments, neurons, shown)
         self.changed.emit()
 
-    def show_sides(self, near: NDArray[np.uint32], far: NDArray[np.uint32]) -> None:
-        """Show two groups of fragments in the two colours of the sides, in place of their neurons' colours."""
+    def show_sides(self, near: NDArray[np.uint32], far: NDArray[np.uint32], alone: bool = True) -> None:
+        """Show two groups of fragments in the two colours of the sides, `alone` or among the other neurons."""
         state, shown = self.session.state, self.clickable.table
         shown[near] = shown[far] = 0
+        if alone:
+            shown[:] = 0
         self._results.show_table(self.result, shown)
         self._sides.show(self.layer, state.base.fragments, near, far, len(state.table))
 

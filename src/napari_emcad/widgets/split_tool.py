@@ -118,7 +118,7 @@ class SplitTool(Tool):
             self._at.show_sides(self.proposal.near, self.proposal.far)
         elif self.points.near:
             members = self._at.session.state.members(self._at.neuron_at(self.points.near[0]))
-            self._at.show_sides(members, np.empty(0, np.uint32))
+            self._at.show_sides(members, np.empty(0, np.uint32), alone=False)
         else:
             self._at.show()
 

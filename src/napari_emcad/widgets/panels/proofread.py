@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
@@ -21,6 +20,7 @@ from napari_emcad.widgets.history_list import told
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.key_binder import KeyBinder
 from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS
+from napari_emcad.widgets.labels_start import LabelsStart
 from napari_emcad.widgets.layers import voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.mouse import Clicks, Hover, Wheel
@@ -31,9 +31,10 @@ from napari_emcad.widgets.proofreading import Proofreading
 from napari_emcad.widgets.proofreading_modes import Banner, Mode
 from napari_emcad.widgets.results import Result
 from napari_emcad.widgets.review_tool import ReviewTool
-from napari_emcad.widgets.segmenting import Cut
+from napari_emcad.widgets.segmenting import Cut, neurons_of
 from napari_emcad.widgets.select_tool import SelectTool
 from napari_emcad.widgets.session_place import SUFFIX, session_folder
+from napari_emcad.widgets.session_view import result_of
 from napari_emcad.widgets.split_tool import SplitTool
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.to_do import ToDoPoints
@@ -45,15 +46,7 @@ NO_NEURONS = 'There are no neurons yet: press "Run" first.'
 
 
 class ProofreadPanel(QWidget):
-    """Edits the neurons of the current result, in a session that begins here and ends with the result.
-
-    Signals
-    -------
-    open_wanted : Path
-        A person wants to go on with the session in this folder.
-    """
-
-    open_wanted = Signal(object)
+    """Edits the neurons of the current result, in a session that begins here and ends with the result."""
 
     def __init__(self, viewer, stack: StackChoice, segment: SegmentPanel, jobs: JobRunner, message: MessageLine):
         super().__init__()
@@ -71,8 +64,9 @@ class ProofreadPanel(QWidget):
         self.body = ProofreadBody()
         self.start_button = QPushButton("Start proofreading")
         self.open_button = QPushButton("Open session...")
-        self.open_button.setToolTip(f"Go on in a session folder, NAME{SUFFIX}.")
         self.click_to_segment = ClickToSegment(viewer, stack, segment, message)
+        self.labels_start = LabelsStart(viewer, stack, segment, jobs, message)
+        self._remark = ""
         self.before = QWidget()
         self._lay_out()
         self._connect()
@@ -94,6 +88,19 @@ class ProofreadPanel(QWidget):
         folder = session_folder(result.source)
         job = one_step(_written, folder, result.segmentation, result.affinities, facts, stage="writing the session")
         self._jobs.start(job, lambda ended: self._on_written(result, ended))
+
+    def open(self, folder: Path) -> None:
+        """Go on in a session folder, which is read in a thread."""
+        if not self._jobs.running:
+            job = one_step(open_session, folder, stage="opening the session")
+            self._jobs.start(job, self._on_folder)
+
+    def show(self, opened: OpenSession) -> None:
+        """Show a session from its folder, with its stack, and edit it."""
+        self.end()
+        result, base, facts = result_of(self._viewer, opened), opened.session.state.base, opened.facts
+        self._results.show_segmentation(result, base, neurons_of(base, Cut(facts.threshold, facts.min_size)))
+        self.attach(result, opened)
 
     def attach(self, result: Result, opened: OpenSession) -> None:
         """Edit a result in a session that is open."""
@@ -118,7 +125,9 @@ class ProofreadPanel(QWidget):
             self._keys.bind(name, action)
         at.changed.connect(self._update)
         self._viewer.layers.selection.active = result.neuron_layer
-        self._message.result(opened.why_read_only or f"Every edit is saved at once in {opened.folder}")
+        saved = f"Every edit is saved at once in {opened.folder}{self._remark}"
+        self._message.say(opened.why_read_only or saved, "error" if opened.why_read_only else "result")
+        self._remark = ""
         self.enter(Mode.SELECT)
 
     def end(self) -> None:
@@ -142,7 +151,12 @@ class ProofreadPanel(QWidget):
         self._jobs.running_changed.disconnect(self._update)
         self.end()
         self.click_to_segment.close_mode()
+        self.labels_start.release()
         self._keys.close()
+
+    def reset_choices(self) -> None:
+        """Follow the viewer's layers."""
+        self.labels_start.reset_choices()
 
     # ---- tools -------------------------------------------------------------------------------------------------
 
@@ -286,7 +300,7 @@ class ProofreadPanel(QWidget):
     def _lay_out(self) -> None:
         before = QVBoxLayout(self.before)
         before.setContentsMargins(0, 0, 0, 0)
-        for one in (self.start_button, self.click_to_segment, self.open_button):
+        for one in (self.start_button, self.click_to_segment, self.labels_start, self.open_button):
             before.addWidget(one)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
@@ -302,6 +316,7 @@ class ProofreadPanel(QWidget):
             one.clicked.connect(lambda _checked, name=name: self.answer(name))
         for one, action in self._buttons().items():
             one.clicked.connect(lambda _checked, action=action: action())
+        self.labels_start.ready.connect(self._on_labels)
         body.hide_done.toggled.connect(self._on_hide_done)
         body.only_selected.toggled.connect(self._on_only_selected)
         body.neurons.chosen.connect(lambda neurons: self.select(*neurons))
@@ -452,10 +467,22 @@ class ProofreadPanel(QWidget):
             ended.result.close()
         self._update()
 
+    def _on_folder(self, ended: Ended) -> None:
+        if ended.error is not None:
+            self._message.error(ended.error)
+        elif ended.result is not None:
+            self.show(ended.result)
+        self._update()
+
     def _ask_for_session(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, f"Open a session folder, NAME{SUFFIX}")
         if chosen:
-            self.open_wanted.emit(Path(chosen))
+            self.open(Path(chosen))
+
+    def _on_labels(self, _result: Result) -> None:
+        """Labels from elsewhere are the current result."""
+        self._remark = f"; {self.labels_start.ids_text}"
+        self.start()
 
     def _on_results(self) -> None:
         if self.proofreading is not None and self._results.current is not self.proofreading.result:
@@ -467,8 +494,8 @@ class ProofreadPanel(QWidget):
         """The threshold was moved over neurons whose session is not on."""
         if self.proofreading is None:
             self._threshold.put(self._results.current.neurons.cut.threshold)
-            go_on = 'press "Go on proofreading" to move it in their session'
-            self._message.error(UserError(f"threshold: these neurons have been proofread; {go_on}."))
+            go_on = f'press "{self.start_button.text()}" to move it there'
+            self._message.error(UserError(f"threshold: these neurons follow it in their session only; {go_on}."))
 
     def _on_hide_done(self, hides: bool) -> None:
         if self.proofreading is not None:
@@ -495,6 +522,7 @@ class ProofreadPanel(QWidget):
         self.start_button.setText("Go on proofreading" if is_begun else "Start proofreading")
         no_neurons = "" if result else NO_NEURONS
         enable(self.start_button, no_neurons or busy, "Edit these neurons; every edit is saved at once.")
+        enable(self.open_button, busy, f"Go on in a session folder, NAME{SUFFIX}.")
         if is_on:
             self._update_tools()
             self._update_edits()

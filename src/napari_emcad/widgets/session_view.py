@@ -1,0 +1,72 @@
+"""What a session from a folder is shown on: its stack, or what stands for it."""
+
+import numpy as np
+from napari.layers import Image
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.io.sessions import OpenSession
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.reader import read_layers
+from napari_emcad.widgets.layers import is_image, volume_of
+from napari_emcad.widgets.results import Result
+
+
+def result_of(viewer, opened: OpenSession) -> Result:
+    """The result that a session edits; its stack is added to the viewer where it is not there.
+
+    Where there is no stack (any more), the affinities stand for it, and without these the neurons stand alone.
+    """
+    source, box = _stack_there(viewer, opened) or _stack_of(opened)
+    if source not in viewer.layers:
+        source = viewer.add_layer(source)
+    facts = opened.facts
+    card = ModelCard(title=facts.model, sha256=facts.model_sha256)
+    return Result(source, box, SegmentParameters(**facts.parameters), opened.affinities, card=card)
+
+
+def _stack_there(viewer, opened: OpenSession) -> tuple[Image, Box] | None:
+    """The stack where the viewer has it already."""
+    box = opened.facts.box_of(opened.session.state.base.fragments.shape)
+    for layer in filter(is_image, viewer.layers):
+        is_it = opened.facts.source and str(layer.metadata.get("source")) == opened.facts.source
+        if is_it and layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box:
+            return layer, box
+    return None
+
+
+def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
+    """The image layer, and the box of the session in it."""
+    fragments = opened.session.state.base.fragments
+    shape = fragments.shape
+    box = opened.facts.box_of(shape)
+    for layer in _source_layers(opened.facts.source):
+        fits = layer.ndim == 3 and box.clipped(layer.data.shape) == box
+        if fits and not _are_labels(layer.data, box, fragments):
+            return layer, box
+    stand_in = np.zeros(shape, np.uint8) if opened.affinities is None else opened.affinities[1]
+    size = opened.facts.voxel_size
+    place = {"scale": tuple(size), "units": ("nm",) * 3} if size else {}
+    return Image(stand_in, name=opened.folder.stem, axis_labels=("z", "y", "x"), **place), Box.whole(shape)
+
+
+def _are_labels(data, box: Box, fragments: NDArray[np.uint32]) -> bool:
+    """Whether these are the labels that the fragments were made of, of which the file name says nothing.
+
+    Grey values are never the same all over a fragment; one section tells.
+    """
+    middle = len(fragments) // 2
+    first, *plane = box.slices
+    values, pieces = np.asarray(data[(first.start + middle, *plane)]), fragments[middle]
+    value_of = np.zeros(int(pieces.max()) + 1, values.dtype)
+    value_of[pieces] = values
+    return bool(pieces.any() and (value_of[pieces] == values)[pieces > 0].all())
+
+
+def _source_layers(source: str) -> list[Image]:
+    try:
+        return [Image(data, **meta) for data, meta, kind in read_layers(source) if kind == "image"]
+    except UserError:
+        return []
