@@ -34,7 +34,7 @@ def test_all_or_nothing(tmp_path):
         at.merge_all(1, [2, 3])
     with pytest.raises(Refused, match=r"^merge: all points are in segment 1 already"):
         at.merge_all(1, [1])
-    with pytest.raises(Refused, match="^background"):
+    with pytest.raises(Refused, match=r"^background"):
         at.merge_all(1, [2, 0])
     assert groups(at) == [[1], [2], [3], [4], [5]]
 

@@ -1,9 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from graphs import segmentation
 from napari.utils._proxies import PublicOnlyProxy
 
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.dock import EMCADDock
+from napari_emcad.widgets.results import Result
+from napari_emcad.widgets.segmenting import neurons_of
 
 SHAPE = (3, 48, 64)
 SCALE = (40, 5, 6)
@@ -86,3 +92,34 @@ def new_desk(make_napari_viewer, model, wait):
 @pytest.fixture
 def desk(new_desk) -> Desk:
     return new_desk()
+
+
+@pytest.fixture
+def drawn():
+    """Six fragments in columns of 10 x 40 pixels; column 7 and the rim are background."""
+    from proofreading_hands import EDGES, WIDTH
+
+    fragments = np.zeros((3, 48, 64), np.uint32)
+    for fragment in range(1, 7):
+        fragments[:, 4:44, (fragment - 1) * WIDTH : fragment * WIDTH] = fragment
+    sizes = np.bincount(fragments.ravel())[1:].tolist()
+    return replace(segmentation(EDGES, sizes), fragments=fragments)
+
+
+@pytest.fixture
+def proofreading(desk, stack, drawn, tmp_path, monkeypatch):
+    """A desk whose current result is the drawn one, with a session begun."""
+    from proofreading_hands import CUT
+
+    monkeypatch.setattr("napari_emcad.widgets.panels.proofread.session_folder", lambda _: tmp_path / "stack.emcad")
+    source = desk.open(stack, translate=(400, 50, 60))
+    affinities = np.full((3, *stack.shape), 255, np.uint8)
+    parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
+    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
+    desk.dock.segment.threshold.put(CUT.threshold)
+    desk.dock.segment.results.show_segmentation(result, drawn, neurons_of(drawn, CUT))
+    desk.dock._proofread_section.open()
+    desk.dock.proofread.start_button.click()
+    desk.idle()
+    assert desk.dock.proofread.proofreading is not None, desk.message
+    return desk

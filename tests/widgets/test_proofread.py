@@ -1,112 +1,18 @@
 """Proofreading in a real window: neurons drawn on paper, edited by clicks and keys."""
 
-from dataclasses import replace
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-from graphs import segmentation
-from napari.utils.interactions import (
-    mouse_move_callbacks,
-    mouse_press_callbacks,
-    mouse_release_callbacks,
-    mouse_wheel_callbacks,
-)
+from proofreading_hands import click, column, groups, hover, press, press_mouse, shown, sides, turn_wheel
 from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
 
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.sessions import open_session
-from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.history_list import told
 from napari_emcad.widgets.picking import Click, nearest_labelled
 from napari_emcad.widgets.proofreading_modes import Mode
-from napari_emcad.widgets.results import Result
-from napari_emcad.widgets.segmenting import Cut, neurons_of
 from napari_emcad.widgets.sides_view import FAR_SIDE, NEAR_SIDE
 
 pytestmark = pytest.mark.window
-
-EDGES = [(1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.2), (4, 5, 0.9), (5, 6, 0.9)]
-"""At the threshold 0.5: neuron {1, 2, 3} and neuron {4, 5, 6}, side by side."""
-
-WIDTH = 10
-CUT = Cut(0.5)
-
-
-def column(fragment: int, z: int = 1) -> tuple[int, int, int]:
-    """A voxel in the middle of a fragment."""
-    return z, 20, (fragment - 1) * WIDTH + 5
-
-
-@pytest.fixture
-def drawn():
-    """Six fragments in columns of 10 x 40 pixels; column 7 and the rim are background."""
-    fragments = np.zeros((3, 48, 64), np.uint32)
-    for fragment in range(1, 7):
-        fragments[:, 4:44, (fragment - 1) * WIDTH : fragment * WIDTH] = fragment
-    sizes = np.bincount(fragments.ravel())[1:].tolist()
-    return replace(segmentation(EDGES, sizes), fragments=fragments)
-
-
-@pytest.fixture
-def proofreading(desk, stack, drawn, tmp_path, monkeypatch):
-    """A desk whose current result is the drawn one, with a session begun."""
-    monkeypatch.setattr("napari_emcad.widgets.panels.proofread.session_folder", lambda _: tmp_path / "stack.emcad")
-    source = desk.open(stack, translate=(400, 50, 60))
-    affinities = np.full((3, *stack.shape), 255, np.uint8)
-    parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
-    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
-    desk.dock.segment.threshold.put(CUT.threshold)
-    desk.dock.segment.results.show_segmentation(result, drawn, neurons_of(drawn, CUT))
-    desk.dock._proofread_section.open()
-    desk.dock.proofread.start_button.click()
-    desk.idle()
-    assert desk.dock.proofread.proofreading is not None, desk.message
-    return desk
-
-
-def shown(desk, fragment: int, z: int = 1) -> int:
-    return int(desk.result.neuron_layer.data[column(fragment, z)])
-
-
-def sides(desk):
-    """The layer of the two sides, as it is seen."""
-    layer = desk.viewer.layers["sides"]
-    return layer.data[:] * layer.visible
-
-
-def groups(desk) -> list[list[int]]:
-    table = desk.dock.proofread.proofreading.session.state.table
-    return sorted(np.flatnonzero(table == s).tolist() for s in np.unique(table[1:]) if s)
-
-
-def click(desk, fragment: int, shift: bool = False) -> None:
-    desk.dock.proofread.click(Click(column(fragment), shift))
-
-
-def canvas(desk):
-    return desk.viewer.window._qt_viewer.canvas.native
-
-
-def press(desk, key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
-    QTest.keyClick(canvas(desk), key, modifier)
-
-
-def press_mouse(desk, voxel, *modifiers: str) -> None:
-    """A click on the canvas at a voxel, as napari hands it to what hears clicks."""
-    event = SimpleNamespace(
-        type="mouse_press",
-        button=1,
-        pos=(300, 200),
-        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
-        view_direction=None,
-        dims_displayed=[1, 2],
-        modifiers=modifiers,
-    )
-    mouse_press_callbacks(desk.viewer, event)
-    event.type = "mouse_release"
-    mouse_release_callbacks(desk.viewer, event)
 
 
 def test_merge_undo_redo_by_clicks_and_keys(proofreading):
@@ -311,24 +217,6 @@ def test_clicks_snap_in_nanometres():
     assert nearest_labelled(labels, (2, 30, 30), VoxelSize(40, 4, 4)) == (3, 30, 30)
     assert nearest_labelled(labels, (2, 34, 30), VoxelSize(40, 4, 4)) == (2, 41, 30)
     assert nearest_labelled(labels, (2, 5, 5), VoxelSize(40, 4, 4)) is None
-
-
-def turn_wheel(desk, voxel, up: bool) -> None:
-    """One notch of the wheel with Ctrl down, as napari hands it out."""
-    event = SimpleNamespace(
-        modifiers=("Control",),
-        delta=(0, 1 if up else -1),
-        native=SimpleNamespace(inverted=lambda: False),
-        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
-        dims_displayed=[1, 2],
-    )
-    mouse_wheel_callbacks(desk.viewer, event)
-
-
-def hover(desk, voxel) -> None:
-    position = tuple(desk.result.neuron_layer.data_to_world(voxel))
-    event = SimpleNamespace(position=position, dims_displayed=[1, 2], type="mouse_move", is_dragging=False)
-    mouse_move_callbacks(desk.viewer, event)
 
 
 def test_hovering_shows_both_sides_of_a_merge(proofreading):

@@ -83,6 +83,12 @@ class HistoryList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemClicked.connect(self._on_clicked)
 
+    @property
+    def marked(self) -> Row | None:
+        """The edit that is marked."""
+        item = self.currentItem()
+        return item.data(Qt.ItemDataRole.UserRole) if item is not None else None
+
     def put(self, session: Session) -> None:
         """Show the edits of a session."""
         self.clear()

@@ -8,7 +8,7 @@ from napari_emcad.widgets.keys import KEYS
 
 
 @dataclass(frozen=True)
-class _Borrowed:
+class Borrowed:
     """A key on a viewer or layer, and what it did there before."""
 
     holder: Any
@@ -16,7 +16,7 @@ class _Borrowed:
     before: Callable | None
 
     @classmethod
-    def of(cls, holder, press: str, action: Callable[[], None]) -> "_Borrowed":
+    def of(cls, holder, press: str, action: Callable[[], None]) -> "Borrowed":
         before = holder.bind_key(press, None)
         holder.bind_key(press, lambda _holder: action())
         return cls(holder, press, before)
@@ -33,8 +33,8 @@ class KeyBinder:
     def __init__(self, viewer):
         self._viewer = viewer
         self._actions: dict[str, Callable[[], None]] = {}
-        self._on_viewer: dict[str, _Borrowed] = {}
-        self._on_layer: dict[str, _Borrowed] = {}
+        self._on_viewer: dict[str, Borrowed] = {}
+        self._on_layer: dict[str, Borrowed] = {}
         viewer.layers.selection.events.active.connect(self._follow)
 
     @property
@@ -46,7 +46,7 @@ class KeyBinder:
         """Let a key do something until it is released."""
         self.release(name)
         self._actions[name] = action
-        self._on_viewer[name] = _Borrowed.of(self._viewer, KEYS[name].press, action)
+        self._on_viewer[name] = Borrowed.of(self._viewer, KEYS[name].press, action)
         self._bind_on_layer(name)
 
     def release(self, *names: str) -> None:
@@ -65,7 +65,7 @@ class KeyBinder:
     def _bind_on_layer(self, name: str) -> None:
         layer = self._viewer.layers.selection.active
         if layer is not None and KEYS[name].is_contested:
-            self._on_layer[name] = _Borrowed.of(layer, KEYS[name].press, self._actions[name])
+            self._on_layer[name] = Borrowed.of(layer, KEYS[name].press, self._actions[name])
 
     def _follow(self, _event: object = None) -> None:
         """Another layer is active."""

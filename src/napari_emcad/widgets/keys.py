@@ -57,5 +57,8 @@ KEYS = {
     "unknown": Key("U", "nobody can tell: do not ask again"),
 }
 
+PAINT = ("1", "2", "3", "4")
+"""napari's own keys of eraser, brush, polygon and bucket, which the neurons layer answers with a sentence."""
+
 ANSWER_WORDS = {"join": "one neuron", "apart": "two neurons", "later": "later", "unknown": "don't know"}
 """The answers of the review, by the name of their key."""

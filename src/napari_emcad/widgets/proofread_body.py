@@ -63,6 +63,7 @@ class ProofreadBody(QWidget):
         self.mark_button, self.next_mark_button = button("Mark", "mark"), button("Next", "next_mark")
         self.tick_button = button("Tick off")
         self.tick_button.setToolTip("The place that was gone to last has been looked after.")
+        self.undo_one_button = button("Undo the marked edit")
         self.end_button = button("End session")
         self.end_button.setToolTip("Everything is saved already; the neurons stay as they are.")
 
@@ -83,7 +84,8 @@ class ProofreadBody(QWidget):
         picked = row(self.merge_button, self.view_button)
         marks = row(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
         history = text("History: click an edit to go there")
-        return [looks, self.neurons, picked, marks, history, self.history, self.end_button]
+        last = row(self.undo_one_button, self.end_button)
+        return [looks, self.neurons, picked, marks, history, self.history, last]
 
     def _review_box(self) -> QWidget:
         box = QWidget()

@@ -1,6 +1,7 @@
 """The panel Proofread: select, merge, split, review and tick neurons, with all edits to undo."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from napari_emcad.widgets.edit_tools import GrowTool, MergeTool, Tool
 from napari_emcad.widgets.forms import enable
 from napari_emcad.widgets.history_list import told
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.key_binder import KeyBinder
-from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS
+from napari_emcad.widgets.key_binder import Borrowed, KeyBinder
+from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS, PAINT
 from napari_emcad.widgets.labels_start import LabelsStart
 from napari_emcad.widgets.layers import voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
@@ -57,6 +58,7 @@ class ProofreadPanel(QWidget):
         self.tools: dict[Mode, Tool] = {}
         self._keys, self._banner, self._to_do = KeyBinder(viewer), Banner(viewer), ToDoPoints(viewer)
         self._mouse: list[Clicks | Hover | Wheel] = []
+        self._paint_keys: list[Borrowed] = []
         self._listed = (0, 0)
         self._mark = 0
         self._tab = QShortcut(QKeySequence(KEYS["next"].press), self)  # Qt keeps Tab from napari's own keys
@@ -123,6 +125,7 @@ class ProofreadPanel(QWidget):
         ]
         for name, action in self._actions().items():
             self._keys.bind(name, action)
+        self._paint_keys = [Borrowed.of(result.neuron_layer, press, self._refuse_paint) for press in PAINT]
         at.changed.connect(self._update)
         self._viewer.layers.selection.active = result.neuron_layer
         saved = f"Every edit is saved at once in {opened.folder}{self._remark}"
@@ -138,6 +141,8 @@ class ProofreadPanel(QWidget):
         for one in self._mouse:
             one.close()
         self._keys.release(*self._keys.bound)
+        for borrowed in self._paint_keys:
+            borrowed.give_back()
         self._to_do.close()
         self.proofreading.changed.disconnect(self._update)
         self.proofreading.close()
@@ -207,6 +212,11 @@ class ProofreadPanel(QWidget):
     def undo(self) -> None:
         """Take back the last edit."""
         self._undo_or_redo("undo", self.proofreading.session.undoable)
+
+    def undo_one(self) -> None:
+        """Take back the edit that is marked in the history, where no later one builds on it."""
+        row = self.body.history.marked
+        self._undo_or_redo("undo", row, row.seq)
 
     def redo(self) -> None:
         """Make the edit again that was undone last."""
@@ -340,6 +350,7 @@ class ProofreadPanel(QWidget):
             body.mark_button: self.mark,
             body.next_mark_button: self.next_mark,
             body.tick_button: self.tick_off,
+            body.undo_one_button: self.undo_one,
             body.end_button: self.end,
         }
 
@@ -395,13 +406,18 @@ class ProofreadPanel(QWidget):
         self._try(lambda: self.proofreading.edit(make))
         self._try(self.tool.follow)
 
-    def _undo_or_redo(self, way: str, what: Row | None) -> None:
-        done = getattr(self.proofreading.session, way)
+    def _undo_or_redo(self, way: str, what: Row | None, *seq: int) -> None:
+        done = partial(getattr(self.proofreading.session, way), *seq)
         rows = len(self.proofreading.session.log.rows)
         self._try(lambda: self.proofreading.edit(done))
         if len(self.proofreading.session.log.rows) > rows:
             self._try(self.tool.follow)
             self.body.toast.setText(f"{'undone' if way == 'undo' else 'done again'}: {told(what)}")
+
+    def _refuse_paint(self) -> None:
+        split, merge = KEYS["split"].label, KEYS["merge"].label
+        other = f'"Split" ({split}) divides, "Merge" ({merge}) joins; to paint, export into a new labels layer'
+        self._message.error(Refused(f"paint: neurons are made of fragments, not of paint. {other}."))
 
     def _detached(self) -> Row:
         voxel = self._under_cursor("detach")
@@ -506,6 +522,7 @@ class ProofreadPanel(QWidget):
             self.proofreading.show_only(self.selection if self.body.only_selected.isChecked() else ())
 
     def _on_history(self, row: Row) -> None:
+        self._update_marked()
         voxels = row.input.get("voxels")
         if voxels:
             self.go_to(tuple(voxels[-1]))
@@ -527,6 +544,7 @@ class ProofreadPanel(QWidget):
             self._update_tools()
             self._update_edits()
             self._update_places()
+            self._update_marked()
 
     def _update_tools(self) -> None:
         body, splitting = self.body, self.tools[Mode.SPLIT]
@@ -557,6 +575,13 @@ class ProofreadPanel(QWidget):
             body.neurons.model.put(self.proofreading.rows())
             body.neurons.select(*chosen)
             body.history.put(session)
+
+    def _update_marked(self) -> None:
+        row, session = self.body.history.marked, self.proofreading.session
+        why_not = "Click an edit in the history first." if row is None else ""
+        if row is not None and row.seq not in session.in_force:
+            why_not = "It is undone already."
+        enable(self.body.undo_one_button, why_not, f"Undo {row and told(row)}, and nothing else.")
 
     def _update_places(self) -> None:
         rows, body = self.proofreading.session.to_do, self.body

@@ -1,0 +1,88 @@
+"""Hands for the tests of proofreading in a window: six fragments drawn as columns, clicked and pressed upon."""
+
+from types import SimpleNamespace
+
+import numpy as np
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+    mouse_wheel_callbacks,
+)
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_emcad.widgets.picking import Click
+from napari_emcad.widgets.segmenting import Cut
+
+EDGES = [(1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.2), (4, 5, 0.9), (5, 6, 0.9)]
+"""At the threshold 0.5: neuron {1, 2, 3} and neuron {4, 5, 6}, side by side."""
+
+WIDTH = 10
+CUT = Cut(0.5)
+
+
+def column(fragment: int, z: int = 1) -> tuple[int, int, int]:
+    """A voxel in the middle of a fragment."""
+    return z, 20, (fragment - 1) * WIDTH + 5
+
+
+def shown(desk, fragment: int, z: int = 1) -> int:
+    return int(desk.result.neuron_layer.data[column(fragment, z)])
+
+
+def sides(desk):
+    """The layer of the two sides, as it is seen."""
+    layer = desk.viewer.layers["sides"]
+    return layer.data[:] * layer.visible
+
+
+def groups(desk) -> list[list[int]]:
+    table = desk.dock.proofread.proofreading.session.state.table
+    return sorted(np.flatnonzero(table == s).tolist() for s in np.unique(table[1:]) if s)
+
+
+def click(desk, fragment: int, shift: bool = False) -> None:
+    desk.dock.proofread.click(Click(column(fragment), shift))
+
+
+def canvas(desk):
+    return desk.viewer.window._qt_viewer.canvas.native
+
+
+def press(desk, key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(canvas(desk), key, modifier)
+
+
+def press_mouse(desk, voxel, *modifiers: str) -> None:
+    """A click on the canvas at a voxel, as napari hands it to what hears clicks."""
+    event = SimpleNamespace(
+        type="mouse_press",
+        button=1,
+        pos=(300, 200),
+        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
+        view_direction=None,
+        dims_displayed=[1, 2],
+        modifiers=modifiers,
+    )
+    mouse_press_callbacks(desk.viewer, event)
+    event.type = "mouse_release"
+    mouse_release_callbacks(desk.viewer, event)
+
+
+def turn_wheel(desk, voxel, up: bool) -> None:
+    """One notch of the wheel with Ctrl down, as napari hands it out."""
+    event = SimpleNamespace(
+        modifiers=("Control",),
+        delta=(0, 1 if up else -1),
+        native=SimpleNamespace(inverted=lambda: False),
+        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
+        dims_displayed=[1, 2],
+    )
+    mouse_wheel_callbacks(desk.viewer, event)
+
+
+def hover(desk, voxel) -> None:
+    position = tuple(desk.result.neuron_layer.data_to_world(voxel))
+    event = SimpleNamespace(position=position, dims_displayed=[1, 2], type="mouse_move", is_dragging=False)
+    mouse_move_callbacks(desk.viewer, event)
