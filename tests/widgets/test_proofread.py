@@ -393,3 +393,24 @@ def test_a_folder_that_is_no_session_is_refused(proofreading, tmp_path):
     panel.open(tmp_path)
     desk.idle()
     assert "this is none; choose another folder" in desk.message and panel.proofreading is None
+
+
+def test_selected_neurons_are_seen_in_3d_and_picked_there(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    first, second = shown(desk, 1), shown(desk, 6)
+    panel.select(first)
+    panel.body.view_button.click()
+    view = panel._surfaces
+    desk.wait(lambda: view.is_settled and view.shown == [first])
+    panel.select(first, second)
+    desk.wait(lambda: view.is_settled and set(view.shown) == {first, second})
+    view.picked.emit(Click(column(1, z=2), False))
+    assert panel.selection == [first] and desk.viewer.dims.current_step[0] == 2
+    panel.enter(Mode.SPLIT)
+    click(desk, 1)
+    click(desk, 3, shift=True)
+    panel.apply()
+    assert len(panel.selection) == 2 and panel.selected == first  # what came off is looked at, too
+    desk.wait(lambda: view.is_settled and len(view.shown) == 2)
+    panel.body.end_button.click()
+    assert view.is_released and panel._surfaces is None

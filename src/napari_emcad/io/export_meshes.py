@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.surfaces import surface
 from napari_emcad.io.beside import written_beside
-from napari_emcad.io.meshes import surface, write_ply
+from napari_emcad.io.meshes import write_ply
 from napari_emcad.io.neurons import neurons_of
 from napari_emcad.io.snapshot import Snapshot
 
@@ -35,7 +36,7 @@ def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] |
             box = found.box(i)
             mask = state.table[state.base.fragments[box.slices]] == found.ids[i]
             start = tuple(a + b for a, b in zip(box.start, snapshot.start, strict=True))
-            write_ply(part / f"{found.ids[i]}.ply", *surface(mask, start, size))
+            write_ply(part / f"{found.ids[i]}.ply", surface(mask, start, size))
             yield watch.at(done)
     return folder
 

@@ -131,9 +131,29 @@ def form(parent: QWidget, margin: int = 6) -> Form:
     return layout
 
 
+class WrappedText(QLabel):
+    """Words that wrap; Qt's layouts forget to ask anew how high they are when the words change."""
+
+    def setText(self, words: str) -> None:
+        super().setText(words)
+        self._fit()
+
+    def resizeEvent(self, event) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event) -> None:
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self.isVisible():
+            self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
+
+
 def text(content: str = "") -> QLabel:
     """Words that wrap and never widen the dock."""
-    label = QLabel(content)
+    label = WrappedText(content)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -2,7 +2,7 @@
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
 from napari_emcad.widgets.labels_view import FragmentLabels
@@ -13,6 +13,9 @@ NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
 
 NEAR_SIDE, FAR_SIDE = 1, 2
 OPACITY = 0.6
+
+COLOURS = ["#00000000", NEAR_COLOUR, FAR_COLOUR]
+"""By side. A cyclic map, as napari compiles a direct one for five seconds when it is first used."""
 
 
 class SidesView:
@@ -61,13 +64,12 @@ class SidesView:
         self._layer = None
 
     def _add(self, neurons: Labels, view: FragmentLabels) -> None:
-        colours = {None: "transparent", 0: "transparent", NEAR_SIDE: NEAR_COLOUR, FAR_SIDE: FAR_COLOUR}
         active = self._viewer.layers.selection.active
         self._layer = Labels(
             view,
             name="sides",
             opacity=OPACITY,
-            colormap=DirectLabelColormap(color_dict=colours),
+            colormap=CyclicLabelColormap(colors=COLOURS, background_value=0),
             metadata={MADE: "sides"},
             **place_of(neurons),
         )

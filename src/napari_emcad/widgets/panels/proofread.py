@@ -38,6 +38,7 @@ from napari_emcad.widgets.session_place import SUFFIX, session_folder
 from napari_emcad.widgets.session_view import result_of
 from napari_emcad.widgets.split_tool import SplitTool
 from napari_emcad.widgets.stack_choice import StackChoice
+from napari_emcad.widgets.surface_view import SurfaceView, show_beside
 from napari_emcad.widgets.to_do import ToDoPoints
 
 CLOSE = 2.0
@@ -59,6 +60,7 @@ class ProofreadPanel(QWidget):
         self._keys, self._banner, self._to_do = KeyBinder(viewer), Banner(viewer), ToDoPoints(viewer)
         self._mouse: list[Clicks | Hover | Wheel] = []
         self._paint_keys: list[Borrowed] = []
+        self._surfaces: SurfaceView | None = None
         self._listed = (0, 0)
         self._mark = 0
         self._tab = QShortcut(QKeySequence(KEYS["next"].press), self)  # Qt keeps Tab from napari's own keys
@@ -141,6 +143,9 @@ class ProofreadPanel(QWidget):
         for one in self._mouse:
             one.close()
         self._keys.release(*self._keys.bound)
+        if self._surfaces is not None and not self._surfaces.is_released:
+            self._viewer.window.remove_dock_widget(self._surfaces)
+        self._surfaces = None
         for borrowed in self._paint_keys:
             borrowed.give_back()
         self._to_do.close()
@@ -281,7 +286,16 @@ class ProofreadPanel(QWidget):
             self.proofreading.layer.selected_label = neurons[-1]
         self.body.neurons.select(*neurons)
         self._on_only_selected()
+        self._show_surfaces()
         self._update()
+
+    def see_in_3d(self) -> None:
+        """Open the view of surfaces, and show the selected neurons in it."""
+        if self._surfaces is None or self._surfaces.is_released:
+            self._surfaces = SurfaceView(self.proofreading)
+            self._surfaces.picked.connect(self._on_picked)
+            show_beside(self._viewer, self._surfaces, self)
+        self._show_surfaces()
 
     def go_to(self, voxel: Voxel) -> None:
         """Put a voxel into the middle of the canvas."""
@@ -347,6 +361,7 @@ class ProofreadPanel(QWidget):
             body.apply_button: self.apply,
             body.next_button: self.next,
             body.merge_button: self.merge_selected,
+            body.view_button: self.see_in_3d,
             body.mark_button: self.mark,
             body.next_mark_button: self.next_mark,
             body.tick_button: self.tick_off,
@@ -390,9 +405,16 @@ class ProofreadPanel(QWidget):
             self._message.error(error)
         else:
             if isinstance(made, Row):
-                self.body.toast.setText(self._toast(made))
-                self._message.say("")
+                self._tell(made)
         self._update()
+
+    def _tell(self, row: Row) -> None:
+        """An edit has been made; what came off a selected neuron is selected with it."""
+        self.body.toast.setText(self._toast(row))
+        self._message.say("")
+        new = [move.after for move in row.effect.moves if move.before in self.selection and move.after != move.before]
+        if row.kind in ("split", "detach") and new:
+            self.select(*dict.fromkeys([*new, *self.selection]))
 
     def _toast(self, row: Row) -> str:
         """An edit as it is told under the tools."""
@@ -452,6 +474,15 @@ class ProofreadPanel(QWidget):
             self._message.error(Refused("background: there is no neuron within 100 nm; click on one."))
             return
         self.click(Click(voxel, "Shift" in event.modifiers))
+
+    def _on_picked(self, click: Click) -> None:
+        """A click on a surface is one on the neuron, and goes there."""
+        self.go_to(click.voxel)
+        self.click(click)
+
+    def _show_surfaces(self) -> None:
+        if self._surfaces is not None:
+            self._surfaces.show_neurons([n for n in self.selection if n])
 
     def _on_hover(self, event: Any) -> None:
         self.tool.hover(self._voxel_under(event))

@@ -1,0 +1,266 @@
+"""Surfaces of neurons by marching cubes, and where fragments lie so that nobody looks through a volume for one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects
+from scipy.sparse import coo_array
+from skimage.measure import marching_cubes
+
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.progress import Job, Stopwatch
+
+BUDGET = 1_000_000
+"""Cells that a neuron may be looked at in; a larger one gets coarser cells. Few neurons have 100,000 faces then."""
+
+SPARSE = 16
+"""Times BUDGET are the cells of its whole box at most, where most of these are empty."""
+
+BLOCK = (8, 128, 128)
+"""Voxels z, y, x that are read at once; those in which no fragment of the neuron lies are left out."""
+
+SLAB = 4_000_000
+"""Voxels in which fragments are sought at once."""
+
+INSIDE = 0.5
+"""The level of marching cubes: a cell that holds any voxel of the neuron has at least this."""
+
+ROUNDS = 10
+"""Of smoothing, each a step inwards and one outwards."""
+
+STEPS = (0.5, -0.53)
+
+FAR = 0.3
+"""Cells that smoothing may move a vertex on each axis, so that what is one voxel thin does not vanish."""
+
+Strides = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Triangles around a neuron, closed.
+
+    Attributes
+    ----------
+    vertices : (n, 3) float32
+        z, y, x in nm; the centre of voxel (0, 0, 0) is the origin.
+    faces : (m, 3) int32
+        Indices of vertices, counter-clockwise seen from outside once these are mirrored to x, y, z.
+    strides : (z, y, x)
+        Voxels that were taken together as one cell.
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    strides: Strides = (1, 1, 1)
+
+    @property
+    def nbytes(self) -> int:
+        return self.vertices.nbytes + self.faces.nbytes
+
+
+@dataclass(frozen=True)
+class FragmentBoxes:
+    """Bounding boxes of fragments, half open, in voxels (z, y, x); stop = 0 where there is no such fragment.
+
+    Attributes
+    ----------
+    start, stop : (n + 1, 3) int32
+    """
+
+    start: NDArray[np.int32]
+    stop: NDArray[np.int32]
+
+    @classmethod
+    def none(cls, n: int) -> "FragmentBoxes":
+        """For fragments 1..n of which nothing is known."""
+        return cls(np.full((n + 1, 3), np.iinfo(np.int32).max, np.int32), np.zeros((n + 1, 3), np.int32))
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def box_of(self, members: NDArray) -> Box:
+        """The box around these fragments; empty where there is none of them."""
+        known = members[self.stop[members, 0] > 0]
+        if not len(known):
+            return Box((0, 0, 0), (0, 0, 0))
+        return Box(tuple(self.start[known].min(0).tolist()), tuple(self.stop[known].max(0).tolist()))
+
+    def changed(self, boxes: Mapping[int, Box]) -> "FragmentBoxes":
+        """With other boxes for some fragments, of which there may be more than before."""
+        more = max(0, max(boxes, default=0) + 1 - len(self))
+        made = FragmentBoxes(*(np.pad(ends, ((0, more), (0, 0))) for ends in (self.start, self.stop)))
+        for fragment, box in boxes.items():
+            made.start[fragment], made.stop[fragment] = box.start, box.stop
+        return made
+
+
+def fragment_boxes(fragments: NDArray[np.uint32]) -> Job[FragmentBoxes]:
+    """Bounding boxes of all fragments of a volume (z, y, x), found slab by slab.
+
+    Strategy: SciPy finds boxes in one pass but holds the interpreter meanwhile; between slabs others get their turn.
+    """
+    depth = max(1, SLAB // max(1, fragments[:1].size))
+    boxes, watch = FragmentBoxes.none(0), Stopwatch("fragments", len(fragments))
+    for z in range(0, len(fragments), depth):
+        ids, start, stop = _boxes_in(fragments[z : z + depth], z)
+        boxes = _grown(boxes, int(ids.max(initial=0)))
+        boxes.start[ids] = np.minimum(boxes.start[ids], start)
+        boxes.stop[ids] = np.maximum(boxes.stop[ids], stop)
+        yield watch.at(min(z + depth, len(fragments)))
+    return boxes
+
+
+def _boxes_in(slab: NDArray[np.uint32], z: int) -> tuple[NDArray, NDArray, NDArray]:
+    """The fragments of a slab that begins at section z: ids, first voxels, and those after the last, (k, 3)."""
+    found = [(i, place) for i, place in enumerate(find_objects(slab), start=1) if place is not None]
+    ends = [[(s.start, s.stop) for s in place] for _, place in found]
+    ends = np.array(ends, np.int32).reshape(-1, 3, 2)
+    ends[:, 0] += z
+    return np.array([i for i, _ in found], np.int64), ends[..., 0], ends[..., 1]
+
+
+def _grown(boxes: FragmentBoxes, n: int) -> FragmentBoxes:
+    """With room for fragments 1..n."""
+    if n < len(boxes):
+        return boxes
+    more = FragmentBoxes.none(n - len(boxes))
+    return FragmentBoxes(np.concatenate([boxes.start, more.start]), np.concatenate([boxes.stop, more.stop]))
+
+
+def surface(mask: NDArray[np.bool_], start: tuple[int, int, int], voxel_size: VoxelSize) -> Surface:
+    """The surface of a neuron, voxel by voxel.
+
+    Parameters
+    ----------
+    mask : (z, y, x) bool
+    start : (z, y, x)
+        Voxel at which the mask begins.
+    voxel_size : VoxelSize
+        In nm.
+    """
+    return _marched(np.pad(mask, 1).astype(np.float32), None, np.array(start), (1, 1, 1), voxel_size)
+
+
+def neuron_surface(
+    fragments: NDArray[np.uint32],
+    members: NDArray[np.uint32],
+    boxes: FragmentBoxes,
+    voxel_size: VoxelSize,
+    budget: int = BUDGET,
+) -> Surface:
+    """The surface of the neuron made of these fragments, to be looked at: large ones are coarser.
+
+    Strategy: only blocks in which one of the fragments lies are read. Voxels are taken together to cells until these
+    blocks have no more than `budget` of them. The level of a cell rises with the part of it that is filled, and one
+    that holds a single voxel is inside: a thin neurite gets thin, but it is not lost as it is where every n-th voxel
+    counts. At last the steps between sections are smoothed.
+
+    Parameters
+    ----------
+    fragments : (z, y, x) uint32
+        Read only where the neuron is.
+    members : (k,) uint32
+        The fragments, at least one; all of them must be in `boxes`.
+    boxes : FragmentBoxes
+    voxel_size : VoxelSize
+        In nm.
+    budget : int
+        Cells.
+    """
+    box, places = boxes.box_of(members), (boxes.start[members], boxes.stop[members])
+    part = _Grid.over(box, (1, 1, 1)).blocks_with(*places).mean()
+    grid = _Grid.over(box, strides_of(box.shape, voxel_size, budget / max(part, 1 / SPARSE)))
+    belongs = np.zeros(len(boxes), bool)
+    belongs[members] = True
+    level = np.zeros(np.array(grid.shape) + 2, np.float32)  # with a rim of one empty cell, so that it is closed
+    near = np.zeros(level.shape, bool)
+    for start, stop in grid.blocks(grid.blocks_with(*places)):
+        inside = belongs[fragments[tuple(map(slice, *grid.voxels(start, stop)))]]
+        filled = _filled_parts(inside, (stop - start) * grid.strides, grid.strides)
+        level[tuple(map(slice, start + 1, stop + 1))] = (filled > 0) * (INSIDE + (1 - INSIDE) * np.sqrt(filled))
+        near[tuple(map(slice, start, stop + 2))] = True
+    return _smoothed(_marched(level, near, grid.first, grid.strides, voxel_size), voxel_size)
+
+
+def strides_of(shape: tuple[int, int, int], voxel_size: VoxelSize, budget: float = BUDGET) -> Strides:
+    """How many voxels z, y, x become one cell, powers of two: the finest axes are coarsened first."""
+    shape, strides = np.array(shape), np.ones(3, int)
+    while np.prod(-(-shape // strides)) > budget:
+        edges = np.where(strides < shape, strides * voxel_size, np.inf)
+        strides[edges < 1.5 * edges.min()] *= 2
+    return tuple(strides.tolist())
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Cells over a neuron; `first` is the one at which they begin, counted from the corner of the volume."""
+
+    first: NDArray[np.int64]
+    strides: Strides
+    shape: tuple[int, ...]
+
+    @classmethod
+    def over(cls, box: Box, strides: Strides) -> "_Grid":
+        first, end = np.array(box.start) // strides, -(-np.array(box.stop) // strides)
+        return cls(first, strides, tuple((end - first).tolist()))
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """Cells z, y, x of a block."""
+        return np.maximum(1, np.array(BLOCK) // self.strides)
+
+    def blocks_with(self, starts: NDArray, stops: NDArray) -> NDArray[np.bool_]:
+        """Which blocks meet one of these boxes of voxels, (k, 3) each."""
+        voxels = self.cells * self.strides
+        corner = self.first * self.strides
+        found = np.zeros(-(-np.array(self.shape) // self.cells), bool)
+        for low, high in zip((starts - corner) // voxels, -(-(stops - corner) // voxels), strict=True):
+            found[tuple(map(slice, low, high))] = True
+        return found
+
+    def blocks(self, which: NDArray[np.bool_]) -> Iterator[tuple[NDArray, NDArray]]:
+        """The first cell of each block in this grid, and that after its last one."""
+        for start in np.argwhere(which) * self.cells:
+            yield start, np.minimum(start + self.cells, self.shape)
+
+    def voxels(self, start: NDArray, stop: NDArray) -> tuple[NDArray, NDArray]:
+        """Where cells begin and end in the volume; they may end outside it."""
+        return (self.first + start) * self.strides, (self.first + stop) * self.strides
+
+
+def _filled_parts(mask: NDArray[np.bool_], whole: NDArray, strides: Strides) -> NDArray[np.float32]:
+    """The filled part of each cell, 0 to 1; the mask is that of whole cells, less what lies outside the volume."""
+    parts = np.pad(mask, [(0, n - m) for n, m in zip(whole, mask.shape, strict=True)]).astype(np.float32)
+    for axis, stride in enumerate(strides):
+        parts = np.moveaxis(parts, axis, 0)
+        for _ in range(stride.bit_length() - 1):  # halving is eight times as fast as a mean over reshaped axes
+            parts = (parts[0::2] + parts[1::2]) / 2
+        parts = np.moveaxis(parts, 0, axis)
+    return parts
+
+
+def _marched(
+    level: NDArray[np.float32], near: NDArray[np.bool_] | None, first: NDArray, strides: Strides, voxel_size: VoxelSize
+) -> Surface:
+    """The surface of cells with an empty rim, sought only `near` the neuron; `first` is the first cell inside it."""
+    vertices, faces, *_ = marching_cubes(level, INSIDE, mask=near)
+    cells = vertices + first - 1
+    places = (cells * strides + (np.array(strides) - 1) / 2) * np.array(voxel_size)
+    return Surface(places.astype(np.float32), faces.astype(np.int32), strides)
+
+
+def _smoothed(rough: Surface, voxel_size: VoxelSize) -> Surface:
+    """Vertices moved towards the middle of their neighbours and back (Taubin, SIGGRAPH 1995), each by FAR at most."""
+    ends, n = np.roll(rough.faces, -1, axis=1).ravel(), len(rough.vertices)
+    edges = (np.ones(len(ends), np.float32), (rough.faces.ravel(), ends))
+    neighbours = coo_array(edges, (n, n)).tocsr()  # closed: each edge is in two faces, once in each direction
+    share = np.float32(1) / neighbours.sum(axis=1)[:, None]
+    vertices = rough.vertices
+    for step in STEPS * ROUNDS:
+        vertices = vertices + np.float32(step) * ((neighbours @ vertices) * share - vertices)
+    far = FAR * np.array(rough.strides) * voxel_size
+    moved = np.clip(vertices - rough.vertices, -far, far).astype(np.float32)
+    return replace(rough, vertices=rough.vertices + moved)

@@ -1,0 +1,134 @@
+"""Surfaces of a session's neurons, made once and kept as long as their fragments are the same."""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects
+
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.surfaces import FragmentBoxes, Surface, fragment_boxes, neuron_surface
+from napari_emcad.proofreading.edits import Parting
+from napari_emcad.proofreading.part import FAR, NEAR
+from napari_emcad.widgets.proofreading import Proofreading
+
+ROOM = 300_000_000
+"""Bytes of surfaces that are kept; those looked at longest ago go first."""
+
+
+@dataclass(frozen=True)
+class Make:
+    """What a neuron is made of, and with it its surface: a fragment's id never stands for other voxels.
+
+    Attributes
+    ----------
+    fragments : bytes
+        Ids, sorted, uint32.
+    voxel_size : VoxelSize
+    """
+
+    fragments: bytes
+    voxel_size: VoxelSize
+
+    @property
+    def members(self) -> NDArray[np.uint32]:
+        """The ids of the fragments, sorted."""
+        return np.frombuffer(self.fragments, np.uint32)
+
+    def shares(self, other: "Make") -> bool:
+        """Whether a fragment is in both."""
+        return bool(np.intersect1d(self.members, other.members).size)
+
+
+class NeuronSurfaces:
+    """Makes surfaces in jobs and keeps them.
+
+    A job reads fragments while people edit. Where a fragment is parted meanwhile, what the job brings is dropped.
+    """
+
+    def __init__(self, proofreading: Proofreading, room: int = ROOM):
+        self._at, self._room = proofreading, room
+        self._kept: OrderedDict[Make, Surface] = OrderedDict()
+        self._made: deque[tuple[int, Make, Surface]] = deque()
+        self._boxes: FragmentBoxes | None = None
+        self._rows_read = 0
+        self._graph, self._edition = proofreading.session.state.graph, 0
+
+    @property
+    def edition(self) -> int:
+        """Another number whenever fragments have been parted, or that was undone."""
+        if self._at.session.state.graph is not self._graph:
+            self._graph = self._at.session.state.graph
+            self._edition += 1
+        return self._edition
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is known where the fragments lie."""
+        return self._boxes is not None
+
+    def make_of(self, members: NDArray[np.uint32]) -> Make:
+        """What a neuron of these fragments is made of."""
+        return Make(members.tobytes(), VoxelSize(*self._at.layer.scale[-3:]))
+
+    def get(self, make: Make) -> Surface | None:
+        """A surface that has been made."""
+        if make in self._kept:
+            self._kept.move_to_end(make)
+        return self._kept.get(make)
+
+    def finding_fragments(self) -> Job[FragmentBoxes]:
+        """Look through the volume, once; `found` takes the result."""
+        return fragment_boxes(self._at.session.state.base.fragments)
+
+    def found(self, boxes: FragmentBoxes) -> None:
+        """Know where the fragments lie."""
+        self._boxes = boxes
+
+    def making(self, makes: Sequence[Make]) -> Job[None]:
+        """Make surfaces; after each step `take` what is there."""
+        return self._making(list(makes), self.edition, self._at.session.state.base.fragments, self._current_boxes())
+
+    def take(self, in_use: Iterable[Make]) -> None:
+        """Keep what a job has brought up to now; what is in use stays, however much it is."""
+        while self._made:
+            edition, make, surface = self._made.popleft()
+            if edition == self.edition:
+                self._kept[make] = surface
+        needed, size = set(in_use), sum(surface.nbytes for surface in self._kept.values())
+        for make in [make for make in self._kept if make not in needed]:
+            if size > self._room:
+                size -= self._kept.pop(make).nbytes
+
+    def _making(
+        self, makes: list[Make], edition: int, fragments: NDArray[np.uint32], boxes: FragmentBoxes
+    ) -> Job[None]:
+        watch = Stopwatch("surfaces", len(makes))
+        for done, make in enumerate(makes, start=1):
+            self._made.append((edition, make, neuron_surface(fragments, make.members, boxes, make.voxel_size)))
+            yield watch.at(done)
+
+    def _current_boxes(self) -> FragmentBoxes:
+        """With fragments that have been parted, and their parts, whichever of them are in force."""
+        rows = self._at.session.log.rows
+        boxes: dict[int, Box] = {}
+        for row in rows[self._rows_read :]:
+            for parting in row.effect.partings:
+                boxes.update(_boxes_of(parting))
+        self._rows_read = len(rows)
+        if boxes:
+            self._boxes = self._boxes.changed(boxes)
+        return self._boxes
+
+
+def _boxes_of(parting: Parting) -> Iterator[tuple[int, Box]]:
+    """Where the fragment lay, and where its parts lie."""
+    sides, corner = parting.patch.sides, parting.patch.start
+    near, far = parting.parts
+    for fragment, inside in ((parting.fragment, sides > 0), (near, sides == NEAR), (far, sides == FAR)):
+        (place,) = find_objects(inside.view(np.uint8))
+        ends = ((s.start + first, s.stop + first) for s, first in zip(place, corner, strict=True))
+        yield fragment, Box(*zip(*ends, strict=True))
