@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from drawings import drawn
 
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.core.surfaces import FragmentBoxes, fragment_boxes, neuron_surface, strides_of, surface
+from napari_emcad.core.surfaces import neuron_surface, strides_of, surface
 
 SIZE = VoxelSize(40, 5, 6)
 
@@ -54,37 +55,6 @@ def test_a_surface_lies_between_voxels():
     np.testing.assert_allclose(made.vertices.max(0), (np.array([11, 22, 33]) + 0.5) * SIZE)
     assert made.vertices.dtype == np.float32 and made.faces.dtype == np.int32 and made.strides == (1, 1, 1)
     assert is_closed(made) and volume_inside(made) > 0
-
-
-@pytest.mark.parametrize("slab", [1, 22 * 35, 4 * 22 * 35, 10**6])
-def test_boxes_of_fragments(noise, slab, monkeypatch):
-    monkeypatch.setattr("napari_emcad.core.surfaces.SLAB", slab)
-    noise[noise == 7] = 0
-    noise[0][noise[0] == 9] = 0
-    boxes = drive(fragment_boxes(noise))
-    for fragment in range(1, 41):
-        places = np.argwhere(noise == fragment)
-        box = boxes.box_of(np.array([fragment], np.uint32))
-        if len(places):
-            assert box == Box(tuple(places.min(0).tolist()), tuple((places.max(0) + 1).tolist()))
-        else:
-            assert min(box.shape) == 0
-    both = np.argwhere((noise == 3) | (noise == 30))
-    assert boxes.box_of(np.array([3, 7, 30])) == Box(tuple(both.min(0).tolist()), tuple((both.max(0) + 1).tolist()))
-
-
-def test_boxes_of_nothing():
-    boxes = drive(fragment_boxes(np.zeros((3, 4, 5), np.uint32)))
-    assert len(boxes) == 1 and boxes.box_of(np.array([], np.uint32)) == Box((0, 0, 0), (0, 0, 0))
-
-
-def test_boxes_change_and_more_come():
-    before = FragmentBoxes.none(2)
-    after = before.changed({1: Box((1, 2, 3), (4, 5, 6)), 5: Box((0, 0, 0), (1, 1, 1))})
-    assert len(before) == 3 and len(after) == 6
-    assert after.box_of(np.array([1, 2, 4])) == Box((1, 2, 3), (4, 5, 6))
-    assert after.box_of(np.array([1, 5])) == Box((0, 0, 0), (4, 5, 6))
-    assert min(before.box_of(np.array([1])).shape) == 0
 
 
 @pytest.mark.parametrize("budget", [10**6, 4000, 500, 30])

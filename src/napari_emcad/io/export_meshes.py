@@ -11,7 +11,6 @@ from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.surfaces import surface
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.meshes import write_ply
-from napari_emcad.io.neurons import neurons_of
 from napari_emcad.io.snapshot import Snapshot
 
 
@@ -25,7 +24,7 @@ def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] |
     UserError
         Where the voxel size is not known, a segment is not there, or the name is taken.
     """
-    size, found = snapshot.size_in_nm(), neurons_of(snapshot.session.state)
+    size, found = snapshot.size_in_nm(), snapshot.neurons()
     wanted = _indices(found.ids, segments)
     if folder.exists():
         raise UserError(f"{folder}: this name is taken; choose another folder for the meshes.")

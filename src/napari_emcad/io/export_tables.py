@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.io.beside import written_beside
-from napari_emcad.io.neurons import neurons_of
 from napari_emcad.io.snapshot import Snapshot
 from napari_emcad.io.tables import write_csv
 from napari_emcad.proofreading.effect_text import effect_text
@@ -56,7 +55,7 @@ def export_neurons(path: Path, snapshot: Snapshot) -> Path:
     UserError
         Where the voxel size is not known.
     """
-    size, found = np.array(snapshot.size_in_nm()), neurons_of(snapshot.session.state)
+    size, found = np.array(snapshot.size_in_nm()), snapshot.neurons()
     header = ("id", "voxels", "volume_um3", *(f"{axis}{end}_nm" for end in (0, 1) for axis in _AXES), "done")
     volumes = found.voxels * size.prod() / _NM3_IN_UM3
     boxes = np.concatenate([(end + snapshot.start) * size for end in (found.start, found.stop)], axis=1)

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.sessions import OpenSession, session_at
+from napari_emcad.proofreading.neurons import Neurons, neurons_of
 from napari_emcad.proofreading.session import Session
 
 
@@ -83,6 +86,11 @@ class Snapshot:
     def fragments(self) -> NDArray[np.uint32]:
         """The fragments that are there."""
         return np.flatnonzero((self.session.state.sizes > 0) & (self.session.state.table > 0)).astype(np.uint32)
+
+    def neurons(self) -> Neurons:
+        """All neurons, with their places; looks through the volume."""
+        state = self.session.state
+        return neurons_of(state, drive(fragment_boxes(state.base.fragments)))
 
     def size_in_nm(self) -> VoxelSize:
         """The voxel size.

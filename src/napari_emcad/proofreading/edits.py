@@ -6,13 +6,16 @@ See docs/decisions/0007-edits.md.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.edges import with_edges, without_edges
@@ -64,6 +67,15 @@ class Parting:
     removed: RegionGraph
     added: RegionGraph
 
+    def boxes(self) -> Iterator[tuple[int, Box]]:
+        """Where the fragment lay, and where its parts lie."""
+        sides, corner = self.patch.sides, self.patch.start
+        near, far = self.parts
+        for fragment, inside in ((self.fragment, sides > 0), (near, sides == NEAR), (far, sides == FAR)):
+            (place,) = find_objects(inside.view(np.uint8))
+            ends = ((s.start + first, s.stop + first) for s, first in zip(place, corner, strict=True))
+            yield fragment, Box(*zip(*ends, strict=True))
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -90,14 +102,29 @@ class Effect:
     unlocked: tuple[int, ...] = ()
 
     def touches(self, other: "Effect") -> bool:
-        """Whether two effects change the same fragments, or both the threshold."""
+        """Whether two effects change the same fragments, part fragments that touch, or both change the threshold."""
         if self.threshold and other.threshold:
             return True
-        return bool(np.intersect1d(self._fragments(), other._fragments()).size)
+        return (
+            _any_in_both(self._fragments(), other._fragments())
+            or _any_in_both(self._parted(), other._ends())  # each has edges of the other
+            or _any_in_both(self._ends(), other._parted())
+        )
 
     def _fragments(self) -> NDArray[np.uint32]:
-        parted = [np.array([p.fragment, *p.parts], np.uint32) for p in self.partings]
-        return np.concatenate([np.empty(0, np.uint32), *(m.fragments for m in self.moves), *parted])
+        return np.concatenate([self._parted(), *(m.fragments for m in self.moves)])
+
+    def _parted(self) -> NDArray[np.uint32]:
+        return np.array([f for p in self.partings for f in (p.fragment, *p.parts)], np.uint32)
+
+    def _ends(self) -> NDArray[np.uint32]:
+        """Of all edges that partings take out or put in."""
+        graphs = [graph for p in self.partings for graph in (p.removed, p.added)]
+        return np.concatenate([np.empty(0, np.uint32), *(ends for g in graphs for ends in (g.u, g.v))])
+
+
+def _any_in_both(one: NDArray, other: NDArray) -> bool:
+    return bool(np.intersect1d(one, other).size)
 
 
 @dataclass

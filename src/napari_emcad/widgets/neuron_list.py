@@ -1,55 +1,21 @@
 """The list of neurons: an array behind a table, so that ten thousand rows cost nothing."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+
+from napari_emcad.proofreading.neurons import Neurons
 
 COLUMNS = ("id", "voxels", "sections", "done")
 VOXELS = COLUMNS.index("voxels")
 HEIGHT = 170
 
 
-@dataclass(frozen=True)
-class FragmentDepths:
-    """First and last section of each fragment, (n + 1,) int64; first > last where a fragment has no voxel."""
-
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, fragments: NDArray[np.uint32], n: int) -> "FragmentDepths":
-        """Look through the fragments section by section; `n` is one more than the largest id."""
-        first, last = np.full(n, len(fragments)), np.full(n, -1)
-        for z, section in enumerate(fragments):
-            there = np.zeros(n, bool)
-            there[section] = True
-            last[there] = z
-            first[there & (first > z)] = z
-        return cls(first, last)
-
-
-def neuron_rows(table: NDArray, sizes: NDArray, depths: FragmentDepths, done: set[int]) -> NDArray[np.int64]:
-    """One row (id, voxels, sections, done) for each neuron there is, (k, 4), by id.
-
-    Parameters
-    ----------
-    table : (n + 1,) uint
-        Neuron of each fragment.
-    sizes : (n + 1,) int
-        Voxels of each fragment.
-    depths : FragmentDepths
-    done : set of int
-    """
-    voxels = np.bincount(table, weights=sizes).astype(np.int64)
-    first, last = np.full(len(voxels), np.iinfo(np.int64).max), np.full(len(voxels), -1)
-    np.minimum.at(first, table, depths.first)
-    np.maximum.at(last, table, depths.last)
-    ids = np.flatnonzero(voxels)
-    ids = ids[ids > 0]
-    return np.stack([ids, voxels[ids], last[ids] - first[ids] + 1, np.isin(ids, list(done))], axis=1)
+def neuron_rows(neurons: Neurons) -> NDArray[np.int64]:
+    """One row (id, voxels, sections, done) for each neuron, (k, 4), by id."""
+    sections = neurons.stop[:, 0] - neurons.start[:, 0]
+    return np.stack([neurons.ids, neurons.voxels, sections, neurons.done], axis=1).astype(np.int64)
 
 
 class NeuronModel(QAbstractTableModel):

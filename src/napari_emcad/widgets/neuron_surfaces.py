@@ -1,18 +1,16 @@
 """Surfaces of a session's neurons, made once and kept as long as their fragments are the same."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.core.surfaces import FragmentBoxes, Surface, fragment_boxes, neuron_surface
-from napari_emcad.proofreading.edits import Parting
-from napari_emcad.proofreading.part import FAR, NEAR
+from napari_emcad.core.surfaces import Surface, neuron_surface
 from napari_emcad.widgets.proofreading import Proofreading
 
 ROOM = 300_000_000
@@ -53,8 +51,6 @@ class NeuronSurfaces:
         self._at, self._room = proofreading, room
         self._kept: OrderedDict[Make, Surface] = OrderedDict()
         self._made: deque[tuple[int, Make, Surface]] = deque()
-        self._boxes: FragmentBoxes | None = None
-        self._rows_read = 0
         self._graph, self._edition = proofreading.session.state.graph, 0
 
     @property
@@ -64,11 +60,6 @@ class NeuronSurfaces:
             self._graph = self._at.session.state.graph
             self._edition += 1
         return self._edition
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it is known where the fragments lie."""
-        return self._boxes is not None
 
     def make_of(self, members: NDArray[np.uint32]) -> Make:
         """What a neuron of these fragments is made of."""
@@ -80,17 +71,9 @@ class NeuronSurfaces:
             self._kept.move_to_end(make)
         return self._kept.get(make)
 
-    def finding_fragments(self) -> Job[FragmentBoxes]:
-        """Look through the volume, once; `found` takes the result."""
-        return fragment_boxes(self._at.session.state.base.fragments)
-
-    def found(self, boxes: FragmentBoxes) -> None:
-        """Know where the fragments lie."""
-        self._boxes = boxes
-
     def making(self, makes: Sequence[Make]) -> Job[None]:
         """Make surfaces; after each step `take` what is there."""
-        return self._making(list(makes), self.edition, self._at.session.state.base.fragments, self._current_boxes())
+        return self._making(list(makes), self.edition, self._at.session.state.base.fragments, self._at.boxes)
 
     def take(self, in_use: Iterable[Make]) -> None:
         """Keep what a job has brought up to now; what is in use stays, however much it is."""
@@ -110,25 +93,3 @@ class NeuronSurfaces:
         for done, make in enumerate(makes, start=1):
             self._made.append((edition, make, neuron_surface(fragments, make.members, boxes, make.voxel_size)))
             yield watch.at(done)
-
-    def _current_boxes(self) -> FragmentBoxes:
-        """With fragments that have been parted, and their parts, whichever of them are in force."""
-        rows = self._at.session.log.rows
-        boxes: dict[int, Box] = {}
-        for row in rows[self._rows_read :]:
-            for parting in row.effect.partings:
-                boxes.update(_boxes_of(parting))
-        self._rows_read = len(rows)
-        if boxes:
-            self._boxes = self._boxes.changed(boxes)
-        return self._boxes
-
-
-def _boxes_of(parting: Parting) -> Iterator[tuple[int, Box]]:
-    """Where the fragment lay, and where its parts lie."""
-    sides, corner = parting.patch.sides, parting.patch.start
-    near, far = parting.parts
-    for fragment, inside in ((parting.fragment, sides > 0), (near, sides == NEAR), (far, sides == FAR)):
-        (place,) = find_objects(inside.view(np.uint8))
-        ends = ((s.start + first, s.stop + first) for s, first in zip(place, corner, strict=True))
-        yield fragment, Box(*zip(*ends, strict=True))

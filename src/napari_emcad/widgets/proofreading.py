@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.io.sessions import OpenSession
+from napari_emcad.proofreading.neurons import neurons_of
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.labels_view import FragmentLabels
-from napari_emcad.widgets.neuron_list import FragmentDepths, neuron_rows
+from napari_emcad.widgets.neuron_list import neuron_rows
 from napari_emcad.widgets.picking import Voxel
 from napari_emcad.widgets.results import Result, Results
 from napari_emcad.widgets.segmenting import Cut, Neurons
@@ -33,11 +35,11 @@ class Proofreading(QObject):
 
     changed = Signal()
 
-    def __init__(self, viewer, results: Results, result: Result, opened: OpenSession, parent: QObject | None = None):
-        super().__init__(parent)
+    def __init__(self, viewer, results: Results, result: Result, opened: OpenSession, boxes: FragmentBoxes):
+        super().__init__()
         self.result, self.opened = result, opened
         self._results, self._sides = results, SidesView(viewer)
-        self._depths: FragmentDepths | None = None
+        self._boxes, self._rows_read = boxes, 0
         self._hides_done = False
         self._only: frozenset[int] = frozenset()
         result.is_edited = True
@@ -64,10 +66,7 @@ class Proofreading(QObject):
 
     def edit(self, make: Callable[[], Any]) -> Any:
         """Make an edit and show what came of it; nothing changes where it is refused."""
-        graph = self.session.state.graph
         made = make()
-        if self.session.state.graph is not graph:  # a fragment was parted, or that undone
-            self._depths = None
         self.show()
         return made
 
@@ -121,12 +120,19 @@ class Proofreading(QObject):
     def neuron_at(self, voxel: Voxel) -> int:
         return int(self.session.state.table[self.fragment_at(voxel)])
 
+    @property
+    def boxes(self) -> FragmentBoxes:
+        """Where the fragments lie; also those that have been parted, and their parts, whichever are in force."""
+        rows = self.session.log.rows
+        partings = [parting for row in rows[self._rows_read :] for parting in row.effect.partings]
+        self._rows_read = len(rows)
+        if partings:
+            self._boxes = self._boxes.changed({f: box for parting in partings for f, box in parting.boxes()})
+        return self._boxes
+
     def rows(self) -> NDArray[np.int64]:
         """The list of neurons, see `neuron_rows`."""
-        state = self.session.state
-        if self._depths is None:
-            self._depths = FragmentDepths.of(state.base.fragments, len(state.table))
-        return neuron_rows(state.table, state.sizes, self._depths, state.locked)
+        return neuron_rows(neurons_of(self.session.state, self.boxes))
 
     def voxel_of(self, neuron: int) -> Voxel | None:
         """A voxel in the middle of a neuron's largest fragment; None where there is no such neuron."""
@@ -134,15 +140,10 @@ class Proofreading(QObject):
         members = state.members(neuron)
         if not len(members):
             return None
-        self.rows()
-        largest = int(members[np.argmax(state.sizes[members])])
-        z = int(self._depths.first[largest] + self._depths.last[largest]) // 2
-        there = np.argwhere(state.base.fragments[z] == largest)
-        if not len(there):
-            z = int(self._depths.first[largest])
-            there = np.argwhere(state.base.fragments[z] == largest)
-        y, x = there[np.argmin(((there - there.mean(axis=0)) ** 2).sum(axis=1))]
-        return z, int(y), int(x)
+        box = self.boxes.box_of(members[[np.argmax(state.sizes[members])]])
+        there = np.argwhere(state.base.fragments[box.slices] == members[np.argmax(state.sizes[members])])
+        middle = there[np.argmin(((there - np.median(there, axis=0)) ** 2).sum(axis=1))]
+        return tuple((middle + box.start).tolist())
 
     def close(self) -> None:
         """Let go of the files; the neurons stay as they are."""

@@ -116,9 +116,7 @@ class SurfaceView(QWidget):
         asked = (self._surfaces.edition, missing)
         if not missing:
             self._jobs.stop()
-        elif not self._surfaces.is_ready and not self._jobs.running:
-            self._jobs.start(self._surfaces.finding_fragments(), self._on_found)
-        elif self._surfaces.is_ready and (asked != self._asked or not self._jobs.running):
+        elif asked != self._asked or not self._jobs.running:
             self._jobs.start(self._surfaces.making([m for m in makes.values() if m in missing]), self._on_made)
         self._asked = asked
         self._show()
@@ -251,11 +249,6 @@ class SurfaceView(QWidget):
         self._shown.clear()
         self._fits = True
         self.refresh()
-
-    def _on_found(self, ended: Ended) -> None:
-        if ended.result is not None:
-            self._surfaces.found(ended.result)
-        self._ended(ended)
 
     def _on_progress(self, _progress: object) -> None:
         self._take()

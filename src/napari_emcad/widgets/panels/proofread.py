@@ -10,6 +10,8 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions import OpenSession, SessionFacts, create_session, open_session
 from napari_emcad.proofreading.errors import Doubtful, Refused
@@ -84,8 +86,7 @@ class ProofreadPanel(QWidget):
         if result is None or self.proofreading is not None or self._jobs.running or not self._results.is_settled:
             return
         if result.session_folder is not None:
-            job = one_step(open_session, result.session_folder, stage="opening the session")
-            self._jobs.start(job, lambda ended: self._on_opened(result, ended))
+            self._jobs.start(_opening(result.session_folder), lambda ended: self._on_opened(result, ended))
             return
         self._message.say("Writing the session.")
         facts = _facts(result)
@@ -96,23 +97,23 @@ class ProofreadPanel(QWidget):
     def open(self, folder: Path) -> None:
         """Go on in a session folder, which is read in a thread."""
         if not self._jobs.running:
-            job = one_step(open_session, folder, stage="opening the session")
-            self._jobs.start(job, self._on_folder)
+            self._jobs.start(_opening(folder), self._on_folder)
 
-    def show(self, opened: OpenSession) -> None:
+    def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
         """Show a session from its folder, with its stack, and edit it."""
         self.end()
         result, base, facts = result_of(self._viewer, opened), opened.session.state.base, opened.facts
         self._results.show_segmentation(result, base, neurons_of(base, Cut(facts.threshold, facts.min_size)))
-        self.attach(result, opened)
+        self.attach(result, opened, boxes)
 
-    def attach(self, result: Result, opened: OpenSession) -> None:
+    def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
         """Edit a result in a session that is open."""
         self.click_to_segment.leave()
         self.body.only_selected.setChecked(result.neuron_layer.show_selected_label)
         result.neuron_layer.show_selected_label = False
         result.session_folder = opened.folder
-        at = self.proofreading = Proofreading(self._viewer, self._results, result, opened, self)
+        boxes = boxes or drive(fragment_boxes(opened.session.state.base.fragments))
+        at = self.proofreading = Proofreading(self._viewer, self._results, result, opened, boxes)
         self.tools = {
             Mode.SELECT: SelectTool(at, self._choose),
             Mode.MERGE: MergeTool(at),
@@ -509,16 +510,16 @@ class ProofreadPanel(QWidget):
         if ended.error is not None:
             self._message.error(ended.error)
         elif ended.result is not None and result is self._results.current:
-            self.attach(result, ended.result)
+            self.attach(result, *ended.result)
         elif ended.result is not None:
-            ended.result.close()
+            ended.result[0].close()
         self._update()
 
     def _on_folder(self, ended: Ended) -> None:
         if ended.error is not None:
             self._message.error(ended.error)
         elif ended.result is not None:
-            self.show(ended.result)
+            self.show(*ended.result)
         self._update()
 
     def _ask_for_session(self) -> None:
@@ -627,6 +628,17 @@ def _written(*arguments: Any) -> Path:
     """Write a session and let go of it: a result that nobody takes any more must not keep it locked."""
     with create_session(*arguments) as opened:
         return opened.folder
+
+
+def _opening(folder: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
+    """Open a session, and see where its fragments lie."""
+    yield Progress("opening the session", 0, 1)
+    opened = open_session(folder)
+    try:
+        return opened, (yield from fragment_boxes(opened.session.state.base.fragments))
+    except BaseException:
+        opened.close()
+        raise
 
 
 def _facts(result: Result) -> SessionFacts:

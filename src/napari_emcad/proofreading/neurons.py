@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.proofreading.edits import State
 
@@ -35,15 +35,12 @@ class Neurons:
         return Box(tuple(self.start[index].tolist()), tuple(self.stop[index].tolist()))
 
 
-def neurons_of(state: State) -> Neurons:
-    """The neurons of a state."""
+def neurons_of(state: State, boxes: FragmentBoxes) -> Neurons:
+    """The neurons of a state, whose fragments lie in these boxes."""
     fragments = np.flatnonzero((state.table > 0) & (state.sizes > 0))
     ids, index = np.unique(state.table[fragments], return_inverse=True)
-    boxes = find_objects(state.base.fragments)
-    starts, stops = ([[getattr(s, end) for s in boxes[f - 1]] for f in fragments] for end in ("start", "stop"))
-    start = np.full((len(ids), 3), np.iinfo(np.int64).max)
-    stop = np.zeros((len(ids), 3), np.int64)
-    np.minimum.at(start, index, np.array(starts, np.int64).reshape(-1, 3))
-    np.maximum.at(stop, index, np.array(stops, np.int64).reshape(-1, 3))
+    start, stop = np.full((len(ids), 3), np.iinfo(np.int64).max), np.zeros((len(ids), 3), np.int64)
+    np.minimum.at(start, index, boxes.start[fragments])
+    np.maximum.at(stop, index, boxes.stop[fragments])
     voxels = np.bincount(index, weights=state.sizes[fragments], minlength=len(ids)).astype(np.int64)
     return Neurons(ids, voxels, start, stop, np.isin(ids, list(state.locked)))
