@@ -29,7 +29,7 @@ PART = (6, 384, 384)
 
 
 def main() -> None:
-    options = _options()
+    options = parser("Take the pictures of the tutorial.").parse_args()
     viewer = napari.Viewer(show=True)
     viewer.theme = options.theme
     viewer.window._qt_window.resize(*WINDOW)
@@ -88,13 +88,14 @@ class Camera:
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Take the pictures of the tutorial.")
-    parser.add_argument("--data", type=Path, help="an EM stack; the synthetic sample otherwise")
-    parser.add_argument("--model", type=Path, help="a checkpoint; the bundled model otherwise")
-    parser.add_argument("--images", type=Path, default=IMAGES, help="where the pictures go")
-    parser.add_argument("--theme", default="dark", help="napari's theme: dark or light")
-    return parser.parse_args()
+def parser(description: str) -> argparse.ArgumentParser:
+    """What all scripts that take pictures can be told."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--data", type=Path, help="an EM stack; the synthetic sample otherwise")
+    made.add_argument("--model", type=Path, help="a checkpoint; the bundled model otherwise")
+    made.add_argument("--images", type=Path, default=IMAGES, help="where the pictures go")
+    made.add_argument("--theme", default="dark", help="napari's theme: dark or light")
+    return made
 
 
 def _open(viewer, dock: EMCADDock, options: argparse.Namespace) -> None:

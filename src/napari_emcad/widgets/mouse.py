@@ -72,7 +72,7 @@ class Wheel:
         self._viewer.mouse_wheel_callbacks[:] = [*self._others, *added]
 
     def _on_wheel(self, viewer, event) -> None:
-        if "Control" in event.modifiers and self._then(event, event.delta[1] > 0):
+        if "Control" in event.modifiers and self._then(event, bool(event.delta[1] > 0)):
             return
         for heard in self._others:
             heard(viewer, event)

@@ -10,7 +10,7 @@ from napari_emcad.io.sessions import OpenSession
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.reader import read_layers
-from napari_emcad.widgets.layers import is_image, volume_of
+from napari_emcad.widgets.layers import is_image, set_voxel_size, volume_of, voxel_size_of
 from napari_emcad.widgets.results import Result
 
 
@@ -20,9 +20,11 @@ def result_of(viewer, opened: OpenSession) -> Result:
     Where there is no stack (any more), the affinities stand for it, and without these the neurons stand alone.
     """
     source, box = _stack_there(viewer, opened) or _stack_of(opened)
+    facts = opened.facts
     if source not in viewer.layers:
         source = viewer.add_layer(source)
-    facts = opened.facts
+        if facts.voxel_size is not None and voxel_size_of(source) is None:
+            set_voxel_size([source], source, facts.voxel_size)
     card = ModelCard(title=facts.model, sha256=facts.model_sha256)
     return Result(source, box, SegmentParameters(**facts.parameters), opened.affinities, card=card)
 

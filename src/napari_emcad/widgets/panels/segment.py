@@ -280,6 +280,8 @@ class SegmentPanel(QWidget):
 
     def _on_model(self) -> None:
         self.threshold.recommend(self.model.card.threshold if self.model.card else None)
+        if self.results.current is not None and self.results.is_settled:
+            self.threshold.put(self.results.current.neurons.cut.threshold)  # neurons on screen stay where they are
         if not self._jobs.running and not self.why_not and self._message.kind == "hint":
             self._say_ready()
         self._update()

@@ -1,0 +1,260 @@
+"""A proofreading session by mouse and keys in a real window: python docs/tour.py [--data STACK] [--images FOLDER].
+
+Clicks a neuron on the image, runs the student, merges, undoes, splits between points, grows, reviews, ticks, moves the
+threshold, closes the window, opens the session again and compares; writes docs/images/{click,select,merge,split,grow,
+review,surfaces,reopened}.png. Wants a screen, or a virtual one (xvfb-run).
+"""
+
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose settings are in use
+
+import napari
+import numpy as np
+import tifffile
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+from scipy.ndimage import distance_transform_edt
+from screenshots import PART, WINDOW, Camera, parser
+
+from napari_emcad.core.synthetic import synthetic_stack
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.reader import read_layers
+from napari_emcad.widgets.demo import finish, pause, wait
+from napari_emcad.widgets.dock import EMCADDock
+
+Voxel = tuple[int, int, int]
+NO_KEY = Qt.KeyboardModifier.NoModifier
+
+
+@dataclass
+class Hand:
+    """Mouse and keyboard on the canvas of a viewer."""
+
+    viewer: napari.Viewer
+
+    @property
+    def canvas(self):
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def click(self, layer, voxel: Voxel, modifier=NO_KEY) -> None:
+        """Click on a voxel of a layer; its section is gone to first."""
+        place = self._place(layer, voxel)
+        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, modifier, place)
+        pause(0.4)  # two clicks in a row would be a double click
+
+    def hover(self, layer, voxel: Voxel) -> None:
+        """Move the mouse to a voxel of a layer."""
+        place = QPointF(self._place(layer, voxel))
+        top = QPointF(self.canvas.mapToGlobal(place.toPoint()))
+        event = QMouseEvent(QEvent.Type.MouseMove, place, top, Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, NO_KEY)
+        QApplication.sendEvent(self.canvas, event)
+        pause(0.2)
+
+    def wheel(self, layer, voxel: Voxel, up: bool) -> None:
+        """Turn the wheel by a notch over a voxel, with Ctrl down."""
+        place = QPointF(self._place(layer, voxel))
+        turn, phase = QPoint(0, 120 if up else -120), Qt.ScrollPhase.NoScrollPhase
+        top, control = QPointF(self.canvas.mapToGlobal(place.toPoint())), Qt.KeyboardModifier.ControlModifier
+        event = QWheelEvent(place, top, QPoint(), turn, Qt.MouseButton.NoButton, control, phase, False)
+        QApplication.sendEvent(self.canvas, event)
+        pause(0.2)
+
+    def press(self, key, modifier=NO_KEY) -> None:
+        """Press a key while the canvas has the keyboard."""
+        QTest.keyClick(self.canvas, key, modifier)
+        pause(0.1)
+
+    def _place(self, layer, voxel: Voxel) -> QPoint:
+        """Where a voxel lies on the canvas, in its pixels."""
+        world = np.array(layer.data_to_world(voxel))
+        self.viewer.dims.set_point(0, world[0])
+        camera, size = self.viewer.scene.camera, self.canvas.size()
+        y, x = (world[1:] - np.array(camera.center)[-2:]) * camera.zoom
+        return QPoint(round(size.width() / 2 + x), round(size.height() / 2 + y))
+
+
+def main() -> None:
+    options = parser("A proofreading session by mouse and keys.").parse_args()
+    with TemporaryDirectory() as folder:
+        tour(options, Path(folder))
+
+
+def tour(options, folder: Path) -> None:
+    """Go through a session that lies in a folder; everything is checked on the way."""
+    viewer, dock = _window(options)
+    take = Camera(viewer, options.images)
+    source = _open_part(viewer, dock, options, folder)
+    hand, panel = Hand(viewer), dock.proofread
+    dock.open_proofread()
+    wait(lambda: dock.segment.device.device is not None and dock.segment.model.card is not None)
+    _click_on_the_image(hand, dock, source)
+    take("click")
+    hand.press(Qt.Key.Key_Escape)
+    hand.viewer.layers.selection.active = source
+    dock.segment.run()
+    finish(dock)
+    panel.start_button.click()
+    wait(lambda: panel.proofreading is not None)
+    for affinities in dock.segment.results.current.affinity_layers:
+        affinities.visible = False
+    _go_through_the_modes(hand, panel, take)
+    before, session = panel.proofreading.session.state.digest(), panel.proofreading.opened.folder
+    viewer.close()
+    _open_again(options, session, before)
+
+
+def _open_part(viewer: napari.Viewer, dock: EMCADDock, options, folder: Path):
+    """A part of the stack as a file of its own, beside which the session will lie; its layer."""
+    with open_volume(options.data) if options.data else nullcontext() as volume:
+        values = volume.array if volume else synthetic_stack(PART, seed=1).raw
+        size = (volume and volume.voxel_size) or (30, 6, 6)
+        part = values[tuple(slice(n) for n in PART)]
+    path = folder / f"{options.data.parent.name if options.data else 'sample'}.tif"
+    tifffile.imwrite(path, part, photometric="minisblack")
+    (data, meta, _kind), *_ = read_layers(str(path))
+    if options.model is not None:
+        dock.segment.model.open_file(options.model)
+    return viewer.add_image(data, **{**meta, "scale": size, "units": ("nm",) * 3})
+
+
+def _click_on_the_image(hand: Hand, dock: EMCADDock, source) -> None:
+    """Before any run."""
+    dock.proofread.click_to_segment.button.click()
+    hand.click(source, tuple(n // 2 for n in source.data.shape))
+    finish(dock)
+    assert dock.segment.results.current.neuron_layer.show_selected_label, dock.message.text
+
+
+def _go_through_the_modes(hand: Hand, panel, take: Camera) -> None:
+    layer, state = panel.proofreading.layer, panel.proofreading.session.state
+    _select(hand, panel, take)
+    _merge_and_undo(hand, panel, take)
+    _split(hand, panel, take)
+    _grow(hand, panel, take)
+    _review(hand, panel, take)
+    neuron = panel.selected
+    hand.press(Qt.Key.Key_T)
+    assert neuron in state.locked, panel._message.text
+    panel._threshold.value = 0.3
+    wait(lambda: panel.proofreading.session.state.threshold == 0.3)
+    _see_surfaces(panel, take)
+    assert layer in hand.viewer.layers
+
+
+def _select(hand: Hand, panel, take: Camera) -> None:
+    fragment = _largest(panel, panel.proofreading.session.state.sizes)
+    hand.click(panel.proofreading.layer, _inside(panel, fragment))
+    assert panel.selected == panel.proofreading.session.state.table[fragment]
+    take("select")
+
+
+def _merge_and_undo(hand: Hand, panel, take: Camera) -> None:
+    state, layer = panel.proofreading.session.state, panel.proofreading.layer
+    apart = state.table[state.graph.u] != state.table[state.graph.v]
+    edge = int(np.argmax(np.where(apart, state.graph.area, 0)))
+    one, other = (_inside(panel, int(ends[edge])) for ends in (state.graph.u, state.graph.v))
+    before = state.digest()
+    hand.press(Qt.Key.Key_A)
+    hand.click(layer, one)
+    hand.hover(layer, other)
+    take("merge")
+    hand.click(layer, other)
+    if panel.body.question.words:
+        panel.body.question.yes_button.click()
+    assert panel.proofreading.neuron_at(one) == panel.proofreading.neuron_at(other), panel._message.text
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert state.digest() == before
+    hand.press(Qt.Key.Key_Escape)
+
+
+def _split(hand: Hand, panel, take: Camera) -> None:
+    state, layer = panel.proofreading.session.state, panel.proofreading.layer
+    neuron = int(np.bincount(state.table[1:]).argmax())
+    middles = np.array([_inside(panel, int(f)) for f in state.members(neuron)])
+    middles = middles[middles[:, 0] == np.bincount(middles[:, 0]).argmax()]  # on one section, to be seen together
+    far = np.unravel_index(np.argmax(((middles[:, None] - middles) ** 2).sum(-1)), (len(middles),) * 2)
+    one, other = (tuple(middles[i].tolist()) for i in far)
+    hand.press(Qt.Key.Key_D)
+    hand.click(layer, one)
+    hand.click(layer, other, Qt.KeyboardModifier.ShiftModifier)
+    first = panel.tool.proposal
+    assert first is not None, panel._message.text
+    panel._tab.activated.emit()  # a key press reaches shortcuts only in a window that has the focus
+    take("split")
+    hand.press(Qt.Key.Key_Return)
+    assert panel.proofreading.neuron_at(one) != panel.proofreading.neuron_at(other)
+    hand.press(Qt.Key.Key_Escape)
+
+
+def _grow(hand: Hand, panel, take: Camera) -> None:
+    state, layer = panel.proofreading.session.state, panel.proofreading.layer
+    place = _inside(panel, _largest(panel, np.where(state.free, state.sizes, 0)))
+    fragments = len(state.members(panel.proofreading.neuron_at(place)))
+    hand.press(Qt.Key.Key_G)
+    hand.wheel(layer, place, up=True)
+    assert len(state.members(panel.proofreading.neuron_at(place))) > fragments, panel._message.text
+    take("grow")
+    hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    hand.press(Qt.Key.Key_Escape)
+
+
+def _review(hand: Hand, panel, take: Camera) -> None:
+    hand.press(Qt.Key.Key_R)
+    rows = len(panel.proofreading.session.log.rows)
+    take("review")
+    for key in (Qt.Key.Key_K, Qt.Key.Key_J, Qt.Key.Key_N):
+        hand.press(key)
+    assert len(panel.proofreading.session.log.rows) == rows + 3, panel._message.text
+    hand.press(Qt.Key.Key_Escape)
+
+
+def _see_surfaces(panel, take: Camera) -> None:
+    sizes = np.bincount(panel.proofreading.session.state.table, panel.proofreading.session.state.sizes)[1:]
+    panel.select(*(np.argsort(-sizes)[:4] + 1).tolist())
+    panel.body.view_button.click()
+    wait(lambda: panel._surfaces.is_settled and len(panel._surfaces.shown) == 4)
+    take("surfaces")
+
+
+def _open_again(options, session: Path, before: str) -> None:
+    viewer, dock = _window(options)
+    dock.open_proofread()
+    dock.proofread.open(session)
+    finish(dock)
+    assert dock.proofread.proofreading.session.state.digest() == before
+    Camera(viewer, options.images)("reopened")
+    viewer.close()
+
+
+def _window(options) -> tuple[napari.Viewer, EMCADDock]:
+    viewer = napari.Viewer(show=True)
+    viewer.theme = options.theme
+    viewer.window._qt_window.resize(*WINDOW)
+    dock = EMCADDock(viewer)
+    viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
+    return viewer, dock
+
+
+def _largest(panel, sizes) -> int:
+    """The fragment with most voxels on sections in the middle of the stack."""
+    return int(np.argmax(sizes[1:])) + 1
+
+
+def _inside(panel, fragment: int) -> Voxel:
+    """The voxel of a fragment that is deepest inside it."""
+    fragments = panel.proofreading.session.state.base.fragments
+    box = panel.proofreading.boxes.box_of(np.array([fragment]))
+    depth = distance_transform_edt(np.pad(fragments[box.slices] == fragment, 1), sampling=(5, 1, 1))[1:-1, 1:-1, 1:-1]
+    place = np.unravel_index(np.argmax(depth), depth.shape)
+    return tuple(int(a + b) for a, b in zip(place, box.start, strict=True))
+
+
+if __name__ == "__main__":
+    main()
