@@ -175,12 +175,8 @@ def _merge_and_undo(hand: Hand, panel, take: Camera) -> None:
 
 
 def _split(hand: Hand, panel, take: Camera) -> None:
-    state, layer = panel.proofreading.session.state, panel.proofreading.layer
-    neuron = int(np.bincount(state.table[1:]).argmax())
-    middles = np.array([_inside(panel, int(f)) for f in state.members(neuron)])
-    middles = middles[middles[:, 0] == np.bincount(middles[:, 0]).argmax()]  # on one section, to be seen together
-    far = np.unravel_index(np.argmax(((middles[:, None] - middles) ** 2).sum(-1)), (len(middles),) * 2)
-    one, other = (tuple(middles[i].tolist()) for i in far)
+    layer = panel.proofreading.layer
+    one, other = _two_of_one_neuron(panel)
     hand.press(Qt.Key.Key_D)
     hand.click(layer, one)
     hand.click(layer, other, Qt.KeyboardModifier.ShiftModifier)
@@ -240,6 +236,18 @@ def _window(options) -> tuple[napari.Viewer, EMCADDock]:
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
     return viewer, dock
+
+
+def _two_of_one_neuron(panel) -> tuple[Voxel, Voxel]:
+    """Voxels in two fragments of one neuron on one section: of all such pairs that with the largest smaller one."""
+    state, best = panel.proofreading.session.state, {}
+    for fragment in np.argsort(-state.sizes[1:]) + 1:
+        voxel = _inside(panel, int(fragment))
+        place = (int(state.table[fragment]), voxel[0])
+        if place in best:
+            return best[place], voxel
+        best[place] = voxel
+    raise AssertionError("no neuron has two fragments on one section")
 
 
 def _largest(panel, sizes) -> int:

@@ -22,9 +22,9 @@ def result_of(viewer, opened: OpenSession) -> Result:
     source, box = _stack_there(viewer, opened) or _stack_of(opened)
     facts = opened.facts
     if source not in viewer.layers:
-        source = viewer.add_layer(source)
         if facts.voxel_size is not None and voxel_size_of(source) is None:
             set_voxel_size([source], source, facts.voxel_size)
+        source = viewer.add_layer(source)
     card = ModelCard(title=facts.model, sha256=facts.model_sha256)
     return Result(source, box, SegmentParameters(**facts.parameters), opened.affinities, card=card)
 

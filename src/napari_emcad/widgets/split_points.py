@@ -68,7 +68,7 @@ class SplitPoints:
         if self._points:
             colours = [FAR_COLOUR if is_far else NEAR_COLOUR for _, is_far in self._points]
             self._layer.face_color = colours
-            self._layer.border_color = colours  # the border of points this small covers most of their face
+            self._layer.border_color = "white"  # seen on the sides' own colours
             self._layer.selected_data = set()
 
 
@@ -77,6 +77,7 @@ def _points_layer(neurons) -> Points:
         np.empty((0, 3)),
         name="split points",
         size=LARGE,
+        border_width=0.2,
         canvas_size_limits=(0, PIXELS),  # no lower limit: napari draws a point of size 0 where a section has none
         metadata={MADE: "split points"},
         **place_of(neurons),
