@@ -132,8 +132,8 @@ def _lists(voxels: list[Voxel]) -> list[list[int]]:
 
 def _told(proposal: Proposal, place: int, among: int) -> str:
     which = f"Split {place + 1} of {among} ({proposal.method})"
-    facts = f"cost {proposal.cost:,.2f} (affinity x faces), {count(len(proposal.far), 'fragment')} of {_all(proposal)} part"
-    return f"{which}: {facts}. {proposal.warning}".strip()
+    cost, part = f"cost {proposal.cost:,.2f} (affinity x faces)", count(len(proposal.far), "fragment")
+    return f"{which}: {cost}, {part} of {_all(proposal)} part. {proposal.warning}".strip()
 
 
 def _all(proposal: Proposal) -> int:
