@@ -42,6 +42,9 @@ class Tool:
     def close(self) -> None:
         """The mode ends."""
 
+    def end(self) -> None:
+        """The session ends."""
+
 
 class MergeTool(Tool):
     """The first click takes the neuron that is kept, further ones add to it; Shift+click takes another one."""

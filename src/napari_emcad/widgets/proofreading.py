@@ -100,8 +100,8 @@ class Proofreading(QObject):
         self._sides.show(self.layer, state.base.fragments, near, far, len(state.table))
 
     def end_sides(self) -> None:
-        """Show the segments again, and no layer of sides."""
-        self._sides.close()
+        """Show the segments again, and no sides."""
+        self._sides.hide()
         self._results.show_table(self.result, self.clickable.table)
 
     def _shown(self) -> NDArray[np.uint32]:

@@ -19,7 +19,10 @@ COLOURS = ["#00000000", NEAR_COLOUR, FAR_COLOUR]
 
 
 class SidesView:
-    """A layer over the neurons that is there as long as something is shown in it; blue keeps its id."""
+    """A layer over the neurons; blue keeps its id.
+
+    Between two uses it is hidden, as napari collects garbage for a quarter of a second whenever a layer goes.
+    """
 
     def __init__(self, viewer):
         self._viewer = viewer

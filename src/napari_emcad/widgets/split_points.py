@@ -1,4 +1,4 @@
-"""The points of a split: two sides in two colours, in a layer that goes with the tool."""
+"""The points of a split: two sides in two colours."""
 
 import numpy as np
 from napari.layers import Points
@@ -15,7 +15,10 @@ LARGE = 1000
 
 
 class SplitPoints:
-    """Points in voxels of the neurons layer; `near` is the side that keeps the id."""
+    """Points in voxels of the neurons layer; `near` is the side that keeps the id.
+
+    Their layer is hidden between two uses, as that of the sides.
+    """
 
     def __init__(self, viewer):
         self._viewer = viewer
@@ -50,8 +53,14 @@ class SplitPoints:
         self._draw(neurons)
 
     def clear(self) -> None:
-        """Take all points and their layer away."""
+        """Take all points away."""
         self._points = []
+        if self._layer is not None:
+            self._layer.visible = False
+
+    def close(self) -> None:
+        """Take the layer away as well."""
+        self.clear()
         if self._layer is not None and self._layer in self._viewer.layers:
             active = self._viewer.layers.selection.active
             self._viewer.layers.remove(self._layer)
@@ -64,6 +73,7 @@ class SplitPoints:
         if self._layer is None or self._layer not in self._viewer.layers:
             self._layer = self._viewer.add_layer(_points_layer(neurons))
             self._viewer.layers.selection.active = active or neurons
+        self._layer.visible = True
         self._layer.data = np.array([voxel for voxel, _ in self._points], float).reshape(-1, 3)
         if self._points:
             colours = [FAR_COLOUR if is_far else NEAR_COLOUR for _, is_far in self._points]

@@ -94,6 +94,10 @@ class SplitTool(Tool):
         self._proposals = []
         self._at.end_sides()
 
+    def end(self) -> None:
+        """The session ends."""
+        self.points.close()
+
     def _made(self) -> Row:
         near, far = self.points.near, self.points.far
         if self.is_in_one_fragment:

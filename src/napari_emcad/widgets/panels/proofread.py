@@ -141,6 +141,8 @@ class ProofreadPanel(QWidget):
         if self.proofreading is None:
             return
         self._leave_tool()
+        for tool in self.tools.values():
+            tool.end()
         for one in self._mouse:
             one.close()
         self._keys.release(*self._keys.bound)
