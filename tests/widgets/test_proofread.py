@@ -1,5 +1,7 @@
 """Proofreading in a real window: neurons drawn on paper, edited by clicks and keys."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from proofreading_hands import click, column, groups, hover, press, press_mouse, shown, sides, turn_wheel
@@ -8,7 +10,7 @@ from qtpy.QtCore import Qt
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.sessions import open_session
 from napari_emcad.widgets.history_list import told
-from napari_emcad.widgets.picking import Click, nearest_labelled
+from napari_emcad.widgets.picking import Click, nearest_labelled, voxel_under
 from napari_emcad.widgets.proofreading_modes import Mode
 from napari_emcad.widgets.sides_view import FAR_SIDE, NEAR_SIDE
 
@@ -414,3 +416,22 @@ def test_selected_neurons_are_seen_in_3d_and_picked_there(proofreading):
     desk.wait(lambda: view.is_settled and len(view.shown) == 2)
     panel.body.end_button.click()
     assert view.is_released and panel._surfaces is None
+
+
+def test_in_3d_the_first_neuron_that_the_eye_meets_is_picked(proofreading):
+    desk, panel = proofreading, proofreading.dock.proofread
+    desk.viewer.dims.ndisplay = 3
+    layer = desk.result.neuron_layer
+    look = {"view_direction": np.array([1.0, 0, 0]), "dims_displayed": [0, 1, 2]}
+    for fragment, z in ((1, 0), (5, 0)):
+        before = np.array(layer.data_to_world(column(fragment))) - [500, 0, 0]
+        found = voxel_under(layer, panel.proofreading.clickable, SimpleNamespace(position=tuple(before), **look))
+        assert found == (z, *column(fragment)[1:])
+    aslant = np.array([0.0, 0, 1.0])  # along x: column 1 comes first
+    start = np.array(layer.data_to_world(column(6))) - [0, 0, 5000]
+    event = SimpleNamespace(position=tuple(start), view_direction=aslant, dims_displayed=[0, 1, 2])
+    assert voxel_under(layer, panel.proofreading.clickable, event) == (1, 20, 0)
+    panel.body.only_selected.setChecked(True)
+    panel.select(panel.proofreading.neuron_at(column(6)))
+    assert voxel_under(layer, panel.proofreading.clickable, event) == (1, 20, 30)  # hidden ones are looked through
+    desk.viewer.dims.ndisplay = 2
