@@ -27,12 +27,15 @@ from napari_emcad.from_labels import LabelFiles, session_of_labels
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.export_tables import time_text
 from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.session_copy import copying_session
 from napari_emcad.io.session_export import EXPORTS, exporting
 from napari_emcad.io.session_facts import SessionFacts, read_facts
+from napari_emcad.io.session_replay import replaying
 from napari_emcad.io.sessions import check_new, create_session, open_session
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.zoo import BUNDLED, available, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
+from napari_emcad.proofreading.replay import OUTCOMES, summary
 
 T = TypeVar("T")
 
@@ -178,6 +181,28 @@ def _log(options: argparse.Namespace) -> int:
     return 0
 
 
+def _replay(options: argparse.Namespace) -> int:
+    with open_session(options.old, to_read=True) as old, open_session(options.new) as new:
+        _warn(old.session.log.damage)
+        try:
+            found = _follow(replaying(old, new))
+        except KeyboardInterrupt:
+            return _failed(f"stopped: the edits made again until then are in {options.new}.")
+        start = new.facts.box_of(new.session.state.base.fragments.shape).start
+    for edit in found:
+        place = ",".join(str(v + a) for v, a in zip(edit.voxel, start, strict=True)) if edit.voxel else "-"
+        _say(f"{edit.seq}  {edit.kind}  {place}  {OUTCOMES[edit.outcome]}{'  ' if edit.why else ''}{edit.why}")
+    _say(summary(found))
+    return 0
+
+
+def _copy(options: argparse.Namespace) -> int:
+    copied = _follow(copying_session(options.session, options.new))
+    _warn(copied.damage)
+    _say(f"{count(copied.edits, 'edit')} -> {options.new}")
+    return 0
+
+
 def _proofread(options: argparse.Namespace) -> int:
     """As the demo, a program of its own: only the `widgets` room opens windows."""
     read_facts(options.session)
@@ -263,6 +288,14 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text)
         _add_session(one)
         one.set_defaults(command=command)
+    copy = commands.add_parser("copy", help="copy a session; a damaged one up to its last good edit")
+    _add_session(copy)
+    copy.add_argument("new", type=Path, metavar="NEW.emcad")
+    copy.set_defaults(command=_copy)
+    replay = commands.add_parser("replay", help="make the edits of a session again in one segmented anew")
+    replay.add_argument("old", type=Path, metavar="OLD.emcad", help="stays as it is")
+    replay.add_argument("new", type=Path, metavar="NEW.emcad", help="of the same region; gets the edits")
+    replay.set_defaults(command=_replay)
     demo = commands.add_parser("demo", help="segment the synthetic sample in napari")
     demo.add_argument("--no-window", action="store_true", help="in a virtual screen; leaves its results in demo/")
     demo.set_defaults(command=_demo)

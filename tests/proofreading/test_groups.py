@@ -53,3 +53,13 @@ def test_places_are_marked_ticked_off_and_kept(tmp_path):
     assert at.to_do == [first]
     at.log.close()
     assert [row.seq for row in session(FOUR, tmp_path).to_do] == [first.seq]
+
+
+def test_a_row_says_how_long_the_edit_took(tmp_path, monkeypatch):
+    at = session(FOUR, tmp_path)
+    now = [100.0]
+    monkeypatch.setattr("napari_emcad.proofreading.session.time.monotonic", lambda: now[0])
+    at.begin()
+    now[0] += 2.5
+    assert at.merge(1, 2, confirmed=True).duration_ms == 2500
+    assert at.merge(1, 3, confirmed=True).duration_ms == 0  # nobody said when it began

@@ -95,7 +95,7 @@ def test_11_the_segment_is_split_with_its_fragment(tmp_path):
     assert len(set(at.state.table[[left, right]])) == 2
 
 
-def test_a_session_with_parted_fragments_comes_back(tmp_path):
+def test_28_a_session_with_parted_fragments_comes_back(tmp_path):
     at = opened(tmp_path)
     at.split_fragment([LEFT], [RIGHT], note="neck")
     at.merge(5, 2)
@@ -108,6 +108,44 @@ def test_a_session_with_parted_fragments_comes_back(tmp_path):
         again.undo()
     np.testing.assert_array_equal(again.state.base.fragments, drawn(DUMBBELL))
     assert again.state.next_id == 8  # 5 and 6 for the halves, 7 for the segment that was split off
+
+
+def test_25_a_neighbour_that_was_parted_since_is_in_the_way(tmp_path):
+    """The edges of both parts lead to the fragment that is no more."""
+    at = opened(tmp_path)
+    digest = at.state.digest()
+    at.split_fragment([LEFT], [RIGHT])
+    at.split_fragment([(0, 0, 0)], [(0, 0, 4)])  # the one above the left half
+    with pytest.raises(Refused, match=r"^undo: edit 2 \(split\) changed the same"):
+        at.undo(1)
+    at.undo()
+    at.undo()
+    assert at.state.digest() == digest
+
+
+def test_a_bridge_leads_to_the_nearer_part(tmp_path):
+    for near, far in (([LEFT], [RIGHT]), ([RIGHT], [LEFT])):
+        (folder := tmp_path / str(near[0][2])).mkdir()
+        at = opened(folder)
+        at.merge(1, 4, confirmed=True)
+        assert at.state.bridges == [(1, 4)]
+        before = at.state.digest()
+        at.split_fragment(near, far)
+        left, right = (int(at.state.base.fragments[p]) for p in (LEFT, RIGHT))
+        first = at.state.base.fragments[near[0]]
+        assert at.state.table[4] == at.state.table[first]  # as 4 touches nothing
+        assert at.state.table[left] != at.state.table[right]
+        at.undo()
+        assert at.state.digest() == before and at.state.bridges == [(1, 4)]
+
+
+def test_parts_are_where_their_fragment_was_in_the_tree(tmp_path):
+    at = opened(tmp_path, threshold=1.0)
+    at.split_fragment([LEFT], [RIGHT])
+    left, segment = int(at.state.base.fragments[LEFT]), int(at.state.table[2])
+    assert at.state.table[left] == segment
+    with pytest.raises(Refused, match=r"is the same at 0\.90"):
+        at.set_segment_threshold(segment, 0.9)
 
 
 def test_a_membrane_counts_more_than_the_shape():
@@ -146,7 +184,7 @@ def test_points_that_part_nothing(tmp_path, near, far, sentence):
     assert at.state.digest() == before and not at.log.rows
 
 
-def test_a_locked_segment_is_not_parted(tmp_path):
+def test_30_a_locked_segment_is_not_parted(tmp_path):
     at = opened(tmp_path)
     at.lock(int(at.state.table[1]))
     with pytest.raises(Refused, match=r"^locked"):

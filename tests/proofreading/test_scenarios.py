@@ -1,13 +1,27 @@
-"""The scenarios a proofreader meets, by the number they have in the plan."""
+"""The scenarios a proofreader meets, by the number they have in the plan.
+
+Of those that are not here, 11 and 19 to 21 are in test_part.py, 26 and 27 in test_log.py, 34 is in test_session.py and
+22 in tests/widgets.
+"""
+
+import re
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from drawings import drawn
 from graphs import AREAS, LADDER, LINE, TRIANGLE, groups, segmentation, segments, session
 
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import drive
+from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import SegmentGraph, proposals
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.replay import replay, summary
 from napari_emcad.proofreading.session import Session
 
 
@@ -16,6 +30,12 @@ def proposed(edges, near, far):
     base = segmentation(edges)
     nodes = np.arange(1, len(base.sizes), dtype=np.uint32)
     return proposals(Contacts(base.graph, len(base.sizes)).segment_graph(nodes, []), near, far)
+
+
+def test_every_scenario_has_its_test():
+    text = "\n".join(file.read_text("utf-8") for file in Path(__file__).parents[1].rglob("test_*.py"))
+    numbers = {int(n) for found in re.findall(r"def test_(\d\d)_|Scenario (\d+)", text) for n in found if n}
+    assert numbers >= set(range(1, 37)), sorted(set(range(1, 37)) - numbers)
 
 
 def test_01_merge_two_with_an_edge(tmp_path):
@@ -137,6 +157,30 @@ def test_17_chain():
     assert (cut.near.tolist(), cut.far.tolist()) == ([1, 2, 3, 4, 5], [6, 7, 8, 9, 10])
 
 
+def test_18_contacts_in_several_places_are_one_edge():
+    fragments = drawn("""
+        12
+        13
+        12
+    """)
+    affinities = np.zeros((3, *fragments.shape), np.uint8)
+    affinities[2, 0, :, 1] = 51, 9, 204
+    graph = drive(region_graph(affinities, fragments))
+    (edge,) = np.flatnonzero((graph.u == 1) & (graph.v == 2))
+    assert graph.area[edge] == 2 and graph.mean[edge] == pytest.approx((51 + 204) / 2 / 255)
+    joined = Contacts(graph, 4).segment_graph(np.array([1, 2], np.uint32), [])
+    assert proposals(joined, [1], [2])[0].cost == pytest.approx(1.0)
+
+
+def test_18_parallel_edges_add_up_in_a_cut():
+    nodes = np.array([1, 2, 3], np.uint32)
+    parallel = SegmentGraph(nodes, np.array([0, 1, 1]), np.array([1, 0, 2]), np.array([0.3, 0.3, 0.5]))
+    cut = proposals(parallel, [1], [3])[0]
+    assert cut.near.tolist() == [1, 2] and cut.cost == pytest.approx(0.5)
+    parallel.capacity[2] = 0.7
+    assert proposals(parallel, [1], [3])[0].cost == pytest.approx(0.6)
+
+
 def test_23_undo_redo_undo_redo(tmp_path):
     at = session(LINE, tmp_path)
     digests = [at.state.digest()]
@@ -187,6 +231,22 @@ def test_28_replay_on_a_fresh_base(tmp_path):
     assert again.state.next_id == at.state.next_id  # ids are not reused
 
 
+def test_29_edits_on_a_changed_base_are_refused_or_told_one_by_one(tmp_path):
+    at = session(LINE, tmp_path)
+    at.merge(1, 4, confirmed=True)
+    at.detach(2)
+    at.undo()
+    at.set_threshold(0.3)
+    changed = segmentation([(1, 2, 0.9), (2, 3, 0.2)], sizes=[18, 10, 12])
+    with pytest.raises(UserError, match="edits were made on other fragments"):
+        Session(changed, EditLog(tmp_path / "edits.db", read_only=True), 0.5)
+    new = Session(changed, EditLog(tmp_path / "new.db"), 0.5)
+    found = drive(replay(at, new))
+    assert [(f.seq, f.outcome) for f in found] == [(1, "applied"), (4, "lost")] and "keeps its own" in found[1].why
+    assert summary(found) == "2 edits: 0 already right, 1 applied again, 0 conflict, 1 lost"
+    assert groups(new) == [[1, 2, 3]] and [row.input["replayed"] for row in new.log.rows] == [1]
+
+
 def test_30_locked_segments(tmp_path):
     at = session(LINE, tmp_path)
     at.lock(3)
@@ -199,6 +259,27 @@ def test_30_locked_segments(tmp_path):
     at.unlock(3)
     at.detach(4)
     assert [row.kind for row in at.log.rows] == ["lock", "threshold", "threshold", "unlock", "detach"]
+
+
+def test_30_what_was_edited_since_is_not_locked_by_undoing_the_unlock(tmp_path):
+    at = session(LINE, tmp_path)
+    at.lock(3)
+    at.unlock(3)
+    at.detach(4)
+    with pytest.raises(Refused, match=r"^undo: edit 3 \(detach\) changed the same"):
+        at.undo(2)
+    at.undo()
+    at.undo()
+    assert at.state.locked == {3}
+
+
+def test_a_segment_that_is_no_more(tmp_path):
+    at = session(LINE, tmp_path)
+    at.merge(1, 3)
+    edits = (at.lock, lambda s: at.set_segment_threshold(s, 1.0), lambda s: at.walk(s, upwards=True))
+    for edit in edits:
+        with pytest.raises(Refused, match=r"^segment: there is no segment 3 any more"):
+            edit(3)
 
 
 def test_31_edits_hold_when_the_threshold_moves(tmp_path):
@@ -229,6 +310,19 @@ def test_35_ids_beyond_16_and_31_bits(tmp_path):
     assert runs(ids) == [1, 2, 70_000, 1, 2**31, 2, 2**32 - 1, 1]
     np.testing.assert_array_equal(from_runs(runs(ids)), ids)
     assert from_runs(runs(ids)).dtype == np.uint32
+
+
+def test_35_more_fragments_than_16_bits_count(tmp_path):
+    n = 70_000
+    at = session([(1, 2, 0.9), (n - 1, n, 0.9)], tmp_path, sizes=[1] * n)
+    at.merge(1, n - 1, confirmed=True)
+    row = at.detach(n)
+    assert at.state.table[n] == n + 1 == row.effect.moves[1].after and at.state.table[n - 1] == 1
+    at.log.close()
+    again = session([(1, 2, 0.9), (n - 1, n, 0.9)], tmp_path, sizes=[1] * n)
+    assert again.state.digest() == at.state.digest()
+    labels = again.state.base.labels(again.state.table)
+    assert labels.dtype == label_dtype(n + 1) == np.uint32 and labels.ravel()[-1] == n + 1
 
 
 def test_a_log_that_cannot_be_written_changes_nothing(tmp_path):
@@ -283,7 +377,9 @@ def test_36_a_large_segment_is_split(tmp_path):
         edges[:, 1] - 1,
         np.where(crossing, 0.5, rng.lognormal(3, 1, len(edges))),
     )
+    start = time.process_time()
     cut = proposals(graph, [place[1990, 2, 2]], [place[2010, 2, 2]])[0]
+    assert time.process_time() - start < 1
     assert len(cut.near) == len(cut.far) == 50_000 and cut.cost == pytest.approx(12.5)
 
 

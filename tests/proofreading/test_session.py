@@ -1,91 +1,187 @@
 """Any edits in any order: what always holds."""
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from graphs import LINE, segmentation, session
+import pytest
+from any_edits import (
+    ANY_ORDER,
+    EDITS,
+    PART,
+    THRESHOLDS,
+    Step,
+    graphs,
+    hold,
+    on_graph,
+    on_voxels,
+    quick,
+    some_affinities,
+    steps,
+    unshrunk,
+)
+from graphs import LINE, groups, session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
-from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
 
-N = 14
-PAIRS = [(a, b) for a in range(1, N + 1) for b in range(a + 1, N + 1)]
-EDITS = ("merge", "split", "detach", "threshold", "lock", "unlock", "undo", "redo", "undo one")
-
-affinity = st.integers(1, 19).map(lambda i: i / 20)
-graphs = st.dictionaries(st.sampled_from(PAIRS), affinity, min_size=N, max_size=4 * N).map(
-    lambda edges: [(*pair, value) for pair, value in edges.items()]
-)
-acts = st.lists(
-    st.tuples(st.sampled_from(EDITS), st.integers(1, N), st.integers(1, N), affinity), min_size=1, max_size=30
-)
+STEPS = 300
+BACK = ("undo", "redo", "undo one")
 
 
-def do(at: Session, kind: str, a: int, b: int, value: float) -> None:
-    if kind == "merge":
-        at.merge(a, b, confirmed=True)
-    elif kind == "split":
-        at.split(at.propose([a], [b])[-1])
-    elif kind == "detach":
-        at.detach(a)
-    elif kind == "threshold":
-        at.set_threshold(value)
-    elif kind == "lock":
-        at.lock(int(at.state.table[a]))
-    elif kind == "unlock":
-        at.unlock(int(at.state.table[a]))
-    elif kind == "redo":
-        at.redo()
-    else:
-        at.undo(a if kind == "undo one" else None)
+class Watched:
+    """A session that is looked at after every step."""
+
+    def __init__(self, at: Session):
+        self.at = at
+        self._sizes, self._voxels = at.state.sizes.copy(), at.state.sizes.sum()
+        self._fragments = at.state.base.fragments.copy()
+        self._digest = at.state.digest()
+        self._ids = set(at.state.table.tolist())
+
+    def do(self, step: Step) -> None:
+        at, rows, next_id, locked = self.at, len(self.at.log.rows), self.at.state.next_id, self._locked()
+        try:
+            step.do(at)
+        except Refused:
+            assert len(at.log.rows) == rows
+            self._check_same()
+            return
+        self._check_state()
+        if step.kind not in BACK and len(at.log.rows) > rows:
+            self._check_ids(next_id)
+            if step.kind != "unlock":
+                assert {s: at.state.members(s).tolist() for s in locked} == locked
+            self._check_undo()
+        self._remember()
+
+    def _remember(self) -> None:
+        state = self.at.state
+        self._ids |= set(state.table.tolist())
+        self._digest, self._fragments = state.digest(), state.base.fragments.copy()
+
+    def _locked(self) -> dict[int, list[int]]:
+        return {s: self.at.state.members(s).tolist() for s in self.at.state.locked}
+
+    def _check_same(self) -> None:
+        assert self.at.state.digest() == self._digest
+        np.testing.assert_array_equal(self.at.state.base.fragments, self._fragments)
+
+    def _check_state(self) -> None:
+        """Fragments partition the foreground, segments hang together, nothing is left for the threshold to move."""
+        state, there = self.at.state, self.at.state.sizes > 0
+        np.testing.assert_array_equal(state.table > 0, there)
+        assert state.sizes.sum() == self._voxels and state.table.max() < state.next_id
+        free, fixed = (set(state.table[there & which].tolist()) for which in (state.free, ~state.free))
+        assert not free & fixed  # a segment is edited or it is not
+        assert pieces(state) == len(free | fixed)
+        table = state.table.copy()
+        state.settle()
+        np.testing.assert_array_equal(state.table, table)
+
+    def _check_ids(self, next_id: int) -> None:
+        """Ids that were not there before are those of free segments, or new ones."""
+        state = self.at.state
+        made = set(state.table[~state.free].tolist()) - self._ids
+        assert all(i >= next_id for i in made) and not made & self._ids
+
+    def _check_undo(self) -> None:
+        after, fragments = self.at.state.digest(), self.at.state.base.fragments.copy()
+        self.at.undo()
+        self._check_same()
+        self.at.redo()
+        assert self.at.state.digest() == after
+        np.testing.assert_array_equal(self.at.state.base.fragments, fragments)
 
 
-def check(at: Session) -> None:
-    state = at.state
-    assert state.table[0] == 0 and state.table[1:].all() and len(state.table) == N + 1
-    assert state.table.max() < state.next_id
-    free = set(state.table[state.free].tolist())
-    assert not free & set(state.table[~state.free].tolist())  # a segment is edited or it is not
-    table = state.table.copy()
-    state.settle()
-    np.testing.assert_array_equal(state.table, table)  # nothing the threshold would still move
+def pieces(state) -> int:
+    """How many pieces the segments are in; of so few fragments faster than SciPy finds them."""
+    table, root = state.table.tolist(), list(range(len(state.table)))
+    edges = [*zip(state.graph.u.tolist(), state.graph.v.tolist(), strict=True), *state.bridges]
+    for a, b in edges:
+        if table[a] == table[b] and table[a]:
+            while root[a] != a:
+                a = root[a]
+            while root[b] != b:
+                b = root[b]
+            root[b] = a
+    return sum(root[f] == f for f in np.flatnonzero(state.sizes).tolist())
 
 
-@settings(deadline=None, max_examples=200)
-@given(graphs, acts)
-def test_34_any_edits(edges, steps):
+def checked(start: Callable[[EditLog], Session], edits: list[Step], look: Callable[[Session], None]) -> None:
+    """Make edits, look at the session after each, and open it again at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        at = session(edges, Path(folder), sizes=list(range(5, 5 + N)))
-        base = segmentation(edges, list(range(5, 5 + N)))
-        for kind, a, b, value in steps:
-            before, rows = at.state.digest(), len(at.log.rows)
-            try:
-                do(at, kind, a, b, value)
-            except Refused:
-                assert at.state.digest() == before and len(at.log.rows) == rows
-                continue
-            check(at)
-            if not kind.startswith("undo") and kind != "redo" and len(at.log.rows) > rows:
-                after = at.state.digest()
-                at.undo()
-                assert at.state.digest() == before
-                at.redo()
-                assert at.state.digest() == after
-        again = Session(base, EditLog(Path(folder) / "edits.db", read_only=True), 0.5)
-        assert again.state.digest() == at.state.digest() and again.state.next_id == at.state.next_id
-        np.testing.assert_array_equal(at.state.base.fragments, base.fragments)
+        at = start(quick(Path(folder)))
+        watched = Watched(at)
+        for step in edits:
+            graph = at.state.graph
+            watched.do(step)
+            if at.state.graph is not graph:  # a fragment was parted, or that undone
+                look(at)
         at.log.close()
+        again = start(EditLog(Path(folder) / "edits.db", read_only=True))
+    assert again.state.digest() == at.state.digest() and again.state.next_id == at.state.next_id
 
 
-def test_ids_are_never_used_again(tmp_path):
+@settings(unshrunk, max_examples=200)
+@given(graphs, st.sampled_from([0, 0, 0, 12]), steps(STEPS, EDITS, THRESHOLDS, ANY_ORDER))
+def test_34_any_edits(edges, min_size, edits):
+    hold(lambda edits: checked(lambda log: on_graph(edges, log, min_size), edits, lambda _: None), edits)
+
+
+@settings(unshrunk, max_examples=30)
+@given(st.integers(0, 2**16), steps(STEPS, EDITS, THRESHOLDS, ANY_ORDER, PART))
+def test_34_any_edits_on_voxels(seed, edits):
+    affinities = some_affinities(seed)
+    look = partial(check_voxels, affinities=affinities)
+    hold(lambda edits: checked(lambda log: on_voxels(affinities, log), edits, look), edits)
+
+
+def check_voxels(at: Session, affinities) -> None:
+    """Sizes and edges are those of the voxels."""
+    fragments = at.state.base.fragments
+    np.testing.assert_array_equal(np.bincount(fragments.ravel(), minlength=len(at.state.sizes)), at.state.sizes)
+    anew = drive(region_graph(affinities, fragments))
+    for name in ("u", "v", "mean", "area"):
+        np.testing.assert_array_equal(getattr(at.state.graph, name), getattr(anew, name))
+
+
+def test_34_far_points_that_only_the_near_side_joins_stay_one_segment(tmp_path):
+    at = session([(1, 2, 0.9), (2, 3, 0.9)], tmp_path, threshold=1.0)
+    before = at.state.digest()
+    at.split(at.propose([2], [1, 3])[0])
+    assert groups(at) == [[1, 3], [2]] and at.state.bridges == [(1, 3)]
+    at.undo()
+    assert at.state.digest() == before and not at.state.bridges
+
+
+def test_34_a_segment_takes_in_only_what_touches_it(tmp_path):
+    """2 and 3 hang together by 1 alone, which is done."""
+    at = session([(1, 2, 0.9), (1, 3, 0.8)], tmp_path, threshold=0.0)
+    at.lock(1)
+    with pytest.raises(Refused, match=r"^threshold: segment 2 is the same at 1\.00"):
+        at.set_segment_threshold(2, 1.0)
+    with pytest.raises(Refused, match="only through neurons that were edited"):
+        at.walk(2, upwards=True)
+
+
+def test_34_what_only_the_leaving_ones_hold_leaves_too(tmp_path):
+    at = session([(1, 2, 0.9), (2, 3, 0.9), (1, 4, 0.9)], tmp_path, threshold=0.5, sizes=[5, 1, 1, 9])
+    at.detach(1)
+    at.merge(4, 3, confirmed=True)  # across the gap that 1 left
+    assert groups(at) == [[1], [2, 3, 4]] and at.state.bridges == [(4, 3)]
+    at.set_segment_threshold(4, 0.0)
+    assert groups(at) == [[1], [2], [3, 4]]  # joined by hand
+
+
+def test_34_ids_are_never_used_again(tmp_path):
     at = session(LINE, tmp_path, threshold=1.0)
     made = []
     for _ in range(3):
@@ -93,64 +189,3 @@ def test_ids_are_never_used_again(tmp_path):
         made.append(int(at.state.table[4]))
         at.undo()
     assert made == [5, 6, 7]
-
-
-def blobs() -> np.ndarray:
-    """Two sections of 12 x 14 voxels, each in seven cells."""
-    points = np.random.default_rng(3).integers(0, (12, 14), (2, 7, 2))
-    y, x = np.indices((12, 14))
-    nearest = [np.argmin([(y - a) ** 2 + (x - b) ** 2 for a, b in section], axis=0) for section in points]
-    return np.stack([n + 1 + 7 * z for z, n in enumerate(nearest)]).astype(np.uint32)
-
-
-def opened(folder, affinities) -> Session:
-    fragments = blobs()
-    sizes = fragment_sizes(fragments)
-    graph, tree = drive(region_graph(affinities, fragments)), merge_tree(affinities, fragments, sizes)
-    return Session(Segmentation(fragments, graph, tree, sizes), EditLog(folder / "edits.db"), 0.5, 0, affinities)
-
-
-voxels = st.tuples(st.integers(0, 1), st.integers(0, 11), st.integers(0, 13))
-cuts = st.lists(st.tuples(st.sampled_from([*EDITS, "part", "part", "walk"]), voxels, voxels, affinity), max_size=20)
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**16), cuts)
-def test_34_any_edits_on_voxels(seed, steps):
-    affinities = np.random.default_rng(seed).integers(0, 255, (3, 2, 12, 14), np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        at = opened(Path(folder), affinities)
-        for kind, one, other, value in steps:
-            before, drawn = at.state.digest(), at.state.base.fragments.copy()
-            a, b = int(drawn[one]), int(drawn[other])
-            try:
-                if kind == "part":
-                    at.split_fragment([one], [other])
-                elif kind == "walk":
-                    at.set_segment_threshold(int(at.state.table[a]), value)
-                else:
-                    do(at, kind, a, b, value)
-            except Refused:
-                assert at.state.digest() == before
-                np.testing.assert_array_equal(at.state.base.fragments, drawn)
-                continue
-            fragments = at.state.base.fragments
-            np.testing.assert_array_equal(np.bincount(fragments.ravel(), minlength=len(at.state.sizes)), at.state.sizes)
-            assert at.state.table[fragments].all()
-            anew = drive(region_graph(affinities, fragments))
-            np.testing.assert_array_equal(at.state.graph.u, anew.u)
-            np.testing.assert_array_equal(at.state.graph.mean, anew.mean)
-            table = at.state.table.copy()
-            at.state.settle()
-            np.testing.assert_array_equal(at.state.table, table)
-            if not kind.startswith("undo") and kind not in ("redo", "threshold"):
-                after = at.state.digest()
-                at.undo()
-                assert at.state.digest() == before
-                np.testing.assert_array_equal(at.state.base.fragments, drawn)
-                at.redo()
-                assert at.state.digest() == after
-        again = opened(Path(folder), affinities)
-        assert again.state.digest() == at.state.digest() and again.state.next_id == at.state.next_id
-        again.log.close()
-        at.log.close()

@@ -9,6 +9,7 @@ import hashlib
 import json
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS edits (
 )
 """
 _COLUMNS = "seq, time, user, duration_ms, kind, base_hash, input, effect, hash"
+_INSERT = f"INSERT INTO edits ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,7 @@ class EditLog:
         line_hash = _hash(self._last_hash, values)
         try:
             with self._database:
-                self._database.execute(
-                    f"INSERT INTO edits ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", (*values, line_hash)
-                )
+                self._database.execute(_INSERT, (*values, line_hash))
         except sqlite3.Error as error:
             raise UserError(f"edit log: {self._path} could not be written ({error}); nothing was changed.") from error
         self.rows.append(row)
@@ -128,6 +128,27 @@ class EditLog:
             self.damage = _damage(self._path, len(self.rows))
 
 
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Make a new log of rows, as they are, seq from 1 without gaps; their hashes follow from each other again.
+
+    Raises
+    ------
+    UserError
+        Where it cannot be written.
+    """
+    line_hash = ""
+    with closing(_opened(path)) as database:
+        try:
+            with database:
+                for values in map(_values, rows):
+                    line_hash = _hash(line_hash, values)
+                    database.execute(_INSERT, (*values, line_hash))
+        except sqlite3.Error as error:
+            raise UserError(f"edit log: {path} could not be written ({error}); make room or use another disk.") from (
+                error
+            )
+
+
 def _to_read(path: Path) -> sqlite3.Connection:
     """On a disk that cannot be written to, SQLite reads a log only when told that nobody writes."""
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
@@ -140,6 +161,7 @@ def _to_read(path: Path) -> sqlite3.Connection:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    database = None
     try:
         database = sqlite3.connect(path, check_same_thread=False)  # a worker opens it, the window writes: one at a time
         database.execute("PRAGMA journal_mode=WAL")
@@ -147,6 +169,8 @@ def _opened(path: Path) -> sqlite3.Connection:
         with database:
             database.execute(_TABLE)
     except sqlite3.Error as error:
+        if database is not None:
+            database.close()  # or nobody can take the file away
         raise UserError(f"edit log: {path} cannot be opened ({error}); choose another folder.") from error
     return database
 
@@ -170,7 +194,7 @@ def _hash(before: str, values: list[Any]) -> str:
 def _damage(path: Path, good: int) -> str:
     return (
         f"edit log: {path} is damaged after edit {good}; it is open for reading up to there, "
-        "make a copy of the session to go on from it."
+        f'make a copy of the session to go on from it (napari-emcad copy "{path.parent}" NEW.emcad).'
     )
 
 

@@ -1,6 +1,7 @@
 """A proofreading session: every edit is checked, written to the log, and only then made."""
 
 import hashlib
+import time
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal, proposals
@@ -46,8 +48,14 @@ class Session:
         self._undone: list[int] = []
         self._live: list[int] = []
         self._disordered = False
+        self._began: float | None = None
         for row in log.rows:
+            self._check_base(row)
             self._replay(row)
+
+    def begin(self) -> None:
+        """The first point of an edit has been placed, or a question asked: the next row says how long it took."""
+        self._began = time.monotonic()
 
     # ---- edits -------------------------------------------------------------------------------------------------
 
@@ -90,7 +98,8 @@ class Session:
             raise Refused("split: the segment has changed since; place the points again.")
         free = bool(self.state.free[proposal.near[0]])
         moves = (self._held(segment, proposal.near), Move(proposal.far, segment, self.state.next_id, free))
-        return self._make("split", {"method": proposal.method, **given}, Effect(moves=moves))
+        bridges = (*self._bridges_in(proposal.near), *self._bridges_in(proposal.far))
+        return self._make("split", {"method": proposal.method, **given}, Effect(moves=moves, bridges=bridges))
 
     def detach(self, fragment: int, **given: Any) -> Row:
         """Take one fragment out of its segment; what falls apart without it becomes segments of their own."""
@@ -125,9 +134,10 @@ class Session:
         self._check_open(segment)
         patch = part(fragments, self._affinities, near, far)
         parting = self._parting(fragment, (next_id, next_id + 1), patch)
-        moves = self._moves_after(parting, segment, next_id + 2)
+        bridges = self._bridges_after(parting)
+        moves = self._moves_after(parting, segment, next_id + 2, bridges)
         given = {"near": near, "far": far, **given}
-        return self._make("split", given, Effect(partings=(parting,), moves=moves))
+        return self._make("split", given, Effect((parting,), moves, bridges))
 
     def set_threshold(self, threshold: float, **given: Any) -> Row | None:
         """Move the threshold of all that nobody edited."""
@@ -141,19 +151,13 @@ class Session:
         The segment takes in those that nobody edited, and lets go of what the tree parts at this threshold.
         """
         self._check_open(segment)
-        members = self.state.members(segment)
-        wanted = np.zeros(len(self.state.table), np.uint32)
-        wanted[: len(self.state.base.sizes)] = self.state.base.tree.cut(threshold)
-        stays, leaving = self._parts_at(members, wanted)
-        taken = [s for s in self._free_segments_in(wanted, stays) if s != segment]
+        wanted = self._wanted_at(threshold)
+        stays, *leaving = self._groups(self._members(segment), wanted)
+        taken = self._touching(stays, [s for s in self._free_segments_in(wanted, stays) if s != segment])
         if not leaving and not taken:
             raise Refused(f"threshold: segment {segment} is the same at {threshold:.2f}; move it further.")
-        free = bool(self.state.free[members[0]])
-        moves = [Move(stays, segment, segment, free)]
-        moves += [Move(p, segment, self.state.next_id + i, free) for i, p in enumerate(leaving)]
-        moves += [Move(self.state.members(s), s, segment, True) for s in taken]
         given = {"segment": segment, "threshold": threshold, **given}
-        return self._make("segment_threshold", given, Effect(moves=tuple(moves)))
+        return self._make("segment_threshold", given, self._regrouped(segment, stays, leaving, taken))
 
     def walk(self, segment: int, upwards: bool, **given: Any) -> Row:
         """One step along the merge tree: the segment takes in what joins it next, or lets go of what joined it last.
@@ -164,15 +168,20 @@ class Session:
             Where nothing more joins or leaves, or the segment is locked.
         """
         self._check_open(segment)
-        members = self.state.members(segment)
-        held, given = self._held(segment, members), {"segment": segment, "upwards": upwards, **given}
+        members, given = self._members(segment), {"segment": segment, "upwards": upwards, **given}
         if upwards:
-            taken = [Move(self.state.members(s), s, segment, True) for s in joining_next(self.state, segment)]
-            return self._make("segment_threshold", given, Effect(moves=(held, *taken)))
-        leaving = leaving_next(self.state, segment, self._joined_by_hand(segment))
-        stays = self._held(segment, np.setdiff1d(members, leaving))
-        gone = Move(leaving, segment, self.state.next_id, held.was_free)
-        return self._make("segment_threshold", given, Effect(moves=(stays, gone)))
+            taken = self._touching(members, joining_next(self.state, segment))
+            if not taken:
+                raise Refused(
+                    f"threshold: what joins segment {segment} next touches it only through neurons that were edited; "
+                    "merge by hand."
+                )
+            return self._make("segment_threshold", given, self._regrouped(segment, members, [], taken))
+        leaving = leaving_next(self.state, segment, by_hand := self._joined_by_hand(segment))
+        first, *others = self._groups(np.setdiff1d(members, leaving))
+        stays = np.sort(np.concatenate([first, *(g for g in others if np.isin(g, by_hand).any())]))
+        gone = self._groups(np.setdiff1d(members, stays))  # what hangs on the leaving ones goes with them
+        return self._make("segment_threshold", given, self._regrouped(segment, stays, gone, []))
 
     def merge_all(self, anchor: int, others: list[int], **given: Any) -> Row:
         """Join the segments of several fragments to that of `anchor`; one edit, of the kind "group".
@@ -226,14 +235,15 @@ class Session:
         """Nothing changes a locked segment: it is done."""
         if segment in self.state.locked:
             raise Refused(f"lock: segment {segment} is locked already.")
-        held = self._held(segment, self.state.members(segment))
+        held = self._held(segment, self._members(segment))
         return self._make("lock", {"segment": segment, **given}, Effect(moves=(held,), locked=(segment,)))
 
     def unlock(self, segment: int, **given: Any) -> Row:
         """Let a segment be edited again."""
         if segment not in self.state.locked:
             raise Refused(f"unlock: segment {segment} is not locked.")
-        return self._make("unlock", {"segment": segment, **given}, Effect(unlocked=(segment,)))
+        held = self._held(segment, self.state.members(segment))  # undoing this would lock what was edited since
+        return self._make("unlock", {"segment": segment, **given}, Effect(moves=(held,), unlocked=(segment,)))
 
     @property
     def in_force(self) -> list[int]:
@@ -292,9 +302,18 @@ class Session:
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _make(self, kind: str, given: dict[str, Any], effect: Effect) -> Row:
-        row = self.log.add(kind, given, effect, self.base_hash)
+        took = 0.0 if self._began is None else 1000 * (time.monotonic() - self._began)
+        row = self.log.add(kind, given, effect, self.base_hash, round(took, 1))
+        self._began = None
         self._replay(row)
         return row
+
+    def _check_base(self, row: Row) -> None:
+        if row.base_hash != self.base_hash:
+            raise UserError(
+                f"session: its edits were made on other fragments (edit {row.seq} is the first); "
+                "make them again on these with napari-emcad replay."
+            )
 
     def _replay(self, row: Row) -> None:
         if row.kind == "undo":
@@ -335,6 +354,12 @@ class Session:
             raise Refused("background: there is no segment here; click on one.")
         return segment
 
+    def _members(self, segment: int) -> NDArray[np.uint32]:
+        members = self.state.members(segment)
+        if not len(members):
+            raise Refused(f"segment: there is no segment {segment} any more; click on one.")
+        return members
+
     def _check_open(self, *segments: int) -> None:
         for segment in segments:
             if segment in self.state.locked:
@@ -370,30 +395,75 @@ class Session:
         removed = edges_at(self.state.graph, fragment)
         return Parting(fragment, parts, bool(self.state.free[fragment]), patch, removed, added)
 
-    def _moves_after(self, parting: Parting, segment: int, new: int) -> tuple[Move, ...]:
+    def _moves_after(
+        self, parting: Parting, segment: int, new: int, bridges: tuple[tuple[int, int], ...]
+    ) -> tuple[Move, ...]:
         """Split the segment between the two parts, as if the fragment were parted already."""
         members, free = self.state.members(segment), bool(self.state.free[parting.fragment])
         others = members[members != parting.fragment]
         nodes = np.concatenate([others, np.array(parting.parts, np.uint32)])
         graph = with_edges(without_edges(self.state.graph, parting.removed), parting.added)
         contacts = Contacts(graph, parting.parts[1] + 1)
-        cut = proposals(contacts.segment_graph(nodes, self.state.bridges), parting.parts[:1], parting.parts[1:])[0]
+        joined = contacts.segment_graph(nodes, [*self.state.bridges, *bridges])
+        cut = proposals(joined, parting.parts[:1], parting.parts[1:])[0]
         sides = ((cut.near, segment), (cut.far, new))
         made = [Move(np.intersect1d(side, others), segment, after, free) for side, after in sides]
         drawn = [Move(np.intersect1d(side, parting.parts), segment, after, False) for side, after in sides]
         return tuple(m for m in (*made, *drawn) if len(m.fragments))
 
-    def _parts_at(self, members: NDArray, wanted: NDArray) -> tuple[NDArray, list[NDArray]]:
-        """Members that stay with the largest of them when the tree is cut so, and the groups that go."""
-        names, label = np.unique(wanted[members], return_inverse=True)
-        joins = [r.input for r in map(self._row, self._live) if r.kind == "merge"]
-        ends = np.array([(j["anchor"], j["other"]) for j in joins], np.uint32).reshape(-1, 2)
-        ends = ends[np.isin(ends, members).all(axis=1)]
-        u, v = label[np.searchsorted(members, ends)].T
-        n = len(names)
-        piece = connected_components(coo_array((np.ones(len(u)), (u, v)), (n, n)), False)[1][label]
-        kept = piece[np.argmax(self.state.sizes[members])]
-        return members[piece == kept], [members[piece == k] for k in np.unique(piece) if k != kept]
+    def _wanted_at(self, threshold: float) -> NDArray[np.uint32]:
+        """Cluster of each fragment in the merge tree; parts of a fragment are where it was."""
+        wanted = np.zeros(len(self.state.table), np.uint32)
+        wanted[: len(self.state.base.sizes)] = self.state.base.tree.cut(threshold)
+        for parting in (p for row in map(self._row, self._live) for p in row.effect.partings):
+            wanted[list(parting.parts)] = wanted[parting.fragment]
+        return wanted
+
+    def _groups(self, fragments: NDArray, wanted: NDArray | None = None) -> list[NDArray]:
+        """What of these hangs together, by contacts within one cluster where those are given, or was joined by hand.
+
+        That of the largest fragment comes first.
+        """
+        edges, graph = self._contacts.among(fragments), self.state.graph
+        if wanted is not None:
+            edges = edges[wanted[graph.u[edges]] == wanted[graph.v[edges]]]
+        by_hand = np.array([*self.state.bridges, *self._joins()], np.uint32).reshape(-1, 2)
+        by_hand = by_hand[np.isin(by_hand, fragments).all(axis=1)]
+        ends = (
+            np.concatenate([ends, hand])
+            for ends, hand in ((graph.u[edges], by_hand[:, 0]), (graph.v[edges], by_hand[:, 1]))
+        )
+        u, v = (np.searchsorted(fragments, e) for e in ends)
+        n = len(fragments)
+        label = connected_components(coo_array((np.ones(len(u)), (u, v)), (n, n)), False)[1]
+        groups = [fragments[label == k] for k in range(label.max() + 1)]
+        return sorted(groups, key=lambda g: -self.state.sizes[g].max())
+
+    def _joins(self) -> list[tuple[int, int]]:
+        """Fragments that people joined, as they are now."""
+        found = []
+        for given in (row.input for row in map(self._row, self._live) if row.kind in ("merge", "group")):
+            ends = [given["anchor"], *given.get("others", [given.get("other")])]
+            voxels = given.get("voxels", ())
+            if len(voxels) == len(ends):
+                ends = [int(self.state.base.fragments[tuple(v)]) for v in voxels]
+            found += [(ends[0], end) for end in ends[1:]]
+        return found
+
+    def _touching(self, stays: NDArray, segments: list[int]) -> list[int]:
+        """Those segments that hang together with these fragments, by themselves or through each other."""
+        members = {s: self.state.members(s) for s in segments}
+        pieces = self._pieces(np.sort(np.concatenate([stays, *members.values()])))
+        near = np.concatenate([p for p in pieces if np.isin(p, stays).any()])
+        return [s for s, theirs in members.items() if theirs[0] in near]
+
+    def _regrouped(self, segment: int, stays: NDArray, leaving: list[NDArray], taken: list[int]) -> Effect:
+        """Some fragments of a segment stay, others become segments of their own, and segments are taken in."""
+        free, new = bool(self.state.free[stays[0]]), self.state.next_id
+        moves = [Move(stays, segment, segment, free)]
+        moves += [Move(group, segment, new + i, free) for i, group in enumerate(leaving)]
+        moves += [Move(self.state.members(s), s, segment, True) for s in taken]
+        return Effect(moves=tuple(moves), bridges=tuple(b for g in (stays, *leaving) for b in self._bridges_in(g)))
 
     def _free_segments_in(self, wanted: NDArray, stays: NDArray) -> list[int]:
         """Segments that nobody edited, of which a part is in the clusters of these fragments."""
@@ -413,6 +483,23 @@ class Session:
         away = [p for p in self._pieces(fragments) if anchor not in p]
         ends = [next((o for o in others if o in p), None) for p in away]
         return tuple((anchor, end) for end in ends if end is not None)
+
+    def _bridges_in(self, fragments: NDArray) -> tuple[tuple[int, int], ...]:
+        """What it takes for these to hang together: a bridge from the first piece to each other one."""
+        first, *others = [int(p[np.argmax(self.state.sizes[p])]) for p in self._pieces(fragments)]
+        return tuple((first, end) for end in others)
+
+    def _bridges_after(self, parting: Parting) -> tuple[tuple[int, int], ...]:
+        """The bridges to a fragment lead to that part of it that is nearer to the other end."""
+        ends = [(set(b) - {parting.fragment}).pop() for b in self.state.bridges if parting.fragment in b]
+        return tuple((self._nearer_part(parting, end), end) for end in ends)
+
+    def _nearer_part(self, parting: Parting, fragment: int) -> int:
+        contacts = edges_at(self.state.graph, fragment).contact
+        if not len(contacts):
+            return parting.parts[0]
+        voxels = [np.argwhere(parting.patch.sides == side) + parting.patch.start for side in (NEAR, FAR)]
+        return parting.parts[int(np.argmin([np.linalg.norm(v - contacts[0], axis=1).min() for v in voxels]))]
 
     def _pieces(self, fragments: NDArray) -> list[NDArray]:
         """What of these hangs together."""

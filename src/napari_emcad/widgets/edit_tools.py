@@ -68,6 +68,7 @@ class MergeTool(Tool):
         self._wanted = click.voxel
         if self._anchor is None or click.is_shifted:
             self._anchor = click.voxel
+            self._at.session.begin()
             self.follow()
             return None
         return self._join(confirmed=False)
@@ -101,6 +102,7 @@ class MergeTool(Tool):
         ends = [self._at.fragment_at(v) for v in (self._anchor, self._wanted)]
         voxels = [list(self._anchor), list(self._wanted)]
         row = self._at.edit(lambda: self._at.session.merge(*ends, confirmed=confirmed, voxels=voxels))
+        self._at.session.begin()
         self.follow()
         return row
 

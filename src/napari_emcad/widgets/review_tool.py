@@ -98,6 +98,7 @@ class ReviewTool(Tool):
                 self._queue.put_off(task)
                 return False
             sides = [cut.near, cut.far]
+        self._at.session.begin()
         self._at.show_sides(*sides)
         self._go_to(task.voxel)
         return True

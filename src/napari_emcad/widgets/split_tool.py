@@ -55,6 +55,8 @@ class SplitTool(Tool):
         """Place a point; one that is refused is taken away again."""
         if self._starts_anew(click):
             self.points.clear()
+        if not len(self.points):
+            self._at.session.begin()
         self.points.add(click.voxel, click.is_shifted, self._at.layer)
         try:
             self._propose()

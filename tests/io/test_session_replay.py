@@ -1,0 +1,64 @@
+import pytest
+from graphs import LINE, groups, segmentation
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import drive
+from napari_emcad.io.session_facts import SessionFacts
+from napari_emcad.io.session_replay import replaying
+from napari_emcad.io.sessions import create_session, open_session
+
+FACTS = SessionFacts(
+    threshold=0.5, source="a.tif", fingerprint="abc 1x1x40 uint8 40 1700 a.tif", box=((1, 2, 3), (2, 3, 43))
+)
+FINER = [*LINE, (4, 5, 0.9)]
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A session with a merge and a detach."""
+    with create_session(tmp_path / "old.emcad", segmentation(LINE), None, FACTS) as opened:
+        opened.session.merge(1, 4, confirmed=True, voxels=[[0, 0, 4], [0, 0, 34]])
+        opened.session.lock(1)
+    with open_session(tmp_path / "old.emcad", to_read=True) as opened:
+        yield opened
+
+
+def created(tmp_path, **facts):
+    base = segmentation(FINER, sizes=[8, 8, 8, 8, 8])
+    return create_session(tmp_path / "new.emcad", base, None, FACTS.model_copy(update=facts))
+
+
+def test_edits_are_in_the_new_log(old, tmp_path):
+    with created(tmp_path) as new:
+        found = drive(replaying(old, new))
+    assert [f.outcome for f in found] == ["applied", "applied"]
+    with open_session(tmp_path / "new.emcad") as new:
+        assert groups(new.session) == [[1, 2, 3, 4, 5]] and new.session.state.locked == {1}
+        assert [row.input["replayed"] for row in new.session.log.rows] == [1, 2]
+    assert len(old.session.log.rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"fingerprint": "xyz 1x1x40 uint8 40 1700 b.tif", "source": "b.tif"}, "the same stack .* got a.tif and b.tif"),
+        ({"box": ((1, 2, 4), (2, 3, 44))}, "the same region 1:2,2:3,3:43 is needed, got 1:2,2:3,4:44"),
+    ],
+)
+def test_another_stack_or_region(old, tmp_path, facts, sentence):
+    with created(tmp_path, **facts) as new, pytest.raises(UserError, match=sentence):
+        drive(replaying(old, new))
+
+
+@pytest.mark.parametrize("fingerprint", ["abc 1x1x40 uint8 40 9999 copy.tif", ""])
+def test_a_copy_of_the_stack_is_the_same_stack(old, tmp_path, fingerprint):
+    with created(tmp_path, fingerprint=fingerprint) as new:
+        assert len(drive(replaying(old, new))) == 2
+
+
+def test_two_sessions_of_which_one_can_be_edited(old, tmp_path):
+    with pytest.raises(UserError, match="two sessions are needed"):
+        drive(replaying(old, old))
+    created(tmp_path).close()
+    with open_session(tmp_path / "new.emcad", to_read=True) as new, pytest.raises(UserError, match="for reading only"):
+        drive(replaying(old, new))
