@@ -53,18 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _segment(options: argparse.Namespace) -> int:
     from napari_emcad.inference.device import reuse_memory
-    from napari_emcad.networks.checkpoint import load_student
+    from napari_emcad.networks.checkpoint import load_model
 
     reuse_memory()
     _check_outputs(options)
     wished = SegmentParameters(**_given(options, "threshold", "min_size", "seed_sigma", "device"))
-    student, card = load_student(resolve(options.model))
+    network, card = load_model(resolve(options.model))
     with ExitStack() as stack:
         wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
         volume = stack.enter_context(open_volume(options.input, options.dataset, wish))
         check_volume(volume.array)
         box = _box(options, volume.array.shape)
-        parameters, memory = settled(wished, volume.array, card), memory_needed(box, volume.array.shape[1:])
+        parameters = settled(wished, volume.array, card)
+        memory = memory_needed(box, volume.array.shape[1:], card=card)
         _say(f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.line()}")
         made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
         if options.affinities:
@@ -72,7 +73,7 @@ def _segment(options: argparse.Namespace) -> int:
         else:
             affinities = np.zeros((3, *box.shape), np.uint8)
         start = time.monotonic()
-        segmentation = _follow(run(volume.array, student, affinities, box, parameters))
+        segmentation = _follow(run(volume.array, network, affinities, box, parameters))
         seconds = time.monotonic() - start
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         labels = segmentation.labels(table)

@@ -326,10 +326,12 @@ def test_done_neurons(tmp_path):
 
 def test_a_threshold_belongs_to_its_affinities(tmp_path):
     old, new, same = session(tmp_path, OLD), session(tmp_path, SHIFTED), session(tmp_path, OLD)
+    old.set_threshold(0.5)
     old.set_threshold(0.75)
-    (found,) = drive(replay(old, new))
-    assert found.outcome == "lost" and "keeps its own" in found.why and new.state.threshold == 0
-    assert again(old, same) == ["applied"] and same.state.threshold == 0.75
+    first, last = drive(replay(old, new))
+    assert (first.outcome, first.why) == ("right", "a later threshold took its place.")
+    assert last.outcome == "lost" and "keeps its own" in last.why and new.state.threshold == 0
+    assert again(old, same) == ["applied", "applied"] and same.state.threshold == 0.75
 
 
 def test_a_neuron_that_was_grown_takes_in_the_same(tmp_path):

@@ -80,8 +80,9 @@ class Replayed:
 def replay(old: Session, new: Session) -> Job[list[Replayed]]:
     """Make all edits in force of one session again in another; each is an edit there like any other.
 
-    A threshold is set again only on the same fragments: it belongs to the affinities it was chosen for. Closing the
-    generator leaves the edits made so far.
+    A threshold is set again only on the same fragments: it belongs to the affinities it was chosen for. On others the
+    last one counts as lost, and those before it as right, as nothing is left of them in the old session either.
+    Closing the generator leaves the edits made so far.
 
     Parameters
     ----------
@@ -194,10 +195,13 @@ class _Again:
         if segment in self._new.state.locked:
             self._new.unlock(segment, **_given(row))
 
-    def _threshold(self, row: Row) -> None:
-        if self._old.base_hash != self._new.base_hash:
-            raise Lost("threshold: it was chosen for other affinities; the new session keeps its own.")
-        self._new.set_threshold(row.effect.threshold[1], **_given(row))
+    def _threshold(self, row: Row) -> str:
+        if self._old.base_hash == self._new.base_hash:
+            self._new.set_threshold(row.effect.threshold[1], **_given(row))
+            return ""
+        if row.seq != [r.seq for r in _in_force(self._old) if r.kind == "threshold"][-1]:
+            return "a later threshold took its place."
+        raise Lost("threshold: it was chosen for other affinities; the new session keeps its own.")
 
     def _decide(self, row: Row) -> None:
         pair, answer = self._claims.pair(row), row.input["answer"]
