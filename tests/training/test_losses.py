@@ -2,22 +2,25 @@ import numpy as np
 import pytest
 import torch
 
-from napari_emcad.training.losses import balanced_mse
+from napari_emcad.networks.embedding import affinities_of_embeddings
+from napari_emcad.training.losses import GRAFT_OFFSETS, TEACHER_OFFSETS, affinities_between, balanced_mse
 
 SHAPE = (2, 3, 4, 5)
 
 
-def one_by_one(predicted, target, known):
+def one_by_one(predicted, target, known, shares=(1, 1, 1)):
     """Sum over all known voxels of weight x squared error / known voxels; positives and negatives weigh half each."""
     total = 0.0
+    counted = sum(share * known[:, c].sum() for c, share in enumerate(shares))
     for sample, channel in np.ndindex(predicted.shape[:2]):
         voxels = list(np.ndindex(predicted.shape[2:]))
         place = [(sample, channel, *v) for v in voxels if known[(sample, channel, *v)]]
         positive = [p for p in place if target[p] > 0.5]
         negative = [p for p in place if not target[p] > 0.5]
         for group in (positive, negative):
-            total += sum(len(place) / 2 / len(group) * (predicted[p] - target[p]) ** 2 for p in group)
-    return total / max(1, known.sum())
+            errors = [len(place) / 2 / len(group) * (predicted[p] - target[p]) ** 2 for p in group]
+            total += shares[channel] * sum(errors)
+    return total / counted if counted else 0.0
 
 
 def drawn_case(positives=0.3, unknown=0.2, dtype=np.float32):
@@ -86,3 +89,62 @@ def test_unknown_voxels_get_no_gradient_and_inputs_are_left_alone():
     assert predicted.grad[known].all()
     for tensor, copy in zip((predicted, target, known), before, strict=True):
         assert torch.equal(tensor, copy)
+
+
+@pytest.mark.parametrize("shares", [(10, 1, 1), (0.5, 0, 3), (0, 0, 0), (1e-3, 2e-3, 1e-3)])
+def test_channels_count_as_told(shares):
+    case = drawn_case()
+    expected = one_by_one(case[0], case[1], case[2], shares)
+    assert float(balanced_mse(*tensors(*case), torch.tensor(shares))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_summed_in_full(dtype):
+    """More voxels than the 65,504 that float16 reaches."""
+    predicted = torch.rand(1, 1, 300, 300).to(dtype).requires_grad_()
+    target = torch.rand(1, 1, 300, 300) < 0.01
+    loss = balanced_mse(predicted, target)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(balanced_mse(predicted.double(), target).item(), rel=1e-5)
+    loss.backward()
+    assert predicted.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 4, 5), (0, 3, 4, 5), (2, 3, 0, 5)])
+def test_nothing_at_all_is_zero(shape):
+    predicted = torch.rand(shape, requires_grad=True)
+    loss = balanced_mse(predicted, torch.ones(shape))
+    loss.backward()
+    assert loss.item() == 0
+
+
+def test_the_teacher_has_twelve_channels():
+    lengths = [tuple(-n for n in offset) for offset in TEACHER_OFFSETS]
+    assert lengths[:4] == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 0, 0)]
+    assert [max(v) for v in lengths] == [1, 1, 1, 2, 3, 3, 3, 9, 9, 4, 27, 27]
+    assert TEACHER_OFFSETS[::3] == GRAFT_OFFSETS
+
+
+def test_affinities_between_are_cosines_one_by_one():
+    rng = np.random.default_rng(2)
+    one, other = rng.normal(0, 3, (2, 2, 3, 4, 5, 6))
+    offsets = ((-1, 0, 0), (0, 2, -1), (0, 0, 0), (0, -27, 0), (4, 0, 0), (3, -4, 5))
+    result = affinities_between(*tensors(one, other), offsets)
+    assert result.shape == (2, 6, 4, 5, 6)
+    for n, c, *v in np.ndindex(result.shape):
+        partner = [a + o for a, o in zip(v, offsets[c], strict=True)]
+        expected = 0.0
+        if all(0 <= p < size for p, size in zip(partner, (4, 5, 6), strict=True)):
+            a, b = one[(n, slice(None), *v)], other[(n, slice(None), *partner)]
+            expected = a @ b / np.sqrt(a @ a * (b @ b))
+        assert float(result[(n, c, *v)]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_affinities_within_one_map_are_those_of_inference():
+    embeddings = torch.randn(2, 4, 5, 28, 29)
+    expected = affinities_of_embeddings(embeddings, TEACHER_OFFSETS)
+    torch.testing.assert_close(affinities_between(embeddings, embeddings, TEACHER_OFFSETS), expected)
+
+
+def test_no_offsets_give_no_channels():
+    assert affinities_between(torch.rand(2, 3, 4, 5, 6), torch.rand(2, 3, 4, 5, 6), ()).shape == (2, 0, 4, 5, 6)

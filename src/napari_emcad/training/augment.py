@@ -1,6 +1,11 @@
-"""Augmentations of a pair of sections: each takes and returns (rng, sections, labels).
+"""Augmentations of a crop: each takes a generator, an image and what goes with it, and returns image and company.
 
-sections : (2, y, x) float32 in [0, 1]; labels : (2, y, x) integer, 0 = boundary. Inputs are not modified.
+image : (z, y, x) float32 or float64 in [0, 1], two sections or more.
+company : any number of (z, y, x) arrays of the same shape, e.g. labels and the mask of known voxels. They move with the
+image where its geometry changes; each voxel takes the value of the nearest one, so that ids stay ids, of any size.
+
+Dtypes are kept, and shapes but for a quarter turn. Inputs are not modified; what a single change returns may be a view
+of them, what `augment` returns is not.
 """
 
 import numpy as np
@@ -8,69 +13,149 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Pair = tuple[NDArray[np.float32], NDArray[np.integer]]
+Arrays = tuple[NDArray, ...]
+"""Image first, then its company."""
 
 
-def flip_and_turn(rng: Generator, sections: NDArray, labels: NDArray) -> Pair:
-    """One of the 16 symmetries: mirror rows, mirror columns, quarter turn, swap the two sections."""
+def flip(rng: Generator, *arrays: NDArray) -> Arrays:
+    """Mirror each axis or not; of a pair the two sections are swapped."""
+    axes = np.flatnonzero(rng.random(3) < 0.5)
+    return tuple(np.flip(a, axes) for a in arrays)
+
+
+def quarter_turn(rng: Generator, *arrays: NDArray) -> Arrays:
+    """Turn the sections by 0, 90, 180 or 270 degrees."""
     turns = int(rng.integers(4))
-    sections, labels = np.rot90(sections, turns, (1, 2)), np.rot90(labels, turns, (1, 2))
-    for axis in (0, 2):
-        if rng.random() < 0.5:
-            sections, labels = np.flip(sections, axis), np.flip(labels, axis)
-    return sections, labels
+    return tuple(np.rot90(a, turns, (1, 2)) for a in arrays)
 
 
-def elastic(rng: Generator, sections: NDArray, labels: NDArray, amplitude: float = 8, grid: int = 64) -> Pair:
-    """Bend both sections together by a smooth random field of `amplitude` pixels over nodes `grid` pixels apart."""
-    size = np.array(labels.shape[1:])
-    nodes = rng.normal(0, amplitude / 2, (2, *(size // grid + 2)))
-    field = np.stack([ndimage.zoom(n, size / n.shape, order=1) for n in nodes])
-    where = np.indices(size) + np.stack([ndimage.gaussian_filter(f, grid / 4) for f in field])
-    bend = [ndimage.map_coordinates(s, where, order=1, mode="reflect") for s in sections]
-    follow = [ndimage.map_coordinates(s, where, order=0, mode="reflect") for s in labels]
-    return np.stack(bend), np.stack(follow)
+def elastic(rng: Generator, image: NDArray, *company: NDArray, spread: float = 6, grid: int = 64) -> Arrays:
+    """Bend all sections together by a smooth random field.
+
+    The field is a cubic B-spline over nodes `grid` pixels apart, drawn with a standard deviation of `spread` pixels and
+    cut off at twice that: so no pixel moves further, and below `grid` / 8 nothing is folded.
+    """
+    size = np.array(image.shape[1:])
+    rows, columns = (_spline_weights(n, grid) for n in size)
+    nodes = np.clip(rng.normal(0, spread, (2, rows.shape[1], columns.shape[1])), -2 * spread, 2 * spread)
+    where = np.indices(size) + rows @ nodes @ columns.T  # (2, y, x)
+    where = np.stack([_mirrored(w, n) for w, n in zip(where, size, strict=True)])
+    nearest = tuple(np.rint(where).astype(np.intp))
+    bent = np.stack([ndimage.map_coordinates(s, where, order=1, mode="nearest") for s in image])
+    return bent, *(c[:, *nearest] for c in company)
 
 
-def misalign(rng: Generator, sections: NDArray, labels: NDArray, most: int = 4) -> Pair:
-    """Move the second section by up to `most` pixels, image and labels alike, mirrored at the rim."""
-    shift = tuple(int(s) for s in rng.integers(-most, most + 1, 2))
-    sections, labels = sections.copy(), labels.copy()
-    sections[1] = ndimage.shift(sections[1], shift, order=0, mode="reflect")
-    labels[1] = ndimage.shift(labels[1], shift, order=0, mode="reflect")
-    return sections, labels
+def misalign(rng: Generator, *arrays: NDArray, most: int = 4) -> Arrays:
+    """Move one section by up to `most` pixels, image and company alike, mirrored at the rim."""
+    z = int(rng.integers(len(arrays[0])))
+    shift = rng.integers(-most, most + 1, 2)
+    rows, columns = (_mirrored(np.arange(n) - s, n) for n, s in zip(arrays[0].shape[1:], shift, strict=True))
+    arrays = tuple(a.copy() for a in arrays)
+    for a in arrays:
+        a[z] = a[z][np.ix_(rows, columns)]
+    return arrays
 
 
-def grey_levels(rng: Generator, sections: NDArray, labels: NDArray) -> Pair:
-    """Contrast, brightness and gamma, drawn for each section."""
-    contrast = rng.uniform(0.75, 1.3, (2, 1, 1))
-    brightness = rng.uniform(-0.12, 0.12, (2, 1, 1))
-    gamma = np.exp2(rng.uniform(-0.5, 0.5, (2, 1, 1)))
-    changed = np.clip((sections - 0.5) * contrast + 0.5 + brightness, 0, 1) ** gamma
-    return changed.astype(np.float32), labels
+def blur(rng: Generator, image: NDArray, *company: NDArray, most: float = 1.5) -> Arrays:
+    """Defocus one section, of a thicker crop up to a quarter of them, by Gaussians of up to `most` pixels."""
+    image = image.copy()
+    for z in _a_few(rng, len(image)):
+        image[z] = ndimage.gaussian_filter(image[z], rng.uniform(0, most))
+    return image, *company
 
 
-def noise(rng: Generator, sections: NDArray, labels: NDArray, most: float = 0.08) -> Pair:
+def grey_levels(rng: Generator, image: NDArray, *company: NDArray) -> Arrays:
+    """Contrast, brightness and gamma, drawn for each section or, as often, once for all."""
+    drawn = int(rng.choice([1, len(image)])), 1, 1
+    contrast = rng.uniform(0.75, 1.3, drawn).astype(image.dtype)
+    brightness = rng.uniform(-0.12, 0.12, drawn).astype(image.dtype)
+    gamma = np.exp2(rng.uniform(-0.5, 0.5, drawn)).astype(image.dtype)
+    return np.clip((image - 0.5) * contrast + 0.5 + brightness, 0, 1) ** gamma, *company
+
+
+def noise(rng: Generator, image: NDArray, *company: NDArray, most: float = 0.08) -> Arrays:
     """Gaussian noise with a standard deviation up to `most`."""
-    noisy = sections + rng.normal(0, rng.uniform(0, most), sections.shape)
-    return np.clip(noisy, 0, 1).astype(np.float32), labels
+    grain = rng.standard_normal(image.shape, np.float32) * rng.uniform(0, most)
+    return np.clip(image + grain, 0, 1).astype(image.dtype), *company
 
 
-def blur(rng: Generator, sections: NDArray, labels: NDArray, most: float = 1.5) -> Pair:
-    """Defocus one section by a Gaussian of up to `most` pixels."""
-    sections = sections.copy()
-    one = int(rng.integers(2))
-    sections[one] = ndimage.gaussian_filter(sections[one], rng.uniform(0, most))
-    return sections, labels
+def black_section(rng: Generator, image: NDArray, *company: NDArray) -> Arrays:
+    """Lose the picture of one section; its labels stay, for the teacher sees what lies around it."""
+    image = image.copy()
+    image[rng.integers(len(image))] = 0
+    return image, *company
 
 
-CHANCES = ((flip_and_turn, 1.0), (elastic, 0.3), (misalign, 0.3), (grey_levels, 0.7), (noise, 0.3), (blur, 0.2))
-"""The augmentations in the order they are applied, and how often."""
+def copied_section(rng: Generator, *arrays: NDArray) -> Arrays:
+    """Put a neighbour, image and company, in a section's place: what is labelled is what can be seen."""
+    depth = len(arrays[0])
+    z = int(rng.integers(depth))
+    neighbour = int(rng.choice([n for n in (z - 1, z + 1) if 0 <= n < depth]))
+    sections = np.arange(depth)
+    sections[z] = neighbour
+    return tuple(a[sections] for a in arrays)
 
 
-def augment(rng: Generator, sections: NDArray, labels: NDArray) -> Pair:
-    """Apply `CHANCES` to one pair."""
+CHANCES = (
+    (flip, 1.0),
+    (quarter_turn, 1.0),
+    (elastic, 0.3),
+    (misalign, 0.3),
+    (blur, 0.2),
+    (grey_levels, 0.7),
+    (noise, 0.3),
+    (black_section, 0.05),
+    (copied_section, 0.05),
+)
+"""The augmentations in the order they are applied, and how often. A lost or doubled section has no noise of its own."""
+
+
+def augment(rng: Generator, *arrays: NDArray) -> Arrays:
+    """Apply `CHANCES` to one crop.
+
+    Parameters
+    ----------
+    rng : Generator
+    arrays : (z, y, x) image, then any company of the same shape
+
+    Returns
+    -------
+    tuple of arrays
+        Contiguous, and none a view of an input.
+
+    Raises
+    ------
+    ValueError
+        Where the image is of another dtype or has less than two sections, or its company has another shape.
+    """
+    _check(*arrays)
     for change, chance in CHANCES:
         if rng.random() < chance:
-            sections, labels = change(rng, sections, labels)
-    return np.ascontiguousarray(sections, np.float32), np.ascontiguousarray(labels)
+            arrays = change(rng, *arrays)
+    return tuple(np.array(a, order="C") for a in arrays)
+
+
+def _check(image: NDArray, *company: NDArray) -> None:
+    if image.dtype not in (np.float32, np.float64) or image.ndim != 3 or len(image) < 2:
+        raise ValueError(
+            f"image: (z, y, x) float in [0, 1], z > 1, is needed, got {image.dtype} of shape {image.shape}."
+        )
+    if shapes := [c.shape for c in company if c.shape != image.shape]:
+        raise ValueError(f"company: the image's shape {image.shape} is needed, got {shapes[0]}.")
+
+
+def _spline_weights(length: int, grid: int) -> NDArray[np.float64]:
+    """(length, nodes): what each node of a cubic B-spline counts in each pixel; rows sum to 1."""
+    nodes = np.arange(-1, (length - 1) // grid + 3)
+    away = np.abs(np.arange(length)[:, None] / grid - nodes)
+    return np.where(away < 1, 2 / 3 - away**2 + away**3 / 2, np.maximum(0, 2 - away) ** 3 / 6)
+
+
+def _mirrored(where: NDArray, size: int) -> NDArray:
+    """Coordinates brought back into [0, size - 1], mirrored at the first and last pixel."""
+    return np.clip(size - 1 - np.abs(size - 1 - np.abs(where)), 0, size - 1)
+
+
+def _a_few(rng: Generator, depth: int) -> NDArray[np.intp]:
+    """One section, or up to a quarter of them."""
+    return rng.choice(depth, rng.integers(1, max(1, depth // 4) + 1), replace=False)

@@ -1,10 +1,153 @@
-"""Losses of cross-dimension affinity distillation, each one small function."""
+"""Losses of cross-dimension affinity distillation, each one small function.
+
+Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segmentation", CVPR 2024. A crop has z
+sections; the student sees its z - 1 pairs of adjacent sections, the teacher sees all of it. All losses are means over
+the known voxel pairs, so that crops and lists of offsets of any length give losses of the same size, and are computed
+in 32 bits (64 where the input has them) whatever comes in.
+"""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from napari_emcad.core.affinities import NEAREST, Offset, shifted
+from napari_emcad.training.truth import Truth, known_pairs
+
+TEACHER_OFFSETS: tuple[Offset, ...] = tuple(
+    tuple(-length if a == axis else 0 for a in range(3))
+    for lengths in ((1, 1, 1), (2, 3, 3), (3, 9, 9), (4, 27, 27))
+    for axis, length in enumerate(lengths)
+)
+"""The twelve channels that the teacher learns; the first three are `NEAREST`."""
+
+NEAREST_WEIGHT = 10.0
+"""How much more the nearest neighbours count in the teacher's loss."""
+
+GRAFT_OFFSETS: tuple[Offset, ...] = ((-1, 0, 0), (-2, 0, 0), (-3, 0, 0), (-4, 0, 0))
+"""From a section of the teacher back to the one whose embedding the student gives."""
 
 
-def balanced_mse(predicted: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+def student_loss(student: Tensor, truth: Truth) -> Tensor:
+    """`L_2d`: the affinities of every pair of adjacent sections against the labels, balanced pair by pair.
+
+    Parameters
+    ----------
+    student : (n, 3, z - 1, y, x) float
+        Channels z, y, x of sections 1 to z - 1.
+    truth : Truth
+        Of all z sections.
+
+    Returns
+    -------
+    scalar
+    """
+    affinities, known = (_by_section(t[:, :, 1:]) for t in truth.target(NEAREST))  # (n * (z - 1), 3, y, x)
+    return balanced_mse(_by_section(student), affinities, known)
+
+
+def teacher_loss(teacher: Tensor, truth: Truth, offsets: Sequence[Offset] = TEACHER_OFFSETS) -> Tensor:
+    """`L_3d`: affinities of many offsets against the labels; nearest neighbours weigh `NEAREST_WEIGHT`.
+
+    Parameters
+    ----------
+    teacher : (n, c, z, y, x) float
+    truth : Truth
+    offsets : sequence of (z, y, x)
+        One a channel, in voxels. Where one is longer than the crop its channel adds nothing.
+
+    Returns
+    -------
+    scalar
+    """
+    weights = torch.tensor([NEAREST_WEIGHT if offset in NEAREST else 1.0 for offset in offsets], device=teacher.device)
+    return balanced_mse(teacher, *truth.target(offsets), weights)
+
+
+def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Tensor:
+    """`L_cross`: the student's affinities against the teacher's, clipped at 0, balanced pair by pair. Needs no label.
+
+    Parameters
+    ----------
+    student : (n, 3, z - 1, y, x) float
+        Channels z, y, x of sections 1 to z - 1.
+    teacher : (n, 3 or more, z, y, x) float
+        The first three channels are z, y, x; what follows is not looked at.
+    teach_back : bool
+        Let the teacher learn from the student too, as published; otherwise no gradient reaches it.
+
+    Returns
+    -------
+    scalar
+    """
+    teacher = teacher if teach_back else teacher.detach()
+    inside = known_pairs(torch.ones_like(teacher[:, 0], dtype=torch.bool), NEAREST)  # (n, 3, z, y, x)
+    target = teacher[:, :3].clamp(min=0)
+    return balanced_mse(_by_section(student), _by_section(target[:, :, 1:]), _by_section(inside[:, :, 1:]))
+
+
+def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: Truth) -> Tensor:
+    """`L_interaction`: the student's embeddings grafted into the teacher's sequence, against the labels.
+
+    Strategy: a section z has an embedding as the first and one as the second of a pair. Each is multiplied with the
+    teacher's of sections z + 1 to z + 4; clamped to [0, 1] that is the affinity of the two sections, one channel each.
+    All embeddings are normalised: were the teacher's not, products above 1 would be clamped and learn nothing.
+
+    Parameters
+    ----------
+    previous, current : (n, e, z - 1, y, x) float
+        The student's embeddings of sections 0 to z - 2 as first, and of 1 to z - 1 as second of a pair.
+    teacher : (n, e, z, y, x) float
+        The teacher's embeddings.
+    truth : Truth
+
+    Returns
+    -------
+    scalar
+        0 where the crop has one section.
+
+    Raises
+    ------
+    ValueError
+        Where the two have not the same number of embedding channels.
+    """
+    if teacher.shape[1] != current.shape[1]:
+        raise ValueError(
+            f"interaction: student and teacher need equally many embedding channels, got {current.shape[1]} and "
+            f"{teacher.shape[1]}; give this loss the weight 0."
+        )
+    later = teacher[:, :, 1:]  # (n, e, z - 1, y, x)
+    one_less = [(z + 1, y, x) for z, y, x in GRAFT_OFFSETS]  # `previous` begins one section before `later`
+    grafted = [affinities_between(later, previous, one_less), affinities_between(later, current, GRAFT_OFFSETS)]
+    targets = zip(truth.target(GRAFT_OFFSETS), truth.sections(1).target(GRAFT_OFFSETS), strict=True)
+    affinities, known = (torch.cat([first[:, :, 1:], second], dim=1) for first, second in targets)
+    return balanced_mse(torch.cat(grafted, dim=1).clamp(0, 1), affinities, known)  # (n, 8, z - 1, y, x)
+
+
+def affinities_between(embeddings: Tensor, partners: Tensor, offsets: Sequence[Offset]) -> Tensor:
+    """Dot product of each voxel's normalised embedding with that of its partner in another network's map.
+
+    Parameters
+    ----------
+    embeddings, partners : (n, e, z, y, x) float
+        Need not be normalised; may be the same.
+    offsets : sequence of (z, y, x)
+        From a voxel of `embeddings` to its partner, in voxels; may be longer than the crop.
+
+    Returns
+    -------
+    (n, len(offsets), z, y, x) float in [-1, 1]
+        At least float32. 0 where the partner lies outside.
+    """
+    here_unit, there_unit = _unit(embeddings), _unit(partners)
+    result = [_product(here_unit, there_unit, offset) for offset in offsets]
+    return torch.stack(result, dim=1) if result else here_unit[:, :0]
+
+
+def balanced_mse(
+    predicted: Tensor, target: Tensor, known: Tensor | None = None, channel_weights: Tensor | None = None
+) -> Tensor:
     """Mean squared error in which, per sample and channel, positives and negatives weigh the same in total.
 
     Source: the "weighted MSE" of Liu et al., CVPR 2024.
@@ -16,19 +159,48 @@ def balanced_mse(predicted: Tensor, target: Tensor, known: Tensor | None = None)
         Above 0.5 counts as positive.
     known : (n, c, ...) bool, optional
         Where False the voxel carries no loss; None = known everywhere.
+    channel_weights : (c,) float, optional
+        How much a voxel of each channel counts; None = all the same.
 
     Returns
     -------
     scalar
-        0 where nothing is known.
+        At least float32; 0 where nothing is known.
     """
+    predicted = _precise(predicted)
     known = torch.ones_like(predicted) if known is None else known.to(predicted.dtype)
     target = target.to(predicted.dtype)
-    positive = (target > 0.5).to(predicted.dtype) * known
-    negative = known - positive
     space = tuple(range(2, predicted.ndim))
-    count = known.sum(space, keepdim=True)
-    weight = positive * (count / (2 * positive.sum(space, keepdim=True)).clamp(min=1)) + negative * (
-        count / (2 * negative.sum(space, keepdim=True)).clamp(min=1)
-    )
-    return (weight * (predicted - target) ** 2).sum() / known.sum().clamp(min=1)
+    count = known.sum(space, keepdim=True)  # (n, c, 1, ...)
+    positive = (target > 0.5).to(predicted.dtype) * known
+    classes = positive, known - positive
+    weight = sum(one * (count / (2 * one.sum(space, keepdim=True)).clamp(min=1)) for one in classes)
+    squared = (weight * (predicted - target) ** 2).sum((0, *space))  # (c,)
+    share = torch.ones_like(squared) if channel_weights is None else channel_weights.to(squared)
+    return (share * squared).sum() / (share * known.sum((0, *space))).sum().clamp(min=SMALLEST_COUNT)
+
+
+SMALLEST_COUNT = 1e-6
+"""Where nothing is known, 0 is divided by this."""
+
+
+def _precise(values: Tensor) -> Tensor:
+    """At least 32 bits: a sum over a crop is more than 16 hold."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    return F.normalize(_precise(embeddings), dim=1)
+
+
+def _product(here_unit: Tensor, there_unit: Tensor, offset: Offset) -> Tensor:
+    """(n, e, z, y, x) twice -> (n, z, y, x), 0 where the partner lies outside."""
+    here, there = shifted(offset)
+    inside = (here_unit[(..., *here)] * there_unit[(..., *there)]).sum(1)  # (n, z', y', x')
+    sides = [(min(max(0, -o), size), min(max(0, o), size)) for o, size in zip(offset, here_unit.shape[2:], strict=True)]
+    return F.pad(inside, [pixels for side in reversed(sides) for pixels in side])
+
+
+def _by_section(values: Tensor) -> Tensor:
+    """(n, c, z, y, x) -> (n * z, c, y, x): each section is a sample of its own."""
+    return values.transpose(1, 2).flatten(0, 1)

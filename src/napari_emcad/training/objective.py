@@ -1,0 +1,188 @@
+"""What a step of training minimises: the losses of distillation, each with its weight.
+
+The ways to train are settings of one function, `total_loss`:
+
+                     student  teacher  cross  interaction   teacher learns
+    STUDENT_ONLY        1        -       -         -              -
+    TEACHER_ONLY        -        1       -         -             yes
+    FROZEN_TEACHER      1        -       1         1              no
+    JOINT               1        1       1         1             yes
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+from napari_emcad.core.affinities import NEAREST
+from napari_emcad.networks.embedding import pair_affinities
+from napari_emcad.training.losses import (
+    TEACHER_OFFSETS,
+    affinities_between,
+    cross_loss,
+    interaction_loss,
+    student_loss,
+    teacher_loss,
+)
+from napari_emcad.training.truth import Truth
+
+
+class Objective(BaseModel):
+    """Weights of the losses, and what the teacher does; a loss of weight 0 is not computed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    student: float = Field(1.0, ge=0, title="Student", description="Weight of the student's loss against labels.")
+    teacher: float = Field(1.0, ge=0, title="Teacher", description="Weight of the teacher's loss against labels.")
+    cross: float = Field(
+        1.0, ge=0, title="Distillation", description="Weight of the student's loss against the teacher."
+    )
+    interaction: float = Field(1.0, ge=0, title="Grafting", description="Weight of the student among teacher sections.")
+    warm_up: int = Field(0, ge=0, title="Teacher warm-up", description="Steps before the student hears the teacher.")
+    teacher_learns: bool = Field(True, title="Teacher learns", description="Otherwise no gradient reaches it.")
+    teach_back: bool = Field(False, title="Teach back", description="Distillation changes the teacher too.")
+
+    @model_validator(mode="after")
+    def _teaches_something(self) -> "Objective":
+        if not self.weights(0):
+            raise ValueError("objective: a loss with a weight above 0 is needed from the first step on, got none.")
+        if self.teacher and not self.teacher_learns:
+            raise ValueError(f"objective: a teacher that does not learn has no loss, got weight {self.teacher}; set 0.")
+        return self
+
+    def weights(self, step: int) -> dict[str, float]:
+        """The losses that count in this step, 0 being the first, and how much."""
+        weights = {name: getattr(self, name) for name in TERMS}
+        return {name: w for name, w in weights.items() if w and (step >= self.warm_up or name in BY_LABELS)}
+
+    def networks(self, step: int) -> frozenset[str]:
+        """Which of "student" and "teacher" must be run in this step."""
+        return frozenset().union(*(NETWORKS[name] for name in self.weights(step)))
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Embeddings of a batch of crops, not normalised; None for a network that was not run.
+
+    Attributes
+    ----------
+    previous, current : (n, e, z - 1, y, x) float
+        The student's, of the first and the second section of every pair; see `by_crop`.
+    teacher : (n, e, z, y, x) float
+
+    Raises
+    ------
+    ValueError
+        Where student and teacher saw crops of different sizes.
+    """
+
+    previous: Tensor | None = None
+    current: Tensor | None = None
+    teacher: Tensor | None = None
+
+    def __post_init__(self):
+        shapes = {_crop_shape(t, lost) for t, lost in ((self.previous, 1), (self.current, 1), (self.teacher, 0))} - {()}
+        if len(shapes) > 1:
+            raise ValueError(f"outputs: crops of one shape (n, z, y, x) are needed, got {sorted(shapes)}; crop them.")
+
+    @property
+    def networks(self) -> frozenset[str]:
+        """Which of "student" and "teacher" were run."""
+        run = {"student": self.current, "teacher": self.teacher}
+        return frozenset(name for name, embeddings in run.items() if embeddings is not None)
+
+    @cached_property
+    def student_affinities(self) -> Tensor:
+        """(n, 3, z - 1, y, x) float32."""
+        n = len(self.current)
+        folded = (values.transpose(1, 2).flatten(0, 1).float() for values in (self.previous, self.current))
+        return by_crop(pair_affinities(*folded), n)
+
+    @cached_property
+    def teacher_nearest(self) -> Tensor:
+        """(n, 3, z, y, x) float32: apart from the other nine channels, which a frozen teacher does not need."""
+        return affinities_between(self.teacher, self.teacher, NEAREST)
+
+    @cached_property
+    def teacher_affinities(self) -> Tensor:
+        """(n, 12, z, y, x) float32."""
+        return affinities_between(self.teacher, self.teacher, TEACHER_OFFSETS)
+
+
+class Losses(NamedTuple):
+    """The number to minimise and what it is made of."""
+
+    total: Tensor  # scalar
+    parts: dict[str, Tensor]  # scalars without weight and gradient
+
+
+def total_loss(outputs: Outputs, truth: Truth, objective: Objective, step: int = 0) -> Losses:
+    """The weighted sum of the losses that count in this step.
+
+    Parameters
+    ----------
+    outputs : Outputs
+        Of the networks that `objective.networks(step)` names.
+    truth : Truth
+        Of the same crops. Where nothing is known only the distillation teaches.
+    objective : Objective
+    step : int
+        0 = the first.
+
+    Raises
+    ------
+    ValueError
+        Where a network is missing.
+    """
+    if missing := objective.networks(step) - outputs.networks:
+        raise ValueError(
+            f"outputs: this objective needs embeddings of the {' and the '.join(sorted(missing))}; run it."
+        )
+    if outputs.teacher is not None and not objective.teacher_learns:
+        outputs = replace(outputs, teacher=outputs.teacher.detach())
+    weights = objective.weights(step)
+    losses = {name: TERMS[name](outputs, truth, objective) for name in weights}
+    return Losses(sum(w * losses[name] for name, w in weights.items()), {n: v.detach() for n, v in losses.items()})
+
+
+def section_pairs(crops: Tensor) -> Tensor:
+    """(n, z, y, x) -> (n * (z - 1), 2, y, x): the pairs of adjacent sections, as the student takes them."""
+    return torch.stack([crops[:, :-1], crops[:, 1:]], dim=2).flatten(0, 1)
+
+
+def by_crop(of_pairs: Tensor, n: int) -> Tensor:
+    """(n * (z - 1), c, y, x), in the order of `section_pairs` -> (n, c, z - 1, y, x)."""
+    return of_pairs.unflatten(0, (n, len(of_pairs) // n)).transpose(1, 2)
+
+
+def _crop_shape(embeddings: Tensor | None, lost: int) -> tuple[int, ...]:
+    """(n, z, y, x) of the crop that these embeddings, `lost` sections less, were made of; () for None."""
+    if embeddings is None:
+        return ()
+    n, _, z, y, x = embeddings.shape
+    return n, z + lost, y, x
+
+
+TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {
+    "student": lambda out, truth, _: student_loss(out.student_affinities, truth),
+    "teacher": lambda out, truth, _: teacher_loss(out.teacher_affinities, truth),
+    "cross": lambda out, _, told: cross_loss(out.student_affinities, out.teacher_nearest, told.teach_back),
+    "interaction": lambda out, truth, _: interaction_loss(out.previous, out.current, out.teacher, truth),
+}
+NETWORKS = {
+    "student": {"student"},
+    "teacher": {"teacher"},
+    "cross": {"student", "teacher"},
+    "interaction": {"student", "teacher"},
+}
+BY_LABELS = {"student", "teacher"}
+"""What counts during the warm-up."""
+
+STUDENT_ONLY = Objective(teacher=0, cross=0, interaction=0, teacher_learns=False)
+TEACHER_ONLY = Objective(student=0, cross=0, interaction=0)
+FROZEN_TEACHER = Objective(teacher=0, teacher_learns=False)
+JOINT = Objective()
