@@ -1,6 +1,7 @@
 """What the benchmarks on labelled volumes share: their options, and one run of the pipeline."""
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,16 @@ from napari_emcad.networks.zoo import resolve
 from napari_emcad.pipeline import SegmentParameters, run, settled
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """A box and what was made of it; affinities (3, z, y, x) uint8, truth (z, y, x)."""
+
+    segmentation: Segmentation
+    affinities: NDArray[np.uint8]
+    truth: NDArray
+    parameters: SegmentParameters
+
+
 def parser(description: str) -> argparse.ArgumentParser:
     """RAW LABELS [--model] [--dataset] [--truth-dataset] [--box]."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -28,8 +39,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
-def segmented(options: argparse.Namespace) -> tuple[Segmentation, NDArray, SegmentParameters]:
-    """The segmentation of the box, its truth (z, y, x), and the parameters used."""
+def segmented(options: argparse.Namespace) -> Segmented:
+    """One run of the pipeline on the box."""
     reuse_memory()
     student, card = load_student(resolve(options.model))
     raw, truth = open_volume(options.raw, options.dataset), open_volume(options.labels, options.truth_dataset)
@@ -38,4 +49,4 @@ def segmented(options: argparse.Namespace) -> tuple[Segmentation, NDArray, Segme
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(raw.array, student, affinities, box, parameters))
     print(f"{len(segmentation.sizes) - 1:,} fragments, {len(segmentation.graph):,} edges")
-    return segmentation, np.asarray(truth.array[box.slices]), parameters
+    return Segmented(segmentation, affinities, np.asarray(truth.array[box.slices]), parameters)

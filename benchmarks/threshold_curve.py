@@ -11,13 +11,14 @@ THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 def main() -> None:
-    segmentation, neurons, parameters = segmented(parser(__doc__).parse_args())
+    box = segmented(parser(__doc__).parse_args())
     print("threshold  VOI split   + merge     = VOI     ARAND  segments")
     for threshold in THRESHOLDS:
-        found = score(segmentation.labels(segmentation.table(threshold, parameters.min_size)), neurons)
+        table = box.segmentation.table(threshold, box.parameters.min_size)
+        found = score(box.segmentation.labels(table), box.truth)
         print(
             f"{threshold:>9.2f}{found.voi_split:>11.3f}{found.voi_merge:>10.3f}{found.voi:>10.3f}"
-            f"{found.arand:>10.4f}{found.segments:>10}{'  <- default' if threshold == parameters.threshold else ''}"
+            f"{found.arand:>10.4f}{found.segments:>10}{'  <- default' if threshold == box.parameters.threshold else ''}"
         )
 
 

@@ -9,9 +9,10 @@ from graphs import LADDER, LINE, groups, segmentation
 from napari_emcad.core.scores import score
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.odds import fitted
 from napari_emcad.proofreading.review import ReviewQueue, both_sides
 from napari_emcad.proofreading.session import Session
-from napari_emcad.proofreading.suspects import suspicious_merges, suspicious_splits, voi_change
+from napari_emcad.proofreading.suspects import JOIN_ODDS, Suspects, suspicious_merges, suspicious_splits, voi_change
 
 WEAK_LINE = [(1, 2, 0.9), (2, 3, 0.55), (3, 4, 0.9)]  # one segment at 0.5
 
@@ -79,17 +80,26 @@ def _sides(tree, left_out, graph, sizes) -> list[int]:
     return reached
 
 
+def joins(edges, table, sizes):
+    graph, volume = segmentation(edges).graph, np.bincount(table, sizes)
+    across = np.zeros(len(graph), bool)
+    return graph, suspicious_splits(graph, np.arange(len(graph)), table, volume, across)
+
+
 def test_one_join_a_pair_of_segments_at_its_strongest_edge():
-    graph, sizes = segmentation(LADDER).graph, np.array([0] + [10] * 8)
-    found = suspicious_splits(graph, np.array([0, 1, 1, 1, 1, 5, 5, 5, 5], np.uint32), sizes)
+    table = np.array([0, 1, 1, 1, 1, 5, 5, 5, 5], np.uint32)
+    graph, found = joins(LADDER, table, np.array([0] + [10] * 8))
     assert [(graph.u[e], graph.v[e]) for e in found.edge] == [(3, 7)]
     np.testing.assert_allclose(found.change, [80])  # bits: 80 log2 80 - 2 x 40 log2 40
 
 
 def test_a_stronger_contact_and_larger_parts_come_first():
-    graph = segmentation([(1, 2, 0.3), (3, 4, 0.1), (5, 6, 0.3)]).graph
-    found = suspicious_splits(graph, np.arange(7, dtype=np.uint32), np.array([0, 10, 10, 10, 10, 90, 90])).best(3)
-    assert [(graph.u[e], graph.v[e]) for e in found.edge] == [(5, 6), (1, 2), (3, 4)]
+    edges = [(1, 2, 0.3), (3, 4, 0.1), (5, 6, 0.3)]
+    graph, found = joins(edges, np.arange(7, dtype=np.uint32), np.array([0, 10, 10, 10, 10, 90, 90]))
+    change = Suspects(found.edge, found.features, found.change).best(3, JOIN_ODDS)
+    p = JOIN_ODDS.p(found.features)
+    assert p[0] > p[1]  # 1-2 is stronger than 3-4
+    assert [(graph.u[e], graph.v[e]) for e in change.edge][0] == (5, 6)
 
 
 def test_nothing_to_ask(tmp_path):
@@ -102,7 +112,8 @@ def test_gain_of_a_task(tmp_path):
     task = asked(ReviewQueue(at), "join?")
     assert (task.a, task.b, task.voxel) == (2, 3, (0, 0, 20))
     assert task.gain == pytest.approx(task.p * 1.0)  # 20 and 20 of 40 voxels are one bit
-    assert both_sides(at.state.base.fragments, task) == [[0, 0, 19], [0, 0, 20]]
+    assert both_sides(at.state.base.fragments, task.a, task.b, task.voxel) == [[0, 0, 19], [0, 0, 20]]
+    assert task.segments == (int(at.state.table[2]), int(at.state.table[3]))
 
 
 def test_join(tmp_path):
@@ -119,7 +130,7 @@ def test_apart(tmp_path):
     task = queue.next()
     assert (task.kind, task.a, task.b) == ("part?", 2, 3)
     cut = queue.cut(task)
-    assert (cut.near.tolist(), cut.far.tolist()) == ([1, 2], [3, 4])
+    assert sorted([cut.near.tolist(), cut.far.tolist()]) == [[1, 2], [3, 4]]
     assert queue.answer(task, "apart").kind == "split"
     assert groups(at) == [[1, 2], [3, 4]]
     for later in (queue, ReviewQueue(at)):
@@ -213,3 +224,47 @@ def test_counts(tmp_path):
     queue.answer(queue.next(), "later")
     assert (queue.left, queue.answered) == (1, 2)
     assert queue.per_minute == 4.0  # two in 30 seconds
+
+
+def test_an_answer_that_is_none_is_refused(tmp_path):
+    queue = ReviewQueue(at := session(LINE, tmp_path))
+    with pytest.raises(Refused, match=r'^review: an answer is one of join, apart, later, unknown, got "maybe"'):
+        queue.answer(queue.next(), "maybe")
+    assert not at.log.rows and queue.answered == 0
+
+
+def test_what_is_undone_is_open_again_when_ranked(tmp_path):
+    at = session(WEAK_LINE, tmp_path)
+    ReviewQueue(at).answer(ReviewQueue(at).next(), "join")
+    queue = ReviewQueue(at)
+    assert ("part?", 2, 3) not in kinds(queue)
+    at.undo()
+    queue.rank()
+    assert ("part?", 2, 3) in kinds(queue)
+
+
+def test_probabilities_follow_the_answers(tmp_path):
+    """Joins that are always right make the next one more probable, and the shipped odds stand where none was told."""
+    chain = [(i, i + 1, 0.3) for i in range(1, 12)]
+    told, untold = tmp_path / "told", tmp_path / "untold"
+    for folder in (told, untold):
+        folder.mkdir()
+    queue = ReviewQueue(session(chain, told))
+    first = queue.next()
+    assert first.p == pytest.approx(float(JOIN_ODDS.p(np.array([first.features]))[0]))
+    for _ in range(5):
+        queue.answer(queue.next(), "apart")
+    left = [t for t in queue.tasks() if t.kind == "join?"]
+    shipped = {(t.a, t.b): t.p for t in ReviewQueue(session(chain, untold)).tasks()}
+    assert left and all(t.p < shipped[t.a, t.b] for t in left)
+
+
+def test_odds_learn_towards_what_was_told():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 2))
+    wrong = features[:, 0] + 0.3 * rng.normal(size=400) > 0
+    odds = fitted(features, wrong)
+    assert odds.p(np.array([[2.0, 0]]))[0] > 0.95 > 0.05 > odds.p(np.array([[-2.0, 0]]))[0]
+    assert odds.learned(features[:0], wrong[:0]) is odds
+    never = odds.learned(np.array([[2.0, 0.0]] * 20), np.zeros(20, bool))
+    assert never.p(np.array([[2.0, 0]]))[0] < odds.p(np.array([[2.0, 0]]))[0]

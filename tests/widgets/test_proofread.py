@@ -276,6 +276,8 @@ def test_the_review_asks_shows_both_sides_and_takes_answers_by_key(proofreading)
     panel.enter(Mode.SELECT)
     panel.enter(Mode.REVIEW)
     assert panel.tools[Mode.REVIEW].task is None  # decisions are remembered
+    panel.undo()
+    assert panel.tools[Mode.REVIEW].task is not None  # and undone
 
 
 def test_an_answer_of_the_review_is_an_edit(proofreading):

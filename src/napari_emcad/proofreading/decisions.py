@@ -8,31 +8,84 @@ from napari_emcad.proofreading.session import Session
 
 ANSWERS = ("join", "apart", "unknown")
 
+ERROR_IF = {"join?": "join", "part?": "apart"}
+"""The answer to each kind of question that says that the segmentation was wrong."""
 
-def decisions(session: Session) -> dict[str, NDArray[np.uint32]]:
-    """Pairs of fragments by what is in force about them; a merge says "join", a split in two points "apart".
 
-    Returns
-    -------
-    dict of (k, 2) uint32
-        For "join", "apart" and "unknown".
+class Decisions:
+    """What is in force about pairs of fragments; a merge says "join", a split in two points "apart".
+
+    Rows that the log has got since are added to what is known; after undo, redo and the parting of a fragment all rows
+    in force are read anew.
     """
-    fragments, found = session.state.base.fragments, {answer: [] for answer in ANSWERS}
-    for row in (session.log.rows[seq - 1] for seq in session.in_force):
-        answer, pair = _answer_of(row), _pair_of(row, fragments)
-        if answer in found and pair:
-            found[answer].append(pair)
-    return {answer: np.array(pairs, np.uint32).reshape(-1, 2) for answer, pairs in found.items()}
+
+    def __init__(self, session: Session):
+        self._session = session
+        self._forget()
+
+    def pairs(self, answer: str) -> NDArray[np.uint32]:
+        """Fragments of which "join", "apart" or "unknown" was said, (k, 2)."""
+        self._catch_up()
+        return self._pairs[answer]
+
+    def lessons(self, question: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Features of the questions of this kind that were answered, (k, f), and whether there was an error, (k,)."""
+        self._catch_up()
+        return self._lessons[question]
+
+    def _catch_up(self) -> None:
+        rows = self._session.log.rows
+        new = rows[self._read :]
+        if any(row.kind in ("undo", "redo") or row.effect.partings for row in new):
+            self._forget()
+            new = [rows[seq - 1] for seq in self._session.in_force]
+        self._read = len(rows)
+        self._add(new)
+
+    def _forget(self) -> None:
+        self._read = 0
+        self._pairs = {answer: np.empty((0, 2), np.uint32) for answer in ANSWERS}
+        self._lessons = {question: (np.empty((0, 0)), np.empty(0, bool)) for question in ERROR_IF}
+
+    def _add(self, rows: list[Row]) -> None:
+        fragments = self._session.state.base.fragments
+        for answer in ANSWERS:
+            found = [row for row in rows if _answer_of(row) == answer]
+            if found:
+                self._pairs[answer] = np.concatenate([self._pairs[answer], _pairs_of(found, fragments)])
+        for question in ERROR_IF:
+            told = [row for row in rows if row.input.get("question") == question and "features" in row.input]
+            self._learn(question, [row for row in told if _answer_of(row) in ("join", "apart")])
+
+    def _learn(self, question: str, rows: list[Row]) -> None:
+        """Rows whose questions were described by other features than the last one's teach nothing any more."""
+        if not rows:
+            return
+        width = len(rows[-1].input["features"])
+        rows = [row for row in rows if len(row.input["features"]) == width]
+        features, wrong = self._lessons[question] if self._lessons[question][0].shape[1] == width else ([], [])
+        more = np.array([row.input["features"] for row in rows], np.float64)
+        also = np.array([_answer_of(row) == ERROR_IF[question] for row in rows], bool)
+        before = np.reshape(features, (-1, width)), np.asarray(wrong, bool)
+        self._lessons[question] = np.concatenate([before[0], more]), np.concatenate([before[1], also])
 
 
 def _answer_of(row: Row) -> str | None:
-    return {"merge": "join", "split": "apart", "decide": row.input.get("answer")}.get(row.kind)
+    said = {"merge": "join", "group": "join", "split": "apart", "decide": row.input.get("answer")}
+    return said.get(row.kind)
 
 
-def _pair_of(row: Row, fragments: NDArray) -> tuple[int, int] | None:
-    """Fragments under the two voxels of the row; those it names where it carries no voxels."""
-    voxels = row.input.get("voxels", ())
-    if len(voxels) == 2:
-        return tuple(int(fragments[tuple(v)]) for v in voxels)
-    named = [row.input[k] for k in ("anchor", "other", "a", "b") if k in row.input]
-    return tuple(named) if len(named) == 2 else None
+def _pairs_of(rows: list[Row], fragments: NDArray) -> NDArray[np.uint32]:
+    """Fragments under the two voxels of each row; those it names where it does not carry two voxels."""
+    places = [row.input["voxels"] for row in rows if len(row.input.get("voxels", ())) == 2]
+    under = fragments[tuple(np.array(places, np.int64).reshape(-1, 3).T)].reshape(-1, 2)
+    named = [pair for row in rows if len(row.input.get("voxels", ())) != 2 for pair in _named(row)]
+    return np.concatenate([under, np.array(named, np.uint32).reshape(-1, 2)]).astype(np.uint32)
+
+
+def _named(row: Row) -> list[tuple[int, int]]:
+    given = row.input
+    if "others" in given:
+        return [(given["anchor"], other) for other in given["others"]]
+    named = [given[k] for k in ("anchor", "other", "a", "b") if k in given]
+    return [tuple(named)] if len(named) == 2 else []

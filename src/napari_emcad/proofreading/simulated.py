@@ -1,22 +1,24 @@
 """A proofreader who knows the truth: how much a number of operations brings.
 
-Fragments are never parted, so that what is left at the end is what fragments cost.
+Two ways to work, that can follow each other: answering the review queue, and looking around for the largest error that
+is left and mending it with the tools of the panel. See `clicks` for the second.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from napari_emcad.core.scores import Scores, contingency, scores_of
+from napari_emcad.core.scores import Scores
+from napari_emcad.proofreading.clicks import Clicks
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.review import Answer, ReviewQueue, Task
 from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.truth import Truth
 
-Order = Literal["gain", "random"]
+Order = Literal["gain", "random", "gain, then clicks", "clicks"]
 
 
 @dataclass(frozen=True)
@@ -26,49 +28,45 @@ class Progress:
     Attributes
     ----------
     operations : int
-        Joins and splits made.
+        Edits made, those taken back at once counted, too.
     answers : int
-        Questions looked at.
+        Questions of the queue looked at.
     scores : Scores
         Of the segments now.
+    kinds : dict
+        Operations of each kind.
     """
 
     operations: int
     answers: int
     scores: Scores
+    kinds: dict[str, int] = field(default_factory=dict)
 
 
-class Truth:
-    """What is right about fragments: voxels by (fragment, neuron), counted once."""
+@dataclass(frozen=True)
+class Manner:
+    """How somebody proofreads.
 
-    def __init__(self, fragments: NDArray[np.uint32], truth: NDArray):
-        self._ids = np.unique(fragments[truth != 0])
-        self._counts = contingency(fragments, truth)  # rows and columns: the ids there are, sorted
+    Attributes
+    ----------
+    order : Order
+        The questions as the queue ranks them or as chance does; or clicks, alone or when the queue has nothing left.
+    patience : int or None
+        After so many questions in a row without an edit the queue is left; None = never.
+    learns : bool
+        Whether the queue learns from the answers.
+    seed : int
+        Of the random order.
+    """
 
-    def scores(self, table: NDArray) -> Scores:
-        """Of the segments in this table, (n + 1,)."""
-        segments = np.unique(table[self._ids], return_inverse=True)[1]
-        n = len(self._ids)
-        gather = csr_array((np.ones(n, np.int64), (segments, np.arange(n))), (int(segments.max()) + 1, n))
-        return scores_of(gather @ self._counts)
-
-    def together(self, one: NDArray, other: NDArray) -> Answer:
-        """Whether two sets of fragments are mostly of one neuron; "unknown" where nothing of one is labelled."""
-        first, second = (self._mostly(fragments) for fragments in (one, other))
-        if first is None or second is None:
-            return "unknown"
-        return "join" if first == second else "apart"
-
-    def _mostly(self, fragments: NDArray) -> int | None:
-        """The column of the neuron of most voxels in these fragments."""
-        rows = np.flatnonzero(np.isin(self._ids, fragments))
-        return int(self._counts[rows].sum(axis=0).argmax()) if len(rows) else None
+    order: Order = "gain"
+    patience: int | None = None
+    learns: bool = True
+    seed: int = 0
 
 
-def proofread(
-    session: Session, truth: NDArray, operations: int, order: Order = "gain", seed: int = 0
-) -> Iterator[Progress]:
-    """Answer the review queue from the truth; the session is edited.
+def proofread(session: Session, truth: NDArray, operations: int, manner: Manner | None = None) -> Iterator[Progress]:
+    """Proofread with the truth at hand; the session is edited.
 
     Parameters
     ----------
@@ -76,28 +74,28 @@ def proofread(
     truth : (z, y, x) integer
         Neurons, 0 = not labelled.
     operations : int
-        Stops after so many, or when nothing is left to ask.
-    order : "gain" or "random"
-        As the queue ranks the questions, or as chance does.
-    seed : int
+        Stops after so many, or when nothing is left to do.
+    manner : Manner, optional
 
     Yields
     ------
     Progress
         At the start and after each operation.
     """
-    known, made, seen = Truth(session.state.base.fragments, truth), 0, 0
-    yield Progress(made, seen, known.scores(session.state.table))
-    before = -1
-    while before < made < operations:  # again where something changed: what was put off may have an answer now
-        before, queue = made, ReviewQueue(session)
-        for task in _by_gain(queue) if order == "gain" else _at_random(queue, session, seed):
-            seen += 1
-            if _edits(queue, task, _judged(session, queue, task, known)):
-                made += 1
-                yield Progress(made, seen, known.scores(session.state.table))
-            if made == operations:
-                break
+    manner, known = manner or Manner(), Truth(session.state.base.fragments, truth)
+    seen, kinds = [0], {}
+    ways = []
+    if manner.order != "clicks":
+        ways.append(_answered(session, known, manner, seen))
+    if manner.order.endswith("clicks"):
+        ways.append(iter(Clicks(session, known)))
+    yield Progress(0, 0, known.scores(session.state.table))
+    for kind in (kind for way in ways for kind in way):
+        kinds[kind] = kinds.get(kind, 0) + 1
+        made = sum(kinds.values())
+        yield Progress(made, seen[0], known.scores(session.state.table), dict(kinds))
+        if made >= operations:
+            return
 
 
 def operations_needed(course: list[Progress], arand: float) -> int | None:
@@ -105,18 +103,32 @@ def operations_needed(course: list[Progress], arand: float) -> int | None:
     return next((p.operations for p in course if p.scores.arand <= arand), None)
 
 
-def _judged(session: Session, queue: ReviewQueue, task: Task, known: Truth) -> Answer:
-    """The answer of somebody who looks at the two fragments and at both segments, or both sides of the cut.
+def _answered(session: Session, known: Truth, manner: Manner, seen: list[int]) -> Iterator[str]:
+    """The kind of each edit that an answer made; counts the questions in `seen`."""
+    edits = True
+    while edits:  # again where something changed: what was put off may have an answer now
+        edits, idle, queue = False, 0, ReviewQueue(session, learns=manner.learns)
+        for task in _at_random(queue, session, manner.seed) if manner.order == "random" else _by_gain(queue):
+            seen[0] += 1
+            idle += 1
+            if _edits(queue, task, _judged(session, queue, task, known)):
+                edits, idle = True, 0
+                yield "join" if task.kind == "join?" else "part"
+            if idle == manner.patience:
+                return
 
-    Where these say different things the question comes too early, "later". Answering by the two fragments alone made
-    things worse: a crumb in the wrong segment joined two whole neurons.
-    """
+
+def _judged(session: Session, queue: ReviewQueue, task: Task, known: Truth) -> Answer:
+    """The answer of somebody who looks at both segments, or at both sides of the cut, and says what makes it better."""
     if task.kind == "part?":
         cut = queue.cut(task)
-        whole = known.together(cut.near, cut.far)
+        sides = cut.near, cut.far
     else:
-        whole = known.together(*(session.state.members(int(session.state.table[f])) for f in (task.a, task.b)))
-    return whole if whole == known.together([task.a], [task.b]) else "later"
+        sides = tuple(session.state.members(segment) for segment in task.segments)
+    gain = known.gain_of_joining(*sides)
+    if gain is None:
+        return "unknown"
+    return "join" if gain > 0 else "apart"
 
 
 def _edits(queue: ReviewQueue, task: Task, answer: Answer) -> bool:
@@ -138,4 +150,4 @@ def _at_random(queue: ReviewQueue, session: Session, seed: int) -> Iterator[Task
     for i in np.random.default_rng(seed).permutation(len(tasks)):
         task, table = tasks[i], session.state.table
         if (table[task.a] == table[task.b]) == (task.kind == "part?"):
-            yield task
+            yield replace(task, segments=(int(table[task.a]), int(table[task.b])))

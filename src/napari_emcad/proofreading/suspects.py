@@ -8,20 +8,30 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
-from scipy.special import expit, xlogy
+from scipy.special import xlogy
 
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.proofreading.forest import Forest, spanning_forest
+from napari_emcad.proofreading.odds import Odds
 
-SPLIT_WEIGHTS = (-2.92, 6.37, 3.74, -0.28, 0.16)
-"""Logistic regression of "these two are one neuron" on 1, the largest mean affinity of an edge between two segments,
-the mean over their whole contact, ln of its faces and ln of that edge's; fitted on AC4[20:40] with the CAD student AC34
-at its threshold 0.3: 2,843 pairs, 306 of one neuron."""
+ALIKE = 0.5
+"""Share of their voxels that the sides of two cuts have in common from which on the two are one question."""
 
-MERGE_WEIGHTS = (1.31, -5.52, -0.21)
-"""The same for "these two are of different neurons" on 1, the mean affinity and ln faces of an edge of a spanning tree:
-about 10,700 edges, 200 of different neurons; with a ridge of 1e-4, without which hardly any large cut is asked for."""
+JOIN_ODDS = Odds(
+    (-3.668, 0.505, 0.543, -1.028, 0.172, -1.083),
+    mean=(0.139, 0.079, 4.561, 5.37, 8.844),
+    spread=(0.094, 0.088, 1.832, 2.093, 2.03),
+)
+"""Of "these two segments are one neuron"; see `suspicious_splits` for the features."""
+
+CUT_ODDS = Odds(
+    (-5.11, -1.25, -0.692, 1.59, 1.494),
+    mean=(0.799, 5.609, 5.896, 11.046),
+    spread=(0.163, 2.617, 3.972, 1.544),
+)
+"""Of "this segment is two neurons that part here"; see `suspicious_merges`. Both were fitted by
+benchmarks/review_odds.py on AC4[0:20], [20:40] and [60:80] with the CAD student AC34 at its threshold 0.3: 7,795 pairs
+of segments, 862 of one neuron; 29,308 cuts, 729 of which make the segmentation better."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +42,14 @@ class Suspects:
     ----------
     edge : (k,) int64
         Row of the region graph.
-    p : (k,) float64
-        Probability of an error.
+    features : (k, f) float64
+        What the probability of an error is estimated from.
     change : (k,) float64
         By how much the correction changes the variation of information, in bits x voxels.
     """
 
     edge: NDArray[np.int64]
-    p: NDArray[np.float64]
+    features: NDArray[np.float64]
     change: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -47,48 +57,65 @@ class Suspects:
 
     def chosen(self, which: NDArray) -> "Suspects":
         """Some of them."""
-        return Suspects(self.edge[which], self.p[which], self.change[which])
+        return Suspects(self.edge[which], self.features[which], self.change[which])
 
-    def best(self, most: int) -> "Suspects":
+    def gain(self, odds: Odds) -> NDArray[np.float64]:
+        """Expected change, in bits x voxels."""
+        return odds.p(self.features) * self.change
+
+    def best(self, most: int, odds: Odds) -> "Suspects":
         """At most so many, those with the largest expected gain."""
-        return self.chosen(np.argsort(-self.p * self.change, kind="stable")[:most])
+        return self.chosen(np.argsort(-self.gain(odds), kind="stable")[:most])
 
     def with_also(self, others: "Suspects") -> "Suspects":
         """These and those."""
-        pairs = ((self.edge, others.edge), (self.p, others.p), (self.change, others.change))
+        pairs = ((self.edge, others.edge), (self.features, others.features), (self.change, others.change))
         return Suspects(*map(np.concatenate, pairs))
 
 
-def suspicious_splits(graph: RegionGraph, table: NDArray, sizes: NDArray) -> Suspects:
-    """Segments that touch and may be one; for each two, the edge between them with the largest mean affinity.
+def suspicious_splits(graph: RegionGraph, edges: NDArray, table: NDArray, volume: NDArray, across: NDArray) -> Suspects:
+    """Segments that touch and may be one; for each two, the edge between them of the largest capacity.
+
+    The features: mean affinity within sections and between them, ln faces of each kind, ln voxels of the smaller.
 
     Parameters
     ----------
     graph : RegionGraph
+    edges : (k,) int64
+        Those looked at: of two segments all or none.
     table : (n + 1,) uint32
         Segment of each fragment, 0 = none.
-    sizes : (n + 1,) int64
-        Voxels of each fragment.
+    volume : (s,) float
+        Voxels of each segment, by its id.
+    across : (m,) bool
+        Whether an edge lies between two sections, see `between_sections`.
     """
-    u, v = table[graph.u], table[graph.v]
-    out = np.flatnonzero((u != v) & (u > 0) & (v > 0))
-    key = np.minimum(u, v)[out].astype(np.uint64) << np.uint64(32) | np.maximum(u, v)[out]
-    order = np.lexsort((-graph.mean[out], key))
-    out, key = out[order], key[order]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
-    edge = out[starts]
-    area, strength = (_sums(column[out], starts) for column in (graph.area, graph.mean * graph.area))
-    p = _logistic(SPLIT_WEIGHTS, graph.mean[edge], strength / area, np.log(area), np.log(graph.area[edge]))
-    volume = np.bincount(table, sizes)
-    return Suspects(edge, p, voi_change(volume[u[edge]], volume[v[edge]]))
+    u, v = table[graph.u[edges]], table[graph.v[edges]]
+    out = (u != v) & (u > 0) & (v > 0)
+    edges, low, high = edges[out], np.minimum(u, v)[out], np.maximum(u, v)[out]
+    if not len(edges):
+        return _none(JOIN_ODDS)
+    key = low.astype(np.uint64) << np.uint64(32) | high
+    area = graph.area[edges].astype(np.float64)
+    strength = area * graph.mean[edges]
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(key[order]) > 0]))
+    first, flat = _first_of_largest(strength, order, starts), ~across[edges]
+    faces = [_sums((area * kind)[order], starts) for kind in (flat, ~flat)]
+    strengths = [_sums((strength * kind)[order], starts) for kind in (flat, ~flat)]
+    one, other = volume[low[first]], volume[high[first]]
+    means = [s / np.maximum(f, 1) for s, f in zip(strengths, faces, strict=True)]
+    features = np.stack([*means, *map(np.log1p, faces), np.log(np.maximum(np.minimum(one, other), 1))], axis=1)
+    return Suspects(edges[first], features, voi_change(one, other))
 
 
 def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined: NDArray) -> Suspects:
     """Places inside segments where a cheap cut parts much from much.
 
     Strategy: in the spanning tree of largest capacity (mean affinity x area) of each segment, every edge parts it in
-    two; the voxels below each edge are summed up level by level. Trees of largest affinity instead found hardly any
-    error: a tiny contact of high affinity hides a large one of low.
+    two; the voxels below each edge, and the faces between both sides with their affinities, are summed up level by
+    level. The features are those of the whole cut, because a merger mostly hangs on few faces of low affinity while a
+    neuron hangs together in many places: mean affinity, ln faces, ln voxels of the smaller side and of the larger.
 
     Parameters
     ----------
@@ -101,18 +128,53 @@ def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined
         Edges that people joined: they are asked about last and never cut.
     """
     if not len(edges):
-        return Suspects(edges, np.empty(0), np.empty(0))
-    capacity = graph.mean[edges].astype(np.float64) * graph.area[edges]
-    capacity[np.isin(edges, joined)] = np.inf
-    rank = np.empty(len(edges))
-    rank[np.argsort(-capacity, kind="stable")] = np.arange(1, len(edges) + 1)  # a cost of 0 would be no edge
-    fragments, u, v = _numbered(graph.u[edges], graph.v[edges], len(sizes))
-    place, below, whole = _spanning_forest(u, v, rank, sizes[fragments])
-    known = np.isin(edges[place], joined)
-    place, below, whole = place[~known], below[~known], whole[~known]
-    found = edges[place]
-    p = _logistic(MERGE_WEIGHTS, graph.mean[found], np.log(graph.area[found]))
-    return Suspects(found, p, voi_change(below, whole - below))
+        return _none(CUT_ODDS)
+    forest = spanning_forest(graph, edges, joined)
+    area = graph.area[edges].astype(np.float64)
+    values = forest.of_nodes(sizes), forest.ends(area), forest.ends(area * graph.mean[edges])
+    below = forest.sums_below(*values)
+    one, faces, strength = below[forest.lower].T
+    whole = below[forest.root[forest.lower], 0]
+    faces, small = np.maximum(faces, 1), np.minimum(one, whole - one)
+    features = np.stack([strength / faces, *(np.log(np.maximum(x, 1)) for x in (faces, small, whole - small))], axis=1)
+    found = Suspects(edges[forest.edge], features, voi_change(one, whole - one))
+    return found.chosen(~np.isin(found.edge, joined))
+
+
+def much_alike(forest: Forest, sizes: NDArray, near: NDArray, far: NDArray) -> NDArray[np.int64]:
+    """The tree edges, (k,), that part a segment nearly as another cut does.
+
+    Where both sides have more than half of all their voxels in common with those of the other, people who looked at the
+    other have seen what is most of each; a long neurite would otherwise be asked about all along its length.
+
+    Parameters
+    ----------
+    forest : Forest
+        Of the segment.
+    sizes : (n + 1,) int64
+        Voxels of each fragment.
+    near, far : (f,) uint32
+        Fragments on both sides of the other cut.
+    """
+    values = forest.of_nodes(sizes)
+    below = forest.sums_below(values, np.where(np.isin(forest.fragments, near), values, 0))
+    here, shared = below[forest.lower].T
+    whole, (one, other) = values.sum(), (float(sizes[side].sum()) for side in (near, far))
+    straight = _overlap(shared, here, one), _overlap(other - here + shared, whole - here, other)
+    crossed = _overlap(here - shared, here, other), _overlap(one - shared, whole - here, one)
+    return forest.edge[(np.minimum(*straight) > ALIKE) | (np.minimum(*crossed) > ALIKE)]
+
+
+def _overlap(shared: NDArray, one: NDArray, other: float) -> NDArray[np.float64]:
+    """Of two sets, what they share as a part of all they have."""
+    return shared / (one + other - shared)
+
+
+def between_sections(graph: RegionGraph, fragments: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Whether each edge lies between two sections, (m,): the face at its contact point does."""
+    z, y, x = graph.contact.T
+    here, before = fragments[z, y, x], fragments[np.maximum(z - 1, 0), y, x]
+    return (np.minimum(here, before) == graph.u) & (np.maximum(here, before) == graph.v)
 
 
 def voi_change(one: NDArray, other: NDArray) -> NDArray[np.float64]:
@@ -122,52 +184,16 @@ def voi_change(one: NDArray, other: NDArray) -> NDArray[np.float64]:
     return (xlogy(whole, whole) - xlogy(one, one) - xlogy(other, other)) / np.log(2)
 
 
-def _numbered(u: NDArray, v: NDArray, n: int) -> tuple[NDArray, NDArray, NDArray]:
-    """The fragments at these ends, sorted, and the ends as places among them, from 1; place 0 is none."""
-    used = np.zeros(n, bool)
-    used[0] = used[u] = used[v] = True
-    number = np.cumsum(used) - 1
-    return np.flatnonzero(used), number[u], number[v]
-
-
-def _spanning_forest(u: NDArray, v: NDArray, cost: NDArray, sizes: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Edges of the cheapest spanning forest, the voxels on one side of each and those of its tree.
-
-    Costs are 1..k, each once, so that an edge is known by its cost.
-    """
-    n = len(sizes)
-    matrix = minimum_spanning_tree(coo_array((cost, (u, v)), (n, n)).tocsr()).tocoo()
-    tree = connected_components(matrix, directed=False)[1]
-    root = np.unique(tree[1:], return_index=True)[1] + 1
-    ends = np.concatenate([matrix.row, np.zeros(len(root), int)]), np.concatenate([matrix.col, root])
-    order, above = breadth_first_order(coo_array((np.ones(len(ends[0])), ends), (n, n)).tocsr(), 0, directed=False)
-    below = _sums_below(order, above, sizes)
-    whole = np.bincount(tree, sizes)[tree]
-    lower = np.where(above[matrix.row] == matrix.col, matrix.row, matrix.col)
-    place = np.empty(len(u), np.int64)
-    place[cost.astype(np.int64) - 1] = np.arange(len(u))
-    return place[matrix.data.astype(np.int64) - 1], below[lower], whole[lower]
-
-
-def _sums_below(order: NDArray, above: NDArray, sizes: NDArray) -> NDArray[np.float64]:
-    """Voxels of each node of a tree with all below it; nodes in breadth-first order, with the node above each."""
-    position = np.empty(len(order), np.int64)
-    position[order] = np.arange(len(order))
-    parent = position[above[order[1:]]]  # rises: breadth first
-    levels = [0, 1]
-    while levels[-1] < len(order):
-        levels.append(1 + int(np.searchsorted(parent, levels[-1])))
-    below = sizes[order].astype(np.float64)
-    for start, stop in zip(levels[-2:0:-1], levels[:1:-1], strict=True):
-        np.add.at(below, parent[start - 1 : stop - 1], below[start:stop])
-    found = np.empty_like(below)
-    found[order] = below
-    return found
+def _first_of_largest(values: NDArray, order: NDArray, starts: NDArray) -> NDArray[np.int64]:
+    """Of each run of ordered values, where the largest stands; the first of equals."""
+    runs = np.diff(np.append(starts, len(order)))
+    at = np.flatnonzero(values[order] == np.repeat(np.maximum.reduceat(values[order], starts), runs))
+    return order[at[np.searchsorted(at, starts)]]
 
 
 def _sums(values: NDArray, starts: NDArray) -> NDArray[np.float64]:
-    return np.add.reduceat(values.astype(np.float64), starts) if len(starts) else np.empty(0)
+    return np.add.reduceat(values.astype(np.float64), starts)
 
 
-def _logistic(weights: tuple[float, ...], *features: NDArray) -> NDArray[np.float64]:
-    return expit(weights[0] + sum(w * f for w, f in zip(weights[1:], features, strict=True)))
+def _none(odds: Odds) -> Suspects:
+    return Suspects(np.empty(0, np.int64), np.empty((0, len(odds.mean))), np.empty(0))

@@ -51,7 +51,7 @@ class ReviewTool(Tool):
     def open(self) -> None:
         """Rank the questions, and ask the first one."""
         self._queue = ReviewQueue(self._at.session)
-        self.follow()
+        self._ask()
 
     def answer(self, answer: Answer) -> Row:
         """Take an answer and ask the next question.
@@ -67,9 +67,14 @@ class ReviewTool(Tool):
         try:
             return self._at.edit(lambda: self._queue.answer(task, answer))
         finally:
-            self.follow()
+            self._ask()
 
     def follow(self) -> None:
+        """Ask again what an undo has opened."""
+        self._queue.rank()
+        self._ask()
+
+    def _ask(self) -> None:
         """Ask what is most worth asking now."""
         self.task = self._queue.next()
         while self.task is not None and not self._is_shown(self.task):
