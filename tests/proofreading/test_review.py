@@ -99,7 +99,7 @@ def test_a_stronger_contact_and_larger_parts_come_first():
     change = Suspects(found.edge, found.features, found.change).best(3, JOIN_ODDS)
     p = JOIN_ODDS.p(found.features)
     assert p[0] > p[1]  # 1-2 is stronger than 3-4
-    assert [(graph.u[e], graph.v[e]) for e in change.edge][0] == (5, 6)
+    assert next((graph.u[e], graph.v[e]) for e in change.edge) == (5, 6)
 
 
 def test_nothing_to_ask(tmp_path):

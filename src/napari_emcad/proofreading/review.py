@@ -163,11 +163,6 @@ class ReviewQueue:
         self.answered += 1
         return row
 
-    def rank(self) -> None:
-        """Find all questions anew, as after an undo: what was decided before the queue was made may be open again."""
-        self.rank()
-        self._opened = (), {}
-
     def put_off(self, task: Task) -> None:
         """Do not ask this again in this queue."""
         self._put_off[task.kind].append((task.a, task.b))
@@ -187,7 +182,7 @@ class ReviewQueue:
         return self._looked_at(task).cut
 
     def rank(self) -> None:
-        """Rank all edges anew; nothing needs that, edits and undo included, but it takes in what is beyond the shortlist."""
+        """Rank all edges anew: takes in what is beyond the shortlists."""
         state = self._session.state
         if state.graph is not self._graph:
             self._look_up(state.graph)
