@@ -77,5 +77,10 @@ class Truth:
 
 def largest(counts: csr_array) -> NDArray[np.int64]:
     """Column of the largest value of each row, the first of equals; -1 where a row is empty."""
-    found = np.asarray(counts.argmax(axis=1)).ravel()
-    return np.where(counts.sum(axis=1) > 0, found, -1)
+    entries = counts.tocoo()
+    there = entries.data > 0
+    row, column, value = entries.row[there], entries.col[there], entries.data[there]
+    order = np.lexsort((-column, value))
+    found = np.full(counts.shape[0], -1)
+    found[row[order]] = column[order]  # the last written, so the largest, stays
+    return found

@@ -1,0 +1,68 @@
+"""Fit the odds that the review queue starts with: python benchmarks/review_odds.py RAW LABELS --model FILE --boxes ...
+
+Every question that the queue could ask about each box is answered from the truth: whether the variation of information
+falls when the two segments are joined, or when the segment is cut as the queue would cut it.
+"""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from labelled_volume import parser, segmented
+from numpy.typing import NDArray
+
+from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.odds import Odds, fitted
+from napari_emcad.proofreading.review import KINDS, Kind, ReviewQueue, Task
+from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.truth import Truth
+
+
+def main() -> None:
+    options = _options()
+    lessons = [_lessons(argparse.Namespace(**{**vars(options), "box": box})) for box in options.boxes]
+    for kind in KINDS:
+        features, wrong = (np.concatenate(columns) for columns in zip(*(box[kind] for box in lessons), strict=True))
+        print(f"{kind} {len(wrong):,} questions, {wrong.sum():,} errors\n{_rounded(fitted(features, wrong))}")
+
+
+def _lessons(options: argparse.Namespace) -> dict[Kind, tuple[NDArray, NDArray]]:
+    """Features and errors of every question of a box, by kind."""
+    box = segmented(options)
+    segmentation, parameters, known = box.segmentation, box.parameters, Truth(box.segmentation.fragments, box.truth)
+    with TemporaryDirectory() as folder:
+        log = EditLog(Path(folder) / "edits.db")
+        session = Session(segmentation, log, parameters.threshold, parameters.min_size)
+        queue = ReviewQueue(session, learns=False)
+        gains = [(task, _gain(session, queue, task, known)) for task in queue.tasks()]
+        log.close()
+    return {kind: _columns([(t, gain) for t, gain in gains if t.kind == kind and gain is not None]) for kind in KINDS}
+
+
+def _gain(session: Session, queue: ReviewQueue, task: Task, known: Truth) -> float | None:
+    """Bits that answering "join" to a "join?", or "apart" to a "part?", brings."""
+    if task.kind == "join?":
+        return known.gain_of_joining(*map(session.state.members, task.segments))
+    cut = queue.cut(task)
+    gain = known.gain_of_joining(cut.near, cut.far)
+    return None if gain is None else -gain
+
+
+def _columns(gains: list[tuple[Task, float]]) -> tuple[NDArray, NDArray]:
+    return np.array([task.features for task, _ in gains]), np.array([gain > 0 for _, gain in gains])
+
+
+def _rounded(odds: Odds) -> str:
+    columns = (tuple(round(x, 3) for x in column) for column in (odds.weights, odds.mean, odds.spread))
+    return "Odds({}, mean={}, spread={})".format(*columns)
+
+
+def _options() -> argparse.Namespace:
+    made = parser(__doc__)
+    made.add_argument("--boxes", nargs="+", default=("0:20,:,:", "20:40,:,:", "60:80,:,:"))
+    return made.parse_args()
+
+
+if __name__ == "__main__":
+    main()
