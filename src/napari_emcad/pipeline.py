@@ -115,15 +115,15 @@ def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: 
     UserError
         One sentence, where the volume, the box, the model or a parameter cannot be used.
     """
-    from napari_emcad.networks.checkpoint import load_student
+    from napari_emcad.networks.checkpoint import load_model
 
     check_volume(volume)
     wished, box = SegmentParameters.of(**parameters), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
-    student, card = load_student(resolve(model))
+    network, card = load_model(resolve(model))
     chosen = settled(wished, volume, card)
     affinities = np.zeros((3, *box.shape), np.uint8)
-    segmentation = drive(run(volume, student, affinities, box, chosen))
+    segmentation = drive(run(volume, network, affinities, box, chosen))
     labels = segmentation.labels(segmentation.table(chosen.threshold, chosen.min_size, chosen.crumbs))
     return Segmented(labels, segmentation, affinities, chosen.threshold, provenance(card, chosen, box))
 
@@ -139,29 +139,32 @@ def settled(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentPa
     )
 
 
-def run(volume, student, affinities, box: Box, parameters: SegmentParameters) -> Job[Segmentation]:
+def run(volume, network, affinities, box: Box, parameters: SegmentParameters) -> Job[Segmentation]:
     """The method: predict, fragment, agglomerate. Finished sections stand in `affinities` while the rest runs.
 
     Parameters
     ----------
     volume : array-like (z, y, x)
-    student : Student
+    network : Student or Teacher
     affinities : array-like (3, z, y, x) uint8
         Of the box's shape; written.
     box : Box
     parameters : SegmentParameters
     """
-    yield from predict(volume, student, affinities, box, parameters)
+    yield from predict(volume, network, affinities, box, parameters)
     return (yield from agglomerate(affinities, parameters))
 
 
-def predict(volume, student, affinities, box: Box, parameters: SegmentParameters) -> Job[None]:
-    """Volume -> affinities."""
+def predict(volume, network, affinities, box: Box, parameters: SegmentParameters) -> Job[None]:
+    """Volume -> affinities, by a student or a teacher."""
     from napari_emcad.inference.device import choose_device
     from napari_emcad.inference.predict import Prediction, predict_affinities
+    from napari_emcad.inference.predict_teacher import predict_teacher
+    from napari_emcad.networks.student import Student
 
     prediction = Prediction(box, normalisation_of(volume, parameters), choose_device(parameters.device))
-    yield from predict_affinities(student, volume, affinities, prediction)
+    predicting = predict_affinities if isinstance(network, Student) else predict_teacher
+    yield from predicting(network, volume, affinities, prediction)
 
 
 def agglomerate(affinities, parameters: SegmentParameters) -> Job[Segmentation]:
@@ -188,15 +191,21 @@ def normalisation_of(volume, parameters: SegmentParameters):
     return Normalisation(black, white)
 
 
-def memory_needed(box: Box, section: tuple[int, int], device_kind: str = "cpu") -> int:
-    """Bytes of main memory at the peak, for a box in sections of this size (y, x).
+def memory_needed(box: Box, section: tuple[int, int], device_kind: str = "cpu", card: ModelCard | None = None) -> int:
+    """Bytes of main memory at the peak, for a box in sections of this size (y, x); without a card, of a student.
 
     The network's while predicting, or the agglomeration's after it.
     """
     from napari_emcad.inference.predict import network_memory
+    from napari_emcad.inference.predict_teacher import teacher_memory
 
     voxels = int(np.prod(box.shape, dtype=np.int64))
-    network = network_memory(box, section) if device_kind == "cpu" else 0
+    if device_kind != "cpu":
+        network = 0
+    elif card is not None and card.role == "teacher":
+        network = teacher_memory(card, box, section)
+    else:
+        network = network_memory(box, section)
     return max(3 * voxels + network, AGGLOMERATION_BYTES * voxels)
 
 

@@ -1,7 +1,6 @@
 """A student and a volume -> affinities, section by section."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.tiling import Tile, section_tiles
 from napari_emcad.inference.device import Device, fastest_precision, release_memory, reuse_memory
 from napari_emcad.inference.normalisation import Normalisation, not_finite
+from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
 from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, SectionFeatures, Student, Window
 
@@ -27,8 +27,6 @@ SMALLEST_TILE = 128
 BYTES_A_PIXEL = 1350
 """Peak memory of the network a pixel of its window, fp32; measured: 950 at 512 x 512, 1,330 at 1024 x 1024."""
 
-OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
-"""What torch says: CUDA and MPS, the CPU on Windows, the CPU on Linux and macOS, cuBLAS and cuDNN."""
 
 KEPT_PIXELS, KEPT_BYTES = 1 << 23, 96
 """Features of a section are kept for its second pair while its windows have at most so many pixels, of 96 bytes."""
@@ -89,7 +87,7 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
                         done += 1
                     yield watch.at(done, part)
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 tile = _halved(tile)
             release_memory(device)
@@ -163,7 +161,7 @@ class _Prepared:
 
 
 def _prepared(student: Student, device: Device) -> _Prepared:
-    with _explained("the network"):
+    with explained("the network"):
         return _Prepared(student, device)
 
 
@@ -211,25 +209,9 @@ def _area(tile: Tile) -> int:
     return (bottom - top) * (right - left)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY)
-
-
 def _halved(tile: int) -> int:
     if tile // 2 < SMALLEST_TILE:
         raise UserError(
             f"memory: it does not suffice even for tiles of {tile} pixels; close other programs or choose the CPU."
         )
     return tile // 2
-
-
-@contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn running out of memory before the first tile into a sentence."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        raise UserError(f"memory: it does not suffice for {what}; close other programs or choose the CPU.") from error

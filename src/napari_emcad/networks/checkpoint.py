@@ -1,4 +1,4 @@
-"""Checkpoints: inspect, load and save students.
+"""Checkpoints: inspect, load and save students and teachers.
 
 Read are the published dict (`model_weights`, `current_iter`, `valid_result`), a dict with `state_dict`, and plain state
 dicts, from any device. Our own form is the published dict in NAME.pt and a `ModelCard` in NAME.json beside it; the card
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import ModelCard, card_path
-from napari_emcad.networks.recognise import STUDENT, recognise
+from napari_emcad.networks.recognise import MALA_UNET, RESIDUAL_UNET, STUDENT, recognise, teacher_config
 from napari_emcad.networks.replace_files import replace_files
 from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.teacher import Teacher, build_teacher
 from napari_emcad.networks.weights_file import WeightsFile, first_not_finite, read_weights
 
 SUFFIX = ".pt"
@@ -54,9 +55,43 @@ def load_student(path: str | Path) -> tuple[Student, ModelCard]:
         raise UserError(
             f"student checkpoint: a {STUDENT} is needed, {path} holds the {card.architecture}; choose a student's file."
         )
-    student = Student(StudentConfig(card.maps, card.embedding_channels))
-    student.load_state_dict(file.weights, strict=True)
-    return student.eval(), card
+    return _student(file, card), card
+
+
+def load_teacher(path: str | Path) -> tuple[Teacher, ModelCard]:
+    """Load a teacher for distillation, fine-tuning or inference: on the CPU, fp32, in eval mode.
+
+    Raises
+    ------
+    UserError
+        As `inspect`, and where the network is not a teacher.
+    """
+    path = Path(path)
+    file, card = _read(path)
+    if card.role != "teacher":
+        raise UserError(
+            f"teacher checkpoint: a {RESIDUAL_UNET} or {MALA_UNET} is needed, {path} holds the {card.architecture}; "
+            "choose a teacher's file."
+        )
+    return _teacher(file, path), card
+
+
+def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
+    """Load any network that predicts affinities: on the CPU, fp32, in eval mode.
+
+    Raises
+    ------
+    UserError
+        As `inspect`, and where the network is neither student nor teacher.
+    """
+    path = Path(path)
+    file, card = _read(path)
+    if card.role == "unknown":
+        raise UserError(
+            f"model: a {STUDENT}, {RESIDUAL_UNET} or {MALA_UNET} is needed, {path} holds the {card.architecture}; "
+            "choose another file."
+        )
+    return _student(file, card) if card.role == "student" else _teacher(file, path), card
 
 
 def save_student(student: Student, path: str | Path, card: ModelCard) -> ModelCard:
@@ -81,14 +116,34 @@ def save_student(student: Student, path: str | Path, card: ModelCard) -> ModelCa
     UserError
         Where the name does not end in .pt, a weight is not finite, or the files cannot be written.
     """
-    path = Path(path)
+    return _save(student, Path(path), card)
+
+
+def save_teacher(teacher: Teacher, path: str | Path, card: ModelCard) -> ModelCard:
+    """Write a teacher and its card; parameters, result and errors are those of `save_student`."""
+    return _save(teacher, Path(path), card)
+
+
+def _save(network: Student | Teacher, path: Path, card: ModelCard) -> ModelCard:
     _refuse_suffix(path)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     _refuse_diverged(path, weights)
     content = _serialised({"model_weights": weights, "current_iter": card.iteration, "valid_result": None})
     card = card.changed(**_facts(weights, path), sha256=sha256(content).hexdigest())
     replace_files({path: content, card_path(path): card.as_json()})
     return card
+
+
+def _student(file: WeightsFile, card: ModelCard) -> Student:
+    student = Student(StudentConfig(card.maps, card.embedding_channels))
+    student.load_state_dict(file.weights, strict=True)
+    return student.eval()
+
+
+def _teacher(file: WeightsFile, path: Path) -> Teacher:
+    teacher = build_teacher(teacher_config(file.weights, path))
+    teacher.load_state_dict(file.weights, strict=True)
+    return teacher.eval()
 
 
 def _read(path: Path) -> tuple[WeightsFile, ModelCard]:

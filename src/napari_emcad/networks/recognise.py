@@ -6,15 +6,25 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.wording import count
 from napari_emcad.networks.card import Role
+from napari_emcad.networks.mala import MalaUNetConfig
+from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.teacher import TeacherConfig, build_teacher
 from napari_emcad.networks.wording import first_few
 
 STUDENT = "CAD student"
 """Architecture of the networks that segment."""
+
+RESIDUAL_UNET, MALA_UNET = "residual U-Net", "MALA U-Net"
+"""Architectures of the networks that teach; they segment as well, in many times the time."""
+
+_AFFINITIES = 3
+"""Outputs of a network that gives affinities: nobody embeds in so few channels."""
 
 _STUDENT_MAPS, _STUDENT_EMBEDDING = "inc.conv.conv.0.weight", "outc_t.conv.weight"
 
@@ -54,7 +64,7 @@ class _Family:
         maps, outputs = weights[self.keys[0]].shape[0], weights[self.keys[-1]].shape[0]
         if outputs == 1:
             return Architecture(self.role, self.name, maps, None)
-        if outputs == 3:
+        if outputs == _AFFINITIES:
             return Architecture(self.role, f"{self.name} with 3 sigmoid affinities{self.affinities}", maps, None)
         name = f"{self.name} with {outputs} embedding channels{self.embeddings}"
         return Architecture(self.role, name, maps, outputs)
@@ -63,12 +73,12 @@ class _Family:
 _FAMILIES = (
     _Family(
         "teacher",
-        "residual U-Net",
+        RESIDUAL_UNET,
         ("embed_in.0.weight", "conv0.block2.3.weight", "center.block2.3.weight", "out_put.0.weight"),
         affinities=" (SSNS-Net)",
         embeddings=" (CAD teacher)",
     ),
-    _Family("teacher", "MALA U-Net", ("conv1.weight", "conv8.weight", "dconv3.weight", "conv18.weight")),
+    _Family("teacher", MALA_UNET, ("conv1.weight", "conv8.weight", "dconv3.weight", "conv18.weight")),
     _Family(
         "unknown",
         "SDASN (foreground of optical volumes)",
@@ -96,8 +106,7 @@ def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
         if architecture:
             return architecture
     config = student_config(weights)
-    _refuse_keys(weights, config, path)
-    _refuse_shapes(weights, config, path)
+    _refuse_other(weights, _Layout("student", STUDENT, f"{config.maps}", student_shapes(config)), path)
     return Architecture("student", STUDENT, config.maps, config.embedding_channels)
 
 
@@ -114,34 +123,97 @@ def student_config(weights: Mapping[str, Tensor]) -> StudentConfig:
 def student_shapes(config: StudentConfig) -> Mapping[str, tuple[int, ...]]:
     """Name -> shape of everything in the state dict of a student of this size; no memory is taken for it."""
     with torch.device("meta"):
-        return {name: tuple(tensor.shape) for name, tensor in Student(config).state_dict().items()}
+        return _shapes(Student(config))
+
+
+def teacher_config(weights: Mapping[str, Tensor], path: str | Path) -> TeacherConfig:
+    """Size and kind of the teacher that these weights are; three outputs are taken for affinities.
+
+    Parameters
+    ----------
+    weights : mapping of name to Tensor
+        Recognised as those of a teacher.
+    path : str or Path
+        Where they come from, for the error.
+
+    Raises
+    ------
+    UserError
+        Where keys or shapes are not those of such a teacher, or it gives neither affinities nor embeddings.
+    """
+    is_residual = "embed_in.0.weight" in weights
+    config = _residual_unet_config(weights) if is_residual else _mala_unet_config(weights)
+    name = RESIDUAL_UNET if is_residual else MALA_UNET
+    with torch.device("meta"):
+        shapes = _shapes(build_teacher(config))
+    _refuse_other(weights, _Layout("teacher", name, ", ".join(map(str, config.maps)), shapes), path)
+    if config.outputs < _AFFINITIES:
+        raise UserError(
+            f"teacher checkpoint: {_AFFINITIES} affinities or more embedding channels are needed, the {name} in {path} "
+            f"has {count(config.outputs, 'output')}; choose another file."
+        )
+    return config
+
+
+def _residual_unet_config(weights: Mapping[str, Tensor]) -> ResidualUNetConfig:
+    depth = sum(f"up{rise}.1.weight" in weights for rise in range(len(weights)))
+    levels = [*(f"conv{level}" for level in range(max(1, depth))), "center"]
+    maps = tuple(_channels(weights, f"{level}.block2.3.weight") or 1 for level in levels)
+    outputs = _channels(weights, "out_put.0.weight")
+    return ResidualUNetConfig(
+        maps,
+        outputs,
+        upsampling="transposed" if "up0.0.weight" in weights else "trilinear",
+        merge="cat" if _channels(weights, "cat0.0.weight") == 2 * maps[-2] else "add",
+        affinities=outputs == _AFFINITIES,
+    )
+
+
+def _mala_unet_config(weights: Mapping[str, Tensor]) -> MalaUNetConfig:
+    maps = tuple(_channels(weights, f"conv{2 * level}.weight") or 1 for level in range(1, 5))
+    outputs = _channels(weights, "conv18.weight")
+    return MalaUNetConfig(maps, outputs, affinities=outputs == _AFFINITIES)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a state dict must hold, and how that is told."""
+
+    role: Role
+    name: str
+    maps: str
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
 def _channels(weights: Mapping[str, Tensor], key: str) -> int:
     return weights[key].shape[0] if key in weights and weights[key].ndim else 0
 
 
-def _refuse_keys(weights: Mapping[str, Tensor], config: StudentConfig, path: str | Path) -> None:
-    needed = student_shapes(config)
-    missing = [key for key in needed if key not in weights]
-    strange = [key for key in weights if key not in needed]
+def _refuse_other(weights: Mapping[str, Tensor], needed: _Layout, path: str | Path) -> None:
+    _refuse_keys(weights, needed, path)
+    for key, shape in needed.shapes.items():
+        got = tuple(weights[key].shape)
+        if got != shape:
+            raise UserError(
+                f"{needed.role} checkpoint: {key} of shape {shape} is needed in {path} for {needed.maps} maps, "
+                f"got {got}; choose another file."
+            )
+
+
+def _refuse_keys(weights: Mapping[str, Tensor], needed: _Layout, path: str | Path) -> None:
+    missing = [key for key in needed.shapes if key not in weights]
+    strange = [key for key in weights if key not in needed.shapes]
     if missing:
         raise UserError(
-            f"student checkpoint: keys {first_few(missing)} are missing in {path}, it holds {len(weights)} tensors "
-            f"({first_few(list(weights))}); choose the file of a {STUDENT}."
+            f"{needed.role} checkpoint: keys {first_few(missing)} are missing in {path}, it holds {len(weights)} "
+            f"tensors ({first_few(list(weights))}); choose the file of a {needed.name}."
         )
     if strange:
         raise UserError(
-            f"student checkpoint: {path} holds keys that a {STUDENT} does not have ({first_few(strange)}); "
+            f"{needed.role} checkpoint: {path} holds keys that a {needed.name} does not have ({first_few(strange)}); "
             "choose another file."
         )
-
-
-def _refuse_shapes(weights: Mapping[str, Tensor], config: StudentConfig, path: str | Path) -> None:
-    for key, needed in student_shapes(config).items():
-        got = tuple(weights[key].shape)
-        if got != needed:
-            raise UserError(
-                f"student checkpoint: {key} of shape {needed} is needed in {path} for {config.maps} maps, "
-                f"got {got}; choose another file."
-            )

@@ -13,14 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_emcad.core.affinities import NEAREST, Offset, shifted
+from napari_emcad.networks.teacher import TEACHER_OFFSETS
 from napari_emcad.training.truth import Truth, known_pairs
-
-TEACHER_OFFSETS: tuple[Offset, ...] = tuple(
-    tuple(-length if a == axis else 0 for a in range(3))
-    for lengths in ((1, 1, 1), (2, 3, 3), (3, 9, 9), (4, 27, 27))
-    for axis, length in enumerate(lengths)
-)
-"""The twelve channels that the teacher learns; the first three are `NEAREST`."""
 
 NEAREST_WEIGHT = 10.0
 """How much more the nearest neighbours count in the teacher's loss."""

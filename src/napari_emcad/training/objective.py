@@ -20,8 +20,8 @@ from torch import Tensor
 
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.networks.embedding import pair_affinities
+from napari_emcad.networks.teacher import TEACHER_OFFSETS
 from napari_emcad.training.losses import (
-    TEACHER_OFFSETS,
     affinities_between,
     cross_loss,
     interaction_loss,
