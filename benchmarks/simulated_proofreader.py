@@ -1,36 +1,52 @@
 """What a proofreader who knows the truth makes of a segmentation, by the review queue and by clicks.
 
-python benchmarks/simulated_proofreader.py RAW LABELS --model FILE [--box ...] [--operations N] [--people CSV]
+python benchmarks/simulated_proofreader.py RAW LABELS --model FILE [--box BOX] [--operations N] [--people CSV]
+    [--pieces] [--shipped-odds]
 
-Orders: the questions of the queue by gain; the same, and clicks on the largest errors when the queue has nothing left;
-clicks alone; the questions at random. --people takes a table with the column adapted_rand_error, such as that of the
-28 people of Haehn et al., IEEE TVCG 20:2466, 2014, who had 30 minutes each and began from another segmentation.
+Orders: the questions of the queue by gain; the same, and clicks on the largest errors once the queue brings nothing for
+a while; clicks alone; the questions at random. --people takes a table with the column adapted_rand_error, such as that
+of the 28 people of Haehn et al., IEEE TVCG 20:2466, 2014, who had 30 minutes each and began from another segmentation.
+A neuron that leaves the box and comes back is several pieces in it: --pieces counts them as several neurons. With
+--shipped-odds the queue learns nothing from the answers.
 """
 
 import argparse
 import csv
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from labelled_volume import Segmented, parser, segmented
+from skimage.measure import label
 
+from napari_emcad.proofreading.clicks import Clicks
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.simulated import Manner, Progress, operations_needed, proofread
+from napari_emcad.proofreading.truth import Truth
 
 SHOWN = (0, 5, 10, 25, 50, 100, 200, 400)
 WANTED = (0.05, 0.03)
 ORDERS = ("gain", "gain, then clicks", "clicks", "random")
-PATIENCE = 300
+PATIENCE = 20
 """Questions in a row without an edit after which somebody who can click leaves the queue."""
+
+LARGEST = 10
+"""Errors that are listed."""
 
 
 def main() -> None:
     options = _options()
     box = segmented(options)
+    if options.pieces:
+        box = replace(box, truth=label(box.truth, background=0, connectivity=1))
+    _list_errors(box)
     for order in ORDERS:
-        manner = Manner(order, patience=PATIENCE if order == "gain, then clicks" else None)
+        patience = PATIENCE if order == "gain, then clicks" else None
+        manner = Manner(order, patience=patience, learns=not options.shipped_odds)
         course = _course(box, manner, options.operations)
         print(f"\n{order}\noperations  answers  VOI split   + merge     = VOI     ARAND  kinds")
         for progress in course:
@@ -43,16 +59,26 @@ def main() -> None:
             print(_beside_people(options.people, course))
 
 
+def _list_errors(box: Segmented) -> None:
+    with _session(box) as session:
+        known = Truth(session.state.base.fragments, box.truth)
+        print("\nlargest errors, in bits if mended perfectly")
+        for error in Clicks(session, known).errors()[:LARGEST]:
+            print(f"{error.kind:>8}{error.gain:>9.4f}  {error.one} {error.other}")
+
+
 def _course(box: Segmented, manner: Manner, operations: int) -> list[Progress]:
-    with TemporaryDirectory() as folder:
-        log = EditLog(Path(folder) / "edits.db")
-        used = box.parameters
-        session = Session(box.segmentation, log, used.threshold, used.min_size, box.affinities)
+    with _session(box) as session:
         course = list(proofread(session, box.truth, operations, manner))
         for _ in range(len(session.in_force)):  # parted fragments are whole again for the next order
             session.undo()
-        log.close()
     return course
+
+
+@contextmanager
+def _session(box: Segmented) -> Iterator[Session]:
+    with TemporaryDirectory() as folder, closing(EditLog(Path(folder) / "edits.db")) as log:
+        yield Session(box.segmentation, log, box.parameters.threshold, box.parameters.min_size, box.affinities)
 
 
 def _line(progress: Progress) -> str:
@@ -77,6 +103,8 @@ def _options() -> argparse.Namespace:
     made = parser(__doc__)
     made.add_argument("--operations", type=int, default=100)
     made.add_argument("--people", type=Path, help="CSV with the column adapted_rand_error")
+    made.add_argument("--pieces", action="store_true")
+    made.add_argument("--shipped-odds", action="store_true")
     return made.parse_args()
 
 

@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from graphs import LINE, groups, session
+from graphs import LINE, groups, segmentation, session
 
 from napari_emcad.core.scores import score
+from napari_emcad.proofreading.clicks import Clicks
+from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.simulated import Manner, operations_needed, proofread
 from napari_emcad.proofreading.truth import Truth
 
@@ -81,9 +86,44 @@ def test_clicks_bridge_gaps(tmp_path):
 
 def test_patience_ends_the_queue(tmp_path):
     at = session(EDGES, tmp_path)
-    course = list(proofread(at, drawn([1] * 7), 10, Manner("gain", patience=1)))
-    rows = len(at.log.rows)
-    assert rows <= 1 + sum(p.operations > 0 for p in course) + 1
+    course = list(proofread(at, drawn([1, 1, 1, 1, 0, 0, 0]), 10, Manner("gain", patience=2)))
+    assert len(course) == 1 and len(at.log.rows) == 2  # it is right as it is: two questions are enough to see that
+
+
+def test_clicks_go_on_where_the_proposal_is_wrong(tmp_path):
+    """The largest fragments are 2 and 5; between them the cheapest cut is 3-4, the right one 4-5."""
+    at = session([(1, 2, 0.9), (2, 3, 0.8), (3, 4, 0.6), (4, 5, 0.7)], tmp_path, sizes=[10, 30, 10, 20, 40])
+    truth = np.repeat([1, 2], [70, 40])[None, None]
+    course = list(proofread(at, truth, 10, Manner("clicks")))
+    assert groups(at) == [[1, 2, 3, 4], [5]] and course[-1].kinds == {"split": 1}
+
+
+def drawn_fragment(folder, affinities) -> Session:
+    """One fragment of 11 x 30 pixels in a section."""
+    base = segmentation([], [330])
+    return Session(
+        replace(base, fragments=base.fragments.reshape(1, 11, 30)), EditLog(folder / "e.db"), 0.5, 0, affinities
+    )
+
+
+def test_clicks_part_a_fragment(tmp_path):
+    affinities = np.full((3, 1, 11, 30), 255, np.uint8)
+    affinities[..., 14:16] = 0
+    truth = np.repeat([1, 2], [15, 15])[None, None].repeat(11, axis=1)
+    at = drawn_fragment(tmp_path, affinities)
+    course = list(proofread(at, truth, 10, Manner("clicks")))
+    assert course[-1].kinds == {"part": 1} and course[-1].scores.voi < 0.3
+    assert _near(course[-1].scores, score(at.state.table[at.state.base.fragments], truth))
+
+
+def test_a_part_that_makes_it_worse_is_undone(tmp_path, monkeypatch):
+    monkeypatch.setattr(Clicks, "_points", lambda *_: ([(0, 5, 1)], [(0, 5, 5)]))
+    truth = np.repeat([1, 2], [15, 15])[None, None].repeat(11, axis=1)
+    at = drawn_fragment(tmp_path, None)
+    before = at.state.digest()
+    course = list(proofread(at, truth, 10, Manner("clicks")))
+    assert course[-1].kinds == {"part, undone": 1} and at.state.digest() == before
+    assert _near(course[-1].scores, course[0].scores) and (at.state.base.fragments == 1).all()
 
 
 def test_operations_needed(tmp_path):

@@ -76,7 +76,7 @@ class Clicks:
     def _mended(self) -> str | None:
         """What was done about the largest error about which something can be done."""
         ways = {"merge": self._merge, "split": self._split, "part": self._part}
-        for error in self._errors():
+        for error in self.errors():
             if self._key(error) not in self._given_up:
                 made = ways[error.kind](error)
                 if made in (None, UNDONE):
@@ -87,8 +87,8 @@ class Clicks:
 
     # ---- what is wrong -----------------------------------------------------------------------------------------
 
-    def _errors(self) -> list[Error]:
-        """The largest first."""
+    def errors(self) -> list[Error]:
+        """What is wrong now, the largest first."""
         counts = self._known.of_segments(self._session.state.table)
         mostly = largest(counts)
         mostly[0] = -1  # what is in no segment cannot be edited

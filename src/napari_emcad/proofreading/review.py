@@ -182,7 +182,7 @@ class ReviewQueue:
         return self._looked_at(task).cut
 
     def rank(self) -> None:
-        """Rank all edges anew: takes in what is beyond the shortlists."""
+        """Rank all edges anew, which takes in what is beyond the shortlists; edits and undo need no call."""
         state = self._session.state
         if state.graph is not self._graph:
             self._look_up(state.graph)
@@ -190,6 +190,7 @@ class ReviewQueue:
         found = self._joins(np.arange(len(self._graph))), self._cuts(np.flatnonzero(self._table))
         self._is_short = any(len(some) > SHORTLIST for some in found)
         self._listed = {kind: self._shortened(kind, some) for kind, some in zip(KINDS, found, strict=True)}
+        self._opened = (), {}
 
     @property
     def left(self) -> int:

@@ -25,13 +25,13 @@ JOIN_ODDS = Odds(
 """Of "these two segments are one neuron"; see `suspicious_splits` for the features."""
 
 CUT_ODDS = Odds(
-    (-5.11, -1.25, -0.692, 1.59, 1.494),
+    (-4.955, -1.264, -0.675, 1.473, 1.42),
     mean=(0.799, 5.609, 5.896, 11.046),
     spread=(0.163, 2.617, 3.972, 1.544),
 )
 """Of "this segment is two neurons that part here"; see `suspicious_merges`. Both were fitted by
 benchmarks/review_odds.py on AC4[0:20], [20:40] and [60:80] with the CAD student AC34 at its threshold 0.3: 7,795 pairs
-of segments, 862 of one neuron; 29,308 cuts, 729 of which make the segmentation better."""
+of segments, 862 of one neuron; 29,308 cuts, 765 of which make the segmentation better."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined
     sizes : (n + 1,) int64
         Voxels of each fragment.
     joined : (j,) int64
-        Edges that people joined: they are asked about last and never cut.
+        Edges that people joined: they come before all others in the tree, so that as few as can be cross a cut.
     """
     if not len(edges):
         return _none(CUT_ODDS)
@@ -137,8 +137,7 @@ def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined
     whole = below[forest.root[forest.lower], 0]
     faces, small = np.maximum(faces, 1), np.minimum(one, whole - one)
     features = np.stack([strength / faces, *(np.log(np.maximum(x, 1)) for x in (faces, small, whole - small))], axis=1)
-    found = Suspects(edges[forest.edge], features, voi_change(one, whole - one))
-    return found.chosen(~np.isin(found.edge, joined))
+    return Suspects(edges[forest.edge], features, voi_change(one, whole - one))
 
 
 def much_alike(forest: Forest, sizes: NDArray, near: NDArray, far: NDArray) -> NDArray[np.int64]:

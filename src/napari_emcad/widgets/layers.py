@@ -85,6 +85,16 @@ def place_of(layer: Layer, start: Sequence[int] = (0, 0, 0)) -> dict[str, Any]:
     }
 
 
+def remove_layer(viewer, layer: Layer | None) -> None:
+    """Take a layer away where it is there; the one that is active stays so."""
+    if layer is None or layer not in viewer.layers:
+        return
+    active = viewer.layers.selection.active
+    viewer.layers.remove(layer)
+    if active is not layer:
+        viewer.layers.selection.active = active
+
+
 def section_at(layer: Layer, point: Sequence[float]) -> int:
     """The section of a stack that lies at a point of the world, such as `viewer.dims.point`."""
     z = layer.world_to_data(tuple(point)[-3:])[0]

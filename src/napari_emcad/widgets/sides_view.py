@@ -6,7 +6,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
 from napari_emcad.widgets.labels_view import FragmentLabels
-from napari_emcad.widgets.layers import MADE, place_of
+from napari_emcad.widgets.layers import MADE, place_of, remove_layer
 
 NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
 """Blue and orange of Okabe and Ito: colour-blind people tell them apart."""
@@ -59,11 +59,7 @@ class SidesView:
 
     def close(self) -> None:
         """Take the layer away; another one stays active."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            active = self._viewer.layers.selection.active
-            self._viewer.layers.remove(self._layer)
-            if active is not self._layer:
-                self._viewer.layers.selection.active = active
+        remove_layer(self._viewer, self._layer)
         self._layer = None
 
     def _add(self, neurons: Labels, view: FragmentLabels) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from napari.layers import Points
 
-from napari_emcad.widgets.layers import MADE, place_of
+from napari_emcad.widgets.layers import MADE, place_of, remove_layer
 from napari_emcad.widgets.picking import Voxel
 from napari_emcad.widgets.sides_view import FAR_COLOUR, NEAR_COLOUR
 
@@ -61,11 +61,7 @@ class SplitPoints:
     def close(self) -> None:
         """Take the layer away as well."""
         self.clear()
-        if self._layer is not None and self._layer in self._viewer.layers:
-            active = self._viewer.layers.selection.active
-            self._viewer.layers.remove(self._layer)
-            if active is not self._layer:
-                self._viewer.layers.selection.active = active
+        remove_layer(self._viewer, self._layer)
         self._layer = None
 
     def _draw(self, neurons) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from napari.layers import Points
 
 from napari_emcad.proofreading.log import Row
-from napari_emcad.widgets.layers import MADE, place_of
+from napari_emcad.widgets.layers import MADE, place_of, remove_layer
 from napari_emcad.widgets.split_points import LARGE, PIXELS
 
 COLOUR = "#f0e442"
@@ -30,10 +30,7 @@ class ToDoPoints:
 
     def close(self) -> None:
         """Take the layer away."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            active = self._viewer.layers.selection.active
-            self._viewer.layers.remove(self._layer)
-            self._viewer.layers.selection.active = active if active is not self._layer else None
+        remove_layer(self._viewer, self._layer)
         self._layer = None
 
     def _add(self, neurons) -> None:
