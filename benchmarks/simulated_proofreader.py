@@ -4,10 +4,10 @@ python benchmarks/simulated_proofreader.py RAW LABELS --model FILE [--box BOX] [
     [--pieces] [--shipped-odds]
 
 Orders: the questions of the queue by gain; the same, and clicks on the largest errors once the queue brings nothing for
-a while; clicks alone; the questions at random. --people takes a table with the column adapted_rand_error, such as that
-of the 28 people of Haehn et al., IEEE TVCG 20:2466, 2014, who had 30 minutes each and began from another segmentation.
-A neuron that leaves the box and comes back is several pieces in it: --pieces counts them as several neurons. With
---shipped-odds the queue learns nothing from the answers.
+a while; clicks alone; the questions at random, five times. --people takes a table with the column adapted_rand_error,
+such as that of the 28 people of Haehn et al., IEEE TVCG 20:2466, 2014, who had 30 minutes each and began from another
+segmentation. A neuron that leaves the box and comes back is several pieces in it: --pieces counts them as several
+neurons. With --shipped-odds the queue learns nothing from the answers.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from napari_emcad.proofreading.truth import Truth
 
 SHOWN = (0, 5, 10, 25, 50, 100, 200, 400)
 WANTED = (0.05, 0.03)
-ORDERS = ("gain", "gain, then clicks", "clicks", "random")
+ORDERS = ("gain", "gain, then clicks", "clicks", *["random"] * 5)
 PATIENCE = 20
 """Questions in a row without an edit after which somebody who can click leaves the queue."""
 
@@ -44,9 +44,9 @@ def main() -> None:
     if options.pieces:
         box = replace(box, truth=label(box.truth, background=0, connectivity=1))
     _list_errors(box)
-    for order in ORDERS:
+    for seed, order in enumerate(ORDERS):
         patience = PATIENCE if order == "gain, then clicks" else None
-        manner = Manner(order, patience=patience, learns=not options.shipped_odds)
+        manner = Manner(order, patience, not options.shipped_odds, seed)
         course = _course(box, manner, options.operations)
         print(f"\n{order}\noperations  answers  VOI split   + merge     = VOI     ARAND  kinds")
         for progress in course:
