@@ -2,6 +2,7 @@ import os
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -29,6 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("window")
         if item.get_closest_marker("window") and not has_screen():
             item.add_marker(no_screen)
+
+
+@pytest.fixture(autouse=True)
+def own_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where models are kept: a new place for every test, never the folder of whoever runs them."""
+    folder = tmp_path_factory.getbasetemp() / "own models" / uuid4().hex
+    monkeypatch.setenv("NAPARI_EMCAD_MODELS", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels import read_provenance, write_labels
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import save_student
+from napari_emcad.networks.checkpoint import inspect, save_student
+from napari_emcad.networks.zoo import keep
 
 SHAPE = (4, 32, 48)
 
@@ -110,6 +111,22 @@ def test_models_shows_the_card_of_a_file(model, capsys):
 def test_models_lists_the_bundled_one(capsys):
     assert cli.main(["models"]) == 0
     assert capsys.readouterr().out.startswith("bundled: student, 0.9 M values")
+
+
+def test_own_models_are_listed_and_segment_by_their_name(stack, model, tmp_path, own_models, capsys):
+    keep(model, "my mouse")
+    (own_models / "broken.pt").write_text("no weights")
+    assert cli.main(["models"]) == 0
+    bundled, broken, own = capsys.readouterr().out.splitlines()
+    assert bundled.startswith("bundled: student, ")
+    assert broken.startswith("broken: checkpoint: ") and "broken.pt" in broken
+    assert own == "my mouse: " + inspect(model).line()
+    assert cli.main(["models", "--show", "my mouse"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "small"
+    assert segment(stack, "my mouse", tmp_path / "labels.tif") == 0
+    assert read_provenance(tmp_path / "labels.tif")["model_sha256"] == inspect(model).sha256
+    assert segment(stack, "your mouse", tmp_path / "other.tif") == 1
+    assert "the name of a model (bundled, broken, my mouse) or a checkpoint file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_replay_tells_every_edit_and_counts(folders, capsys):
         "1  merge  1,2,7  applied again",
         "2  threshold  -  lost  threshold: it was chosen for other affinities; the new session keeps its own.",
         "3  note  1,2,12  applied again",
-        "3 edits: 0 already right, 2 applied again, 0 conflict, 1 lost",
+        "3 edits: 0 already right, 2 applied again, 0 in conflict, 1 lost",
     ]
     with open_session(folders[1]) as opened:
         assert [row.kind for row in opened.session.log.rows] == ["merge", "note"]

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+import torch
 from drawings import lively_student, uneven
 
 from napari_emcad import cli
@@ -16,7 +17,9 @@ from napari_emcad.io.labels import write_labels
 from napari_emcad.io.session_facts import read_facts
 from napari_emcad.io.sessions import open_session
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import save_student
+from napari_emcad.networks.checkpoint import save_student, save_teacher
+from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+from napari_emcad.networks.zoo import keep
 from napari_emcad.pipeline import SegmentParameters
 
 SHAPE = (3, 20, 32)
@@ -92,6 +95,16 @@ def test_affinities_of_the_student(files, tmp_path):
     assert (facts.threshold, len(facts.model_sha256), facts.voxel_size) == (0.4, 64, VoxelSize(40, 5, 6))
     assert cli.main(["export", str(tmp_path / "made.emcad"), "-o", str(tmp_path / "back.tif")]) == 0
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "back.tif"), neurons())
+
+
+def test_affinities_of_a_teacher_by_its_name(files, tmp_path):
+    torch.manual_seed(1)
+    save_teacher(ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)), tmp_path / "deep.ckpt", ModelCard(title="deep"))
+    keep(tmp_path / "deep.ckpt", "my teacher")
+    assert made(files, tmp_path, "--stack", str(files / "raw.tif"), "--model", "my teacher") == 0
+    with open_session(tmp_path / "made.emcad") as opened:
+        assert opened.affinities[:].any()
+        assert opened.facts.model == "labels labels.tif, affinities of deep"
 
 
 def test_a_stack_that_is_only_shown(files, tmp_path):

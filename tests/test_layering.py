@@ -23,13 +23,16 @@ DOORS = {
     "io": {"proofreading", "core"},
     "pipeline": ROOMS - {"widgets"},
     "from_labels": ROOMS - {"widgets"} | {"pipeline"},
-    "cli": ROOMS - {"widgets"} | {"pipeline", "from_labels", "desktop", "sample_data"},
-    "train": ROOMS - {"widgets"} | {"pipeline"},
+    "held_out": ROOMS - {"widgets"} | {"pipeline"},
+    "finetune": ROOMS - {"widgets"} | {"held_out"},
+    "training_data": ROOMS - {"widgets"} | {"pipeline"},
+    "cli_training": ROOMS - {"widgets"} | {"finetune", "training_data"},
+    "cli": ROOMS - {"widgets"} | {"pipeline", "from_labels", "desktop", "sample_data", "cli_training"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
-    "widgets": ROOMS | {"pipeline", "from_labels", "desktop", "sample_data", "reader"},
+    "widgets": ROOMS | {"pipeline", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"},
 }
 """Room or top-level module -> what of ours it may import besides itself and the version."""
 

@@ -174,7 +174,7 @@ def test_provenance_says_what_made_the_result(model):
 
 
 def test_a_model_that_is_not_there_is_told():
-    with pytest.raises(UserError, match=r"^model: the name of a bundled model"):
+    with pytest.raises(UserError, match=r"^model: the name of a model"):
         segment(uneven(SHAPE), "no such model")
 
 

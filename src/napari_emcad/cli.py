@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_emcad import __version__
+from napari_emcad.cli_training import add_training_commands
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job
@@ -33,7 +34,7 @@ from napari_emcad.io.session_facts import SessionFacts, read_facts
 from napari_emcad.io.session_replay import replaying
 from napari_emcad.io.sessions import check_new, create_session, open_session
 from napari_emcad.io.volumes import open_volume
-from napari_emcad.networks.zoo import BUNDLED, available, resolve
+from napari_emcad.networks.zoo import BUNDLED, NO_MODEL, available, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
 from napari_emcad.proofreading.replay import OUTCOMES, summary
 
@@ -124,8 +125,18 @@ def _models(options: argparse.Namespace) -> int:
         _say(inspect(resolve(options.show)).model_dump_json(indent=2))
     else:
         for name, path in available().items():
-            _say(f"{name}: {inspect(path).line()}")
+            _say(f"{name}: {_line(path)}")
     return 0
+
+
+def _line(path: Path) -> str:
+    """What a model's card says in one line, or why it cannot be used: one broken file does not hide the others."""
+    from napari_emcad.networks.checkpoint import inspect
+
+    try:
+        return inspect(path).line()
+    except UserError as error:
+        return str(error)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -153,7 +164,7 @@ def _session(options: argparse.Namespace) -> int:
     if options.model and not options.stack:
         raise UserError("model: a stack is needed to predict affinities from; name it with --stack.")
     wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
-    model = None if options.model == "none" else options.model or BUNDLED
+    model = None if options.model == NO_MODEL else options.model or BUNDLED
     files = LabelFiles(
         labels=options.labels,
         dataset=options.dataset,
@@ -277,7 +288,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_segment(commands.add_parser("segment", help="segment the neurons of a stack into a label TIFF"))
     _add_evaluate(commands.add_parser("evaluate", help="score labels against the truth: VOI and ARAND"))
-    models = commands.add_parser("models", help="list the models that come with the package, or show one's card")
+    models = commands.add_parser("models", help="list the models, the package's and your own, or show one's card")
     models.add_argument("--show", metavar="NAME|FILE", help="the whole card of a model or checkpoint")
     models.set_defaults(command=_models)
     _add_from_labels(commands.add_parser("session", help="make a session of labels that are there already"))
@@ -297,6 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("old", type=Path, metavar="OLD.emcad", help="stays as it is")
     replay.add_argument("new", type=Path, metavar="NEW.emcad", help="of the same region; gets the edits")
     replay.set_defaults(command=_replay)
+    add_training_commands(commands)
     demo = commands.add_parser("demo", help="segment the synthetic sample in napari")
     demo.add_argument("--no-window", action="store_true", help="in a virtual screen; leaves its results in demo/")
     demo.set_defaults(command=_demo)
@@ -336,7 +348,7 @@ def _add_from_labels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stack", type=Path, help="what was labelled: shown, and affinities are predicted from it")
     parser.add_argument("--stack-dataset", metavar="PATH_IN_STACK", help="in HDF5 or Zarr")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or none; default: {BUNDLED}")
+    source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or {NO_MODEL}; default: {BUNDLED}")
     source.add_argument("--affinities", type=Path, metavar="FILE.zarr", help="take these, predict none")
     _add_voxel_size(parser)
     parser.set_defaults(command=_session)

@@ -46,9 +46,9 @@ class LabelFiles:
         The stack that was labelled; it is shown under the neurons.
     stack_dataset : str or None
     model : str or None
-        Name or file of the student that predicts affinities from the stack; None = it predicts none.
+        Name or file of the student or teacher that predicts affinities from the stack; None = it predicts none.
     affinities : Path or None
-        A Zarr folder of them; no student is asked then.
+        A Zarr folder of them; no model is asked then.
     voxel_size : VoxelSize or None
         In nm; None = as the labels say, else the stack.
     """
@@ -64,11 +64,11 @@ class LabelFiles:
 
 @dataclass(frozen=True)
 class AffinitySource:
-    """Where the edges get their strength: from nothing, a file, or a student that is still to write `values`."""
+    """Where the edges get their strength: from nothing, a file, or a network that is still to write `values`."""
 
     values: Any = None
     told: str = ""
-    student: Any = None
+    network: Any = None
     parameters: SegmentParameters = field(default_factory=SegmentParameters)
     sha256: str = ""
 
@@ -88,7 +88,7 @@ def session_of_labels(files: LabelFiles, folder: Path) -> Job[tuple[LabelFragmen
         source = _affinity_source(files, labels.array.shape, stack)
         pieces = yield from fragments_of_labels(labels.array)  # first, as wrong labels show here
         _check_size(pieces, files.labels)
-        if source.student is not None:
+        if source.network is not None:
             yield from _predicting(source, stack.array)
         segmentation = yield from segmentation_of_fragments(pieces, source.values)
         yield Progress("writing the session", 0, 1)
@@ -106,7 +106,7 @@ def card_of_labels(name: str, affinities: str = "", sha256: str = "") -> ModelCa
     affinities : str
         Where they are from, such as "of mouse cortex"; empty where there are none.
     sha256 : str
-        Of the student that predicted them.
+        Of the model that predicted them.
     """
     return ModelCard(title=f"labels {name}{affinities and f', affinities {affinities}'}", sha256=sha256)
 
@@ -148,12 +148,12 @@ def _affinity_source(files: LabelFiles, shape: Sequence[int], stack: Volume | No
         return AffinitySource(_affinities_in(files.affinities, shape), f"in {files.affinities.name}")
     if stack is None or files.model is None:
         return AffinitySource()
-    from napari_emcad.networks.checkpoint import load_student
+    from napari_emcad.networks.checkpoint import load_model
 
-    student, card = load_student(resolve(files.model))
+    network, card = load_model(resolve(files.model))
     parameters = settled(SegmentParameters(), stack.array, card)
     values = np.zeros((len(NEAREST), *shape), np.uint8)
-    return AffinitySource(values, f"of {card.title or files.model}", student, parameters, card.sha256)
+    return AffinitySource(values, f"of {card.title or files.model}", network, parameters, card.sha256)
 
 
 def _affinities_in(path: Path, shape: Sequence[int]) -> Any:
@@ -179,7 +179,7 @@ def _predicting(source: AffinitySource, stack: Any) -> Job[None]:
     from napari_emcad.inference.device import reuse_memory
 
     reuse_memory()
-    yield from predict(stack, source.student, source.values, Box.whole(stack.shape), source.parameters)
+    yield from predict(stack, source.network, source.values, Box.whole(stack.shape), source.parameters)
 
 
 def _facts(labels: Volume, stack: Volume | None, source: AffinitySource) -> SessionFacts:

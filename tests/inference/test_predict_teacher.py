@@ -16,7 +16,7 @@ from napari_emcad.inference import predict_teacher as module
 from napari_emcad.inference.device import Device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict import Prediction
-from napari_emcad.inference.predict_teacher import predict_teacher, teacher_memory
+from napari_emcad.inference.predict_teacher import TIMES_A_STUDENT, predict_teacher, teacher_memory, teacher_work
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_teacher
 from napari_emcad.networks.mala import MalaUNetConfig
@@ -427,6 +427,31 @@ def test_memory_needed_rises_to_that_of_a_tile_and_of_the_sections_in_work():
     assert memory_needed(Box.whole((1, 99, 99)), (99, 99), card=RESIDUAL) > memory_needed(
         Box.whole((1, 99, 99)), (99, 99)
     )
+
+
+@pytest.mark.parametrize("box", [Box.whole((21, 34, 47)), Box((11, 3, 5), (12, 30, 40)), Box((0, 0, 0), (4, 9, 9))])
+@pytest.mark.parametrize("config", [ResidualUNetConfig((1,) * 5, 3), MalaUNetConfig((1, 1, 1, 1), 3)])
+def test_work_is_that_of_the_tiles_that_are_gone_through(config, box, prediction, monkeypatch):
+    """With maps as few as these the same tiles are gone through as with those published."""
+    seen = []
+
+    def blind(teacher, crop):
+        seen.append(crop[0, 0].numel())
+        inside = [size - 2 * margin for size, margin in zip(crop.shape[2:], teacher.config.margin, strict=True)]
+        return torch.zeros(1, 3, *inside)
+
+    monkeypatch.setattr(module, "nearest_affinities", blind)
+    volume = uneven(STACK)
+    predicted(build_teacher(config), volume, prediction(volume, box))
+    card = RESIDUAL if isinstance(config, ResidualUNetConfig) else MALA
+    times = TIMES_A_STUDENT[next(family for family in TIMES_A_STUDENT if card.architecture.startswith(family))]
+    assert teacher_work(card, box, STACK) == pytest.approx(times * sum(seen))
+
+
+def test_work_rises_with_the_square_of_the_maps():
+    box = Box.whole(STACK)
+    half = RESIDUAL.changed(maps=14)
+    assert teacher_work(RESIDUAL, box, STACK) == pytest.approx(4 * teacher_work(half, box, STACK))
 
 
 def test_a_teacher_segments(teacher, prediction, tmp_path):

@@ -3,8 +3,10 @@ from graphs import LINE, groups, segmentation
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
+from napari_emcad.io.replay_report import read_report
 from napari_emcad.io.session_facts import SessionFacts
-from napari_emcad.io.session_replay import replaying
+from napari_emcad.io.session_lock import held_by
+from napari_emcad.io.session_replay import check_replay, replaying
 from napari_emcad.io.sessions import create_session, open_session
 
 FACTS = SessionFacts(
@@ -38,6 +40,27 @@ def test_edits_are_in_the_new_log(old, tmp_path):
     assert len(old.session.log.rows) == 2
 
 
+def test_the_report_is_left_beside_the_log(old, tmp_path):
+    with created(tmp_path) as new:
+        drive(replaying(old, new))
+    report = read_report(tmp_path / "new.emcad")
+    assert [(edit.seq, edit.outcome) for edit in report.edits] == [(1, "applied"), (2, "applied")]
+    assert report.session == str(tmp_path / "old.emcad") and report.is_whole
+    assert read_report(tmp_path / "old.emcad") is None
+
+
+def test_a_replay_that_is_stopped_leaves_what_it_made(old, tmp_path):
+    with created(tmp_path) as new:
+        job = replaying(old, new)
+        while next(job).stage != "edits":
+            pass
+        job.close()
+    report = read_report(tmp_path / "new.emcad")
+    assert [edit.seq for edit in report.edits] == [1] and not report.is_whole
+    with open_session(tmp_path / "new.emcad") as new:
+        assert [row.input["replayed"] for row in new.session.log.rows] == [1]
+
+
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
@@ -46,8 +69,11 @@ def test_edits_are_in_the_new_log(old, tmp_path):
     ],
 )
 def test_another_stack_or_region(old, tmp_path, facts, sentence):
-    with created(tmp_path, **facts) as new, pytest.raises(UserError, match=sentence):
-        drive(replaying(old, new))
+    with created(tmp_path, **facts) as new:
+        with pytest.raises(UserError, match=sentence):
+            drive(replaying(old, new))
+        with pytest.raises(UserError, match=sentence):
+            check_replay(old.folder, new)
 
 
 @pytest.mark.parametrize("fingerprint", ["abc 1x1x40 uint8 40 9999 copy.tif", ""])
@@ -62,3 +88,17 @@ def test_two_sessions_of_which_one_can_be_edited(old, tmp_path):
     created(tmp_path).close()
     with open_session(tmp_path / "new.emcad", to_read=True) as new, pytest.raises(UserError, match="for reading only"):
         drive(replaying(old, new))
+
+
+def test_a_session_that_somebody_edits_is_refused_before(old, tmp_path):
+    with created(tmp_path) as new:
+        check_replay(old.folder, new)
+        with open_session(old.folder), pytest.raises(UserError, match=r"has the session open since .* close it there"):
+            check_replay(old.folder, new)
+        check_replay(old.folder, new)
+        (old.folder / "holder.json").write_text("{}")  # of a program that was killed
+        assert held_by(old.folder) == ""
+        with pytest.raises(UserError, match="this is none"):
+            check_replay(tmp_path, new)
+        with pytest.raises(UserError, match="two sessions are needed"):
+            check_replay(new.folder, new)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.networks.card import ModelCard, card_path
+from napari_emcad.networks.card import ModelCard, card_beside, card_path
 
 CARD = ModelCard(
     role="student",
@@ -94,8 +94,28 @@ def test_a_card_that_cannot_be_written(tmp_path):
         CARD.save(tmp_path / "none" / "card.json")
 
 
-def test_the_card_lies_beside_the_weights(tmp_path):
-    assert card_path(tmp_path / "mouse.v2.pt") == tmp_path / "mouse.v2.json"
+@pytest.mark.parametrize(
+    ("weights", "card"),
+    [
+        ("mouse.v2.pt", "mouse.v2.json"),
+        ("AC34.ckpt", "AC34.ckpt.json"),
+        ("AC34.v2.ckpt", "AC34.v2.ckpt.json"),
+        ("old.pth", "old.json"),
+    ],
+)
+def test_where_the_card_of_a_weights_file_lies(tmp_path, weights, card):
+    assert card_path(tmp_path / weights) == tmp_path / card
+
+
+def test_the_card_beside_a_weights_file(tmp_path):
+    CARD.save(tmp_path / "mouse.json")
+    CARD.changed(title="Other").save(tmp_path / "mouse.ckpt.json")
+    assert card_beside(tmp_path / "mouse.pt") == CARD
+    assert card_beside(str(tmp_path / "mouse.ckpt")).title == "Other"
+    assert card_beside(tmp_path / "none.pt") is card_beside(tmp_path / "mouse.pth") is None
+    (tmp_path / "mouse.json").write_text("{")
+    with pytest.raises(UserError, match=r"mouse.json is not a card"):
+        card_beside(tmp_path / "mouse.pt")
 
 
 def test_cards_and_the_list_of_models_need_no_torch():

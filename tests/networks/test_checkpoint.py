@@ -108,9 +108,28 @@ def test_a_failed_save_leaves_the_saved_one(student, tmp_path):
     assert inspect(path) == before
 
 
-@pytest.mark.parametrize("name", ["mouse", "mouse.ckpt", "mouse.json", "mouse_v1.2"])
+def test_our_own_ckpt_and_pt_share_a_folder_each_with_its_card(student, tmp_path):
+    first = save_student(student, tmp_path / "AC34.pt", TOLD)
+    second = save_student(Student(StudentConfig(2, 2)), tmp_path / "AC34.ckpt", TOLD.changed(title="Other"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["AC34.ckpt", "AC34.ckpt.json", "AC34.json", "AC34.pt"]
+    assert load_student(tmp_path / "AC34.pt")[1] == first
+    assert load_student(tmp_path / "AC34.ckpt")[1] == second == ModelCard.load(tmp_path / "AC34.ckpt.json")
+    assert (first.maps, second.maps, second.title) == (3, 2, "Other")
+
+
+def test_a_ckpt_that_was_changed_after_its_card_is_refused(student, tmp_path):
+    save_student(student, tmp_path / "AC34.ckpt", TOLD)
+    torch.save({"model_weights": student.state_dict(), "current_iter": 3}, tmp_path / "AC34.ckpt")
+    for read in (inspect, load_student):
+        with pytest.raises(UserError, match=r"AC34.ckpt was changed after its card was written"):
+            read(tmp_path / "AC34.ckpt")
+    (tmp_path / "AC34.ckpt.json").unlink()
+    assert inspect(tmp_path / "AC34.ckpt").iteration == 3
+
+
+@pytest.mark.parametrize("name", ["mouse", "mouse.pth", "mouse.json", "mouse_v1.2", "mouse.ckpt.json"])
 def test_other_suffixes_are_not_written(student, tmp_path, name):
-    with pytest.raises(UserError, match=rf'a file name that ends in .pt is needed, got "{name}"'):
+    with pytest.raises(UserError, match=rf'a file name that ends in .pt or .ckpt is needed, got "{name}"'):
         save_student(student, tmp_path / name, TOLD)
     assert not list(tmp_path.iterdir())
 

@@ -118,7 +118,7 @@ def test_a_merge_is_made_again(tmp_path):
     old, new = session(tmp_path, OLD), session(tmp_path, SHIFTED)
     merged(old, 5, 9)
     (found,) = drive(replay(old, new))
-    assert found == Replayed(1, "merge", "applied", "", (0, 1, 5))
+    assert found == Replayed(1, "merge", "applied", "", (0, 1, 5), ((0, 1, 5), (0, 1, 9)))
     assert text(new) == "abbbbccccccccddddeeeefff"
     assert new.log.rows[0].kind == "merge" and new.log.rows[0].input["replayed"] == 1
     assert new.log.rows[0].input["voxels"] == at_x(5, 9)
@@ -462,7 +462,7 @@ def test_progress_and_what_is_left_when_it_stops(tmp_path):
 
 def test_counts_in_words(tmp_path):
     found = [Replayed(i, "merge", o, "", None) for i, o in enumerate(["right", "applied", "applied", "lost"])]
-    assert summary(found) == "4 edits: 1 already right, 2 applied again, 0 conflict, 1 lost"
+    assert summary(found) == "4 edits: 1 already right, 2 applied again, 0 in conflict, 1 lost"
 
 
 # ---- any edits -------------------------------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ def test_29_edits_on_a_changed_base_are_refused_or_told_one_by_one(tmp_path):
     new = Session(changed, EditLog(tmp_path / "new.db"), 0.5)
     found = drive(replay(at, new))
     assert [(f.seq, f.outcome) for f in found] == [(1, "applied"), (4, "lost")] and "keeps its own" in found[1].why
-    assert summary(found) == "2 edits: 0 already right, 1 applied again, 0 conflict, 1 lost"
+    assert summary(found) == "2 edits: 0 already right, 1 applied again, 0 in conflict, 1 lost"
     assert groups(new) == [[1, 2, 3]] and [row.input["replayed"] for row in new.log.rows] == [1]
 
 

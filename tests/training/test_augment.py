@@ -4,6 +4,7 @@ from scipy.interpolate import BSpline
 
 from napari_emcad.training.augment import (
     CHANCES,
+    LIGHT,
     _spline_weights,
     augment,
     black_section,
@@ -294,16 +295,22 @@ def test_one_section_is_its_neighbours_copy(depth):
     assert seen == {(z, n) for z in range(depth) for n in (z - 1, z + 1) if 0 <= n < depth}
 
 
-def test_every_change_is_made_and_left_out(monkeypatch):
+def test_every_change_is_made_and_left_out():
     called = []
     spies = [(lambda rng, *a, change=change: called.append(change) or change(rng, *a), p) for change, p in CHANCES]
-    monkeypatch.setattr("napari_emcad.training.augment.CHANCES", spies)
     arrays, runs = distinct((2, 8, 8)), 400
     for seed in range(runs):
-        augment(np.random.default_rng(seed), *arrays)
+        augment(np.random.default_rng(seed), *arrays, chances=spies)
     for change, chance in CHANCES:
         assert called.count(change) / runs == pytest.approx(chance, abs=0.1)
     assert {change for change, _ in CHANCES} == {*GEOMETRY, *GREY} == set(called)
+
+
+def test_light_augmentation_leaves_every_grey_level():
+    (image,) = distinct((2, 8, 8))[:1]
+    for seed in range(20):
+        (changed,) = augment(np.random.default_rng(seed), image, chances=LIGHT)
+        np.testing.assert_array_equal(np.sort(changed, axis=None), np.sort(image, axis=None))
 
 
 @pytest.mark.parametrize(

@@ -1,119 +1,193 @@
-from itertools import islice
-
 import numpy as np
 import pytest
 import torch
 from drawings import uneven
 
-from napari_emcad.core.errors import UserError
+from napari_emcad.core.crop import Crop
 from napari_emcad.training import crops
-from napari_emcad.training.crops import LabelledVolume, pair_batches
+from napari_emcad.training.crops import MARGIN, Wanted, middle, random_batch
+
+SHAPE = (3, 32, 32)
 
 
-def volume(shape=(4, 70, 90), seed=0, weight=1.0):
+def neurons(shape=(4, 70, 90), seed=0, known=None, dtype=np.uint8):
     """Grey noise, and labels of 7 x 5 pixels that go on over two sections."""
     z, y, x = np.indices(shape)
     labels = 1 + x // 5 + 100 * (y // 7) + 10_000 * (z // 2)
     labels[uneven(shape, seed=seed + 1) < 10] = 0
-    return LabelledVolume(uneven(shape, seed=seed), labels.astype(np.int32), weight)
+    return Crop(uneven(shape, dtype, seed=seed), labels.astype(np.int32), known)
 
 
-def batches(*volumes, n=3, seed=5, batch=2, size=32):
-    return list(islice(pair_batches(np.random.default_rng(seed), volumes, batch, size), n))
+def numbered(shape=(4, 40, 50), known=None):
+    """Every voxel of the image says where it lies."""
+    numbers = np.arange(np.prod(shape)).reshape(shape)
+    return Crop((numbers / numbers.size).astype(np.float32), numbers % 1000, known)
+
+
+def places(batch, crop, shape=SHAPE):
+    """Where the part learnt begins, z y x of each block; the first voxel must lie in the crop."""
+    numbers = np.rint(middle(batch.images, shape)[:, 0, 0, 0].numpy() * crop.raw.size).astype(int)
+    return np.stack(np.unravel_index(numbers, crop.raw.shape), axis=1)
+
+
+def batch(*of, n=2, seed=5, shape=SHAPE, shown=None):
+    return random_batch(np.random.default_rng(seed), of, Wanted(n, shape, shown or shape))
 
 
 @pytest.fixture
 def untouched(monkeypatch):
     """No augmentation."""
-    monkeypatch.setattr(crops, "augment", lambda rng, sections, labels: (sections, labels))
+    monkeypatch.setattr(crops, "augment", lambda rng, *arrays, **_: arrays)
 
 
-def test_a_batch_has_the_shapes_and_dtypes_promised():
-    for batch in batches(volume(), batch=3, size=48):
-        assert (batch.sections.shape, batch.sections.dtype) == ((3, 2, 48, 48), torch.float32)
-        assert (batch.target.shape, batch.target.dtype) == ((3, 3, 48, 48), torch.bool)
-        assert (batch.known.shape, batch.known.dtype) == ((3, 3, 48, 48), torch.bool)
-        assert batch.sections.min() >= 0
-        assert batch.sections.max() <= 1
-        assert batch.target[:, 1:].any((2, 3)).all()
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("shown", [(3, 48, 48), (5, 61, 61)])
+def test_a_batch_has_the_shapes_and_dtypes_promised(dtype, shown):
+    made = batch(neurons(dtype=dtype), n=3, shape=(3, 48, 48), shown=shown)
+    assert {tensor.shape for tensor in made} == {(3, *shown)}
+    assert [tensor.dtype for tensor in made] == [torch.float32, torch.int64, torch.bool]
+    assert made.images.min() >= 0
+    assert 0.5 < made.images.max() <= 1
+    assert made.labels.any((1, 2, 3)).all()
+    assert all(tensor.is_contiguous() for tensor in made)
 
 
-def test_the_same_generator_gives_the_same_batches():
-    one, same, other = batches(volume()), batches(volume()), batches(volume(), seed=6)
-    for first, second, third in zip(one, same, other, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-        assert not torch.equal(first.sections, third.sections)
-    assert not torch.equal(one[0].sections, one[1].sections)
+def test_the_same_generator_gives_the_same_batch():
+    known = uneven((4, 70, 90), seed=7) < 50
+    for crop in (neurons(), neurons(known=known)):
+        one, same, other = batch(crop), batch(crop), batch(crop, seed=6)
+        assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+        assert not torch.equal(one.images, other.images)
 
 
-def test_volumes_are_not_changed():
-    stack = volume()
-    before = [array.copy() for array in stack[:2]]
-    batches(stack, n=10)
-    for array, copy in zip(stack[:2], before, strict=True):
+def test_crops_are_not_changed():
+    crop = neurons(known=uneven((4, 70, 90), seed=7) < 200)
+    arrays = crop.raw, crop.labels, crop.known
+    copies = [array.copy() for array in arrays]
+    for seed in range(10):
+        batch(crop, seed=seed, shown=(6, 40, 40))
+    for array, copy in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 
-def test_the_first_row_and_column_are_not_known():
-    known = batches(volume(), n=1)[0].known
-    expected = torch.ones_like(known)
-    expected[:, 1, 0] = expected[:, 2, :, 0] = False
-    assert torch.equal(known, expected)
+@pytest.mark.parametrize("known", [None, uneven((4, 40, 50), seed=3) < 128], ids=["all known", "some known"])
+def test_blocks_are_parts_of_their_crop(untouched, known):
+    crop = numbered(known=known)
+    made = batch(crop, n=20)
+    for place, image, labels, verified in zip(places(made, crop), *(t.numpy() for t in made), strict=True):
+        part = tuple(slice(a, a + n) for a, n in zip(place, SHAPE, strict=True))
+        np.testing.assert_array_equal(image, crop.raw[part])
+        np.testing.assert_array_equal(labels, crop.labels[part])
+        assert verified.all() if known is None else (verified == known[part]).all()
 
 
-def one_by_one(labels):
-    """Affinities z, y, x of the second section, a voxel between two neurons being none."""
-    inner = labels.copy()
-    for z, y, x in np.ndindex(labels.shape):
-        around = set(labels[z, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].flat) - {0}
-        if len(around) > 1:
-            inner[z, y, x] = 0
-    target = np.zeros((3, *labels.shape[1:]), bool)
-    for y, x in np.ndindex(labels.shape[1:]):
-        here = inner[1, y, x]
-        partners = (inner[0, y, x], inner[1, y - 1, x] if y else 0, inner[1, y, x - 1] if x else 0)
-        target[:, y, x] = [here != 0 and here == partner for partner in partners]
-    return target
+def test_what_a_teacher_sees_around_is_what_lies_there(untouched):
+    """Far outside it is mirrored, and nothing is known."""
+    crop, shown = numbered(), (5, 57, 57)
+    made = batch(crop, n=9, shown=shown)
+    pads = [(60, 60)] * 3
+    raw, labels = (np.pad(a, pads, mode="reflect") for a in (crop.raw, crop.labels))
+    known = np.pad(np.ones(crop.raw.shape, bool), pads)
+    for place, *block in zip(places(made, crop), *(t.numpy() for t in made), strict=True):
+        start = place + 60 - np.array([1, 12, 12])
+        part = tuple(slice(a, a + n) for a, n in zip(start, shown, strict=True))
+        for found, expected in zip(block, (raw, labels, known), strict=True):
+            np.testing.assert_array_equal(found, expected[part])
 
 
-def test_crops_are_pairs_of_neighbours_with_their_affinities(untouched):
-    stack = volume((3, 64, 80))
-    grey = stack.raw.astype(np.float32) / 255
-    found = set()
-    for batch in batches(stack, n=4):
-        for sections, target in zip(batch.sections.numpy(), batch.target.numpy(), strict=True):
-            z, y, x = next(
-                (z, y, x)
-                for z, y, x in np.ndindex(2, 64 - 31, 80 - 31)
-                if (grey[z, y, x : x + 32] == sections[0, 0]).all()
-            )
-            place = slice(z, z + 2), slice(y, y + 32), slice(x, x + 32)
-            np.testing.assert_array_equal(sections, grey[place])
-            np.testing.assert_array_equal(target, one_by_one(stack.labels[place]))
-            found.add(z)
-    assert found == {0, 1}
+def test_what_is_learnt_reaches_all_corners_of_a_crop(untouched):
+    crop = numbered()
+    found = np.concatenate([places(batch(crop, n=40, seed=s, shown=(9, 60, 60)), crop) for s in range(4)])
+    assert found.min(0).tolist() == [0, 0, 0]
+    assert found.max(0).tolist() == [1, 8, 18]
 
 
-@pytest.mark.parametrize("shape", [(2, 32, 32), (2, 32, 200), (5, 33, 32), (2, 63, 65)])
-def test_small_volumes_will_do(shape):
-    assert batches(volume(shape), n=6)[0].sections.shape == (2, 2, 32, 32)
+@pytest.mark.parametrize("shape", [(2, 32, 32), (2, 33, 90), (3, 90, 40), (7, 32, 64)])
+def test_a_crop_smaller_than_a_block_lies_in_it_and_the_rest_is_not_known(untouched, shape):
+    wanted = (5, 64, 64)
+    seen = min(5, shape[0]) * min(64, shape[1]) * min(64, shape[2])
+    made = batch(numbered(shape), n=6, shape=wanted)
+    assert made.images.shape == (6, *wanted)
+    assert made.known.sum((1, 2, 3)).tolist() == [seen] * 6
 
 
-@pytest.mark.parametrize("shape", [(1, 64, 64), (4, 31, 64), (4, 64, 31)])
-def test_too_small_a_volume_is_told(shape):
-    with pytest.raises(UserError) as error:
-        batches(volume(shape))
-    assert str(error.value) == (
-        f"training volume: at least 2 sections of 32 x 32 pixels are needed, got {shape}; "
-        "choose a larger volume or a smaller crop."
-    )
+@pytest.mark.parametrize("corner", [(0, 0, 0), (3, 39, 49), (2, 0, 31)])
+@pytest.mark.parametrize("shape", [SHAPE, (4, 48, 48)])
+@pytest.mark.parametrize("margin", [0, 7, 40])
+def test_blocks_hold_known_voxels_in_their_middle(untouched, corner, shape, margin):
+    known = np.zeros((4, 40, 50), bool)
+    known[corner] = True
+    shown = tuple(n + m for n, m in zip(shape, (margin // 4, margin, margin), strict=True))
+    made = batch(numbered(known=known), n=30, shape=shape, shown=shown)
+    assert middle(made.known, shape).sum((1, 2, 3)).tolist() == [1] * 30
 
 
-def test_volumes_are_drawn_by_weight(untouched):
-    dark, bright, never = (
-        LabelledVolume(np.full((2, 32, 32), level, np.uint8), np.ones((2, 32, 32), np.int32), weight)
-        for level, weight in ((0, 3.0), (255, 1.0), (51, 0.0))
-    )
-    levels = torch.cat([b.sections[:, 0, 0, 0] for b in batches(dark, bright, never, n=100)]).tolist()
-    assert set(levels) == {0, 1}
-    assert 0.6 < levels.count(0) / len(levels) < 0.9
+def test_a_known_voxel_is_seen_anywhere_in_the_middle(untouched):
+    known = np.zeros((9, 100, 100), bool)
+    known[4, 50, 50] = True
+    made = batch(Crop(np.zeros(known.shape, np.uint8), known.astype(np.uint8), known), n=300)
+    where = np.argwhere(made.known.numpy())[:, 1:]
+    assert where.min(0).tolist() == [0, 0, 0]
+    assert where.max(0).tolist() == [2, 31, 31]
+
+
+def test_of_a_crop_of_which_nothing_is_known_blocks_lie_anywhere(untouched):
+    crop = numbered(known=np.zeros((4, 40, 50), bool))
+    made = batch(crop, n=40)
+    assert not made.known.any()
+    assert len({tuple(place) for place in places(made, crop).tolist()}) > 20
+
+
+def test_image_labels_and_mask_are_augmented_together():
+    known = np.zeros((4, 60, 60), bool)
+    known[:, 10:45, 20:40] = True
+    crop = Crop(np.where(known, 255, 0).astype(np.uint8), np.where(known, 7, 3), known)
+    for seed in range(20):
+        made = batch(crop, seed=seed, n=3)
+        assert torch.equal(made.labels == 7, made.known)
+        assert made.known.any()
+
+
+def test_bending_brings_no_rim_into_the_block(monkeypatch):
+    """Nor does shifting: the margin is as wide as both move a pixel together."""
+    size = 32 + 2 * MARGIN
+    start = np.array([1, MARGIN, MARGIN])
+    monkeypatch.setattr(crops, "_start", lambda *told: start)
+    for seed in range(30):
+        assert batch(neurons((5, size, size)), seed=seed).known.all()
+
+
+def levels(made):
+    return np.rint(made.images[:, 0, 0, 0].numpy() * 255).tolist()
+
+
+def flat(level, known=None, shape=(2, 32, 32)):
+    return Crop(np.full(shape, level, np.uint8), np.ones(shape, np.int32), known)
+
+
+def test_crops_are_drawn_by_what_is_known_of_them(untouched):
+    third = np.zeros((2, 32, 32), bool)
+    third.flat[::3] = True
+    none = np.zeros((2, 32, 32), bool)
+    found = levels(batch(flat(1), flat(2, third), flat(3, none), n=300, shape=(2, 32, 32)))
+    assert set(found) == {1, 2}
+    assert 0.65 < found.count(1) / len(found) < 0.85
+
+
+def test_where_nothing_is_known_at_all_crops_are_drawn_by_size(untouched):
+    one, large = (flat(level, np.zeros(shape, bool), shape) for level, shape in ((1, (2, 32, 32)), (2, (6, 32, 32))))
+    found = levels(batch(one, large, n=300, shape=(2, 32, 32)))
+    assert 0.15 < found.count(1) / len(found) < 0.35
+
+
+@pytest.mark.parametrize(("have", "first"), [(32, 0), (33, 0), (34, 1), (45, 6)])
+def test_the_middle_of_arrays_and_tensors(have, first):
+    values = np.arange(2 * 3 * have * have).reshape(2, 3, have, have)
+    part = np.s_[:, 1:2, first : first + 32, first : first + 32]
+    np.testing.assert_array_equal(middle(values, (1, 32, 32)), values[part])
+    assert torch.equal(middle(torch.from_numpy(values), (1, 32, 32)), torch.from_numpy(values[part]))
+
+
+def test_a_batch_goes_to_a_device():
+    moved = batch(neurons()).to("meta")
+    assert {tensor.device.type for tensor in moved} == {"meta"}

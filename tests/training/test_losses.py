@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_emcad.networks.embedding import affinities_of_embeddings
-from napari_emcad.training.losses import GRAFT_OFFSETS, TEACHER_OFFSETS, affinities_between, balanced_mse
+from napari_emcad.training.losses import GRAFT_OFFSETS, TEACHER_OFFSETS, balanced_mse
 
 SHAPE = (2, 3, 4, 5)
 
@@ -123,28 +122,3 @@ def test_the_teacher_has_twelve_channels():
     assert lengths[:4] == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 0, 0)]
     assert [max(v) for v in lengths] == [1, 1, 1, 2, 3, 3, 3, 9, 9, 4, 27, 27]
     assert TEACHER_OFFSETS[::3] == GRAFT_OFFSETS
-
-
-def test_affinities_between_are_cosines_one_by_one():
-    rng = np.random.default_rng(2)
-    one, other = rng.normal(0, 3, (2, 2, 3, 4, 5, 6))
-    offsets = ((-1, 0, 0), (0, 2, -1), (0, 0, 0), (0, -27, 0), (4, 0, 0), (3, -4, 5))
-    result = affinities_between(*tensors(one, other), offsets)
-    assert result.shape == (2, 6, 4, 5, 6)
-    for n, c, *v in np.ndindex(result.shape):
-        partner = [a + o for a, o in zip(v, offsets[c], strict=True)]
-        expected = 0.0
-        if all(0 <= p < size for p, size in zip(partner, (4, 5, 6), strict=True)):
-            a, b = one[(n, slice(None), *v)], other[(n, slice(None), *partner)]
-            expected = a @ b / np.sqrt(a @ a * (b @ b))
-        assert float(result[(n, c, *v)]) == pytest.approx(expected, abs=1e-9)
-
-
-def test_affinities_within_one_map_are_those_of_inference():
-    embeddings = torch.randn(2, 4, 5, 28, 29)
-    expected = affinities_of_embeddings(embeddings, TEACHER_OFFSETS)
-    torch.testing.assert_close(affinities_between(embeddings, embeddings, TEACHER_OFFSETS), expected)
-
-
-def test_no_offsets_give_no_channels():
-    assert affinities_between(torch.rand(2, 3, 4, 5, 6), torch.rand(2, 3, 4, 5, 6), ()).shape == (2, 0, 4, 5, 6)

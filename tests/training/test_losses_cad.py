@@ -7,10 +7,11 @@ import pytest
 import torch
 from drawings import uneven
 
+from napari_emcad.core.affinities import NEAREST
+from napari_emcad.networks.embedding import affinities_of_embeddings
 from napari_emcad.training.losses import (
     NEAREST_WEIGHT,
     TEACHER_OFFSETS,
-    affinities_between,
     cross_loss,
     interaction_loss,
     student_loss,
@@ -55,11 +56,12 @@ class Crop:
         return float(self.inner(*here) == self.inner(*there) != 0)
 
 
-def before(voxel, back):
+def before(voxel, back, depth=Z):
     """The voxel (n, z, y, x) that lies (z, y, x) further back; None outside."""
     n, *place = voxel
     partner = [p - b for p, b in zip(place, back, strict=True)]
-    return (n, *partner) if min(partner) >= 0 else None
+    inside = all(0 <= p < size for p, size in zip(partner, (depth, Y, X), strict=True))
+    return (n, *partner) if inside else None
 
 
 def balanced(groups):
@@ -95,13 +97,13 @@ def cross_by_hand(crop):
     return balanced(student_groups(crop, lambda here, _, c: max(0, crop.teacher_affinities[(here[0], c, *here[1:])])))
 
 
-def teacher_by_hand(crop):
+def teacher_by_hand(crop, offsets=TEACHER_OFFSETS):
     groups = []
-    for n, (c, offset) in itertools.product(range(N), enumerate(TEACHER_OFFSETS)):
+    for n, (c, offset) in itertools.product(range(N), enumerate(offsets)):
         voxels = [(n, *v) for v in np.ndindex(crop.depth, Y, X)]
-        pairs = [(v, before(v, [-o for o in offset])) for v in voxels]
+        pairs = [(v, before(v, [-o for o in offset], crop.depth)) for v in voxels]
         values = [(crop.teacher_affinities[(n, c, *v[1:])], crop.same(v, there)) for v, there in pairs if there]
-        groups.append((NEAREST_WEIGHT if c < 3 else 1, values))
+        groups.append((NEAREST_WEIGHT if sum(offset) == -1 == min(offset) and max(offset) == 0 else 1, values))
     return balanced(groups)
 
 
@@ -214,8 +216,45 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(lambda *embeddings: interaction_loss(*embeddings, truth), inputs)
     (embeddings,) = crop.tensors("teacher")
     assert torch.autograd.gradcheck(
-        lambda e: teacher_loss(affinities_between(e, e, TEACHER_OFFSETS), truth), (embeddings,)
+        lambda e: teacher_loss(affinities_of_embeddings(e, TEACHER_OFFSETS), truth), (embeddings,)
     )
+
+
+@pytest.mark.parametrize("known", [1.0, 0.8])
+@pytest.mark.parametrize(
+    "offsets",
+    [NEAREST, ((1, 0, 0), (0, 2, -1), (-1, 3, 2), (0, 0, 0), (-4, 0, 0), (0, -27, 0)), ((0, 0, -1),), ((0, 1, 0),)],
+    ids=len,
+)
+def test_a_teacher_may_have_any_offsets(offsets, known):
+    crop = Crop(known)
+    (affinities,) = crop.tensors("teacher_affinities")
+    found = teacher_loss(affinities[:, : len(offsets)], crop.truth(), offsets)
+    assert found.item() == pytest.approx(teacher_by_hand(crop, offsets), rel=1e-6)
+
+
+@pytest.mark.parametrize("teach_back", [False, True])
+def test_of_the_teacher_the_student_hears_the_nearest_affinities_only(teach_back):
+    """So a teacher that gives these three and no embeddings will do; what lies below 0 is none."""
+    crop = Crop()
+    student, teacher = crop.tensors("student_affinities", "teacher_affinities")
+    heard = [cross_loss(student, t, teach_back).item() for t in (teacher, teacher[:, :3], teacher[:, :3].clamp(min=0))]
+    assert heard == [pytest.approx(cross_by_hand(crop))] * 3
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_grafting_looks_one_to_four_sections_ahead(k):
+    """Verified are two sections only: the student's, and the teacher's k further on."""
+    crop = Crop()
+    crop.known[:] = False
+    crop.known[:, [1, 1 + k]] = True
+    previous, current, teacher = crop.tensors("previous", "current", "teacher")
+    loss = interaction_loss(previous, current, teacher, crop.truth())
+    assert loss.item() == pytest.approx(interaction_by_hand(crop), rel=1e-6)
+    assert loss.item() > 0
+    loss.backward()
+    reached = [[bool(t.grad[:, :, z].any()) for z in range(t.shape[2])] for t in (previous, current, teacher)]
+    assert reached == [[z == 1 for z in range(5)], [z == 0 for z in range(5)], [z == 1 + k for z in range(6)]]
 
 
 def test_nearest_neighbours_count_as_the_offsets_say_not_as_their_place():

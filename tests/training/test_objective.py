@@ -1,10 +1,12 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 from drawings import lively_student
 from pydantic import ValidationError
 
+from napari_emcad.core.affinities import NEAREST
 from napari_emcad.networks.embedding import affinities_of_embeddings, pair_affinities
 from napari_emcad.training.losses import (
     TEACHER_OFFSETS,
@@ -14,6 +16,7 @@ from napari_emcad.training.losses import (
     teacher_loss,
 )
 from napari_emcad.training.objective import (
+    DISTIL,
     FROZEN_TEACHER,
     JOINT,
     STUDENT_ONLY,
@@ -48,8 +51,7 @@ def by_hand(out, truth):
     """The four losses, each called on its own."""
     pairs = [pair_affinities(out.previous[:, :, z], out.current[:, :, z]) for z in range(Z - 1)]
     student = torch.stack(pairs, dim=2)
-    fitting = [o if max(-n for n in o) < min(Z, Y, X) else (0, 0, 0) for o in TEACHER_OFFSETS]
-    teacher = affinities_of_embeddings(out.teacher, fitting)
+    teacher = affinities_of_embeddings(out.teacher, TEACHER_OFFSETS)
     return {
         "student": student_loss(student, truth),
         "teacher": teacher_loss(teacher, truth),
@@ -73,10 +75,11 @@ def learning(loss, out):
         (TEACHER_ONLY, {"teacher"}, [False, False, True], {"teacher"}),
         (FROZEN_TEACHER, {"student", "cross", "interaction"}, [True, True, False], {"student", "teacher"}),
         (JOINT, set(PARTS), [True, True, True], {"student", "teacher"}),
+        (DISTIL, {"cross"}, [True, True, False], {"student", "teacher"}),
     ],
-    ids=["student only", "teacher only", "frozen teacher", "joint"],
+    ids=["student only", "teacher only", "frozen teacher", "joint", "distil"],
 )
-def test_the_four_ways_to_train(objective, parts, learners, networks):
+def test_the_five_ways_to_train(objective, parts, learners, networks):
     out = outputs()
     losses = total_loss(out, truth(), objective)
     expected = by_hand(out, truth())
@@ -124,6 +127,35 @@ def test_distillation_changes_the_teacher_if_asked():
     assert learning(total_loss(out, truth(), frozen).total, out) == [True, True, False]
 
 
+def affinity_teacher():
+    """A teacher that gives affinities z, y, x and no embeddings."""
+    teacher = torch.rand(N, 3, Z, Y, X, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    return replace(outputs(), teacher=teacher, of_affinities=True)
+
+
+@pytest.mark.parametrize("objective", [TEACHER_ONLY, FROZEN_TEACHER, JOINT, DISTIL], ids=str)
+def test_a_teacher_of_affinities_learns_and_teaches_those(objective):
+    out, goal = affinity_teacher(), truth()
+    objective = objective.model_copy(update={"interaction": 0.0})
+    losses = total_loss(out, goal, objective)
+    expected = {
+        "student": student_loss(out.student_affinities, goal),
+        "teacher": teacher_loss(out.teacher, goal, NEAREST),
+        "cross": cross_loss(out.student_affinities, out.teacher),
+    }
+    assert losses.parts.keys() == objective.weights(0).keys()
+    for name, part in losses.parts.items():
+        assert part.item() == pytest.approx(expected[name].item(), rel=1e-6)
+    assert learning(losses.total, out)[2] == bool(objective.teacher)
+
+
+@pytest.mark.parametrize("of_affinities", [False, True])
+def test_the_nearest_affinities_are_the_first_of_the_teachers(of_affinities):
+    out = affinity_teacher() if of_affinities else outputs()
+    assert torch.equal(out.teacher_affinities[:, :3], out.teacher_nearest)
+    assert out.teacher_affinities.shape[1] == len(out.teacher_offsets) == (3 if of_affinities else 12)
+
+
 def test_a_network_without_loss_need_not_be_run():
     out = outputs()
     whole = total_loss(out, truth(), STUDENT_ONLY).total
@@ -161,7 +193,7 @@ def test_objectives_that_make_no_sense_are_refused(wrong, why):
 
 
 def test_objectives_go_through_a_file():
-    for objective in (STUDENT_ONLY, TEACHER_ONLY, FROZEN_TEACHER, JOINT, Objective(warm_up=7, cross=0.1)):
+    for objective in (STUDENT_ONLY, TEACHER_ONLY, FROZEN_TEACHER, JOINT, DISTIL, Objective(warm_up=7, cross=0.1)):
         assert Objective.model_validate_json(objective.model_dump_json()) == objective
 
 

@@ -74,15 +74,21 @@ def fastest_precision(network: nn.Module, device: Device) -> torch.dtype:
     network : nn.Module
         A student in eval mode, fp32, on the device; not modified.
     """
-    if device.kind == "mps" or (device.kind == "cpu" and not _cpu_multiplies_bf16()):
+    if not multiplies_bf16(device):
         return torch.float32
     slow = _probe(network, device, torch.float32)
     fast = _probe(copy.deepcopy(network).bfloat16(), device, torch.bfloat16)
     return torch.bfloat16 if slow > GAIN * fast else torch.float32
 
 
+def multiplies_bf16(device: Device) -> bool:
+    """Whether a device has instructions for bf16: without them it is emulated, several times slower than fp32."""
+    if device.kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.kind == "cpu" and _cpu_multiplies_bf16()
+
+
 def _cpu_multiplies_bf16() -> bool:
-    """Without such instructions bf16 is emulated, several times slower than fp32: no probe is needed."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 

@@ -27,13 +27,19 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.recognise import MALA_UNET, RESIDUAL_UNET
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
-from napari_emcad.networks.teacher import Teacher, nearest_affinities
+from napari_emcad.networks.teacher import Teacher, TeacherConfig, nearest_affinities
 
 TILE = {"cpu": 256, "cuda": 512, "mps": 256}
 """Pixels a side of what a tile gives, at most, by device; its sections are those that the teacher was trained with."""
 
 BYTES_A_VOXEL = {RESIDUAL_UNET: 1500, MALA_UNET: 280}
 """Peak memory of the published networks a voxel of a tile's input, fp32; measured: 1,330 (SSNS-Net 1,470) and 276."""
+
+TIMES_A_STUDENT = {RESIDUAL_UNET: 4.5, MALA_UNET: 1.5}
+"""How much longer the published networks take for a voxel of a tile's input than a student for one that it segments.
+
+Measured on a CPU core: 4.0 and 4.6 (SSNS-Net 4.4 and 5.4), and 1.5. Tiles overlap, so a voxel of a volume takes more.
+"""
 
 BYTES_A_PENDING_VOXEL = 12
 """Of the box's sections that a layer of tiles reaches: three affinities, fp32."""
@@ -97,14 +103,9 @@ class _Walk:
 
     def __init__(self, teacher: Teacher, volume, prediction: Prediction, tile: int):
         self.teacher, self.prediction, self.box = teacher, prediction, prediction.box
-        config, most = teacher.config, (teacher.config.sections, tile, tile)
-        axes = zip(volume.shape, most, config.rasters, self.box.start, self.box.stop, strict=True)
-        self.layers, rows, columns = (
-            [span for span in spans(length, size, raster) if span.overlap(start, stop)]
-            for length, size, raster, start, stop in axes
-        )
+        self.layers, rows, columns = _tiles(teacher.config, self.box, volume.shape, tile)
         self.places = list(product(rows, columns))
-        self.source = _Source(volume, config.margin, rows, columns)
+        self.source = _Source(volume, teacher.config.margin, rows, columns)
         self.pending: dict[int, NDArray[np.float32]] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
@@ -183,17 +184,44 @@ class _Source:
         return self.kept[z]
 
 
+def teacher_work(card: ModelCard, box: Box, shape: tuple[int, ...], device_kind: str = "cpu") -> float:
+    """Voxels that a student segments while a teacher does a box of a volume of this shape (z, y, x).
+
+    It goes through whole tiles: a box of one section takes as long as all sections of the tiles that it lies in.
+    """
+    family, config = _published(card)
+    sides = _tiles(config, box, shape, TILE[device_kind])
+    sizes = (side[0].stop - side[0].start for side in sides)
+    voxels = prod(len(s) * (size + 2 * m) for s, size, m in zip(sides, sizes, config.margin, strict=True))
+    return TIMES_A_STUDENT[family] * voxels * ((card.maps or 1) / config.maps[0]) ** 2
+
+
 def teacher_memory(card: ModelCard, box: Box, section: tuple[int, int], tile: int = TILE["cpu"]) -> int:
     """Bytes that a teacher needs at its peak on the CPU for a box of sections of this size (y, x)."""
-    is_mala = card.architecture.startswith(MALA_UNET)
-    config = MalaUNetConfig() if is_mala else ResidualUNetConfig()
+    family, config = _published(card)
     most = (config.sections, tile, tile)
     sizes = (r.fitting(*of) for r, *of in zip(config.rasters, (config.sections, *section), most, strict=True))
     voxels = prod(size + 2 * margin for size, margin in zip(sizes, config.margin, strict=True))
-    network = BYTES_A_VOXEL[MALA_UNET if is_mala else RESIDUAL_UNET] * voxels * (card.maps or 1) // config.maps[0]
+    network = BYTES_A_VOXEL[family] * voxels * (card.maps or 1) // config.maps[0]
     sections = BYTES_A_PENDING_VOXEL * min(box.shape[0], config.sections)
     sections += BYTES_A_SEEN_VOXEL * (config.sections + 2 * config.margin[0])
     return network + sections * box.shape[1] * box.shape[2] + BYTES_A_WEIGHT * card.parameters
+
+
+def _published(card: ModelCard) -> tuple[str, TeacherConfig]:
+    """The family of a teacher and its published size."""
+    if card.architecture.startswith(MALA_UNET):
+        return MALA_UNET, MalaUNetConfig()
+    return RESIDUAL_UNET, ResidualUNetConfig()
+
+
+def _tiles(config: TeacherConfig, box: Box, shape: tuple[int, ...], tile: int) -> list[list[Span]]:
+    """On z, y and x those of a volume's tiles that have a share in a box."""
+    axes = zip(shape, (config.sections, tile, tile), config.rasters, box.start, box.stop, strict=True)
+    return [
+        [span for span in spans(length, size, raster) if span.overlap(start, stop)]
+        for length, size, raster, start, stop in axes
+    ]
 
 
 def _slice(voxels: range, origin: int) -> slice:

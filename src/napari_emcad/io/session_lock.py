@@ -52,6 +52,21 @@ class SessionLock:
         return ""
 
 
+def held_by(folder: Path) -> str:
+    """Who is editing a session, in words; empty where nobody is. Nothing is left behind."""
+    if not (folder / HOLDER).exists():
+        return ""
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return _told(folder / HOLDER)
+    except OSError:  # where nobody can write, nobody edits
+        return ""
+    lock.release()
+    return ""
+
+
 def _write_holder(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
     with written_beside(path, lambda _: 200) as part:

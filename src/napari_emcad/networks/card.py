@@ -12,6 +12,9 @@ from napari_emcad.networks.replace_files import replace_files
 Role = Literal["student", "teacher", "unknown"]
 """What a network is for: `unknown` is one that is recognised but neither segments nor teaches here."""
 
+SUFFIXES = (".pt", ".ckpt")
+"""Of weights files with a card beside them."""
+
 _SHA256 = r"^([0-9a-f]{64})?$"
 
 
@@ -99,8 +102,25 @@ class ModelCard(BaseModel):
 
 
 def card_path(weights: str | Path) -> Path:
-    """Where the card of a weights file lies: beside it, with the suffix .json."""
-    return Path(weights).with_suffix(".json")
+    """Where the card of a weights file lies: beside it, NAME.json of NAME.pt and NAME.ckpt.json of NAME.ckpt.
+
+    So a published AC34.ckpt and an AC34.pt with its card may share a folder.
+    """
+    weights = Path(weights)
+    return weights.with_name(f"{weights.name}.json") if weights.suffix == ".ckpt" else weights.with_suffix(".json")
+
+
+def card_beside(weights: str | Path) -> ModelCard | None:
+    """The card that lies beside a weights file, not compared with it; None where there is none.
+
+    Raises
+    ------
+    UserError
+        Where it cannot be read or is no card.
+    """
+    weights = Path(weights)
+    path = card_path(weights)
+    return ModelCard.load(path) if weights.suffix in SUFFIXES and path.is_file() else None
 
 
 def _count(values: int) -> str:

@@ -1,8 +1,9 @@
 """Checkpoints: inspect, load and save students and teachers.
 
 Read are the published dict (`model_weights`, `current_iter`, `valid_result`), a dict with `state_dict`, and plain state
-dicts, from any device. Our own form is the published dict in NAME.pt and a `ModelCard` in NAME.json beside it; the card
-holds the hash of the weights, and the two are only loaded together as they were saved.
+dicts, from any device. Our own form is the published dict with a `ModelCard` beside it, NAME.pt with NAME.json or
+NAME.ckpt with NAME.ckpt.json; the card holds the hash of the weights, and the two are only loaded together as they were
+saved.
 """
 
 from collections.abc import Mapping
@@ -14,15 +15,12 @@ import torch
 from torch import Tensor
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks.card import ModelCard, card_path
+from napari_emcad.networks.card import SUFFIXES, ModelCard, card_beside, card_path
 from napari_emcad.networks.recognise import MALA_UNET, RESIDUAL_UNET, STUDENT, recognise, teacher_config
 from napari_emcad.networks.replace_files import replace_files
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.teacher import Teacher, build_teacher
 from napari_emcad.networks.weights_file import WeightsFile, first_not_finite, read_weights
-
-SUFFIX = ".pt"
-"""Of our own weights files. Only these have a card beside them: AC34.ckpt and AC34.pt may share a folder."""
 
 
 def inspect(path: str | Path) -> ModelCard:
@@ -95,14 +93,14 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
 
 
 def save_student(student: Student, path: str | Path, card: ModelCard) -> ModelCard:
-    """Write a student and its card, NAME.pt and NAME.json: beside first, then renamed. Files there are replaced.
+    """Write a student and its card (see `card_path`): beside first, then renamed. Files there are replaced.
 
     Parameters
     ----------
     student : Student
         On any device, not modified.
     path : str or Path
-        Must end in .pt.
+        Must end in .pt or .ckpt.
     card : ModelCard
         What is to be said of it; what can be read off the weights (role, architecture, sizes, sha256) is filled in.
 
@@ -114,7 +112,7 @@ def save_student(student: Student, path: str | Path, card: ModelCard) -> ModelCa
     Raises
     ------
     UserError
-        Where the name does not end in .pt, a weight is not finite, or the files cannot be written.
+        Where the name ends otherwise, a weight is not finite, or the files cannot be written.
     """
     return _save(student, Path(path), card)
 
@@ -147,8 +145,7 @@ def _teacher(file: WeightsFile, path: Path) -> Teacher:
 
 
 def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
-    beside = card_path(path)
-    told = ModelCard.load(beside) if path.suffix == SUFFIX and path.is_file() and beside.is_file() else None
+    told = card_beside(path) if path.is_file() else None
     file = read_weights(path, told.sha256 if told else "")
     card = told or ModelCard(title=path.stem, iteration=file.iteration)
     return file, card.changed(**_facts(file.weights, path), sha256=file.sha256)
@@ -174,8 +171,8 @@ def _serialised(payload: object) -> bytes:
 
 
 def _refuse_suffix(path: Path) -> None:
-    if path.suffix != SUFFIX:
-        raise UserError(f'checkpoint: a file name that ends in {SUFFIX} is needed, got "{path.name}".')
+    if path.suffix not in SUFFIXES:
+        raise UserError(f'checkpoint: a file name that ends in {" or ".join(SUFFIXES)} is needed, got "{path.name}".')
 
 
 def _refuse_diverged(path: Path, weights: Mapping[str, Tensor]) -> None:

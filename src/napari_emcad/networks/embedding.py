@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from napari_emcad.core.affinities import NEAREST, Offset, shifted
@@ -17,21 +18,15 @@ def affinities_of_embeddings(embeddings: Tensor, offsets: Sequence[Offset] = NEA
     embeddings : (n, e, z, y, x) float
         Need not be normalised.
     offsets : sequence of (z, y, x)
-        In voxels.
+        In voxels; may be longer than the crop.
 
     Returns
     -------
     (n, len(offsets), z, y, x) float in [-1, 1]
         0 where the partner lies outside. Callers clamp: the loss wants the sign, agglomeration does not.
     """
-    unit = F.normalize(embeddings, dim=1)
-    channels = []
-    for offset in offsets:
-        here, there = shifted(offset)
-        inside = (unit[(..., *here)] * unit[(..., *there)]).sum(1)  # (n, z', y', x')
-        pad = [p for o in reversed(offset) for p in (max(0, -o), max(0, o))]
-        channels.append(F.pad(inside, pad))
-    return torch.stack(channels, dim=1)
+    unit = normalised(embeddings)
+    return products(unit, unit, offsets)
 
 
 def pair_affinities(previous: Tensor, current: Tensor) -> Tensor:
@@ -47,7 +42,61 @@ def pair_affinities(previous: Tensor, current: Tensor) -> Tensor:
     (n, 3, y, x) float in [-1, 1]
         Channels z, y, x. First row and column have no partner there: 0.
     """
-    across, within = NEAREST[:1], NEAREST[1:]
-    z = affinities_of_embeddings(torch.stack([previous, current], dim=2), across)[:, :, 1]  # (n, 1, y, x)
-    yx = affinities_of_embeddings(current[:, :, None], within)[:, :, 0]  # (n, 2, y, x)
-    return torch.cat([z, yx], dim=1)
+    previous, current = normalised(previous), normalised(current)
+    across = products(current, previous, [(0, 0)])
+    within = products(current, current, [offset[1:] for offset in NEAREST[1:]])
+    return torch.cat([across, within], dim=1)
+
+
+def normalised(embeddings: Tensor) -> Tensor:
+    """(n, e, ...) -> the same directions with length 1 over e; zeros stay zeros."""
+    return F.normalize(embeddings, dim=1)
+
+
+def products(embeddings: Tensor, partners: Tensor, offsets: Sequence[Sequence[int]]) -> Tensor:
+    """Dot product of each voxel's embedding with that of its partner, which may lie in another network's map.
+
+    Parameters
+    ----------
+    embeddings, partners : (n, e, ...) float
+        Normalised, see `normalised`; may be the same.
+    offsets : sequence of offsets, as long as there are axes
+        From a voxel of `embeddings` to its partner, in voxels; may be longer than the crop.
+
+    Returns
+    -------
+    (n, len(offsets), ...) float in [-1, 1]
+        0 where the partner lies outside.
+    """
+    return _Products.apply(embeddings, partners, tuple(offsets))
+
+
+class _Products(torch.autograd.Function):
+    """`products`; its gradients are summed in place, where those of slices would be as many whole maps of zeros."""
+
+    @staticmethod
+    def forward(ctx, embeddings: Tensor, partners: Tensor, offsets: tuple[Sequence[int], ...]) -> Tensor:
+        ctx.save_for_backward(embeddings, partners)
+        ctx.offsets = offsets
+        result = embeddings.new_zeros(len(embeddings), len(offsets), *embeddings.shape[2:])
+        for c, offset in enumerate(offsets):
+            here, there = shifted(offset)
+            result[(slice(None), c, *here)] = (embeddings[(..., *here)] * partners[(..., *there)]).sum(1)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        of_embeddings, of_partners = (
+            torch.zeros_like(t) if needed else None
+            for t, needed in zip(ctx.saved_tensors, ctx.needs_input_grad, strict=False)
+        )
+        embeddings, partners = ctx.saved_tensors
+        for c, offset in enumerate(ctx.offsets):
+            here, there = shifted(offset)
+            of_channel = gradient[(slice(None), c, None, *here)]  # (n, 1, ...)
+            if of_embeddings is not None:
+                of_embeddings[(..., *here)].addcmul_(of_channel, partners[(..., *there)])
+            if of_partners is not None:
+                of_partners[(..., *there)].addcmul_(of_channel, embeddings[(..., *here)])
+        return of_embeddings, of_partners, None

@@ -1,12 +1,24 @@
-"""The models that come with the package: weights and card in the folder `models` beside this file. No torch here."""
+"""The models that have a name: those that come with the package, and a person's own. No torch until one is kept.
+
+Both are folders of NAME.pt and NAME.json: `models` beside this file, and `user_models()`.
+"""
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from napari_emcad.core.errors import UserError
+from napari_emcad.networks.card import card_path
+from napari_emcad.networks.model_name import same_name, usable_name
+from napari_emcad.networks.replace_files import replace_files
 
 MODELS = Path(__file__).parent / "models"
-"""Folder of the bundled models, NAME.pt and NAME.json each."""
+"""Folder of the bundled models."""
+
+FOLDER_VARIABLE = "NAPARI_EMCAD_MODELS"
+"""Environment variable that names another folder for a person's own models."""
 
 BUNDLED = "bundled"
 """The name that stands for the default model wherever a model is asked for."""
@@ -14,16 +26,37 @@ BUNDLED = "bundled"
 DEFAULT = "mouse_cortex"
 """Which of the files `BUNDLED` stands for."""
 
+NO_MODEL = "none"
+"""The name that stands for no model at all, where that can be asked for."""
 
-def available() -> dict[str, Path]:
+
+def user_models() -> Path:
+    """Folder of a person's own models; it need not exist."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        return Path(os.path.expanduser(folder)).absolute()
+    return user_data_path("napari-emcad", appauthor=False) / "models"
+
+
+def bundled() -> dict[str, Path]:
     """Names of the models that come with the package -> their weights files; the default first, as "bundled"."""
-    files = {path.stem: path for path in sorted(MODELS.glob("*.pt"))}
+    files = _weights_in(MODELS)
     default = files.pop(DEFAULT, None)
     return files if default is None else {BUNDLED: default, **files}
 
 
+def available() -> dict[str, Path]:
+    """Names -> weights files, unread: those that come with the package, then a person's own.
+
+    An own one with the name of a bundled one is left out; it can still be asked for as a file.
+    """
+    ours = bundled()
+    own = {name: path for name, path in _weights_in(user_models()).items() if name not in (*ours, BUNDLED, DEFAULT)}
+    return {**ours, **own}
+
+
 def resolve(model: str | Path) -> Path:
-    """The weights file that a person means: the name of a bundled model (also of the default) or a file.
+    """The weights file that a person means: a name of `available` (also that of the default) or a file.
 
     A name wins over a file of the same name in the working folder; "./NAME" is the file. `~` is the home folder.
 
@@ -42,7 +75,92 @@ def resolve(model: str | Path) -> Path:
     raise UserError(_neither(model, path, list(models)))
 
 
+def keep(weights: Path, name: str) -> Path:
+    """Copy a model and its card into the folder of a person's own ones; from then on its name stands for it.
+
+    Parameters
+    ----------
+    weights : Path
+        A checkpoint of a student or teacher; stays as it is. Where no card lies beside it, one is written for the copy.
+    name : str
+        Spaces around it are left away.
+
+    Returns
+    -------
+    Path
+        The copy, NAME.pt; its card is NAME.json.
+
+    Raises
+    ------
+    UserError
+        Where the name cannot be that of a file on every system or is taken, the weights are no student or teacher, or
+        the copy cannot be written. Nothing there is ever overwritten.
+    """
+    from napari_emcad.networks.checkpoint import load_model
+
+    name = usable_name(name)
+    card = load_model(weights)[1]
+    content = _content(weights, card.sha256)
+    target = _claimed(user_models(), name)
+    try:
+        replace_files({card_path(target): card.changed(title=card.title or name).as_json(), target: content})
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _weights_in(folder: Path) -> dict[str, Path]:
+    """Name -> file; without hidden ones, and without empty ones, which another program is about to write."""
+    try:
+        files = [path for path in sorted(folder.glob("*.pt")) if not path.name.startswith(".") and path.is_file()]
+        return {path.stem: path for path in files if path.stat().st_size}
+    except OSError:  # may not be read, or went away just now
+        return {}
+
+
+def _refuse_taken(folder: Path, name: str) -> None:
+    stands_for = (BUNDLED, DEFAULT, NO_MODEL, *bundled())
+    if any(same_name(name, other) for other in stands_for):
+        raise UserError(f'model: the name "{name}" belongs to the package; choose another one.')
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if any(same_name(path.name, f"{name}{suffix}") for suffix in (".pt", ".json")):
+            raise _taken(path)
+
+
+def _claimed(folder: Path, name: str) -> Path:
+    """An empty file of this name that was not there before: of two programs at once, only one gets it."""
+    target = folder / f"{name}.pt"
+    try:
+        _refuse_taken(folder, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        target.touch(exist_ok=False)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and target.exists():
+            raise _taken(target) from error
+        raise UserError(
+            f"model: {target} could not be written ({error.strerror}); "
+            f"name another folder in the environment variable {FOLDER_VARIABLE}."
+        ) from error
+    return target
+
+
+def _taken(path: Path) -> UserError:
+    return UserError(f"model: {path} is there already; choose another name.")
+
+
+def _content(weights: Path, needed: str) -> bytes:
+    """The bytes that were looked at; a run that is still going on may have written others since."""
+    try:
+        content = Path(weights).read_bytes()
+    except OSError as error:
+        raise UserError(f"model: {weights} could not be read ({error.strerror}); choose another file.") from error
+    if sha256(content).hexdigest() != needed:
+        raise UserError(f"model: {weights} is being written just now; try again.")
+    return content
+
+
 def _neither(model: str | Path, path: Path, names: list[str]) -> str:
     what = "a folder" if path.is_dir() else "neither"
-    bundled = ", ".join(names) or "none is installed"
-    return f'model: the name of a bundled model ({bundled}) or a checkpoint file is needed, "{model}" is {what}.'
+    known = ", ".join(names) or "there is none"
+    return f'model: the name of a model ({known}) or a checkpoint file is needed, "{model}" is {what}.'

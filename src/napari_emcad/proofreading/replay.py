@@ -29,7 +29,7 @@ Outcome = Literal["right", "applied", "conflict", "lost"]
 OUTCOMES: dict[Outcome, str] = {
     "right": "already right",
     "applied": "applied again",
-    "conflict": "conflict",
+    "conflict": "in conflict",
     "lost": "lost",
 }
 """In words for people."""
@@ -68,6 +68,8 @@ class Replayed:
         One sentence; empty where there is nothing to tell.
     voxel : (z, y, x) or None
         Where to look.
+    places : tuple of (z, y, x)
+        One in each of the neurons of the new segmentation that it is about, as far as they are there.
     """
 
     seq: int
@@ -75,9 +77,10 @@ class Replayed:
     outcome: Outcome
     why: str
     voxel: Voxel | None
+    places: tuple[Voxel, ...] = ()
 
 
-def replay(old: Session, new: Session) -> Job[list[Replayed]]:
+def replay(old: Session, new: Session, found: list[Replayed] | None = None) -> Job[list[Replayed]]:
     """Make all edits in force of one session again in another; each is an edit there like any other.
 
     A threshold is set again only on the same fragments: it belongs to the affinities it was chosen for. On others the
@@ -90,6 +93,8 @@ def replay(old: Session, new: Session) -> Job[list[Replayed]]:
         Not modified.
     new : Session
         Of the same stack; it may have edits already.
+    found : list of Replayed, optional
+        Filled as edits are made: what is known where the generator is closed early.
 
     Returns
     -------
@@ -110,7 +115,7 @@ def replay(old: Session, new: Session) -> Job[list[Replayed]]:
     shared = yield from overlaps(*(session.state.base.fragments for session in (old, new)))
     rows = [old.log.rows[seq - 1] for seq in old.in_force]
     again = _Again(old, new, Places(old, new, shared), Claims(old, shared.inside))
-    watch, found = Stopwatch("edits", len(rows)), []
+    watch, found = Stopwatch("edits", len(rows)), [] if found is None else found
     for i, row in enumerate(rows):
         found.append(again.made(row))
         yield watch.at(i + 1)
@@ -152,14 +157,14 @@ class _Again:
 
     def made(self, row: Row) -> Replayed:
         """Make one edit again; where that is refused, what was made of it is taken back."""
-        before, voxel = len(self._new.log.rows), self._place(row)
+        before = len(self._new.log.rows)
         try:
             why = self._steps.get(row.kind, self._unknown)(row) or ""
+            outcome = "applied" if len(self._new.log.rows) > before else "right"
         except Refused as refusal:
             self._take_back(before)
-            return Replayed(row.seq, row.kind, "lost" if isinstance(refusal, Lost) else "conflict", str(refusal), voxel)
-        outcome = "applied" if len(self._new.log.rows) > before else "right"
-        return Replayed(row.seq, row.kind, outcome, why, voxel)
+            outcome, why = "lost" if isinstance(refusal, Lost) else "conflict", str(refusal)
+        return Replayed(row.seq, row.kind, outcome, why, self._place(row), self._concerned(row))
 
     def looked_over(self, replayed: Replayed) -> Replayed:
         """The same, or a conflict where it does not hold here at the end, but does in the old session."""
@@ -330,6 +335,16 @@ class _Again:
         if row.kind == "decide":
             return self._claims.pair(row)[0]
         return self._claims.middle(row.effect.moves[-1].fragments) if row.effect.moves else None
+
+    def _concerned(self, row: Row) -> tuple[Voxel, ...]:
+        """Places of the new session in the neurons that an edit is about."""
+        if held := self._held.get(row.seq):
+            return tuple(dict.fromkeys(side[0] for h in held for side in (h.near, h.far)))
+        there = []
+        for voxel in [tuple(v) for v in row.input.get("voxels", ())] or [self._place(row)]:
+            with suppress(Lost):
+                there.append(self._places.of(voxel))
+        return tuple(there)
 
     def _take_back(self, before: int) -> None:
         """Undo what was made of an edit."""

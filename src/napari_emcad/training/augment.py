@@ -8,6 +8,8 @@ Dtypes are kept, and shapes but for a quarter turn. Inputs are not modified; wha
 of them, what `augment` returns is not.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -109,14 +111,21 @@ CHANCES = (
 )
 """The augmentations in the order they are applied, and how often. A lost or doubled section has no noise of its own."""
 
+LIGHT = ((flip, 1.0), (quarter_turn, 1.0))
+"""For some hundred steps: in a short run all that is changed besides must be learnt as well."""
 
-def augment(rng: Generator, *arrays: NDArray) -> Arrays:
-    """Apply `CHANCES` to one crop.
+Chances = tuple[tuple[Callable[..., Arrays], float], ...]
+
+
+def augment(rng: Generator, *arrays: NDArray, chances: Chances = CHANCES) -> Arrays:
+    """Apply augmentations to one crop.
 
     Parameters
     ----------
     rng : Generator
     arrays : (z, y, x) image, then any company of the same shape
+    chances : Chances
+        `CHANCES` or `LIGHT`.
 
     Returns
     -------
@@ -129,7 +138,7 @@ def augment(rng: Generator, *arrays: NDArray) -> Arrays:
         Where the image is of another dtype or has less than two sections, or its company has another shape.
     """
     _check(*arrays)
-    for change, chance in CHANCES:
+    for change, chance in chances:
         if rng.random() < chance:
             arrays = change(rng, *arrays)
     return tuple(np.array(a, order="C") for a in arrays)

@@ -1,7 +1,7 @@
-"""Training examples: random augmented pairs of adjacent sections from labelled volumes."""
+"""Training examples: random augmented blocks of labelled volumes."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -9,60 +9,94 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_emcad.core.affinities import affinities_of_labels, without_borders
-from napari_emcad.core.errors import UserError
-from napari_emcad.training.augment import augment
+from napari_emcad.core.crop import Crop
+from napari_emcad.training.augment import CHANCES, Chances, augment
+
+Shape = tuple[int, int, int]
+Values = TypeVar("Values", NDArray, Tensor)
 
 MARGIN = 16
-"""Pixels cut on each side more than asked for, so that bending and shifting bring no rim into the crop."""
+"""Pixels cut on each side more than asked for, so that bending and shifting bring no rim into the block."""
 
 
-class LabelledVolume(NamedTuple):
-    """A volume with its truth and how often it is drawn."""
+class Batch(NamedTuple):
+    """What a step learns from; y and x are equal."""
 
-    raw: NDArray  # (z, y, x) uint8
-    labels: NDArray  # (z, y, x) integer, 0 = boundary
-    weight: float = 1.0
+    images: Tensor  # (n, z, y, x) float32 in [0, 1]
+    labels: Tensor  # (n, z, y, x) int64, 0 = boundary
+    known: Tensor  # (n, z, y, x) bool
 
-
-class PairBatch(NamedTuple):
-    """Inputs and targets of one step."""
-
-    sections: Tensor  # (n, 2, y, x) float32 in [0, 1]
-    target: Tensor  # (n, 3, y, x) bool, affinities of the second section
-    known: Tensor  # (n, 3, y, x) bool, False in the first row and column, which have no partner
+    def to(self, device: str) -> Self:
+        """The same on a device."""
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
-def pair_batches(rng: Generator, volumes: Sequence[LabelledVolume], batch: int, size: int) -> Iterator[PairBatch]:
-    """Endless random batches of `batch` augmented pairs of `size` x `size` pixels."""
-    weights = np.array([v.weight for v in volumes], float)
-    while True:
-        chosen = rng.choice(len(volumes), size=batch, p=weights / weights.sum())
-        yield _collate([_random_pair(rng, volumes[i], size) for i in chosen])
+class Wanted(NamedTuple):
+    """What a batch is to be.
+
+    Attributes
+    ----------
+    n : int
+        Blocks.
+    shape : (z, y, x)
+        What is learnt of a block: it lies in the crop as far as that is large enough.
+    shown : (z, y, x)
+        Of the blocks; the part learnt is their middle, see `middle`.
+    chances : Chances
+        Of the augmentations.
+    """
+
+    n: int
+    shape: Shape
+    shown: Shape
+    chances: Chances = CHANCES
 
 
-def _random_pair(rng: Generator, volume: LabelledVolume, size: int) -> tuple[NDArray, NDArray]:
-    corner = [int(rng.integers(0, n - want + 1)) for n, want in zip(volume.raw.shape, _cut(volume, size), strict=True)]
-    place = tuple(slice(c, c + want) for c, want in zip(corner, _cut(volume, size), strict=True))
-    sections, labels = augment(rng, volume.raw[place].astype(np.float32) / 255, volume.labels[place])
-    y, x = ((n - size) // 2 for n in labels.shape[1:])
-    return sections[:, y : y + size, x : x + size], labels[:, y : y + size, x : x + size]
+def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch:
+    """A batch of augmented blocks.
+
+    Crops are drawn by the number of their known voxels, blocks around their known voxels; of a crop of which nothing
+    is known, e.g. one to distil in, anywhere. Where a block reaches out of its crop it is mirrored, and nothing known.
+
+    Parameters
+    ----------
+    rng : Generator
+        Decides everything: the same generator gives the same batch.
+    crops : sequence of Crop
+        Of any size.
+    wanted : Wanted
+    """
+    weights = np.array([crop.voxels_known for crop in crops], float)
+    weights = weights if weights.any() else np.array([crop.labels.size for crop in crops], float)
+    chosen = rng.choice(len(crops), size=wanted.n, p=weights / weights.sum())
+    blocks = [_random_block(rng, crops[i], wanted) for i in chosen]
+    return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*blocks, strict=True)))
 
 
-def _cut(volume: LabelledVolume, size: int) -> tuple[int, int, int]:
-    height, width = volume.raw.shape[1:]
-    if min(height, width) < size or len(volume.raw) < 2:
-        raise UserError(
-            f"training volume: at least 2 sections of {size} x {size} pixels are needed, got {volume.raw.shape}; "
-            "choose a larger volume or a smaller crop."
-        )
-    return 2, min(height, size + 2 * MARGIN), min(width, size + 2 * MARGIN)
+def middle(values: Values, shape: Shape) -> Values:
+    """(..., z, y, x) cut to this shape; of an odd number of voxels too many, one more at the end."""
+    starts = _before(values.shape[-3:], shape)
+    return values[(..., *(slice(s, s + n) for s, n in zip(starts, shape, strict=True)))]
 
 
-def _collate(pairs: list[tuple[NDArray, NDArray]]) -> PairBatch:
-    sections = torch.from_numpy(np.stack([s for s, _ in pairs]))
-    target = np.stack([affinities_of_labels(without_borders(labels))[:, 1] for _, labels in pairs])
-    known = torch.ones(target.shape, dtype=torch.bool)
-    known[:, 1, 0, :] = False
-    known[:, 2, :, 0] = False
-    return PairBatch(sections, torch.from_numpy(target), known)
+def _random_block(rng: Generator, crop: Crop, wanted: Wanted) -> tuple[NDArray, NDArray, NDArray]:
+    """Image, labels and known voxels of one block."""
+    cut = np.add(wanted.shown, (0, 2 * MARGIN, 2 * MARGIN))
+    block = crop.block(_start(rng, crop, wanted.shape) - _before(cut, wanted.shape), cut)
+    raw = block.raw.astype(np.float32) / 255 if block.raw.dtype == np.uint8 else block.raw.astype(np.float32)
+    arrays = augment(rng, raw, block.labels.astype(np.int64), block.known, chances=wanted.chances)
+    return tuple(np.ascontiguousarray(middle(a, wanted.shown)) for a in arrays)
+
+
+def _start(rng: Generator, crop: Crop, shape: Shape) -> NDArray[np.int64]:
+    """Where the part learnt begins: around a known voxel, and in the crop; a smaller crop lies in it as a whole."""
+    last = np.subtract(crop.raw.shape, shape)
+    lowest, highest = np.minimum(0, last), np.maximum(0, last)
+    if crop.anchors is None or not len(crop.anchors):
+        return rng.integers(lowest, highest + 1)
+    anchor = crop.anchors[rng.integers(len(crop.anchors))]
+    return np.clip(anchor - rng.integers(0, shape), lowest, highest)
+
+
+def _before(have: Sequence[int], want: Sequence[int]) -> NDArray[np.int64]:
+    return np.subtract(have, want) // 2

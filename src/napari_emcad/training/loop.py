@@ -1,54 +1,91 @@
-"""The training loop of the student, from top to bottom."""
+"""The training loop, from top to bottom: student, teacher or both, with the losses of the mode."""
 
+import copy
 import math
-import pickle
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks.embedding import pair_affinities
-from napari_emcad.networks.student import Student
-from napari_emcad.training.crops import LabelledVolume, pair_batches
-from napari_emcad.training.losses import balanced_mse
+from napari_emcad.networks.student import SectionFeatures, Student
+from napari_emcad.networks.teacher import Teacher
+from napari_emcad.training.augment import CHANCES, LIGHT
+from napari_emcad.training.crops import Batch, Shape, Wanted, middle, random_batch
+from napari_emcad.training.objective import OBJECTIVES, Objective, Outputs, by_crop, total_loss
 from napari_emcad.training.params import TrainingParameters
+from napari_emcad.training.prefetch import prefetched
+from napari_emcad.training.truth import Truth
+
+FIRST, SECOND = slice(None, -1), slice(1, None)
+"""Sections that are the first and those that are the second of a pair."""
+
+LEAST_RATE = 0.01
+"""Of the peak learning rate: where the cosine ends."""
+
+DAMAGED = (OSError, EOFError, RuntimeError, UnpicklingError, LookupError, TypeError, ValueError, AttributeError)
+"""What torch says of a file that holds something else."""
 
 
 class Step(NamedTuple):
     """What one step of training reports."""
 
     step: int
-    loss: float
+    done: float  # of the budget, 0 to 1
+    seconds: float  # since the run began, pauses between resumed parts not counted
     learning_rate: float
+    loss: float
+    parts: dict[str, float]  # each loss without its weight
 
 
 class TrainingState:
-    """Everything a run needs to go on where it stopped: student, its running mean, optimiser, step."""
+    """Everything a run needs to go on where it stopped: networks, running means, optimiser, step, time.
 
-    def __init__(self, student: Student, parameters: TrainingParameters):
-        self.student = student.to(memory_format=torch.channels_last)
-        self.mean = AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(parameters.ema), use_buffers=True)
-        self.optimiser = torch.optim.AdamW(student.parameters(), weight_decay=parameters.weight_decay)
-        self.step = 0
+    Parameters
+    ----------
+    networks : dict
+        "student" and "teacher", as far as the mode needs them; trained in place.
+    parameters : TrainingParameters
+    device : str
+        torch's name.
+    """
+
+    def __init__(self, networks: dict[str, Student | Teacher], parameters: TrainingParameters, device: str = "cpu"):
+        self.objective = objective_for(networks, parameters)
+        self.device = device
+        self.networks = {name: _placed(network, device) for name, network in networks.items()}
+        self.learning = [name for name in self.networks if name == "student" or self.objective.teacher_learns]
+        average = get_ema_multi_avg_fn(parameters.ema)
+        self.means = {n: AveragedModel(self.networks[n], multi_avg_fn=average, use_buffers=True) for n in self.learning}
+        weights = [p for name in self.learning for p in self.networks[name].parameters()]
+        self.optimiser = torch.optim.AdamW(weights, weight_decay=parameters.weight_decay)
+        self.step, self.seconds = 0, 0.0
 
     def save(self, path: Path) -> None:
-        """Write beside, then rename: a killed run leaves the previous state."""
+        """Write beside, then rename: a killed run leaves the previous state.
+
+        Raises
+        ------
+        UserError
+            Where it cannot be written.
+        """
         beside = path.with_suffix(".part")
-        torch.save(
-            {
-                "student": self.student.state_dict(),
-                "mean": self.mean.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-            },
-            beside,
-        )
-        beside.replace(path)
+        try:
+            torch.save(self._content(), beside)
+            beside.replace(path)
+        except (OSError, RuntimeError) as error:
+            beside.unlink(missing_ok=True)
+            raise UserError(
+                f"{path}: the state of the run could not be written ({error}); make room, and start it again."
+            ) from error
 
     def load(self, path: Path) -> None:
         """Go on from a state that `save` wrote.
@@ -59,58 +96,150 @@ class TrainingState:
             Where the file is damaged or of another run.
         """
         try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-            self.student.load_state_dict(saved["student"])
-            self.mean.load_state_dict(saved["mean"])
+            saved = torch.load(path, map_location=self.device, weights_only=True)
+            for name in self.learning:
+                self.networks[name].load_state_dict(saved["networks"][name])
+                self.means[name].load_state_dict(saved["means"][name])
             self.optimiser.load_state_dict(saved["optimiser"])
-            self.step = saved["step"]
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            self.step, self.seconds = saved["step"], saved["seconds"]
+        except DAMAGED as error:
             raise UserError(f"{path}: this is no state of such a run; move it away to start anew.") from error
 
-    def averaged(self) -> Student:
-        """A copy of the student with the running mean of its weights: what is kept of a run."""
-        student = Student(self.student.config)
-        student.load_state_dict(self.mean.module.state_dict())
-        return student.eval()
+    def averaged(self, name: str) -> Student | Teacher:
+        """A copy of a network with the running mean of its weights, on the CPU, in eval mode: what is kept of a run."""
+        network = copy.deepcopy(self.means[name].module if name in self.means else self.networks[name])
+        return network.to("cpu").eval()
+
+    def train_mode(self) -> None:
+        """What learns is in training mode; a frozen teacher is not, and keeps its running means."""
+        for name, network in self.networks.items():
+            network.train(name in self.learning)
+
+    def _content(self) -> dict:
+        return {
+            "networks": {name: self.networks[name].state_dict() for name in self.learning},
+            "means": {name: mean.state_dict() for name, mean in self.means.items()},
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
 
 
-def train(state: TrainingState, volumes: Sequence[LabelledVolume], parameters: TrainingParameters) -> Iterator[Step]:
-    """Supervised training of the student, one `Step` at a time; stop by not asking for the next.
+def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParameters) -> Iterator[Step]:
+    """Train one `Step` at a time until the budget is spent; stop by not asking for the next.
 
     Parameters
     ----------
     state : TrainingState
         Changed in place.
-    volumes : sequence of LabelledVolume
+    crops : sequence of Crop
     parameters : TrainingParameters
 
     Raises
     ------
     UserError
-        Where a volume is smaller than a crop.
+        Where the loss is no number any more.
     """
-    rng = np.random.default_rng((parameters.seed, state.step))  # a resumed run draws new crops, reproducibly
-    batches = pair_batches(rng, volumes, parameters.batch, parameters.size)
-    state.student.train()
-    while state.step < parameters.steps:
-        sections, target, known = next(batches)
-        predicted = pair_affinities(*state.student(sections))  # (n, 3, y, x)
-        loss = balanced_mse(predicted, target, known)
-        rate = learning_rate(state.step, parameters)
-        for group in state.optimiser.param_groups:
-            group["lr"] = rate
-        state.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(state.student.parameters(), parameters.clip)
-        state.optimiser.step()
-        state.mean.update_parameters(state.student)
-        state.step += 1
-        yield Step(state.step, float(loss.detach()), rate)
+    shape, chances = parameters.crop.shape, LIGHT if parameters.augmented == "light" else CHANCES
+    wanted = Wanted(parameters.crop.batch, shape, shown_for(state, shape), chances)
+
+    def batch(number: int) -> Batch:
+        return random_batch(np.random.default_rng((parameters.seed, number)), crops, wanted)
+
+    began = time.monotonic() - state.seconds
+    state.train_mode()
+    for examples in prefetched(batch, state.step):
+        done = parameters.share_done(state.step, time.monotonic() - began)
+        if done >= 1:
+            return
+        rate = learning_rate(parameters, state.step, done)
+        loss, parts = _learn(state, examples.to(state.device), parameters, rate)
+        state.step, state.seconds = state.step + 1, time.monotonic() - began
+        done = min(1.0, parameters.share_done(state.step, state.seconds))
+        yield Step(state.step, done, state.seconds, rate, loss, parts)
+        state.train_mode()
 
 
-def learning_rate(step: int, parameters: TrainingParameters) -> float:
-    """Linear warm-up, then a cosine down to one hundredth of the peak."""
-    if step < parameters.warm_up:
-        return parameters.learning_rate * (step + 1) / parameters.warm_up
-    done = (step - parameters.warm_up) / max(1, parameters.steps - parameters.warm_up)
-    return parameters.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+def learning_rate(parameters: TrainingParameters, step: int, done: float) -> float:
+    """Linear warm-up over steps, then a cosine over the budget down to one hundredth of the peak."""
+    rise = min(1.0, (step + 1) / parameters.warm_up) if parameters.warm_up else 1.0
+    fall = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return parameters.learning_rate * rise * fall
+
+
+def objective_for(networks: dict[str, Student | Teacher], parameters: TrainingParameters) -> Objective:
+    """The losses of the mode that these networks can have: grafting needs embeddings of one length."""
+    objective = OBJECTIVES[parameters.mode]
+    if "teacher" not in networks or "student" not in networks or not objective.interaction:
+        return objective
+    teacher, student = networks["teacher"].config, networks["student"].config
+    if teacher.affinities or teacher.outputs != student.embedding_channels:
+        return objective.model_copy(update={"interaction": 0.0})
+    return objective
+
+
+def shown_for(state: TrainingState, shape: Shape) -> Shape:
+    """What the networks are shown to learn blocks of this shape: a teacher may have margins and sizes of its own."""
+    if "teacher" not in state.networks:
+        return shape
+    config = state.networks["teacher"].config
+    sides = zip(shape, config.rasters, config.margin, strict=True)
+    return tuple(raster.at_least(n) + 2 * margin for n, raster, margin in sides)
+
+
+def outputs_of(state: TrainingState, images: Tensor, shape: Shape) -> Outputs:
+    """Run the networks that the step needs.
+
+    Parameters
+    ----------
+    state : TrainingState
+    images : (n, z, y, x) float32 in [0, 1]
+        As large as `shown_for` says: the teacher sees it all, the student the middle.
+    shape : (z, y, x)
+        Of the middle, for which both give outputs.
+    """
+    needed = state.objective.networks(state.step)
+    previous = current = teacher = None
+    if "student" in needed:
+        previous, current = (by_crop(e, len(images)) for e in _embed(state.networks["student"], middle(images, shape)))
+    if "teacher" in needed:
+        with nullcontext() if state.objective.teacher_learns else torch.no_grad():
+            teacher = middle(state.networks["teacher"](images[:, None]), shape)
+    of_affinities = teacher is not None and state.networks["teacher"].config.affinities
+    return Outputs(previous, current, teacher, of_affinities)
+
+
+def _embed(student: Student, crops: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, z, y, x) -> both embeddings of every pair, (n * (z - 1), e, y, x) each; a section is encoded once."""
+    sections = crops.flatten(0, 1)[:, None].contiguous(memory_format=torch.channels_last)
+    features = student.encode(sections)
+    by_section = [f.unflatten(0, crops.shape[:2]) for f in features]  # (n, z, maps, ...)
+    previous, current = (SectionFeatures(*(f[:, part].flatten(0, 1) for f in by_section)) for part in (FIRST, SECOND))
+    return student.embed(previous, current)
+
+
+def _learn(state: TrainingState, batch: Batch, told: TrainingParameters, rate: float) -> tuple[float, dict[str, float]]:
+    """One step; the loss and its parts."""
+    shape = told.crop.shape
+    with torch.autocast(state.device, torch.bfloat16, enabled=bool(told.half)):
+        outputs = outputs_of(state, batch.images, shape)
+    truth = Truth.of(middle(batch.labels, shape), middle(batch.known, shape))
+    losses = total_loss(outputs, truth, state.objective, state.step)
+    loss = float(losses.total.detach())
+    if not math.isfinite(loss):
+        raise UserError(f"training: the loss is {loss} at step {state.step + 1}; start again with a lower rate.")
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    state.optimiser.zero_grad()
+    losses.total.backward()
+    nn.utils.clip_grad_norm_((p for g in state.optimiser.param_groups for p in g["params"]), told.clip)
+    state.optimiser.step()
+    for name, mean in state.means.items():
+        mean.update_parameters(state.networks[name])
+    return loss, {name: float(part) for name, part in losses.parts.items()}
+
+
+def _placed(network: Student | Teacher, device: str) -> Student | Teacher:
+    """On the device, in the memory format that its convolutions like best."""
+    form = torch.channels_last if isinstance(network, Student) else torch.channels_last_3d
+    return network.to(device, memory_format=form)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from napari_emcad.core.affinities import NEAREST, Offset, shifted
+from napari_emcad.core.affinities import NEAREST, Offset
+from napari_emcad.networks.embedding import normalised, products
 from napari_emcad.networks.teacher import TEACHER_OFFSETS
 from napari_emcad.training.truth import Truth, known_pairs
 
@@ -111,32 +111,13 @@ def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: 
             f"interaction: student and teacher need equally many embedding channels, got {current.shape[1]} and "
             f"{teacher.shape[1]}; give this loss the weight 0."
         )
+    previous, current, teacher = (normalised(_precise(values)) for values in (previous, current, teacher))
     later = teacher[:, :, 1:]  # (n, e, z - 1, y, x)
     one_less = [(z + 1, y, x) for z, y, x in GRAFT_OFFSETS]  # `previous` begins one section before `later`
-    grafted = [affinities_between(later, previous, one_less), affinities_between(later, current, GRAFT_OFFSETS)]
+    grafted = [products(later, previous, one_less), products(later, current, GRAFT_OFFSETS)]
     targets = zip(truth.target(GRAFT_OFFSETS), truth.sections(1).target(GRAFT_OFFSETS), strict=True)
     affinities, known = (torch.cat([first[:, :, 1:], second], dim=1) for first, second in targets)
     return balanced_mse(torch.cat(grafted, dim=1).clamp(0, 1), affinities, known)  # (n, 8, z - 1, y, x)
-
-
-def affinities_between(embeddings: Tensor, partners: Tensor, offsets: Sequence[Offset]) -> Tensor:
-    """Dot product of each voxel's normalised embedding with that of its partner in another network's map.
-
-    Parameters
-    ----------
-    embeddings, partners : (n, e, z, y, x) float
-        Need not be normalised; may be the same.
-    offsets : sequence of (z, y, x)
-        From a voxel of `embeddings` to its partner, in voxels; may be longer than the crop.
-
-    Returns
-    -------
-    (n, len(offsets), z, y, x) float in [-1, 1]
-        At least float32. 0 where the partner lies outside.
-    """
-    here_unit, there_unit = _unit(embeddings), _unit(partners)
-    result = [_product(here_unit, there_unit, offset) for offset in offsets]
-    return torch.stack(result, dim=1) if result else here_unit[:, :0]
 
 
 def balanced_mse(
@@ -181,18 +162,6 @@ SMALLEST_COUNT = 1e-6
 def _precise(values: Tensor) -> Tensor:
     """At least 32 bits: a sum over a crop is more than 16 hold."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def _unit(embeddings: Tensor) -> Tensor:
-    return F.normalize(_precise(embeddings), dim=1)
-
-
-def _product(here_unit: Tensor, there_unit: Tensor, offset: Offset) -> Tensor:
-    """(n, e, z, y, x) twice -> (n, z, y, x), 0 where the partner lies outside."""
-    here, there = shifted(offset)
-    inside = (here_unit[(..., *here)] * there_unit[(..., *there)]).sum(1)  # (n, z', y', x')
-    sides = [(min(max(0, -o), size), min(max(0, o), size)) for o, size in zip(offset, here_unit.shape[2:], strict=True)]
-    return F.pad(inside, [pixels for side in reversed(sides) for pixels in side])
 
 
 def _by_section(values: Tensor) -> Tensor:

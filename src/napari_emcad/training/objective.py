@@ -7,6 +7,7 @@ The ways to train are settings of one function, `total_loss`:
     TEACHER_ONLY        -        1       -         -             yes
     FROZEN_TEACHER      1        -       1         1              no
     JOINT               1        1       1         1             yes
+    DISTIL              -        -       1         -              no
 """
 
 from collections.abc import Callable
@@ -18,16 +19,16 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from napari_emcad.core.affinities import NEAREST
-from napari_emcad.networks.embedding import pair_affinities
+from napari_emcad.core.affinities import NEAREST, Offset
+from napari_emcad.networks.embedding import affinities_of_embeddings, pair_affinities
 from napari_emcad.networks.teacher import TEACHER_OFFSETS
 from napari_emcad.training.losses import (
-    affinities_between,
     cross_loss,
     interaction_loss,
     student_loss,
     teacher_loss,
 )
+from napari_emcad.training.params import Mode
 from napari_emcad.training.truth import Truth
 
 
@@ -73,6 +74,8 @@ class Outputs:
     previous, current : (n, e, z - 1, y, x) float
         The student's, of the first and the second section of every pair; see `by_crop`.
     teacher : (n, e, z, y, x) float
+    of_affinities : bool
+        Whether the teacher gave affinities z, y, x in [0, 1] and no embeddings.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Outputs:
     previous: Tensor | None = None
     current: Tensor | None = None
     teacher: Tensor | None = None
+    of_affinities: bool = False
 
     def __post_init__(self):
         shapes = {_crop_shape(t, lost) for t, lost in ((self.previous, 1), (self.current, 1), (self.teacher, 0))} - {()}
@@ -105,12 +109,19 @@ class Outputs:
     @cached_property
     def teacher_nearest(self) -> Tensor:
         """(n, 3, z, y, x) float32: apart from the other nine channels, which a frozen teacher does not need."""
-        return affinities_between(self.teacher, self.teacher, NEAREST)
+        return self.teacher.float() if self.of_affinities else affinities_of_embeddings(self.teacher.float(), NEAREST)
+
+    @property
+    def teacher_offsets(self) -> tuple[Offset, ...]:
+        """What the teacher learns: of embeddings, farther neighbours too."""
+        return NEAREST if self.of_affinities else TEACHER_OFFSETS
 
     @cached_property
     def teacher_affinities(self) -> Tensor:
-        """(n, 12, z, y, x) float32."""
-        return affinities_between(self.teacher, self.teacher, TEACHER_OFFSETS)
+        """(n, 12 or 3, z, y, x) float32."""
+        if self.of_affinities:
+            return self.teacher_nearest
+        return affinities_of_embeddings(self.teacher.float(), self.teacher_offsets)
 
 
 class Losses(NamedTuple):
@@ -169,7 +180,7 @@ def _crop_shape(embeddings: Tensor | None, lost: int) -> tuple[int, ...]:
 
 TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {
     "student": lambda out, truth, _: student_loss(out.student_affinities, truth),
-    "teacher": lambda out, truth, _: teacher_loss(out.teacher_affinities, truth),
+    "teacher": lambda out, truth, _: teacher_loss(out.teacher_affinities, truth, out.teacher_offsets),
     "cross": lambda out, _, told: cross_loss(out.student_affinities, out.teacher_nearest, told.teach_back),
     "interaction": lambda out, truth, _: interaction_loss(out.previous, out.current, out.teacher, truth),
 }
@@ -186,3 +197,12 @@ STUDENT_ONLY = Objective(teacher=0, cross=0, interaction=0, teacher_learns=False
 TEACHER_ONLY = Objective(student=0, cross=0, interaction=0)
 FROZEN_TEACHER = Objective(teacher=0, teacher_learns=False)
 JOINT = Objective()
+DISTIL = Objective(student=0, teacher=0, interaction=0, teacher_learns=False)
+
+OBJECTIVES: dict[Mode, Objective] = {
+    "student": STUDENT_ONLY,
+    "frozen-teacher": FROZEN_TEACHER,
+    "joint": JOINT,
+    "teacher": TEACHER_ONLY,
+    "distil": DISTIL,
+}

@@ -1,19 +1,128 @@
-"""What a training run is told."""
+"""What a training run is told. No torch here: panels and the command line read it before a run."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Self, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_emcad.core.errors import UserError
+
+Mode = Literal["student", "frozen-teacher", "joint", "teacher", "distil"]
+"""What learns, and from whom; `objective.OBJECTIVES` says which losses that means."""
+
+MODES: MappingProxyType[Mode, str] = MappingProxyType(
+    {
+        "student": "student only: it learns from the labels",
+        "frozen-teacher": "CAD, teacher as it is: the student learns from the labels and from the teacher",
+        "joint": "CAD, teacher learns too: both learn from the labels, the student from the teacher as well",
+        "teacher": "teacher only: it learns from the labels",
+        "distil": "distillation: the student learns from the teacher alone, no labels are needed",
+    }
+)
+"""Each mode and one line on it."""
+
+NEEDS_LABELS: frozenset[Mode] = frozenset(get_args(Mode)) - {"distil"}
+NEEDS_STUDENT: frozenset[Mode] = frozenset(get_args(Mode)) - {"teacher"}
+NEEDS_TEACHER: frozenset[Mode] = frozenset(get_args(Mode)) - {"student"}
+
+
+Augmentation = Literal["light", "full"]
+"""Flips and quarter turns only, or all of `augment.CHANCES`."""
+
+SHORT_STEPS, SHORT_MINUTES = 1000, 10
+"""Up to this budget a run is short, and light augmentation is better (docs/benchmarks.md)."""
+
+
+class CropSize(NamedTuple):
+    """What a step sees of the data."""
+
+    batch: int
+    sections: int
+    size: int  # height and width, pixels
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one block, z y x."""
+        return self.sections, self.size, self.size
+
+
+PAIRS = CropSize(batch=2, sections=2, size=192)
+"""Student alone: it sees no more than two sections at once. Many small steps teach more in a minute than few large."""
+
+BLOCKS = CropSize(batch=1, sections=5, size=160)
+"""Student and teacher: as deep as grafting looks back, four sections."""
+
+DEEP_BLOCKS = CropSize(batch=1, sections=12, size=160)
+"""Teacher alone."""
+
+CROPS: MappingProxyType[Mode, CropSize] = MappingProxyType(
+    {"student": PAIRS, "frozen-teacher": BLOCKS, "joint": BLOCKS, "teacher": DEEP_BLOCKS, "distil": BLOCKS}
+)
 
 
 class TrainingParameters(BaseModel):
-    """Parameters of a supervised run of the student."""
+    """Parameters of a run. It ends with the step or the minute budget, whichever is spent first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    steps: int = Field(2000, ge=1, title="Steps", description="Optimiser steps in all.")
-    batch: int = Field(4, ge=1, title="Batch", description="Pairs of sections a step.")
-    size: int = Field(256, ge=32, multiple_of=16, title="Crop", description="Height and width of a pair, pixels.")
+    mode: Mode = Field("student", title="Mode")
+    steps: int | None = Field(None, ge=1, title="Steps", description="Optimiser steps in all.")
+    minutes: float | None = Field(None, gt=0, title="Minutes", description="Time for all of it, validation included.")
+    batch: int | None = Field(None, ge=1, title="Batch", description="Crops a step; None = by the mode.")
+    sections: int | None = Field(None, ge=2, title="Sections", description="Of a crop; None = by the mode.")
+    size: int | None = Field(
+        None, ge=32, multiple_of=16, title="Crop", description="Height and width, pixels; None = by the mode."
+    )
+    augmentation: Augmentation | None = Field(
+        None, title="Augmentation", description="None = light for a short budget, full for a long one."
+    )
     learning_rate: float = Field(1e-3, gt=0, title="Learning rate", description="Peak, reached after the warm-up.")
     weight_decay: float = Field(1e-4, ge=0, title="Weight decay")
-    warm_up: int = Field(50, ge=0, title="Warm-up", description="Steps until the peak learning rate.")
-    ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights.")
+    warm_up: int = Field(10, ge=0, title="Warm-up", description="Steps until the peak learning rate.")
+    ema: float = Field(0.97, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights.")
     clip: float = Field(1.0, gt=0, title="Gradient clipping", description="Largest norm of a step's gradient.")
-    seed: int = Field(0, ge=0, title="Seed")
+    half: bool | None = Field(
+        None, title="bf16", description="Weights and losses stay in fp32; None = where the device has it."
+    )
+    seed: int = Field(0, ge=0, title="Seed", description="Two runs with one seed and a step budget agree on a CPU.")
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.steps is None and self.minutes is None:
+            raise ValueError("steps or minutes are needed, or the run would never end.")
+        return self
+
+    @classmethod
+    def of(cls, **given: object) -> Self:
+        """The parameters given, defaults for the others.
+
+        Raises
+        ------
+        UserError
+            One sentence on the first that is not known or out of range.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "budget"
+            raise UserError(f"{name}: {first['msg'].removeprefix('Value error, ').rstrip('.')}.") from error
+
+    @property
+    def crop(self) -> CropSize:
+        """What was asked for, and the mode's default for the rest."""
+        default = CROPS[self.mode]
+        return CropSize(self.batch or default.batch, self.sections or default.sections, self.size or default.size)
+
+    @property
+    def augmented(self) -> Augmentation:
+        """What was asked for, or what suits the budget."""
+        short = (self.steps or np.inf) <= SHORT_STEPS or (self.minutes or np.inf) <= SHORT_MINUTES
+        return self.augmentation or ("light" if short else "full")
+
+    def share_done(self, step: int, seconds: float) -> float:
+        """How much of the budget is spent, 0 to 1 and above."""
+        of_steps = step / self.steps if self.steps else 0.0
+        of_time = seconds / (60 * self.minutes) if self.minutes else 0.0
+        return max(of_steps, of_time)

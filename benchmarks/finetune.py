@@ -1,0 +1,90 @@
+"""Fine-tuning on few sections at equal time: the student alone against distillation.
+
+python benchmarks/finetune.py RAW LABELS --student FILE [--teacher FILE] [--minutes 2] [--sections 4 8 16]
+    [--train 0:16,256:768,256:768] [--test 80:90,256:768,256:768] [--modes student frozen-teacher joint] [--seeds 0]
+
+Trains on the first sections of the training box, a part of which is held out to choose the best weights and the
+threshold; then segments the test box with the model's own defaults. Every run has the same time, all included.
+"""
+
+import argparse
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.hold_out import hold_out
+from napari_emcad.core.scores import Scores, score
+from napari_emcad.finetune import BEST, Order, fine_tune, write_run
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.pipeline import segment
+from napari_emcad.training.params import NEEDS_TEACHER, TrainingParameters
+from napari_emcad.training_data import CropFiles, Places, crops_of_files
+
+
+def main() -> None:
+    options = _options()
+    with open_volume(options.raw) as raw, open_volume(options.labels) as labels:
+        box = Box.parse(options.test, raw.array.shape)
+        test = np.asarray(raw.array[box.slices]), np.asarray(labels.array[box.slices])
+    print(f"{options.minutes:g} min each")
+    print(f"{'sections':>8}  {'mode':<15}{'seed':>4}{'steps':>7}{'VOI':>8}{'ARAND':>9}  threshold")
+    _line("-", "before", "-", 0, *_scored(options.student, test))
+    modes = [mode for mode in options.modes if options.teacher or mode not in NEEDS_TEACHER]
+    for sections, mode, seed in itertools.product(options.sections, modes, options.seeds):
+        folder = Path(tempfile.mkdtemp()) / "run"
+        try:
+            last = _run(options, folder, sections, mode, seed)
+            model = folder / BEST if last["model"] else options.student
+            _line(sections, mode, seed, last["steps"], *_scored(model, test))
+        finally:
+            shutil.rmtree(folder.parent)
+
+
+def _run(options: argparse.Namespace, folder: Path, sections: int, mode: str, seed: int) -> dict:
+    """The last event of a run on the first sections of the training box."""
+    first, rest = options.train.split(",", 1)
+    start = int(first.split(":")[0])
+    places = Places([f"{start}:{start + sections},{rest}"])
+    crops, _ = crops_of_files(CropFiles(options.raw, labels=options.labels), places)
+    parameters = TrainingParameters(mode=mode, minutes=options.minutes, seed=seed)
+    teacher = options.teacher if mode in NEEDS_TEACHER else None
+    write_run(folder, Order(student=options.student, teacher=teacher, parameters=parameters), *hold_out(crops))
+    last = {}
+    for last in fine_tune(folder):  # noqa: B007 the last one is what is wanted
+        pass
+    return last
+
+
+def _scored(model: Path, test: tuple) -> tuple[Scores, float]:
+    """Of the test box, with the model's own defaults."""
+    result = segment(test[0], model=str(model))
+    return score(result.labels, test[1]), result.threshold
+
+
+def _line(sections, mode: str, seed, steps: int, found: Scores, threshold: float) -> None:
+    print(
+        f"{sections:>8}  {mode:<15}{seed:>4}{steps:>7}{found.voi:>8.3f}{found.arand:>9.4f}  {threshold:g}", flush=True
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("raw", type=Path)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--student", type=Path, required=True)
+    parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--sections", type=int, nargs="+", default=[4, 8, 16])
+    parser.add_argument("--modes", nargs="+", default=["student", "frozen-teacher", "joint"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--train", default="0:16,256:768,256:768")
+    parser.add_argument("--test", default="80:90,256:768,256:768")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

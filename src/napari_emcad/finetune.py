@@ -1,0 +1,397 @@
+"""Fine-tuning on one screen: crops -> trained network, the best by its VOI on the crops held out.
+
+    crops --train--> network, every now and then --score on held-out crops--> best so far, with its card
+
+A run lives in a folder, so that it can be stopped, killed and gone on with; `python -m napari_emcad.finetune FOLDER`
+works on it in a process of its own and says what happens, one JSON object a line:
+
+    order.json   what was asked for             state.pt              to go on from
+    train/       crops to learn from            best.pt, best.json    the best network so far and its card
+    held_out/    crops to score on              held_out_N.npz        raw, truth, labels before and after
+    events.jsonl what happened
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_emcad import __version__
+from napari_emcad.core.crop import Crop
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.training_crops import load_crops, save_crops
+from napari_emcad.training.params import MODES, NEEDS_LABELS, NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
+
+Event = dict[str, Any]
+
+ORDER, EVENTS, STATE, BEST = "order.json", "events.jsonl", "state.pt", "best.pt"
+
+STANDARD_INPUT = 0
+
+SCORING_SHARE = 0.2
+"""Of the time budget, at most, for scoring; so often is scored, ten times at most."""
+
+SAVE_EVERY = 30.0
+"""Seconds between two states on disk."""
+
+
+class Order(BaseModel):
+    """What a run is asked to do.
+
+    Attributes
+    ----------
+    student, teacher : Path, optional
+        Checkpoints to begin with; a mode that needs one and has none begins with random weights where that network
+        learns.
+    teacher_maps : tuple of int, optional
+        Feature maps of such a new teacher, full resolution first; None = the published ones.
+    parameters : TrainingParameters
+    device : str
+        As in `SegmentParameters`.
+    about : dict
+        Fields of the new model's card that only the asker knows: title, data, licence, voxel_size, commit, ...
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    student: Path | None = None
+    teacher: Path | None = None
+    teacher_maps: tuple[int, ...] | None = None
+    parameters: TrainingParameters
+    device: str = "auto"
+    about: dict[str, Any] = Field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Into the folder of a run."""
+        (folder / ORDER).write_text(self.model_dump_json(indent=2))
+
+
+def write_run(folder: Path, order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
+    """Make the folder of a new run.
+
+    Raises
+    ------
+    UserError
+        Where crops, networks and mode do not go together, or the folder is there already or cannot be written.
+    """
+    _check(order, train, held_out)
+    try:
+        save_crops(folder / "train", train)
+        save_crops(folder / "held_out", held_out)
+        order.write(folder)
+    except FileExistsError as error:
+        raise UserError(f"{folder}: there is a run already; choose another folder, or go on with that one.") from error
+    except OSError as error:
+        raise UserError(f"{folder}: the crops could not be written ({error.strerror}); make room.") from error
+
+
+def read_order(folder: Path) -> Order:
+    """What the run of this folder was asked to do.
+
+    Raises
+    ------
+    UserError
+        Where it is no such folder.
+    """
+    try:
+        return Order.model_validate_json((folder / ORDER).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UserError(f"{folder}: this is no folder of a training run; choose another one.") from error
+
+
+def fine_tune(folder: Path, wanted: Callable[[], bool] = lambda: True) -> Iterator[Event]:
+    """Work on a run until its budget is spent or it is not wanted any more; goes on where it was stopped.
+
+    Parameters
+    ----------
+    folder : Path
+        Made by `write_run`.
+    wanted : callable
+        Asked after every step.
+
+    Yields
+    ------
+    dict
+        Events: stage, started, score, step, finished; see the module's text and the keys in the code below.
+
+    Raises
+    ------
+    UserError
+        One sentence; what was best until then is kept.
+    """
+    from napari_emcad.training.loop import train
+
+    began = time.monotonic()
+    order = read_order(folder)
+    yield {"event": "stage", "text": "loading the networks"}
+    run = _Run(folder, order)
+    yield run.started()
+    if run.held_out and run.before is None:
+        yield {"event": "stage", "text": "scoring on the held-out crops before the first step"}
+        yield run.score()
+    yield {"event": "stage", "text": "trying one step"}
+    run.rehearse()
+    parameters = run.parameters_left(time.monotonic() - began)
+    marks, saved = run.scoring_times(parameters), time.monotonic()
+    for step in train(run.state, run.crops, parameters):
+        yield {"event": "step", **step._asdict()}
+        if marks and step.done >= marks[0]:
+            marks = [m for m in marks if m > step.done]
+            yield run.score()
+        if time.monotonic() - saved > SAVE_EVERY:
+            run.state.save(folder / STATE)
+            saved = time.monotonic()
+        if not wanted():
+            break
+    yield from run.finish("budget" if wanted() else "stopped")
+
+
+class _Run:
+    """The state of a run and what is written of it."""
+
+    def __init__(self, folder: Path, order: Order):
+        import torch
+
+        from napari_emcad.inference.device import choose_device, multiplies_bf16, reuse_memory
+        from napari_emcad.training.loop import TrainingState
+
+        reuse_memory()
+        self.folder, self.order = folder, order
+        self.crops, self.held_out = load_crops(folder / "train"), load_crops(folder / "held_out")
+        _check(order, self.crops, self.held_out)
+        self.device = choose_device(order.device)
+        half = order.parameters.half if order.parameters.half is not None else multiplies_bf16(self.device)
+        self.parameters = order.parameters.model_copy(update={"half": half})
+        torch.manual_seed(self.parameters.seed)
+        networks, self.parents = _networks(order)
+        self.state = TrainingState(networks, self.parameters, self.device.kind)
+        if (folder / STATE).exists():
+            self.state.load(folder / STATE)
+        self.product = "teacher" if order.parameters.mode == "teacher" else "student"
+        scores = [event for event in read_events(folder) if event["event"] == "score"]
+        self.before = next((event for event in scores if event["step"] == 0), None)
+        self.best = next((event for event in reversed(scores) if event["best"]), None)
+        self.cost = 0.0  # seconds of one scoring
+        self.scored_at = -1
+
+    def started(self) -> Event:
+        """The first event that has figures."""
+        objective = self.state.objective
+        return {
+            "event": "started",
+            "device": self.device.name,
+            "losses": sorted(objective.weights(objective.warm_up)),
+            "train_voxels": sum(crop.voxels_known for crop in self.crops),
+            "held_out_voxels": sum(crop.voxels_known for crop in self.held_out),
+            "step": self.state.step,
+        }
+
+    def rehearse(self) -> None:
+        """One step on a copy, saved and loaded again: what would fail after hours fails now."""
+        import copy
+
+        from napari_emcad.training.loop import train
+
+        rehearsal, file = copy.deepcopy(self.state), self.folder / "rehearsal.pt"
+        told = self.parameters.model_copy(update={"steps": rehearsal.step + 1, "minutes": None})
+        for _ in train(rehearsal, self.crops, told):
+            pass
+        try:
+            rehearsal.save(file)
+            rehearsal.load(file)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def parameters_left(self, spent: float) -> TrainingParameters:
+        """With the time budget that loading, the first score and the last one leave."""
+        if self.parameters.minutes is None:
+            return self.parameters
+        left = 60 * self.parameters.minutes - spent - self.cost - self.state.seconds
+        return self.parameters.model_copy(update={"minutes": max(1.0, left + self.state.seconds) / 60})
+
+    def scoring_times(self, parameters: TrainingParameters) -> list[float]:
+        """Shares of the budget after which to score; the end is not among them, `finish` scores then."""
+        times = 10
+        if parameters.minutes is not None and self.cost:
+            times = int(np.clip(SCORING_SHARE * 60 * parameters.minutes / self.cost, 1, 10))
+        return [n / times for n in range(1, times)] if self.held_out else []
+
+    def score(self) -> Event:
+        """Score the running mean of the weights; keep it where it is the best so far."""
+        from napari_emcad.held_out import score_network
+
+        start, step = time.monotonic(), self.state.step
+        network = self.state.averaged(self.product)
+        found, labels = score_network(network, self.held_out, self.order.device)
+        best = step > 0 and found.voi < min(e["voi"] for e in (self.before, self.best) if e)
+        event = {"event": "score", "step": step, "seconds": self.state.seconds, **found.as_dict(), "best": best}
+        if step == 0:
+            self.before = event
+            self._write_labels("before", labels)
+        if best:
+            self.best = event
+            self._keep(network, event)
+            self._write_labels("after", labels)
+        self.cost, self.scored_at = time.monotonic() - start, step
+        return event
+
+    def finish(self, why: str) -> Iterator[Event]:
+        """Score for the last time and say what came out."""
+        self.state.save(self.folder / STATE)
+        if self.held_out and self.scored_at != self.state.step:
+            yield {"event": "stage", "text": "scoring on the held-out crops"}
+            yield self.score()
+        if not self.held_out:
+            self._keep(self.state.averaged(self.product), None)
+        yield {
+            "event": "finished",
+            "why": why,
+            "steps": self.state.step,
+            "seconds": self.state.seconds,
+            "before": self.before,
+            "after": self.best or self.before,
+            "model": BEST if (self.folder / BEST).exists() else None,
+        }
+
+    def _keep(self, network, score: Event | None) -> None:
+        from napari_emcad.networks.checkpoint import save_student, save_teacher
+
+        save = save_teacher if self.product == "teacher" else save_student
+        save(network, self.folder / BEST, self._card(score))
+        if self.order.parameters.mode == "joint":
+            teacher = self.parents["teacher"].changed(scores={}, **self._lineage("teacher"))
+            save_teacher(self.state.averaged("teacher"), self.folder / "best_teacher.pt", teacher)
+
+    def _card(self, score: Event | None):
+        parent, told = self.parents[self.product], self.order.parameters
+        scores = {}
+        for when, event in (("", score), (" before fine-tuning", self.before)):
+            if event:
+                scores[f"VOI on the held-out crops{when}"] = round(event["voi"], 4)
+                scores[f"ARAND on the held-out crops{when}"] = round(event["arand"], 4)
+        names = ", ".join(dict.fromkeys(crop.name for crop in self.crops))
+        fields = {
+            "title": f"{parent.title or self.product}, trained further",
+            "description": f"{MODES[told.mode]}; {self.state.step} steps, {self.state.seconds:.0f} s "
+            f"on {self.device.name}; {told.model_dump_json(exclude_none=True)}; napari-emcad {__version__}.",
+            "data": f"{names}. Before: {parent.data}" if parent.data else names,
+            "scores": scores,
+            "threshold": score["threshold"] if score else parent.threshold,
+        }
+        return parent.changed(**{**fields, **self.order.about}, **self._lineage(self.product))
+
+    def _lineage(self, name: str) -> dict[str, Any]:
+        iteration = (self.parents[name].iteration or 0) + self.state.step
+        sha256 = self.parents[name].sha256
+        return {"iteration": iteration, "date": time.strftime("%Y-%m-%d"), "parent_sha256": sha256}
+
+    def _write_labels(self, when: str, labels: list) -> None:
+        for i, (crop, found) in enumerate(zip(self.held_out, labels, strict=True)):
+            file = self.folder / f"held_out_{i}.npz"
+            arrays = {}
+            if file.exists():
+                with np.load(file) as saved:
+                    arrays = dict(saved)
+            truth = crop.labels if crop.known is None else np.where(crop.known, crop.labels, 0)
+            part = file.with_suffix(".part.npz")
+            np.savez(part, **(arrays | {"raw": crop.raw, "truth": truth, when: found}))
+            part.replace(file)
+
+
+def read_events(folder: Path) -> list[Event]:
+    """What happened in a run so far; a line cut off by a kill is left out."""
+    events = []
+    with suppress(FileNotFoundError):
+        for line in (folder / EVENTS).read_text().splitlines():
+            with suppress(ValueError):
+                events.append(json.loads(line))
+    return events
+
+
+def _networks(order: Order) -> tuple[dict, dict]:
+    """The networks of a run, and the cards of what they were before."""
+    from napari_emcad.networks.card import ModelCard
+    from napari_emcad.networks.checkpoint import load_student, load_teacher
+    from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+    from napari_emcad.networks.student import Student
+
+    def new_teacher() -> ResidualUNet:
+        return ResidualUNet(ResidualUNetConfig(maps=order.teacher_maps) if order.teacher_maps else None)
+
+    mode, networks, cards = order.parameters.mode, {}, {}
+    for name, needing, load, new in (
+        ("student", NEEDS_STUDENT, load_student, Student),
+        ("teacher", NEEDS_TEACHER, load_teacher, new_teacher),
+    ):
+        path = getattr(order, name)
+        if mode in needing:
+            networks[name], cards[name] = load(path) if path else (new(), ModelCard())
+    return networks, cards
+
+
+def _check(order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
+    mode = order.parameters.mode
+    if not train:
+        raise UserError("crops: one to train on is needed, there is none; add a box, done neurons or edits.")
+    if mode in NEEDS_TEACHER and mode not in ("teacher", "joint") and order.teacher is None:
+        raise UserError(f"teacher: this mode needs one ({MODES[mode]}); choose a teacher or train the student only.")
+    if mode not in NEEDS_LABELS:
+        return
+    if not held_out:
+        raise UserError("crops: one to hold out is needed, there is none; hold one out, or add another one.")
+    for crop in [*train, *held_out]:
+        labels = crop.labels if crop.known is None else crop.labels[crop.known]
+        if not labels.any():
+            raise UserError(f"{crop.name}: nothing in it is labelled and verified; mark neurons in it as done.")
+
+
+# ---- the process of its own ------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Work on the run of a folder until it is done, or standard input is closed; returns the exit code."""
+    folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
+    said, stopped = sys.stdout, threading.Event()
+    threading.Thread(target=_wait_for_end, args=(stopped,), daemon=True).start()
+    with redirect_stdout(sys.stderr), suppress(BrokenPipeError):
+        try:
+            for event in fine_tune(folder, lambda: not stopped.is_set()):
+                tell(event, folder, said)
+        except UserError as error:
+            tell({"event": "failed", "sentence": str(error)}, folder, said)
+            return 1
+        except MemoryError:
+            sentence = "training: memory does not suffice; choose a smaller crop or batch under Advanced."
+            tell({"event": "failed", "sentence": sentence}, folder, said)
+            return 1
+    return 0
+
+
+def tell(event: Event, folder: Path, said: TextIO | None) -> None:
+    """Say an event, if there is somebody to say it to, and note it in the run's folder as far as there is room."""
+    line = json.dumps(event) + "\n"
+    with suppress(OSError), (folder / EVENTS).open("a") as notes:
+        notes.write(line)
+    if said:
+        said.write(line)
+        said.flush()
+
+
+def _wait_for_end(stopped: threading.Event) -> None:
+    """Whoever started this closes our standard input, or dies, to stop it."""
+    with suppress(OSError):
+        while os.read(STANDARD_INPUT, 1):  # not through sys.stdin, whose lock would hold up the end of the process
+            pass
+    stopped.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

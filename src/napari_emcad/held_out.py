@@ -1,0 +1,101 @@
+"""How good a network is on crops that it was not trained on."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.crop import Crop
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
+from napari_emcad.core.scores import contingency, scores_of
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.pipeline import SegmentParameters, run
+
+THRESHOLDS = tuple(n / 20 for n in range(2, 15))
+"""Of the agglomeration, 0.1 to 0.7: the network is scored at the best of these."""
+
+
+@dataclass(frozen=True)
+class HeldOutScore:
+    """Scores over all crops, weighted by their verified voxels, at the threshold that gives the lowest VOI.
+
+    Attributes
+    ----------
+    voi, voi_split, voi_merge : float
+        Bits.
+    arand : float
+    threshold : float
+    """
+
+    voi: float
+    voi_split: float
+    voi_merge: float
+    arand: float
+    threshold: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Name -> value, for JSON."""
+        return asdict(self)
+
+
+def score_network(network, crops: Sequence[Crop], device: str = "auto") -> tuple[HeldOutScore, list[NDArray]]:
+    """Segment the crops and compare with their labels where these are verified.
+
+    Parameters
+    ----------
+    network : Student or Teacher
+        In eval mode; not modified.
+    crops : sequence of Crop
+        One or more, with verified voxels.
+    device : str
+        As in `SegmentParameters`.
+
+    Returns
+    -------
+    score : HeldOutScore
+    labels : list of (z, y, x) integer
+        The segmentation of each crop at the score's threshold.
+    """
+    found = [_segmented(network, crop, device) for crop in crops]
+    weights = [crop.voxels_known for crop in crops]
+    truths = [crop.labels if crop.known is None else np.where(crop.known, crop.labels, 0) for crop in crops]
+    counted = [contingency(one.fragments, truth) for one, truth in zip(found, truths, strict=True)]
+    present = [np.unique(one.fragments[truth != 0]) for one, truth in zip(found, truths, strict=True)]
+    curve = []
+    for threshold in THRESHOLDS:
+        tables = [_table(one, threshold) for one in found]
+        pieces = [_merged(c, t[ids]) for c, t, ids in zip(counted, tables, present, strict=True)]
+        each = [scores_of(piece) for piece in pieces]
+        split, merge, arand = (
+            float(np.average([getattr(s, name) for s in each], weights=weights))
+            for name in ("voi_split", "voi_merge", "arand")
+        )
+        curve.append(HeldOutScore(split + merge, split, merge, arand, threshold))
+    best = min(curve, key=lambda s: s.voi)
+    return best, [one.labels(_table(one, best.threshold)) for one in found]
+
+
+def _segmented(network, crop: Crop, device: str) -> Segmentation:
+    white = 255.0 if crop.raw.dtype == np.uint8 else 1.0
+    parameters = SegmentParameters(device=device, black=0.0, white=white)
+    affinities = np.zeros((3, *crop.raw.shape), np.uint8)
+    return drive(run(crop.raw, network, affinities, Box.whole(crop.raw.shape), parameters))
+
+
+def _table(segmentation: Segmentation, threshold: float) -> NDArray[np.uint32]:
+    """As a person sees it, crumbs joined."""
+    defaults = SegmentParameters()
+    return segmentation.table(threshold, defaults.min_size, defaults.crumbs)
+
+
+def _merged(counted, segments: NDArray):
+    """Voxels by (fragment, truth) -> by (segment, truth)."""
+    from scipy.sparse import csr_array
+
+    _, rows = np.unique(segments, return_inverse=True)
+    n = len(rows)
+    sums = csr_array((np.ones(n, np.int64), (rows, np.arange(n))), shape=(int(rows.max()) + 1, n))
+    return sums @ counted

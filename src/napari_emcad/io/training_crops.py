@@ -1,0 +1,46 @@
+"""Crops to train with, as files: NNN.npz each, in a folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from napari_emcad.core.crop import Crop
+from napari_emcad.core.errors import UserError
+
+ARRAYS = ("raw", "labels", "known")
+
+
+def save_crops(folder: Path, crops: Sequence[Crop]) -> None:
+    """Write crops into a new folder.
+
+    Raises
+    ------
+    OSError
+        Where it is there already, or cannot be written.
+    """
+    folder.mkdir(parents=True)
+    for i, crop in enumerate(crops):
+        arrays = {name: values for name in ARRAYS if (values := getattr(crop, name)) is not None}
+        np.savez(folder / f"{i:03d}.npz", name=np.array(crop.name), **arrays)
+
+
+def load_crops(folder: Path) -> list[Crop]:
+    """The crops that `save_crops` wrote, in their order.
+
+    Raises
+    ------
+    UserError
+        Where a file is damaged.
+    """
+    return [_load(file) for file in sorted(folder.glob("*.npz"))]
+
+
+def _load(file: Path) -> Crop:
+    try:
+        with np.load(file) as saved:
+            arrays = {name: saved[name] for name in ARRAYS if name in saved}
+            return Crop(**arrays, name=str(saved["name"]))
+    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise UserError(f"{file}: this is no crop to train with ({error}); start the run anew.") from error

@@ -1,0 +1,203 @@
+"""Training data from a session: what a person has verified in it, and boxes around that."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.crop import SMALLEST
+from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.geometry import Box
+from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.surroundings import disjoint_boxes, surroundings
+
+CORRECTIONS = frozenset({"merge", "group", "split", "detach"})
+"""Kinds of edits with which a person answers for the segments that they leave."""
+
+WITHDRAWALS = frozenset({"segment_threshold", "unlock"})
+"""Kinds after which nobody does any more: the merge tree has moved the segment, or it is not done after all."""
+
+LARGEST = (16, 512, 512)
+"""Sections and pixels of a crop, at most."""
+
+LEAST = (2, 64, 64)
+"""Sections and pixels around a fragment, at least."""
+
+NAMED = 3
+"""Neurons that the name of a box tells, at most."""
+
+
+@dataclass(frozen=True)
+class NamedBox:
+    """A place to learn from.
+
+    Attributes
+    ----------
+    name : str
+        Such as "neuron 77" or "edits 12-15".
+    box : Box
+        In voxels of the session's fragments.
+    verified : float
+        Share of its voxels that a person has verified, 0 to 1.
+    """
+
+    name: str
+    box: Box
+    verified: float
+
+
+def verified(session: Session, box: Box, all_checked: bool = False) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """The segments in a box, and where they are verified, see `verified_fragments`.
+
+    Parameters
+    ----------
+    session : Session
+        Not modified.
+    box : Box
+        Inside its fragments.
+    all_checked : bool
+        Whether a person has looked at every voxel of the box: then all is known, fragment 0 = boundary, too.
+
+    Returns
+    -------
+    labels : (z, y, x) uint32
+        0 = none.
+    known : (z, y, x) bool
+    """
+    fragments = session.state.base.fragments[box.slices]
+    known = np.ones(fragments.shape, bool) if all_checked else verified_fragments(session)[fragments]
+    return session.state.table[fragments], known
+
+
+def verified_fragments(session: Session) -> NDArray[np.bool_]:
+    """Whether a person has verified the segment of each fragment, (n + 1,); [0] is False.
+
+    Verified is a segment that is done (locked), and one that a correction in force has left, that is a merge, group,
+    split or detach: both sides of it, as a whole. The last edit of a segment counts. After a step of its own threshold
+    it is not verified, whether it took something in or let something go, nor is what it let go of; after an unlocking
+    it is not until it is corrected or done again. The threshold of all never moves an edited segment, so it changes
+    nothing here. Questions that were answered without an edit verify nothing: they are about one contact.
+    """
+    found = np.isin(session.state.table, list(session.state.locked))
+    corrected = np.zeros(len(found), bool)
+    for row in _rows_in_force(session, CORRECTIONS | WITHDRAWALS):
+        for move in row.effect.moves:
+            corrected[move.fragments] = row.kind in CORRECTIONS
+    return (found | corrected) & (session.state.table > 0)
+
+
+def share_verified(session: Session, box: Box) -> float:
+    """Share of the voxels of a box that a person has verified, 0 to 1."""
+    return _share(_voxels_of_fragments(session, box), verified_fragments(session))
+
+
+def boxes_of_locked(
+    session: Session, boxes: FragmentBoxes, around: Sequence[int] = (1, 16, 16), largest: Sequence[int] = LARGEST
+) -> list[NamedBox]:
+    """Boxes that hold all neurons that are done, none of which overlap; in the order of their places.
+
+    Neurons near each other share a box; long ones are cut. What a cut leaves thinner than a crop may be is left out.
+
+    Parameters
+    ----------
+    session : Session
+        Not modified.
+    boxes : FragmentBoxes
+        Of the fragments that there are, the parts of divided ones among them.
+    around : (z, y, x)
+        Voxels of the surroundings on each side; small fragments get more, up to `LEAST`.
+    largest : (z, y, x)
+        Voxels of a box, at most.
+    """
+    state = session.state
+    done = np.isin(state.table, list(state.locked))
+    members = np.flatnonzero(done & (state.sizes > 0))
+    places = boxes.start[members], boxes.stop[members]
+    start, stop = surroundings(places, state.base.fragments.shape, around, LEAST)
+    known, found = verified_fragments(session), []
+    for box in disjoint_boxes(start, stop, largest):
+        voxels = _voxels_of_fragments(session, box)
+        if voxels[done].any():
+            found.append(NamedBox(_neurons_text(state.table[done], voxels[done]), box, _share(voxels, known)))
+    return _listed(found)
+
+
+def boxes_of_corrections(
+    session: Session, last: int, size: Sequence[int] = (8, 256, 256), largest: Sequence[int] = LARGEST
+) -> list[NamedBox]:
+    """Boxes around the places of the last corrections in force, none of which overlap; in the order of their places.
+
+    Corrections near each other share a box, which is cut where it gets too large. Left out are boxes in which nothing
+    is verified, those thinner than a crop may be, and corrections that were made without telling a place.
+
+    Parameters
+    ----------
+    session : Session
+        Not modified.
+    last : int
+        How many merges, groups, splits and detachings, counted from the last one.
+    size : (z, y, x)
+        Voxels around each place.
+    largest : (z, y, x)
+        Voxels of a box, at most.
+    """
+    rows = _rows_in_force(session, CORRECTIONS)[-last:] if last > 0 else []
+    numbered = [(row.seq, voxel) for row in rows for voxel in _places(row)]
+    seqs = np.array([seq for seq, _ in numbered], np.int64)
+    voxels = np.array([voxel for _, voxel in numbered], np.int64).reshape(-1, 3)
+    start, stop = surroundings((voxels, voxels + 1), session.state.base.fragments.shape, least=size)
+    known, found = verified_fragments(session), []
+    for box in disjoint_boxes(start, stop, largest):
+        inside = ((voxels >= box.start) & (voxels < box.stop)).all(axis=1)
+        share = _share(_voxels_of_fragments(session, box), known)
+        if inside.any() and share:
+            found.append(NamedBox(_edits_text(seqs[inside]), box, share))
+    return _listed(found)
+
+
+def _rows_in_force(session: Session, kinds: Iterable[str]) -> list[Row]:
+    rows = (session.log.rows[seq - 1] for seq in session.in_force)
+    return [row for row in rows if row.kind in kinds]
+
+
+def _places(row: Row) -> list[Sequence[int]]:
+    """Voxels (z, y, x) that were clicked."""
+    return row.input.get("voxels") or [*row.input.get("near", ()), *row.input.get("far", ())]
+
+
+def _voxels_of_fragments(session: Session, box: Box) -> NDArray[np.int64]:
+    """Voxels of each fragment in a box, (n + 1,)."""
+    return np.bincount(session.state.base.fragments[box.slices].ravel(), minlength=len(session.state.table))
+
+
+def _share(voxels: NDArray[np.int64], known: NDArray[np.bool_]) -> float:
+    return float(voxels[known].sum() / max(1, voxels.sum()))
+
+
+def _neurons_text(owner: NDArray[np.uint32], voxels: NDArray[np.int64]) -> str:
+    """The neurons in a box, those with most voxels first."""
+    ids, row = np.unique(owner, return_inverse=True)
+    count = np.bincount(row, voxels)
+    ids = ids[np.argsort(-count, kind="stable")][: np.count_nonzero(count)].tolist()
+    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return f"neuron{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids[:NAMED]))}{more}"
+
+
+def _edits_text(seqs: NDArray[np.int64]) -> str:
+    first, last = seqs.min(), seqs.max()
+    return f"edit {first}" if first == last else f"edits {first}-{last}"
+
+
+def _listed(found: list[NamedBox]) -> list[NamedBox]:
+    """Those that a crop can be made of, by their places; what would have one name is numbered."""
+    found = [f for f in found if all(n >= least for n, least in zip(f.box.shape, SMALLEST, strict=True))]
+    found.sort(key=lambda f: f.box.start)
+    of_name, seen = Counter(f.name for f in found), Counter()
+    for i, each in enumerate(found):
+        if of_name[each.name] > 1:
+            seen[each.name] += 1
+            found[i] = replace(each, name=f"{each.name}, part {seen[each.name]}")
+    return found

@@ -1,0 +1,156 @@
+"""Crops to train with, read from files or from a proofreading session."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.crop import Crop
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
+from napari_emcad.io.sessions import OpenSession, open_session
+from napari_emcad.io.volumes import Volume, open_volume
+from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
+from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified
+
+
+@dataclass(frozen=True)
+class Places:
+    """Which parts of a stack: boxes as "z0:z1,y0:y1,x0:x1" in its voxels.
+
+    Attributes
+    ----------
+    train : sequence of str
+        None = the whole stack; of a session, what was proofread.
+    held_out : sequence of str
+    """
+
+    train: Sequence[str] = ()
+    held_out: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class CropFiles:
+    """A stack with its labels and mask; each of the same shape (z, y, x)."""
+
+    raw: Path
+    dataset: str | None = None
+    labels: Path | None = None
+    mask: Path | None = None
+
+
+def crops_of_files(files: CropFiles, places: Places) -> tuple[list[Crop], list[Crop]]:
+    """Crops to train on and to hold out; without labels all is 0.
+
+    Raises
+    ------
+    UserError
+        Where a file cannot be read, shapes differ or a box lies outside.
+    """
+    with ExitStack() as stack:
+        raw = stack.enter_context(open_volume(files.raw, files.dataset))
+        check_volume(raw.array)
+        labels, mask = (path and stack.enter_context(open_volume(path)) for path in (files.labels, files.mask))
+        for what, other in (("labels", labels), ("mask", mask)):
+            _check_shape(what, other, raw)
+        shape = raw.array.shape
+        train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
+        held_out = [Box.parse(text, shape) for text in places.held_out]
+        return tuple([_crop_of_files(raw, labels, mask, box) for box in boxes] for boxes in (train, held_out))
+
+
+def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tuple[list[Crop], list[Crop]]:
+    """Crops of what was proofread: around the done neurons; where there are none, around the corrections.
+
+    A box that is named counts as verified in all its voxels.
+
+    Parameters
+    ----------
+    folder : Path
+        NAME.emcad; it is only read.
+    raw : CropFiles, optional
+        Where its stack is now; None = where it was segmented.
+    places : Places
+
+    Raises
+    ------
+    UserError
+        Where session or stack cannot be read or do not belong together, or nothing was proofread.
+    """
+    with open_session(folder, to_read=True) as opened, _stack_of(opened, raw) as stack:
+        session, shape = opened.session, opened.session.state.base.fragments.shape
+        place = opened.facts.box_of(shape)
+        if place.clipped(stack.array.shape) != place:
+            raise UserError(
+                f"{stack.path}: the stack of {folder} is needed, and its region {place.start} to {place.stop} does "
+                f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
+            )
+        if places.train or places.held_out:
+            named = [[_named(text, stack, place) for text in texts] for texts in (places.train, places.held_out)]
+            return tuple([_crop_of_session(opened, stack, box, True) for box in boxes] for boxes in named)
+        found = boxes_of_locked(session, drive(fragment_boxes(session.state.base.fragments)))
+        found = found or boxes_of_corrections(session, last=len(session.log.rows))
+        if not found:
+            raise UserError(f"{folder}: nothing in it is done or corrected; proofread some neurons, or name a --box.")
+        return [_crop_of_session(opened, stack, box, False) for box in found], []
+
+
+def grey(volume, box: Box, parameters: SegmentParameters) -> NDArray:
+    """The voxels of a box as a crop takes them: uint8 as they are, all else in [0, 1] by its grey levels."""
+    levels, pixels = normalisation_of(volume, parameters), np.asarray(volume[box.slices])
+    as_it_is = pixels.dtype == np.uint8 and (levels.low, levels.high) == (0, 255)
+    return pixels if as_it_is else levels.apply(pixels)
+
+
+def _crop_of_files(raw: Volume, labels: Volume | None, mask: Volume | None, box: Box) -> Crop:
+    truth = np.zeros(box.shape, np.uint8) if labels is None else np.asarray(labels.array[box.slices])
+    known = None if mask is None else np.asarray(mask.array[box.slices]) != 0
+    whole = box == Box.whole(raw.array.shape)
+    name = raw.path.stem if whole else f"{raw.path.stem}[{_text(box)}]"
+    return Crop(grey(raw.array, box, SegmentParameters()), truth, known, name)
+
+
+def _crop_of_session(opened: OpenSession, stack: Volume, found: NamedBox, all_checked: bool) -> Crop:
+    start = opened.facts.box_of(opened.session.state.base.fragments.shape).start
+    in_stack = Box(
+        *(tuple(a + b for a, b in zip(end, start, strict=True)) for end in (found.box.start, found.box.stop))
+    )
+    levels = {name: opened.facts.parameters.get(name) for name in ("black", "white")}
+    labels, known = verified(opened.session, found.box, all_checked)
+    return Crop(grey(stack.array, in_stack, SegmentParameters(**levels)), labels, known, found.name)
+
+
+def _named(text: str, stack: Volume, place: Box) -> NamedBox:
+    """A box of the stack as one of the session's fragments."""
+    box = Box.parse(text, stack.array.shape)
+    inner = Box(*(tuple(a - b for a, b in zip(end, place.start, strict=True)) for end in (box.start, box.stop)))
+    if inner.clipped(place.shape) != inner:
+        raise UserError(f"box: {text} does not lie in the session's region {_text(place)}; choose it inside.")
+    return NamedBox(f"{stack.path.stem}[{_text(box)}]", inner, 1.0)
+
+
+def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Volume:
+    if raw:
+        return open_volume(raw.raw, raw.dataset)
+    if not opened.facts.source or not Path(opened.facts.source).exists():
+        raise UserError(
+            f'{opened.folder}: its stack "{opened.facts.source}" is not there any more; name it with --raw.'
+        )
+    return open_volume(opened.facts.source)
+
+
+def _check_shape(what: str, other: Volume | None, raw: Volume) -> None:
+    if other is not None and other.array.shape != raw.array.shape:
+        raise UserError(
+            f"{what}: the shape of the stack {tuple(raw.array.shape)} is needed, {other.path} has "
+            f"{tuple(other.array.shape)}; choose the file that belongs to the stack."
+        )
+
+
+def _text(box: Box) -> str:
+    return ",".join(f"{a}:{b}" for a, b in zip(box.start, box.stop, strict=True))

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from drawings import lively_student
+from toy_crops import squares
+
+from napari_emcad.core.crop import Crop
+from napari_emcad.core.scores import score
+from napari_emcad.held_out import THRESHOLDS, _segmented, _table, score_network
+from napari_emcad.pipeline import SegmentParameters
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lively_student()
+
+
+def test_the_score_is_that_of_the_labels_at_the_threshold(network):
+    crop = squares()
+    found, labels = score_network(network, [crop], "cpu")
+    scores = score(labels[0], crop.labels)
+    assert found.threshold in THRESHOLDS
+    assert (found.voi, found.arand) == pytest.approx((scores.voi, scores.arand))
+    assert found.voi == pytest.approx(found.voi_split + found.voi_merge)
+
+
+def test_no_other_threshold_is_better(network):
+    crop = squares()
+    found, _ = score_network(network, [crop], "cpu")
+    one = _segmented(network, crop, "cpu")
+    each = [score(one.labels(_table(one, t)), crop.labels).voi for t in THRESHOLDS]
+    assert found.voi == pytest.approx(min(each))
+
+
+def test_what_is_not_verified_does_not_count(network):
+    crop = squares()
+    known = np.ones(crop.raw.shape, bool)
+    known[:, :, 40:] = False
+    wrong = crop.labels.copy()
+    wrong[:, :, 40:] = 7
+    one, _ = score_network(network, [Crop(crop.raw, crop.labels, known)], "cpu")
+    other, _ = score_network(network, [Crop(crop.raw, wrong, known)], "cpu")
+    assert one == other
+    assert one != score_network(network, [Crop(crop.raw, wrong)], "cpu")[0]
+
+
+def test_crops_weigh_by_their_verified_voxels(network):
+    large, small = squares((4, 72, 84)), squares((2, 48, 48))
+    both, labels = score_network(network, [large, small], "cpu")
+    each = [score(found, crop.labels) for found, crop in zip(labels, (large, small), strict=True)]
+    weights = large.labels.size, small.labels.size
+    assert both.voi == pytest.approx(np.average([s.voi for s in each], weights=weights))
+    assert both.arand == pytest.approx(np.average([s.arand for s in each], weights=weights))
+
+
+def test_grey_levels_in_0_to_1_are_those_in_0_to_255(network):
+    crop = squares()
+    scaled = Crop((crop.raw / np.float32(255)).astype(np.float32), crop.labels)
+    assert score_network(network, [crop], "cpu")[0] == score_network(network, [scaled], "cpu")[0]
+
+
+def test_crumbs_are_joined_as_a_person_sees_them(network):
+    one, told = _segmented(network, squares(), "cpu"), SegmentParameters()
+    np.testing.assert_array_equal(_table(one, 0.3), one.table(0.3, told.min_size, told.crumbs))
