@@ -17,6 +17,14 @@ NM = ("nm",) * 3
 PATIENCE = 120_000
 
 
+@pytest.fixture(autouse=True)
+def own_runs(tmp_path_factory, monkeypatch):
+    """Where runs without a session lie: a new place for every test."""
+    folder = tmp_path_factory.mktemp("runs")
+    monkeypatch.setattr("napari_emcad.widgets.finetune_runs.own_folder", lambda: folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """A student with drawn weights: its neurons are noise, but its runs are like any other."""
@@ -28,6 +36,19 @@ def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "tiny.pt"
     card = ModelCard(title="tiny", threshold=0.45, voxel_size=VoxelSize(40, 6, 6))
     save_student(lively_student(), path, card)
+    return path
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory):
+    """A teacher with random weights, as a published file: nothing beside it says what it is."""
+    import torch
+
+    from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+
+    torch.manual_seed(3)
+    path = tmp_path_factory.mktemp("teachers") / "deep.ckpt"
+    torch.save({"model_weights": ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)).state_dict()}, path)
     return path
 
 

@@ -48,6 +48,21 @@ def test_a_click_segments_a_box_round_it(desk, stack, small_box):
     assert not desk.viewer.canvas.overlays.text.visible and not desk.viewer.keymap
 
 
+def test_a_click_runs_the_teacher_where_one_is_chosen(desk, stack, small_box, teacher):
+    desk.open(stack)
+    segment, tool = desk.dock.segment, desk.dock.proofread.click_to_segment
+    segment.prepare()
+    assert "runs the student on" in tool._facts.text()
+    segment.model.open_file(teacher)
+    desk.wait(lambda: segment.device.device is not None and segment.model.card is not None)
+    assert tool._facts.text().startswith("A click runs the teacher on 2 x 32 x 32 voxels round it, ")
+    tool.button.setChecked(True)
+    tool.click((0, 24, 60))
+    desk.idle()
+    assert desk.result.box == Box((0, 8, 32), (2, 40, 64)) and desk.result.card.role == "teacher"
+    tool.leave()
+
+
 def test_proofreading_goes_on_from_a_click(desk, stack, small_box, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_emcad.widgets.panels.proofread.session_folder", lambda _: tmp_path / "stack.emcad")
     desk.open(stack)

@@ -91,6 +91,19 @@ def test_the_student_looks_at_the_stack(desk, start, stack, neurons):
     assert desk.result.source is desk.viewer.layers["stack"]
 
 
+def test_a_teacher_looks_at_the_stack(desk, start, stack, neurons, teacher):
+    desk.open(stack, **PLACE)
+    desk.viewer.add_labels(neurons, name="mine", **PLACE)
+    desk.dock.segment.model.open_file(teacher)
+    desk.wait(lambda: desk.dock.segment.model.card is not None)
+    assert start.student.isEnabled()
+    start.student.setChecked(True)
+    start.button.click()
+    session = session_of(desk)
+    assert len(np.unique(session.state.graph.mean)) > 5
+    assert desk.dock.proofread.proofreading.opened.facts.model == "labels mine, affinities of deep"
+
+
 def test_a_box_of_the_stack(desk, start, stack, neurons):
     source = desk.open(stack, **PLACE)
     desk.viewer.add_labels(neurons[1:, 4:40, 8:60], **place_of(source, (1, 4, 8)))

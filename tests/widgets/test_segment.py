@@ -265,8 +265,80 @@ def test_too_little_memory_proposes_a_box(desk, stack, monkeypatch):
     monkeypatch.setattr("napari_emcad.widgets.estimates.psutil.virtual_memory", lambda: _Memory(1_000_000))
     desk.open(stack)
     desk.dock.segment.run()
-    assert desk.message.startswith("memory: ") and "choose a box" in desk.message
+    assert desk.message.startswith("memory: ") and "free; close other programs." in desk.message
     assert "stack affinities" not in desk.viewer.layers
+
+
+@pytest.fixture
+def teachers_desk(desk, teacher):
+    """A desk with the teacher chosen, of which the devices are known."""
+    segment = desk.dock.segment
+    segment.prepare()
+    segment.model.open_file(teacher)
+    desk.wait(lambda: segment.device.device is not None and segment.model.card is not None)
+    return desk
+
+
+def test_a_teacher_segments_as_in_the_pipeline(teachers_desk, stack, teacher):
+    from napari_emcad.pipeline import segment
+
+    desk = teachers_desk
+    desk.open(stack)
+    assert desk.dock.segment.why_not == ""
+    assert "residual U-Net" in desk.dock.segment.model._line.text()
+    desk.dock.segment.run_button.click()
+    desk.idle()
+    assert "Done: 3 sections" in desk.message
+    assert desk.result.card.role == "teacher"
+    expected = segment(stack, str(teacher))
+    np.testing.assert_allclose(desk.result.affinities.astype(int), expected.affinities, atol=1)
+    desk.dock.segment.try_button.click()
+    desk.idle()
+    assert desk.result.box.shape == (1, 48, 64) and desk.result.is_trial
+
+
+def test_a_teacher_s_time_and_memory_are_told(teachers_desk, stack):
+    desk = teachers_desk
+    desk.open(stack)
+    panel = desk.dock.segment
+    assert panel._estimate.text().endswith("MB of memory")
+    assert "the sections around it, too" in panel.try_button.toolTip()
+    desk.run()
+    assert panel._estimate.text().startswith("~ ")
+    device, card = panel.device.device.name, panel.model.card
+    assert panel._remembered.seconds_per_megavoxel(device) is None  # nothing is said of students
+    assert panel._remembered.seconds_per_megavoxel(device, card) > 0
+
+
+def test_progress_and_stop_in_the_middle_of_a_teacher_s_run(teachers_desk, stack, monkeypatch):
+    desk = teachers_desk
+    monkeypatch.setattr("napari_emcad.widgets.prediction.SMALL", 0)  # in a process beside the window
+    monkeypatch.setattr("napari_emcad.inference.predict_teacher.TILE", {"cpu": 40, "cuda": 40, "mps": 40})
+    _pause_after(monkeypatch, sections=1)
+    desk.open(np.concatenate([stack] * 16))
+    desk.dock.segment.run_button.click()
+    told = []
+    desk.dock.jobs.progressed.connect(told.append)
+    desk.wait(lambda: desk.dock.segment.sections_done >= 1)
+    assert "48" in desk.dock.bar.format() and "left" in desk.dock.bar.format()
+    desk.dock.segment.run_button.click()
+    desk.idle()
+    assert "of 48 sections done, their affinities stay" in desk.message
+    assert {progress.stage for progress in told} == {"loading the model", "affinities"}
+    assert any(progress.done == 0 and progress.seconds_left for progress in told)  # before the first layer is finished
+    assert desk.dock.segment.run_button.text() == "Run" and desk.dock.segment.run_button.isEnabled()
+
+
+def test_a_network_of_other_purpose_does_not_segment(desk, stack, tmp_path):
+    import torch
+
+    names = {"inc.conv.0": 8, "x20.conv.1.conv.0": 14, "x02.conv_up.conv.0": 14, "clc1.conv": 1}
+    torch.save({f"{name}.weight": torch.zeros(n, 1, 1, 1, 1) for name, n in names.items()}, tmp_path / "sdasn.ckpt")
+    desk.open(stack)
+    desk.dock.segment.model.open_file(tmp_path / "sdasn.ckpt")
+    desk.wait(lambda: desk.dock.segment.model.card is not None)
+    assert not desk.dock.segment.run_button.isEnabled()
+    assert "A student or teacher is needed, sdasn.ckpt is the network SDASN" in desk.dock.segment.run_button.toolTip()
 
 
 def test_device_and_estimate_are_told(desk, stack):

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count, shape_text, size_text
-from napari_emcad.widgets import estimates, wording
+from napari_emcad.widgets import wording
+from napari_emcad.widgets.estimates import Planned
 from napari_emcad.widgets.remembered import Remembered
 
 
@@ -48,28 +48,14 @@ def test_pixels_unlike_those_trained_on_are_told():
         assert f"6 nm and this stack has {unlike.x:g} nm: try one section" in wording.pixel_size_note(trained, unlike)
 
 
-def test_memory_that_does_not_suffice(monkeypatch):
-    monkeypatch.setattr(estimates.psutil, "virtual_memory", lambda: type("Free", (), {"available": 2_400_000_000}))
-    box = Box.whole((100, 1024, 1024))
-    with pytest.raises(UserError, match="needed for 100 x 1024 x 1024 voxels and") as said:
-        estimates.check_memory(box, (1024, 1024), "cuda")
-    assert "2.4 GB are free; choose a box, for example of 50 x 1024 x 1024 voxels" in str(said.value)
-    estimates.check_memory(Box.whole((50, 1024, 1024)), (1024, 1024), "cuda")
-
-
-def test_time_is_told_only_where_it_was_measured():
-    box = Box.whole((10, 1000, 1000))
-    assert "~" not in estimates.estimate(box, (1000, 1000), "cuda", None).text()
-    assert estimates.estimate(box, (1000, 1000), "cuda", 3.0).text() == "~ 30 s, 400 MB"
-
-
 def test_remembered_from_one_day_to_the_next(tmp_path):
     file, models = tmp_path / "deep" / "remembered.json", [tmp_path / f"{i}.pt" for i in range(9)]
     for model in models:
         model.touch()
         Remembered(file).used(model)
     Remembered(file).used(models[5])
-    Remembered(file).measured("CPU", 1.5)
+    box = Box.whole((2, 1000, 1000))
+    Remembered(file).measured("CPU", Planned(box, box.shape), 3.0)
     models[8].unlink()
     again = Remembered(file)
     assert again.models == [models[5], models[7], models[6], models[4], models[3]]

@@ -1,4 +1,4 @@
-"""Click a neuron on the image, before any run: the student runs on a box round the click."""
+"""Click a neuron on the image, before any run: the model runs on a box round the click."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.wording import count, shape_text
-from napari_emcad.widgets.estimates import estimate
+from napari_emcad.widgets.estimates import is_teacher
 from napari_emcad.widgets.forms import enable, text
 from napari_emcad.widgets.key_binder import KeyBinder
 from napari_emcad.widgets.layers import volume_of
@@ -22,7 +22,7 @@ from napari_emcad.widgets.results import Result
 from napari_emcad.widgets.stack_choice import StackChoice
 
 SIZE = (9, 512, 512)
-"""Voxels (z, y, x) of the box round a click: a neurite's surroundings in a few seconds on two CPU cores."""
+"""Voxels (z, y, x) of the box round a click: a neurite's surroundings, by a student in seconds on two CPU cores."""
 
 BANNER = "CLICK (Esc leaves)\nclick a neuron on the image"
 
@@ -30,7 +30,7 @@ BANNER = "CLICK (Esc leaves)\nclick a neuron on the image"
 class ClickToSegment(QWidget):
     """A mode in which a click on the image shows the whole neuron under it.
 
-    A click inside a box that is segmented already only looks it up; any other runs the student.
+    A click inside a box that is segmented already only looks it up; any other runs the model.
     """
 
     def __init__(self, viewer, stack: StackChoice, segment: SegmentPanel, message: MessageLine):
@@ -74,15 +74,16 @@ class ClickToSegment(QWidget):
 
     def update_facts(self) -> None:
         """Say what a click will cost."""
-        layer, device, why_not = self._stack.layer, self._segment.device.device, self._segment.why_not
+        layer, why_not = self._stack.layer, self._segment.why_not
         enable(self.button, why_not, "No run is needed before.")
         self._facts.setVisible(not why_not)
         if not why_not:
             shape = volume_of(layer).shape
             box = Box.around((0, 0, 0), SIZE, shape)
-            speed = self._segment.seconds_per_megavoxel
-            took = f", {estimate(box, shape[1:], device.kind, speed).text()}" if device else ""
-            self._facts.setText(f"A click runs the student on {shape_text(box.shape)} voxels round it{took}.")
+            takes, which = self._segment.estimate(box, shape), self._segment.model.card
+            network = "teacher" if is_teacher(which) else "student"
+            took = f", {takes.text()}" if takes else ""
+            self._facts.setText(f"A click runs the {network} on {shape_text(box.shape)} voxels round it{took}.")
 
     def _on_toggled(self, is_on: bool) -> None:
         if is_on:

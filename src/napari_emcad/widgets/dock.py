@@ -1,19 +1,26 @@
 """The dock: one column from a stack to exported neurons."""
 
+from pathlib import Path
+
 import napari
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
+from napari_emcad.widgets.bring_edits import BringEdits
+from napari_emcad.widgets.finetune_models import FineTuneModels
+from napari_emcad.widgets.finetune_sources import CropSources
 from napari_emcad.widgets.forms import Section
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.panels.evaluate import EvaluatePanel
 from napari_emcad.widgets.panels.export import ExportPanel
+from napari_emcad.widgets.panels.finetune import FineTunePanel
 from napari_emcad.widgets.panels.proofread import ProofreadPanel
 from napari_emcad.widgets.panels.segment import SegmentPanel
 from napari_emcad.widgets.remembered import Remembered, default_file
+from napari_emcad.widgets.segment_again import SegmentAgain
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.wording import progress_text
 
@@ -38,12 +45,18 @@ class EMCADDock(QWidget):
         self.jobs = JobRunner(self)
         self.bar = QProgressBar()
         self.stack = StackChoice(viewer)
-        self.segment = SegmentPanel(viewer, self.stack, self.jobs, self.message, Remembered(default_file()))
+        remembered = Remembered(default_file())
+        self.segment = SegmentPanel(viewer, self.stack, self.jobs, self.message, remembered)
         self.proofread = ProofreadPanel(viewer, self.stack, self.segment, self.jobs, self.message)
+        sources, models = CropSources(viewer, self.stack, self.proofread), FineTuneModels(remembered)
+        self.finetune = FineTunePanel(viewer, sources, models, self.segment, self.message)
         self.export = ExportPanel(viewer, self.segment.results, self.segment.region, self.jobs, self.message)
         self.evaluate = EvaluatePanel(viewer, self.jobs, self.message)
+        self.bring = BringEdits(self.proofread, self.segment.results, self.jobs, self.message)
+        self._again = SegmentAgain(viewer, self.stack, self.segment, self.bring, self.message)
         self._proofread_section = Section("2  Proofread", self.proofread, is_open=False)
-        self._export_section = Section("3  Export", self.export, is_open=False)
+        self._finetune_section = Section("3  Fine-tune", self.finetune, is_open=False)
+        self._export_section = Section("4  Export", self.export, is_open=False)
         self._lay_out()
         self._connect()
 
@@ -59,12 +72,16 @@ class EMCADDock(QWidget):
         """Follow the viewer's layers."""
         if self._released:
             return
-        for part in (self.stack, self.segment, self.proofread, self.evaluate):
+        for part in (self.stack, self.segment, self.proofread, self.finetune, self.evaluate):
             part.reset_choices()
 
     def open_proofread(self) -> None:
         """Unfold the section Proofread."""
         self._proofread_section.open()
+
+    def segment_again(self, model: Path) -> None:
+        """Segment what is on screen with a model; edits are made again, in a session beside that which has them."""
+        self._again.start(model)
 
     def open_sample(self, key: str) -> None:
         """Make a sample in a thread and open it."""
@@ -80,6 +97,7 @@ class EMCADDock(QWidget):
             return
         self._released = True
         self.jobs.close()
+        self.finetune.close_panel()
         self.proofread.close_panel()
         self.segment.close_jobs()
         events = self._viewer.layers.events
@@ -114,7 +132,8 @@ class EMCADDock(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The window is closed: ask, if a job is running and a person closes it, then stop the job."""
         if watched is self._window and event.type() == QEvent.Type.Close:
-            if self.jobs.running and event.spontaneous() and not self._may_stop():
+            running = self.jobs.running or self.finetune.running
+            if running and event.spontaneous() and not self._may_stop():
                 event.ignore()
                 return True
             self.release()
@@ -127,10 +146,11 @@ class EMCADDock(QWidget):
         column.addWidget(self.stack)
         column.addWidget(Section("1  Segment", self.segment))
         column.addWidget(self._proofread_section)
+        column.addWidget(self._finetune_section)
         column.addWidget(self._export_section)
         column.addWidget(Section("Evaluate", self.evaluate, is_open=False))
         column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -152,6 +172,9 @@ class EMCADDock(QWidget):
         self.jobs.progressed.connect(self._on_progress)
         self.jobs.running_changed.connect(self._on_running)
         self.segment.neurons_changed.connect(self._on_neurons)
+        self.bring.brought.connect(self._on_brought)
+        self.finetune.segment_again.connect(self.segment_again)
+        self.finetune.attention.connect(self._finetune_section.open)
 
     def _watch_window(self) -> None:
         """Hear when the window that the dock lies in is closed."""
@@ -165,10 +188,12 @@ class EMCADDock(QWidget):
     def _look(self) -> None:
         if not self._released:
             self.segment.prepare()
+            self.finetune.prepare()
 
     def _on_removed(self, event) -> None:
         self.reset_choices()
         self.segment.layer_removed(event.value)
+        self.finetune.layer_removed(event.value)
 
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(1, progress.total))
@@ -184,6 +209,15 @@ class EMCADDock(QWidget):
         if self.segment.results.current is not None and not self._export_section.is_open:
             self._export_section.open()
 
+    def _on_brought(self) -> None:
+        """Show the report, once the layout knows where it lies."""
+        self.open_proofread()
+        QTimer.singleShot(0, self._show_report)
+
+    def _show_report(self) -> None:
+        if not self._released:
+            self._scroll.ensureWidgetVisible(self.proofread.body.replay)
+
     def _on_sample(self, ended: Ended) -> None:
         if ended.result is not None:
             for data, meta, kind in ended.result:
@@ -192,5 +226,6 @@ class EMCADDock(QWidget):
             self.message.error(ended.error or UserError("The sample was not opened: it was stopped."))
 
     def _may_stop(self) -> bool:
-        question = f"{self.bar.format()}. Stop it and close the window?"
+        words = self.bar.format() if self.jobs.running else f"Fine-tuning: {self.finetune.progress.words}"
+        question = f"{words}. Stop it and close the window?"
         return QMessageBox.question(self, "A job is running", question) == QMessageBox.StandardButton.Yes

@@ -25,27 +25,27 @@ from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.from_labels import card_of_labels, parameters_of_labels
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, settled
-from napari_emcad.widgets.estimates import check_memory, estimate
+from napari_emcad.widgets.estimates import check_memory
 from napari_emcad.widgets.forms import LayerCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
 from napari_emcad.widgets.layers import MADE, check_layer, is_labels, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.panels.segment import SegmentPanel
-from napari_emcad.widgets.prediction import predict_beside
+from napari_emcad.widgets.prediction import Model, predict_beside
 from napari_emcad.widgets.results import Result
 from napari_emcad.widgets.segmenting import Cut, Neurons, neurons_of
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.wording import voxel_size_text
 
 BYTES = 20
-"""Peak memory of labels without a student, a voxel; measured on 20 x 1024 x 1024 voxels: 18."""
+"""Peak memory of labels without a model, a voxel; measured on 20 x 1024 x 1024 voxels: 18."""
 
 PRESS = "Proofread these labels"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the job is given; a model, and with it the stack, where the student is to predict."""
+    """What the job is given; a model, and with it the stack, where it is to predict."""
 
     labels: Any
     name: str
@@ -68,7 +68,7 @@ class FromLabels:
 
 
 def from_labels(asked: Asked) -> Job[FromLabels]:
-    """Labels -> neurons; labels that cannot be used are told before the student begins."""
+    """Labels -> neurons; labels that cannot be used are told before the model begins."""
     pieces = yield from fragments_of_labels(asked.labels)
     affinities, card, used = None, card_of_labels(asked.name), asked.parameters
     if asked.model is not None:
@@ -86,7 +86,7 @@ def _predicted(asked: Asked) -> Job[tuple[NDArray[np.uint8], ModelCard, SegmentP
     card = inspect(asked.model)
     used = settled(asked.parameters, asked.stack, card)
     affinities = np.zeros((3, *asked.box.shape), np.uint8)
-    yield from predict_beside(asked.stack, asked.model, affinities, asked.box, used)
+    yield from predict_beside(asked.stack, Model(asked.model, card), affinities, asked.box, used)
     return affinities, card_of_labels(asked.name, f"of {card.title or asked.model.name}", card.sha256), used
 
 
@@ -133,13 +133,13 @@ def box_in_stack(labels: Labels, stack: Image) -> Box:
         if box.clipped(whole) == box and (shape == whole or any(start)):
             return box
     raise UserError(
-        f'labels: voxels of "{stack.name}" ({_grid(stack)}) are needed for the student, "{labels.name}" is '
+        f'labels: voxels of "{stack.name}" ({_grid(stack)}) are needed for the model, "{labels.name}" is '
         f"{_grid(labels)} from voxel {start}; give both the same voxel size and the labels their place."
     )
 
 
 class LabelsStart(QWidget):
-    """Labels, whether the student is to look at their stack, and the button; empty while there are no labels.
+    """Labels, whether the model is to look at their stack, and the button; empty while there are no labels.
 
     Signals
     -------
@@ -157,7 +157,7 @@ class LabelsStart(QWidget):
         self.ids_text = ""
         self.labels = LayerCombo(viewer, _is_from_elsewhere)
         self.labels.setToolTip("Neurons that you have already; the layer itself is not changed.")
-        self.student = QCheckBox("affinities from the student (better splits)")
+        self.student = QCheckBox("affinities from the model (better splits)")
         self.button = QPushButton(PRESS)
         self._facts = text()
         self._lay_out()
@@ -235,8 +235,7 @@ class LabelsStart(QWidget):
         return Result(ground.source, ground.box, asked.parameters, None, is_edited=True), asked
 
     def _with_student(self, asked: Asked, stack) -> Asked:
-        device = self._segment.device.device
-        check_memory(asked.box, stack.shape[1:], device.kind if device else "cpu")
+        check_memory(self._segment.planned(asked.box, stack.shape))
         return replace(asked, stack=stack, model=self._segment.model.path, parameters=self._segment.parameters())
 
     def _on_ended(self, result: Result, given: tuple[Labels, Any], ended: Ended) -> None:
@@ -291,11 +290,8 @@ class LabelsStart(QWidget):
         return ground.why_no_stack or self._segment.model.why_not
 
     def _estimate(self, ground: Ground) -> str:
-        device = self._segment.device.device
-        if device is None or ground.why_no_stack:
-            return "as long as a run"
-        speed, section = self._segment.seconds_per_megavoxel, volume_of(ground.source).shape[1:]
-        return f"{estimate(ground.box, section, device.kind, speed).text()} of memory"
+        takes = None if ground.why_no_stack else self._segment.estimate(ground.box, volume_of(ground.source).shape)
+        return f"{takes.text()} of memory" if takes else "as long as a run"
 
 
 def _is_from_elsewhere(layer) -> bool:

@@ -28,7 +28,8 @@ def is_labels(layer: Layer) -> bool:
 
 
 def is_shapes(layer: Layer) -> bool:
-    return isinstance(layer, Shapes)
+    """Shapes that somebody drew, not one of our outlines."""
+    return isinstance(layer, Shapes) and MADE not in layer.metadata
 
 
 def volume_of(layer: Image):

@@ -1,22 +1,35 @@
-"""Which model: a bundled one, a recent one, or a file; with what its card says."""
+"""Which model: one that has a name, a recent one, or a file; with what its card says."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import available
+from napari_emcad.networks.card import ModelCard, Role, card_beside
+from napari_emcad.networks.zoo import BUNDLED, available, bundled
 from napari_emcad.widgets.forms import NarrowCombo, enable, text
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.remembered import Remembered
 
 FILES = "Models (*.pt *.ckpt *.pth);;All files (*)"
 
+SEGMENTING: Sequence[Role] = ("student", "teacher")
+"""Roles of networks that predict affinities."""
+
 
 class ModelChoice(QWidget):
     """The model row: choice, Open file..., the card in one line, and (i) for all of it.
+
+    Parameters
+    ----------
+    remembered : Remembered
+    roles : sequence of "student" and "teacher"
+        What is wanted. Models that are known to be something else are not offered; a file of such is refused in
+        `why_not`.
+    nothing : str
+        Words for no model at all, offered first; empty where there has to be one.
 
     Signals
     -------
@@ -29,14 +42,20 @@ class ModelChoice(QWidget):
     changed = Signal()
     failed = Signal(object)
 
-    def __init__(self, remembered: Remembered, parent: QWidget | None = None):
+    def __init__(
+        self,
+        remembered: Remembered,
+        roles: Sequence[Role] = SEGMENTING,
+        nothing: str = "",
+        parent: QWidget | None = None,
+    ):
         super().__init__(parent)
-        self._remembered = remembered
+        self._remembered, self._roles, self._nothing = remembered, roles, nothing
         self._reader = JobRunner(self)
         self._cards: dict[Path, ModelCard] = {}
+        self._reading: Path | None = None
         self._unread: Path | None = None
         self.combo = NarrowCombo()
-        self.combo.setToolTip("Models that come with the plugin, then files used lately.")
         self.open_button = QPushButton("Open file...")
         self.open_button.setToolTip("Choose a checkpoint: .pt, .ckpt or .pth.")
         self._line = text()
@@ -50,7 +69,7 @@ class ModelChoice(QWidget):
 
     @property
     def path(self) -> Path | None:
-        """The weights file chosen; None where there is no model at all."""
+        """The weights file chosen; None where there is none."""
         return self.combo.currentData()
 
     @property
@@ -60,24 +79,33 @@ class ModelChoice(QWidget):
 
     @property
     def why_not(self) -> str:
-        """Why this model cannot segment; empty where it can, or where that is not known yet."""
+        """Why this model cannot be what is wanted; empty where it can, or where that is not known yet."""
         if self.path is None:
-            return 'Choose a model first: press "Open file..." under Model.'
+            return "" if self._nothing else f'Choose a {self._wanted} first: press "Open file...".'
         if self.path == self._unread:
             return "This file is no model; choose another one."
-        if self.card is not None and self.card.role != "student":
-            return f"This model is a {self.card.architecture or self.card.role}; a student is needed to segment."
-        return ""
+        return self._wrong_role
 
     def open_file(self, path: Path) -> None:
-        """Choose a file."""
-        self._fill(Path(path).expanduser().absolute())
+        """Choose a file; it is read anew."""
+        path = Path(path).expanduser().absolute()
+        self._cards.pop(path, None)
+        self._unread = None
+        self._fill(path)
         self._on_choice()
 
+    def refresh(self) -> None:
+        """Offer what there is now, such as a model that has just been kept; the choice stays."""
+        before = self.path
+        self._fill(before)
+        if self.path != before:
+            self._on_choice()
+
     def read_card(self) -> None:
-        """Read the card of the model chosen: at once where it lies beside the weights, else in a thread."""
+        """Read the card of the model chosen, in a thread."""
         if self.path is None or self.card is not None or self._reader.running:
             return
+        self._reading = self.path
         self._reader.start(one_step(_inspected, self.path), self._on_card)
 
     def close_reader(self) -> None:
@@ -86,7 +114,7 @@ class ModelChoice(QWidget):
 
     def remember(self) -> None:
         """The model chosen has been used."""
-        if self.path not in available().values():
+        if self.path is not None and self.path not in available().values():
             self._remembered.used(self.path)
 
     def _lay_out(self) -> None:
@@ -102,19 +130,51 @@ class ModelChoice(QWidget):
             row.setSpacing(6)
             column.addLayout(row)
 
+    @property
+    def _wanted(self) -> str:
+        return " or ".join(self._roles)
+
+    @property
+    def _wrong_role(self) -> str:
+        """One sentence where the model is known to be something else than wanted."""
+        card = self.card
+        if card is None or card.role in self._roles:
+            return ""
+        needed = f"A {self._wanted} is needed, {self.combo.currentText()} is"
+        if card.role == "unknown":
+            return f"{needed} the network {card.architecture}; choose another one."
+        return f"{needed} a {card.role}; choose it as the {card.role}."
+
     def _fill(self, chosen: Path | None) -> None:
-        self.combo.blockSignals(True)
-        self.combo.clear()
-        files = {(f"bundled: {name}" if name != "bundled" else "bundled"): path for name, path in available().items()}
-        for path in [*([chosen] if chosen else []), *self._remembered.models]:
+        files = self._files(chosen)
+        with QSignalBlocker(self.combo):
+            self.combo.clear()
+            if self._nothing:
+                self.combo.addItem(self._nothing, None)
+            for name, path in files.items():
+                self.combo.addItem(name, path)
+            place = list(files.values()).index(chosen) + bool(self._nothing) if chosen else 0
+            self.combo.setCurrentIndex(place if self.combo.count() else -1)
+        self._show_line()
+
+    def _files(self, chosen: Path | None) -> dict[str, Path]:
+        """Words -> file, in the order in which they are offered."""
+        ours = bundled()
+        named = {f"bundled: {n}" if n in ours and n != BUNDLED else n: path for n, path in available().items()}
+        files = {name: path for name, path in named.items() if path == chosen or self._may_be_wanted(path)}
+        lately = [path for path in self._remembered.models if self._may_be_wanted(path)]
+        for path in [*([chosen] if chosen else []), *lately]:
             if path not in files.values():
                 files[path.name if path.name not in files else str(path)] = path
-        for name, path in files.items():
-            self.combo.addItem(name, path)
-        place = list(files.values()).index(chosen) if chosen else 0
-        self.combo.setCurrentIndex(place if files else -1)
-        self.combo.blockSignals(False)
-        self._show_line()
+        return files
+
+    def _may_be_wanted(self, path: Path) -> bool:
+        """Whether it is of a role that is wanted, as far as is known without reading the weights."""
+        try:
+            card = self._cards.get(path) or card_beside(path)
+        except UserError:
+            return True  # it is told what is wrong when it is chosen
+        return card is None or card.role in self._roles
 
     def _on_choice(self) -> None:
         self._show_line()
@@ -123,7 +183,7 @@ class ModelChoice(QWidget):
 
     def _on_card(self, ended: Ended) -> None:
         if ended.error is not None:
-            self._unread = self.path
+            self._unread = self._reading
             self.failed.emit(ended.error)
         else:
             path, card = ended.result
@@ -135,13 +195,16 @@ class ModelChoice(QWidget):
 
     def _show_line(self) -> None:
         if self.path is None:
-            self._line.setText("No model is installed yet: open a file.")
+            self._line.setText("" if self._nothing else "There is none yet: open a file.")
         elif self.card is None:
             self._line.setText("no model" if self.path == self._unread else "reading ...")
         else:
-            self._line.setText(self.card.line())
-        self.combo.setToolTip(str(self.path or "Models that come with the plugin, then files used lately."))
-        enable(self._info, "" if self.card else "The model has not been read yet.", card_text(self.card))
+            self._line.setText(self._wrong_role or self.card.line())
+        self.combo.setToolTip(str(self.path or "Models that have a name, then files used lately."))
+        for part in (self._line, self._info):
+            part.setVisible(self.path is not None or not self._nothing)
+        unread = "The model has not been read yet." if self.path else "No model is chosen."
+        enable(self._info, "" if self.card else unread, card_text(self.card))
 
     def _ask(self) -> None:
         folder = str(self.path.parent) if self.path else ""

@@ -9,6 +9,7 @@ from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.neuron_list import NeuronList
 from napari_emcad.widgets.proofreading_modes import Mode
 from napari_emcad.widgets.question import Question
+from napari_emcad.widgets.replay_report import ReplayReportView
 
 
 class ProofreadBody(QWidget):
@@ -28,7 +29,7 @@ class ProofreadBody(QWidget):
         self._make_looks()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for part in (*self._tool_rows(), *self._look_rows()):
+        for part in (*self._tool_rows(), self.replay, *self._look_rows()):
             column.addWidget(part)
 
     def show_mode(self, mode: Mode) -> None:
@@ -64,6 +65,8 @@ class ProofreadBody(QWidget):
         self.tick_button = button("Tick off")
         self.tick_button.setToolTip("The place that was gone to last has been looked after.")
         self.undo_one_button = button("Undo the marked edit")
+        self.replay = ReplayReportView()
+        self.bring_button = button("Bring edits from another session...")
         self.end_button = button("End session")
         self.end_button.setToolTip("Everything is saved already; the neurons stay as they are.")
 
@@ -85,7 +88,7 @@ class ProofreadBody(QWidget):
         marks = row(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
         history = text("History: click an edit to go there")
         last = row(self.undo_one_button, self.end_button)
-        return [looks, self.neurons, picked, marks, history, self.history, last]
+        return [looks, self.neurons, picked, marks, history, self.history, last, self.bring_button]
 
     def _review_box(self) -> QWidget:
         box = QWidget()

@@ -1,5 +1,7 @@
 """Which part of the stack: all, the section on screen, or a box drawn on a Shapes layer."""
 
+from collections.abc import Sequence
+
 from napari.layers import Image, Shapes
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QSpinBox, QVBoxLayout, QWidget
@@ -14,7 +16,13 @@ WHOLE, SECTION, BOX = "whole stack", "this section", "box"
 
 
 class RegionChoice(QWidget):
-    """Three radio buttons, and for a box its layer and sections.
+    """Radio buttons, and for a box its layer and sections.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    kinds : sequence of str
+        What is offered; of one there is no button.
 
     Signals
     -------
@@ -23,12 +31,12 @@ class RegionChoice(QWidget):
 
     changed = Signal()
 
-    def __init__(self, viewer, parent: QWidget | None = None):
+    def __init__(self, viewer, parent: QWidget | None = None, kinds: Sequence[str] = (WHOLE, SECTION, BOX)):
         super().__init__(parent)
         self._viewer = viewer
         self._image: Image | None = None
         self._shapes: Shapes | None = None
-        self._buttons = {name: QRadioButton(name) for name in (WHOLE, SECTION, BOX)}
+        self._buttons = {name: QRadioButton(name) for name in kinds}
         self._group = QButtonGroup(self)
         self.combo = LayerCombo(viewer, is_shapes)
         self.combo.setToolTip("The Shapes layer with the box: its selected shape, or the last one drawn.")
@@ -37,7 +45,7 @@ class RegionChoice(QWidget):
         self._first, self._last = (QSpinBox(keyboardTracking=False) for _ in range(2))
         self._facts = text()
         self._lay_out()
-        self._buttons[WHOLE].setChecked(True)
+        self._buttons[kinds[0]].setChecked(True)
         self._group.buttonToggled.connect(self._on_toggle)
         self.draw_button.clicked.connect(self.draw)
         self.combo.layer_changed.connect(self._on_shapes)
@@ -123,6 +131,7 @@ class RegionChoice(QWidget):
         for button in self._buttons.values():
             self._group.addButton(button)
             radios.addWidget(button)
+            button.setVisible(len(self._buttons) > 1)
         radios.addStretch(1)
         drawing.addWidget(self.combo, 1)
         drawing.addWidget(self.draw_button)

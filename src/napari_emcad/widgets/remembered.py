@@ -7,6 +7,9 @@ from typing import Any
 
 from qtpy.QtCore import QStandardPaths
 
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.widgets.estimates import Planned, is_teacher
+
 RECENT = 6
 """Models that are remembered."""
 
@@ -42,14 +45,19 @@ class Remembered:
         others = [str(path) for path in self.models if path != model]
         self._keep("models", [str(model), *others][:RECENT])
 
-    def seconds_per_megavoxel(self, device: str) -> float | None:
-        """Of the last run on a device, by its name; None where there was none."""
-        return self._facts.get("seconds_per_megavoxel", {}).get(device)
+    def seconds_per_megavoxel(self, device: str, card: ModelCard | None = None) -> float | None:
+        """Of work, as `Planned` counts it: of the last run of such a model on a device, by its name, else of a student.
 
-    def measured(self, device: str, seconds_per_megavoxel: float) -> None:
+        None where there was neither.
+        """
+        speeds = self._facts.get("seconds_per_megavoxel", {})
+        return speeds.get(_runner(device, card), speeds.get(device))
+
+    def measured(self, device: str, planned: Planned, seconds: float) -> None:
         """Keep the speed of a run."""
         speeds = self._facts.get("seconds_per_megavoxel", {})
-        self._keep("seconds_per_megavoxel", {**speeds, device: seconds_per_megavoxel})
+        speed = {_runner(device, planned.card): seconds / (planned.work / 1e6)}
+        self._keep("seconds_per_megavoxel", {**speeds, **speed})
 
     def _keep(self, key: str, value: Any) -> None:
         self._facts[key] = value
@@ -62,6 +70,11 @@ class Remembered:
             part.replace(self._file)
         except OSError:
             self._file = None
+
+
+def _runner(device: str, card: ModelCard | None) -> str:
+    """Whose speed it is: all students' on a device, or that of teachers of one kind and size."""
+    return f"{device}: {card.architecture}, {card.maps} maps" if is_teacher(card) else device
 
 
 def _read(file: Path | None) -> dict[str, Any]:

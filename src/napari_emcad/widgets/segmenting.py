@@ -14,7 +14,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, settled
 from napari_emcad.widgets.agglomeration import agglomerate_beside
-from napari_emcad.widgets.prediction import predict_beside
+from napari_emcad.widgets.prediction import Model, predict_beside
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def segmenting(request: Request) -> Job[Made]:
     card = inspect(request.model)
     parameters = settled(request.parameters, request.volume, card)
     start = time.monotonic()
-    yield from predict_beside(request.volume, request.model, request.affinities, request.box, parameters)
+    yield from predict_beside(request.volume, Model(request.model, card), request.affinities, request.box, parameters)
     segmentation = yield from agglomerate_beside(request.affinities, parameters)
     neurons = neurons_of(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     return Made(parameters, segmentation, card, neurons, device.name, time.monotonic() - start)

@@ -27,6 +27,20 @@ def session_folder(layer: Layer) -> Path:
     return _free(folder / f"{_file_name(layer.name)}{SUFFIX}")
 
 
+def next_session_folder(old: Path, layer: Layer) -> Path:
+    """Where a session goes that follows another one: NAME-2.emcad beside NAME.emcad, then NAME-3.emcad.
+
+    Where nothing can be written beside it, a name is chosen as for a first session on the layer, the stack.
+    """
+    if not os.access(old.parent, os.W_OK):
+        return session_folder(layer)
+    name, _, number = old.stem.rpartition("-")
+    follows = number.isdecimal() and old.with_name(f"{name}{SUFFIX}").exists()
+    stem = name if follows else old.stem
+    tries = (old.with_name(f"{stem}-{n}{SUFFIX}") for n in range(2, 10**6))
+    return next(p for p in tries if not p.exists())
+
+
 def _free(path: Path) -> Path:
     """The path, with the first number behind its name that is not taken."""
     tries = (path.with_name(f"{path.stem}_{n}{path.suffix}") for n in range(2, 10**6))

@@ -13,6 +13,9 @@ from napari_emcad.reader import read_layers
 from napari_emcad.widgets.layers import is_image, set_voxel_size, volume_of, voxel_size_of
 from napari_emcad.widgets.results import Result
 
+STAND_IN = "stands in"
+"""Key in the metadata of an image that is shown in the place of a stack that is not there."""
+
 
 def result_of(viewer, opened: OpenSession) -> Result:
     """The result that a session edits; its stack is added to the viewer where it is not there.
@@ -51,7 +54,8 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
     stand_in = np.zeros(shape, np.uint8) if opened.affinities is None else opened.affinities[1]
     size = opened.facts.voxel_size
     place = {"scale": tuple(size), "units": ("nm",) * 3} if size else {}
-    return Image(stand_in, name=opened.folder.stem, axis_labels=("z", "y", "x"), **place), Box.whole(shape)
+    look = {"name": opened.folder.stem, "axis_labels": ("z", "y", "x"), "metadata": {STAND_IN: True}}
+    return Image(stand_in, **look, **place), Box.whole(shape)
 
 
 def _are_labels(data, box: Box, fragments: NDArray[np.uint32]) -> bool:

@@ -13,6 +13,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import count
+from napari_emcad.io.replay_report import Brought
 from napari_emcad.io.sessions import OpenSession, SessionFacts, create_session, open_session
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
@@ -86,10 +87,10 @@ class ProofreadPanel(QWidget):
         if result is None or self.proofreading is not None or self._jobs.running or not self._results.is_settled:
             return
         if result.session_folder is not None:
-            self._jobs.start(_opening(result.session_folder), lambda ended: self._on_opened(result, ended))
+            self._jobs.start(opening(result.session_folder), lambda ended: self._on_opened(result, ended))
             return
         self._message.say("Writing the session.")
-        facts = _facts(result)
+        facts = facts_of(result)
         folder = session_folder(result.source)
         job = one_step(_written, folder, result.segmentation, result.affinities, facts, stage="writing the session")
         self._jobs.start(job, lambda ended: self._on_written(result, ended))
@@ -97,7 +98,7 @@ class ProofreadPanel(QWidget):
     def open(self, folder: Path) -> None:
         """Go on in a session folder, which is read in a thread."""
         if not self._jobs.running:
-            self._jobs.start(_opening(folder), self._on_folder)
+            self._jobs.start(opening(folder), self._on_folder)
 
     def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
         """Show a session from its folder, with its stack, and edit it."""
@@ -134,6 +135,7 @@ class ProofreadPanel(QWidget):
         saved = f"Every edit is saved at once in {opened.folder}{self._remark}"
         self._message.say(opened.why_read_only or saved, "error" if opened.why_read_only else "result")
         self._remark = ""
+        self.body.replay.open(opened)
         self.enter(Mode.SELECT)
 
     def end(self) -> None:
@@ -349,6 +351,8 @@ class ProofreadPanel(QWidget):
         body.neurons.chosen.connect(lambda neurons: self.select(*neurons))
         body.neurons.entered.connect(lambda neuron: self.go_to(self.proofreading.voxel_of(neuron)))
         body.history.chosen.connect(self._on_history)
+        body.replay.chosen.connect(self._on_brought)
+        body.replay.failed.connect(self._message.error)
         self._results.changed.connect(self._on_results)
         self._results.recut_wanted.connect(self._on_recut)
         self._jobs.running_changed.connect(self._update)
@@ -563,6 +567,13 @@ class ProofreadPanel(QWidget):
         elif "segment" in row.input and (voxel := self.proofreading.voxel_of(row.input["segment"])):
             self.go_to(voxel)
 
+    def _on_brought(self, edit: Brought) -> None:
+        """An edit of another session is wanted: its place, and the neurons that are there now."""
+        if edit.voxel is not None:
+            self.go_near(edit.voxel)
+        if there := [n for n in dict.fromkeys(map(self.proofreading.neuron_at, edit.places)) if n]:
+            self.select(*there)
+
     def _update(self) -> None:
         """Bring everything in the panel up to date."""
         is_on = self.proofreading is not None
@@ -575,6 +586,8 @@ class ProofreadPanel(QWidget):
         enable(self.start_button, no_neurons or busy, "Edit these neurons; every edit is saved at once.")
         enable(self.open_button, busy, f"Go on in a session folder, NAME{SUFFIX}.")
         if is_on:
+            why_not = busy or self.proofreading.opened.why_read_only
+            enable(self.body.bring_button, why_not, "Make those of a session of this region again here.")
             self._update_tools()
             self._update_edits()
             self._update_places()
@@ -632,7 +645,7 @@ def _written(*arguments: Any) -> Path:
         return opened.folder
 
 
-def _opening(folder: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
+def opening(folder: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
     """Open a session, and see where its fragments lie."""
     yield Progress("opening the session", 0, 1)
     opened = open_session(folder)
@@ -643,7 +656,8 @@ def _opening(folder: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
         raise
 
 
-def _facts(result: Result) -> SessionFacts:
+def facts_of(result: Result) -> SessionFacts:
+    """What a new session on a result is about."""
     known = {name: value for name, value in result.provenance().items() if value is not None}
     if "source" in known:
         known["source"] = str(known["source"])

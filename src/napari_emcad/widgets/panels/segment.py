@@ -1,5 +1,7 @@
 """The panel Segment: choices, Try and Run, and the threshold over what they make."""
 
+from collections.abc import Callable
+
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -11,7 +13,7 @@ from napari_emcad.core.wording import count
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.device_choice import DeviceChoice
-from napari_emcad.widgets.estimates import check_memory, estimate
+from napari_emcad.widgets.estimates import Estimate, Planned, check_memory, estimate, is_teacher
 from napari_emcad.widgets.forms import Section, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.layers import check_layer, volume_of, voxel_size_of
@@ -67,11 +69,18 @@ class SegmentPanel(QWidget):
         """Of the run under way; 0 where there is none."""
         return self._under_way.sections_done if self._under_way else 0
 
-    @property
-    def seconds_per_megavoxel(self) -> float | None:
-        """Of the last run on this device; None where nobody knows."""
+    def planned(self, box: Box, shape: tuple[int, ...]) -> Planned:
+        """A run of a box of a volume of this shape (z, y, x), with the model and on the device chosen."""
         device = self.device.device
-        return self._remembered.seconds_per_megavoxel(device.name) if device else None
+        return Planned(box, shape, device.kind if device else "cpu", self.model.card)
+
+    def estimate(self, box: Box, shape: tuple[int, ...]) -> Estimate | None:
+        """What such a run takes; None while the devices are not known."""
+        device = self.device.device
+        if device is None:
+            return None
+        speed = self._remembered.seconds_per_megavoxel(device.name, self.model.card)
+        return estimate(self.planned(box, shape), speed)
 
     def run(self) -> None:
         """Segment the region."""
@@ -84,6 +93,11 @@ class SegmentPanel(QWidget):
     def segment_box(self, box: Box) -> None:
         """Segment a box of the stack to look at it; the next run takes its place, unless it has been edited."""
         self._start(lambda: box, is_trial=True)
+
+    def segment_again(self, box: Box, is_trial: bool, then: Callable[[Result | None], None]) -> None:
+        """Segment a box at the model's own threshold; `then` hears of the result, None where the run gave none."""
+        own = self.parameters().model_copy(update={"threshold": None})
+        self._start(lambda: box, is_trial, own, then)
 
     def stop(self) -> None:
         """Stop what is running; what is finished stays."""
@@ -166,19 +180,25 @@ class SegmentPanel(QWidget):
     def _on_run(self) -> None:
         self.stop() if self._jobs.running else self.run()
 
-    def _start(self, region, is_trial: bool) -> None:
+    def _start(
+        self,
+        region: Callable[[], Box],
+        is_trial: bool,
+        parameters: SegmentParameters | None = None,
+        then: Callable[[Result | None], None] | None = None,
+    ) -> None:
         try:
             box = self._checked(region)
         except UserError as error:
             self._message.error(error)
             return
-        source, parameters = self._stack.layer, self.parameters()
+        source, parameters = self._stack.layer, parameters or self.parameters()
         result = Result(source, box, parameters, np.zeros((3, *box.shape), np.uint8), is_trial)
         self._under_way, self._source_data, self._lost = result, source.data, ""
         self.results.begin(result, self.advanced.shown.currentData())
         self._message.say("Finished sections appear while the rest is computed.")
         request = Request(volume_of(source), self.model.path, box, parameters, result.affinities)
-        self._jobs.start(segmenting(request), self._on_ended)
+        self._jobs.start(segmenting(request), lambda ended: self._on_ended(ended, then))
 
     def _checked(self, region) -> Box:
         """The box of a region, where all that a run needs is there."""
@@ -186,14 +206,14 @@ class SegmentPanel(QWidget):
         if why_not:
             raise UserError(why_not)
         box = region()
-        check_memory(box, self._stack.layer.data.shape[1:], self.device.device.kind if self.device.device else "cpu")
+        check_memory(self.planned(box, volume_of(self._stack.layer).shape))
         return box
 
     def _on_progress(self, progress: Progress) -> None:
         if self._under_way is not None and progress.stage == "affinities":
             self.results.progress(self._under_way, progress.done)
 
-    def _on_ended(self, ended: Ended) -> None:
+    def _on_ended(self, ended: Ended, then: Callable[[Result | None], None] | None) -> None:
         result, self._under_way = self._under_way, None
         if self._is_stale(result):
             self.results.end_early(result)
@@ -204,14 +224,16 @@ class SegmentPanel(QWidget):
             self.results.end_early(result)
             self._tell_early_end(result, ended)
         self._update()
+        if then is not None:
+            then(result if result is self.results.current else None)
 
     def _is_stale(self, result: Result) -> bool:
         return result.source not in self._viewer.layers or result.source.data is not self._source_data
 
     def _finish(self, result: Result, made: Made) -> None:
         self.threshold.put(made.neurons.cut.threshold)
-        megavoxels = result.affinities[0].size / 1e6
-        self._remembered.measured(made.device, made.seconds / megavoxels)
+        planned = Planned(result.box, volume_of(result.source).shape, made.parameters.device, made.card)
+        self._remembered.measured(made.device, planned, made.seconds)
         self.model.remember()
         sections = result.box.shape[0]
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
@@ -319,7 +341,7 @@ class SegmentPanel(QWidget):
         """Bring buttons and estimate up to date."""
         running = self._jobs.running
         why_not = self.why_not
-        enable(self.try_button, "A job is running." if running else why_not, "The section on screen only: seconds.")
+        enable(self.try_button, "A job is running." if running else why_not, self._what_a_trial_is())
         self.run_button.setText("Stop" if running else "Run")
         stopping = "Stopping: it ends with the tile under way." if self._jobs.stopping else ""
         tip = "Stops within one tile; what is done stays." if running else "Segment the region."
@@ -333,12 +355,16 @@ class SegmentPanel(QWidget):
             return "Open a stack first, or the sample."
         return self._bad_layer or self.model.why_not
 
+    def _what_a_trial_is(self) -> str:
+        if is_teacher(self.model.card):
+            return "The section on screen only; a teacher goes through the sections around it, too."
+        return "The section on screen only: seconds."
+
     def _show_estimate(self) -> None:
-        device = self.device.device
         if self._stack.layer is None or self._bad_layer:
             self._estimate.setText("this layer cannot be segmented" if self._bad_layer else "told once a stack is open")
             return
-        if device is None:
+        if self.device.device is None:
             self._estimate.setText("looking at the devices ...")
             return
         try:
@@ -346,10 +372,7 @@ class SegmentPanel(QWidget):
         except UserError:
             self._estimate.setText("told once a box is drawn")
             return
-        speed = self.seconds_per_megavoxel
-        self._estimate.setText(
-            f"{estimate(box, self._stack.layer.data.shape[1:], device.kind, speed).text()} of memory"
-        )
+        self._estimate.setText(f"{self.estimate(box, volume_of(self._stack.layer).shape).text()} of memory")
 
 
 def _levels_of(volume) -> tuple[float, float]:

@@ -1,0 +1,83 @@
+"""How long to train, and the settings that a first run does not need."""
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
+
+from napari_emcad.training.params import Mode, TrainingParameters
+from napari_emcad.widgets.forms import Section, form, text
+
+MINUTES = 2.0
+NO_LIMIT = "no limit"
+
+
+class Budget(QWidget):
+    """Minutes, and under Advanced steps, learning rate and seed.
+
+    Signals
+    -------
+    changed
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        defaults = TrainingParameters(minutes=MINUTES)
+        self.minutes = QDoubleSpinBox(minimum=0.1, maximum=6000, decimals=1, suffix=" min", keyboardTracking=False)
+        self.minutes.setValue(MINUTES)
+        self.steps = QSpinBox(maximum=10**7, suffix=" steps", specialValueText=NO_LIMIT, keyboardTracking=False)
+        self.learning_rate = QDoubleSpinBox(
+            minimum=1e-6, maximum=0.1, decimals=6, singleStep=1e-4, keyboardTracking=False
+        )
+        self.learning_rate.setValue(defaults.learning_rate)
+        self.seed = QSpinBox(maximum=10**6, keyboardTracking=False)
+        self.takes = text()
+        self._explain()
+        self._lay_out()
+        for field in (self.minutes, self.steps, self.learning_rate, self.seed):
+            field.valueChanged.connect(self._on_change)
+
+    def parameters(self, mode: Mode) -> TrainingParameters:
+        """What the trainer is told.
+
+        Raises
+        ------
+        UserError
+            Where a value is out of range.
+        """
+        return TrainingParameters.of(
+            mode=mode,
+            minutes=self.minutes.value(),
+            steps=self.steps.value() or None,
+            learning_rate=self.learning_rate.value(),
+            seed=self.seed.value(),
+        )
+
+    def extended(self, parameters: TrainingParameters, step: int, seconds: float) -> TrainingParameters:
+        """The parameters of a run that is to go on for this budget from where it is."""
+        steps = step + self.steps.value() if self.steps.value() else None
+        return parameters.model_copy(update={"minutes": seconds / 60 + self.minutes.value(), "steps": steps})
+
+    def _explain(self) -> None:
+        words = {name: field.description for name, field in TrainingParameters.model_fields.items()}
+        self.minutes.setToolTip("Time for all of it, scoring included; Stop ends it earlier and keeps the best.")
+        self.steps.setToolTip("Ends the training after so many steps, if the minutes have not done so before.")
+        self.learning_rate.setToolTip(f"{words['learning_rate']} Lower it where the loss jumps.")
+        self.seed.setToolTip(words["seed"])
+
+    def _lay_out(self) -> None:
+        fields, advanced = QWidget(), QWidget()
+        rows, more = form(fields, margin=0), form(advanced)
+        rows.add("Budget", self.minutes)
+        rows.add("Takes", self.takes)
+        more.add("At most", self.steps)
+        more.add("Learning rate", self.learning_rate)
+        more.add("Seed", self.seed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(fields)
+        column.addWidget(Section("Advanced", advanced, is_open=False))
+
+    def _on_change(self, _value: object) -> None:
+        self.changed.emit()
