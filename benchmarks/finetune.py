@@ -18,7 +18,7 @@ import numpy as np
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.core.scores import Scores, score
-from napari_emcad.finetune import BEST, Order, fine_tune, write_run
+from napari_emcad.finetune import Order, fine_tune, write_run
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.pipeline import segment
 from napari_emcad.training.params import NEEDS_TEACHER, TrainingParameters
@@ -38,7 +38,7 @@ def main() -> None:
         folder = Path(tempfile.mkdtemp()) / "run"
         try:
             last = _run(options, folder, sections, mode, seed)
-            model = folder / BEST if last["model"] else options.student
+            model = folder / last["model"] if last["model"] else options.student
             _line(sections, mode, seed, last["steps"], *_scored(model, test))
         finally:
             shutil.rmtree(folder.parent)

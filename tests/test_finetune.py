@@ -12,7 +12,8 @@ from toy_crops import squares
 from napari_emcad import finetune
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetune import Order, fine_tune, read_events, write_run
+from napari_emcad.finetune import Order, best_model, fine_tune, read_events, write_run
+from napari_emcad.networks import checkpoint
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_student, save_teacher
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -64,12 +65,12 @@ def test_a_run_makes_the_student_better_and_says_so(models, tmp_path):
     assert kinds(events).count("step") == 24
     last = events[-1]
     assert last["event"] == "finished"
-    assert (last["why"], last["steps"], last["model"]) == ("budget", 24, "best.pt")
+    assert (last["why"], last["steps"], last["model"]) == ("budget", 24, best_model(folder).name)
     scores = [event for event in events if event["event"] == "score"]
     assert scores[0]["step"] == 0
     assert last["before"] == scores[0]
     assert last["after"]["voi"] == min(s["voi"] for s in scores) < 0.8 * last["before"]["voi"]
-    card = inspect(folder / "best.pt")
+    card = inspect(best_model(folder))
     assert card.parent_sha256 == inspect(models["student"]).sha256
     assert (card.title, card.licence, card.iteration) == ("squares", "ODC-By 1.0", 10 + last["after"]["step"])
     assert card.data == "squares. Before: nothing"
@@ -91,7 +92,7 @@ def test_labels_before_and_after_are_kept(models, tmp_path):
 def test_two_runs_with_one_seed_agree(models, tmp_path):
     for name in ("one", "two"):
         list(fine_tune(begun(models, tmp_path / name)))
-    one, two = (load_student(tmp_path / name / "best.pt")[0].state_dict() for name in ("one", "two"))
+    one, two = (load_student(best_model(tmp_path / name))[0].state_dict() for name in ("one", "two"))
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
@@ -102,7 +103,7 @@ def test_with_a_teacher_the_student_is_kept(models, tmp_path, mode):
     assert {"student", "cross", "interaction"} <= set(started["losses"])
     last = list(fine_tune(folder))[-1]
     assert last["after"]["voi"] < last["before"]["voi"]
-    load_student(folder / "best.pt")
+    load_student(best_model(folder))
     assert (folder / "best_teacher.pt").exists() == (mode == "joint")
 
 
@@ -110,14 +111,14 @@ def test_a_teacher_is_trained(models, tmp_path):
     folder = begun(models, tmp_path / "run", mode="teacher", budget={"steps": 30})
     last = list(fine_tune(folder))[-1]
     assert last["after"]["voi"] < last["before"]["voi"]
-    load_teacher(folder / "best.pt")
+    load_teacher(best_model(folder))
 
 
 def test_a_new_teacher_has_the_maps_asked_for(models, tmp_path):
     told = order(models, "teacher", {"steps": 30}).model_copy(update={"teacher": None, "teacher_maps": (4, 8)})
     write_run(tmp_path / "run", told, [squares()], [squares()])
     list(fine_tune(tmp_path / "run"))
-    assert load_teacher(tmp_path / "run" / "best.pt")[0].config.maps == (4, 8)
+    assert load_teacher(best_model(tmp_path / "run"))[0].config.maps == (4, 8)
 
 
 def test_distillation_needs_no_labels(models, tmp_path):
@@ -126,8 +127,8 @@ def test_distillation_needs_no_labels(models, tmp_path):
     write_run(tmp_path / "run", order(models, "distil", {"steps": 3}), [blank], [])
     events = list(fine_tune(tmp_path / "run"))
     assert "score" not in kinds(events)
-    assert (events[-1]["before"], events[-1]["after"], events[-1]["model"]) == (None, None, "best.pt")
-    assert inspect(tmp_path / "run" / "best.pt").scores == {}
+    assert (events[-1]["before"], events[-1]["after"], events[-1]["model"]) == (None, None, "best_3.pt")
+    assert inspect(best_model(tmp_path / "run")).scores == {}
 
 
 def test_a_stopped_run_keeps_its_best_and_goes_on(models, tmp_path):
@@ -135,11 +136,10 @@ def test_a_stopped_run_keeps_its_best_and_goes_on(models, tmp_path):
     asked = count(1)
     events = []
     for event in fine_tune(folder, lambda: next(asked) < 15):
-        finetune.tell(event, folder, None)
         events.append(event)
     assert [e["step"] for e in events if e["event"] == "step"] == list(range(1, 16))
     assert (event["event"], event["why"]) == ("finished", "stopped")
-    assert event["model"] == "best.pt"
+    assert (folder / event["model"]).exists()
     again = list(fine_tune(folder))
     assert [e["step"] for e in again if e["event"] == "step"] == list(range(16, 31))
     assert again[-1]["before"] == event["before"]
@@ -201,6 +201,26 @@ def test_a_folder_that_is_there_is_not_written(models, tmp_path):
         begun(models, tmp_path / "run")
 
 
+def test_killed_between_the_weights_and_their_card_the_best_of_before_stays(models, tmp_path, monkeypatch):
+    folder = begun(models, tmp_path / "run")
+    events = fine_tune(folder)
+    first = next(e for e in events if e["event"] == "score" and e["best"])
+    kept, write = inspect(folder / first["model"]), checkpoint.replace_files
+
+    def killed(contents):
+        weights = next(iter(contents))
+        write({weights: contents[weights]})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "replace_files", killed)
+    with pytest.raises(KeyboardInterrupt):
+        list(events)
+    monkeypatch.undo()
+    assert inspect(best_model(folder)) == kept
+    assert list(fine_tune(folder))[-1]["after"]["voi"] <= first["voi"]
+    assert len(list(folder.glob("best_*.pt"))) <= 2
+
+
 def test_no_folder_of_a_run_is_told(tmp_path):
     with pytest.raises(UserError, match="this is no folder of a training run"):
         list(fine_tune(tmp_path))
@@ -235,12 +255,12 @@ def test_a_killed_process_is_gone_on_with(models, tmp_path, monkeypatch):
         while not until(worker, "score")["best"]:
             pass
         worker.kill()
-    kept = inspect(folder / "best.pt")
+    kept = inspect(best_model(folder))
     with (folder / finetune.EVENTS).open("a") as events:
         events.write('{"event": "ste')
     first = next(e for e in fine_tune(folder) if e["event"] == "step")
     assert first["step"] >= 1
-    assert inspect(folder / "best.pt") == kept
+    assert inspect(best_model(folder)) == kept
 
 
 def test_the_process_tells_what_is_wrong(models, tmp_path):
@@ -263,7 +283,7 @@ def test_a_full_disk_is_told_and_the_best_is_kept(models, tmp_path, monkeypatch)
     with pytest.raises(UserError, match="could not be written"):
         for event in events:
             if event["event"] == "score" and event["best"]:
-                kept = inspect(folder / "best.pt")
+                kept = inspect(best_model(folder))
                 monkeypatch.setattr("napari_emcad.training.loop.torch.save", full)
     monkeypatch.undo()
-    assert inspect(folder / "best.pt") == kept
+    assert inspect(best_model(folder)) == kept

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
-from napari_emcad.finetune import BEST, Event, Order, fine_tune, read_order, tell, write_run
+from napari_emcad.finetune import Event, Order, fine_tune, read_order, say, write_run
 from napari_emcad.networks.zoo import BUNDLED, resolve
 from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Mode, TrainingParameters
 from napari_emcad.training_data import CropFiles, Places, crops_of_files, crops_of_session
@@ -78,13 +78,13 @@ def _train(options: argparse.Namespace) -> int:
     else:
         write_run(folder, order, *_crops(options, order.parameters.mode))
     with _stoppable() as stopped:
-        last = _follow(fine_tune(folder, lambda: not stopped()), folder, options)
+        last = _follow(fine_tune(folder, lambda: not stopped()), options)
     if last["model"] is None:
         raise UserError(
             f"{options.output}: not written, as no step lowered the VOI on the held-out crops from "
             f"{last['before']['voi']:.3f} bits; run it again with more time, or with another --learning-rate."
         )
-    _copy_model(folder / BEST, options.output)
+    _copy_model(folder / last["model"], options.output)
     shutil.rmtree(folder)
     if not options.json:
         _say(f"{_outcome(last)} -> {options.output}")
@@ -167,14 +167,15 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _follow(events: Iterator[Event], folder: Path, options: argparse.Namespace) -> Event:
+def _follow(events: Iterator[Event], options: argparse.Namespace) -> Event:
     """Tell what happens, as JSON or as a bar; the last event."""
     event: Event = {}
     with tqdm(
         total=100, unit="%", disable=options.json, bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
     ) as bar:
         for event in events:
-            tell(event, folder, sys.stdout if options.json else None)
+            if options.json:
+                say(event, sys.stdout)
             if event["event"] == "step":
                 bar.set_postfix_str(f"step {event['step']}, loss {event['loss']:.4f}", refresh=False)
                 bar.update(100 * event["done"] - bar.n)

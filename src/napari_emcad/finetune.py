@@ -6,9 +6,11 @@ A run lives in a folder, so that it can be stopped, killed and gone on with; `py
 works on it in a process of its own and says what happens, one JSON object a line:
 
     order.json   what was asked for             state.pt              to go on from
-    train/       crops to learn from            best.pt, best.json    the best network so far and its card
+    train/       crops to learn from            best_N.pt, .json      the best network so far, of step N, and its card
     held_out/    crops to score on              held_out_N.npz        raw, truth, labels before and after
     events.jsonl what happened
+
+The best network of before is only removed when a better one is on the disk and was said to be there.
 """
 
 import json
@@ -32,7 +34,7 @@ from napari_emcad.training.params import MODES, NEEDS_LABELS, NEEDS_STUDENT, NEE
 
 Event = dict[str, Any]
 
-ORDER, EVENTS, STATE, BEST = "order.json", "events.jsonl", "state.pt", "best.pt"
+ORDER, EVENTS, STATE = "order.json", "events.jsonl", "state.pt"
 
 STANDARD_INPUT = 0
 
@@ -127,6 +129,13 @@ def fine_tune(folder: Path, wanted: Callable[[], bool] = lambda: True) -> Iterat
     UserError
         One sentence; what was best until then is kept.
     """
+    for event in _work(folder, wanted):
+        note(folder, event)
+        yield event
+
+
+def _work(folder: Path, wanted: Callable[[], bool]) -> Iterator[Event]:
+    """As `fine_tune`, but nothing is noted."""
     from napari_emcad.training.loop import train
 
     began = time.monotonic()
@@ -229,16 +238,18 @@ class _Run:
         from napari_emcad.held_out import score_network
 
         start, step = time.monotonic(), self.state.step
+        self._forget_worse()
         network = self.state.averaged(self.product)
         found, labels = score_network(network, self.held_out, self.order.device)
         best = step > 0 and found.voi < min(e["voi"] for e in (self.before, self.best) if e)
         event = {"event": "score", "step": step, "seconds": self.state.seconds, **found.as_dict(), "best": best}
+        event["model"] = f"best_{step}.pt" if best else None
         if step == 0:
             self.before = event
             self._write_labels("before", labels)
         if best:
+            self._keep(network, event["model"], event)
             self.best = event
-            self._keep(network, event)
             self._write_labels("after", labels)
         self.cost, self.scored_at = time.monotonic() - start, step
         return event
@@ -249,8 +260,10 @@ class _Run:
         if self.held_out and self.scored_at != self.state.step:
             yield {"event": "stage", "text": "scoring on the held-out crops"}
             yield self.score()
+        model = self.best["model"] if self.best else None
         if not self.held_out:
-            self._keep(self.state.averaged(self.product), None)
+            model = f"best_{self.state.step}.pt"
+            self._keep(self.state.averaged(self.product), model, None)
         yield {
             "event": "finished",
             "why": why,
@@ -258,14 +271,21 @@ class _Run:
             "seconds": self.state.seconds,
             "before": self.before,
             "after": self.best or self.before,
-            "model": BEST if (self.folder / BEST).exists() else None,
+            "model": model,
         }
 
-    def _keep(self, network, score: Event | None) -> None:
+    def _forget_worse(self) -> None:
+        """Remove what was the best before the best."""
+        kept = Path(self.best["model"]).stem if self.best else None
+        for file in self.folder.glob("best_[0-9]*.*"):
+            if file.stem != kept:
+                file.unlink()
+
+    def _keep(self, network, name: str, score: Event | None) -> None:
         from napari_emcad.networks.checkpoint import save_student, save_teacher
 
         save = save_teacher if self.product == "teacher" else save_student
-        save(network, self.folder / BEST, self._card(score))
+        save(network, self.folder / name, self._card(score))
         if self.order.parameters.mode == "joint":
             teacher = self.parents["teacher"].changed(scores={}, **self._lineage("teacher"))
             save_teacher(self.state.averaged("teacher"), self.folder / "best_teacher.pt", teacher)
@@ -304,6 +324,19 @@ class _Run:
             part = file.with_suffix(".part.npz")
             np.savez(part, **(arrays | {"raw": crop.raw, "truth": truth, when: found}))
             part.replace(file)
+
+
+def note(folder: Path, event: Event) -> None:
+    """Write down what happened, as far as there is room."""
+    with suppress(OSError), (folder / EVENTS).open("a") as notes:
+        notes.write(json.dumps(event) + "\n")
+
+
+def best_model(folder: Path) -> Path | None:
+    """The file of the best network of a run so far; None where there is none."""
+    said = [event["model"] for event in read_events(folder) if event.get("model")]
+    file = folder / said[-1] if said else None
+    return file if file is not None and file.is_file() else None
 
 
 def read_events(folder: Path) -> list[Event]:
@@ -364,25 +397,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with redirect_stdout(sys.stderr), suppress(BrokenPipeError):
         try:
             for event in fine_tune(folder, lambda: not stopped.is_set()):
-                tell(event, folder, said)
-        except UserError as error:
-            tell({"event": "failed", "sentence": str(error)}, folder, said)
-            return 1
-        except MemoryError:
-            sentence = "training: memory does not suffice; choose a smaller crop or batch under Advanced."
-            tell({"event": "failed", "sentence": sentence}, folder, said)
+                say(event, said)
+        except (UserError, MemoryError) as error:
+            too_much = "training: memory does not suffice; choose a smaller crop or batch under Advanced."
+            event = {"event": "failed", "sentence": too_much if isinstance(error, MemoryError) else str(error)}
+            note(folder, event)
+            say(event, said)
             return 1
     return 0
 
 
-def tell(event: Event, folder: Path, said: TextIO | None) -> None:
-    """Say an event, if there is somebody to say it to, and note it in the run's folder as far as there is room."""
-    line = json.dumps(event) + "\n"
-    with suppress(OSError), (folder / EVENTS).open("a") as notes:
-        notes.write(line)
-    if said:
-        said.write(line)
-        said.flush()
+def say(event: Event, stream: TextIO) -> None:
+    """One line of JSON."""
+    stream.write(json.dumps(event) + "\n")
+    stream.flush()
 
 
 def _wait_for_end(stopped: threading.Event) -> None:

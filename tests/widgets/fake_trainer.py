@@ -29,11 +29,12 @@ def say(event: str, **more) -> None:
 
 
 def score(step: int, voi: float) -> dict:
-    best = {"best": step > 0 and WAY != "worse"}
+    is_best = step > 0 and WAY != "worse"
+    best = {"best": is_best, "model": "best.pt" if is_best else None}
     found = BEFORE | {"step": step, "seconds": step / 10, "voi": voi, "arand": voi / 10, "threshold": 0.4} | best
-    say("score", **found)
-    if best["best"]:
+    if is_best:
         keep()
+    say("score", **found)
     return found
 
 

@@ -259,6 +259,17 @@ def test_a_file_that_is_no_model(hand, tmp_path):
     assert hand.why_not == "This file is no model; choose another one."
 
 
+def test_what_the_trainer_is_told(hand):
+    budget = hand.panel.budget
+    told = budget.parameters("student")
+    assert (told.minutes, told.steps, told.batch, told.size, told.learning_rate) == (2, None, None, None, 3e-4)
+    for field, value in ((budget.minutes, 0.5), (budget.steps, 7), (budget.batch, 2), (budget.size, 100)):
+        field.setValue(value)
+    told = budget.parameters("distil")
+    assert (told.mode, told.minutes, told.steps, told.batch, told.size) == ("distil", 0.5, 7, 2, 96)
+    assert "0.5 min at most on" in budget.takes.text()
+
+
 def test_distillation_needs_no_labels(hand, teacher):
     hand.panel.sources.stack_button.click()
     hand.panel.models.teacher.open_file(teacher)
@@ -303,6 +314,7 @@ def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
     with qtbot.waitSignal(panel.segment_again) as asked:
         panel.outcome.again_button.click()
     assert asked.args == [available()["tiny truth"]]
+    assert not panel.comparison.view.is_shown
     hand.desk.idle()
 
 

@@ -8,7 +8,8 @@ from napari_emcad.widgets.finetune_record import Outcome, Record
 
 
 def score(step, voi, best=False):
-    return {"event": "score", "step": step, "voi": voi, "arand": voi / 10, "threshold": 0.4, "best": best}
+    found = {"event": "score", "step": step, "voi": voi, "arand": voi / 10, "threshold": 0.4, "best": best}
+    return found | {"model": "best.pt" if best else None}
 
 
 def step(n, last=10):
@@ -69,6 +70,7 @@ def test_events_of_other_kinds_are_left_out():
 def test_what_it_came_to(tmp_path, events, has_model, can_keep, words):
     if has_model:
         (tmp_path / "best.pt").touch()
+        (tmp_path / "events.jsonl").write_text("\n".join(json.dumps(event) for event in events))
     outcome = Outcome.of(record_of(*events), tmp_path)
     assert outcome.can_keep is can_keep
     assert words in outcome.sentence

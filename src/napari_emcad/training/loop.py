@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from napari_emcad.networks.teacher import Teacher
 from napari_emcad.training.augment import CHANCES, LIGHT
 from napari_emcad.training.crops import Batch, Shape, Wanted, middle, random_batch
 from napari_emcad.training.objective import OBJECTIVES, Objective, Outputs, by_crop, total_loss
-from napari_emcad.training.params import TrainingParameters
+from napari_emcad.training.params import NEEDS_LABELS, TrainingParameters
 from napari_emcad.training.prefetch import prefetched
 from napari_emcad.training.truth import Truth
 
@@ -146,6 +147,8 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
     def batch(number: int) -> Batch:
         return random_batch(np.random.default_rng((parameters.seed, number)), crops, wanted)
 
+    if parameters.mode not in NEEDS_LABELS:
+        crops = [replace(c, known=None) for c in crops]
     began = time.monotonic() - state.seconds
     state.train_mode()
     for examples in prefetched(batch, state.step):
@@ -226,17 +229,23 @@ def _learn(state: TrainingState, batch: Batch, told: TrainingParameters, rate: f
     truth = Truth.of(middle(batch.labels, shape), middle(batch.known, shape))
     losses = total_loss(outputs, truth, state.objective, state.step)
     loss = float(losses.total.detach())
-    if not math.isfinite(loss):
-        raise UserError(f"training: the loss is {loss} at step {state.step + 1}; start again with a lower rate.")
+    _check_finite("loss", losses.total.detach(), state.step)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     state.optimiser.zero_grad()
     losses.total.backward()
-    nn.utils.clip_grad_norm_((p for g in state.optimiser.param_groups for p in g["params"]), told.clip)
+    norm = nn.utils.clip_grad_norm_((p for g in state.optimiser.param_groups for p in g["params"]), told.clip)
+    _check_finite("gradient", norm, state.step)
     state.optimiser.step()
     for name, mean in state.means.items():
         mean.update_parameters(state.networks[name])
     return loss, {name: float(part) for name, part in losses.parts.items()}
+
+
+def _check_finite(what: str, value: Tensor, step: int) -> None:
+    """Before anything is changed by it."""
+    if not torch.isfinite(value):
+        raise UserError(f"training: the {what} is {value.item()} at step {step + 1}; start again with a lower rate.")
 
 
 def _placed(network: Student | Teacher, device: str) -> Student | Teacher:

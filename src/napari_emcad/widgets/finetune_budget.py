@@ -7,11 +7,13 @@ from napari_emcad.training.params import Mode, TrainingParameters
 from napari_emcad.widgets.forms import Section, form, text
 
 MINUTES = 2.0
-NO_LIMIT = "no limit"
+NO_LIMIT, BY_MODE = "no limit", "by the mode"
+LEAST_SIZE = 32 - 16
+"""Pixels: the value of the crop's field that stands for BY_MODE, a step below the smallest crop."""
 
 
 class Budget(QWidget):
-    """Minutes, and under Advanced steps, learning rate and seed.
+    """Minutes, and under Advanced steps, crops, learning rate and seed.
 
     Signals
     -------
@@ -26,6 +28,9 @@ class Budget(QWidget):
         self.minutes = QDoubleSpinBox(minimum=0.1, maximum=6000, decimals=1, suffix=" min", keyboardTracking=False)
         self.minutes.setValue(MINUTES)
         self.steps = QSpinBox(maximum=10**7, suffix=" steps", specialValueText=NO_LIMIT, keyboardTracking=False)
+        self.batch = QSpinBox(maximum=64, suffix=" crops", specialValueText=BY_MODE, keyboardTracking=False)
+        self.size = QSpinBox(minimum=LEAST_SIZE, maximum=1024, singleStep=16, suffix=" pixels", keyboardTracking=False)
+        self.size.setSpecialValueText(BY_MODE)
         self.learning_rate = QDoubleSpinBox(
             minimum=1e-6, maximum=0.1, decimals=6, singleStep=1e-4, keyboardTracking=False
         )
@@ -34,7 +39,7 @@ class Budget(QWidget):
         self.takes = text()
         self._explain()
         self._lay_out()
-        for field in (self.minutes, self.steps, self.learning_rate, self.seed):
+        for field in (self.minutes, self.steps, self.batch, self.size, self.learning_rate, self.seed):
             field.valueChanged.connect(self._on_change)
 
     def parameters(self, mode: Mode) -> TrainingParameters:
@@ -49,6 +54,8 @@ class Budget(QWidget):
             mode=mode,
             minutes=self.minutes.value(),
             steps=self.steps.value() or None,
+            batch=self.batch.value() or None,
+            size=None if self.size.value() == LEAST_SIZE else 16 * (self.size.value() // 16),
             learning_rate=self.learning_rate.value(),
             seed=self.seed.value(),
         )
@@ -62,6 +69,8 @@ class Budget(QWidget):
         words = {name: field.description for name, field in TrainingParameters.model_fields.items()}
         self.minutes.setToolTip("Time for all of it, scoring included; Stop ends it earlier and keeps the best.")
         self.steps.setToolTip("Ends the training after so many steps, if the minutes have not done so before.")
+        self.batch.setToolTip("Parts of the crops that a step sees; fewer take less memory.")
+        self.size.setToolTip("Height and width of these parts, in steps of 16; smaller ones take less memory.")
         self.learning_rate.setToolTip(f"{words['learning_rate']} Lower it where the loss jumps.")
         self.seed.setToolTip(words["seed"])
 
@@ -71,6 +80,8 @@ class Budget(QWidget):
         rows.add("Budget", self.minutes)
         rows.add("Takes", self.takes)
         more.add("At most", self.steps)
+        more.add("Batch", self.batch)
+        more.add("Crop", self.size)
         more.add("Learning rate", self.learning_rate)
         more.add("Seed", self.seed)
         column = QVBoxLayout(self)

@@ -27,11 +27,8 @@ from napari_emcad.widgets.layers import MADE, place_of, remove_layer
 HEIGHT = 216
 """Pixels of the list, at most."""
 
-ARROW = 36
-"""Pixels of a choice beside its words."""
-
 OUTLINED = 200
-"""Sections on which the outline of a crop is drawn; of a deeper one it is on all sections of the stack."""
+"""Sections on which the outline of a crop is drawn; in a deeper one they are spread evenly."""
 
 ROLE_TIPS = {
     Role.TRAIN: "The network learns from it.",
@@ -91,8 +88,8 @@ class CropRow(QFrame):
         for row, parts in ((first, (self.name, self.role)), (second, (self.facts, self.all_checked))):
             row.addWidget(parts[0], 1)
             row.addWidget(parts[1])
-        widest = max(self.role.fontMetrics().horizontalAdvance(role) for role in Role)
-        self.role.setFixedWidth(widest + ARROW)
+        self.role.setSizeAdjustPolicy(self.role.SizeAdjustPolicy.AdjustToContents)
+        self.role.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.remove_button.setFixedWidth(self.show_button.fontMetrics().height() + 8)
         first.addWidget(self.show_button)
         first.addWidget(self.remove_button)
@@ -258,13 +255,11 @@ def _identity(place: Place) -> tuple:
 
 
 def outline(place: Place) -> Shapes:
-    """The rim of a crop on each of its sections."""
+    """The rim of a crop on its sections."""
     (_, y0, x0), (_, y1, x1) = place.box.start, place.box.stop
     rim = np.array([[y0, x0], [y0, x1 - 1], [y1 - 1, x1 - 1], [y1 - 1, x0]], float)
-    depth = place.box.shape[0]
-    sections = range(place.box.start[0], place.box.stop[0])
-    if depth > OUTLINED:
-        sections = np.linspace(place.box.start[0], place.box.stop[0] - 1, OUTLINED).astype(int)
+    ends = place.box.start[0], place.box.stop[0] - 1
+    sections = np.linspace(*ends, min(place.box.shape[0], OUTLINED)).round().astype(int)
     data = [np.insert(rim, 0, z, axis=1) for z in sections]
     look = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 2}
     name = f"crop {place.name}"

@@ -124,6 +124,7 @@ class OutcomeBox(QFrame):
         self.keep.emit(self.name.text())
 
     def _on_again(self) -> None:
+        self.compare_box.setChecked(False)
         self.segment_again.emit(self.kept)
 
     def _on_compare(self, _value: object) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from napari_emcad.core.wording import count
-from napari_emcad.finetune import BEST, read_events
+from napari_emcad.finetune import best_model, read_events
 from napari_emcad.widgets.wording import clock, duration
 
 Event = dict[str, Any]
@@ -151,7 +151,7 @@ class Outcome:
 
     @classmethod
     def of(cls, record: Record, folder: Path) -> Self:
-        has_model, best = (folder / BEST).is_file(), record.best
+        has_model, best = best_model(folder) is not None, record.best
         early = "" if record.finished else ", not finished"
         done = f"{count(record.step, 'step')} in {duration(record.seconds)}{early}"
         if record.before is None and record.finished and has_model:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.wording import size_text
-from napari_emcad.finetune import BEST, Order
+from napari_emcad.finetune import Order, best_model
 from napari_emcad.networks import zoo
 from napari_emcad.training.params import NEEDS_LABELS
 from napari_emcad.widgets.finetune_budget import Budget
@@ -344,7 +344,7 @@ class FineTunePanel(QWidget):
 def _keeping(run: RunFolder, comparison: Comparison, name: str) -> Job[Path]:
     """The model under its name; what it was scored on is read, to be looked at once the run is gone."""
     yield Progress("keeping the model", 0, 1)
-    path = zoo.keep(run.folder / BEST, name)
+    path = zoo.keep(best_model(run.folder), name)
     comparison.read_all()
     return path
 
