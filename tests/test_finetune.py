@@ -221,6 +221,17 @@ def test_killed_between_the_weights_and_their_card_the_best_of_before_stays(mode
     assert len(list(folder.glob("best_*.pt"))) <= 2
 
 
+def test_a_full_disk_under_the_labels_is_told(models, tmp_path, monkeypatch):
+    folder = begun(models, tmp_path / "run")
+
+    def full(file, **_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(finetune.np, "savez", full)
+    with pytest.raises(UserError, match=r"held_out_0.npz: could not be written \(No space left on device\); make room"):
+        list(fine_tune(folder))
+
+
 def test_no_folder_of_a_run_is_told(tmp_path):
     with pytest.raises(UserError, match="this is no folder of a training run"):
         list(fine_tune(tmp_path))

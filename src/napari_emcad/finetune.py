@@ -322,8 +322,12 @@ class _Run:
                     arrays = dict(saved)
             truth = crop.labels if crop.known is None else np.where(crop.known, crop.labels, 0)
             part = file.with_suffix(".part.npz")
-            np.savez(part, **(arrays | {"raw": crop.raw, "truth": truth, when: found}))
-            part.replace(file)
+            try:
+                np.savez(part, **(arrays | {"raw": crop.raw, "truth": truth, when: found}))
+                part.replace(file)
+            except OSError as error:
+                part.unlink(missing_ok=True)
+                raise UserError(f"{file}: could not be written ({error.strerror}); make room, and go on.") from error
 
 
 def note(folder: Path, event: Event) -> None:

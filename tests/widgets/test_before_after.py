@@ -65,6 +65,22 @@ def test_side_by_side_in_the_stack(make_napari_viewer, held_out):
 
 
 @pytest.mark.window
+def test_afterwards_the_view_is_that_of_before(make_napari_viewer, held_out):
+    viewer = make_napari_viewer()
+    stack = viewer.add_image(np.zeros((9, 60, 90), np.uint8), scale=(40, 5, 6))
+    viewer.dims.set_point(0, 240)
+    viewer.scene.camera.zoom = 3.5
+    viewer.scene.camera.center = (0, 100, 150)
+    camera = viewer.scene.camera
+    before = viewer.dims.point, tuple(camera.center), camera.zoom
+    view = BeforeAfter(viewer)
+    view.show(held_out, {}, place_of(stack, (1, 0, 0)))
+    assert (viewer.dims.point, tuple(camera.center), camera.zoom) != before
+    view.hide()
+    assert (viewer.dims.point, tuple(camera.center), camera.zoom) == before
+
+
+@pytest.mark.window
 def test_without_a_stack_and_without_an_after(make_napari_viewer, held_out):
     viewer = make_napari_viewer()
     view = BeforeAfter(viewer)

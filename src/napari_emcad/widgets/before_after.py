@@ -67,6 +67,7 @@ class BeforeAfter:
         self._viewer = viewer
         self.layers: list[Layer] = []
         self._hidden: list[Layer] = []
+        self._view: tuple | None = None  # where the person looked before: point, centre, zoom
 
     @property
     def is_shown(self) -> bool:
@@ -85,6 +86,8 @@ class BeforeAfter:
         """
         self.hide()
         self._hidden = [layer for layer in self._viewer.layers if layer.visible]
+        camera = self._viewer.scene.camera
+        self._view = self._viewer.dims.point, camera.center, camera.zoom
         for layer in self._hidden:
             layer.visible = False
         told = {name: titles.get(name, name) for name in TILES if name in held_out.labels}
@@ -102,13 +105,17 @@ class BeforeAfter:
         self._look()
 
     def hide(self) -> None:
-        """Take the layers away and show the others again."""
+        """Take the layers away, show the others again and go back to where the person looked."""
         for layer in self.layers:
             remove_layer(self._viewer, layer)
         for layer in self._hidden:
             if layer in self._viewer.layers:
                 layer.visible = True
-        self.layers, self._hidden = [], []
+        if self._view is not None:
+            camera = self._viewer.scene.camera
+            point, camera.center, camera.zoom = self._view
+            self._viewer.dims.point = point
+        self.layers, self._hidden, self._view = [], [], None
 
     def _look(self) -> None:
         """Fit the tiles to the canvas, at a section in their middle."""
