@@ -118,6 +118,16 @@ def test_grafting_needs_embeddings_of_one_length(teacher, grafted):
         assert step.parts["cross"] > 0
 
 
+@pytest.mark.parametrize("mode", ["student", "teacher", "distil", "frozen-teacher", "joint"])
+def test_the_teacher_is_turned_towards_the_student_where_they_are_grafted(mode):
+    state = fresh(told(mode))
+    run(state, 1, told(mode))
+    rotation = state.rotation
+    assert (rotation is not None) == (mode in ("frozen-teacher", "joint"))
+    run(state, 1, told(mode))
+    assert state.rotation is rotation
+
+
 def test_in_distillation_labels_do_not_matter():
     crop = squares()
     blank, noise = (replace(crop, labels=f(crop.labels)) for f in (np.zeros_like, np.random.default_rng(0).permuted))

@@ -19,6 +19,7 @@ from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.student import SectionFeatures, Student
 from napari_emcad.networks.teacher import Teacher
+from napari_emcad.training.align import rotation_towards, turned
 from napari_emcad.training.augment import CHANCES, LIGHT
 from napari_emcad.training.crops import Batch, Shape, Wanted, middle, random_batch
 from napari_emcad.training.objective import OBJECTIVES, Objective, Outputs, by_crop, total_loss
@@ -68,6 +69,7 @@ class TrainingState:
         self.means = {n: AveragedModel(self.networks[n], multi_avg_fn=average, use_buffers=True) for n in self.learning}
         weights = [p for name in self.learning for p in self.networks[name].parameters()]
         self.optimiser = torch.optim.AdamW(weights, weight_decay=parameters.weight_decay)
+        self.rotation: Tensor | None = None  # (e, e), of the teacher's embeddings; see `align`
         self.step, self.seconds = 0, 0.0
 
     def save(self, path: Path) -> None:
@@ -102,7 +104,7 @@ class TrainingState:
                 self.networks[name].load_state_dict(saved["networks"][name])
                 self.means[name].load_state_dict(saved["means"][name])
             self.optimiser.load_state_dict(saved["optimiser"])
-            self.step, self.seconds = saved["step"], saved["seconds"]
+            self.step, self.seconds, self.rotation = saved["step"], saved["seconds"], saved["rotation"]
         except DAMAGED as error:
             raise UserError(f"{path}: this is no state of such a run; move it away to start anew.") from error
 
@@ -121,6 +123,7 @@ class TrainingState:
             "networks": {name: self.networks[name].state_dict() for name in self.learning},
             "means": {name: mean.state_dict() for name, mean in self.means.items()},
             "optimiser": self.optimiser.state_dict(),
+            "rotation": self.rotation,
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -150,6 +153,8 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
     if parameters.mode not in NEEDS_LABELS:
         crops = [replace(c, known=None) for c in crops]
     began = time.monotonic() - state.seconds
+    if state.rotation is None and state.objective.interaction:
+        state.rotation = _rotation(state, batch(state.step).to(state.device), shape)
     state.train_mode()
     for examples in prefetched(batch, state.step):
         done = parameters.share_done(state.step, time.monotonic() - began)
@@ -208,8 +213,19 @@ def outputs_of(state: TrainingState, images: Tensor, shape: Shape) -> Outputs:
     if "teacher" in needed:
         with nullcontext() if state.objective.teacher_learns else torch.no_grad():
             teacher = middle(state.networks["teacher"](images[:, None]), shape)
+    if state.rotation is not None and teacher is not None:
+        teacher = turned(teacher, state.rotation)
     of_affinities = teacher is not None and state.networks["teacher"].config.affinities
     return Outputs(previous, current, teacher, of_affinities)
+
+
+@torch.no_grad()
+def _rotation(state: TrainingState, batch: Batch, shape: Shape) -> Tensor:
+    """Of the teacher's embeddings towards the student's, both as they are in use."""
+    for network in state.networks.values():
+        network.eval()
+    outputs = outputs_of(state, batch.images, shape)
+    return rotation_towards(outputs.current, outputs.teacher[:, :, 1:])
 
 
 def _embed(student: Student, crops: Tensor) -> tuple[Tensor, Tensor]:
