@@ -1,0 +1,59 @@
+"""Seconds per megavoxel of the student and of 3D teachers, side by side on the same box; prediction alone.
+
+python benchmarks/teacher_speed.py RAW [--box 80:98,256:768,256:768] [--runs 2] [--teacher FILE ...]
+
+Speed does not depend on the weights: without a file the published residual U-Net is measured with random ones.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
+from napari_emcad.inference.device import reuse_memory
+from napari_emcad.io.volumes import open_volume
+from napari_emcad.networks.checkpoint import load_teacher
+from napari_emcad.networks.residual_unet import ResidualUNet
+from napari_emcad.networks.student import Student
+from napari_emcad.pipeline import SegmentParameters, predict
+
+
+def main() -> None:
+    options = _options()
+    reuse_memory()
+    with open_volume(options.raw) as volume:
+        raw = np.asarray(volume.array[Box.parse(options.box, volume.array.shape).slices])
+    networks = {"student": Student().eval(), "residual U-Net, published size": ResidualUNet().eval()}
+    networks |= {file.name: load_teacher(file)[0] for file in options.teacher}
+    seconds = {name: [] for name in networks}
+    for _ in range(options.runs):
+        for name, network in networks.items():
+            seconds[name].append(_seconds(network, raw))
+    student = statistics.median(seconds["student"])
+    print(f"{'network':<34}{'s per megavoxel':>16}{'ratio':>8}")
+    for name, times in seconds.items():
+        median = statistics.median(times)
+        print(f"{name:<34}{median / raw.size * 1e6:>16.2f}{median / student:>8.1f}")
+
+
+def _seconds(network, raw: np.ndarray) -> float:
+    affinities, start = np.zeros((3, *raw.shape), np.uint8), time.perf_counter()
+    drive(predict(raw, network, affinities, Box.whole(raw.shape), SegmentParameters(black=0, white=255)))
+    return time.perf_counter() - start
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("raw", type=Path)
+    parser.add_argument("--box", default="80:98,256:768,256:768")
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--teacher", type=Path, nargs="*", default=[])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
