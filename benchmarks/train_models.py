@@ -43,7 +43,13 @@ def main() -> None:
 
 
 def _order(options: argparse.Namespace) -> Order:
-    told = {"minutes": options.minutes, "augmentation": "full", "ema": 0.99, "warm_up": 50, "learning_rate": options.rate}
+    told = {
+        "minutes": options.minutes,
+        "augmentation": "full",
+        "ema": 0.99,
+        "warm_up": 50,
+        "learning_rate": options.rate,
+    }
     if options.role == "teacher":
         about = ABOUT | {"title": "Mouse cortex, teacher", "commit": options.commit}
         parameters = TrainingParameters(mode="teacher", **told)

@@ -16,7 +16,7 @@ from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training import loop
 from napari_emcad.training.crops import middle
-from napari_emcad.training.loop import TrainingState, learning_rate, outputs_of, shown_for, train
+from napari_emcad.training.loop import TrainingState, learning_rate, shown_for, student_of, teacher_of, train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
 
 MODES = ("student", "frozen-teacher", "joint", "teacher", "distil")
@@ -89,7 +89,7 @@ def test_a_frozen_teacher_does_not_change_by_a_bit(mode, teacher):
     assert equal(weights(state, "teacher"), before[0])
     assert not equal(weights(state), before[1])
     assert all(p.grad is None for p in state.networks["teacher"].parameters())
-    assert not outputs_of(state, torch.rand(1, 3, 32, 32), (3, 32, 32)).teacher.requires_grad
+    assert not teacher_of(state, torch.rand(1, 3, 32, 32), (3, 32, 32)).requires_grad
     assert equal(state.averaged("teacher").state_dict(), before[0])
 
 
@@ -155,7 +155,7 @@ def test_what_is_not_known_teaches_nothing(mode):
     assert [s.loss for s in everywhere] != [s.loss for s in steps]
 
 
-@pytest.mark.parametrize("mode", ["student", "joint"])
+@pytest.mark.parametrize("mode", ["student", "frozen-teacher", "joint"])
 def test_a_run_is_reproducible(mode):
     one, other = fresh(told(mode)), fresh(told(mode))
     steps = timeless(run(one, 2, told(mode)))
@@ -165,22 +165,22 @@ def test_a_run_is_reproducible(mode):
     assert timeless(run(fresh(other_seed), 1, other_seed)) != steps[:1]
 
 
-@pytest.mark.parametrize("mode", ["student", "joint"])
+@pytest.mark.parametrize("mode", ["student", "frozen-teacher", "joint"])
 def test_a_run_goes_on_as_if_there_had_been_no_pause(mode, tmp_path):
     whole, path = fresh(told(mode)), tmp_path / "state.pt"
-    steps = run(whole, 3, told(mode))
+    steps = run(whole, 4, told(mode))
     state = fresh(told(mode))
-    run(state, 2, told(mode))
+    run(state, 3, told(mode))  # of the second block, a frozen teacher has taught one pair
     state.save(path)
     assert [p.name for p in tmp_path.iterdir()] == ["state.pt"]
     again = fresh(told(mode))
     for name in again.learning:
         nn.init.constant_(next(again.networks[name].parameters()), 7)
     again.load(path)
-    assert again.step == 2
+    assert again.step == 3
     assert again.seconds == state.seconds
     assert equal(weights(again), weights(state))
-    assert timeless(run(again, 1, told(mode))) == timeless(steps[2:])
+    assert timeless(run(again, 1, told(mode))) == timeless(steps[3:])
     for name in again.networks:
         assert equal(weights(again, name), weights(whole, name))
         assert equal(again.averaged(name).state_dict(), whole.averaged(name).state_dict())
@@ -388,13 +388,30 @@ def test_teacher_and_student_are_of_the_same_voxels(config, shown):
     student = state.networks["student"].eval()
     assert shown_for(state, shape) == shown
     images = torch.rand(2, *shown)
-    outputs = outputs_of(state, images, shape)
     expected = middle(images, shape)
-    assert torch.equal(outputs.teacher[:, 0], expected)
+    assert torch.equal(teacher_of(state, images, shape)[:, 0], expected)
+    both = student_of(state, expected)
     for n, z in np.ndindex(2, 2):
         of_pair = student(expected[n : n + 1, z : z + 2])
-        for found, alone in zip((outputs.previous, outputs.current), of_pair, strict=True):
+        for found, alone in zip(both, of_pair, strict=True):
             torch.testing.assert_close(found[n, :, z], alone[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "steps"), [("student", 1), ("frozen-teacher", 2), ("joint", 1), ("distil", 2)])
+def test_a_frozen_teacher_is_asked_once_for_all_pairs_of_a_block(mode, steps, monkeypatch):
+    """The student makes a step of each pair, with the same teacher's sections that a step of all pairs has."""
+    state, parameters = fresh(told(mode)), told(mode)
+    seen = []
+    if "teacher" in state.networks:
+        state.networks["teacher"].register_forward_hook(lambda _, __, out: seen.append(("teacher", out.shape[2])))
+    student = state.networks["student"]
+    encode = student.encode
+    monkeypatch.setattr(student, "encode", lambda s: seen.append(("student", len(s))) or encode(s))
+    state.rotation = torch.eye(EMBEDDINGS.outputs)
+    run(state, 2 * steps, parameters)
+    n, sections = parameters.crop.batch, parameters.crop.sections
+    of_student = [("student", n * (2 if steps > 1 else sections))] * steps
+    assert seen == 2 * ([("teacher", sections)] * ("teacher" in state.networks) + of_student)
 
 
 def test_a_teacher_with_a_margin_teaches_in_crops_smaller_than_what_it_sees():

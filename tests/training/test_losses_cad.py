@@ -25,17 +25,17 @@ CASES = [(1.0, 2), (0.8, 2), (0.8, 3), (0.0, 2)]
 
 
 class Crop:
-    """Distinct random embeddings and blocky labels of N crops of Z sections."""
+    """Distinct random embeddings and blocky labels of N crops of Z sections, of which the student sees some pairs."""
 
-    def __init__(self, known=0.8, neurons=2, depth=Z, seed=0):
+    def __init__(self, known=0.8, neurons=2, depth=Z, seed=0, pairs=None):
         rng = np.random.default_rng(seed)
-        self.depth = depth
+        self.depth, self.pairs = depth, max(0, depth - 1) if pairs is None else pairs
         self.labels = np.repeat(rng.integers(0, neurons + 1, (N, depth, Y, 2)), (3, 2), axis=3)
         self.labels[uneven(self.labels.shape, seed=seed) < 20] = 0
         self.known = rng.random(self.labels.shape) < known
-        self.previous, self.current = rng.normal(0, 2, (2, N, E, max(0, depth - 1), Y, X))
+        self.previous, self.current = rng.normal(0, 2, (2, N, E, self.pairs, Y, X))
         self.teacher = rng.normal(0, 2, (N, E, depth, Y, X))
-        self.student_affinities = rng.uniform(-1, 1, (N, 3, max(0, depth - 1), Y, X))
+        self.student_affinities = rng.uniform(-1, 1, (N, 3, self.pairs, Y, X))
         self.teacher_affinities = rng.uniform(-1, 1, (N, 12, depth, Y, X))
 
     def truth(self):
@@ -82,7 +82,7 @@ def plane():
 
 def student_groups(crop, target):
     """One group for each section pair and channel; `target(voxel, partner, channel)`."""
-    for n, z, (c, back) in itertools.product(range(N), range(1, crop.depth), enumerate(AXES)):
+    for n, z, (c, back) in itertools.product(range(N), range(1, crop.pairs + 1), enumerate(AXES)):
         pairs = [((n, z, y, x), before((n, z, y, x), back)) for y, x in plane()]
         inside = [(here, there) for here, there in pairs if there]
         yield 1, [(crop.student_affinities[n, c, z - 1, h[2], h[3]], target(h, t, c)) for h, t in inside]
@@ -112,7 +112,7 @@ def interaction_by_hand(crop):
     groups = []
     for n, (embeddings, first), k in itertools.product(range(N), ((crop.previous, 0), (crop.current, 1)), (1, 2, 3, 4)):
         values = []
-        for i in range(crop.depth - 1):
+        for i in range(crop.pairs):
             z = i + first
             if z + k < crop.depth:
                 for y, x in plane():
@@ -142,6 +142,16 @@ def test_losses_are_those_of_loops_over_voxels(name, known, neurons, depth):
     loss, by_hand, inputs = LOSSES[name]
     crop = Crop(known, neurons, depth, seed=neurons)
     assert loss(crop.truth(), *crop.tensors(*inputs)).item() == pytest.approx(by_hand(crop), rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["student", "cross", "interaction"])
+@pytest.mark.parametrize("pairs", [1, 2, 4])
+def test_the_student_may_see_the_first_pairs_only(name, pairs):
+    loss, by_hand, inputs = LOSSES[name]
+    crop = Crop(pairs=pairs)
+    found = loss(crop.truth(), *crop.tensors(*inputs)).item()
+    assert found == pytest.approx(by_hand(crop), rel=1e-6)
+    assert found != pytest.approx(by_hand(Crop()), rel=1e-3)
 
 
 def test_the_cases_tell_the_losses_apart():

@@ -24,7 +24,6 @@ from napari_emcad.training.objective import (
     Objective,
     Outputs,
     by_crop,
-    section_pairs,
     total_loss,
 )
 from napari_emcad.training.truth import Truth
@@ -172,7 +171,7 @@ def test_a_network_that_is_missing_is_told():
 
 @pytest.mark.parametrize("depths", [(Z, Z - 1, Z), (Z - 1, Z - 1, Z - 1), (Z, Z, Z)])
 def test_crops_of_unequal_size_are_told(depths):
-    with pytest.raises(ValueError, match=r"outputs: crops of one shape \(n, z, y, x\) are needed, got"):
+    with pytest.raises(ValueError, match=r"outputs: crops \(n, z, y, x\) that belong together are needed, got"):
         Outputs(*(embeddings(depth, 0) for depth in depths))
 
 
@@ -195,6 +194,11 @@ def test_objectives_that_make_no_sense_are_refused(wrong, why):
 def test_objectives_go_through_a_file():
     for objective in (STUDENT_ONLY, TEACHER_ONLY, FROZEN_TEACHER, JOINT, DISTIL, Objective(warm_up=7, cross=0.1)):
         assert Objective.model_validate_json(objective.model_dump_json()) == objective
+
+
+def section_pairs(crops):
+    """(n, z, y, x) -> (n * (z - 1), 2, y, x): the pairs of adjacent sections, as the student takes them."""
+    return torch.stack([crops[:, :-1], crops[:, 1:]], dim=2).flatten(0, 1)
 
 
 def test_pairs_of_sections_and_back():

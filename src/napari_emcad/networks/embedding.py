@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from napari_emcad.core.affinities import NEAREST, Offset, shifted
+from napari_emcad.core.affinities import NEAREST, Offset
 
 
 def affinities_of_embeddings(embeddings: Tensor, offsets: Sequence[Offset] = NEAREST) -> Tensor:
@@ -59,7 +59,7 @@ def products(embeddings: Tensor, partners: Tensor, offsets: Sequence[Sequence[in
     Parameters
     ----------
     embeddings, partners : (n, e, ...) float
-        Normalised, see `normalised`; may be the same.
+        Normalised, see `normalised`; may be the same, or of different sizes: both begin at the same voxel.
     offsets : sequence of offsets, as long as there are axes
         From a voxel of `embeddings` to its partner, in voxels; may be longer than the crop.
 
@@ -80,7 +80,7 @@ class _Products(torch.autograd.Function):
         ctx.offsets = offsets
         result = embeddings.new_zeros(len(embeddings), len(offsets), *embeddings.shape[2:])
         for c, offset in enumerate(offsets):
-            here, there = shifted(offset)
+            here, there = _overlap(offset, embeddings.shape[2:], partners.shape[2:])
             result[(slice(None), c, *here)] = (embeddings[(..., *here)] * partners[(..., *there)]).sum(1)
         return result
 
@@ -93,10 +93,18 @@ class _Products(torch.autograd.Function):
         )
         embeddings, partners = ctx.saved_tensors
         for c, offset in enumerate(ctx.offsets):
-            here, there = shifted(offset)
+            here, there = _overlap(offset, embeddings.shape[2:], partners.shape[2:])
             of_channel = gradient[(slice(None), c, None, *here)]  # (n, 1, ...)
             if of_embeddings is not None:
                 of_embeddings[(..., *here)].addcmul_(of_channel, partners[(..., *there)])
             if of_partners is not None:
                 of_partners[(..., *there)].addcmul_(of_channel, embeddings[(..., *here)])
         return of_embeddings, of_partners, None
+
+
+def _overlap(offset: Sequence[int], size: Sequence[int], partners: Sequence[int]) -> tuple[tuple[slice, ...], ...]:
+    """Slices `here` of a map of this size and `there` of its partners' map, of the voxels that have a partner."""
+    starts = [max(0, -o) for o in offset]
+    stops = [max(a, min(n, m - o)) for a, o, n, m in zip(starts, offset, size, partners, strict=True)]
+    sides = list(zip(starts, stops, offset, strict=True))
+    return tuple(slice(a, b) for a, b, _ in sides), tuple(slice(a + o, b + o) for a, b, o in sides)

@@ -3,9 +3,10 @@
 import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
@@ -46,6 +47,14 @@ class Step(NamedTuple):
     learning_rate: float
     loss: float
     parts: dict[str, float]  # each loss without its weight
+
+
+class Lesson(NamedTuple):
+    """What one step learns from."""
+
+    images: Tensor  # (n, z, y, x) float32 in [0, 1]: the sections that the student sees
+    truth: Truth  # of these sections and those that follow
+    teacher: Tensor | None  # (n, e, z or more, y, x): what the teacher says of them
 
 
 class TrainingState:
@@ -150,22 +159,21 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
     def batch(number: int) -> Batch:
         return random_batch(np.random.default_rng((parameters.seed, number)), crops, wanted)
 
+    number, lessons_before = divmod(state.step, lessons_of_a_batch(state, shape))
     if parameters.mode not in NEEDS_LABELS:
         crops = [replace(c, known=None) for c in crops]
     began = time.monotonic() - state.seconds
     if state.rotation is None and state.objective.interaction:
-        state.rotation = _rotation(state, batch(state.step).to(state.device), shape)
-    state.train_mode()
-    for examples in prefetched(batch, state.step):
-        done = parameters.share_done(state.step, time.monotonic() - began)
-        if done >= 1:
-            return
-        rate = learning_rate(parameters, state.step, done)
-        loss, parts = _learn(state, examples.to(state.device), parameters, rate)
-        state.step, state.seconds = state.step + 1, time.monotonic() - began
-        done = min(1.0, parameters.share_done(state.step, state.seconds))
-        yield Step(state.step, done, state.seconds, rate, loss, parts)
-        state.train_mode()
+        state.rotation = _rotation(state, batch(number).to(state.device), shape)
+    with closing(prefetched(batch, number)) as batches:
+        lessons = islice(_lessons(state, batches, parameters), lessons_before, None)
+        while (done := parameters.share_done(state.step, time.monotonic() - began)) < 1:
+            state.train_mode()
+            rate = learning_rate(parameters, state.step, done)
+            loss, parts = _learn(state, next(lessons), parameters, rate)
+            state.step, state.seconds = state.step + 1, time.monotonic() - began
+            done = min(1.0, parameters.share_done(state.step, state.seconds))
+            yield Step(state.step, done, state.seconds, rate, loss, parts)
 
 
 def learning_rate(parameters: TrainingParameters, step: int, done: float) -> float:
@@ -195,28 +203,56 @@ def shown_for(state: TrainingState, shape: Shape) -> Shape:
     return tuple(raster.at_least(n) + 2 * margin for n, raster, margin in sides)
 
 
-def outputs_of(state: TrainingState, images: Tensor, shape: Shape) -> Outputs:
-    """Run the networks that the step needs.
+def lessons_of_a_batch(state: TrainingState, shape: Shape) -> int:
+    """Steps that are made of a batch of blocks of this shape.
+
+    Strategy: many small steps teach a student more than few large ones. What a frozen teacher says of a block does not
+    change, so it is asked once, and the student makes a step of each pair of sections.
+    """
+    return shape[0] - 1 if "teacher" in state.networks and not state.objective.teacher_learns else 1
+
+
+def _lessons(state: TrainingState, batches: Iterable[Batch], told: TrainingParameters) -> Iterator[Lesson]:
+    """The lessons of all batches, each ready when it is asked for."""
+    shape = told.crop.shape
+    lessons = lessons_of_a_batch(state, shape)
+    for batch in batches:
+        shown, labels, known = batch.to(state.device)
+        truth = Truth.of(middle(labels, shape), middle(known, shape))
+        with _autocast(state, told):
+            teacher = teacher_of(state, shown, shape)
+        images = middle(shown, shape)
+        if lessons == 1:
+            yield Lesson(images, truth, teacher)
+            continue
+        for z in range(lessons):
+            yield Lesson(images[:, z : z + 2], truth.sections(z), teacher[:, :, z:])
+
+
+def teacher_of(state: TrainingState, images: Tensor, shape: Shape) -> Tensor | None:
+    """What the teacher says, turned towards the student; None where the step needs none.
 
     Parameters
     ----------
     state : TrainingState
     images : (n, z, y, x) float32 in [0, 1]
-        As large as `shown_for` says: the teacher sees it all, the student the middle.
+        As large as `shown_for` says.
     shape : (z, y, x)
-        Of the middle, for which both give outputs.
+        Of the middle, for which it is returned.
     """
-    needed = state.objective.networks(state.step)
-    previous = current = teacher = None
-    if "student" in needed:
-        previous, current = (by_crop(e, len(images)) for e in _embed(state.networks["student"], middle(images, shape)))
-    if "teacher" in needed:
-        with nullcontext() if state.objective.teacher_learns else torch.no_grad():
-            teacher = middle(state.networks["teacher"](images[:, None]), shape)
-    if state.rotation is not None and teacher is not None:
-        teacher = turned(teacher, state.rotation)
-    of_affinities = teacher is not None and state.networks["teacher"].config.affinities
-    return Outputs(previous, current, teacher, of_affinities)
+    if "teacher" not in state.objective.networks(state.step):
+        return None
+    with nullcontext() if state.objective.teacher_learns else torch.no_grad():
+        teacher = middle(state.networks["teacher"](images[:, None]), shape)
+    return teacher if state.rotation is None else turned(teacher, state.rotation)
+
+
+def student_of(state: TrainingState, images: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """(n, z, y, x) -> the student's embeddings of every pair, (n, e, z - 1, y, x) each; None where it has no loss."""
+    if "student" not in state.objective.networks(state.step):
+        return None, None
+    previous, current = (by_crop(e, len(images)) for e in _embed(state.networks["student"], images))
+    return previous, current
 
 
 @torch.no_grad()
@@ -224,8 +260,8 @@ def _rotation(state: TrainingState, batch: Batch, shape: Shape) -> Tensor:
     """Of the teacher's embeddings towards the student's, both as they are in use."""
     for network in state.networks.values():
         network.eval()
-    outputs = outputs_of(state, batch.images, shape)
-    return rotation_towards(outputs.current, outputs.teacher[:, :, 1:])
+    _, current = student_of(state, middle(batch.images, shape))
+    return rotation_towards(current, teacher_of(state, batch.images, shape)[:, :, 1:])
 
 
 def _embed(student: Student, crops: Tensor) -> tuple[Tensor, Tensor]:
@@ -237,13 +273,16 @@ def _embed(student: Student, crops: Tensor) -> tuple[Tensor, Tensor]:
     return student.embed(previous, current)
 
 
-def _learn(state: TrainingState, batch: Batch, told: TrainingParameters, rate: float) -> tuple[float, dict[str, float]]:
+def _autocast(state: TrainingState, told: TrainingParameters) -> torch.autocast:
+    return torch.autocast(state.device, torch.bfloat16, enabled=bool(told.half))
+
+
+def _learn(state: TrainingState, lesson: Lesson, told: TrainingParameters, rate: float) -> tuple[float, dict]:
     """One step; the loss and its parts."""
-    shape = told.crop.shape
-    with torch.autocast(state.device, torch.bfloat16, enabled=bool(told.half)):
-        outputs = outputs_of(state, batch.images, shape)
-    truth = Truth.of(middle(batch.labels, shape), middle(batch.known, shape))
-    losses = total_loss(outputs, truth, state.objective, state.step)
+    of_affinities = "teacher" in state.networks and state.networks["teacher"].config.affinities
+    with _autocast(state, told):
+        outputs = Outputs(*student_of(state, lesson.images), lesson.teacher, of_affinities)
+    losses = total_loss(outputs, lesson.truth, state.objective, state.step)
     loss = float(losses.total.detach())
     _check_finite("loss", losses.total.detach(), state.step)
     for group in state.optimiser.param_groups:

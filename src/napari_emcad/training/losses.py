@@ -1,9 +1,9 @@
 """Losses of cross-dimension affinity distillation, each one small function.
 
 Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segmentation", CVPR 2024. A crop has z
-sections; the student sees its z - 1 pairs of adjacent sections, the teacher sees all of it. All losses are means over
-the known voxel pairs, so that crops and lists of offsets of any length give losses of the same size, and are computed
-in 32 bits (64 where the input has them) whatever comes in.
+sections; the teacher sees all of it, the student its z - 1 pairs of adjacent sections, or the first p of them. All
+losses are means over the known voxel pairs, so that crops and lists of offsets of any length give losses of the same
+size, and are computed in 32 bits (64 where the input has them) whatever comes in.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from napari_emcad.training.truth import Truth, known_pairs
 NEAREST_WEIGHT = 10.0
 """How much more the nearest neighbours count in the teacher's loss."""
 
-GRAFT_OFFSETS: tuple[Offset, ...] = ((-1, 0, 0), (-2, 0, 0), (-3, 0, 0), (-4, 0, 0))
-"""From a section of the teacher back to the one whose embedding the student gives."""
+GRAFT_OFFSETS: tuple[Offset, ...] = ((1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0))
+"""From a section whose embedding the student gives on to one of the teacher."""
 
 
 def student_loss(student: Tensor, truth: Truth) -> Tensor:
@@ -28,16 +28,17 @@ def student_loss(student: Tensor, truth: Truth) -> Tensor:
 
     Parameters
     ----------
-    student : (n, 3, z - 1, y, x) float
-        Channels z, y, x of sections 1 to z - 1.
+    student : (n, 3, p, y, x) float
+        Channels z, y, x of sections 1 to p.
     truth : Truth
-        Of all z sections.
+        Of z > p sections.
 
     Returns
     -------
     scalar
     """
-    affinities, known = (_by_section(t[:, :, 1:]) for t in truth.target(NEAREST))  # (n * (z - 1), 3, y, x)
+    seen = truth.sections(0, student.shape[2] + 1)
+    affinities, known = (_by_section(t[:, :, 1:]) for t in seen.target(NEAREST))  # (n * p, 3, y, x)
     return balanced_mse(_by_section(student), affinities, known)
 
 
@@ -64,10 +65,10 @@ def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Te
 
     Parameters
     ----------
-    student : (n, 3, z - 1, y, x) float
-        Channels z, y, x of sections 1 to z - 1.
+    student : (n, 3, p, y, x) float
+        Channels z, y, x of sections 1 to p.
     teacher : (n, 3 or more, z, y, x) float
-        The first three channels are z, y, x; what follows is not looked at.
+        z > p. The first three channels are z, y, x; what follows is not looked at.
     teach_back : bool
         Let the teacher learn from the student too, as published; otherwise no gradient reaches it.
 
@@ -75,6 +76,7 @@ def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Te
     -------
     scalar
     """
+    teacher = teacher[:, :, : student.shape[2] + 1]
     teacher = teacher if teach_back else teacher.detach()
     inside = known_pairs(torch.ones_like(teacher[:, 0], dtype=torch.bool), NEAREST)  # (n, 3, z, y, x)
     target = teacher[:, :3].clamp(min=0)
@@ -84,17 +86,18 @@ def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Te
 def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: Truth) -> Tensor:
     """`L_interaction`: the student's embeddings grafted into the teacher's sequence, against the labels.
 
-    Strategy: a section z has an embedding as the first and one as the second of a pair. Each is multiplied with the
-    teacher's of sections z + 1 to z + 4; clamped to [0, 1] that is the affinity of the two sections, one channel each.
+    Strategy: a section s has an embedding as the first and one as the second of a pair. Each is multiplied with the
+    teacher's of sections s + 1 to s + 4; clamped to [0, 1] that is the affinity of the two sections, one channel each.
     All embeddings are normalised: were the teacher's not, products above 1 would be clamped and learn nothing.
 
     Parameters
     ----------
-    previous, current : (n, e, z - 1, y, x) float
-        The student's embeddings of sections 0 to z - 2 as first, and of 1 to z - 1 as second of a pair.
+    previous, current : (n, e, p, y, x) float
+        The student's embeddings of sections 0 to p - 1 as first, and of 1 to p as second of a pair.
     teacher : (n, e, z, y, x) float
-        The teacher's embeddings.
+        The teacher's embeddings, z > p.
     truth : Truth
+        Of z sections.
 
     Returns
     -------
@@ -112,12 +115,11 @@ def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: 
             f"{teacher.shape[1]}; give this loss the weight 0."
         )
     previous, current, teacher = (normalised(_precise(values)) for values in (previous, current, teacher))
-    later = teacher[:, :, 1:]  # (n, e, z - 1, y, x)
-    one_less = [(z + 1, y, x) for z, y, x in GRAFT_OFFSETS]  # `previous` begins one section before `later`
-    grafted = [products(later, previous, one_less), products(later, current, GRAFT_OFFSETS)]
+    pairs = previous.shape[2]
+    grafted = [products(previous, teacher, GRAFT_OFFSETS), products(current, teacher[:, :, 1:], GRAFT_OFFSETS)]
     targets = zip(truth.target(GRAFT_OFFSETS), truth.sections(1).target(GRAFT_OFFSETS), strict=True)
-    affinities, known = (torch.cat([first[:, :, 1:], second], dim=1) for first, second in targets)
-    return balanced_mse(torch.cat(grafted, dim=1).clamp(0, 1), affinities, known)  # (n, 8, z - 1, y, x)
+    affinities, known = (torch.cat([t[:, :, :pairs] for t in of_both], dim=1) for of_both in targets)
+    return balanced_mse(torch.cat(grafted, dim=1).clamp(0, 1), affinities, known)  # (n, 8, p, y, x)
 
 
 def balanced_mse(

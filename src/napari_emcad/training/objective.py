@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
@@ -71,16 +70,17 @@ class Outputs:
 
     Attributes
     ----------
-    previous, current : (n, e, z - 1, y, x) float
+    previous, current : (n, e, p, y, x) float
         The student's, of the first and the second section of every pair; see `by_crop`.
     teacher : (n, e, z, y, x) float
+        Of all z sections: those of the p pairs, and maybe some that follow.
     of_affinities : bool
         Whether the teacher gave affinities z, y, x in [0, 1] and no embeddings.
 
     Raises
     ------
     ValueError
-        Where student and teacher saw crops of different sizes.
+        Where student and teacher saw crops that do not belong together.
     """
 
     previous: Tensor | None = None
@@ -89,9 +89,12 @@ class Outputs:
     of_affinities: bool = False
 
     def __post_init__(self):
-        shapes = {_crop_shape(t, lost) for t, lost in ((self.previous, 1), (self.current, 1), (self.teacher, 0))} - {()}
-        if len(shapes) > 1:
-            raise ValueError(f"outputs: crops of one shape (n, z, y, x) are needed, got {sorted(shapes)}; crop them.")
+        shapes = [_without_channels(t) for t in (self.previous, self.current, self.teacher) if t is not None]
+        planes = {(n, y, x) for n, _, y, x in shapes}
+        pairs = {t.shape[2] for t in (self.previous, self.current) if t is not None}
+        unseen = self.teacher is not None and max(pairs, default=0) >= self.teacher.shape[2]
+        if len(planes) > 1 or len(pairs) > 1 or unseen:
+            raise ValueError(f"outputs: crops (n, z, y, x) that belong together are needed, got {shapes}; crop them.")
 
     @property
     def networks(self) -> frozenset[str]:
@@ -101,7 +104,7 @@ class Outputs:
 
     @cached_property
     def student_affinities(self) -> Tensor:
-        """(n, 3, z - 1, y, x) float32."""
+        """(n, 3, p, y, x) float32."""
         n = len(self.current)
         folded = (values.transpose(1, 2).flatten(0, 1).float() for values in (self.previous, self.current))
         return by_crop(pair_affinities(*folded), n)
@@ -160,22 +163,14 @@ def total_loss(outputs: Outputs, truth: Truth, objective: Objective, step: int =
     return Losses(sum(w * losses[name] for name, w in weights.items()), {n: v.detach() for n, v in losses.items()})
 
 
-def section_pairs(crops: Tensor) -> Tensor:
-    """(n, z, y, x) -> (n * (z - 1), 2, y, x): the pairs of adjacent sections, as the student takes them."""
-    return torch.stack([crops[:, :-1], crops[:, 1:]], dim=2).flatten(0, 1)
-
-
 def by_crop(of_pairs: Tensor, n: int) -> Tensor:
-    """(n * (z - 1), c, y, x), in the order of `section_pairs` -> (n, c, z - 1, y, x)."""
+    """(n * p, c, y, x), the pairs of a crop one after the other -> (n, c, p, y, x)."""
     return of_pairs.unflatten(0, (n, len(of_pairs) // n)).transpose(1, 2)
 
 
-def _crop_shape(embeddings: Tensor | None, lost: int) -> tuple[int, ...]:
-    """(n, z, y, x) of the crop that these embeddings, `lost` sections less, were made of; () for None."""
-    if embeddings is None:
-        return ()
+def _without_channels(embeddings: Tensor) -> tuple[int, int, int, int]:
     n, _, z, y, x = embeddings.shape
-    return n, z + lost, y, x
+    return n, z, y, x
 
 
 TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {

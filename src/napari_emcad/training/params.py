@@ -50,11 +50,11 @@ class CropSize(NamedTuple):
 PAIRS = CropSize(batch=1, sections=2, size=192)
 """Student alone: it sees no more than two sections at once. Many small steps teach more in a minute than few large."""
 
-BLOCKS = CropSize(batch=1, sections=5, size=160)
+BLOCKS = CropSize(batch=2, sections=5, size=128)
 """Student and teacher: as deep as grafting looks back, four sections."""
 
-DEEP_BLOCKS = CropSize(batch=1, sections=12, size=160)
-"""Teacher alone."""
+DEEP_BLOCKS = CropSize(batch=2, sections=12, size=112)
+"""Teacher alone. Of two blocks, as torch's fast 3D convolutions for a CPU want a large input or more than one."""
 
 CROPS: MappingProxyType[Mode, CropSize] = MappingProxyType(
     {"student": PAIRS, "frozen-teacher": BLOCKS, "joint": BLOCKS, "teacher": DEEP_BLOCKS, "distil": BLOCKS}

@@ -50,9 +50,9 @@ class Truth:
         """Affinities of these (z, y, x) offsets, in voxels."""
         return Target(affinities_of_labels(self.labels, offsets), known_pairs(self.known, offsets))
 
-    def sections(self, start: int) -> "Truth":
-        """The truth of the sections from `start` on, as if there were no others."""
-        return Truth(self.labels[:, start:], self.known[:, start:])
+    def sections(self, start: int, stop: int | None = None) -> "Truth":
+        """The truth of the sections from `start` on and before `stop`, as if there were no others."""
+        return Truth(self.labels[:, start:stop], self.known[:, start:stop])
 
 
 def affinities_of_labels(labels: Tensor, offsets: Sequence[Offset]) -> Tensor:
