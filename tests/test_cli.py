@@ -11,7 +11,7 @@ from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels import read_provenance, write_labels
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import inspect, save_student
+from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.networks.zoo import keep
 
 SHAPE = (4, 32, 48)
@@ -25,7 +25,7 @@ def student():
 @pytest.fixture
 def model(student, tmp_path):
     path = tmp_path / "small.pt"
-    save_student(student, path, ModelCard(title="small"))
+    save_model(student, path, ModelCard(title="small"))
     return path
 
 

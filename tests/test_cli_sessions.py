@@ -12,14 +12,14 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.session_facts import SessionFacts
 from napari_emcad.io.sessions import create_session, open_session
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import save_student
+from napari_emcad.networks.checkpoint import save_model
 
 
 @pytest.fixture(scope="module")
 def segmented(tmp_path_factory):
     """A stack segmented in a box, with labels, affinities and session."""
     folder = tmp_path_factory.mktemp("segmented")
-    save_student(lively_student(), folder / "small.pt", ModelCard(title="small"))
+    save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
     tifffile.imwrite(folder / "stack.tif", uneven((4, 32, 48), seed=1), photometric="minisblack")
     command = ["segment", str(folder / "stack.tif"), "-o", str(folder / "labels.tif"), "--box", "1:4,0:20,8:40"]
     command += ["--model", str(folder / "small.pt"), "--voxel-size", "40", "5", "6", "--threshold", "0.2"]

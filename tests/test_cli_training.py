@@ -8,7 +8,7 @@ from toy_crops import squares
 
 from napari_emcad import cli
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_student, save_teacher
+from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
 
@@ -16,12 +16,7 @@ QUICK = ("--batch", "2", "--sections", "2", "--size", "32", "--learning-rate", "
 STEPS = ("--steps", "24")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +33,8 @@ def files(tmp_path_factory):
         tifffile.imwrite(folder / f"{name}.tif", values, photometric="minisblack")
     torch.manual_seed(0)
     student, teacher = Student(StudentConfig(4, 4)), ResidualUNet(ResidualUNetConfig(maps=(4, 6), outputs=4))
-    save_student(student, folder / "student.pt", ModelCard(title="small"))
-    save_teacher(teacher, folder / "teacher.pt", ModelCard(title="deep"))
+    save_model(student, folder / "student.pt", ModelCard(title="small"))
+    save_model(teacher, folder / "teacher.pt", ModelCard(title="deep"))
     return folder
 
 

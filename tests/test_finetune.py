@@ -15,7 +15,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.finetune import Order, best_model, fine_tune, read_events, write_run
 from napari_emcad.networks import checkpoint
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_student, save_teacher
+from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training.params import TrainingParameters
@@ -23,12 +23,7 @@ from napari_emcad.training.params import TrainingParameters
 LEARN = {"batch": 2, "sections": 2, "size": 32, "augmentation": "full", "learning_rate": 1e-2, "ema": 0.8, "warm_up": 3}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +33,8 @@ def models(tmp_path_factory):
     torch.manual_seed(0)
     student = Student(StudentConfig(maps=4, embedding_channels=4))
     teacher = ResidualUNet(ResidualUNetConfig(maps=(4, 6), outputs=4))
-    save_student(student, folder / "student.pt", ModelCard(title="small", data="nothing", iteration=10))
-    save_teacher(teacher, folder / "teacher.pt", ModelCard(title="deep"))
+    save_model(student, folder / "student.pt", ModelCard(title="small", data="nothing", iteration=10))
+    save_model(teacher, folder / "teacher.pt", ModelCard(title="deep"))
     return {name: folder / f"{name}.pt" for name in ("student", "teacher")}
 
 

@@ -17,7 +17,7 @@ from napari_emcad.io.labels import write_labels
 from napari_emcad.io.session_facts import read_facts
 from napari_emcad.io.sessions import open_session
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import save_student, save_teacher
+from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.zoo import keep
 from napari_emcad.pipeline import SegmentParameters
@@ -37,7 +37,7 @@ def neurons() -> np.ndarray:
 def files(tmp_path_factory):
     """Labels, their stack, and a student."""
     folder = tmp_path_factory.mktemp("labelled")
-    save_student(lively_student(), folder / "small.pt", ModelCard(title="small", threshold=0.4))
+    save_model(lively_student(), folder / "small.pt", ModelCard(title="small", threshold=0.4))
     write_labels(folder / "labels.tif", neurons(), VoxelSize(40, 5, 6), {})
     tifffile.imwrite(folder / "raw.tif", uneven(SHAPE, seed=1), photometric="minisblack")
     with new_affinities(folder / "a.zarr", SHAPE, None, {}) as affinities:
@@ -99,7 +99,7 @@ def test_affinities_of_the_student(files, tmp_path):
 
 def test_affinities_of_a_teacher_by_its_name(files, tmp_path):
     torch.manual_seed(1)
-    save_teacher(ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)), tmp_path / "deep.ckpt", ModelCard(title="deep"))
+    save_model(ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)), tmp_path / "deep.ckpt", ModelCard(title="deep"))
     keep(tmp_path / "deep.ckpt", "my teacher")
     assert made(files, tmp_path, "--stack", str(files / "raw.tif"), "--model", "my teacher") == 0
     with open_session(tmp_path / "made.emcad") as opened:

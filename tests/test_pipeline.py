@@ -18,7 +18,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.inference import device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import save_student
+from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.pipeline import (
     DEFAULT_THRESHOLD,
     SegmentParameters,
@@ -49,7 +49,7 @@ def one_thread_in_fp32(monkeypatch):
 def model(tmp_path_factory):
     """A student in a file, whose card recommends 0.6."""
     path = tmp_path_factory.mktemp("models") / "lively.pt"
-    save_student(lively_student(), path, ModelCard(title="Lively", threshold=0.6))
+    save_model(lively_student(), path, ModelCard(title="Lively", threshold=0.6))
     return path
 
 

@@ -144,10 +144,10 @@ def _check_output(output: Path) -> None:
 
 
 def _copy_model(best: Path, output: Path) -> None:
-    from napari_emcad.networks.checkpoint import load_model, save_student, save_teacher
+    from napari_emcad.networks.checkpoint import load_model, save_model
 
     network, card = load_model(best)
-    (save_student if card.role == "student" else save_teacher)(network, output, card)
+    save_model(network, output, card)
 
 
 @contextmanager

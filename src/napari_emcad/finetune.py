@@ -178,7 +178,8 @@ class _Run:
         _check(order, self.crops, self.held_out)
         self.device = choose_device(order.device)
         half = order.parameters.half if order.parameters.half is not None else multiplies_bf16(self.device)
-        self.parameters = order.parameters.model_copy(update={"half": half})
+        settled = {"half": half, "augmentation": order.parameters.augmented}  # the rehearsal has another budget
+        self.parameters = order.parameters.model_copy(update=settled)
         torch.manual_seed(self.parameters.seed)
         networks, self.parents = _networks(order)
         self.state = TrainingState(networks, self.parameters, self.device.kind)
@@ -282,13 +283,12 @@ class _Run:
                 file.unlink()
 
     def _keep(self, network, name: str, score: Event | None) -> None:
-        from napari_emcad.networks.checkpoint import save_student, save_teacher
+        from napari_emcad.networks.checkpoint import save_model
 
-        save = save_teacher if self.product == "teacher" else save_student
-        save(network, self.folder / name, self._card(score))
+        save_model(network, self.folder / name, self._card(score))
         if self.order.parameters.mode == "joint":
             teacher = self.parents["teacher"].changed(scores={}, **self._lineage("teacher"))
-            save_teacher(self.state.averaged("teacher"), self.folder / "best_teacher.pt", teacher)
+            save_model(self.state.averaged("teacher"), self.folder / "best_teacher.pt", teacher)
 
     def _card(self, score: Event | None):
         parent, told = self.parents[self.product], self.order.parameters
@@ -320,10 +320,9 @@ class _Run:
             if file.exists():
                 with np.load(file) as saved:
                     arrays = dict(saved)
-            truth = crop.labels if crop.known is None else np.where(crop.known, crop.labels, 0)
             part = file.with_suffix(".part.npz")
             try:
-                np.savez(part, **(arrays | {"raw": crop.raw, "truth": truth, when: found}))
+                np.savez(part, **(arrays | {"raw": crop.raw, "truth": crop.truth, when: found}))
                 part.replace(file)
             except OSError as error:
                 part.unlink(missing_ok=True)
@@ -385,8 +384,7 @@ def _check(order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> Non
     if not held_out:
         raise UserError("crops: one to hold out is needed, there is none; hold one out, or add another one.")
     for crop in [*train, *held_out]:
-        labels = crop.labels if crop.known is None else crop.labels[crop.known]
-        if not labels.any():
+        if not crop.truth.any():
             raise UserError(f"{crop.name}: nothing in it is labelled and verified; mark neurons in it as done.")
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.core.scores import contingency, scores_of
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.pipeline import SegmentParameters, run
+from napari_emcad.proofreading.truth import Truth
 
 THRESHOLDS = tuple(n / 20 for n in range(2, 15))
 """Of the agglomeration, 0.1 to 0.7: the network is scored at the best of these."""
@@ -61,14 +61,10 @@ def score_network(network, crops: Sequence[Crop], device: str = "auto") -> tuple
     """
     found = [_segmented(network, crop, device) for crop in crops]
     weights = [crop.voxels_known for crop in crops]
-    truths = [crop.labels if crop.known is None else np.where(crop.known, crop.labels, 0) for crop in crops]
-    counted = [contingency(one.fragments, truth) for one, truth in zip(found, truths, strict=True)]
-    present = [np.unique(one.fragments[truth != 0]) for one, truth in zip(found, truths, strict=True)]
+    truths = [Truth(one.fragments, crop.truth) for one, crop in zip(found, crops, strict=True)]
     curve = []
     for threshold in THRESHOLDS:
-        tables = [_table(one, threshold) for one in found]
-        pieces = [_merged(c, t[ids]) for c, t, ids in zip(counted, tables, present, strict=True)]
-        each = [scores_of(piece) for piece in pieces]
+        each = [truth.scores(_table(one, threshold)) for one, truth in zip(found, truths, strict=True)]
         split, merge, arand = (
             float(np.average([getattr(s, name) for s in each], weights=weights))
             for name in ("voi_split", "voi_merge", "arand")
@@ -89,13 +85,3 @@ def _table(segmentation: Segmentation, threshold: float) -> NDArray[np.uint32]:
     """As a person sees it, crumbs joined."""
     defaults = SegmentParameters()
     return segmentation.table(threshold, defaults.min_size, defaults.crumbs)
-
-
-def _merged(counted, segments: NDArray):
-    """Voxels by (fragment, truth) -> by (segment, truth)."""
-    from scipy.sparse import csr_array
-
-    _, rows = np.unique(segments, return_inverse=True)
-    n = len(rows)
-    sums = csr_array((np.ones(n, np.int64), (rows, np.arange(n))), shape=(int(rows.max()) + 1, n))
-    return sums @ counted

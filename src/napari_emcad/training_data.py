@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
+from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.io.sessions import OpenSession, open_session
 from napari_emcad.io.volumes import Volume, open_volume
 from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
@@ -61,7 +61,8 @@ def crops_of_files(files: CropFiles, places: Places) -> tuple[list[Crop], list[C
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        return tuple([_crop_of_files(raw, labels, mask, box) for box in boxes] for boxes in (train, held_out))
+        opened = _Files(raw, labels, mask, normalisation_of(raw.array, SegmentParameters()))
+        return tuple([opened.crop(box) for box in boxes] for boxes in (train, held_out))
 
 
 def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tuple[list[Crop], list[Crop]]:
@@ -90,48 +91,56 @@ def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tup
                 f"{stack.path}: the stack of {folder} is needed, and its region {place.start} to {place.stop} does "
                 f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
             )
+        levels = SegmentParameters(**{name: opened.facts.parameters.get(name) for name in ("black", "white")})
+        proofread = _Proofread(opened, stack, place, normalisation_of(stack.array, levels))
         if places.train or places.held_out:
-            named = [[_named(text, stack, place) for text in texts] for texts in (places.train, places.held_out)]
-            return tuple([_crop_of_session(opened, stack, box, True) for box in boxes] for boxes in named)
+            named = [[proofread.named(text) for text in texts] for texts in (places.train, places.held_out)]
+            return tuple([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)
         found = boxes_of_locked(session, drive(fragment_boxes(session.state.base.fragments)))
         found = found or boxes_of_corrections(session, last=len(session.log.rows))
         if not found:
             raise UserError(f"{folder}: nothing in it is done or corrected; proofread some neurons, or name a --box.")
-        return [_crop_of_session(opened, stack, box, False) for box in found], []
+        return [proofread.crop(box) for box in found], []
 
 
-def grey(volume, box: Box, parameters: SegmentParameters) -> NDArray:
-    """The voxels of a box as a crop takes them: uint8 as they are, all else in [0, 1] by its grey levels."""
-    levels, pixels = normalisation_of(volume, parameters), np.asarray(volume[box.slices])
-    as_it_is = pixels.dtype == np.uint8 and (levels.low, levels.high) == (0, 255)
-    return pixels if as_it_is else levels.apply(pixels)
+@dataclass(frozen=True)
+class _Files:
+    """What `CropFiles` names, open."""
+
+    raw: Volume
+    labels: Volume | None
+    mask: Volume | None
+    levels: Normalisation
+
+    def crop(self, box: Box) -> Crop:
+        raw = self.raw.array
+        name = self.raw.path.stem if box == Box.whole(raw.shape) else f"{self.raw.path.stem}[{box.text}]"
+        truth = np.zeros(box.shape, np.uint8) if self.labels is None else np.asarray(self.labels.array[box.slices])
+        known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
+        return Crop(self.levels.for_crops(np.asarray(raw[box.slices])), truth, known, name)
 
 
-def _crop_of_files(raw: Volume, labels: Volume | None, mask: Volume | None, box: Box) -> Crop:
-    truth = np.zeros(box.shape, np.uint8) if labels is None else np.asarray(labels.array[box.slices])
-    known = None if mask is None else np.asarray(mask.array[box.slices]) != 0
-    whole = box == Box.whole(raw.array.shape)
-    name = raw.path.stem if whole else f"{raw.path.stem}[{_text(box)}]"
-    return Crop(grey(raw.array, box, SegmentParameters()), truth, known, name)
+@dataclass(frozen=True)
+class _Proofread:
+    """A session, the stack that it belongs to, and its region in that."""
 
+    opened: OpenSession
+    stack: Volume
+    place: Box
+    levels: Normalisation
 
-def _crop_of_session(opened: OpenSession, stack: Volume, found: NamedBox, all_checked: bool) -> Crop:
-    start = opened.facts.box_of(opened.session.state.base.fragments.shape).start
-    in_stack = Box(
-        *(tuple(a + b for a, b in zip(end, start, strict=True)) for end in (found.box.start, found.box.stop))
-    )
-    levels = {name: opened.facts.parameters.get(name) for name in ("black", "white")}
-    labels, known = verified(opened.session, found.box, all_checked)
-    return Crop(grey(stack.array, in_stack, SegmentParameters(**levels)), labels, known, found.name)
+    def crop(self, found: NamedBox, all_checked: bool = False) -> Crop:
+        labels, known = verified(self.opened.session, found.box, all_checked)
+        pixels = np.asarray(self.stack.array[found.box.moved(self.place.start).slices])
+        return Crop(self.levels.for_crops(pixels), labels, known, found.name)
 
-
-def _named(text: str, stack: Volume, place: Box) -> NamedBox:
-    """A box of the stack as one of the session's fragments."""
-    box = Box.parse(text, stack.array.shape)
-    inner = Box(*(tuple(a - b for a, b in zip(end, place.start, strict=True)) for end in (box.start, box.stop)))
-    if inner.clipped(place.shape) != inner:
-        raise UserError(f"box: {text} does not lie in the session's region {_text(place)}; choose it inside.")
-    return NamedBox(f"{stack.path.stem}[{_text(box)}]", inner, 1.0)
+    def named(self, text: str) -> NamedBox:
+        """A box of the stack as one of the session's fragments."""
+        box = Box.parse(text, self.stack.array.shape)
+        inner = box.within(self.place)
+        if inner.clipped(self.place.shape) != inner:
+            raise UserError(f"box: {text} does not lie in the session's region {self.place.text}; choose it inside.")
+        return NamedBox(f"{self.stack.path.stem}[{box.text}]", inner, 1.0)
 
 
 def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Volume:
@@ -150,7 +159,3 @@ def _check_shape(what: str, other: Volume | None, raw: Volume) -> None:
             f"{what}: the shape of the stack {tuple(raw.array.shape)} is needed, {other.path} has "
             f"{tuple(other.array.shape)}; choose the file that belongs to the stack."
         )
-
-
-def _text(box: Box) -> str:
-    return ",".join(f"{a}:{b}" for a, b in zip(box.start, box.stop, strict=True))

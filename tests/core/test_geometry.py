@@ -79,3 +79,15 @@ def test_a_box_grows_on_both_sides_and_may_leave_the_volume():
     grown = Box((1, 5, 9), (2, 8, 14)).grown((1, 2, 30))
     assert grown == Box((0, 3, -21), (3, 10, 44))
     assert grown.clipped((9, 9, 40)) == Box((0, 3, 0), (3, 9, 40))
+
+
+def test_a_box_in_voxels_of_another_and_back():
+    outer, inner = Box((1, 8, 16), (7, 72, 144)), Box((2, 10, 20), (4, 30, 40))
+    assert inner.within(outer) == Box((1, 2, 4), (3, 22, 24))
+    assert inner.within(outer).moved(outer.start) == inner
+
+
+def test_a_box_is_told_as_it_is_read():
+    box = Box((1, 8, 16), (7, 72, 144))
+    assert box.text == "1:7,8:72,16:144"
+    assert Box.parse(box.text, (8, 80, 160)) == box

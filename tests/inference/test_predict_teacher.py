@@ -18,7 +18,7 @@ from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict import Prediction
 from napari_emcad.inference.predict_teacher import TIMES_A_STUDENT, predict_teacher, teacher_memory, teacher_work
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import save_teacher
+from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.networks.teacher import build_teacher
@@ -455,7 +455,7 @@ def test_work_rises_with_the_square_of_the_maps():
 
 
 def test_a_teacher_segments(teacher, prediction, tmp_path):
-    save_teacher(teacher, tmp_path / "teacher.pt", ModelCard(title="Teacher", threshold=0.4))
+    save_model(teacher, tmp_path / "teacher.pt", ModelCard(title="Teacher", threshold=0.4))
     volume, box = uneven((4, 30, 35)), Box((1, 2, 3), (4, 30, 33))
     found = segment(volume, str(tmp_path / "teacher.pt"), box, device="cpu")
     assert found.labels.shape == box.shape

@@ -6,7 +6,7 @@ import torch
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.networks.card import ModelCard, card_path
-from napari_emcad.networks.checkpoint import inspect, load_student, save_student
+from napari_emcad.networks.checkpoint import inspect, load_student, save_model
 from napari_emcad.networks.student import Student, StudentConfig
 
 TOLD = ModelCard(
@@ -33,7 +33,7 @@ def student() -> Student:
 
 def test_round_trip_is_exact(student, tmp_path):
     path = tmp_path / "mouse.pt"
-    written = save_student(student, path, TOLD)
+    written = save_model(student, path, TOLD)
     loaded, card = load_student(path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["mouse.json", "mouse.pt"]
     assert not loaded.training
@@ -46,7 +46,7 @@ def test_round_trip_is_exact(student, tmp_path):
 
 def test_the_card_is_what_was_told_and_what_is_seen(student, tmp_path):
     path = tmp_path / "mouse.pt"
-    card = save_student(student, path, TOLD)
+    card = save_model(student, path, TOLD)
     facts = {
         "role": "student",
         "architecture": "CAD student",
@@ -59,14 +59,12 @@ def test_the_card_is_what_was_told_and_what_is_seen(student, tmp_path):
 
 
 def test_equal_weights_give_equal_files(student, tmp_path):
-    assert (
-        save_student(student, tmp_path / "a.pt", TOLD).sha256 == save_student(student, tmp_path / "b.pt", TOLD).sha256
-    )
+    assert save_model(student, tmp_path / "a.pt", TOLD).sha256 == save_model(student, tmp_path / "b.pt", TOLD).sha256
 
 
 def test_without_its_card_the_weights_still_load(student, tmp_path):
     path = tmp_path / "mouse.pt"
-    save_student(student, path, TOLD)
+    save_model(student, path, TOLD)
     card_path(path).unlink()
     _, card = load_student(path)
     assert (card.title, card.iteration, card.voxel_size, card.maps) == ("mouse", 12, None, 3)
@@ -74,7 +72,7 @@ def test_without_its_card_the_weights_still_load(student, tmp_path):
 
 def test_weights_that_were_changed_are_refused(student, tmp_path):
     path = tmp_path / "mouse.pt"
-    save_student(student, path, TOLD)
+    save_model(student, path, TOLD)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -85,13 +83,13 @@ def test_weights_that_were_changed_are_refused(student, tmp_path):
 
 def test_a_published_file_beside_our_own_keeps_its_own_card(student, tmp_path):
     torch.save({"model_weights": student.state_dict(), "current_iter": 3}, tmp_path / "AC34.ckpt")
-    save_student(student, tmp_path / "AC34.pt", TOLD)
+    save_model(student, tmp_path / "AC34.pt", TOLD)
     assert inspect(tmp_path / "AC34.ckpt").iteration == 3
     assert inspect(tmp_path / "AC34.pt").iteration == 12
 
 
 def test_a_card_beside_that_is_none(student, tmp_path):
-    save_student(student, tmp_path / "mouse.pt", TOLD)
+    save_model(student, tmp_path / "mouse.pt", TOLD)
     (tmp_path / "mouse.json").write_text("{")
     with pytest.raises(UserError, match=r"mouse.json is not a card"):
         inspect(tmp_path / "mouse.pt")
@@ -99,18 +97,18 @@ def test_a_card_beside_that_is_none(student, tmp_path):
 
 def test_a_failed_save_leaves_the_saved_one(student, tmp_path):
     path = tmp_path / "mouse.pt"
-    before = save_student(student, path, TOLD)
+    before = save_model(student, path, TOLD)
     next(student.parameters()).data[0] = torch.nan
     with pytest.raises(
         UserError, match=r"mouse.pt was not written because inc.conv.conv.0.weight holds values that are"
     ):
-        save_student(student, path, TOLD)
+        save_model(student, path, TOLD)
     assert inspect(path) == before
 
 
 def test_our_own_ckpt_and_pt_share_a_folder_each_with_its_card(student, tmp_path):
-    first = save_student(student, tmp_path / "AC34.pt", TOLD)
-    second = save_student(Student(StudentConfig(2, 2)), tmp_path / "AC34.ckpt", TOLD.changed(title="Other"))
+    first = save_model(student, tmp_path / "AC34.pt", TOLD)
+    second = save_model(Student(StudentConfig(2, 2)), tmp_path / "AC34.ckpt", TOLD.changed(title="Other"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["AC34.ckpt", "AC34.ckpt.json", "AC34.json", "AC34.pt"]
     assert load_student(tmp_path / "AC34.pt")[1] == first
     assert load_student(tmp_path / "AC34.ckpt")[1] == second == ModelCard.load(tmp_path / "AC34.ckpt.json")
@@ -118,7 +116,7 @@ def test_our_own_ckpt_and_pt_share_a_folder_each_with_its_card(student, tmp_path
 
 
 def test_a_ckpt_that_was_changed_after_its_card_is_refused(student, tmp_path):
-    save_student(student, tmp_path / "AC34.ckpt", TOLD)
+    save_model(student, tmp_path / "AC34.ckpt", TOLD)
     torch.save({"model_weights": student.state_dict(), "current_iter": 3}, tmp_path / "AC34.ckpt")
     for read in (inspect, load_student):
         with pytest.raises(UserError, match=r"AC34.ckpt was changed after its card was written"):
@@ -130,13 +128,13 @@ def test_a_ckpt_that_was_changed_after_its_card_is_refused(student, tmp_path):
 @pytest.mark.parametrize("name", ["mouse", "mouse.pth", "mouse.json", "mouse_v1.2", "mouse.ckpt.json"])
 def test_other_suffixes_are_not_written(student, tmp_path, name):
     with pytest.raises(UserError, match=rf'a file name that ends in .pt or .ckpt is needed, got "{name}"'):
-        save_student(student, tmp_path / name, TOLD)
+        save_model(student, tmp_path / name, TOLD)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_is_missing(student, tmp_path):
     with pytest.raises(UserError, match="could not be written"):
-        save_student(student, tmp_path / "none" / "mouse.pt", TOLD)
+        save_model(student, tmp_path / "none" / "mouse.pt", TOLD)
 
 
 def test_half_precision_is_loaded_as_single(student, tmp_path):

@@ -3,7 +3,7 @@ import torch
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import ModelCard, card_path
-from napari_emcad.networks.checkpoint import inspect, load_model, load_student, load_teacher, save_student, save_teacher
+from napari_emcad.networks.checkpoint import inspect, load_model, load_student, load_teacher, save_model
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.recognise import teacher_config
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -36,7 +36,7 @@ def test_size_and_kind_are_read_off_the_keys(config):
 def test_round_trip_is_exact(config, tmp_path):
     teacher = random_teacher(config).train()
     path = tmp_path / "teacher.pt"
-    written = save_teacher(teacher, path, ModelCard(title="Mouse", data="AC4", iteration=12))
+    written = save_model(teacher, path, ModelCard(title="Mouse", data="AC4", iteration=12))
     loaded, card = load_teacher(path)
     assert card == written == inspect(path) == ModelCard.load(card_path(path))
     assert (card.role, card.maps, card.title, card.iteration) == ("teacher", config.maps[0], "Mouse", 12)
@@ -58,8 +58,8 @@ def test_the_published_dict_with_a_wrapper_prefix_loads(tmp_path):
 
 def test_a_student_is_refused_where_a_teacher_is_needed_and_the_other_way_round(tmp_path):
     student, teacher = tmp_path / "student.pt", tmp_path / "teacher.pt"
-    save_student(Student(StudentConfig(2, 2)), student, ModelCard())
-    save_teacher(random_teacher(), teacher, ModelCard())
+    save_model(Student(StudentConfig(2, 2)), student, ModelCard())
+    save_model(random_teacher(), teacher, ModelCard())
     with pytest.raises(UserError) as error:
         load_teacher(student)
     assert str(error.value) == (
@@ -73,8 +73,8 @@ def test_a_student_is_refused_where_a_teacher_is_needed_and_the_other_way_round(
 def test_any_network_that_segments_is_loaded_as_what_it_is(tmp_path):
     student, teacher = tmp_path / "student.pt", tmp_path / "teacher.pt"
     cards = [
-        save_student(Student(StudentConfig(2, 2)), student, ModelCard()),
-        save_teacher(random_teacher(), teacher, ModelCard()),
+        save_model(Student(StudentConfig(2, 2)), student, ModelCard()),
+        save_model(random_teacher(), teacher, ModelCard()),
     ]
     (first, first_card), (second, second_card) = load_model(student), load_model(teacher)
     assert (type(first), type(second)) == (Student, ResidualUNet)
@@ -117,7 +117,7 @@ def test_other_keys_and_shapes_are_refused(weights, sentence, tmp_path):
 
 def test_a_network_with_one_output_teaches_nothing(tmp_path):
     """SSNS-Net's pre-training gives restored sections."""
-    save_teacher(random_teacher(ResidualUNetConfig((2, 3), outputs=1)), tmp_path / "restores.pt", ModelCard())
+    save_model(random_teacher(ResidualUNetConfig((2, 3), outputs=1)), tmp_path / "restores.pt", ModelCard())
     with pytest.raises(UserError, match=r"^teacher checkpoint: 3 affinities or more .* has 1 output; choose another"):
         load_teacher(tmp_path / "restores.pt")
 
@@ -126,5 +126,5 @@ def test_a_teacher_that_diverged_is_not_written(tmp_path):
     teacher = random_teacher()
     teacher.center.block3.bias.data[0] = torch.nan
     with pytest.raises(UserError, match=r"was not written because center.block3.bias holds values that are not finite"):
-        save_teacher(teacher, tmp_path / "teacher.pt", ModelCard())
+        save_model(teacher, tmp_path / "teacher.pt", ModelCard())
     assert not list(tmp_path.iterdir())

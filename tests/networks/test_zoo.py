@@ -8,7 +8,7 @@ import torch
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks import replace_files, zoo
 from napari_emcad.networks.card import ModelCard, card_path
-from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_student, save_teacher
+from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
 
@@ -32,7 +32,7 @@ def own(own_models) -> Path:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("run") / "best.pt"
-    save_student(Student(StudentConfig(2, 3)), path, ModelCard(title="Mouse, fine-tuned", threshold=0.4))
+    save_model(Student(StudentConfig(2, 3)), path, ModelCard(title="Mouse, fine-tuned", threshold=0.4))
     return path
 
 
@@ -115,7 +115,7 @@ def test_the_folder_is_that_of_the_variable_else_that_of_the_system(own_models, 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NAPARI_EMCAD_MODELS", "~/mine")
     assert zoo.user_models() == tmp_path / "mine"
-    monkeypatch.setattr(zoo, "user_data_path", lambda name, appauthor: tmp_path / "data" / name)
+    monkeypatch.setattr(zoo, "own_data", lambda: tmp_path / "data" / "napari-emcad")
     for unset in ("", None):
         monkeypatch.setenv("NAPARI_EMCAD_MODELS", "") if unset == "" else monkeypatch.delenv("NAPARI_EMCAD_MODELS")
         assert zoo.user_models() == tmp_path / "data" / "napari-emcad" / "models"
@@ -142,7 +142,7 @@ def test_a_published_file_is_kept_with_a_card_of_its_own(own_models, tmp_path):
 
 
 def test_a_teacher_is_kept(own_models, tmp_path):
-    save_teacher(ResidualUNet(ResidualUNetConfig((2, 3), 4)), tmp_path / "teacher.ckpt", ModelCard())
+    save_model(ResidualUNet(ResidualUNetConfig((2, 3), 4)), tmp_path / "teacher.ckpt", ModelCard())
     loaded, card = load_teacher(zoo.keep(tmp_path / "teacher.ckpt", "my teacher"))
     assert (loaded.config.maps, card.role, card.title) == ((2, 3), "teacher", "my teacher")  # the name, where none is
 

@@ -31,11 +31,11 @@ def model(tmp_path_factory):
     from drawings import lively_student
 
     from napari_emcad.networks.card import ModelCard
-    from napari_emcad.networks.checkpoint import save_student
+    from napari_emcad.networks.checkpoint import save_model
 
     path = tmp_path_factory.mktemp("models") / "tiny.pt"
     card = ModelCard(title="tiny", threshold=0.45, voxel_size=VoxelSize(40, 6, 6))
-    save_student(lively_student(), path, card)
+    save_model(lively_student(), path, card)
     return path
 
 

@@ -5,7 +5,7 @@ import torch
 from toy_crops import squares
 
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import inspect, save_student
+from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.zoo import available
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.window
 def blank(tmp_path):
     """A student that knows nothing."""
     torch.manual_seed(0)
-    save_student(Student(StudentConfig(maps=4, embedding_channels=4)), tmp_path / "blank.pt", ModelCard(title="blank"))
+    save_model(Student(StudentConfig(maps=4, embedding_channels=4)), tmp_path / "blank.pt", ModelCard(title="blank"))
     return tmp_path / "blank.pt"
 
 

@@ -55,6 +55,11 @@ class Crop:
                 f"got {' x '.join(map(str, self.raw.shape))}; choose a larger one."
             )
 
+    @property
+    def truth(self) -> NDArray:
+        """(z, y, x) labels where they are verified, 0 elsewhere."""
+        return self.labels if self.known is None else np.where(self.known, self.labels, 0)
+
     @cached_property
     def voxels_known(self) -> int:
         """How many voxels are verified."""

@@ -65,6 +65,20 @@ class Box:
         """To index an array with."""
         return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
 
+    @property
+    def text(self) -> str:
+        """As `parse` reads it."""
+        return ",".join(f"{a}:{b}" for a, b in zip(self.start, self.stop, strict=True))
+
+    def moved(self, by: Sequence[int]) -> Self:
+        """The box so many voxels further on z, y, x."""
+        start, stop = (tuple(int(n + m) for n, m in zip(end, by, strict=True)) for end in (self.start, self.stop))
+        return type(self)(start, stop)
+
+    def within(self, other: Self) -> Self:
+        """The box in voxels of another one, whose start is (0, 0, 0) then; `moved(other.start)` is the way back."""
+        return self.moved([-n for n in other.start])
+
     def grown(self, margin: Sequence[int]) -> Self:
         """The box with so many voxels more on each side of z, y, x; it may reach outside a volume."""
         return type(self)(

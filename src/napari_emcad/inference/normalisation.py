@@ -52,6 +52,10 @@ class Normalisation:
         scaled = (section.astype(np.float32) - np.float32(self.low)) / np.float32(self.high - self.low)
         return np.clip(scaled, 0, 1)
 
+    def for_crops(self, pixels: NDArray) -> NDArray:
+        """Pixels as a crop to train with takes them: uint8 that fills its range as it is, all else in [0, 1]."""
+        return pixels if pixels.dtype == np.uint8 and (self.low, self.high) == (0, 255) else self.apply(pixels)
+
 
 def not_finite(what: str) -> str:
     """The sentence for NaN and infinity."""

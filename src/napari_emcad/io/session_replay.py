@@ -81,8 +81,9 @@ def _check_stack(old: SessionFacts, new: SessionFacts) -> None:
 
 def _check_box(old: Box, new: Box) -> None:
     if old != new:
-        wanted, got = (",".join(f"{a}:{b}" for a, b in zip(box.start, box.stop, strict=True)) for box in (old, new))
-        raise UserError(f"replay: a session of the same region {wanted} is needed, got {got}; segment that region.")
+        raise UserError(
+            f"replay: a session of the same region {old.text} is needed, got {new.text}; segment that region."
+        )
 
 
 def _open_before(*sessions: OpenSession) -> Sequence[Brought]:

@@ -92,12 +92,12 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
     return _student(file, card) if card.role == "student" else _teacher(file, path), card
 
 
-def save_student(student: Student, path: str | Path, card: ModelCard) -> ModelCard:
-    """Write a student and its card (see `card_path`): beside first, then renamed. Files there are replaced.
+def save_model(network: Student | Teacher, path: str | Path, card: ModelCard) -> ModelCard:
+    """Write a network and its card (see `card_path`): beside first, then renamed. Files there are replaced.
 
     Parameters
     ----------
-    student : Student
+    network : Student or Teacher
         On any device, not modified.
     path : str or Path
         Must end in .pt or .ckpt.
@@ -114,15 +114,7 @@ def save_student(student: Student, path: str | Path, card: ModelCard) -> ModelCa
     UserError
         Where the name ends otherwise, a weight is not finite, or the files cannot be written.
     """
-    return _save(student, Path(path), card)
-
-
-def save_teacher(teacher: Teacher, path: str | Path, card: ModelCard) -> ModelCard:
-    """Write a teacher and its card; parameters, result and errors are those of `save_student`."""
-    return _save(teacher, Path(path), card)
-
-
-def _save(network: Student | Teacher, path: Path, card: ModelCard) -> ModelCard:
+    path = Path(path)
     _refuse_suffix(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     _refuse_diverged(path, weights)

@@ -7,11 +7,10 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import card_path
 from napari_emcad.networks.model_name import same_name, usable_name
+from napari_emcad.networks.own_data import own_data
 from napari_emcad.networks.replace_files import replace_files
 
 MODELS = Path(__file__).parent / "models"
@@ -35,7 +34,7 @@ def user_models() -> Path:
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
         return Path(os.path.expanduser(folder)).absolute()
-    return user_data_path("napari-emcad", appauthor=False) / "models"
+    return own_data() / "models"
 
 
 def bundled() -> dict[str, Path]:

@@ -51,13 +51,13 @@ class SessionTruth:
     box: Box
 
     def known_in(self, box: Box, all_checked: bool) -> NDArray[np.bool_] | None:
-        return None if all_checked else verified(self.session, moved(box, self.box))[1]
+        return None if all_checked else verified(self.session, box.within(self.box))[1]
 
     def labels_in(self, box: Box) -> NDArray[np.uint32]:
-        return verified(self.session, moved(box, self.box))[0]
+        return verified(self.session, box.within(self.box))[0]
 
     def share_in(self, box: Box, all_checked: bool) -> float:
-        return 1.0 if all_checked else share_verified(self.session, moved(box, self.box))
+        return 1.0 if all_checked else share_verified(self.session, box.within(self.box))
 
     @property
     def edits_text(self) -> str:
@@ -79,7 +79,7 @@ class LayerTruth:
         return None if all_checked else self.labels_in(box) > 0
 
     def labels_in(self, box: Box) -> NDArray:
-        return np.asarray(volume_of(self.layer)[moved(box, self.box).slices])
+        return np.asarray(volume_of(self.layer)[box.within(self.box).slices])
 
     def share_in(self, box: Box, all_checked: bool) -> float:
         return 1.0 if all_checked else float(np.mean(self.labels_in(box) > 0))
@@ -193,23 +193,11 @@ class Plan:
         return 6 * sum(int(np.prod(crop.box.shape)) for crop in (*self.train, *self.held_out))
 
 
-def moved(box: Box, into: Box) -> Box:
-    """A box in the voxels of another one in which it lies."""
-    corner = into.start
-    return Box(*(tuple(n - c for n, c in zip(end, corner, strict=True)) for end in (box.start, box.stop)))
-
-
 def shared(first: Box, second: Box) -> Box | None:
     """What two boxes have in common; None where they do not touch."""
     start = tuple(map(max, first.start, second.start))
     stop = tuple(map(min, first.stop, second.stop))
     return Box(start, stop) if all(a < b for a, b in zip(start, stop, strict=True)) else None
-
-
-def placed(box: Box, within: Box) -> Box:
-    """A box that is given in the voxels of another one, in those that this one is given in."""
-    corner = within.start
-    return Box(*(tuple(n + c for n, c in zip(end, corner, strict=True)) for end in (box.start, box.stop)))
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
@@ -247,7 +235,7 @@ def _apart(crop: PlannedCrop, held_out: Sequence[PlannedCrop]) -> PlannedCrop | 
         overlap = shared(crop.box, other.box) if other.of.stack is crop.of.stack else None
         if overlap is not None:
             known = crop.known_or_all.copy() if known is None else known
-            known[moved(overlap, crop.box).slices] &= ~other.known_or_all[moved(overlap, other.box).slices]
+            known[overlap.within(crop.box).slices] &= ~other.known_or_all[overlap.within(other.box).slices]
     if known is None:
         return crop
     return replace(crop, known=known) if known.any() or not crop.voxels_known else None
@@ -268,5 +256,4 @@ def about_crops(plan: Plan, before: str = "") -> dict[str, Any]:
 
 
 def _told(crop: PlannedCrop) -> str:
-    where = ",".join(f"{a}:{b}" for a, b in zip(crop.box.start, crop.box.stop, strict=True))
-    return f"{crop.of.name} [{where}]"
+    return f"{crop.of.name} [{crop.box.text}]"

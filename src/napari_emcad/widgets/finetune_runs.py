@@ -14,13 +14,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 from napari.layers import Image
 from numpy.typing import NDArray
-from qtpy.QtCore import QStandardPaths
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.finetune import ORDER, Order, read_order, write_run
+from napari_emcad.networks.own_data import own_data
 from napari_emcad.pipeline import SegmentParameters, normalisation_of
 from napari_emcad.widgets.finetune_places import Plan, PlannedCrop
 from napari_emcad.widgets.layers import AXES, place_of, volume_of
@@ -30,8 +30,6 @@ PLACES = "places.json"
 """File of a run's folder: where its held-out crops lie."""
 
 LOCK = "in_use"
-FULL_LEVELS = (0.0, 255.0)
-"""Black and white of uint8 that is learnt from as it is."""
 
 
 def runs_folder(session: Path | None) -> Path:
@@ -41,8 +39,7 @@ def runs_folder(session: Path | None) -> Path:
 
 def own_folder() -> Path:
     """For runs without a session."""
-    data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
-    return Path(data) / "napari-emcad" / FOLDER
+    return own_data() / FOLDER
 
 
 def new_folder(runs: Path) -> Path:
@@ -198,10 +195,8 @@ def layer_place(facts: Mapping[str, Any], stacks: Sequence[Image]) -> dict[str, 
 
 
 def _sections(source: Source, levels: SegmentParameters):
-    """uint8 as it is, all else in [0, 1] by the grey levels of the whole stack or those that a person set."""
+    """One section after the other, by the grey levels of the whole stack or those that a person set."""
     first, *plane = source.box.slices
     normalisation = normalisation_of(source.volume, levels)
-    is_as_it_is = source.volume.dtype == np.uint8 and (normalisation.low, normalisation.high) == FULL_LEVELS
     for z in range(first.start, first.stop):
-        section = np.asarray(source.volume[(z, *plane)])
-        yield section if is_as_it_is else normalisation.apply(section)
+        yield normalisation.for_crops(np.asarray(source.volume[(z, *plane)]))

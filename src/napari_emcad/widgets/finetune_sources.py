@@ -17,7 +17,6 @@ from napari_emcad.widgets.finetune_places import (
     Place,
     SessionTruth,
     check_place,
-    placed,
     shared,
 )
 from napari_emcad.widgets.forms import enable, form
@@ -221,7 +220,7 @@ class CropSources(QWidget):
     def _named(self, found: list[NamedBox]) -> list[Place]:
         at, stack = self.session, self._stack.layer
         truth = SessionTruth(at.session, at.opened.folder, at.result.box)
-        return [Place(one.name, stack, placed(one.box, at.result.box), truth) for one in found]
+        return [Place(one.name, stack, one.box.moved(at.result.box.start), truth) for one in found]
 
     def _why_no_stack(self) -> str:
         if self._stack.layer is None:

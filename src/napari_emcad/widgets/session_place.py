@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from napari.layers import Layer
-from qtpy.QtCore import QStandardPaths
+
+from napari_emcad.networks.own_data import own_data
 
 SUFFIX = ".emcad"
 
@@ -21,8 +22,7 @@ def session_folder(layer: Layer) -> Path:
     source = Path(str(origin)) if origin else None
     if source is not None and source.exists() and os.access(source.parent, os.W_OK):
         return _free(source.parent / f"{source.stem}{SUFFIX}")
-    data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
-    folder = Path(data) / "napari-emcad" / "sessions"
+    folder = own_data() / "sessions"
     folder.mkdir(parents=True, exist_ok=True)
     return _free(folder / f"{_file_name(layer.name)}{SUFFIX}")
 

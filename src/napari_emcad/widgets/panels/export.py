@@ -116,7 +116,7 @@ class ExportPanel(QWidget):
             return
         result = self._results.current
         labels = FragmentLabels(export.fragments, export.table)[export.box.slices]
-        start = [a + b for a, b in zip(result.box.start, export.box.start, strict=True)]
+        start = export.box.moved(result.box.start).start
         name, metadata = f"{result.source.name} exported", {"provenance": dict(export.provenance)}
         self._viewer.add_labels(labels, name=name, metadata=metadata, **place_of(result.source, start))
         self._message.result(f'The neurons are in the layer "{name}"; it is a copy.')
@@ -182,15 +182,18 @@ class ExportPanel(QWidget):
         metadata = result.source.metadata
         origin = metadata.get("source") or result.source.source.path
         box = self._box(result)
-        start = [a + b for a, b in zip(result.box.start, box.start, strict=True)]
-        stop = [a + b for a, b in zip(result.box.start, box.stop, strict=True)]
+        in_stack = box.moved(result.box.start)
         return Export(
             path=path,
             fragments=result.segmentation.fragments,
             table=self._table(result),
             box=box,
             voxel_size=voxel_size_of(result.source),
-            provenance={**result.provenance(), "box": [start, stop], "neurons": self.neurons},
+            provenance={
+                **result.provenance(),
+                "box": [in_stack.start, in_stack.stop],
+                "neurons": self.neurons,
+            },
             source=(str(origin), metadata.get("dataset")) if origin else None,
             affinities=result.affinities if self.format.currentText() == TIFF_AND_ZARR else None,
         )
@@ -228,8 +231,7 @@ class ExportPanel(QWidget):
         if self._region.combo.layer is None:
             raise UserError('export: there is no box layer; press "Draw" under Region, or export everything.')
         box = box_of_shapes(self._region.combo.layer, result.source, self._region.sections)
-        moved = [tuple(n - o for n, o in zip(end, result.box.start, strict=True)) for end in (box.start, box.stop)]
-        inside = Box(*moved).clipped(result.box.shape)
+        inside = box.within(result.box).clipped(result.box.shape)
         if min(inside.shape) < 1:
             raise UserError("export: the box lies outside what has been segmented; draw it inside.")
         return inside
