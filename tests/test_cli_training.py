@@ -84,6 +84,16 @@ def test_with_a_teacher(files, tmp_path):
     assert "teacher as it is" in inspect(tmp_path / "new.pt").description
 
 
+def test_a_teacher_that_learns_is_written_beside_the_student(files, tmp_path, capsys):
+    more = ("--teacher", str(files / "teacher.pt"), "--mode", "joint", "--steps", "40")
+    assert finetune(files, tmp_path / "new.pt", *more) == 0
+    assert capsys.readouterr().out.endswith(f"-> {tmp_path / 'new.pt'}, {tmp_path / 'new_teacher.pt'}\n")
+    load_teacher(tmp_path / "new_teacher.pt")
+    (tmp_path / "new.pt").unlink()
+    assert finetune(files, tmp_path / "new.pt", *more) == 1
+    assert "new_teacher.pt exists, and no model is overwritten" in capsys.readouterr().err
+
+
 def test_train_teacher(files, tmp_path):
     labels = ("--labels", str(files / "labels.tif"), "--maps", "4,6")
     assert run("train-teacher", files, tmp_path / "teacher.pt", *labels, "--steps", "30") == 0

@@ -12,7 +12,7 @@ from toy_crops import squares
 from napari_emcad import finetune
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetune import Order, best_model, fine_tune, read_events, write_run
+from napari_emcad.finetune import Order, best_model, fine_tune, read_events, read_order, teacher_beside, write_run
 from napari_emcad.networks import checkpoint
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
@@ -98,8 +98,20 @@ def test_with_a_teacher_the_student_is_kept(models, tmp_path, mode):
     assert {"student", "cross", "interaction"} <= set(started["losses"])
     last = list(fine_tune(folder))[-1]
     assert last["after"]["voi"] < last["before"]["voi"]
-    load_student(best_model(folder))
-    assert (folder / "best_teacher.pt").exists() == (mode == "joint")
+    best = best_model(folder)
+    load_student(best)
+    networks = {file.name for file in folder.glob("*.pt")} - {"state.pt"}
+    assert networks == {best.name} | ({teacher_beside(best).name} if mode == "joint" else set())
+
+
+def test_a_teacher_that_learns_is_kept_beside_its_student(models, tmp_path):
+    folder = begun(models, tmp_path / "run", mode="joint", budget={"steps": 40})
+    list(fine_tune(folder))
+    teacher, card = load_teacher(teacher_beside(best_model(folder)))
+    before, parent = load_teacher(read_order(folder).teacher)
+    assert any(not torch.equal(a, b) for a, b in zip(teacher.parameters(), before.parameters(), strict=True))
+    assert (card.parent_sha256, card.title, card.scores) == (parent.sha256, f"{parent.title}, trained further", {})
+    assert "both learn" in card.description
 
 
 def test_a_teacher_is_trained(models, tmp_path):

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
-from napari_emcad.finetune import Event, Order, fine_tune, read_order, say, write_run
+from napari_emcad.finetune import Event, Order, fine_tune, read_order, say, teacher_beside, write_run
 from napari_emcad.networks.zoo import BUNDLED, resolve
 from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Mode, TrainingParameters
 from napari_emcad.training_data import CropFiles, Places, crops_of_files, crops_of_session
@@ -65,14 +65,23 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument("--about", type=json.loads, default={}, metavar="JSON", help="fields of the new model's card")
     parser.add_argument("--json", action="store_true", help="what happens, one JSON object a line")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.ckpt", help="or .pt")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="NEW.ckpt",
+        help="or .pt; a teacher that learns too: NEW_teacher.ckpt",
+    )
     parser.set_defaults(command=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
     folder = options.output.with_suffix(".run")
-    _check_output(options.output)
     order = _order(options)
+    _check_output(options.output)
+    if order.parameters.mode == "joint":
+        _check_output(teacher_beside(options.output))
     if folder.exists():
         _go_on(folder, order)
     else:
@@ -84,10 +93,14 @@ def _train(options: argparse.Namespace) -> int:
             f"{options.output}: not written, as no step lowered the VOI on the held-out crops from "
             f"{last['before']['voi']:.3f} bits; run it again with more time, or with another --learning-rate."
         )
-    _copy_model(folder / last["model"], options.output)
+    outputs = {folder / last["model"]: options.output}
+    outputs |= {teacher_beside(model): teacher_beside(output) for model, output in outputs.items()}
+    outputs = {model: output for model, output in outputs.items() if model.exists()}
+    for model, output in outputs.items():
+        _copy_model(model, output)
     shutil.rmtree(folder)
     if not options.json:
-        _say(f"{_outcome(last)} -> {options.output}")
+        _say(f"{_outcome(last)} -> {', '.join(map(str, outputs.values()))}")
     return 0
 
 

@@ -10,7 +10,8 @@ works on it in a process of its own and says what happens, one JSON object a lin
     held_out/    crops to score on              held_out_N.npz        raw, truth, labels before and after
     events.jsonl what happened
 
-The best network of before is only removed when a better one is on the disk and was said to be there.
+Where the teacher learns beside the student, best_N_teacher.pt is what it was then. The best network of before is only
+removed when a better one is on the disk and was said to be there.
 """
 
 import json
@@ -277,41 +278,48 @@ class _Run:
 
     def _forget_worse(self) -> None:
         """Remove what was the best before the best."""
-        kept = Path(self.best["model"]).stem if self.best else None
+        best = self.folder / self.best["model"] if self.best else None
+        kept = {file.stem for file in (best, best and teacher_beside(best)) if file}
         for file in self.folder.glob("best_[0-9]*.*"):
-            if file.stem != kept:
+            if file.stem not in kept:
                 file.unlink()
 
     def _keep(self, network, name: str, score: Event | None) -> None:
         from napari_emcad.networks.checkpoint import save_model
 
-        save_model(network, self.folder / name, self._card(score))
-        if self.order.parameters.mode == "joint":
-            teacher = self.parents["teacher"].changed(scores={}, **self._lineage("teacher"))
-            save_model(self.state.averaged("teacher"), self.folder / "best_teacher.pt", teacher)
+        file = self.folder / name
+        if self.order.parameters.mode == "joint":  # first, so that it is there when the student is
+            save_model(self.state.averaged("teacher"), teacher_beside(file), self._teachers_card())
+        save_model(network, file, self._card(score))
 
     def _card(self, score: Event | None):
-        parent, told = self.parents[self.product], self.order.parameters
+        parent, about = self.parents[self.product], self.order.about
         scores = {}
         for when, event in (("", score), (" before fine-tuning", self.before)):
             if event:
                 scores[f"VOI on the held-out crops{when}"] = round(event["voi"], 4)
                 scores[f"ARAND on the held-out crops{when}"] = round(event["arand"], 4)
-        names = ", ".join(dict.fromkeys(crop.name for crop in self.crops))
-        fields = {
-            "title": f"{parent.title or self.product}, trained further",
+        threshold = score["threshold"] if score else parent.threshold
+        return parent.changed(**{**self._history(self.product), "scores": scores, "threshold": threshold, **about})
+
+    def _teachers_card(self):
+        """Of a teacher that learnt beside the student; nobody has scored it."""
+        about = {name: told for name, told in self.order.about.items() if name != "title"}
+        return self.parents["teacher"].changed(**{**self._history("teacher"), "scores": {}, **about})
+
+    def _history(self, name: str) -> dict[str, Any]:
+        """What a card says of where a network comes from."""
+        parent, told = self.parents[name], self.order.parameters
+        data = ", ".join(dict.fromkeys(crop.name for crop in self.crops))
+        return {
+            "title": f"{parent.title or name}, trained further",
             "description": f"{MODES[told.mode]}; {self.state.step} steps, {self.state.seconds:.0f} s "
             f"on {self.device.name}; {told.model_dump_json(exclude_none=True)}; napari-emcad {__version__}.",
-            "data": f"{names}. Before: {parent.data}" if parent.data else names,
-            "scores": scores,
-            "threshold": score["threshold"] if score else parent.threshold,
+            "data": f"{data}. Before: {parent.data}" if parent.data else data,
+            "iteration": (parent.iteration or 0) + self.state.step,
+            "date": time.strftime("%Y-%m-%d"),
+            "parent_sha256": parent.sha256,
         }
-        return parent.changed(**{**fields, **self.order.about}, **self._lineage(self.product))
-
-    def _lineage(self, name: str) -> dict[str, Any]:
-        iteration = (self.parents[name].iteration or 0) + self.state.step
-        sha256 = self.parents[name].sha256
-        return {"iteration": iteration, "date": time.strftime("%Y-%m-%d"), "parent_sha256": sha256}
 
     def _write_labels(self, when: str, labels: list) -> None:
         for i, (crop, found) in enumerate(zip(self.held_out, labels, strict=True)):
@@ -340,6 +348,11 @@ def best_model(folder: Path) -> Path | None:
     said = [event["model"] for event in read_events(folder) if event.get("model")]
     file = folder / said[-1] if said else None
     return file if file is not None and file.is_file() else None
+
+
+def teacher_beside(model: Path) -> Path:
+    """The file of the teacher that learnt beside this student, there or not."""
+    return model.with_name(f"{model.stem}_teacher{model.suffix}")
 
 
 def read_events(folder: Path) -> list[Event]:

@@ -39,9 +39,12 @@ def score(step: int, voi: float) -> dict:
 
 
 def keep() -> None:
-    student = Path(json.loads((FOLDER / "order.json").read_text())["student"])
+    order = json.loads((FOLDER / "order.json").read_text())
+    student = Path(order["student"])
     shutil.copyfile(student, FOLDER / "best.pt")
     shutil.copyfile(student.with_suffix(".json"), FOLDER / "best.json")
+    if order["parameters"]["mode"] == "joint":
+        shutil.copyfile(order["teacher"], FOLDER / "best_teacher.pt")
 
 
 def step(n: int, last: int) -> None:

@@ -331,6 +331,20 @@ def test_a_session_keeps_its_runs_until_they_are_decided_on(at_work):
     assert at_work.why_not == ""
 
 
+def test_a_teacher_that_learns_is_kept_too(hand, teacher):
+    hand.add_truth()
+    models = hand.panel.models
+    models.teacher.open_file(teacher)
+    hand.wait(lambda: models.teacher.card is not None)
+    models.mode = "joint"
+    hand.train()
+    hand.panel.outcome.name.setText("mine")
+    hand.panel.outcome.keep_button.click()
+    hand.end()
+    assert {"mine", "mine teacher"} <= available().keys()
+    assert hand.message == 'Kept as "mine" and chosen under Segment. Its teacher is kept as "mine teacher".'
+
+
 def test_stop_keeps_what_is_best(hand, way, own_runs):
     way("slow")
     hand.add_truth()

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.wording import size_text
-from napari_emcad.finetune import Order, best_model
+from napari_emcad.finetune import Order, best_model, teacher_beside
 from napari_emcad.networks import zoo
 from napari_emcad.training.params import NEEDS_LABELS
 from napari_emcad.widgets.finetune_budget import Budget
@@ -272,9 +272,11 @@ class FineTunePanel(QWidget):
             self._run.remove()
             self._run = None
             self.models.refresh()
-            self._segment.model.open_file(ended.result)
-            self.outcome.show_kept(ended.result)
-            self._message.result(f'Kept as "{ended.result.stem}" and chosen under Segment.')
+            model, *teacher = ended.result
+            self._segment.model.open_file(model)
+            self.outcome.show_kept(model)
+            also = "".join(f' Its teacher is kept as "{path.stem}".' for path in teacher)
+            self._message.result(f'Kept as "{model.stem}" and chosen under Segment.{also}')
         self._update()
 
     def _clear(self) -> None:
@@ -341,12 +343,18 @@ class FineTunePanel(QWidget):
         return f"{self.budget.minutes.value():g} min at most{on}{disk}"
 
 
-def _keeping(run: RunFolder, comparison: Comparison, name: str) -> Job[Path]:
-    """The model under its name; what it was scored on is read, to be looked at once the run is gone."""
+def _keeping(run: RunFolder, comparison: Comparison, name: str) -> Job[list[Path]]:
+    """The model under its name, and the teacher that learnt beside it under another.
+
+    What it was scored on is read, to be looked at once the run is gone.
+    """
     yield Progress("keeping the model", 0, 1)
-    path = zoo.keep(best_model(run.folder), name)
+    best = best_model(run.folder)
+    kept, teacher = [zoo.keep(best, name)], teacher_beside(best)
+    if teacher.exists():
+        kept.append(zoo.keep(teacher, free_name(f"{kept[0].stem} teacher", zoo.available())))
     comparison.read_all()
-    return path
+    return kept
 
 
 def _lies_in(place: Place, layer) -> bool:
