@@ -260,6 +260,14 @@ def _other_region(tmp_path, facts, elsewhere):
     return tmp_path / "moved.emcad"
 
 
+def _other_stack(tmp_path, facts, elsewhere):
+    """The session that is on was begun in the window, and knows its stack."""
+    _, shape, dtype = facts.fingerprint.split()
+    other = facts.model_copy(update={"fingerprint": f"abc {shape} {dtype} 40 1700 other.tif"})
+    create_session(tmp_path / "other.emcad", other_neurons(), None, other).close()
+    return tmp_path / "other.emcad"
+
+
 def _damaged(tmp_path, facts, elsewhere):
     (elsewhere / "graph.npz").write_bytes(b"nothing")
     return elsewhere
@@ -271,6 +279,7 @@ def _damaged(tmp_path, facts, elsewhere):
         pytest.param(_no_session, "this is none; choose another folder", id="no session"),
         pytest.param(_same, "two sessions are needed", id="same"),
         pytest.param(_other_region, "a session of the same region 0:3,0:48,1:65 is needed", id="region"),
+        pytest.param(_other_stack, "sessions of the same stack are needed", id="stack"),
         pytest.param(_damaged, "missing or damaged; copy the session again", id="damaged"),
     ],
 )

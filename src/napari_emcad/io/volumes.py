@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.hdf5 import hdf5_stacks, is_hdf5, open_hdf5
@@ -129,12 +131,23 @@ def _check_voxel_size(size: VoxelSize | None) -> None:
         raise UserError(f"voxel size: three lengths above 0 nm (z, y, x) are needed, got {tuple(size)}.")
 
 
-def _fingerprint(path: Path, source: Source) -> str:
-    depth, *plane = source.array.shape
+def fingerprint_of_content(array) -> str:
+    """The first words of a `Volume.fingerprint`, which copies share: sha256 of three samples, shape and type.
+
+    Parameters
+    ----------
+    array : array-like (z, y, x)
+        Three squares of it are read.
+    """
+    depth, *plane = array.shape
     middle = tuple(slice(max(0, (n - _SAMPLE) // 2), (n + _SAMPLE) // 2) for n in plane)
     digest = hashlib.sha256()
     for z in sorted({0, depth // 2, depth - 1}):
-        digest.update(source.array[(z, *middle)].tobytes())
-    shape = "x".join(map(str, source.array.shape))
+        digest.update(np.asarray(array[(z, *middle)]).tobytes())
+    shape = "x".join(map(str, array.shape))
+    return f"{digest.hexdigest()} {shape} {array.dtype}"
+
+
+def _fingerprint(path: Path, source: Source) -> str:
     size, changed = source.stamp
-    return f"{digest.hexdigest()} {shape} {source.array.dtype} {size} {changed} {path.resolve().name}"
+    return f"{fingerprint_of_content(source.array)} {size} {changed} {path.resolve().name}"

@@ -1,6 +1,7 @@
 """The panel Proofread: select, merge, split, review and tick neurons, with all edits to undo."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import count
 from napari_emcad.io.replay_report import Brought
 from napari_emcad.io.sessions import OpenSession, SessionFacts, create_session, open_session
+from napari_emcad.io.volumes import fingerprint_of_content
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
 from napari_emcad.widgets.click_to_segment import ClickToSegment
@@ -25,7 +27,7 @@ from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.key_binder import Borrowed, KeyBinder
 from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS, PAINT
 from napari_emcad.widgets.labels_start import LabelsStart
-from napari_emcad.widgets.layers import voxel_size_of
+from napari_emcad.widgets.layers import volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.mouse import Clicks, Hover, Wheel
 from napari_emcad.widgets.panels.segment import SegmentPanel
@@ -661,4 +663,6 @@ def facts_of(result: Result) -> SessionFacts:
     known = {name: value for name, value in result.provenance().items() if value is not None}
     if "source" in known:
         known["source"] = str(known["source"])
+    with suppress(OSError, UserError):  # of a stack whose file has gone nothing can be told
+        known["fingerprint"] = fingerprint_of_content(volume_of(result.source))
     return SessionFacts.of(known, voxel_size_of(result.source))
