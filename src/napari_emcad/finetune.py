@@ -39,7 +39,7 @@ ORDER, EVENTS, STATE = "order.json", "events.jsonl", "state.pt"
 
 STANDARD_INPUT = 0
 
-SCORING_SHARE = 0.1
+SCORING_SHARE = 0.07
 """Of the time budget, at most, for scoring; so often is scored, ten times at most."""
 
 SAVE_EVERY = 30.0

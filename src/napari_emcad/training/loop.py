@@ -266,7 +266,7 @@ def _rotation(state: TrainingState, batch: Batch, shape: Shape) -> Tensor:
 
 def _embed(student: Student, crops: Tensor) -> tuple[Tensor, Tensor]:
     """(n, z, y, x) -> both embeddings of every pair, (n * (z - 1), e, y, x) each; a section is encoded once."""
-    sections = crops.flatten(0, 1)[:, None].contiguous(memory_format=torch.channels_last)
+    sections = crops.flatten(0, 1)[:, None].contiguous(memory_format=_format_of_sections(crops.device.type))
     features = student.encode(sections)
     by_section = [f.unflatten(0, crops.shape[:2]) for f in features]  # (n, z, maps, ...)
     previous, current = (SectionFeatures(*(f[:, part].flatten(0, 1) for f in by_section)) for part in (FIRST, SECOND))
@@ -305,5 +305,10 @@ def _check_finite(what: str, value: Tensor, step: int) -> None:
 
 def _placed(network: Student | Teacher, device: str) -> Student | Teacher:
     """On the device, in the memory format that its convolutions like best."""
-    form = torch.channels_last if isinstance(network, Student) else torch.channels_last_3d
+    form = _format_of_sections(device) if isinstance(network, Student) else torch.channels_last_3d
     return network.to(device, memory_format=form)
+
+
+def _format_of_sections(device: str) -> torch.memory_format:
+    """On a CPU, learning from few sections at once is up to a fifth faster without channels last."""
+    return torch.contiguous_format if torch.device(device).type == "cpu" else torch.channels_last

@@ -47,10 +47,10 @@ class CropSize(NamedTuple):
         return self.sections, self.size, self.size
 
 
-PAIRS = CropSize(batch=1, sections=2, size=192)
+PAIRS = CropSize(batch=2, sections=2, size=160)
 """Student alone: it sees no more than two sections at once. Many small steps teach more in a minute than few large."""
 
-BLOCKS = CropSize(batch=2, sections=5, size=128)
+BLOCKS = CropSize(batch=2, sections=5, size=160)
 """Student and teacher: as deep as grafting looks back, four sections."""
 
 DEEP_BLOCKS = CropSize(batch=2, sections=12, size=112)
