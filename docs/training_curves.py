@@ -1,0 +1,30 @@
+"""The curves of a run as a picture: python docs/training_curves.py FOLDER PICTURE.png.
+
+FOLDER is that of a run, see `napari_emcad.finetune`. Wants a screen, or a virtual one (xvfb-run).
+"""
+
+import sys
+from pathlib import Path
+
+from qtpy.QtWidgets import QApplication
+
+from napari_emcad.widgets.curves import Curves
+from napari_emcad.widgets.finetune_record import Record
+
+SIZE = (960, 180)
+
+
+def main() -> None:
+    folder, picture = map(Path, sys.argv[1:])
+    application = QApplication([])
+    application.setStyleSheet("QWidget { background: white; color: black; }")
+    curves = Curves()
+    curves.resize(*SIZE)
+    curves.put(Record.of(folder))
+    curves.show()
+    application.processEvents()
+    curves.grab().save(str(picture))
+
+
+if __name__ == "__main__":
+    main()
