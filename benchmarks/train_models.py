@@ -4,8 +4,8 @@ python benchmarks/train_models.py teacher RAW LABELS FOLDER --minutes 240
 python benchmarks/train_models.py student RAW LABELS FOLDER --minutes 60 --teacher FOLDER_OF_THE_TEACHER/best_N.pt
 
 FOLDER is that of a run (see `napari_emcad.finetune`): the same command goes on with what is there, events.jsonl has the
-curves, best_N.pt and best_N.json are the model and its card. The student begins with the bundled one and learns by full
-distillation: labels, teacher's affinities and grafting.
+curves, best_N.pt and best_N.json are the model and its card. The student begins with the bundled one and learns with the
+teacher by all losses of CAD (--mode joint, the default), from a frozen one, or alone.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def _order(options: argparse.Namespace) -> Order:
         parameters = TrainingParameters(mode="teacher", **told)
         return Order(teacher_maps=TEACHER_MAPS, parameters=parameters, about=about)
     about = ABOUT | {"title": "Mouse cortex", "commit": options.commit}
-    parameters = TrainingParameters(mode="frozen-teacher", **told)
+    parameters = TrainingParameters(mode=options.mode, **told)
     return Order(student=resolve(options.student), teacher=options.teacher, parameters=parameters, about=about)
 
 
@@ -77,6 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--student", default="bundled")
     parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--mode", choices=("joint", "frozen-teacher", "student"), default="joint")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--commit", default="", help="of the code, for the card")
     return parser.parse_args()
