@@ -4,8 +4,8 @@ python benchmarks/train_models.py teacher RAW LABELS FOLDER --minutes 240
 python benchmarks/train_models.py student RAW LABELS FOLDER --minutes 60 --teacher FOLDER_OF_THE_TEACHER/best_N.pt
 
 FOLDER is that of a run (see `napari_emcad.finetune`): the same command goes on with what is there, events.jsonl has the
-curves, best_N.pt and best_N.json are the model and its card. The student begins with the bundled one and learns with the
-teacher by all losses of CAD (--mode joint, the default), from a frozen one, or alone.
+curves, best_N.pt and best_N.json are the model and its card. The student begins with the bundled one and learns with
+the teacher by all losses of CAD (--mode joint, the default), from a frozen one, or alone.
 """
 
 import argparse
