@@ -94,6 +94,14 @@ def test_a_teacher_that_learns_is_written_beside_the_student(files, tmp_path, ca
     assert "new_teacher.pt exists, and no model is overwritten" in capsys.readouterr().err
 
 
+def test_a_teacher_teaches_in_unlabelled_boxes_too(files, tmp_path, capsys):
+    more = ("--box", "0:5,:,:", "--hold-out", "8:10,:,:", "--unlabelled", "5:8,:,:")
+    assert finetune(files, tmp_path / "new.pt", *more, "--teacher", str(files / "teacher.pt"), "--steps", "40") == 0
+    assert inspect(tmp_path / "new.pt").data == "raw[0:5,0:72,0:84], raw[5:8,0:72,0:84], unlabelled"
+    assert finetune(files, tmp_path / "other.pt", *more, *STEPS) == 1
+    assert "raw[5:8,0:72,0:84], unlabelled: nothing in it is labelled" in capsys.readouterr().err
+
+
 def test_train_teacher(files, tmp_path):
     labels = ("--labels", str(files / "labels.tif"), "--maps", "4,6")
     assert run("train-teacher", files, tmp_path / "teacher.pt", *labels, "--steps", "30") == 0

@@ -10,7 +10,7 @@ import torch
 from toy_crops import squares
 
 from napari_emcad import finetune
-from napari_emcad.core.crop import Crop
+from napari_emcad.core.crop import Crop, unlabelled_crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetune import Order, best_model, fine_tune, read_events, read_order, teacher_beside, write_run
 from napari_emcad.networks import checkpoint
@@ -179,6 +179,7 @@ def test_a_run_that_does_not_help_gives_no_model(models, tmp_path):
         (["good"], [], {}, "crops: one to hold out is needed, there is none; hold one out, or add another one."),
         (["bad"], ["good"], {}, "box 1: nothing in it is labelled and verified; mark neurons in it as done."),
         (["good"], ["bad"], {}, "box 1: nothing in it is labelled and verified; mark neurons in it as done."),
+        (["good", "bad"], ["good"], {}, "box 1: nothing in it is labelled and verified; mark neurons in it as done."),
         (["good"], ["good"], {"mode": "distil"}, "teacher: this mode needs one (distillation: the student learns from"),
     ],
 )
@@ -191,6 +192,18 @@ def test_what_cannot_be_trained_is_told(models, tmp_path, train, held_out, chang
         write_run(tmp_path / "run", told, [crops[c] for c in train], [crops[c] for c in held_out])
     assert str(error.value).startswith(sentence)
     assert not (tmp_path / "run").exists()
+
+
+def test_where_nothing_is_verified_a_teacher_teaches_too(models, tmp_path):
+    crop = squares()
+    blank = unlabelled_crop(crop.raw, "blank")
+    told = order(models, "frozen-teacher", {"steps": 40})
+    write_run(tmp_path / "run", told, [crop, blank], [crop])
+    last = list(fine_tune(tmp_path / "run"))[-1]
+    assert last["after"]["voi"] < last["before"]["voi"]
+    assert "blank" in inspect(best_model(tmp_path / "run")).data
+    with pytest.raises(UserError, match="crops: nothing is verified in any; mark neurons as done, or distil"):
+        write_run(tmp_path / "other", told, [blank], [crop])
 
 
 def test_swapped_networks_are_told(models, tmp_path):

@@ -40,6 +40,18 @@ def test_boxes_of_files(files):
     assert train.known is None
 
 
+def test_unlabelled_boxes_of_files_and_sessions(files, session):
+    with open_session(session) as opened:
+        opened.session.lock(int(opened.session.state.table[opened.session.state.base.fragments[0, 18, 18]]))
+    places = Places(unlabelled=["1:3,0:40,:"])
+    of_files, _ = crops_of_files(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)
+    of_session, _ = crops_of_session(session, None, places)
+    for crop in (of_files[-1], of_session[-1]):
+        np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[1:3, :40])
+        assert (crop.name, crop.voxels_known, crop.truth.any()) == ("raw[1:3,0:40,0:84], unlabelled", 0, False)
+    assert [bool(crop.voxels_known) for crop in of_files] == [True, False]
+
+
 def test_other_grey_levels_are_brought_to_0_to_1(files):
     (crop,), _ = crops_of_files(CropFiles(files / "deep.tif"), Places())
     assert crop.raw.dtype == np.float32

@@ -54,6 +54,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--raw", type=Path, help="EM stack; of a session, where it is now")
     parser.add_argument("--dataset", metavar="PATH_IN_RAW", help="in HDF5 or Zarr")
     parser.add_argument("--box", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to train in; may be repeated")
+    parser.add_argument("--unlabelled", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to distil in too")
     parser.add_argument("--hold-out", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to score in; default: chosen")
     parser.add_argument("--minutes", type=float, help=f"time for all of it; default: {DEFAULT_MINUTES:g}")
     parser.add_argument("--steps", type=int)
@@ -136,7 +137,7 @@ def _go_on(folder: Path, order: Order) -> None:
 
 def _crops(options: argparse.Namespace, mode: Mode) -> tuple[list[Crop], list[Crop]]:
     """Crops to train on and to hold out."""
-    places = Places(options.box or (), options.hold_out or ())
+    places = Places(options.box or (), options.hold_out or (), options.unlabelled or ())
     files = options.raw and CropFiles(options.raw, options.dataset, options.labels, options.mask)
     if options.session:
         train, held_out = crops_of_session(options.session, files, places)

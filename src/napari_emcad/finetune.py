@@ -31,7 +31,14 @@ from napari_emcad import __version__
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.training_crops import load_crops, save_crops
-from napari_emcad.training.params import MODES, NEEDS_LABELS, NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
+from napari_emcad.training.params import (
+    HEARS_TEACHER,
+    MODES,
+    NEEDS_LABELS,
+    NEEDS_STUDENT,
+    NEEDS_TEACHER,
+    TrainingParameters,
+)
 
 Event = dict[str, Any]
 
@@ -396,9 +403,12 @@ def _check(order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> Non
         return
     if not held_out:
         raise UserError("crops: one to hold out is needed, there is none; hold one out, or add another one.")
-    for crop in [*train, *held_out]:
+    labelled = [crop for crop in train if crop.voxels_known] if mode in HEARS_TEACHER else train
+    for crop in [*labelled, *held_out]:
         if not crop.truth.any():
             raise UserError(f"{crop.name}: nothing in it is labelled and verified; mark neurons in it as done.")
+    if not labelled:
+        raise UserError("crops: nothing is verified in any; mark neurons as done, or distil without labels.")
 
 
 # ---- the process of its own ------------------------------------------------------------------------------------------

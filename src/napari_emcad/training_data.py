@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_emcad.core.crop import Crop
+from napari_emcad.core.crop import Crop, unlabelled_crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.geometry import Box
@@ -28,10 +29,13 @@ class Places:
     train : sequence of str
         None = the whole stack; of a session, what was proofread.
     held_out : sequence of str
+    unlabelled : sequence of str
+        Of which nothing is known: only a teacher teaches there.
     """
 
     train: Sequence[str] = ()
     held_out: Sequence[str] = ()
+    unlabelled: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ def crops_of_files(files: CropFiles, places: Places) -> tuple[list[Crop], list[C
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        opened = _Files(raw, labels, mask, normalisation_of(raw.array, SegmentParameters()))
-        return tuple([opened.crop(box) for box in boxes] for boxes in (train, held_out))
+        opened = _Files(raw, normalisation_of(raw.array, SegmentParameters()), labels, mask)
+        crops = [opened.crop(box) for box in train] + opened.unlabelled(places.unlabelled)
+        return crops, [opened.crop(box) for box in held_out]
 
 
 def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tuple[list[Crop], list[Crop]]:
@@ -92,55 +97,68 @@ def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tup
                 f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
             )
         levels = SegmentParameters(**{name: opened.facts.parameters.get(name) for name in ("black", "white")})
-        proofread = _Proofread(opened, stack, place, normalisation_of(stack.array, levels))
+        proofread = _Proofread(stack, normalisation_of(stack.array, levels), opened, place)
         if places.train or places.held_out:
             named = [[proofread.named(text) for text in texts] for texts in (places.train, places.held_out)]
-            return tuple([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)
+            train, held_out = ([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)
+            return train + proofread.unlabelled(places.unlabelled), held_out
         found = boxes_of_locked(session, drive(fragment_boxes(session.state.base.fragments)))
         found = found or boxes_of_corrections(session, last=len(session.log.rows))
         if not found:
             raise UserError(f"{folder}: nothing in it is done or corrected; proofread some neurons, or name a --box.")
-        return [proofread.crop(box) for box in found], []
+        return [proofread.crop(box) for box in found] + proofread.unlabelled(places.unlabelled), []
 
 
 @dataclass(frozen=True)
-class _Files:
-    """What `CropFiles` names, open."""
+class _Stack:
+    """A stack that is open, and its grey levels."""
 
     raw: Volume
-    labels: Volume | None
-    mask: Volume | None
     levels: Normalisation
 
-    def crop(self, box: Box) -> Crop:
-        raw = self.raw.array
-        name = self.raw.path.stem if box == Box.whole(raw.shape) else f"{self.raw.path.stem}[{box.text}]"
-        truth = np.zeros(box.shape, np.uint8) if self.labels is None else np.asarray(self.labels.array[box.slices])
-        known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
-        return Crop(self.levels.for_crops(np.asarray(raw[box.slices])), truth, known, name)
+    def pixels(self, box: Box) -> NDArray:
+        return self.levels.for_crops(np.asarray(self.raw.array[box.slices]))
+
+    def name_of(self, box: Box) -> str:
+        return self.raw.path.stem if box == Box.whole(self.raw.array.shape) else f"{self.raw.path.stem}[{box.text}]"
+
+    def unlabelled(self, texts: Sequence[str]) -> list[Crop]:
+        """Crops of which nothing is known."""
+        boxes = [Box.parse(text, self.raw.array.shape) for text in texts]
+        return [unlabelled_crop(self.pixels(box), f"{self.name_of(box)}, unlabelled") for box in boxes]
 
 
 @dataclass(frozen=True)
-class _Proofread:
+class _Files(_Stack):
+    """What `CropFiles` names, open."""
+
+    labels: Volume | None
+    mask: Volume | None
+
+    def crop(self, box: Box) -> Crop:
+        truth = np.zeros(box.shape, np.uint8) if self.labels is None else np.asarray(self.labels.array[box.slices])
+        known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
+        return Crop(self.pixels(box), truth, known, self.name_of(box))
+
+
+@dataclass(frozen=True)
+class _Proofread(_Stack):
     """A session, the stack that it belongs to, and its region in that."""
 
     opened: OpenSession
-    stack: Volume
     place: Box
-    levels: Normalisation
 
     def crop(self, found: NamedBox, all_checked: bool = False) -> Crop:
         labels, known = verified(self.opened.session, found.box, all_checked)
-        pixels = np.asarray(self.stack.array[found.box.moved(self.place.start).slices])
-        return Crop(self.levels.for_crops(pixels), labels, known, found.name)
+        return Crop(self.pixels(found.box.moved(self.place.start)), labels, known, found.name)
 
     def named(self, text: str) -> NamedBox:
         """A box of the stack as one of the session's fragments."""
-        box = Box.parse(text, self.stack.array.shape)
+        box = Box.parse(text, self.raw.array.shape)
         inner = box.within(self.place)
         if inner.clipped(self.place.shape) != inner:
             raise UserError(f"box: {text} does not lie in the session's region {self.place.text}; choose it inside.")
-        return NamedBox(f"{self.stack.path.stem}[{box.text}]", inner, 1.0)
+        return NamedBox(f"{self.raw.path.stem}[{box.text}]", inner, 1.0)
 
 
 def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Volume:

@@ -168,10 +168,16 @@ def flat(level, known=None, shape=(2, 32, 32)):
 def test_crops_are_drawn_by_what_is_known_of_them(untouched):
     third = np.zeros((2, 32, 32), bool)
     third.flat[::3] = True
-    none = np.zeros((2, 32, 32), bool)
-    found = levels(batch(flat(1), flat(2, third), flat(3, none), n=300, shape=(2, 32, 32)))
-    assert set(found) == {1, 2}
+    found = levels(batch(flat(1), flat(2, third), n=300, shape=(2, 32, 32)))
     assert 0.65 < found.count(1) / len(found) < 0.85
+
+
+def test_crops_of_which_nothing_is_known_take_turns_with_the_others(untouched):
+    none = np.zeros((2, 32, 32), bool)
+    crops = flat(1), flat(2), flat(3, none)
+    for n, of_blank in ((2, {1}), (4, {2}), (1, {0, 1}), (3, {1, 2})):
+        found = [levels(batch(*crops, n=n, seed=seed, shape=(2, 32, 32))).count(3) for seed in range(20)]
+        assert set(found) == of_blank
 
 
 def test_where_nothing_is_known_at_all_crops_are_drawn_by_size(untouched):

@@ -270,6 +270,17 @@ def test_what_the_trainer_is_told(hand):
     assert "0.5 min at most" in budget.takes.text()
 
 
+def test_a_teacher_teaches_in_the_whole_stack_too(hand, teacher):
+    hand.add_truth()
+    hand.panel.sources.stack_button.click()
+    assert "Nothing is verified" in hand.why_not
+    hand.panel.models.teacher.open_file(teacher)
+    hand.wait(lambda: hand.panel.models.teacher.card is not None)
+    assert hand.why_not == ""
+    hand.panel.crops.put(hand.panel.crops.places[1:])
+    assert "Nothing is verified" in hand.why_not
+
+
 def test_distillation_needs_no_labels(hand, teacher):
     hand.panel.sources.stack_button.click()
     hand.panel.models.teacher.open_file(teacher)

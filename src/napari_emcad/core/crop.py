@@ -88,3 +88,8 @@ class Crop:
         found = np.flatnonzero(self.known)
         every = -(-len(found) // ANCHORS) or 1
         return np.stack(np.unravel_index(found[::every], self.known.shape), axis=1)
+
+
+def unlabelled_crop(raw: NDArray, name: str) -> Crop:
+    """A crop (z, y, x) of which nothing is known."""
+    return Crop(raw, np.zeros(raw.shape, np.uint8), np.zeros(raw.shape, bool), name)

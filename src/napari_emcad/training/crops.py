@@ -55,8 +55,9 @@ class Wanted(NamedTuple):
 def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch:
     """A batch of augmented blocks.
 
-    Crops are drawn by the number of their known voxels, blocks around their known voxels; of a crop of which nothing
-    is known, e.g. one to distil in, anywhere. Where a block reaches out of its crop it is mirrored, and nothing known.
+    Crops are drawn by the number of their known voxels, blocks around their known voxels. Of crops of which nothing is
+    known, to distil in, every other block is taken, from anywhere. Where a block reaches out of its crop it is
+    mirrored, and nothing known.
 
     Parameters
     ----------
@@ -66,10 +67,7 @@ def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch
         Of any size.
     wanted : Wanted
     """
-    weights = np.array([crop.voxels_known for crop in crops], float)
-    weights = weights if weights.any() else np.array([crop.labels.size for crop in crops], float)
-    chosen = rng.choice(len(crops), size=wanted.n, p=weights / weights.sum())
-    blocks = [_random_block(rng, crops[i], wanted) for i in chosen]
+    blocks = [_random_block(rng, crop, wanted) for crop in _drawn(rng, crops, wanted.n)]
     return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*blocks, strict=True)))
 
 
@@ -77,6 +75,18 @@ def middle(values: Values, shape: Shape) -> Values:
     """(..., z, y, x) cut to this shape; of an odd number of voxels too many, one more at the end."""
     starts = _before(values.shape[-3:], shape)
     return values[(..., *(slice(s, s + n) for s, n in zip(starts, shape, strict=True)))]
+
+
+def _drawn(rng: Generator, crops: Sequence[Crop], n: int) -> list[Crop]:
+    """As many crops; where there are those with and without known voxels, they take turns."""
+    kinds = [[c for c in crops if c.voxels_known], [c for c in crops if not c.voxels_known]]
+    kinds = [kind for kind in kinds if kind]
+    first, drawn = int(rng.integers(len(kinds))), []
+    for i in range(n):
+        kind = kinds[(first + i) % len(kinds)]
+        weights = np.array([crop.voxels_known or crop.labels.size for crop in kind], float)
+        drawn.append(kind[rng.choice(len(kind), p=weights / weights.sum())])
+    return drawn
 
 
 def _random_block(rng: Generator, crop: Crop, wanted: Wanted) -> tuple[NDArray, NDArray, NDArray]:

@@ -25,6 +25,8 @@ MODES: MappingProxyType[Mode, str] = MappingProxyType(
 NEEDS_LABELS: frozenset[Mode] = frozenset(get_args(Mode)) - {"distil"}
 NEEDS_STUDENT: frozenset[Mode] = frozenset(get_args(Mode)) - {"teacher"}
 NEEDS_TEACHER: frozenset[Mode] = frozenset(get_args(Mode)) - {"student"}
+HEARS_TEACHER: frozenset[Mode] = NEEDS_TEACHER & NEEDS_STUDENT
+"""Modes in which crops of which nothing is known teach the student as well."""
 
 
 Augmentation = Literal["light", "full"]

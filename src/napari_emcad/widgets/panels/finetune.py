@@ -11,7 +11,7 @@ from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.wording import size_text
 from napari_emcad.finetune import Order, best_model, teacher_beside
 from napari_emcad.networks import zoo
-from napari_emcad.training.params import NEEDS_LABELS
+from napari_emcad.training.params import HEARS_TEACHER, NEEDS_LABELS
 from napari_emcad.widgets.finetune_budget import Budget
 from napari_emcad.widgets.finetune_comparison import Comparison
 from napari_emcad.widgets.finetune_crops import CropList
@@ -207,8 +207,9 @@ class FineTunePanel(QWidget):
             return "All crops are held out: leave one to train on."
         if self.models.mode not in NEEDS_LABELS:
             return ""
+        may_be_blank = self.models.mode in HEARS_TEACHER and any(crop.voxels_known for crop in plan.train)
         for crop in plan.train:
-            if not crop.voxels_known:
+            if not (crop.voxels_known or may_be_blank):
                 return f'Nothing is verified in "{crop.of.name}": tick "checked" if all of it is right, or remove it.'
         return "" if plan.voxels[1] else 'Nothing verified is held out to score on: tick "hold out automatically".'
 
