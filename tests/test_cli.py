@@ -117,8 +117,9 @@ def test_own_models_are_listed_and_segment_by_their_name(stack, model, tmp_path,
     keep(model, "my mouse")
     (own_models / "broken.pt").write_text("no weights")
     assert cli.main(["models"]) == 0
-    bundled, broken, own = capsys.readouterr().out.splitlines()
+    bundled, teacher, broken, own = capsys.readouterr().out.splitlines()
     assert bundled.startswith("bundled: student, ")
+    assert teacher.startswith("mouse_cortex_teacher: residual U-Net ")
     assert broken.startswith("broken: checkpoint: ") and "broken.pt" in broken
     assert own == "my mouse: " + inspect(model).line()
     assert cli.main(["models", "--show", "my mouse"]) == 0
@@ -126,7 +127,10 @@ def test_own_models_are_listed_and_segment_by_their_name(stack, model, tmp_path,
     assert segment(stack, "my mouse", tmp_path / "labels.tif") == 0
     assert read_provenance(tmp_path / "labels.tif")["model_sha256"] == inspect(model).sha256
     assert segment(stack, "your mouse", tmp_path / "other.tif") == 1
-    assert "the name of a model (bundled, broken, my mouse) or a checkpoint file" in capsys.readouterr().err
+    assert (
+        "the name of a model (bundled, mouse_cortex_teacher, broken, my mouse) or a checkpoint file"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def keep() -> None:
     student = Path(order["student"])
     shutil.copyfile(student, FOLDER / "best.pt")
     shutil.copyfile(student.with_suffix(".json"), FOLDER / "best.json")
-    if order["parameters"]["mode"] == "joint":
+    if order.get("parameters", {}).get("mode") == "joint":
         shutil.copyfile(order["teacher"], FOLDER / "best_teacher.pt")
 
 

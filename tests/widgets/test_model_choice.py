@@ -14,6 +14,15 @@ from napari_emcad.widgets.remembered import Remembered
 pytestmark = pytest.mark.window
 
 
+@pytest.fixture(autouse=True)
+def one_bundled(tmp_path_factory, monkeypatch):
+    """Of the models that come with the package there is the student only."""
+    folder, student = tmp_path_factory.mktemp("bundled"), zoo.bundled()["bundled"]
+    for path in (student, card_path(student)):
+        (folder / path.name).symlink_to(path)
+    monkeypatch.setattr(zoo, "MODELS", folder)
+
+
 @pytest.fixture
 def remembered():
     return Remembered(None)
