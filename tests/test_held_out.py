@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawings import lively_student
@@ -33,16 +35,16 @@ def test_the_threshold_is_the_lowest_of_those_that_are_as_good_as_the_best(netwo
     assert found.voi == pytest.approx(each[good[0]])
 
 
-def test_what_is_not_verified_does_not_count(network):
+def test_which_labels_the_others_have_does_not_count(network):
     crop = squares()
     known = np.ones(crop.raw.shape, bool)
     known[:, :, 40:] = False
-    wrong = crop.labels.copy()
-    wrong[:, :, 40:] = 7
+    others = ~known & ~np.isin(crop.labels, np.unique(crop.labels[known]))
+    renamed = np.where(others, 1000 + crop.labels // 2, crop.labels)
     one, _ = score_network(network, [Crop(crop.raw, crop.labels, known)], "cpu")
-    other, _ = score_network(network, [Crop(crop.raw, wrong, known)], "cpu")
+    other, _ = score_network(network, [Crop(crop.raw, renamed, known)], "cpu")
     assert one == other
-    assert one != score_network(network, [Crop(crop.raw, wrong)], "cpu")[0]
+    assert one != score_network(network, [Crop(crop.raw, renamed)], "cpu")[0]
 
 
 def test_crops_weigh_by_their_verified_voxels(network):
@@ -63,3 +65,19 @@ def test_grey_levels_in_0_to_1_are_those_in_0_to_255(network):
 def test_crumbs_are_joined_as_a_person_sees_them(network):
     one, told = _segmented(network, squares(), "cpu"), SegmentParameters()
     np.testing.assert_array_equal(_table(one, 0.3), one.table(0.3, told.min_size, told.crumbs))
+
+
+def test_a_verified_neuron_that_is_joined_with_others_is_merged(monkeypatch, network):
+    """One neuron is verified, and all of the crop is one segment."""
+    crop = squares()
+    known = crop.labels == np.unique(crop.labels)[1]
+    one = _segmented(network, crop, "cpu")
+    everything = np.ones(int(one.fragments.max()) + 1, np.uint32)
+    everything[0] = 0
+    monkeypatch.setattr("napari_emcad.held_out._table", lambda *_: everything)
+    found, _ = score_network(network, [replace(crop, known=known)], "cpu")
+    assert found.voi_split == 0
+    assert found.voi_merge == pytest.approx(-np.log2(known.sum() / np.count_nonzero(crop.labels)))
+    alone = np.where(known, crop.labels, 0)
+    found, _ = score_network(network, [replace(crop, labels=alone, known=known & (np.arange(84) % 2 == 0))], "cpu")
+    assert found.voi_merge == 0  # the rest of it, and what has no label, are no other neurons

@@ -51,6 +51,8 @@ class HeldOutScore:
 def score_network(network, crops: Sequence[Crop], device: str = "auto") -> tuple[HeldOutScore, list[NDArray]]:
     """Segment the crops and compare with their labels where these are verified.
 
+    A verified neuron that is joined with what carries another label is merged, be that verified or not.
+
     Parameters
     ----------
     network : Student or Teacher
@@ -69,9 +71,11 @@ def score_network(network, crops: Sequence[Crop], device: str = "auto") -> tuple
     found = [_segmented(network, crop, device) for crop in crops]
     weights = [crop.voxels_known for crop in crops]
     truths = [Truth(one.fragments, crop.truth) for one, crop in zip(found, crops, strict=True)]
+    beside = [_of_others(one.fragments, crop) for one, crop in zip(found, crops, strict=True)]
     curve = []
     for threshold in THRESHOLDS:
-        each = [truth.scores(_table(one, threshold)) for one, truth in zip(found, truths, strict=True)]
+        tables = [_table(one, threshold) for one in found]
+        each = [truth.scores(table, more) for table, truth, more in zip(tables, truths, beside, strict=True)]
         split, merge, arand = (
             float(np.average([getattr(s, name) for s in each], weights=weights))
             for name in ("voi_split", "voi_merge", "arand")
@@ -87,6 +91,15 @@ def _segmented(network, crop: Crop, device: str) -> Segmentation:
     parameters = SegmentParameters(device=device, black=0.0, white=white)
     affinities = np.zeros((3, *crop.raw.shape), np.uint8)
     return drive(run(crop.raw, network, affinities, Box.whole(crop.raw.shape), parameters))
+
+
+def _of_others(fragments: NDArray[np.uint32], crop: Crop) -> NDArray[np.int64] | None:
+    """Voxels of each fragment, by id, that are not verified but not of a verified neuron either; None where all is."""
+    if crop.known is None:
+        return None
+    verified = np.unique(crop.labels[crop.known])
+    others = ~crop.known & (crop.labels != 0) & ~np.isin(crop.labels, verified)
+    return np.bincount(fragments[others], minlength=int(fragments.max()) + 1)
 
 
 def _table(segmentation: Segmentation, threshold: float) -> NDArray[np.uint32]:

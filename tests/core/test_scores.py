@@ -126,3 +126,22 @@ def test_volumes_are_read_by_sections():
 
     labels, truth = random_labels(range(5)), random_labels(range(4), seed=2)
     assert score(Sections(labels), Sections(truth)) == score(labels, truth)
+
+
+def test_what_is_joined_with_voxels_of_unknown_truth_is_merged():
+    """As loops over the voxels whose truth is known."""
+    rng = np.random.default_rng(0)
+    labels, truth = rng.integers(1, 5, 300), rng.integers(0, 4, 300)  # 0 = of a neuron that nobody knows
+    table = contingency(labels[None], truth[None])
+    found = scores_of(table, np.bincount(labels[truth == 0], minlength=5)[1:])
+    known = np.flatnonzero(truth)
+    cost, right, in_segment, in_truth = 0.0, 0, 0, 0
+    for v in known:
+        same, mine = labels == labels[v], truth == truth[v]
+        cost -= np.log2((same & mine).sum() / same.sum()) / len(known)
+        right, in_segment, in_truth = right + (same & mine).sum(), in_segment + same.sum(), in_truth + mine.sum()
+    right, in_segment, in_truth = (n - len(known) for n in (right, in_segment, in_truth))  # no pair with oneself
+    assert found.voi_merge == pytest.approx(cost)
+    assert found.arand == pytest.approx(1 - 2 * right / (in_segment + in_truth))
+    assert found.voi_split == pytest.approx(scores_of(table).voi_split)
+    assert scores_of(table, np.zeros(4)) == scores_of(table)

@@ -69,16 +69,25 @@ def contingency(labels: NDArray, truth: NDArray) -> csr_array:
     return coo_array((counts, (rows, columns))).tocsr()
 
 
-def scores_of(table: csr_array) -> Scores:
-    """VOI and ARAND from voxels counted by (label, truth)."""
+def scores_of(table: csr_array, beside: NDArray | None = None) -> Scores:
+    """VOI and ARAND from voxels counted by (label, truth).
+
+    Parameters
+    ----------
+    table : (labels, truths) sparse integer
+    beside : (labels,) integer, optional
+        Voxels of each label that lie in none of these truths, and whose own is not known. They are not scored
+        themselves, but who is joined with them is merged: every voxel scored is held against all of its segment.
+    """
     joint = table.tocoo().data.astype(np.float64)
     segments = np.asarray(table.sum(1), np.float64).ravel()
     truths = np.asarray(table.sum(0), np.float64).ravel()
-    both = _entropy(joint)
+    sizes = segments if beside is None else segments + beside
+    both = _entropy(joint, joint)
     return Scores(
-        voi_split=float(both - _entropy(truths)),
-        voi_merge=float(both - _entropy(segments)),
-        arand=_adapted_rand_error(joint, segments, truths),
+        voi_split=float(both - _entropy(truths, truths)),
+        voi_merge=float(both - _entropy(segments, sizes)),
+        arand=_adapted_rand_error(joint, segments, sizes, truths),
         segments=int((segments > 0).sum()),
     )
 
@@ -98,14 +107,15 @@ def _pairs(labels: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     return labels[row], truths[column], counts
 
 
-def _entropy(counts: NDArray[np.float64]) -> float:
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p * np.log2(p)).sum())
+def _entropy(counts: NDArray[np.float64], sizes: NDArray[np.float64]) -> float:
+    """Bits; each voxel counted pays the logarithm of the size of what it is in."""
+    there = counts > 0
+    return float(-(counts[there] * np.log2(sizes[there] / counts.sum())).sum() / counts.sum())
 
 
-def _adapted_rand_error(joint: NDArray, segments: NDArray, truths: NDArray) -> float:
+def _adapted_rand_error(joint: NDArray, segments: NDArray, sizes: NDArray, truths: NDArray) -> float:
     """One minus the F-score of voxel pairs that are together in both; 0 where no pair is together in either."""
     voxels = joint.sum()
     together = (joint**2).sum() - voxels
-    in_segments, in_truth = (segments**2).sum() - voxels, (truths**2).sum() - voxels
+    in_segments, in_truth = (segments * sizes).sum() - voxels, (truths**2).sum() - voxels
     return float(1 - 2 * together / (in_segments + in_truth)) if in_segments + in_truth else 0.0

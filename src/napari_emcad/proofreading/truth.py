@@ -41,9 +41,11 @@ class Truth:
         gather = coo_array((np.ones(n), (table[:n], np.arange(n))), (int(table.max()) + 1, n))
         return csr_array(gather.tocsr() @ self.counts)
 
-    def scores(self, table: NDArray) -> Scores:
-        """Of the segments in this table, (n + 1,)."""
-        return scores_of(self.of_segments(table).astype(np.int64))
+    def scores(self, table: NDArray, beside: NDArray | None = None) -> Scores:
+        """Of the segments in this table, (n + 1,); `beside`, (n + 1,), is what `scores_of` says, by fragment."""
+        counts = self.of_segments(table).astype(np.int64)
+        more = None if beside is None else np.bincount(table[: len(beside)], beside, counts.shape[0])
+        return scores_of(counts, more)
 
     def gain_of_joining(self, one: NDArray, other: NDArray) -> float | None:
         """By how much the variation of information falls, in bits, when two sets of fragments become one.
