@@ -94,14 +94,14 @@ def _train(options: argparse.Namespace) -> int:
             f"{options.output}: not written, as no step lowered the VOI on the held-out crops from "
             f"{last['before']['voi']:.3f} bits; run it again with more time, or with another --learning-rate."
         )
-    outputs = {folder / last["model"]: options.output}
-    outputs |= {teacher_beside(model): teacher_beside(output) for model, output in outputs.items()}
-    outputs = {model: output for model, output in outputs.items() if model.exists()}
-    for model, output in outputs.items():
-        _copy_model(model, output)
+    best, written = folder / last["model"], [options.output]
+    _copy_model(best, options.output)
+    if teacher_beside(best).exists():
+        written.append(teacher_beside(options.output))
+        _copy_model(teacher_beside(best), written[-1])
     shutil.rmtree(folder)
     if not options.json:
-        _say(f"{_outcome(last)} -> {', '.join(map(str, outputs.values()))}")
+        _say(f"{_outcome(last)} -> {', '.join(map(str, written))}")
     return 0
 
 

@@ -285,8 +285,8 @@ class _Run:
 
     def _forget_worse(self) -> None:
         """Remove what was the best before the best."""
-        best = self.folder / self.best["model"] if self.best else None
-        kept = {file.stem for file in (best, best and teacher_beside(best)) if file}
+        best = Path(self.best["model"]) if self.best else None
+        kept = {best.stem, teacher_beside(best).stem} if best else set()
         for file in self.folder.glob("best_[0-9]*.*"):
             if file.stem not in kept:
                 file.unlink()

@@ -34,7 +34,7 @@ def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] |
         for done, i in enumerate(wanted, start=1):
             box = found.box(i)
             mask = state.table[state.base.fragments[box.slices]] == found.ids[i]
-            start = tuple(a + b for a, b in zip(box.start, snapshot.start, strict=True))
+            start = box.moved(snapshot.start).start
             write_ply(part / f"{found.ids[i]}.ply", surface(mask, start, size))
             yield watch.at(done)
     return folder

@@ -51,7 +51,7 @@ class Patch:
     @property
     def box(self) -> Box:
         """Where it lies."""
-        return Box(self.start, tuple(a + n for a, n in zip(self.start, self.sides.shape, strict=True)))
+        return Box.whole(self.sides.shape).moved(self.start)
 
 
 def part(fragments: NDArray, affinities, near: list[Voxel], far: list[Voxel]) -> Patch:

@@ -216,17 +216,16 @@ def _lessons(state: TrainingState, batches: Iterable[Batch], told: TrainingParam
     """The lessons of all batches, each ready when it is asked for."""
     shape = told.crop.shape
     lessons = lessons_of_a_batch(state, shape)
+    sections = shape[0] - lessons + 1  # of a lesson: a pair, or the whole block
     for batch in batches:
         shown, labels, known = batch.to(state.device)
         truth = Truth.of(middle(labels, shape), middle(known, shape))
         with _autocast(state, told):
             teacher = teacher_of(state, shown, shape)
         images = middle(shown, shape)
-        if lessons == 1:
-            yield Lesson(images, truth, teacher)
-            continue
         for z in range(lessons):
-            yield Lesson(images[:, z : z + 2], truth.sections(z), teacher[:, :, z:])
+            said = None if teacher is None else teacher[:, :, z:]
+            yield Lesson(images[:, z : z + sections], truth.sections(z), said)
 
 
 def teacher_of(state: TrainingState, images: Tensor, shape: Shape) -> Tensor | None:
@@ -277,7 +276,9 @@ def _autocast(state: TrainingState, told: TrainingParameters) -> torch.autocast:
     return torch.autocast(state.device, torch.bfloat16, enabled=bool(told.half))
 
 
-def _learn(state: TrainingState, lesson: Lesson, told: TrainingParameters, rate: float) -> tuple[float, dict]:
+def _learn(
+    state: TrainingState, lesson: Lesson, told: TrainingParameters, rate: float
+) -> tuple[float, dict[str, float]]:
     """One step; the loss and its parts."""
     of_affinities = "teacher" in state.networks and state.networks["teacher"].config.affinities
     with _autocast(state, told):

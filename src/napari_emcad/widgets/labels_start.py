@@ -129,7 +129,7 @@ def box_in_stack(labels: Labels, stack: Image) -> Box:
     start = (0, 0, 0)
     if np.allclose(labels.scale, stack.scale, rtol=1e-3):
         start = tuple(map(round, stack.world_to_data(labels.data_to_world((0, 0, 0)))))
-        box = Box(start, tuple(a + n for a, n in zip(start, shape, strict=True)))
+        box = Box.whole(shape).moved(start)
         if box.clipped(whole) == box and (shape == whole or any(start)):
             return box
     raise UserError(
