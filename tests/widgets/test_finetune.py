@@ -268,6 +268,7 @@ def test_what_the_trainer_is_told(hand):
     told = budget.parameters("distil")
     assert (told.mode, told.minutes, told.steps, told.batch, told.size) == ("distil", 0.5, 7, 2, 96)
     assert "0.5 min at most" in budget.takes.text()
+    assert "~ 440 MB of memory" in budget.takes.text()
 
 
 def test_a_teacher_teaches_in_the_whole_stack_too(hand, teacher):

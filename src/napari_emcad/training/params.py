@@ -62,6 +62,14 @@ CROPS: MappingProxyType[Mode, CropSize] = MappingProxyType(
     {"student": PAIRS, "frozen-teacher": BLOCKS, "joint": BLOCKS, "teacher": DEEP_BLOCKS, "distil": BLOCKS}
 )
 
+BYTES_A_VOXEL: MappingProxyType[Mode, int] = MappingProxyType(
+    {"student": 3800, "frozen-teacher": 2400, "joint": 8600, "teacher": 5500, "distil": 2400}
+)
+"""Peak memory a voxel of a step's crops, fp32; measured with networks of the published size, small ones take less."""
+
+PROCESS_BYTES = 300_000_000
+"""What a process that trains holds before the first step; measured: 290 MB."""
+
 
 class TrainingParameters(BaseModel):
     """Parameters of a run. It ends with the step or the minute budget, whichever is spent first."""
@@ -122,6 +130,12 @@ class TrainingParameters(BaseModel):
         """What was asked for, or what suits the budget."""
         short = (self.steps or np.inf) <= SHORT_STEPS or (self.minutes or np.inf) <= SHORT_MINUTES
         return self.augmentation or ("light" if short else "full")
+
+    @property
+    def memory(self) -> int:
+        """Bytes at the peak, about; on a GPU most of it is that device's."""
+        crop = self.crop
+        return PROCESS_BYTES + BYTES_A_VOXEL[self.mode] * crop.batch * crop.sections * crop.size**2
 
     def share_done(self, step: int, seconds: float) -> float:
         """How much of the budget is spent, 0 to 1 and above."""

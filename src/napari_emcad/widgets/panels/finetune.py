@@ -340,8 +340,9 @@ class FineTunePanel(QWidget):
     def _estimate(self) -> str:
         device, plan = self._segment.device.device, self.crops.plan
         on = f" on {device.name}" if device is not None else ""
+        memory = size_text(self.budget.parameters(self.models.mode).memory)
         disk = f", {size_text(plan.bytes_on_disk)} of disk" if plan is not None and self.crops.places else ""
-        return f"{self.budget.minutes.value():g} min at most{on}{disk}"
+        return f"{self.budget.minutes.value():g} min at most{on}, ~ {memory} of memory{disk}"
 
 
 def _keeping(run: RunFolder, comparison: Comparison, name: str) -> Job[list[Path]]:
