@@ -98,7 +98,7 @@ def _published_fragments(affinities) -> np.ndarray:
 
     fragments, first_free = np.empty(affinities.shape[1:], np.uint32), 0
     for z in range(len(fragments)):
-        fragments[z] = section_fragments(affinities[1:, z], seed_sigma=0) + np.uint32(first_free)
+        fragments[z] = section_fragments(affinities[1:, z], 0, boundary_sigma=0) + np.uint32(first_free)
         first_free = int(fragments[z].max())
     return fragments
 

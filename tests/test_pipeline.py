@@ -61,17 +61,17 @@ def model(tmp_path_factory):
 def test_from_a_stack_to_neurons(model, dtype, box):
     volume = uneven(SHAPE, dtype)
     before = volume.copy()
-    result = segment(volume, str(model), box, threshold=0.5, min_size=9, seed_sigma=1)
+    result = segment(volume, str(model), box, threshold=0.3, min_size=9, seed_sigma=1)
     shape = box.shape if box else SHAPE
     segmentation = result.segmentation
     assert (result.labels.shape, result.labels.dtype) == (shape, np.uint16)
     assert (result.affinities.shape, result.affinities.dtype) == ((3, *shape), np.uint8)
     assert segmentation.fragments.shape == shape
     assert 1 < len(np.unique(result.labels)) < segmentation.fragments.max()
-    table = segmentation.table(0.5, 9)
+    table = segmentation.table(0.3, 9)
     np.testing.assert_array_equal(result.labels, table[segmentation.fragments])
     assert segmentation.neuron_sizes(table).min() >= 9
-    assert result.threshold == 0.5
+    assert result.threshold == 0.3
     np.testing.assert_array_equal(volume, before)
 
 

@@ -23,7 +23,7 @@ from napari_emcad.core.segmentation import Crumbs, Segmentation, fragment_sizes
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve
 
-DEFAULT_THRESHOLD = 0.3
+DEFAULT_THRESHOLD = 0.2
 """For models whose card recommends none; decided on AC4[80:100] and CREMI B: docs/decisions/0003-fragments.md."""
 
 SMALLEST_SECTION = 16

@@ -7,7 +7,7 @@ from drawings import drawn, membranes, uneven
 from scipy import ndimage
 
 from napari_emcad.core import fragments
-from napari_emcad.core.fragments import section_fragments, stack_fragments
+from napari_emcad.core.fragments import BOUNDARY_LEVEL, section_fragments, stack_fragments
 from napari_emcad.core.progress import Progress, drive
 
 SIGMAS = (0, 1, 2)
@@ -45,6 +45,16 @@ def test_fragments_are_connected_in_their_section(sigma):
 def test_smoother_seeds_are_fewer():
     counts = [drive(stack_fragments(rough((2, 60, 70)), sigma)).max() for sigma in SIGMAS]
     assert counts[0] > counts[1] > counts[2] > 2
+
+
+def test_a_leak_of_one_pixel_is_closed_by_smoothing():
+    """Two cells with a membrane of three pixels between them, open in its middle row."""
+    affinities = np.full((2, 21, 41), 255, np.uint8)
+    affinities[:, :, 19:22] = 0
+    affinities[:, 10, 19:22] = 255
+    raw, smoothed = (fragments._smoothed(fragments.boundary_map(affinities), sigma)[10, 20] for sigma in (0, 0.7))
+    assert raw == 0
+    assert smoothed > BOUNDARY_LEVEL
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)

@@ -1,7 +1,8 @@
 """Affinities -> fragments: a seeded watershed in each section.
 
-Source: Liu et al., CVPR 2024 (and Funke et al., TPAMI 2019) for the recipe; smoothing the distance map before
-its maxima are taken cuts the number of fragments several times and with it the cost of every later step.
+Source: Liu et al., CVPR 2024 (and Funke et al., TPAMI 2019) for the recipe. Ours smooths twice: the boundary map, which
+closes single leaks in a membrane, and the distance map before its maxima are taken, which cuts the number of fragments
+several times and with it the cost of every later step.
 """
 
 import os
@@ -17,11 +18,16 @@ from napari_emcad.core.progress import Job, Stopwatch
 DEFAULT_SEED_SIGMA = 2.0
 """Pixels. Decided by VOI and time together: docs/decisions/0003-fragments.md."""
 
+BOUNDARY_SIGMA = 0.7
+"""Pixels: the boundary map is smoothed by this Gaussian. Decided with it."""
+
 BOUNDARY_LEVEL = 0.4
 """Boundary values from here on are membrane for the seeds' distance map; the flooding sees the whole map."""
 
 
-def section_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA) -> NDArray[np.uint32]:
+def section_fragments(
+    affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA, boundary_sigma: float = BOUNDARY_SIGMA
+) -> NDArray[np.uint32]:
     """Seeded watershed of one section on its boundary map, 1 - (affinity y + affinity x) / 2.
 
     Parameters
@@ -30,13 +36,15 @@ def section_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT
         Channels y and x, value x 255.
     seed_sigma : float
         Pixels: the distance map is smoothed by this Gaussian before its maxima become seeds; 0 = not at all.
+    boundary_sigma : float
+        Pixels: the same for the boundary map; 0 as published.
 
     Returns
     -------
     (y, x) uint32
         1..n without gaps; no background.
     """
-    boundary = boundary_map(affinities)
+    boundary = _smoothed(boundary_map(affinities), boundary_sigma)
     return bioimage_cpp.segmentation.watershed(boundary, _seeds(boundary < BOUNDARY_LEVEL, seed_sigma))
 
 
@@ -50,12 +58,15 @@ def _seeds(inside: NDArray[np.bool_], sigma: float) -> NDArray[np.uint32]:
     if inside.all():  # no boundary anywhere: the distance would be infinite
         return np.ones(inside.shape, np.uint32)
     distance = bioimage_cpp.distance.distance_transform(inside)
-    if sigma:
-        distance = ndimage.gaussian_filter(distance, sigma, truncate=3)
+    distance = _smoothed(distance, sigma)
     peaks = (distance == ndimage.maximum_filter(distance, 3)) & (distance > 0)
     if not peaks.any():
         return np.ones(inside.shape, np.uint32)
     return bioimage_cpp.segmentation.label(peaks).astype(np.uint32)
+
+
+def _smoothed(section: NDArray, sigma: float) -> NDArray:
+    return ndimage.gaussian_filter(section, sigma, truncate=3) if sigma else section
 
 
 def stack_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA) -> Job[NDArray[np.uint32]]:
