@@ -123,9 +123,9 @@ def _single_linkage(graph: RegionGraph, n: int) -> Merges:
         while root[v] != v:
             root[v] = v = root[root[v]]
         root[v] = u
-        made.append((u, v, u, score))
-    a, b, into, scores = zip(*made, strict=True)
-    return Merges(*(np.array(c, np.uint32) for c in (a, b, into)), np.array(scores, np.float32))
+        made.append((u, v, score))
+    a, b, scores = zip(*made, strict=True)
+    return Merges(*(np.array(c, np.uint32) for c in (a, b)), np.array(scores, np.float32))
 
 
 if __name__ == "__main__":

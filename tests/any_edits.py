@@ -125,7 +125,8 @@ def on_voxels(affinities: np.ndarray, log: EditLog, threshold: float = 0.5, poin
     """Two sections of 12 x 14 voxels, each in seven cells round points drawn with this seed."""
     fragments = _cells(points)
     sizes = fragment_sizes(fragments)
-    graph, tree = drive(region_graph(affinities, fragments)), merge_tree(affinities, fragments, sizes)
+    graph = drive(region_graph(affinities, fragments))
+    tree = merge_tree(affinities, fragments, sizes, graph)
     return Session(Segmentation(fragments, graph, tree, sizes), log, threshold, 0, affinities)
 
 

@@ -37,9 +37,9 @@ def _merges(graph: RegionGraph, n: int) -> Merges:
         a, b = (_root(root, int(f[i])) for f in (graph.u, graph.v))
         if a != b:
             root[b] = a
-            made.append((a, b, a, 1 - graph.mean[i]))
-    columns = zip(*made, strict=True) if made else ([], [], [], [])
-    return Merges(*(np.array(c, t) for c, t in zip(columns, ("u4", "u4", "u4", "f4"), strict=True)))
+            made.append((a, b, 1 - graph.mean[i]))
+    columns = zip(*made, strict=True) if made else ([], [], [])
+    return Merges(*(np.array(c, t) for c, t in zip(columns, ("u4", "u4", "f4"), strict=True)))
 
 
 def _root(root: list[int], node: int) -> int:

@@ -7,14 +7,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core._waterz import Merges
-from napari_emcad.core.merge_tree import MergeTree, tree_of_merges
+from napari_emcad.core.merge_tree import WIDE, MergeTree, tree_of_merges, with_wide_contacts
+from napari_emcad.core.region_graph import RegionGraph
 
 LEVELS = [0, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 1.0]
 
 
 @st.composite
 def histories(draw, rising=False, tied=True):
-    """Sizes of n fragments and merges of regions, named by one of the two."""
+    """Sizes of n fragments and merges of regions, each named by one of its fragments."""
     n = draw(st.integers(1, 12))
     sizes = [7, *draw(st.lists(st.integers(1, 5 if tied else 1000), min_size=n, max_size=n, unique=not tied))]
     regions, merges = list(range(1, n + 1)), []
@@ -22,14 +23,14 @@ def histories(draw, rising=False, tied=True):
         a, b = draw(st.permutations(regions))[:2]
         into = draw(st.sampled_from([a, b]))
         regions.remove(a + b - into)
-        merges.append((a, b, into))
+        merges.append((a, b))
     scores = draw(st.lists(st.sampled_from(LEVELS[:-1]), min_size=len(merges), max_size=len(merges)))
     return history(merges, sorted(scores) if rising else scores), np.array(sizes, np.int64)
 
 
 def history(merges, scores):
-    a, b, into = np.array(merges, np.uint32).reshape(-1, 3).T
-    return Merges(a, b, into, np.array(scores, np.float32))
+    a, b = np.array(merges, np.uint32).reshape(-1, 2).T
+    return Merges(a, b, np.array(scores, np.float32))
 
 
 def components(merges, n, threshold):
@@ -83,7 +84,7 @@ def test_the_larger_part_keeps_its_name_at_every_merge(case):
 
 def test_a_score_below_an_earlier_one_waits_for_it():
     """waterz's queue holds outdated scores: a run that stops at 0.4 would not have seen the merge at 0.2."""
-    tree = tree_of_merges(history([(1, 2, 1), (1, 3, 1), (4, 5, 5)], [0.5, 0.2, 0.6]), np.array([0, 4, 3, 2, 2, 3]))
+    tree = tree_of_merges(history([(1, 2), (1, 3), (4, 5)], [0.5, 0.2, 0.6]), np.array([0, 4, 3, 2, 2, 3]))
     assert tree.cut(0.4).tolist() == [0, 1, 2, 3, 4, 5]
     assert tree.cut(0.55).tolist() == [0, 1, 1, 1, 4, 5]
     assert tree.cut(0.7).tolist() == [0, 1, 1, 1, 5, 5]
@@ -91,7 +92,7 @@ def test_a_score_below_an_earlier_one_waits_for_it():
 
 def test_a_score_at_the_threshold_is_not_merged():
     for score in (0.1, 0.3, 0.7):  # none of them is a float32
-        tree = tree_of_merges(history([(1, 2, 2)], [score]), np.array([0, 1, 1]))
+        tree = tree_of_merges(history([(1, 2)], [score]), np.array([0, 1, 1]))
         assert tree.cut(score).tolist() == [0, 1, 2]
 
 
@@ -106,7 +107,41 @@ def test_without_merges_every_fragment_is_a_segment(n):
 
 def test_a_long_chain_needs_no_deep_stack():
     n = 20_000
-    merges = history([(1, b, 1) for b in range(2, n + 1)], np.linspace(0, 0.9, n - 1))
+    merges = history([(1, b) for b in range(2, n + 1)], np.linspace(0, 0.9, n - 1))
     tree = tree_of_merges(merges, np.arange(n + 1))
     assert len(np.unique(tree.cut(1))) == 2
     assert len(np.unique(tree.cut(0))) == n + 1
+
+
+def wide(*edges):
+    """A graph of edges (u, v, mean, area)."""
+    u, v, mean, area = np.array(edges, float).reshape(-1, 4).T
+    return RegionGraph(u.astype("u4"), v.astype("u4"), mean.astype("f4"), mean[:, None], area.astype(int), None)
+
+
+def test_a_wide_contact_merges_by_its_mean():
+    """Fragments 1 to 4; waterz joins 3 and 4 late, as small contacts round the wide one count as much as it."""
+    merges, sizes = history([(1, 2), (1, 3), (1, 4)], [0.1, 0.5, 0.6]), np.array([0, 9, 2, 8, 7])
+    for area, together in ((WIDE - 1, {}), (WIDE, {3, 4})):
+        tree = tree_of_merges(with_wide_contacts(merges, wide((3, 4, 0.8, area))), sizes)
+        assert partition(tree.cut(0.19)) == {frozenset({0}), frozenset({1, 2}), frozenset({3}), frozenset({4})}
+        expected = {frozenset(together)} if together else {frozenset({3}), frozenset({4})}
+        assert partition(tree.cut(0.21)) == {frozenset({0}), frozenset({1, 2}), *expected}
+        assert partition(tree.cut(0.7)) == {frozenset({0}), frozenset({1, 2, 3, 4})}
+
+
+@patient
+@given(histories(), st.data())
+def test_a_cut_with_wide_contacts_gives_the_components_of_both(case, data):
+    merges, sizes = case
+    n = len(sizes) - 1
+    ends = st.tuples(st.integers(1, n), st.integers(1, n), st.sampled_from(LEVELS), st.sampled_from([1, WIDE]))
+    edges = [(min(e[:2]), max(e[:2]), *e[2:]) for e in data.draw(st.lists(ends, max_size=6))]
+    graph = wide(*edges)
+    tree = tree_of_merges(with_wide_contacts(merges, graph), sizes)
+    for threshold in (*LEVELS, 0.29, 0.31, 2):
+        joined = components(merges, n, threshold)
+        strong = (graph.area >= WIDE) & (1 - graph.mean < np.float32(threshold))
+        pairs = joined[graph.u[strong]], joined[graph.v[strong]]
+        both = connected_components(coo_array((np.ones(strong.sum()), pairs), (n + 1, n + 1)), directed=False)[1]
+        assert partition(tree.cut(threshold)) == partition(both[joined])

@@ -15,7 +15,7 @@ from napari_emcad.core.segmentation import Segmentation, fragment_sizes, label_d
 def segmentation_of(fragments, affinities):
     sizes = fragment_sizes(fragments)
     graph = drive(region_graph(affinities, fragments))
-    return Segmentation(fragments, graph, merge_tree(affinities, fragments, sizes), sizes)
+    return Segmentation(fragments, graph, merge_tree(affinities, fragments, sizes, graph), sizes)
 
 
 def dense(values):
@@ -41,7 +41,7 @@ def segmentations(draw):
 def tree(draw, n):
     merges = [(draw(st.integers(1, b - 1)), b) for b in range(n, 1, -1) if draw(st.booleans())]  # b is still whole
     a, b = np.array(merges, np.uint32).reshape(-1, 2).T
-    return tree_of_merges(Merges(a, b, a, np.full(len(a), 0.5, np.float32)), np.ones(n + 1, np.int64))
+    return tree_of_merges(Merges(a, b, np.full(len(a), 0.5, np.float32)), np.ones(n + 1, np.int64))
 
 
 def join_one_by_one(segmentation, table, min_size):

@@ -34,8 +34,9 @@ def drawn() -> tuple[Segmentation, np.ndarray]:
     affinities = np.full((3, *fragments.shape), 230, np.uint8)
     affinities[2, :, :, 4] = 50
     sizes = fragment_sizes(fragments)
-    tree = merge_tree(affinities, fragments, sizes)
-    return Segmentation(fragments, drive(region_graph(affinities, fragments)), tree, sizes), affinities
+    graph = drive(region_graph(affinities, fragments))
+    tree = merge_tree(affinities, fragments, sizes, graph)
+    return Segmentation(fragments, graph, tree, sizes), affinities
 
 
 @pytest.fixture

@@ -48,7 +48,8 @@ def on(fragments, folder) -> Session:
     fragments = np.ascontiguousarray(fragments)
     affinities = np.full((3, *fragments.shape), 128, np.uint8)
     sizes = fragment_sizes(fragments)
-    graph, tree = drive(region_graph(affinities, fragments)), merge_tree(affinities, fragments, sizes)
+    graph = drive(region_graph(affinities, fragments))
+    tree = merge_tree(affinities, fragments, sizes, graph)
     return Session(Segmentation(fragments, graph, tree, sizes), quick(folder), 0.0, 0, affinities)
 
 

@@ -33,9 +33,8 @@ def opened(folder, affinities=None, threshold=0.0) -> Session:
     fragments = drawn(DUMBBELL)
     values = np.full((3, *fragments.shape), 204, np.uint8) if affinities is None else affinities
     sizes = fragment_sizes(fragments)
-    base = Segmentation(
-        fragments, drive(region_graph(values, fragments)), merge_tree(values, fragments, sizes), sizes
-    )  # fmt: skip
+    graph = drive(region_graph(values, fragments))
+    base = Segmentation(fragments, graph, merge_tree(values, fragments, sizes, graph), sizes)
     return Session(base, EditLog(folder / "edits.db"), threshold, affinities=values)
 
 

@@ -75,7 +75,8 @@ def session(folder, drawing: str, threshold: float = 0.0) -> Session:
     fragments = fragments.reshape(drawn(drawing).shape).astype(np.uint32) + np.uint32(ids[0] > 0)
     affinities = np.full((3, *fragments.shape), 204, np.uint8)
     sizes = fragment_sizes(fragments)
-    graph, tree = drive(region_graph(affinities, fragments)), merge_tree(affinities, fragments, sizes)
+    graph = drive(region_graph(affinities, fragments))
+    tree = merge_tree(affinities, fragments, sizes, graph)
     log = EditLog(folder / f"{len(list(folder.glob('*.db')))}.db")
     return Session(Segmentation(fragments, graph, tree, sizes), log, threshold, affinities=affinities)
 

@@ -24,11 +24,10 @@ DEFAULT_SCORING = "quantile 50"
 
 
 class Merges(NamedTuple):
-    """The agglomeration's merges in the order they were made: region `b` joins region `a`, named `into` from then."""
+    """Merges in the order they are made: the region of fragment `b` joins that of fragment `a`."""
 
     a: NDArray[np.uint32]
     b: NDArray[np.uint32]
-    into: NDArray[np.uint32]
     score: NDArray[np.float32]
 
 
@@ -69,7 +68,7 @@ def agglomerate(affinities: NDArray, fragments: NDArray, scoring: str = DEFAULT_
     return Merges(*columns)
 
 
-_COLUMNS = (("a", np.uint32), ("b", np.uint32), ("c", np.uint32), ("score", np.float32))
+_COLUMNS = (("a", np.uint32), ("b", np.uint32), ("score", np.float32))
 
 
 @contextmanager

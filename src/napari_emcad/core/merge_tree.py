@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, agglomerate
+from napari_emcad.core.region_graph import RegionGraph
 
 __all__ = ["DEFAULT_SCORING", "SCORINGS", "MergeTree", "merge_tree"]
+
+WIDE = 3000
+"""Voxel faces: contacts from here on count by their mean affinity, too; see docs/decisions/0003-fragments.md."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,13 @@ class MergeTree:
 
 
 def merge_tree(
-    affinities: NDArray, fragments: NDArray[np.uint32], sizes: NDArray[np.int64], scoring: str = DEFAULT_SCORING
+    affinities: NDArray,
+    fragments: NDArray[np.uint32],
+    sizes: NDArray[np.int64],
+    graph: RegionGraph,
+    scoring: str = DEFAULT_SCORING,
 ) -> MergeTree:
-    """Agglomerate the fragments to the end with waterz.
+    """Agglomerate the fragments to the end with waterz, and by their wide contacts.
 
     Parameters
     ----------
@@ -58,31 +66,58 @@ def merge_tree(
         1..n without gaps, 0 = none; not modified.
     sizes : (n + 1,) int64
         Voxels of each fragment.
+    graph : RegionGraph
+        Of these fragments.
     scoring : str
         One of `SCORINGS`.
     """
-    return tree_of_merges(agglomerate(affinities, fragments, scoring), sizes)
+    return tree_of_merges(with_wide_contacts(agglomerate(affinities, fragments, scoring), graph), sizes)
+
+
+def with_wide_contacts(merges: Merges, graph: RegionGraph) -> Merges:
+    """The merges, and those over each wide contact with the score 1 - mean affinity, lowest score first.
+
+    waterz' quantiles (Funke et al., TPAMI 2019) are of contacts between fragments, each by its highest affinity: one of
+    ten thousand faces counts no more than ten small ones round it, and a neuron can fall apart in its middle.
+    """
+    wide = graph.area >= WIDE
+    score = np.concatenate([_as_made(merges.score), 1 - graph.mean[wide]])
+    order = np.argsort(score, kind="stable")
+    a, b = (np.concatenate(pair) for pair in ((merges.a, graph.u[wide]), (merges.b, graph.v[wide])))
+    return Merges(a[order], b[order], score[order])
 
 
 def tree_of_merges(merges: Merges, sizes: NDArray[np.int64]) -> MergeTree:
     """Put the fragments in leaf order.
 
-    Strategy: each region is a linked list of its leaves; a merge hangs the smaller list behind the larger one and
-    notes the score at the seam. A score below an earlier one is raised to it: a run that stops at a threshold
-    between the two would not have come so far.
+    Strategy: each region is a linked list of its leaves, known by the first; a merge hangs the smaller list behind the
+    larger one and notes the score at the seam. What is one region already stays as it is.
     """
     n = len(sizes) - 1
-    head, tail, size = list(range(n + 1)), list(range(n + 1)), sizes.tolist()
+    root, tail, size = list(range(n + 1)), list(range(n + 1)), sizes.tolist()
     following, gap, behind = [0] * (n + 1), [np.inf] * (n + 1), bytearray(n + 1)
-    scores = np.maximum.accumulate(merges.score).tolist()
-    for a, b, into, score in zip(merges.a.tolist(), merges.b.tolist(), merges.into.tolist(), scores, strict=True):
+    for a, b, score in zip(merges.a.tolist(), merges.b.tolist(), _as_made(merges.score).tolist(), strict=True):
+        a, b = _root(root, a), _root(root, b)
+        if a == b:
+            continue
         if size[a] < size[b]:
             a, b = b, a
-        first, seam, last = head[a], head[b], tail[b]
-        following[tail[a]], gap[seam], behind[seam] = seam, score, 1
-        head[into], tail[into], size[into] = first, last, size[a] + size[b]
+        following[tail[a]], gap[b], behind[b] = b, score, 1
+        root[b], tail[a], size[a] = a, tail[b], size[a] + size[b]
     leaves = _walk(following, behind)
     return MergeTree(leaves, np.array(gap, np.float32)[leaves])
+
+
+def _as_made(score: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A score below an earlier one is raised to it: a run to a threshold between them would not have come so far."""
+    return np.maximum.accumulate(score)
+
+
+def _root(root: list[int], fragment: int) -> int:
+    """The first leaf of its region; paths are halved on the way."""
+    while root[fragment] != fragment:
+        root[fragment] = fragment = root[root[fragment]]
+    return fragment
 
 
 def _walk(following: list[int], behind: bytearray) -> NDArray[np.uint32]:
