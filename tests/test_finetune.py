@@ -2,17 +2,27 @@ import json
 import subprocess
 import sys
 import time
-from itertools import count
+from itertools import chain, count, repeat
 
 import numpy as np
 import pytest
 import torch
 from toy_crops import squares
 
-from napari_emcad import finetune
+from napari_emcad import finetune, held_out
 from napari_emcad.core.crop import Crop, unlabelled_crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetune import Order, best_model, fine_tune, read_events, read_order, teacher_beside, write_run
+from napari_emcad.finetune import (
+    AS_GOOD,
+    Order,
+    best_model,
+    fine_tune,
+    read_events,
+    read_order,
+    teacher_beside,
+    write_run,
+)
+from napari_emcad.held_out import HeldOutScore
 from napari_emcad.networks import checkpoint
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
@@ -82,6 +92,34 @@ def test_labels_before_and_after_are_kept(models, tmp_path):
         assert {saved[name].shape for name in saved} == {(3, 60, 60)}
         np.testing.assert_array_equal(saved["truth"], squares((3, 60, 60)).labels)
         assert not np.array_equal(saved["before"], saved["after"])
+
+
+def scripted(monkeypatch, vois):
+    """Scorings give these, one after the other, and then the last of them again and again."""
+    left = chain(vois, repeat(vois[-1]))
+
+    def score_network(network, crops, device):
+        return HeldOutScore(voi := next(left), voi, 0.0, 0.1, 0.3), [crop.labels for crop in crops]
+
+    monkeypatch.setattr(held_out, "score_network", score_network)
+
+
+def test_of_networks_about_as_good_the_latest_is_kept(models, tmp_path, monkeypatch):
+    vois = [4.0, 4.2, 3.0, 2.0, 2.09, 2.11, 2.05, 3.0, 2.2, 2.101, 2.099]
+    scripted(monkeypatch, vois)
+    folder = begun(models, tmp_path / "run", budget={"steps": 20})
+    events = [e for e in fine_tune(folder) if e["event"] == "score"]
+    assert [e["voi"] for e in events if e["best"]] == [3.0, 2.0, 2.09, 2.05, 2.099]
+    assert best_model(folder).name == "best_20.pt"
+
+
+def test_the_lowest_score_is_known_when_a_run_goes_on(models, tmp_path, monkeypatch):
+    scripted(monkeypatch, [4.0, 2.0, 2.5, 2.2, 2.05, 2.2])
+    folder = begun(models, tmp_path / "run", budget={"steps": 20})
+    for event in (run := fine_tune(folder)):
+        if event["event"] == "score" and event["voi"] == 2.5:
+            run.close()
+    assert [e["voi"] for e in fine_tune(folder) if e["event"] == "score" and e["best"]] == [2.05]
 
 
 def test_two_runs_with_one_seed_agree(models, tmp_path):
@@ -237,7 +275,7 @@ def test_killed_between_the_weights_and_their_card_the_best_of_before_stays(mode
         list(events)
     monkeypatch.undo()
     assert inspect(best_model(folder)) == kept
-    assert list(fine_tune(folder))[-1]["after"]["voi"] <= first["voi"]
+    assert list(fine_tune(folder))[-1]["after"]["voi"] <= AS_GOOD * first["voi"]
     assert len(list(folder.glob("best_*.pt"))) <= 2
 
 

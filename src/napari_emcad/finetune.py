@@ -1,5 +1,7 @@
 """Fine-tuning on one screen: crops -> trained network, the best by its VOI on the crops held out.
 
+Of networks that are about as good the latest counts as the best.
+
     crops --train--> network, every now and then --score on held-out crops--> best so far, with its card
 
 A run lives in a folder, so that it can be stopped, killed and gone on with; `python -m napari_emcad.finetune FOLDER`
@@ -48,6 +50,12 @@ STANDARD_INPUT = 0
 
 SCORING_SHARE = 0.07
 """Of the time budget, at most, for scoring; so often is scored, ten times at most."""
+
+AS_GOOD = 1.05
+"""Times the lowest VOI so far: up to there a later network takes the place of an earlier one.
+
+Few held-out sections tell no finer, and what has learnt longer is mostly better elsewhere (docs/benchmarks.md).
+"""
 
 SAVE_EVERY = 30.0
 """Seconds between two states on disk."""
@@ -197,6 +205,7 @@ class _Run:
         scores = [event for event in read_events(folder) if event["event"] == "score"]
         self.before = next((event for event in scores if event["step"] == 0), None)
         self.best = next((event for event in reversed(scores) if event["best"]), None)
+        self.lowest = min((event["voi"] for event in scores if event["step"]), default=np.inf)
         self.cost = 0.0  # seconds of one scoring
         self.scored_at = -1
 
@@ -250,12 +259,14 @@ class _Run:
         self._forget_worse()
         network = self.state.averaged(self.product)
         found, labels = score_network(network, self.held_out, self.order.device)
-        best = step > 0 and found.voi < min(e["voi"] for e in (self.before, self.best) if e)
+        best = step > 0 and found.voi < self.before["voi"] and found.voi <= AS_GOOD * self.lowest
         event = {"event": "score", "step": step, "seconds": self.state.seconds, **found.as_dict(), "best": best}
         event["model"] = f"best_{step}.pt" if best else None
         if step == 0:
             self.before = event
             self._write_labels("before", labels)
+        else:
+            self.lowest = min(self.lowest, found.voi)
         if best:
             self._keep(network, event["model"], event)
             self.best = event

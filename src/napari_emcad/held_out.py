@@ -17,17 +17,10 @@ from napari_emcad.proofreading.truth import Truth
 THRESHOLDS = tuple(n / 20 for n in range(2, 15))
 """Of the agglomeration, 0.1 to 0.7: the network is scored at one of these."""
 
-AS_GOOD = 1.03
-"""Times the lowest VOI: of thresholds up to there the lowest is taken.
-
-Few sections are held out, and the deeper a stack the more ways there are to merge: what is best on thin crops merges
-too much. A split is also mended faster than a merge.
-"""
-
 
 @dataclass(frozen=True)
 class HeldOutScore:
-    """Scores over all crops, weighted by their verified voxels, at the lowest threshold that is `AS_GOOD` as the best.
+    """Scores over all crops, weighted by their verified voxels, at the threshold of the lowest VOI.
 
     Attributes
     ----------
@@ -81,8 +74,7 @@ def score_network(network, crops: Sequence[Crop], device: str = "auto") -> tuple
             for name in ("voi_split", "voi_merge", "arand")
         )
         curve.append(HeldOutScore(split + merge, split, merge, arand, threshold))
-    enough = AS_GOOD * min(score.voi for score in curve)
-    best = next(score for score in curve if score.voi <= enough)
+    best = min(curve, key=lambda score: score.voi)
     return best, [one.labels(_table(one, best.threshold)) for one in found]
 
 

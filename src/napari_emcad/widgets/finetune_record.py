@@ -83,9 +83,8 @@ class Record:
 
     @property
     def best(self) -> Score | None:
-        """The best after some steps; None where no step has helped yet."""
-        found = [score for score in self.scores.values() if score.best]
-        return min(found, key=lambda score: score.voi, default=None)
+        """The latest that was the best; None where no step has helped yet."""
+        return next((score for score in reversed(self.scores.values()) if score.best), None)
 
     @property
     def seconds_left(self) -> float | None:
