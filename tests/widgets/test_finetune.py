@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from proofreading_hands import column
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.finetune import read_order
 from napari_emcad.io.training_crops import load_crops
+from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import available
 from napari_emcad.training.params import TrainingParameters
@@ -355,6 +357,32 @@ def test_a_teacher_that_learns_is_kept_too(hand, teacher):
     hand.end()
     assert {"mine", "mine teacher"} <= available().keys()
     assert hand.message == 'Kept as "mine" and chosen under Segment. Its teacher is kept as "mine teacher".'
+
+
+def test_where_the_teacher_cannot_be_kept_nothing_is_and_the_name_stays_free(hand, teacher, monkeypatch):
+    hand.add_truth()
+    models = hand.panel.models
+    models.teacher.open_file(teacher)
+    hand.wait(lambda: models.teacher.card is not None)
+    models.mode = "joint"
+    hand.train()
+    keep, before = zoo.keep, set(available())
+
+    def full(weights, name):
+        if "teacher" in name:
+            raise UserError("model: it could not be written (No space left on device); make room.")
+        return keep(weights, name)
+
+    monkeypatch.setattr(zoo, "keep", full)
+    hand.panel.outcome.name.setText("mine")
+    hand.panel.outcome.keep_button.click()
+    hand.end()
+    assert "No space left" in hand.message
+    assert set(available()) == before
+    monkeypatch.undo()
+    hand.panel.outcome.keep_button.click()
+    hand.end()
+    assert {"mine", "mine teacher"} <= available().keys()
 
 
 def test_stop_keeps_what_is_best(hand, way, own_runs):

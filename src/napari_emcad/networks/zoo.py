@@ -109,6 +109,12 @@ def keep(weights: Path, name: str) -> Path:
     return target
 
 
+def forget(model: Path) -> None:
+    """Take away what `keep` has just added, where something that belongs to it could not be kept."""
+    for file in (model, card_path(model)):
+        file.unlink(missing_ok=True)
+
+
 def _weights_in(folder: Path) -> dict[str, Path]:
     """Name -> file; without hidden ones, and without empty ones, which another program is about to write."""
     try:

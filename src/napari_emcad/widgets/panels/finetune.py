@@ -346,16 +346,21 @@ class FineTunePanel(QWidget):
 
 
 def _keeping(run: RunFolder, comparison: Comparison, name: str) -> Job[list[Path]]:
-    """The model under its name, and the teacher that learnt beside it under another.
+    """The model under its name, and the teacher that learnt beside it under another: both or none.
 
     What it was scored on is read, to be looked at once the run is gone.
     """
     yield Progress("keeping the model", 0, 1)
     best = best_model(run.folder)
     kept, teacher = [zoo.keep(best, name)], teacher_beside(best)
-    if teacher.exists():
-        kept.append(zoo.keep(teacher, free_name(f"{kept[0].stem} teacher", zoo.available())))
-    comparison.read_all()
+    try:
+        if teacher.exists():
+            kept.append(zoo.keep(teacher, free_name(f"{kept[0].stem} teacher", zoo.available())))
+        comparison.read_all()
+    except BaseException:
+        for model in kept:
+            zoo.forget(model)
+        raise
     return kept
 
 
