@@ -5,6 +5,7 @@ python benchmarks/finetune.py RAW LABELS --student FILE [--teacher FILE] [--minu
 
 Trains on the first sections of the training box, a part of which is held out to choose the best weights and the
 threshold; then segments the test box with the model's own defaults. Every run has the same time, all included.
+"kept" is the step of the network that is kept.
 """
 
 import argparse
@@ -29,17 +30,17 @@ def main() -> None:
     options = _options()
     with open_volume(options.raw) as raw, open_volume(options.labels) as labels:
         box = Box.parse(options.test, raw.array.shape)
-        test = np.asarray(raw.array[box.slices]), np.asarray(labels.array[box.slices])
+        test = np.asarray(raw.array), box, np.asarray(labels.array[box.slices])
     print(f"{options.minutes:g} min each")
-    print(f"{'sections':>8}  {'mode':<15}{'seed':>4}{'steps':>7}{'VOI':>8}{'ARAND':>9}  threshold")
-    _line("-", "before", "-", 0, *_scored(options.student, test))
+    print(f"{'sections':>8}  {'mode':<15}{'seed':>4}{'steps':>7}{'kept':>6}{'VOI':>8}{'ARAND':>9}  threshold")
+    _line("-", "before", "-", 0, 0, *_scored(options.student, test))
     modes = [mode for mode in options.modes if options.teacher or mode not in NEEDS_TEACHER]
     for sections, mode, seed in itertools.product(options.sections, modes, options.seeds):
         folder = Path(tempfile.mkdtemp()) / "run"
         try:
             last = _run(options, folder, sections, mode, seed)
             model = folder / last["model"] if last["model"] else options.student
-            _line(sections, mode, seed, last["steps"], *_scored(model, test))
+            _line(sections, mode, seed, last["steps"], last["after"]["step"], *_scored(model, test))
         finally:
             shutil.rmtree(folder.parent)
 
@@ -61,14 +62,14 @@ def _run(options: argparse.Namespace, folder: Path, sections: int, mode: str, se
 
 def _scored(model: Path, test: tuple) -> tuple[Scores, float]:
     """Of the test box, with the model's own defaults."""
-    result = segment(test[0], model=str(model))
-    return score(result.labels, test[1]), result.threshold
+    raw, box, truth = test
+    result = segment(raw, str(model), box)
+    return score(result.labels, truth), result.threshold
 
 
-def _line(sections, mode: str, seed, steps: int, found: Scores, threshold: float) -> None:
-    print(
-        f"{sections:>8}  {mode:<15}{seed:>4}{steps:>7}{found.voi:>8.3f}{found.arand:>9.4f}  {threshold:g}", flush=True
-    )
+def _line(sections, mode: str, seed, steps: int, kept: int, found: Scores, threshold: float) -> None:
+    scores = f"{found.voi:>8.3f}{found.arand:>9.4f}  {threshold:g}"
+    print(f"{sections:>8}  {mode:<15}{seed:>4}{steps:>7}{kept:>6}{scores}", flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -51,7 +51,7 @@ STANDARD_INPUT = 0
 SCORING_SHARE = 0.07
 """Of the time budget, at most, for scoring; so often is scored, ten times at most."""
 
-AS_GOOD = 1.05
+AS_GOOD = 1.1
 """Times the lowest VOI so far: up to there a later network takes the place of an earlier one.
 
 Few held-out sections tell no finer, and what has learnt longer is mostly better elsewhere (docs/benchmarks.md).
