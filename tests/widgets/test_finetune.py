@@ -345,13 +345,17 @@ def test_a_session_keeps_its_runs_until_they_are_decided_on(at_work):
     assert at_work.why_not == ""
 
 
-def test_a_teacher_that_learns_is_kept_too(hand, teacher):
+def train_jointly(hand, teacher):
     hand.add_truth()
     models = hand.panel.models
     models.teacher.open_file(teacher)
     hand.wait(lambda: models.teacher.card is not None)
     models.mode = "joint"
     hand.train()
+
+
+def test_a_teacher_that_learns_is_kept_too(hand, teacher):
+    train_jointly(hand, teacher)
     hand.panel.outcome.name.setText("mine")
     hand.panel.outcome.keep_button.click()
     hand.end()
@@ -360,12 +364,7 @@ def test_a_teacher_that_learns_is_kept_too(hand, teacher):
 
 
 def test_where_the_teacher_cannot_be_kept_nothing_is_and_the_name_stays_free(hand, teacher, monkeypatch):
-    hand.add_truth()
-    models = hand.panel.models
-    models.teacher.open_file(teacher)
-    hand.wait(lambda: models.teacher.card is not None)
-    models.mode = "joint"
-    hand.train()
+    train_jointly(hand, teacher)
     keep, before = zoo.keep, set(available())
 
     def full(weights, name):
