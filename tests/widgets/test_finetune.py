@@ -372,13 +372,13 @@ def test_where_the_teacher_cannot_be_kept_nothing_is_and_the_name_stays_free(han
             raise UserError("model: it could not be written (No space left on device); make room.")
         return keep(weights, name)
 
-    monkeypatch.setattr(zoo, "keep", full)
-    hand.panel.outcome.name.setText("mine")
-    hand.panel.outcome.keep_button.click()
-    hand.end()
+    with monkeypatch.context() as patched:
+        patched.setattr(zoo, "keep", full)
+        hand.panel.outcome.name.setText("mine")
+        hand.panel.outcome.keep_button.click()
+        hand.end()
     assert "No space left" in hand.message
     assert set(available()) == before
-    monkeypatch.undo()
     hand.panel.outcome.keep_button.click()
     hand.end()
     assert {"mine", "mine teacher"} <= available().keys()
