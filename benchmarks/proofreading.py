@@ -116,16 +116,7 @@ def _cube(side: int) -> Segmentation:
 def _single_linkage(graph: RegionGraph, n: int) -> Merges:
     tree = minimum_spanning_tree(coo_array((1.0001 - graph.mean, (graph.u, graph.v)), (n + 1, n + 1)).tocsr()).tocoo()
     order = np.argsort(tree.data, kind="stable")
-    root, made = list(range(n + 1)), []
-    for u, v, score in zip(tree.row[order].tolist(), tree.col[order].tolist(), tree.data[order].tolist(), strict=True):
-        while root[u] != u:
-            root[u] = u = root[root[u]]
-        while root[v] != v:
-            root[v] = v = root[root[v]]
-        root[v] = u
-        made.append((u, v, score))
-    a, b, scores = zip(*made, strict=True)
-    return Merges(*(np.array(c, np.uint32) for c in (a, b)), np.array(scores, np.float32))
+    return Merges(tree.row[order], tree.col[order], tree.data[order])
 
 
 if __name__ == "__main__":

@@ -27,25 +27,10 @@ def segmentation(edges, sizes=None) -> Segmentation:
     graph = RegionGraph(
         u, v, mean, np.repeat(mean[:, None], len(QUANTILES), 1), area, np.zeros((len(u), 3), np.int32)
     )  # fmt: skip
+    order = np.lexsort((v, u, -mean))
+    merges = Merges(u[order], v[order], 1 - mean[order])
     fragments = np.repeat(np.arange(1, n + 1, dtype=np.uint32), counts[1:])[None, None]
-    return Segmentation(fragments, graph, tree_of_merges(_merges(graph, n), counts), counts)
-
-
-def _merges(graph: RegionGraph, n: int) -> Merges:
-    root, made = list(range(n + 1)), []
-    for i in np.lexsort((graph.v, graph.u, -graph.mean)):
-        a, b = (_root(root, int(f[i])) for f in (graph.u, graph.v))
-        if a != b:
-            root[b] = a
-            made.append((a, b, 1 - graph.mean[i]))
-    columns = zip(*made, strict=True) if made else ([], [], [])
-    return Merges(*(np.array(c, t) for c, t in zip(columns, ("u4", "u4", "f4"), strict=True)))
-
-
-def _root(root: list[int], node: int) -> int:
-    while root[node] != node:
-        node = root[node]
-    return node
+    return Segmentation(fragments, graph, tree_of_merges(merges, counts), counts)
 
 
 def session(edges, folder, threshold=0.5, sizes=None, name="edits.db") -> Session:

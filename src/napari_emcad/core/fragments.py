@@ -19,7 +19,7 @@ DEFAULT_SEED_SIGMA = 2.0
 """Pixels. Decided by VOI and time together: docs/decisions/0003-fragments.md."""
 
 BOUNDARY_SIGMA = 0.7
-"""Pixels: the boundary map is smoothed by this Gaussian. Decided with it."""
+"""Pixels: the boundary map is smoothed by this Gaussian. Decided by VOI: docs/decisions/0003-fragments.md."""
 
 BOUNDARY_LEVEL = 0.4
 """Boundary values from here on are membrane for the seeds' distance map; the flooding sees the whole map."""
