@@ -65,7 +65,7 @@ def _stages(raw, student: Student, parameters: SegmentParameters) -> dict[str, f
     fragments = timed("fragments", lambda: drive(stack_fragments(affinities, parameters.seed_sigma)))
     graph = timed("region graph", lambda: drive(region_graph(affinities, fragments)))
     sizes = fragment_sizes(fragments)
-    timed("agglomeration", lambda: merge_tree(affinities, fragments, sizes, graph, parameters.scoring))
+    timed("agglomeration", lambda: merge_tree(graph, sizes, parameters.scoring))
     return found
 
 

@@ -126,7 +126,7 @@ def on_voxels(affinities: np.ndarray, log: EditLog, threshold: float = 0.5, poin
     fragments = _cells(points)
     sizes = fragment_sizes(fragments)
     graph = drive(region_graph(affinities, fragments))
-    tree = merge_tree(affinities, fragments, sizes, graph)
+    tree = merge_tree(graph, sizes)
     return Session(Segmentation(fragments, graph, tree, sizes), log, threshold, 0, affinities)
 
 

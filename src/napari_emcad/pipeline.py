@@ -173,7 +173,7 @@ def agglomerate(affinities, parameters: SegmentParameters) -> Job[Segmentation]:
     graph = yield from region_graph(affinities, fragments)
     yield Progress("agglomeration", 0, 1)
     sizes = fragment_sizes(fragments)
-    tree = merge_tree(affinities, fragments, sizes, graph, parameters.scoring)
+    tree = merge_tree(graph, sizes, parameters.scoring)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, tree, sizes)
 

@@ -15,7 +15,7 @@ from napari_emcad.core.segmentation import Segmentation, fragment_sizes, label_d
 def segmentation_of(fragments, affinities):
     sizes = fragment_sizes(fragments)
     graph = drive(region_graph(affinities, fragments))
-    return Segmentation(fragments, graph, merge_tree(affinities, fragments, sizes, graph), sizes)
+    return Segmentation(fragments, graph, merge_tree(graph, sizes), sizes)
 
 
 def dense(values):

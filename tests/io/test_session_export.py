@@ -35,7 +35,7 @@ def drawn() -> tuple[Segmentation, np.ndarray]:
     affinities[2, :, :, 4] = 50
     sizes = fragment_sizes(fragments)
     graph = drive(region_graph(affinities, fragments))
-    tree = merge_tree(affinities, fragments, sizes, graph)
+    tree = merge_tree(graph, sizes)
     return Segmentation(fragments, graph, tree, sizes), affinities
 
 

@@ -49,7 +49,7 @@ def on(fragments, folder) -> Session:
     affinities = np.full((3, *fragments.shape), 128, np.uint8)
     sizes = fragment_sizes(fragments)
     graph = drive(region_graph(affinities, fragments))
-    tree = merge_tree(affinities, fragments, sizes, graph)
+    tree = merge_tree(graph, sizes)
     return Session(Segmentation(fragments, graph, tree, sizes), quick(folder), 0.0, 0, affinities)
 
 

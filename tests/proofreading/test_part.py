@@ -34,7 +34,7 @@ def opened(folder, affinities=None, threshold=0.0) -> Session:
     values = np.full((3, *fragments.shape), 204, np.uint8) if affinities is None else affinities
     sizes = fragment_sizes(fragments)
     graph = drive(region_graph(values, fragments))
-    base = Segmentation(fragments, graph, merge_tree(values, fragments, sizes, graph), sizes)
+    base = Segmentation(fragments, graph, merge_tree(graph, sizes), sizes)
     return Session(base, EditLog(folder / "edits.db"), threshold, affinities=values)
 
 

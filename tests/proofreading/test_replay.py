@@ -76,7 +76,7 @@ def session(folder, drawing: str, threshold: float = 0.0) -> Session:
     affinities = np.full((3, *fragments.shape), 204, np.uint8)
     sizes = fragment_sizes(fragments)
     graph = drive(region_graph(affinities, fragments))
-    tree = merge_tree(affinities, fragments, sizes, graph)
+    tree = merge_tree(graph, sizes)
     log = EditLog(folder / f"{len(list(folder.glob('*.db')))}.db")
     return Session(Segmentation(fragments, graph, tree, sizes), log, threshold, affinities=affinities)
 

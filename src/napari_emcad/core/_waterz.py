@@ -1,4 +1,4 @@
-"""The only file that imports waterz: its copies, dtypes, prints and prebuilt scorings stay in here.
+"""The only file that imports waterz: its voxels, dtypes, prints and prebuilt scorings stay in here.
 
 Source: Funke et al., "Large Scale Image Segmentation with Structured Loss Based Deep Learning for
 Connectome Reconstruction", TPAMI 2019.
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import waterz
 from numpy.typing import NDArray
+
+from napari_emcad.core.region_graph import RegionGraph
 
 SCORINGS = {"mean": ("OneMinus<MeanAffinity<RegionGraphType, ScoreValue>>", 0)} | {
     f"quantile {q}": (f"OneMinus<HistogramQuantileAffinity<RegionGraphType, {q}, ScoreValue, 256>>", 256)
@@ -31,15 +33,15 @@ class Merges(NamedTuple):
     score: NDArray[np.float32]
 
 
-def agglomerate(affinities: NDArray, fragments: NDArray, scoring: str = DEFAULT_SCORING) -> Merges:
+def agglomerate(graph: RegionGraph, scoring: str = DEFAULT_SCORING) -> Merges:
     """Agglomerate fragments to the end and return every merge.
+
+    Strategy: waterz takes voxels, but all it learns from them are the contacts; so it is given the smallest volume that
+    has the same. Its merges are those of the whole volume, at a fraction of the memory.
 
     Parameters
     ----------
-    affinities : (3, z, y, x) uint8 or float32
-        Channels z, y, x, to the previous voxel; uint8 is value x 255.
-    fragments : (z, y, x) unsigned integer
-        0 = none. Not modified.
+    graph : RegionGraph
     scoring : str
         One of `SCORINGS`.
 
@@ -48,17 +50,16 @@ def agglomerate(affinities: NDArray, fragments: NDArray, scoring: str = DEFAULT_
     Merges
         Score = 1 - affinity statistic of the edge merged.
     """
+    if not len(graph):
+        return Merges(*(np.empty(0, dtype) for _, dtype in _COLUMNS))
     function, bins = SCORINGS[scoring]
-    values = np.ascontiguousarray(affinities, np.float32)
-    if affinities.dtype == np.uint8:
-        values /= 255
+    affinities, fragments = _in_voxels(*_faces(graph, scoring))
     with _silent_output():
-        # waterz overwrites the uint64 array it is given: this is a copy
         _, history = next(
             waterz.agglomerate(
-                values,
+                affinities,
                 [1.0],
-                fragments=fragments.astype(np.uint64, order="C"),
+                fragments=fragments,
                 scoring_function=function,
                 discretize_queue=bins,
                 return_merge_history=True,
@@ -66,6 +67,22 @@ def agglomerate(affinities: NDArray, fragments: NDArray, scoring: str = DEFAULT_
         )
     columns = [np.fromiter((m[k] for m in history), t, len(history)) for k, t in _COLUMNS]
     return Merges(*columns)
+
+
+def _faces(graph: RegionGraph, scoring: str) -> tuple[NDArray, NDArray, NDArray]:
+    """u, v and affinity of the voxel faces that count: for a quantile the strongest of each contact, as published."""
+    if scoring == "mean":
+        return tuple(np.repeat(column, graph.area) for column in (graph.u, graph.v, graph.mean))
+    return graph.u, graph.v, graph.strongest
+
+
+def _in_voxels(u: NDArray, v: NDArray, affinity: NDArray) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
+    """A volume in which the two fragments of each face touch on x, and nothing else touches: empty rows lie between."""
+    fragments = np.zeros((1, 2 * len(u), 2), np.uint64)
+    fragments[0, ::2, 0], fragments[0, ::2, 1] = u, v
+    affinities = np.zeros((3, *fragments.shape), np.float32)
+    affinities[2, 0, ::2, 1] = affinity
+    return affinities, fragments
 
 
 _COLUMNS = (("a", np.uint32), ("b", np.uint32), ("score", np.float32))

@@ -49,29 +49,19 @@ class MergeTree:
         return table
 
 
-def merge_tree(
-    affinities: NDArray,
-    fragments: NDArray[np.uint32],
-    sizes: NDArray[np.int64],
-    graph: RegionGraph,
-    scoring: str = DEFAULT_SCORING,
-) -> MergeTree:
+def merge_tree(graph: RegionGraph, sizes: NDArray[np.int64], scoring: str = DEFAULT_SCORING) -> MergeTree:
     """Agglomerate the fragments to the end with waterz, and by their wide contacts.
 
     Parameters
     ----------
-    affinities : (3, z, y, x) uint8 or float32
-        Channels z, y, x, to the previous voxel.
-    fragments : (z, y, x) uint32
-        1..n without gaps, 0 = none; not modified.
+    graph : RegionGraph
+        Of fragments 1..n, from their voxels.
     sizes : (n + 1,) int64
         Voxels of each fragment.
-    graph : RegionGraph
-        Of these fragments.
     scoring : str
         One of `SCORINGS`.
     """
-    return tree_of_merges(with_wide_contacts(agglomerate(affinities, fragments, scoring), graph), sizes)
+    return tree_of_merges(with_wide_contacts(agglomerate(graph, scoring), graph), sizes)
 
 
 def with_wide_contacts(merges: Merges, graph: RegionGraph) -> Merges:

@@ -12,7 +12,7 @@ from napari_emcad.core.affinities import NEAREST, shifted
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch
 
-QUANTILES = (10, 25, 50, 75, 90)
+QUANTILES = (10, 25, 50, 75, 100)
 """Percent; the affinity quantiles kept for each edge."""
 
 LEVEL_BITS, ID_BITS = 8, 28
@@ -45,6 +45,11 @@ class RegionGraph:
 
     def __len__(self) -> int:
         return len(self.u)
+
+    @property
+    def strongest(self) -> NDArray[np.float32]:
+        """(m,): the highest affinity over each contact, in [0, 1]."""
+        return self.quantiles[:, QUANTILES.index(100)]
 
 
 class _Faces(NamedTuple):
