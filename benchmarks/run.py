@@ -5,7 +5,7 @@
 
 Published: fp32, one pair of sections at a time (each section is encoded twice), contiguous layout, BatchNorm apart,
 boundary map and seeds unsmoothed, waterz to the published threshold 0.5. Ours: `pipeline.run`, region graph included,
-and the table at the default threshold. Both in alternating runs; medians, and the scores of the first run. Teachers:
+and the table at the default threshold; by torch, and by OpenVINO where it is installed. All in alternating runs; medians, and the scores of the first run. Teachers:
 networks of the published sizes with random weights, as speed does not depend on them; prediction alone, once, on a
 part of the box (--teacher-box), as they take long.
 
@@ -28,7 +28,10 @@ from pathlib import Path
 
 import numpy as np
 
-PUBLISHED, OURS = "published", "ours"
+from napari_emcad.inference.extras import has_openvino
+
+PUBLISHED, OURS, BY_OPENVINO = "published", "ours", "ours, OpenVINO"
+DEVICES = {OURS: "cpu", BY_OPENVINO: "openvino"}
 TEACHERS = ("residual U-Net", "MALA U-Net")
 STAGES = ("affinities", "fragments", "region graph", "agglomeration")
 SEED_SIGMAS = (0.0, 1.0, 2.0, 4.0)
@@ -45,7 +48,7 @@ def main() -> None:
 
 
 def _comparison(options: argparse.Namespace) -> None:
-    runs = {PUBLISHED: [], OURS: []}
+    runs = {PUBLISHED: [], OURS: []} | ({BY_OPENVINO: []} if has_openvino() else {})
     for _ in range(options.runs):
         for recipe, results in runs.items():
             results.append(_in_a_process("--recipe", recipe))
@@ -110,7 +113,7 @@ def _measure(options: argparse.Namespace) -> dict:
         volume = np.asarray(opened.array[box.slices])
     if options.inner:
         volume = np.ascontiguousarray(volume[:, : options.inner[0], : options.inner[1]])
-    run = {PUBLISHED: _published, OURS: _ours}.get(options.recipe, _teacher)
+    run = {PUBLISHED: _published, **dict.fromkeys(DEVICES, _ours)}.get(options.recipe, _teacher)
     idle, result = _peak_memory(), {"voxels": volume.size}
     seconds, labels, n = run(volume, options)
     result |= {"seconds": seconds, "peak": _peak_memory() - idle, "n": n}
@@ -175,7 +178,8 @@ def _ours(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     from napari_emcad.pipeline import SegmentParameters, run, settled
 
     student, card = _student(options)
-    parameters = settled(SegmentParameters(seed_sigma=options.seed_sigma), volume, card)
+    told = SegmentParameters(seed_sigma=options.seed_sigma, device=DEVICES[options.recipe])
+    parameters = settled(told, volume, card)
     affinities = np.zeros((3, *volume.shape), np.uint8)
     clock, stage = _Clock(), STAGES[0]
     job = run(volume, student, affinities, Box.whole(volume.shape), parameters)

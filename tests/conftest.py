@@ -41,6 +41,21 @@ def own_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where exported models are kept: not the folder of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("NAPARI_EMCAD_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def auto_is_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What "auto" means on a CPU is measured: it may differ from run to run."""
+    monkeypatch.setattr("napari_emcad.inference.device.openvino_gains", lambda: False)
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Many small steps: what threads would cost to start is more than they gain."""

@@ -33,6 +33,10 @@ AGGLOMERATION_BYTES = 40
 """Peak memory of the agglomeration a voxel; measured on 100 x 512 x 512 voxels: 38."""
 
 
+ON_CPU = ("cpu", "openvino")
+"""Devices that compute in main memory."""
+
+
 class SegmentParameters(BaseModel):
     """How to segment; the panel, the command line and the provenance speak of the same."""
 
@@ -47,7 +51,7 @@ class SegmentParameters(BaseModel):
         DEFAULT_SEED_SIGMA, ge=0, le=20, title="Seed smoothing", description="Pixels; higher gives fewer fragments."
     )
     scoring: str = Field(DEFAULT_SCORING, title="Scoring", description="Affinity statistic of an edge.")
-    device: str = Field("auto", title="Device", description="auto, cpu, cuda or mps.")
+    device: str = Field("auto", title="Device", description="auto, cpu, openvino, cuda or mps.")
     black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = from the data.")
     white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = from the data.")
 
@@ -133,7 +137,7 @@ def settled(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentPa
     from napari_emcad.inference.device import choose_device
 
     threshold = next(t for t in (parameters.threshold, card.threshold, DEFAULT_THRESHOLD) if t is not None)
-    levels, device = normalisation_of(volume, parameters), choose_device(parameters.device).kind
+    levels, device = normalisation_of(volume, parameters), choose_device(parameters.device).wish
     return parameters.model_copy(
         update={"threshold": threshold, "black": levels.low, "white": levels.high, "device": device}
     )

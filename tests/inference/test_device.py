@@ -5,6 +5,7 @@ import torch
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference import device as module
+from napari_emcad.inference import extras
 from napari_emcad.inference.device import Device, choose_device, fastest_precision, release_memory, reuse_memory
 
 
@@ -53,6 +54,33 @@ def test_the_note_says_why_it_is_the_cpu(machine, built_for, why):
     assert str(error.value) == f"device: {why}; choose auto or cpu."
 
 
+def test_openvino_is_another_way_to_use_the_cpu(machine, monkeypatch):
+    machine()
+    monkeypatch.setattr(extras, "has_openvino", lambda: True)
+    monkeypatch.setattr(module, "openvino_module", lambda: None)
+    device = choose_device("openvino")
+    assert (device.kind, device.engine, device.wish) == ("cpu", "openvino", "openvino")
+    assert (device.name, device.note) == ("CPU by OpenVINO, 3 threads", "")
+    assert choose_device("cpu").wish == "cpu"
+
+
+def test_auto_is_openvino_where_that_gains_and_there_is_no_gpu(machine, monkeypatch):
+    monkeypatch.setattr(module, "openvino_module", lambda: None)
+    for gains, engine in ((True, "openvino"), (False, "torch")):
+        monkeypatch.setattr(module, "openvino_gains", lambda gains=gains: gains)
+        machine()
+        assert choose_device("auto").engine == engine
+        assert choose_device("auto").note == CPU_BUILD
+        machine(cuda=True)
+        assert choose_device("auto").wish == "cuda"
+
+
+def test_without_openvino_it_is_told_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(extras, "has_openvino", lambda: False)
+    with pytest.raises(UserError, match=r"^device: OpenVINO is not installed; install it with: python -m pip install"):
+        choose_device("openvino")
+
+
 def test_mps_needs_a_mac(machine):
     machine(cuda=True)
     with pytest.raises(UserError, match=r"^device: MPS is not available: it needs a Mac with an Apple GPU; choose"):
@@ -60,7 +88,7 @@ def test_mps_needs_a_mac(machine):
 
 
 def test_other_devices_are_refused():
-    with pytest.raises(UserError, match=r'^device: one of auto, cpu, cuda, mps is needed, got "tpu"\.$'):
+    with pytest.raises(UserError, match=r'^device: one of auto, cpu, openvino, cuda, mps is needed, got "tpu"\.$'):
         choose_device("tpu")
 
 

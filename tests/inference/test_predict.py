@@ -13,7 +13,8 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.inference import predict as module
 from napari_emcad.inference.normalisation import Normalisation
-from napari_emcad.inference.predict import HALO, SMALLEST_TILE, folded, network_memory, predict_affinities
+from napari_emcad.inference.predict import HALO, SMALLEST_TILE, network_memory, predict_affinities
+from napari_emcad.inference.torch_engine import TorchEngine, folded
 
 STRIP = (3, 33, 609)
 """Long enough that the windows of its tiles end inside it; no side is a multiple of 16."""
@@ -210,7 +211,7 @@ def test_closing_the_job_stops_within_one_tile(student, prediction):
 def test_the_network_is_gone_when_memory_is_released(student, prediction, monkeypatch, end):
     """Else torch's cache on a GPU could not give its blocks back."""
     prepared, alive = [], []
-    make = module._prepared
+    make = module._engine
 
     def remembered(*arguments):
         network = make(*arguments)
@@ -220,7 +221,7 @@ def test_the_network_is_gone_when_memory_is_released(student, prediction, monkey
     def released(device):
         alive.append(prepared[0]() is not None)
 
-    monkeypatch.setattr(module, "_prepared", remembered)
+    monkeypatch.setattr(module, "_engine", remembered)
     monkeypatch.setattr(module, "release_memory", released)
     volume = uneven((2, 16, 300))
     job = predict_affinities(student, volume, np.zeros((3, *volume.shape), np.uint8), prediction(volume, tile=64))
@@ -259,7 +260,7 @@ def small_memory(monkeypatch):
     """Memory for so many columns of a window; also counts the attempts that did not fit."""
 
     def small_memory(most, says=SAID["CPU, Linux"]):
-        encode, refused = module._Prepared.encode, []
+        encode, refused = TorchEngine.encode, []
 
         def tight(self, section):
             if section.shape[1] > most:
@@ -267,7 +268,7 @@ def small_memory(monkeypatch):
                 raise RuntimeError(says) if says else MemoryError
             return encode(self, section)
 
-        monkeypatch.setattr(module._Prepared, "encode", tight)
+        monkeypatch.setattr(TorchEngine, "encode", tight)
         return refused
 
     return small_memory
@@ -291,7 +292,7 @@ def test_out_of_memory_is_understood_from_every_allocator(predicted, small_memor
 def test_out_of_memory_later_keeps_what_is_done(student, prediction, predicted, monkeypatch):
     spy = Spy(uneven(STRIP))
     untroubled = predicted(spy.values)
-    encode, calls = module._Prepared.encode, []
+    encode, calls = TorchEngine.encode, []
 
     def troubled(self, section):
         calls.append(section.shape[1])
@@ -299,7 +300,7 @@ def test_out_of_memory_later_keeps_what_is_done(student, prediction, predicted, 
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return encode(self, section)
 
-    monkeypatch.setattr(module._Prepared, "encode", troubled)
+    monkeypatch.setattr(TorchEngine, "encode", troubled)
     out = np.zeros((3, *STRIP), np.uint8)
     done = [s.done for s in predict_affinities(student, spy, out, prediction(spy, tile=256))]
     assert done == sorted(done)
@@ -320,7 +321,7 @@ def test_too_little_memory_for_the_network_is_told(predicted, monkeypatch):
     def too_large(*_):
         raise RuntimeError(SAID["CUDA"])
 
-    monkeypatch.setattr(module, "_Prepared", too_large)
+    monkeypatch.setattr(module, "engine_for", too_large)
     with pytest.raises(UserError, match=r"^memory: it does not suffice for the network; close other programs or"):
         predicted(uneven((1, 16, 16)))
 
@@ -329,7 +330,7 @@ def test_other_errors_come_out_as_they_are(predicted, monkeypatch):
     def broken(*_):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(module._Prepared, "encode", broken)
+    monkeypatch.setattr(TorchEngine, "encode", broken)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         predicted(uneven((1, 16, 16)))
 

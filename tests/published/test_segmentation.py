@@ -8,7 +8,7 @@ import torch
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
-from napari_emcad.inference import predict as predict_module
+from napari_emcad.inference import torch_engine
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.pipeline import SegmentParameters, run, segment
 
@@ -30,9 +30,12 @@ def checkpoint(shared):
     return shared / "checkpoints" / "cad" / "CremiB.ckpt"
 
 
-def test_neurons_are_as_good_as_the_published_ones(cremi, checkpoint):
+@pytest.mark.parametrize("device", ["cpu", "openvino"])
+def test_neurons_are_as_good_as_the_published_ones(cremi, checkpoint, device):
+    if device == "openvino":
+        pytest.importorskip("openvino")
     raw, truth = cremi
-    scores = score(segment(raw, str(checkpoint)).labels, truth)
+    scores = score(segment(raw, str(checkpoint), device=device).labels, truth)
     assert scores.voi <= PUBLISHED_VOI + 0.005
     assert scores.arand <= PUBLISHED_ARAND + 0.002
 
@@ -42,7 +45,7 @@ def test_half_precision_costs_no_score(cremi, checkpoint, monkeypatch):
     student, _ = load_student(checkpoint)
     found = {}
     for precision in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr(predict_module, "fastest_precision", lambda *_, precision=precision: precision)
+        monkeypatch.setattr(torch_engine, "fastest_precision", lambda *_, precision=precision: precision)
         affinities = np.zeros((3, *raw.shape), np.uint8)
         segmentation = drive(run(raw, student, affinities, Box.whole(raw.shape), SegmentParameters(device="cpu")))
         found[precision] = affinities, score(segmentation.labels(segmentation.table(0.3, 100)), truth)

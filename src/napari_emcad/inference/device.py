@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.inference.extras import openvino_module
+from napari_emcad.inference.probe import GAIN, openvino_gains
 
-DeviceWish = Literal["auto", "cpu", "cuda", "mps"]
-GAIN = 1.2
-"""Half precision is taken where a short measured probe runs at least this many times faster."""
+DeviceWish = Literal["auto", "cpu", "openvino", "cuda", "mps"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,23 @@ class Device:
         For people: "CPU, 2 threads".
     note : str
         Why it is not a faster one and what to do about it; empty where there is nothing to say.
+    engine : str
+        What runs a student there: "torch" or, on the CPU, "openvino".
     """
 
     kind: str
     name: str
     note: str = ""
+    engine: Literal["torch", "openvino"] = "torch"
+
+    @property
+    def wish(self) -> DeviceWish:
+        """What gives this device again."""
+        return "openvino" if self.engine == "openvino" else self.kind
 
 
 def choose_device(wish: DeviceWish = "auto") -> Device:
-    """The device wished for; "auto" takes CUDA, then MPS, then the CPU.
+    """The device wished for; "auto" takes CUDA, then MPS, then the CPU, by OpenVINO where that is faster.
 
     Raises
     ------
@@ -53,7 +61,11 @@ def choose_device(wish: DeviceWish = "auto") -> Device:
         return Device("mps", "MPS, Apple GPU")
     if wish in ("cuda", "mps"):
         raise UserError(f"device: {_why_missing(wish)}; choose auto or cpu.")
-    return Device("cpu", f"CPU, {torch.get_num_threads()} threads", _why_missing("cuda") if wish == "auto" else "")
+    threads, note = f"{torch.get_num_threads()} threads", _why_missing("cuda") if wish == "auto" else ""
+    if wish == "openvino" or (wish == "auto" and openvino_gains()):
+        openvino_module()
+        return Device("cpu", f"CPU by OpenVINO, {threads}", note, "openvino")
+    return Device("cpu", f"CPU, {threads}", note)
 
 
 def _why_missing(kind: str) -> str:

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from napari_emcad.core.errors import UserError
 
-OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
-"""What torch says: CUDA and MPS, the CPU on Windows, the CPU on Linux and macOS, cuBLAS and cuDNN."""
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed", "bad_alloc")
+"""What torch says: CUDA and MPS, the CPU on Windows, the CPU on Linux and macOS, cuBLAS and cuDNN; what OpenVINO says."""
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.tiling import Tile, section_tiles
-from napari_emcad.inference.device import Device, fastest_precision, release_memory, reuse_memory
+from napari_emcad.inference.device import Device, release_memory, reuse_memory
+from napari_emcad.inference.engine import Engine, engine_for
 from napari_emcad.inference.normalisation import Normalisation, not_finite
 from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
-from napari_emcad.networks.embedding import pair_affinities
-from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, SectionFeatures, Student, Window
+from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
 
 HALO = RECEPTIVE_RADIUS + 1
 TILE = {"cpu": 1024, "cuda": 2048, "mps": 1024}
@@ -73,7 +71,7 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
     """
     reuse_memory()
     box, device = prediction.box, prediction.device
-    network = _prepared(student, device)
+    engine = _engine(student, device)
     tile = prediction.tile or TILE[device.kind]
     try:
         watch, done = Stopwatch("affinities", box.shape[0]), 0
@@ -81,7 +79,7 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
         while done < box.shape[0]:
             try:
                 # no name is bound to the walk: it would keep the features' memory from being released
-                for part, affinities in _Walk(network, volume, prediction, tile).sections(box.start[0] + done):
+                for part, affinities in _Walk(engine, volume, prediction, tile).sections(box.start[0] + done):
                     if affinities is not None:
                         out[:, done] = affinities
                         done += 1
@@ -92,19 +90,19 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
                 tile = _halved(tile)
             release_memory(device)
     finally:
-        del network
+        del engine
         release_memory(device)
 
 
 class _Walk:
     """Goes through the sections of a box in order with one tile size; each section is encoded once."""
 
-    def __init__(self, network: "_Prepared", volume, prediction: Prediction, tile: int):
-        self.network, self.volume, self.prediction = network, volume, prediction
+    def __init__(self, engine: Engine, volume, prediction: Prediction, tile: int):
+        self.engine, self.volume, self.prediction = engine, volume, prediction
         self.padded = padded(volume.shape[1:])
         self.tiles = section_tiles(prediction.box, self.padded, tile, HALO, STRIDE)
         self.keeps = keeps_features([_area(t) for t in self.tiles])
-        self.kept: dict[Tile, SectionFeatures] = {}
+        self.kept: dict[Tile, Any] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
         """After each tile the part of its section that is done; after the last 0 and the affinities (3, y, x) uint8."""
@@ -120,16 +118,14 @@ class _Walk:
 
     def _tile(self, z: int, tile: Tile) -> NDArray[np.uint8]:
         """Affinities (3, y, x) of a tile's core."""
-        with torch.inference_mode():
-            current = self._encode(z, tile)
-            previous = self.kept.get(tile) or (self._encode(z - 1, tile) if z else current)
-            if self.keeps:
-                self.kept[tile] = current
-            values = pair_affinities(*self.network.student.embed(previous, current, self._window(tile)))[0]
-            values = _copy_first_row_and_column(values, tile)[(slice(None), *tile.core_in_window)]
-            return (values.float().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+        current = self._encode(z, tile)
+        previous = self.kept.get(tile) or (self._encode(z - 1, tile) if z else current)
+        if self.keeps:
+            self.kept[tile] = current
+        values = self.engine.affinities(previous, current, self._window(tile))
+        return _copy_first_row_and_column(values, tile)[(slice(None), *tile.core_in_window)]
 
-    def _encode(self, z: int, tile: Tile) -> SectionFeatures:
+    def _encode(self, z: int, tile: Tile) -> Any:
         (top, bottom), (left, right) = tile.window
         height, width = self.volume.shape[1:]
         read = np.asarray(self.volume[z, top : min(bottom, height), left : min(right, width)])
@@ -137,45 +133,18 @@ class _Walk:
             raise UserError(not_finite(f"section {z}"))
         grey = self.prediction.normalisation.apply(read)
         grey = np.pad(grey, [(0, bottom - top - grey.shape[0]), (0, right - left - grey.shape[1])], mode="reflect")
-        return self.network.encode(torch.from_numpy(grey))
+        return self.engine.encode(grey)
 
     def _window(self, tile: Tile) -> Window | None:
         """None where the tile sees the whole section: torch's own upsampling is faster."""
-        if tile.window == ((0, self.padded[0]), (0, self.padded[1])):
-            return None
-        return Window(tile.window[0][0], tile.window[1][0], *self.padded)
+        (top, bottom), (left, right) = tile.window
+        size = bottom - top, right - left
+        return None if size == self.padded else Window(top, left, size, self.padded)
 
 
-class _Prepared:
-    """A copy of a student made ready: BatchNorm folded, channels last, on its device, in its fastest precision."""
-
-    def __init__(self, student: Student, device: Device):
-        self.device = device
-        self.student = folded(student).to(device.kind).to(memory_format=torch.channels_last)
-        self.dtype = fastest_precision(self.student, device)
-        self.student.to(self.dtype)
-
-    def encode(self, section: Tensor) -> SectionFeatures:
-        """(y, x) float32 in [0, 1] -> features, (1, m, y, x) and (1, 2m, y/2, x/2)."""
-        return self.student.encode(section[None, None].to(self.device.kind, self.dtype))
-
-
-def _prepared(student: Student, device: Device) -> _Prepared:
+def _engine(student: Student, device: Device) -> Engine:
     with explained("the network"):
-        return _Prepared(student, device)
-
-
-def folded(student: Student) -> Student:
-    """A copy whose BatchNorms are folded into the convolutions before them; equal up to rounding, no training."""
-    copy = Student(student.config)
-    copy.load_state_dict(student.state_dict())
-    copy.eval()
-    for module in list(copy.modules()):
-        if isinstance(module, nn.Sequential):
-            for conv, norm in ((0, 1), (3, 4)):
-                module[conv] = fuse_conv_bn_eval(module[conv], module[norm])
-                module[norm] = nn.Identity()
-    return copy.requires_grad_(False)
+        return engine_for(student, device)
 
 
 def network_memory(box: Box, section: tuple[int, int], tile: int = TILE["cpu"]) -> int:
@@ -195,7 +164,7 @@ def keeps_features(areas: list[int]) -> bool:
     return len(areas) * max(areas) <= KEPT_PIXELS
 
 
-def _copy_first_row_and_column(values: Tensor, tile: Tile) -> Tensor:
+def _copy_first_row_and_column(values: NDArray, tile: Tile) -> NDArray:
     """As published: the volume's first row and column, which have no partner, take their neighbours' values."""
     if tile.window[0][0] == 0:
         values[1, 0] = values[1, 1]

@@ -40,17 +40,36 @@ class StudentConfig:
     embedding_channels: int = 16
 
 
+class Stretch(NamedTuple):
+    """Linear upsampling by two along one axis: output i lies between the inputs `below` and `above`."""
+
+    below: Tensor  # (2 n,) int64
+    above: Tensor  # (2 n,) int64
+    weight: Tensor  # (2 n,) float32, of the input above
+
+
+Stretches = tuple[tuple[Stretch, Stretch], ...]
+"""Rows and columns of each of the four upsamplings, the coarsest first."""
+
+
 class Window(NamedTuple):
     """Where a tile lies in its section: pixels at full resolution, all multiples of `STRIDE`."""
 
     top: int
     left: int
-    height: int  # of the whole section
-    width: int
+    size: tuple[int, int]  # of the tile (y, x)
+    whole: tuple[int, int]  # of the section (y, x)
 
-    def halved(self) -> "Window":
-        """The same window at half the resolution."""
-        return Window(*(n // 2 for n in self))
+    def stretches(self) -> Stretches:
+        """How the tile is upsampled so that it equals that part of the whole section."""
+        starts = self.top, self.left
+        return tuple(
+            tuple(
+                _stretch(n // finer, start // finer, whole // finer)
+                for n, start, whole in zip(self.size, starts, self.whole, strict=True)
+            )
+            for finer in (8, 4, 2, 1)
+        )
 
 
 class SectionFeatures(NamedTuple):
@@ -87,23 +106,21 @@ class Student(nn.Module):
         return SectionFeatures(full, self.down[0](full))
 
     def embed(
-        self, previous: SectionFeatures, current: SectionFeatures, window: Window | None = None
+        self, previous: SectionFeatures, current: SectionFeatures, stretches: Stretches | None = None
     ) -> tuple[Tensor, Tensor]:
         """Features of sections z-1 and z -> their embeddings, (n, e, y, x) each, not normalised.
 
-        With a `window` the features are those of a tile, and inside its rim of `RECEPTIVE_RADIUS` pixels the
-        embeddings are those that the whole section gives.
+        With the `stretches` of a window the features are those of a tile, and inside its rim of `RECEPTIVE_RADIUS`
+        pixels the embeddings are those that the whole section gives.
         """
-        at_half = window and window.halved()
-        at_quarter = at_half and at_half.halved()
-        at_eighth = at_quarter and at_quarter.halved()
+        at_eighth, at_quarter, at_half, at_full = stretches or (None,) * 4
         pair = torch.cat([previous.half, current.half], dim=1)  # (n, 4m, y/2, x/2)
         quarter = self.down[1](pair)
         eighth = self.down[2](quarter)
         common = self.up1(self.down[3](eighth), eighth, at_eighth)  # (n, 4m, y/8, x/8)
         common = self.up2(common, quarter, at_quarter)  # (n, 2m, y/4, x/4)
-        first = self.up4_t(self.up3_t(common, previous.half, at_half), previous.full, window)  # (n, 2m, y, x)
-        second = self.up4_tn(self.up3_tn(common, current.half, at_half), current.full, window)
+        first = self.up4_t(self.up3_t(common, previous.half, at_half), previous.full, at_full)  # (n, 2m, y, x)
+        second = self.up4_tn(self.up3_tn(common, current.half, at_half), current.full, at_full)
         return self.outc_t(first), self.outc_tn(second)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,12 +166,11 @@ class _Up(nn.Module):
         self.conv = nn.Module()
         self.conv.conv = _double_conv(channels_in, channels)
 
-    def forward(self, x: Tensor, skip: Tensor, window: Window | None = None) -> Tensor:
-        if window is None:
+    def forward(self, x: Tensor, skip: Tensor, stretches: tuple[Stretch, Stretch] | None = None) -> Tensor:
+        if stretches is None:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         else:
-            x = _upsample_rows(x, 2, window.top, window.height)
-            x = _upsample_rows(x, 3, window.left, window.width)
+            x = _stretched(_stretched(x, 2, stretches[0]), 3, stretches[1])
         return self.conv.conv(torch.cat([skip, x], dim=1))
 
 
@@ -169,20 +185,22 @@ class _Out(nn.Module):
         return self.conv(x)
 
 
-def _upsample_rows(x: Tensor, axis: int, start: int, whole: int) -> Tensor:
-    """Linear upsampling by two on one axis of a tile, sampled where the whole section's is.
+def _stretch(length: int, start: int, whole: int) -> Stretch:
+    """Upsampling to a tile of `length` pixels that begins at `start` of a section of `whole` pixels.
 
-    With align_corners=True the samples of a section of `whole` pixels lie (whole/2 - 1) / (whole - 1) apart, not 1/2:
-    they drift along the section, so a tile that begins at pixel `start` has to be told its place.
+    With align_corners=True the samples of the section lie (whole/2 - 1) / (whole - 1) apart, not 1/2: they drift along
+    it, so that a tile has to be told its place.
     """
-    length = x.shape[axis]
-    step = (whole // 2 - 1) / (whole - 1)
-    at = torch.arange(start, start + 2 * length, device=x.device, dtype=torch.float64) * step - start // 2
-    at = at.clamp(0, length - 1)
-    below = at.floor().long().clamp(max=max(0, length - 2))
-    weight = (at - below).to(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
-    above = (below + 1).clamp(max=length - 1)
-    return torch.lerp(x.index_select(axis, below), x.index_select(axis, above), weight)
+    step, last = (whole // 2 - 1) / (whole - 1), length // 2 - 1
+    at = torch.arange(start, start + length, dtype=torch.float64) * step - start // 2
+    at = at.clamp(0, last)
+    below = at.floor().long().clamp(max=max(0, last - 1))
+    return Stretch(below, (below + 1).clamp(max=last), (at - below).float())
+
+
+def _stretched(x: Tensor, axis: int, stretch: Stretch) -> Tensor:
+    weight = stretch.weight.to(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+    return torch.lerp(x.index_select(axis, stretch.below), x.index_select(axis, stretch.above), weight)
 
 
 def _double_conv(channels_in: int, channels: int) -> nn.Sequential:

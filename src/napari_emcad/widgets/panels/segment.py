@@ -10,7 +10,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
-from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.pipeline import ON_CPU, SegmentParameters
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.device_choice import DeviceChoice
 from napari_emcad.widgets.estimates import Estimate, Planned, check_memory, estimate, is_teacher
@@ -232,7 +232,8 @@ class SegmentPanel(QWidget):
 
     def _finish(self, result: Result, made: Made) -> None:
         self.threshold.put(made.neurons.cut.threshold)
-        planned = Planned(result.box, volume_of(result.source).shape, made.parameters.device, made.card)
+        kind = "cpu" if made.parameters.device in ON_CPU else made.parameters.device
+        planned = Planned(result.box, volume_of(result.source).shape, kind, made.card)
         self._remembered.measured(made.device, planned, made.seconds)
         self.model.remember()
         sections = result.box.shape[0]

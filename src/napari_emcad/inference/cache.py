@@ -1,0 +1,12 @@
+"""Where things are kept that can be made again."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+
+def cache_folder() -> Path:
+    """NAPARI_EMCAD_CACHE, or the package's folder among the person's caches; it need not exist."""
+    told = os.environ.get("NAPARI_EMCAD_CACHE")
+    return Path(told) if told else user_cache_path("napari-emcad", appauthor=False)

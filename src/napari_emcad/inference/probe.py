@@ -1,0 +1,77 @@
+"""Whether OpenVINO is faster than torch on this CPU: measured once on a machine, and remembered."""
+
+import json
+import platform
+import time
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.inference.cache import cache_folder
+from napari_emcad.inference.extras import has_openvino
+from napari_emcad.networks.replace_files import replace_files
+
+GAIN = 1.2
+"""Another way to compute is taken where it is at least so many times faster."""
+
+SIDE, TIMES = 512, 3
+"""Pixels a side of the section that is measured, and how often; the best counts."""
+
+
+def openvino_gains() -> bool:
+    """Whether OpenVINO is installed and faster; takes some seconds the first time."""
+    if not has_openvino():
+        return False
+    file, machine = cache_folder() / "openvino_gain.json", _machine()
+    known = _read(file)
+    if machine not in known:
+        known[machine] = _measured()
+        _write(file, known)
+    return known[machine] >= GAIN
+
+
+def _machine() -> str:
+    """What the answer depends on."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "openvino"))
+    return f"{platform.node()}, {platform.processor()}, {torch.get_num_threads()} threads, {libraries}"
+
+
+def _measured() -> float:
+    """How many times faster than torch."""
+    from napari_emcad.inference.device import Device
+    from napari_emcad.inference.openvino_engine import OpenVinoEngine
+    from napari_emcad.inference.torch_engine import TorchEngine
+    from napari_emcad.networks.student import Student
+
+    student = Student().eval()
+    return _seconds(TorchEngine(student, Device("cpu", "CPU"))) / _seconds(OpenVinoEngine(student))
+
+
+def _seconds(engine) -> float:
+    section = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
+    times = []
+    for _ in range(TIMES + 1):  # the first one warms up
+        start = time.perf_counter()
+        features = engine.encode(section)
+        engine.affinities(features, features, None)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def _read(file: Path) -> dict[str, float]:
+    try:
+        known = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write(file: Path, known: dict[str, float]) -> None:
+    """Where there is no room, it is measured again the next time."""
+    with suppress(OSError, UserError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_files({file: json.dumps(known, indent=1).encode()})

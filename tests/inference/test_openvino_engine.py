@@ -1,0 +1,107 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from drawings import uneven
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
+from napari_emcad.inference import extras
+from napari_emcad.inference.device import Device
+from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.inference.openvino_engine import OpenVinoEngine
+from napari_emcad.inference.predict import Prediction, predict_affinities
+
+openvino = pytest.importorskip("openvino", reason=extras.INSTALL)
+
+DEVICE = Device("cpu", "CPU by OpenVINO", engine="openvino")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty one."""
+    monkeypatch.setenv("NAPARI_EMCAD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def affinities(student, volume, tile=None):
+    out = np.zeros((3, *volume.shape), np.uint8)
+    prediction = Prediction(Box.whole(volume.shape), Normalisation.of(volume), DEVICE, tile)
+    drive(predict_affinities(student, volume, out, prediction))
+    return out
+
+
+def no_conversion(*_, **__):
+    pytest.fail("converted again")
+
+
+@pytest.mark.parametrize(("shape", "tile"), [((3, 17, 31), None), ((2, 33, 609), 61), ((1, 301, 323), 162)])
+def test_it_gives_what_torch_gives(student, predicted, shape, tile):
+    volume = uneven(shape)
+    np.testing.assert_allclose(affinities(student, volume, tile), predicted(volume, tile=tile), atol=1.01)
+
+
+def test_features_stay_valid(student):
+    engine = OpenVinoEngine(student)
+    first = engine.encode(np.zeros((16, 32), np.float32))
+    kept = [values.copy() for values in first]
+    engine.encode(np.ones((16, 32), np.float32))
+    for values, before in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(values, before)
+
+
+def test_a_network_is_exported_once(student, cache, monkeypatch):
+    volume = uneven((2, 16, 20))
+    expected = affinities(student, volume)
+    assert sorted(p.suffix for p in (cache / "openvino").iterdir()) == [".bin", ".bin", ".xml", ".xml"]
+    monkeypatch.setattr(openvino, "convert_model", no_conversion)
+    np.testing.assert_array_equal(affinities(student, volume), expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"<net"])
+def test_a_damaged_export_is_made_again(student, cache, content):
+    volume = uneven((2, 16, 20))
+    expected = affinities(student, volume)
+    for file in (cache / "openvino").glob("*.xml"):
+        file.write_bytes(content)
+    np.testing.assert_array_equal(affinities(student, volume), expected)
+    assert all(file.stat().st_size > 1000 for file in (cache / "openvino").glob("*.xml"))
+
+
+def test_without_room_for_exports_it_works_all_the_same(student, cache):
+    volume = uneven((2, 16, 20))
+    cache.write_text("no folder")
+    assert affinities(student, volume).any()
+    assert cache.read_text() == "no folder"
+
+
+def test_a_save_that_fails_leaves_nothing(student, cache, monkeypatch):
+    def full(_, path, **__):
+        path.write_text("half")
+        raise RuntimeError("No space left on device")
+
+    monkeypatch.setattr(openvino, "save_model", full)
+    assert affinities(student, uneven((2, 16, 20))).any()
+    assert list((cache / "openvino").iterdir()) == []
+
+
+def test_where_it_is_missing_the_command_is_told(student, monkeypatch):
+    monkeypatch.setattr(extras, "has_openvino", lambda: False)
+    with pytest.raises(UserError) as error:
+        OpenVinoEngine(student)
+    assert str(error.value) == (
+        'device: OpenVINO is not installed; install it with: python -m pip install "napari-emcad[openvino]", '
+        "or choose auto or cpu."
+    )
+
+
+def test_it_tells_its_makers_nothing():
+    code = """
+        import sys
+        from napari_emcad.inference.extras import openvino_module
+        openvino_module().convert_model
+        assert sys.modules["openvino_telemetry"] is None
+    """
+    subprocess.run([sys.executable, "-c", "\n".join(line.strip() for line in code.splitlines())], check=True)
