@@ -4,10 +4,11 @@
     python benchmarks/run.py RAW --scaling [--model FILE] [--box ...]
 
 Published: fp32, one pair of sections at a time (each section is encoded twice), contiguous layout, BatchNorm apart,
-boundary map and seeds unsmoothed, waterz to the published threshold 0.5. Ours: `pipeline.run`, region graph included,
-and the table at the default threshold; by torch, and by OpenVINO where it is installed. All in alternating runs; medians, and the scores of the first run. Teachers:
-networks of the published sizes with random weights, as speed does not depend on them; prediction alone, once, on a
-part of the box (--teacher-box), as they take long.
+boundary map and seeds unsmoothed, waterz on the voxels to the published threshold 0.5. Ours: `pipeline.run`, region
+graph included, and the table at the default threshold; by torch, and by OpenVINO where it is installed. All in
+alternating runs; medians, and the scores of the first run. Teachers: networks of the published sizes with random
+weights, as speed does not depend on them; prediction alone, once, on a part of the box (--teacher-box), as they take
+long.
 
 With --scaling ours alone: four sizes, numbers of threads, and smoothings of the seeds, which give other numbers of
 fragments.

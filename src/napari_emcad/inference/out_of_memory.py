@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from napari_emcad.core.errors import UserError
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed", "bad_alloc")
-"""What torch says: CUDA and MPS, the CPU on Windows, the CPU on Linux and macOS, cuBLAS and cuDNN; what OpenVINO says."""
+"""What is said by CUDA and MPS, by the CPU on Windows, on Linux and macOS, by cuBLAS and cuDNN, by OpenVINO."""
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -9,7 +9,13 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.forms import NarrowCombo
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 
-WISHES = {"auto": "auto", "cpu": "CPU", "openvino": "CPU by OpenVINO", "cuda": "CUDA (NVIDIA GPU)", "mps": "MPS (Apple GPU)"}
+WISHES = {
+    "auto": "auto",
+    "cpu": "CPU",
+    "openvino": "CPU by OpenVINO",
+    "cuda": "CUDA (NVIDIA GPU)",
+    "mps": "MPS (Apple GPU)",
+}
 
 
 class DeviceChoice(NarrowCombo):
