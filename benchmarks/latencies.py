@@ -1,0 +1,160 @@
+"""Scroll, threshold and edits in the dock, in a real napari window, on a million fragments.
+
+    xvfb-run -a python benchmarks/latencies.py [--sections 61]
+
+Sections of 1024 x 1024 in cells of 8 x 8 pixels, 16,384 fragments each, as a saved session that is opened in the dock.
+`all` is the time until the call returns, what napari does to slice and upload included; `ours` is that without napari's
+refresh of its layers, but with the lookup of our labels in it; `painted` adds Qt's drawing of the window (by software,
+where there is no GPU). Medians, in milliseconds.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+import numpy as np
+from napari.layers import Layer
+from qtpy.QtWidgets import QApplication
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.merge_tree import MergeTree
+from napari_emcad.core.region_graph import QUANTILES, RegionGraph
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.io.sessions import SessionFacts, create_session, open_session
+from napari_emcad.widgets.dock import EMCADDock
+from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.proofread_window import show_session
+
+SIDE, CELL = 1024, 8
+GRID = SIDE // CELL
+REPEATS = 9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sections", type=int, default=61)
+    base = _base(parser.parse_args().sections)
+    viewer = napari.Viewer()
+    viewer.window._qt_window.resize(1600, 1200)
+    dock = EMCADDock(viewer)
+    viewer.window.add_dock_widget(dock, name="EM CAD")
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        show_session(dock, open_session(_session(Path(folder), base)))
+        print(f"{len(base.sizes) - 1:,} fragments, {' x '.join(map(str, base.fragments.shape))} voxels; ms")
+        print(f"{'':<22}{'ours':>10}{'all':>10}{'painted':>10}")
+        for name, act in _acts(viewer, dock):
+            columns = zip(*(clock.time(act) for _ in range(REPEATS)), strict=True)
+            print(f"{name:<22}" + "".join(f"{statistics.median(c):>10.1f}" for c in columns), flush=True)
+        viewer.close()
+
+
+def _acts(viewer, dock):
+    proofread, rng = dock.proofread, np.random.default_rng(0)
+    sections = iter(range(1, 1000))
+    yield "scroll", lambda: viewer.dims.set_current_step(0, next(sections))
+    values = iter(np.linspace(0.3, 0.7, REPEATS))
+
+    def threshold() -> None:
+        dock.segment.threshold.value = round(next(values), 2)
+
+    yield "threshold", threshold
+    session = proofread.proofreading.session
+
+    def merge() -> None:
+        while True:
+            edge = rng.integers(len(session.state.graph))
+            u, v = int(session.state.graph.u[edge]), int(session.state.graph.v[edge])
+            if session.state.table[u] != session.state.table[v]:
+                proofread._edit(lambda: session.merge(u, v, confirmed=True))
+                return
+
+    yield "merge", merge
+    yield "undo", proofread.undo
+    yield "redo", proofread.redo
+
+
+class _Clock:
+    """Notes how much of a call napari's refreshing takes, our lookups in it left out."""
+
+    def __init__(self):
+        self._refreshing = self._looking = 0.0
+        self._depth = 0
+        refresh, look = Layer.refresh, FragmentLabels.__getitem__
+
+        def timed_refresh(layer, *args, **kwargs):
+            start, self._depth = time.perf_counter(), self._depth + 1
+            try:
+                return refresh(layer, *args, **kwargs)
+            finally:
+                self._depth -= 1
+                self._refreshing += (time.perf_counter() - start) * (not self._depth)
+
+        def timed_look(view, key):
+            start = time.perf_counter()
+            try:
+                return look(view, key)
+            finally:
+                self._looking += time.perf_counter() - start
+
+        Layer.refresh, FragmentLabels.__getitem__ = timed_refresh, timed_look
+
+    def time(self, act: Callable[[], object]) -> tuple[float, float, float]:
+        """Milliseconds: ours, all, painted."""
+        _paint()
+        self._refreshing = self._looking = 0.0
+        start = time.perf_counter()
+        act()
+        everything = time.perf_counter() - start
+        ours = everything - self._refreshing + self._looking
+        _paint()
+        return ours * 1e3, everything * 1e3, (time.perf_counter() - start) * 1e3
+
+
+def _paint() -> None:
+    for _ in range(3):
+        QApplication.processEvents()
+
+
+def _session(folder: Path, base: Segmentation) -> Path:
+    facts = SessionFacts(
+        source=str(folder / "gone.tif"),
+        box=((0, 0, 0), base.fragments.shape),
+        voxel_size_nm=VoxelSize(30, 6, 6),
+        model="none",
+        parameters={"min_size": 0, "threshold": 0.5},
+        threshold=0.5,
+    )
+    affinities = np.full((3, *base.fragments.shape), 200, np.uint8)
+    create_session(folder / "a.emcad", base, affinities, facts).close()
+    return folder / "a.emcad"
+
+
+def _base(sections: int) -> Segmentation:
+    grid = np.arange(1, sections * GRID**2 + 1, dtype=np.uint32).reshape(sections, GRID, GRID)
+    fragments = grid.repeat(CELL, 1).repeat(CELL, 2)
+    n, rng = grid.size, np.random.default_rng(0)
+    tree = MergeTree(np.arange(1, n + 1, dtype=np.uint32), rng.random(n, np.float32))
+    tree.gaps[0] = np.inf
+    sizes = np.full(n + 1, CELL**2, np.int64)
+    sizes[0] = 0
+    return Segmentation(fragments, _graph(grid, rng), tree, sizes)
+
+
+def _graph(grid: np.ndarray, rng: np.random.Generator) -> RegionGraph:
+    """Each cell touches the next on every axis."""
+    pairs = [(np.delete(grid, -1, axis), np.delete(grid, 0, axis)) for axis in range(3)]
+    u, v = (np.concatenate([p[side].ravel() for p in pairs]) for side in (0, 1))
+    order = np.lexsort((v, u))
+    u, v, mean = u[order], v[order], rng.random(len(u), np.float32)
+    contact = np.stack(np.unravel_index(u - 1, grid.shape), axis=1) * (1, CELL, CELL)
+    area = np.full(len(u), CELL, np.int64)
+    return RegionGraph(u, v, mean, np.repeat(mean[:, None], len(QUANTILES), 1), area, contact.astype(np.int32))
+
+
+if __name__ == "__main__":
+    main()
