@@ -32,7 +32,6 @@ import numpy as np
 from napari_emcad.inference.extras import has_openvino
 
 PUBLISHED, OURS, BY_OPENVINO = "published", "ours", "ours, OpenVINO"
-DEVICES = {OURS: "cpu", BY_OPENVINO: "openvino"}
 TEACHERS = ("residual U-Net", "MALA U-Net")
 STAGES = ("affinities", "fragments", "region graph", "agglomeration")
 SEED_SIGMAS = (0.0, 1.0, 2.0, 4.0)
@@ -49,7 +48,7 @@ def main() -> None:
 
 
 def _comparison(options: argparse.Namespace) -> None:
-    runs = {PUBLISHED: [], OURS: []} | ({BY_OPENVINO: []} if has_openvino() else {})
+    runs = {PUBLISHED: [], OURS: []} | ({BY_OPENVINO: []} if options.device == "cpu" and has_openvino() else {})
     for _ in range(options.runs):
         for recipe, results in runs.items():
             results.append(_in_a_process("--recipe", recipe))
@@ -114,7 +113,7 @@ def _measure(options: argparse.Namespace) -> dict:
         volume = np.asarray(opened.array[box.slices])
     if options.inner:
         volume = np.ascontiguousarray(volume[:, : options.inner[0], : options.inner[1]])
-    run = {PUBLISHED: _published, **dict.fromkeys(DEVICES, _ours)}.get(options.recipe, _teacher)
+    run = {PUBLISHED: _published, **dict.fromkeys((OURS, BY_OPENVINO), _ours)}.get(options.recipe, _teacher)
     idle, result = _peak_memory(), {"voxels": volume.size}
     seconds, labels, n = run(volume, options)
     result |= {"seconds": seconds, "peak": _peak_memory() - idle, "n": n}
@@ -132,7 +131,7 @@ def _published(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
 
     student, _ = _student(options)
     clock = _Clock()
-    affinities = _published_affinities(volume, student)
+    affinities = _published_affinities(volume, student.to(options.device), options.device)
     clock.lap("affinities")
     fragments = _published_fragments(affinities)
     clock.lap("fragments")
@@ -145,7 +144,7 @@ def _published(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     return clock.laps, labels, int(fragments.max())
 
 
-def _published_affinities(volume, student) -> np.ndarray:
+def _published_affinities(volume, student, device: str) -> np.ndarray:
     import torch
 
     from napari_emcad.networks.embedding import pair_affinities
@@ -157,9 +156,9 @@ def _published_affinities(volume, student) -> np.ndarray:
     affinities = np.empty((3, *volume.shape), np.uint8)
     with torch.inference_mode():
         for z in range(len(volume)):
-            pair = torch.stack([padded[max(0, z - 1)], padded[z]])[None]
+            pair = torch.stack([padded[max(0, z - 1)], padded[z]])[None].to(device)
             values = pair_affinities(*student(pair))[0, :, :height, :width].clamp(0, 1)
-            affinities[:, z] = (values * 255).round().to(torch.uint8).numpy()
+            affinities[:, z] = (values * 255).round().to(torch.uint8).cpu().numpy()
     return affinities
 
 
@@ -179,7 +178,8 @@ def _ours(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     from napari_emcad.pipeline import SegmentParameters, run, settled
 
     student, card = _student(options)
-    told = SegmentParameters(seed_sigma=options.seed_sigma, device=DEVICES[options.recipe])
+    device = "openvino" if options.recipe == BY_OPENVINO else options.device
+    told = SegmentParameters(seed_sigma=options.seed_sigma, device=device)
     parameters = settled(told, volume, card)
     affinities = np.zeros((3, *volume.shape), np.uint8)
     clock, stage = _Clock(), STAGES[0]
@@ -206,7 +206,8 @@ def _teacher(volume, options) -> tuple[dict[str, float], None, int]:
 
     network = dict(zip(TEACHERS, (ResidualUNet, MalaUNet), strict=True))[options.recipe]().eval()
     affinities, clock = np.zeros((3, *volume.shape), np.uint8), _Clock()
-    drive(predict(volume, network, affinities, Box.whole(volume.shape), SegmentParameters(black=0, white=255)))
+    parameters = SegmentParameters(black=0, white=255, device=options.device)
+    drive(predict(volume, network, affinities, Box.whole(volume.shape), parameters))
     clock.lap(STAGES[0])
     return clock.laps, None, 0
 
@@ -241,6 +242,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--truth-dataset")
     parser.add_argument("--box")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="of all networks")
     parser.add_argument("--teachers", action="store_true")
     parser.add_argument("--teacher-box", default="80:98,256:512,256:512")
     parser.add_argument("--scaling", action="store_true")

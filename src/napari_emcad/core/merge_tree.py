@@ -5,6 +5,7 @@ one before it. The segments at a threshold are then the runs between gaps of at 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,11 +43,18 @@ class MergeTree:
             Segment of each fragment, [0] = 0. A segment is named by one of its fragments, that of its larger part
             at each merge, so that names (and colours) mostly stay while the threshold moves.
         """
-        starts = self.gaps >= np.float32(threshold)
-        names = self.leaves[starts]
+        first = np.flatnonzero(self.gaps >= np.float32(threshold))
+        by_leaf = np.repeat(self.leaves[first], np.diff(first, append=len(self.leaves)))
         table = np.zeros(len(self.leaves) + 1, np.uint32)
-        table[self.leaves] = names[np.cumsum(starts) - 1]
+        np.take(by_leaf, self._places, out=table[1:], mode="clip")  # without checking the places: a third of the time
         return table
+
+    @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        """Where each fragment stands among the leaves."""
+        places = np.empty(len(self.leaves), np.intp)
+        places[self.leaves - 1] = np.arange(len(self.leaves))
+        return places
 
 
 def merge_tree(graph: RegionGraph, sizes: NDArray[np.int64], scoring: str = DEFAULT_SCORING) -> MergeTree:

@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -60,12 +60,16 @@ class _Faces(NamedTuple):
     voxel: NDArray[np.int64]  # flat index of one such voxel
 
 
+_NO_FACES = _Faces(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
+
+
 def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -> Job[RegionGraph]:
     """Region graph of a fragment volume with the affinities over each contact.
 
     Strategy: in each section every face between two fragments becomes one number (u, v, affinity, place); sorted,
     the faces of an edge stand together in the order of their affinities, so that area, mean, quantiles and a
-    contact point are read off. Sections run in parallel threads.
+    contact point are read off. Sections run in parallel threads. Faces are kept no longer than until the edge can
+    have no more of them: with fragments of one section, which is the rule, until the next section.
 
     Parameters
     ----------
@@ -79,16 +83,53 @@ def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -
             f"region graph: at most {(1 << ID_BITS) - 1:,} fragments are possible, got {int(fragments.max()):,}; "
             "choose a smaller region."
         )
-    depth, parts = len(fragments), []
-    watch = Stopwatch("region graph", depth)
+    depth, open_faces, parts = len(fragments), _NO_FACES, []
+    watch, last = Stopwatch("region graph", depth), _last_sections(fragments)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for z, faces in enumerate(pool.map(lambda z: _section_faces(affinities, fragments, z), range(depth))):
-                parts.append(faces)
+                closed, open_faces = _parted(_merged(open_faces, faces), last, z)
+                parts.append(_edges_of_faces(closed, fragments.shape))
                 yield watch.at(z + 1)
         finally:
             pool.shutdown(cancel_futures=True)
-    return _edges_of_faces(_Faces(*map(np.concatenate, zip(*parts, strict=True))), fragments.shape)
+    return _joined(parts)
+
+
+def _last_sections(fragments: NDArray[np.uint32]) -> NDArray[np.int32]:
+    """The last section that each fragment 0..n is in."""
+    last = np.zeros(int(fragments.max(initial=0)) + 1, np.int32)
+    for z, section in enumerate(fragments):
+        last[section.ravel()] = z
+    return last
+
+
+def _merged(one: _Faces, other: _Faces) -> _Faces:
+    """Both, sorted by key."""
+    if not len(one.key):
+        return other
+    key, count, voxel = (np.concatenate(columns) for columns in zip(one, other, strict=True))
+    order = np.argsort(key, kind="stable")
+    return _Faces(key[order], count[order], voxel[order])
+
+
+def _parted(faces: _Faces, last: NDArray[np.int32], z: int) -> tuple[_Faces, _Faces]:
+    """Faces of edges that no section after z can add to, and those of the others.
+
+    A later face lies in a section after z, or between it and the one before.
+    """
+    u, v = (last[ids] for ids in _ends(faces.key >> np.uint64(LEVEL_BITS)))
+    stays = (np.maximum(u, v) > z) & (np.minimum(u, v) >= z)
+    if not stays.any():
+        return faces, _NO_FACES
+    return tuple(_Faces(*(column[which] for column in faces)) for which in (~stays, stays))
+
+
+def _joined(parts: list[RegionGraph]) -> RegionGraph:
+    """The edges of all parts, each of which is in one only."""
+    columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RegionGraph)}
+    order = np.lexsort((columns["v"], columns["u"]))
+    return RegionGraph(**{name: column[order] for name, column in columns.items()})
 
 
 def _section_faces(affinities: NDArray, fragments: NDArray, z: int) -> _Faces:
@@ -139,8 +180,7 @@ def _counted(u: NDArray, v: NDArray, level: NDArray, voxel: NDArray) -> _Faces:
 
 
 def _edges_of_faces(faces: _Faces, shape: tuple[int, ...]) -> RegionGraph:
-    order = np.argsort(faces.key, kind="stable")  # nearly sorted already: sections come in rising order
-    key, count, voxel = (column[order] for column in faces)
+    key, count, voxel = faces
     pair, level = key >> np.uint64(LEVEL_BITS), (key & np.uint64(255)).astype(np.float64)
     starts = _starts(pair)
     if not len(starts):
@@ -149,9 +189,10 @@ def _edges_of_faces(faces: _Faces, shape: tuple[int, ...]) -> RegionGraph:
     upto = np.cumsum(count)
     before = upto[starts] - count[starts]
     at = [np.searchsorted(upto, before + np.ceil(area * q / 100).astype(np.int64)) for q in QUANTILES]
+    u, v = _ends(pair[starts])
     return RegionGraph(
-        u=(pair[starts] >> np.uint64(ID_BITS)).astype(np.uint32),
-        v=(pair[starts] & np.uint64((1 << ID_BITS) - 1)).astype(np.uint32),
+        u=u,
+        v=v,
         mean=(np.add.reduceat(level * count, starts) / area / 255).astype(np.float32),
         quantiles=np.stack([level[i] / 255 for i in at], axis=1).astype(np.float32),
         area=area,
@@ -162,6 +203,11 @@ def _edges_of_faces(faces: _Faces, shape: tuple[int, ...]) -> RegionGraph:
 def _key(u: NDArray, v: NDArray, level: NDArray) -> NDArray[np.uint64]:
     u, v, level = (column.astype(np.uint64) for column in (u, v, level))
     return (u << np.uint64(ID_BITS + LEVEL_BITS)) | (v << np.uint64(LEVEL_BITS)) | level
+
+
+def _ends(pair: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """The fragments u and v of keys without a level."""
+    return (pair >> np.uint64(ID_BITS)).astype(np.uint32), (pair & np.uint64((1 << ID_BITS) - 1)).astype(np.uint32)
 
 
 def _starts(key: NDArray) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ class Segmentation:
         if min_size <= 1:
             return table
         if crumbs == "background":
-            return np.where(self._segment_sizes(table)[table] < min_size, 0, table).astype(np.uint32)
+            return np.where(segment_sizes(table, self.sizes)[table] < min_size, 0, table).astype(np.uint32)
         while True:
             joined = self._join_crumbs(table, min_size)
             if joined is None:
@@ -68,20 +68,15 @@ class Segmentation:
         return table.astype(label_dtype(int(table.max())))[self.fragments[place]]
 
     def neuron_sizes(self, table: NDArray) -> NDArray[np.int64]:
-        """Voxels of each segment there is, background left out, in the order of their ids."""
-        sizes = self._segment_sizes(table)
-        sizes[0] = 0
-        return sizes[sizes > 0]
-
-    def _segment_sizes(self, table: NDArray) -> NDArray[np.int64]:
-        return np.bincount(table, weights=self.sizes, minlength=len(table)).astype(np.int64)
+        """Voxels of each segment there is, see `neuron_sizes`."""
+        return neuron_sizes(table, self.sizes)
 
     def _join_crumbs(self, table: NDArray, min_size: int) -> NDArray | None:
         """Join every crumb to its strongest neighbour once; None where none has a neighbour.
 
         Each crumb chooses one edge and a segment of full size chooses none, so no two of those get joined.
         """
-        size = self._segment_sizes(table)
+        size = segment_sizes(table, self.sizes)
         u, v = table[self.graph.u], table[self.graph.v]
         out = u != v
         u, v, mean = u[out], v[out], self.graph.mean[out]
@@ -99,6 +94,17 @@ class Segmentation:
         edges = coo_array((np.ones(len(chosen), bool), (crumb[chosen], neighbour[chosen])), (n, n))
         _, group = connected_components(edges, directed=False)
         return _named_by_largest(group, size)[table]
+
+
+def segment_sizes(table: NDArray, fragment_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Voxels of each segment, (n + 1,) or more, from those of each fragment, (n + 1,)."""
+    return np.bincount(table, weights=fragment_sizes, minlength=len(table)).astype(np.int64)
+
+
+def neuron_sizes(table: NDArray, fragment_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Voxels of each segment there is, background left out, in the order of their ids."""
+    sizes = segment_sizes(table, fragment_sizes)[1:]
+    return sizes[sizes > 0]
 
 
 def label_dtype(largest: int) -> type[np.unsignedinteger]:

@@ -220,7 +220,7 @@ class State:
 
     def settle(self) -> None:
         """Put every free fragment where the threshold wants it."""
-        fixed = ~self.free
+        fixed = np.flatnonzero(~self.free)
         wanted = self._automatic(self.threshold)
         mixed = np.zeros(len(wanted), bool)
         mixed[wanted[fixed]] = True

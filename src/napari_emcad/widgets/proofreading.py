@@ -81,9 +81,8 @@ class Proofreading(QObject):
         """Show the segments as they are."""
         self._sides.hide()
         state = self.session.state
-        sizes = np.bincount(state.table, weights=state.sizes).astype(np.int64)[1:]
         cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
-        neurons = Neurons(cut, state.table.copy(), sizes[sizes > 0], 0.0)
+        neurons = Neurons(cut, state.table.copy(), state.sizes.copy(), 0.0)
         self.result.done = frozenset(state.locked)
         shown = self._shown()
         self.clickable = FragmentLabels(state.base.fragments, shown)

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, settled
 from napari_emcad.widgets.agglomeration import agglomerate_beside
@@ -28,12 +29,17 @@ class Cut:
 
 @dataclass(frozen=True)
 class Neurons:
-    """A cut made: the table (n + 1,), the voxels of each neuron, and the seconds it took."""
+    """A cut made: the table (n + 1,), the voxels of each fragment, and the seconds it took."""
 
     cut: Cut
     table: NDArray[np.uint32]
-    sizes: NDArray[np.int64]
+    fragment_sizes: NDArray[np.int64]
     seconds: float
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels of each neuron, by id."""
+        return neuron_sizes(self.table, self.fragment_sizes)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def agglomerating(affinities: NDArray[np.uint8], parameters: SegmentParameters, 
 
 
 def neurons_of(segmentation: Segmentation, cut: Cut) -> Neurons:
-    """Cut, join crumbs and count."""
+    """Cut and join crumbs."""
     start = time.perf_counter()
     table = segmentation.table(cut.threshold, cut.min_size, cut.crumbs)
-    return Neurons(cut, table, segmentation.neuron_sizes(table), time.perf_counter() - start)
+    return Neurons(cut, table, segmentation.sizes, time.perf_counter() - start)

@@ -20,6 +20,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text
+from napari_emcad.widgets.at_rest import AtRest
 from napari_emcad.widgets.exporting import Export, affinities_path, exporting, exporting_from
 from napari_emcad.widgets.forms import NarrowCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
@@ -80,7 +81,8 @@ class ExportPanel(QWidget):
         self._lay_out()
         self.save_button.clicked.connect(self._on_save)
         self.format.currentIndexChanged.connect(self._update)
-        results.changed.connect(self._update)
+        self._follow = AtRest(self._update, self)
+        results.changed.connect(self._follow.ask)
         jobs.running_changed.connect(self._update)
         self._update()
 

@@ -19,6 +19,7 @@ from napari_emcad.io.sessions import OpenSession, SessionFacts, create_session, 
 from napari_emcad.io.volumes import fingerprint_of_content
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
+from napari_emcad.widgets.at_rest import AtRest
 from napari_emcad.widgets.click_to_segment import ClickToSegment
 from napari_emcad.widgets.edit_tools import GrowTool, MergeTool, Tool
 from napari_emcad.widgets.forms import enable
@@ -76,6 +77,7 @@ class ProofreadPanel(QWidget):
         self.click_to_segment = ClickToSegment(viewer, stack, segment, message)
         self.labels_start = LabelsStart(viewer, stack, segment, jobs, message)
         self._remark = ""
+        self._listing = AtRest(self._list, self)
         self.before = QWidget()
         self._lay_out()
         self._connect()
@@ -156,6 +158,7 @@ class ProofreadPanel(QWidget):
         for borrowed in self._paint_keys:
             borrowed.give_back()
         self._to_do.close()
+        self._listing.stop()
         self.proofreading.changed.disconnect(self._update)
         self.proofreading.close()
         self.proofreading, self.tools, self._mouse = None, {}, []
@@ -620,10 +623,13 @@ class ProofreadPanel(QWidget):
             self._threshold.put(session.state.threshold)
         if self._listed != (listed := (id(session), len(session.log.rows))):
             self._listed = listed
-            chosen = self.selection
-            body.neurons.model.put(self.proofreading.rows())
-            body.neurons.select(*chosen)
+            self._listing.ask()
             body.history.put(session)
+
+    def _list(self) -> None:
+        chosen = self.selection
+        self.body.neurons.model.put(self.proofreading.rows())
+        self.body.neurons.select(*chosen)
 
     def _update_marked(self) -> None:
         row, session = self.body.history.marked, self.proofreading.session

@@ -12,6 +12,7 @@ from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
 from napari_emcad.pipeline import ON_CPU, SegmentParameters
 from napari_emcad.widgets.advanced import Advanced
+from napari_emcad.widgets.at_rest import AtRest
 from napari_emcad.widgets.device_choice import DeviceChoice
 from napari_emcad.widgets.estimates import Estimate, Planned, check_memory, estimate, is_teacher
 from napari_emcad.widgets.forms import Section, enable, form, text
@@ -59,6 +60,7 @@ class SegmentPanel(QWidget):
         self._estimate = text()
         self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
         self._levels = JobRunner(self)
+        self._counting = AtRest(self._count, self)
         self._again = QTimer(self, singleShot=True, interval=SETTLE)
         self._lay_out()
         self._connect()
@@ -129,6 +131,7 @@ class SegmentPanel(QWidget):
     def close_jobs(self) -> None:
         """Stop all threads of this panel and let go of the layers."""
         self._again.stop()
+        self._counting.stop()
         self._levels.close()
         self.device.close_asker()
         self.model.close_reader()
@@ -296,10 +299,14 @@ class SegmentPanel(QWidget):
     def _on_results(self) -> None:
         result = self.results.current
         if result is None:
+            self._counting.stop()
             self.threshold.read_out = "neurons appear here after a run"
         else:
-            self.threshold.read_out = neurons_text(result.neurons.sizes)
+            self._counting.ask()
         self.neurons_changed.emit()
+
+    def _count(self) -> None:
+        self.threshold.read_out = neurons_text(self.results.current.neurons.sizes)
 
     def _on_model(self) -> None:
         self.threshold.recommend(self.model.card.threshold if self.model.card else None)
