@@ -5,16 +5,17 @@
 Sections of 1024 x 1024 in cells of 8 x 8 pixels, 16,384 fragments each, as a saved session that is opened in the dock.
 `all` is the time until the call returns, what napari does to slice and refresh its layers included; `ours` is that
 without napari's share, but with the lookup of our labels in it; `painted` adds Qt's drawing of the window (by software,
-where there is no GPU). Medians, in milliseconds. "threshold, volume" is napari's own way: a label volume is written anew.
+where there is no GPU). Medians, in milliseconds. "threshold, volume" is napari's own way: a label volume is written
+anew.
 """
 
 import argparse
-import functools
 import itertools
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 
 import napari
@@ -88,7 +89,7 @@ def _acts(viewer, dock):
             edge = rng.integers(len(session.state.graph))
             u, v = int(session.state.graph.u[edge]), int(session.state.graph.v[edge])
             if session.state.table[u] != session.state.table[v]:
-                proofread._edit(lambda: session.merge(u, v, confirmed=True))
+                proofread._edit(partial(session.merge, u, v, confirmed=True))
                 return
 
     yield "merge", merge
@@ -107,7 +108,7 @@ class _Clock:
             view.__getitem__ = self._as_lookup(view.__getitem__)
 
     def _as_napari(self, call: Callable) -> Callable:
-        @functools.wraps(call)
+        @wraps(call)
         def timed(*args, **kwargs):
             start, self._depth = time.perf_counter(), self._depth + 1
             try:
