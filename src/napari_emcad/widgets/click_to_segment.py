@@ -129,11 +129,11 @@ class ClickToSegment(QWidget):
         """Show the neuron at a voxel of the stack and no other."""
         inside = tuple(v - a for v, a in zip(voxel, result.box.start, strict=True))
         layer = result.neuron_layer
-        there = labelled_at(layer, layer.data, inside)
+        there = labelled_at(layer, result.view, inside)
         if there is None:
             self._message.error(UserError("click: there is no neuron within 100 nm; click on one."))
             return
-        neuron = int(layer.data[there])
+        neuron = int(result.view[there])
         layer.selected_label, layer.show_selected_label = neuron, True
         for affinities in result.affinity_layers:
             affinities.visible = False

@@ -1,5 +1,6 @@
 """Neurons as napari shows them: fragments and a table that says to which neuron each belongs."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,6 +76,23 @@ class FragmentLabels:
         if copy is False:
             raise ValueError("neurons: an array without a copy is not possible, they are looked up in a table.")
         return self[:].astype(dtype or self.dtype, copy=False)
+
+
+OVERVIEW = 1 << 24
+"""Voxels that napari draws in 3D without a wait that is felt."""
+
+
+def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
+    """The view, then every second pixel of it on y and x and so on down to `OVERVIEW` voxels; all follow its table.
+
+    Napari draws the last one in 3D. No voxel is copied.
+    """
+    levels = [view]
+    while levels[-1].size > OVERVIEW and min(levels[-1].shape[1:]) > 1:
+        coarser = copy.copy(view)
+        coarser.fragments = levels[-1].fragments[:, ::2, ::2]
+        levels.append(coarser)
+    return levels
 
 
 class Part:

@@ -16,7 +16,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.affinities_view import ComposedAffinities
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
 from napari_emcad.widgets.layers import MADE, place_of, voxel_size_of
 from napari_emcad.widgets.segmenting import Cut, Made, Neurons, neurons_of
 
@@ -28,6 +28,12 @@ AT_ONCE = 0.03
 
 FLUENT = 0.15
 """Seconds a repaint may take to follow the slider; slower ones (large volumes in 3D) wait until it rests."""
+
+LOOKED_AT = 700
+"""Milliseconds that an overview in 3D is seen before the whole volume follows."""
+
+WHOLE = 1 << 27
+"""Voxels of the largest volume that is drawn whole in 3D: 256 MB on the graphics card, or twice that."""
 
 CHANNEL_COLOURS = {"z": "red", "y": "green", "x": "blue"}
 
@@ -95,6 +101,9 @@ class Results(QObject):
         self._repaint_seconds: dict[int, float] = {}
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self._settle)
+        self._looked_at = QTimer(self, singleShot=True, interval=LOOKED_AT)
+        self._looked_at.timeout.connect(self._show_whole)
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
 
     @property
     def current(self) -> Result | None:
@@ -230,9 +239,26 @@ class Results(QObject):
 
     def close(self) -> None:
         """Let go of everything; the layers stay in the viewer."""
+        self._viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
+        self._looked_at.stop()
         self._rest.stop()
         self._cutter.close()
         self._results = []
+
+    def _on_ndisplay(self, _event: object = None) -> None:
+        """3D begins with an overview of a large volume."""
+        for layer in self._pyramids():
+            layer.locked_data_level = None
+        self._looked_at.start() if self._viewer.dims.ndisplay == 3 else self._looked_at.stop()
+
+    def _show_whole(self) -> None:
+        for layer in self._pyramids():
+            if layer.visible and layer.data[0].size <= WHOLE:
+                layer.locked_data_level = 0
+
+    def _pyramids(self) -> list[Labels]:
+        layers = [layer for r in self._results for layer in (r.neuron_layer, r.fragment_layer) if layer is not None]
+        return [layer for layer in self._present(layers) if layer.multiscale]
 
     def _settle(self) -> None:
         if self.current is not None and self.current.is_edited:
@@ -306,13 +332,14 @@ def _channel_layers(result: Result) -> list[Image]:
 def _replace_data(layer: Labels, fragments: NDArray[np.uint32], table: NDArray[np.uint32]) -> FragmentLabels:
     """Other fragments, or ids that need another dtype; nothing was painted here that napari could undo wrongly."""
     view = FragmentLabels(fragments, table)
-    layer.data = view
+    layer.data = pyramid(view) if layer.multiscale else view
     layer.editable = False
     return view
 
 
 def _labels_layer(result: Result, data: FragmentLabels, what: str, **look: Any) -> Labels:
-    layer = Labels(data, **look, **_named(result, what))
+    levels = pyramid(data)
+    layer = Labels(levels if levels[1:] else data, multiscale=bool(levels[1:]), **look, **_named(result, what))
     layer.editable = False
     return layer
 

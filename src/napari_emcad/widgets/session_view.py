@@ -48,8 +48,8 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
     shape = fragments.shape
     box = opened.facts.box_of(shape)
     for layer in _source_layers(opened.facts.source):
-        fits = layer.ndim == 3 and box.clipped(layer.data.shape) == box
-        if fits and not _are_labels(layer.data, box, fragments):
+        fits = layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box
+        if fits and not _are_labels(volume_of(layer), box, fragments):
             return layer, box
     stand_in = np.zeros(shape, np.uint8) if opened.affinities is None else opened.affinities[1]
     size = opened.facts.voxel_size

@@ -463,7 +463,7 @@ class ProofreadPanel(QWidget):
         if self._viewer.dims.ndisplay == 3:
             raise Refused(f"{what}: the cursor shows no depth in 3D; go back to 2D.")
         voxel = tuple(round(float(c)) for c in self.proofreading.layer.world_to_data(self._viewer.cursor.position)[-3:])
-        shape = self.proofreading.layer.data.shape
+        shape = self.proofreading.clickable.shape
         if not all(0 <= v < n for v, n in zip(voxel, shape, strict=True)):
             raise Refused("outside: the cursor is not over the neurons; put it on one.")
         return voxel

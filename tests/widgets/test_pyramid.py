@@ -1,0 +1,90 @@
+"""Large volumes: every view of one table, an overview in 3D first. Here "large" is what a test can hold."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from proofreading_hands import column
+
+from napari_emcad.widgets import labels_view, results
+from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
+from napari_emcad.widgets.picking import voxel_under
+
+
+@pytest.fixture
+def overview(monkeypatch):
+    """Two levels for the drawn neurons: 48 x 64 and 24 x 32 pixels."""
+    monkeypatch.setattr(labels_view, "OVERVIEW", 3 * 24 * 32)
+
+
+@pytest.fixture
+def large(overview, proofreading):
+    """A desk with a session on neurons that are a pyramid."""
+    return proofreading
+
+
+def test_levels_share_voxels_and_table(overview):
+    fragments = np.arange(1, 3 * 90 * 61 + 1, dtype=np.uint32).reshape(3, 90, 61)
+    view = FragmentLabels(fragments, np.arange(fragments.size + 1, dtype=np.uint32))
+    levels = pyramid(view)
+    assert [level.shape for level in levels] == [(3, 90, 61), (3, 45, 31), (3, 23, 16)]
+    assert levels[0] is view
+    assert all(np.shares_memory(level.fragments, fragments) for level in levels)
+    view.show(np.full(fragments.size + 1, 7, np.uint32))
+    assert all((level[0] == 7).all() for level in levels)
+
+
+def test_a_small_volume_is_no_pyramid(proofreading):
+    assert not proofreading.result.neuron_layer.multiscale
+    view = FragmentLabels(np.ones((9, 1, 1), np.uint32), np.arange(2, dtype=np.uint32))
+    assert pyramid(view) == [view]
+
+
+def test_edits_and_threshold_are_seen_at_every_level(large):
+    layer, panel = large.result.neuron_layer, large.dock.proofread
+    assert layer.multiscale
+    assert not layer.editable
+    panel.merge_selected()  # nothing is selected: refused, nothing breaks
+    session = panel.proofreading.session
+    panel.proofreading.edit(lambda: session.merge(1, 4))
+    for level in layer.data:
+        assert level[1].max() == level[1][level[1] > 0].min() == session.state.table[1]
+    panel.undo()
+    for level in layer.data:
+        assert len(np.unique(level[1])) == 3
+    large.dock.segment.threshold.value = 0.05
+    large.wait(lambda: session.state.threshold == 0.05)
+    assert all(len(np.unique(level[1])) == 7 for level in layer.data)
+
+
+def test_3d_shows_an_overview_and_then_the_whole(large, monkeypatch):
+    layer, dims = large.result.neuron_layer, large.viewer.dims
+    dims.ndisplay = 3
+    assert layer.locked_data_level is None
+    large.wait(lambda: layer.locked_data_level == 0)
+    dims.ndisplay = 2
+    assert layer.locked_data_level is None
+    monkeypatch.setattr(results, "WHOLE", 1)
+    dims.ndisplay = 3
+    large.wait(lambda: not large.dock.segment.results._looked_at.isActive())
+    assert layer.locked_data_level is None
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_click_in_3d_meets_the_voxel_that_is_seen(large, level):
+    layer = large.result.neuron_layer
+    large.viewer.dims.ndisplay = 3
+    layer.locked_data_level = level
+    position = np.asarray(layer.data_to_world(column(5)))
+    towards = np.array([1.0, 0.0, 0.0])
+    event = SimpleNamespace(position=position - 500 * towards, view_direction=towards, dims_displayed=[0, 1, 2])
+    assert voxel_under(layer, large.dock.proofread.proofreading.clickable, event) == column(5, z=0)
+
+
+def test_neurons_of_other_fragments_are_a_pyramid_too(large):
+    layer, panel = large.result.neuron_layer, large.dock.proofread
+    near, far = column(1), (1, 40, 5)
+    panel.proofreading.edit(lambda: panel.proofreading.session.split_fragment([near], [far]))
+    assert layer.multiscale
+    assert layer.data[0] is large.result.view
+    assert len(np.unique(layer.data[1][1])) > 3
