@@ -323,7 +323,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=_between(0, 1), metavar="T", help=field["threshold"].description)
     parser.add_argument("--min-size", type=_at_least_zero, metavar="VOXELS", help=field["min_size"].description)
     parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--device", choices=("auto", "cpu", "openvino", "cuda", "mps"))
     parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
     _add_voxel_size(parser)
     _add_box(parser)

@@ -192,7 +192,7 @@ class _Run:
         self.folder, self.order = folder, order
         self.crops, self.held_out = load_crops(folder / "train"), load_crops(folder / "held_out")
         _check(order, self.crops, self.held_out)
-        self.device = choose_device(order.device)
+        self.device = choose_device(order.device, trains=True)
         half = order.parameters.half if order.parameters.half is not None else multiplies_bf16(self.device)
         settled = {"half": half, "augmentation": order.parameters.augmented}  # the rehearsal has another budget
         self.parameters = order.parameters.model_copy(update=settled)
@@ -258,7 +258,7 @@ class _Run:
         start, step = time.monotonic(), self.state.step
         self._forget_worse()
         network = self.state.averaged(self.product)
-        found, labels = score_network(network, self.held_out, self.order.device)
+        found, labels = score_network(network, self.held_out, self.device.wish)
         best = step > 0 and found.voi < self.before["voi"] and found.voi <= AS_GOOD * self.lowest
         event = {"event": "score", "step": step, "seconds": self.state.seconds, **found.as_dict(), "best": best}
         event["model"] = f"best_{step}.pt" if best else None

@@ -75,6 +75,14 @@ def test_auto_is_openvino_where_that_gains_and_there_is_no_gpu(machine, monkeypa
         assert choose_device("auto").wish == "cuda"
 
 
+def test_training_is_by_torch(machine, monkeypatch):
+    machine()
+    monkeypatch.setattr(module, "openvino_gains", lambda: True)
+    for wish in ("auto", "openvino"):
+        assert choose_device(wish, trains=True).wish == "cpu"
+        assert choose_device(wish, trains=True).name == "CPU, 3 threads"
+
+
 def test_without_openvino_it_is_told_how_to_install_it(monkeypatch):
     monkeypatch.setattr(extras, "has_openvino", lambda: False)
     with pytest.raises(UserError, match=r"^device: OpenVINO is not installed; install it with: python -m pip install"):

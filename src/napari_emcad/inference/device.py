@@ -45,8 +45,14 @@ class Device:
         return "openvino" if self.engine == "openvino" else self.kind
 
 
-def choose_device(wish: DeviceWish = "auto") -> Device:
+def choose_device(wish: DeviceWish = "auto", trains: bool = False) -> Device:
     """The device wished for; "auto" takes CUDA, then MPS, then the CPU, by OpenVINO where that is faster.
+
+    Parameters
+    ----------
+    wish : str
+    trains : bool
+        Whether a network is trained there: that needs torch, and OpenVINO would export it anew for each score.
 
     Raises
     ------
@@ -62,7 +68,7 @@ def choose_device(wish: DeviceWish = "auto") -> Device:
     if wish in ("cuda", "mps"):
         raise UserError(f"device: {_why_missing(wish)}; choose auto or cpu.")
     threads, note = f"{torch.get_num_threads()} threads", _why_missing("cuda") if wish == "auto" else ""
-    if wish == "openvino" or (wish == "auto" and openvino_gains()):
+    if not trains and (wish == "openvino" or (wish == "auto" and openvino_gains())):
         openvino_module()
         return Device("cpu", f"CPU by OpenVINO, {threads}", note, "openvino")
     return Device("cpu", f"CPU, {threads}", note)
