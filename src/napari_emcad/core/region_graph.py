@@ -69,7 +69,7 @@ def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -
     Strategy: in each section every face between two fragments becomes one number (u, v, affinity, place); sorted,
     the faces of an edge stand together in the order of their affinities, so that area, mean, quantiles and a
     contact point are read off. Sections run in parallel threads. Faces are kept no longer than until the edge can
-    have no more of them: with fragments of one section, which is the rule, until the next section.
+    have no more of them: with fragments of one section, which is the rule, they are not kept at all.
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -
     fragments : (z, y, x) uint32
         0 = none: has no edges.
     """
-    if fragments.max(initial=0) >> ID_BITS:
+    n = int(fragments.max(initial=0))
+    if n >> ID_BITS:
         raise UserError(
-            f"region graph: at most {(1 << ID_BITS) - 1:,} fragments are possible, got {int(fragments.max()):,}; "
-            "choose a smaller region."
+            f"region graph: at most {(1 << ID_BITS) - 1:,} fragments are possible, got {n:,}; choose a smaller region."
         )
     depth, open_faces, parts = len(fragments), _NO_FACES, []
-    watch, last = Stopwatch("region graph", depth), _last_sections(fragments)
+    watch, last = Stopwatch("region graph", depth), _last_sections(fragments, n)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for z, faces in enumerate(pool.map(lambda z: _section_faces(affinities, fragments, z), range(depth))):
@@ -96,9 +96,9 @@ def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -
     return _joined(parts)
 
 
-def _last_sections(fragments: NDArray[np.uint32]) -> NDArray[np.int32]:
+def _last_sections(fragments: NDArray[np.uint32], n: int) -> NDArray[np.int32]:
     """The last section that each fragment 0..n is in."""
-    last = np.zeros(int(fragments.max(initial=0)) + 1, np.int32)
+    last = np.zeros(n + 1, np.int32)
     for z, section in enumerate(fragments):
         last[section.ravel()] = z
     return last

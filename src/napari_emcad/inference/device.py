@@ -4,7 +4,6 @@ import contextlib
 import copy
 import ctypes
 import sys
-import time
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.extras import openvino_module
-from napari_emcad.inference.probe import GAIN, openvino_gains
+from napari_emcad.inference.probe import GAIN, best_of_three, openvino_gains
 
 DeviceWish = Literal["auto", "cpu", "openvino", "cuda", "mps"]
 
@@ -113,14 +112,13 @@ def _cpu_multiplies_bf16() -> bool:
 def _probe(network: nn.Module, device: Device, dtype: torch.dtype) -> float:
     """Seconds for one small pair, the best of three."""
     pair = torch.rand(1, 2, 256, 256).to(device.kind, dtype)
-    times = []
+
+    def run() -> None:
+        network(pair)
+        _wait(device)
+
     with torch.inference_mode():
-        for _ in range(4):
-            start = time.perf_counter()
-            network(pair)
-            _wait(device)
-            times.append(time.perf_counter() - start)
-    return min(times[1:])
+        return best_of_three(run)
 
 
 def _wait(device: Device) -> None:

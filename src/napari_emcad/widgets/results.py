@@ -15,13 +15,11 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.affinities_view import ComposedAffinities
+from napari_emcad.widgets.at_rest import REST
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
 from napari_emcad.widgets.layers import MADE, place_of, voxel_size_of
 from napari_emcad.widgets.segmenting import Cut, Made, Neurons, neurons_of
-
-REST = 150
-"""Milliseconds that the slider rests before crumbs are joined, where joining them takes longer than AT_ONCE."""
 
 AT_ONCE = 0.03
 """Seconds that a cut may take to be made whole at each move of the slider."""
@@ -249,7 +247,9 @@ class Results(QObject):
         """3D begins with an overview of a large volume."""
         for layer in self._pyramids():
             layer.locked_data_level = None
-        self._looked_at.start() if self._viewer.dims.ndisplay == 3 else self._looked_at.stop()
+        self._looked_at.stop()
+        if self._viewer.dims.ndisplay == 3:
+            self._looked_at.start()
 
     def _show_whole(self) -> None:
         for layer in self._pyramids():
