@@ -25,6 +25,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import score
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.from_labels import LabelFiles, session_of_labels
+from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.export_tables import time_text
 from napari_emcad.io.labels import writing_labels
@@ -323,7 +324,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=_between(0, 1), metavar="T", help=field["threshold"].description)
     parser.add_argument("--min-size", type=_at_least_zero, metavar="VOXELS", help=field["min_size"].description)
     parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
-    parser.add_argument("--device", choices=("auto", "cpu", "openvino", "cuda", "mps"))
+    parser.add_argument("--device", choices=tuple(WISHES))
     parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
     _add_voxel_size(parser)
     _add_box(parser)

@@ -16,6 +16,7 @@ from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.finetune import Event, Order, fine_tune, read_order, say, teacher_beside, write_run
+from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.networks.zoo import BUNDLED, resolve
 from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Mode, TrainingParameters
 from napari_emcad.training_data import CropFiles, Places, crops_of_files, crops_of_session
@@ -63,7 +64,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     for name in ("batch", "sections", "size", "seed", "warm-up"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
     parser.add_argument("--augmentation", choices=get_args(Augmentation), help="default: light for short budgets")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--device", choices=TO_TRAIN, default="auto")
     parser.add_argument("--about", type=json.loads, default={}, metavar="JSON", help="fields of the new model's card")
     parser.add_argument("--json", action="store_true", help="what happens, one JSON object a line")
     parser.add_argument(

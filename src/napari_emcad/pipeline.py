@@ -20,6 +20,7 @@ from napari_emcad.core.merge_tree import DEFAULT_SCORING, SCORINGS, merge_tree
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Crumbs, Segmentation, fragment_sizes
+from napari_emcad.inference.wishes import WISHES
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve
 
@@ -52,7 +53,7 @@ class SegmentParameters(BaseModel):
         DEFAULT_SEED_SIGMA, ge=0, le=20, title="Seed smoothing", description="Pixels; higher gives fewer fragments."
     )
     scoring: str = Field(DEFAULT_SCORING, title="Scoring", description="Affinity statistic of an edge.")
-    device: str = Field("auto", title="Device", description="auto, cpu, openvino, cuda or mps.")
+    device: str = Field("auto", title="Device", description=f"One of {', '.join(WISHES)}.")
     black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = from the data.")
     white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = from the data.")
 

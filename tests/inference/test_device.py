@@ -77,10 +77,12 @@ def test_auto_is_openvino_where_that_gains_and_there_is_no_gpu(machine, monkeypa
 
 def test_training_is_by_torch(machine, monkeypatch):
     machine()
+    monkeypatch.setattr(module, "openvino_module", lambda: None)
     monkeypatch.setattr(module, "openvino_gains", lambda: True)
     for wish in ("auto", "openvino"):
         assert choose_device(wish, trains=True).wish == "cpu"
         assert choose_device(wish, trains=True).name == "CPU, 3 threads"
+        assert choose_device(wish).for_training == choose_device(wish, trains=True)
 
 
 def test_without_openvino_it_is_told_how_to_install_it(monkeypatch):

@@ -28,10 +28,28 @@ def test_levels_share_voxels_and_table(overview):
     view = FragmentLabels(fragments, np.arange(fragments.size + 1, dtype=np.uint32))
     levels = pyramid(view)
     assert [level.shape for level in levels] == [(3, 90, 61), (3, 45, 31), (3, 23, 16)]
-    assert levels[0] is view
     assert all(np.shares_memory(level.fragments, fragments) for level in levels)
     view.show(np.full(fragments.size + 1, 7, np.uint32))
     assert all((level[0] == 7).all() for level in levels)
+
+
+def test_of_a_box_of_a_level_only_what_is_read_is_looked_up(overview):
+    fragments = np.arange(1, 3 * 90 * 61 + 1, dtype=np.uint32).reshape(3, 90, 61)
+    view = FragmentLabels(fragments, np.arange(fragments.size + 1, dtype=np.uint32))
+    box = pyramid(view)[1][:, 3:5, 7:9]
+    assert not isinstance(box, np.ndarray)
+    np.testing.assert_array_equal(box[2], fragments[2, 6:10:2, 14:18:2])
+    np.testing.assert_array_equal(np.asarray(box), fragments[:, 6:10:2, 14:18:2])
+    assert np.asarray(box).dtype == view.dtype
+
+
+def test_napari_looks_up_no_section_but_those_on_screen(large, monkeypatch):
+    looked_up = []
+    monkeypatch.setattr(FragmentLabels, "__getitem__", lambda view, key: looked_up.append(key) or view.fragments[key])
+    monkeypatch.setattr(FragmentLabels, "__array__", lambda *_: pytest.fail("all sections were looked up"))
+    large.result.neuron_layer.refresh()
+    assert looked_up
+    assert all(key[0] == large.viewer.dims.current_step[0] for key in looked_up)
 
 
 def test_a_small_volume_is_no_pyramid(proofreading):
@@ -86,5 +104,5 @@ def test_neurons_of_other_fragments_are_a_pyramid_too(large):
     near, far = column(1), (1, 40, 5)
     panel.proofreading.edit(lambda: panel.proofreading.session.split_fragment([near], [far]))
     assert layer.multiscale
-    assert layer.data[0] is large.result.view
+    assert layer.data[0].fragments is large.result.view.fragments
     assert len(np.unique(layer.data[1][1])) > 3

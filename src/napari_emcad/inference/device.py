@@ -4,8 +4,8 @@ import contextlib
 import copy
 import ctypes
 import sys
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import nn
@@ -13,8 +13,9 @@ from torch import nn
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.extras import openvino_module
 from napari_emcad.inference.probe import GAIN, best_of_three, openvino_gains
+from napari_emcad.inference.wishes import WISHES
 
-DeviceWish = Literal["auto", "cpu", "openvino", "cuda", "mps"]
+BY_OPENVINO = " by OpenVINO"
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,23 @@ class Device:
     engine: Literal["torch", "openvino"] = "torch"
 
     @property
-    def wish(self) -> DeviceWish:
+    def wish(self) -> str:
         """What gives this device again."""
         return "openvino" if self.engine == "openvino" else self.kind
 
+    @property
+    def for_training(self) -> "Device":
+        """The same by torch."""
+        return replace(self, name=self.name.replace(BY_OPENVINO, ""), engine="torch")
 
-def choose_device(wish: DeviceWish = "auto", trains: bool = False) -> Device:
+
+def choose_device(wish: str = "auto", trains: bool = False) -> Device:
     """The device wished for; "auto" takes CUDA, then MPS, then the CPU, by OpenVINO where that is faster.
 
     Parameters
     ----------
     wish : str
+        One of `WISHES`.
     trains : bool
         Whether a network is trained there: that needs torch, and OpenVINO would export it anew for each score.
 
@@ -58,8 +65,8 @@ def choose_device(wish: DeviceWish = "auto", trains: bool = False) -> Device:
     UserError
         Where the device wished for is not there or not known.
     """
-    if wish not in get_args(DeviceWish):
-        raise UserError(f'device: one of {", ".join(get_args(DeviceWish))} is needed, got "{wish}".')
+    if wish not in WISHES:
+        raise UserError(f'device: one of {", ".join(WISHES)} is needed, got "{wish}".')
     if torch.cuda.is_available() and wish in ("auto", "cuda"):
         return Device("cuda", f"CUDA, {torch.cuda.get_device_name()}")
     if torch.backends.mps.is_available() and wish in ("auto", "mps"):
@@ -69,7 +76,7 @@ def choose_device(wish: DeviceWish = "auto", trains: bool = False) -> Device:
     threads, note = f"{torch.get_num_threads()} threads", _why_missing("cuda") if wish == "auto" else ""
     if not trains and (wish == "openvino" or (wish == "auto" and openvino_gains())):
         openvino_module()
-        return Device("cpu", f"CPU by OpenVINO, {threads}", note, "openvino")
+        return Device("cpu", f"CPU{BY_OPENVINO}, {threads}", note, "openvino")
     return Device("cpu", f"CPU, {threads}", note)
 
 

@@ -1,21 +1,14 @@
 """Which device; filled in once torch has said in a thread what there is."""
 
-from typing import Any, get_args
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.inference.wishes import WISHES
 from napari_emcad.widgets.forms import NarrowCombo
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-
-WISHES = {
-    "auto": "auto",
-    "cpu": "CPU",
-    "openvino": "CPU by OpenVINO",
-    "cuda": "CUDA (NVIDIA GPU)",
-    "mps": "MPS (Apple GPU)",
-}
 
 
 class DeviceChoice(NarrowCombo):
@@ -70,10 +63,10 @@ class DeviceChoice(NarrowCombo):
 
 def _devices() -> tuple[dict[str, Any], dict[str, str]]:
     """Wish -> device, and for those that are not there wish -> why."""
-    from napari_emcad.inference.device import DeviceWish, choose_device
+    from napari_emcad.inference.device import choose_device
 
     found, missing = {}, {}
-    for wish in get_args(DeviceWish):
+    for wish in WISHES:
         try:
             found[wish] = choose_device(wish)
         except UserError as error:

@@ -1,6 +1,5 @@
 """Neurons as napari shows them: fragments and a table that says to which neuron each belongs."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,11 +74,23 @@ class FragmentLabels:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         if copy is False:
             raise ValueError("neurons: an array without a copy is not possible, they are looked up in a table.")
-        return self[:].astype(dtype or self.dtype, copy=False)
+        return self._table[self.fragments].astype(dtype or self.dtype, copy=False)
 
 
 OVERVIEW = 1 << 24
 """Voxels that napari draws in 3D without a wait that is felt."""
+
+
+class Level(FragmentLabels):
+    """A level of a pyramid, of which a box is another level: napari takes all sections of its canvas, then one."""
+
+    def __init__(self, view: FragmentLabels, fragments: NDArray[np.uint32]):
+        self.fragments, self._table = fragments, view._table  # the very table of the view, which it follows
+
+    def __getitem__(self, key: Any) -> "NDArray | Level":
+        if isinstance(key, tuple) and all(isinstance(k, slice) for k in key):
+            return Level(self, self.fragments[key])
+        return super().__getitem__(key)
 
 
 def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
@@ -87,12 +98,10 @@ def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
 
     Napari draws the last one in 3D. No voxel is copied.
     """
-    levels = [view]
-    while levels[-1].size > OVERVIEW and min(levels[-1].shape[1:]) > 1:
-        coarser = copy.copy(view)
-        coarser.fragments = levels[-1].fragments[:, ::2, ::2]
-        levels.append(coarser)
-    return levels
+    fragments = [view.fragments]
+    while fragments[-1].size > OVERVIEW and min(fragments[-1].shape[1:]) > 1:
+        fragments.append(fragments[-1][:, ::2, ::2])
+    return [Level(view, level) for level in fragments] if fragments[1:] else [view]
 
 
 class Part:

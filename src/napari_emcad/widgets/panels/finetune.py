@@ -339,7 +339,7 @@ class FineTunePanel(QWidget):
 
     def _estimate(self) -> str:
         device, plan = self._segment.device.device, self.crops.plan
-        on = f" on {device.name}" if device is not None else ""
+        on = f" on {device.for_training.name}" if device is not None else ""
         memory = size_text(self.budget.parameters(self.models.mode).memory)
         disk = f", {size_text(plan.bytes_on_disk)} of disk" if plan is not None and self.crops.places else ""
         return f"{self.budget.minutes.value():g} min at most{on}, ~ {memory} of memory{disk}"

@@ -1,0 +1,12 @@
+"""The devices that one can ask for, as people read them; known without torch."""
+
+WISHES = {
+    "auto": "auto",
+    "cpu": "CPU",
+    "openvino": "CPU by OpenVINO",
+    "cuda": "CUDA (NVIDIA GPU)",
+    "mps": "MPS (Apple GPU)",
+}
+
+TO_TRAIN = tuple(wish for wish in WISHES if wish != "openvino")
+"""OpenVINO only predicts."""
