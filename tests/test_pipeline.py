@@ -319,6 +319,12 @@ def test_black_lies_below_white(black, white):
         normalisation_of(uneven((1, 16, 16)), SegmentParameters(black=black, white=white))
 
 
+def test_many_small_fragments_need_more_memory():
+    box = Box.whole((100, 1024, 1024))
+    smoothed, many = (memory_needed(box, box.shape[1:], seed_sigma=sigma) for sigma in (1.0, 0.5))
+    assert (smoothed, many) == (20 * 100 * 2**20, 40 * 100 * 2**20)
+
+
 @patient
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(16, 9000), st.sampled_from(["cpu", "cuda", "mps"]))
 def test_more_sections_never_need_less_memory(depth, more, side, kind):

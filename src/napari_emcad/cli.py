@@ -67,7 +67,7 @@ def _segment(options: argparse.Namespace) -> int:
         check_volume(volume.array)
         box = _box(options, volume.array.shape)
         parameters = settled(wished, volume.array, card)
-        memory = memory_needed(box, volume.array.shape[1:], card=card)
+        memory = memory_needed(box, volume.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
         _say(f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.line()}")
         made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
         if options.affinities:

@@ -30,9 +30,13 @@ DEFAULT_THRESHOLD = 0.2
 SMALLEST_SECTION = 16
 """Pixels on y and x: the student pools four times by two."""
 
-AGGLOMERATION_BYTES = 40
-"""Peak memory of the agglomeration a voxel; measured on 100 x 512 x 512 voxels, affinities included: 14 with the
-default seeds, 33 with seeds that are not smoothed, as waterz keeps a histogram of 1 KB for each contact."""
+SMOOTHED = 1.0
+"""Pixels of seed smoothing from which on fragments are few."""
+
+AGGLOMERATION_BYTES, AGGLOMERATION_BYTES_OF_MANY = 20, 40
+"""Peak memory of the agglomeration a voxel, of smoothed seeds and of others; measured on 100 x 512 x 512 voxels,
+affinities included: 14 with seeds smoothed by 1 and 2 pixels, 20 by half a pixel, 33 by none, as waterz keeps a
+histogram of 1 KB for each contact."""
 
 
 ON_CPU = ("cpu", "openvino")
@@ -197,7 +201,13 @@ def normalisation_of(volume, parameters: SegmentParameters):
     return Normalisation(black, white)
 
 
-def memory_needed(box: Box, section: tuple[int, int], device_kind: str = "cpu", card: ModelCard | None = None) -> int:
+def memory_needed(
+    box: Box,
+    section: tuple[int, int],
+    device_kind: str = "cpu",
+    card: ModelCard | None = None,
+    seed_sigma: float = DEFAULT_SEED_SIGMA,
+) -> int:
     """Bytes of main memory at the peak, for a box in sections of this size (y, x); without a card, of a student.
 
     The network's while predicting, or the agglomeration's after it.
@@ -212,7 +222,8 @@ def memory_needed(box: Box, section: tuple[int, int], device_kind: str = "cpu", 
         network = teacher_memory(card, box, section)
     else:
         network = network_memory(box, section)
-    return max(3 * voxels + network, AGGLOMERATION_BYTES * voxels)
+    fragments = AGGLOMERATION_BYTES if seed_sigma >= SMOOTHED else AGGLOMERATION_BYTES_OF_MANY
+    return max(3 * voxels + network, fragments * voxels)
 
 
 def provenance(card: ModelCard, parameters: SegmentParameters, box: Box, **more: Any) -> dict[str, Any]:

@@ -29,10 +29,10 @@ def free(monkeypatch):
 
 
 def test_memory_that_does_not_suffice(free):
-    free(2_400_000_000)
+    free(1_200_000_000)
     with pytest.raises(UserError, match="needed for 100 x 1024 x 1024 voxels and") as said:
         estimates.check_memory(Planned(Box.whole(STACK), STACK, "cuda"))
-    assert str(said.value).endswith("2.4 GB are free; choose a box, for example of 50 x 1024 x 1024 voxels.")
+    assert str(said.value).endswith("1.2 GB are free; choose a box, for example of 50 x 1024 x 1024 voxels.")
     estimates.check_memory(Planned(Box.whole((50, 1024, 1024)), STACK, "cuda"))
 
 
@@ -65,7 +65,7 @@ def test_a_box_that_is_proposed_fits_and_lies_inside(card, share):
 def test_time_is_told_only_where_it_was_measured():
     planned = Planned(Box.whole((10, 1000, 1000)), (10, 1000, 1000), "cuda")
     assert "~" not in estimate(planned, None).text()
-    assert estimate(planned, 3.0).text() == "~ 30 s, 400 MB"
+    assert estimate(planned, 3.0).text() == "~ 30 s, 200 MB"
 
 
 def test_a_student_s_work_are_the_voxels_of_the_box():

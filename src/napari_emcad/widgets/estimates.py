@@ -6,6 +6,7 @@ import numpy as np
 import psutil
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.wording import shape_text, size_text
 from napari_emcad.networks.card import ModelCard
@@ -31,19 +32,22 @@ class Planned:
         "cpu", "cuda" or "mps".
     card : ModelCard or None
         Of the model; None, where it has not been read, counts as a student's.
+    seed_sigma : float
+        Pixels.
     """
 
     box: Box
     shape: tuple[int, ...]
     device_kind: str = "cpu"
     card: ModelCard | None = None
+    seed_sigma: float = DEFAULT_SEED_SIGMA
 
     @property
     def memory(self) -> int:
         """Bytes of main memory at the peak."""
         from napari_emcad.pipeline import memory_needed
 
-        return memory_needed(self.box, tuple(self.shape[1:]), self.device_kind, self.card)
+        return memory_needed(self.box, tuple(self.shape[1:]), self.device_kind, self.card, self.seed_sigma)
 
     @property
     def voxels(self) -> int:

@@ -74,7 +74,7 @@ class SegmentPanel(QWidget):
     def planned(self, box: Box, shape: tuple[int, ...]) -> Planned:
         """A run of a box of a volume of this shape (z, y, x), with the model and on the device chosen."""
         device = self.device.device
-        return Planned(box, shape, device.kind if device else "cpu", self.model.card)
+        return Planned(box, shape, device.kind if device else "cpu", self.model.card, self.advanced.seed_sigma.value())
 
     def estimate(self, box: Box, shape: tuple[int, ...]) -> Estimate | None:
         """What such a run takes; None while the devices are not known."""
@@ -171,6 +171,7 @@ class SegmentPanel(QWidget):
         self.threshold.moved.connect(self._on_cut)
         self.advanced.cut_changed.connect(self._on_cut)
         self.advanced.fragments_changed.connect(self._again.start)
+        self.advanced.fragments_changed.connect(self._update)
         self.advanced.shown_changed.connect(self._on_shown)
         self.results.changed.connect(self._on_results)
         self._again.timeout.connect(self._agglomerate_again)
