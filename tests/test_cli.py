@@ -58,6 +58,8 @@ def test_segment_writes_labels_with_voxel_size_and_provenance(stack, model, tmp_
 def test_options_reach_the_pipeline(stack, model, tmp_path):
     output = tmp_path / "labels.tif"
     assert segment(stack, model, output, "--min-size", "7", "--seed-sigma", "1", "--device", "cpu") == 0
+    assert segment(stack, model, tmp_path / "cut.tif", "--agglomeration", "multicut") == 0
+    assert read_provenance(tmp_path / "cut.tif")["parameters"]["agglomeration"] == "multicut"
     parameters = read_provenance(output)["parameters"]
     assert (parameters["min_size"], parameters["seed_sigma"], parameters["device"]) == (7, 1, "cpu")
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from napari_emcad import __version__
 from napari_emcad.core._waterz import SCORINGS
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerated
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
@@ -20,7 +21,6 @@ from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.pipeline import (
-    DEFAULT_THRESHOLD,
     SegmentParameters,
     agglomerate,
     check_volume,
@@ -162,6 +162,7 @@ def test_provenance_says_what_made_the_result(model):
             "min_size": 100,
             "crumbs": "strongest",
             "seed_sigma": 1.0,
+            "agglomeration": "waterz",
             "scoring": "quantile 50",
             "device": device.choose_device().kind,
             "black": 0.0,
@@ -266,6 +267,16 @@ def test_the_refusal_of_a_scoring_names_those_there_are():
         SegmentParameters(scoring="median")
 
 
+@pytest.mark.parametrize("agglomeration", DEFAULT_THRESHOLDS)
+def test_each_agglomeration_has_a_threshold_of_its_own(agglomeration, model):
+    result = segment(uneven(SHAPE), str(model), agglomeration=agglomeration)
+    own = 0.6 if agglomeration == "waterz" else DEFAULT_THRESHOLDS[agglomeration]
+    assert result.threshold == own
+    graph, sizes = result.segmentation.graph, result.segmentation.sizes
+    tree = agglomerated(graph, sizes, agglomeration)
+    np.testing.assert_array_equal(result.segmentation.tree.cut(own), tree.cut(own))
+
+
 @pytest.mark.parametrize("scoring", SCORINGS)
 def test_every_compiled_scoring_may_be_chosen(scoring):
     assert SegmentParameters(scoring=scoring).scoring == scoring
@@ -295,7 +306,7 @@ def test_an_unknown_device_is_told(model):
 
 @pytest.mark.parametrize(
     ("asked", "recommended", "expected"),
-    [(None, None, DEFAULT_THRESHOLD), (None, 0.6, 0.6), (0.2, 0.6, 0.2), (0.0, 0.6, 0.0), (None, 0.0, 0.0)],
+    [(None, None, DEFAULT_THRESHOLDS["waterz"]), (None, 0.6, 0.6), (0.2, 0.6, 0.2), (0.0, 0.6, 0.0), (None, 0.0, 0.0)],
 )
 def test_the_threshold_asked_for_comes_before_the_recommended_one(asked, recommended, expected):
     made = settled(SegmentParameters(threshold=asked), uneven(SHAPE), ModelCard(threshold=recommended))

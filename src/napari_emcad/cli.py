@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from napari_emcad import __version__
 from napari_emcad.cli_training import add_training_commands
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job
@@ -59,7 +60,7 @@ def _segment(options: argparse.Namespace) -> int:
 
     reuse_memory()
     _check_outputs(options)
-    wished = SegmentParameters(**_given(options, "threshold", "min_size", "seed_sigma", "device"))
+    wished = SegmentParameters(**_given(options, "threshold", "min_size", "seed_sigma", "agglomeration", "device"))
     network, card = load_model(resolve(options.model))
     with ExitStack() as stack:
         wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
@@ -324,6 +325,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=_between(0, 1), metavar="T", help=field["threshold"].description)
     parser.add_argument("--min-size", type=_at_least_zero, metavar="VOXELS", help=field["min_size"].description)
     parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
+    parser.add_argument("--agglomeration", choices=tuple(DEFAULT_THRESHOLDS), help=field["agglomeration"].description)
     parser.add_argument("--device", choices=tuple(WISHES))
     parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
     _add_voxel_size(parser)

@@ -27,7 +27,7 @@ from napari_emcad.io.sessions import SessionFacts, check_new, create_session
 from napari_emcad.io.volumes import Volume, open_volume, stack_names
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve
-from napari_emcad.pipeline import DEFAULT_THRESHOLD, SegmentParameters, check_volume, predict, provenance, settled
+from napari_emcad.pipeline import SegmentParameters, check_volume, predict, provenance, recommended_threshold, settled
 
 SMALLEST_MEAN = 4
 """Voxels of a piece in a section: neurons have hundreds, grey values of electron micrographs 1.2."""
@@ -113,7 +113,8 @@ def card_of_labels(name: str, affinities: str = "", sha256: str = "") -> ModelCa
 
 def parameters_of_labels(used: SegmentParameters) -> SegmentParameters:
     """Those of the affinities, and such that labels stay as they are: no threshold changes them, none is a crumb."""
-    threshold = DEFAULT_THRESHOLD if used.threshold is None else used.threshold
+    recommended = recommended_threshold(None, used.agglomeration)
+    threshold = recommended if used.threshold is None else used.threshold
     return used.model_copy(update={"threshold": threshold, "min_size": 0})
 
 

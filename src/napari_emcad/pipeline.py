@@ -13,19 +13,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad import __version__
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, Agglomeration, agglomerated
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA, stack_fragments
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.merge_tree import DEFAULT_SCORING, SCORINGS, merge_tree
+from napari_emcad.core.merge_tree import DEFAULT_SCORING, SCORINGS
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Crumbs, Segmentation, fragment_sizes
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve
-
-DEFAULT_THRESHOLD = 0.2
-"""For models whose card recommends none; decided on AC4[80:100] and CREMI B: docs/decisions/0003-fragments.md."""
 
 SMALLEST_SECTION = 16
 """Pixels on y and x: the student pools four times by two."""
@@ -56,7 +54,10 @@ class SegmentParameters(BaseModel):
     seed_sigma: float = Field(
         DEFAULT_SEED_SIGMA, ge=0, le=20, title="Seed smoothing", description="Pixels; higher gives fewer fragments."
     )
-    scoring: str = Field(DEFAULT_SCORING, title="Scoring", description="Affinity statistic of an edge.")
+    agglomeration: Agglomeration = Field(
+        "waterz", title="Agglomeration", description="waterz joins contact by contact, multicut weighs all at once."
+    )
+    scoring: str = Field(DEFAULT_SCORING, title="Scoring", description="Affinity statistic of an edge, of waterz.")
     device: str = Field("auto", title="Device", description=f"One of {', '.join(WISHES)}.")
     black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = from the data.")
     white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = from the data.")
@@ -142,11 +143,18 @@ def settled(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentPa
     """What a run will really use: the model's threshold, the data's grey levels and the device that is there."""
     from napari_emcad.inference.device import choose_device
 
-    threshold = next(t for t in (parameters.threshold, card.threshold, DEFAULT_THRESHOLD) if t is not None)
+    recommended = recommended_threshold(card, parameters.agglomeration)
+    threshold = recommended if parameters.threshold is None else parameters.threshold
     levels, device = normalisation_of(volume, parameters), choose_device(parameters.device).wish
     return parameters.model_copy(
         update={"threshold": threshold, "black": levels.low, "white": levels.high, "device": device}
     )
+
+
+def recommended_threshold(card: ModelCard | None, agglomeration: Agglomeration) -> float:
+    """The model's own, which is one for waterz, or the default of the agglomeration."""
+    own = card.threshold if card is not None and agglomeration == "waterz" else None
+    return DEFAULT_THRESHOLDS[agglomeration] if own is None else own
 
 
 def run(volume, network, affinities, box: Box, parameters: SegmentParameters) -> Job[Segmentation]:
@@ -183,7 +191,7 @@ def agglomerate(affinities, parameters: SegmentParameters) -> Job[Segmentation]:
     graph = yield from region_graph(affinities, fragments)
     yield Progress("agglomeration", 0, 1)
     sizes = fragment_sizes(fragments)
-    tree = merge_tree(graph, sizes, parameters.scoring)
+    tree = agglomerated(graph, sizes, parameters.agglomeration, parameters.scoring)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, tree, sizes)
 

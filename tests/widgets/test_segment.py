@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent
 
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerated
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.widgets.labels_view import FragmentLabels
 from napari_emcad.widgets.layers import voxel_size_of
@@ -107,6 +108,34 @@ def test_seed_smoothing_agglomerates_again_without_predicting(desk, stack, monke
     assert len(desk.result.segmentation.sizes) > before
     assert "nothing was predicted again" in desk.message
     assert [layer.name for layer in desk.viewer.layers].count("stack neurons") == 1
+
+
+def test_another_agglomeration_takes_its_own_threshold(desk, stack):
+    desk.open(stack)
+    desk.dock.segment.threshold.value = 0.11
+    desk.run()
+    advanced, threshold = desk.dock.segment.advanced, desk.dock.segment.threshold
+    advanced.agglomeration.setCurrentIndex(advanced.agglomeration.findData("multicut"))
+    desk.wait(lambda: desk.dock.jobs.running)
+    desk.idle()
+    assert not advanced.scoring.isEnabled()
+    assert (threshold.value, threshold.touched) == (DEFAULT_THRESHOLDS["multicut"], None)
+    assert desk.result.parameters.agglomeration == "multicut"
+    assert desk.result.neurons.cut.threshold == DEFAULT_THRESHOLDS["multicut"]
+    expected = agglomerated(desk.result.segmentation.graph, desk.result.segmentation.sizes, "multicut")
+    np.testing.assert_array_equal(desk.result.segmentation.tree.leaves, expected.leaves)
+    np.testing.assert_array_equal(desk.result.segmentation.tree.gaps, expected.gaps)
+
+
+def test_neurons_that_are_proofread_keep_their_agglomeration_and_threshold(desk, stack):
+    desk.open(stack)
+    desk.run()
+    desk.result.is_edited = True
+    before, advanced = desk.dock.segment.threshold.value, desk.dock.segment.advanced
+    advanced.agglomeration.setCurrentIndex(advanced.agglomeration.findData("mutex watershed"))
+    desk.wait(lambda: "lose the edits" in desk.message)
+    assert advanced.agglomeration.currentData() == "waterz" and advanced.scoring.isEnabled()
+    assert desk.dock.segment.threshold.value == before
 
 
 def test_box_on_another_scale_and_origin(desk, stack):

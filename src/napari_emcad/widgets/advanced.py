@@ -3,6 +3,7 @@
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QSpinBox, QWidget
 
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.merge_tree import SCORINGS
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.forms import NarrowCombo, form
@@ -18,13 +19,16 @@ class Advanced(QWidget):
     -------
     cut_changed
         Smallest neuron or crumbs: acts at once on neurons that are there.
+    agglomeration_changed
+        Another agglomeration, whose thresholds are others; `fragments_changed` follows.
     fragments_changed
-        Seed smoothing or scoring: agglomerates again from affinities that are there.
+        Seed smoothing, agglomeration or scoring: agglomerates again from affinities that are there.
     shown_changed
         How affinities are shown.
     """
 
     cut_changed = Signal()
+    agglomeration_changed = Signal()
     fragments_changed = Signal()
     shown_changed = Signal()
 
@@ -33,13 +37,15 @@ class Advanced(QWidget):
         fields, defaults = SegmentParameters.model_fields, SegmentParameters()
         self.min_size = QSpinBox(maximum=10**9, singleStep=50, suffix=" voxels", keyboardTracking=False)
         self.seed_sigma = QDoubleSpinBox(maximum=20, singleStep=0.5, decimals=1, suffix=" px", keyboardTracking=False)
-        self.crumbs, self.scoring, self.shown = NarrowCombo(), NarrowCombo(), NarrowCombo()
+        self.crumbs, self.agglomeration, self.scoring, self.shown = (NarrowCombo() for _ in range(4))
         self.black, self.white = (
             QDoubleSpinBox(minimum=-1e9, maximum=1e9, decimals=2, prefix=p, keyboardTracking=False)
             for p in ("black ", "white ")
         )
         self.from_data = QPushButton("From data")
-        for combo, choices in ((self.crumbs, CRUMBS), (self.shown, SHOWN), (self.scoring, {s: s for s in SCORINGS})):
+        named = ((self.agglomeration, DEFAULT_THRESHOLDS), (self.scoring, SCORINGS))
+        choices_of = ((self.crumbs, CRUMBS), (self.shown, SHOWN), *((c, {n: n for n in names}) for c, names in named))
+        for combo, choices in choices_of:
             for words, value in choices.items():
                 combo.addItem(words, value)
         self.levels_of_data: tuple[float, float] | None = None
@@ -55,19 +61,29 @@ class Advanced(QWidget):
         return {
             "min_size": self.min_size.value(),
             "crumbs": self.crumbs.currentData(),
-            "seed_sigma": self.seed_sigma.value(),
-            "scoring": self.scoring.currentData(),
+            **self.of_agglomeration,
             **levels,
+        }
+
+    @property
+    def of_agglomeration(self) -> dict:
+        """The fields of `SegmentParameters` that fragments and merge tree depend on."""
+        return {
+            "seed_sigma": self.seed_sigma.value(),
+            "agglomeration": self.agglomeration.currentData(),
+            "scoring": self.scoring.currentData(),
         }
 
     def put(self, parameters: SegmentParameters) -> None:
         """Show parameters without telling anybody; grey levels stay."""
-        widgets = (self.min_size, self.crumbs, self.seed_sigma, self.scoring)
+        widgets = (self.min_size, self.crumbs, self.seed_sigma, self.agglomeration, self.scoring)
         blockers = [QSignalBlocker(widget) for widget in widgets]
         self.min_size.setValue(parameters.min_size)
         self.seed_sigma.setValue(parameters.seed_sigma)
         self.crumbs.setCurrentIndex(self.crumbs.findData(parameters.crumbs))
+        self.agglomeration.setCurrentIndex(self.agglomeration.findData(parameters.agglomeration))
         self.scoring.setCurrentIndex(self.scoring.findData(parameters.scoring))
+        self._enable_scoring()
         del blockers
 
     def put_levels(self, low: float, high: float) -> None:
@@ -81,7 +97,8 @@ class Advanced(QWidget):
         self.min_size.setToolTip(words["min_size"])
         self.crumbs.setToolTip("Segments below the smallest size join the neighbour they hang on most, or become 0.")
         self.seed_sigma.setToolTip(f"{words['seed_sigma']} Agglomerates again, predicts nothing again.")
-        self.scoring.setToolTip(f"{words['scoring']} Agglomerates again, predicts nothing again.")
+        for combo, name in ((self.agglomeration, "agglomeration"), (self.scoring, "scoring")):
+            combo.setToolTip(f"{words[name]} Agglomerates again, predicts nothing again.")
         self.black.setToolTip("Grey level that becomes 0 for the network; takes effect with the next run.")
         self.white.setToolTip("Grey level that becomes 1 for the network; takes effect with the next run.")
         self.from_data.setToolTip("Back to the levels of the data: 0 and 255 for 8 bit, else percentiles 0.5 and 99.5.")
@@ -96,6 +113,7 @@ class Advanced(QWidget):
         rows.add("Smallest neuron", self.min_size)
         rows.add("Crumbs", self.crumbs)
         rows.add("Seed smoothing", self.seed_sigma)
+        rows.add("Agglomeration", self.agglomeration)
         rows.add("Scoring", self.scoring)
         rows.add("Affinities as", self.shown)
         rows.add("Grey levels", self.from_data)
@@ -105,6 +123,7 @@ class Advanced(QWidget):
         self.min_size.valueChanged.connect(self._on_cut)
         self.crumbs.currentIndexChanged.connect(self._on_cut)
         self.seed_sigma.valueChanged.connect(self._on_fragments)
+        self.agglomeration.currentIndexChanged.connect(self._on_agglomeration)
         self.scoring.currentIndexChanged.connect(self._on_fragments)
         self.shown.currentIndexChanged.connect(self._on_shown)
         self.black.valueChanged.connect(self._on_levels)
@@ -113,6 +132,14 @@ class Advanced(QWidget):
 
     def _on_cut(self, _value: object) -> None:
         self.cut_changed.emit()
+
+    def _on_agglomeration(self, _value: object) -> None:
+        self._enable_scoring()
+        self.agglomeration_changed.emit()
+        self.fragments_changed.emit()
+
+    def _enable_scoring(self) -> None:
+        self.scoring.setEnabled(self.agglomeration.currentData() == "waterz")
 
     def _on_fragments(self, _value: object) -> None:
         self.fragments_changed.emit()

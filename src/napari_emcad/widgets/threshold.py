@@ -3,7 +3,7 @@
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
-from napari_emcad.pipeline import DEFAULT_THRESHOLD
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.widgets.forms import text
 
 STEPS = 100
@@ -23,7 +23,7 @@ class ThresholdBar(QWidget):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._touched = False
-        self._recommended = DEFAULT_THRESHOLD
+        self._recommended = DEFAULT_THRESHOLDS["waterz"]
         self._slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=STEPS)
         self._field = QDoubleSpinBox(minimum=0, maximum=1, decimals=2, singleStep=0.01, keyboardTracking=False)
         self._read_out = text("neurons appear here after a run")
@@ -37,7 +37,7 @@ class ThresholdBar(QWidget):
         column.addWidget(self._read_out)
         self._slider.valueChanged.connect(self._on_slider)
         self._field.valueChanged.connect(self._on_field)
-        self.recommend(None)
+        self.recommend(self._recommended)
 
     @property
     def value(self) -> float:
@@ -60,10 +60,14 @@ class ThresholdBar(QWidget):
     def read_out(self, words: str) -> None:
         self._read_out.setText(words)
 
-    def recommend(self, threshold: float | None) -> None:
-        """Take over a model's threshold, where nobody has chosen another one."""
-        self._recommended = DEFAULT_THRESHOLD if threshold is None else threshold
-        tip = f"Higher merges more, lower splits more. Recommended for this model: {self._recommended:.2f}."
+    def forget(self) -> None:
+        """What a person chose is of no use any more."""
+        self._touched = False
+
+    def recommend(self, threshold: float) -> None:
+        """Take over a recommended threshold, where nobody has chosen another one."""
+        self._recommended = threshold
+        tip = f"Higher merges more, lower splits more. Recommended here: {self._recommended:.2f}."
         self._slider.setToolTip(tip)
         self._field.setToolTip(tip)
         if not self._touched:

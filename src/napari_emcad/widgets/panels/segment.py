@@ -10,7 +10,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
-from napari_emcad.pipeline import ON_CPU, SegmentParameters
+from napari_emcad.pipeline import ON_CPU, SegmentParameters, recommended_threshold
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.at_rest import AtRest
 from napari_emcad.widgets.device_choice import DeviceChoice
@@ -172,6 +172,7 @@ class SegmentPanel(QWidget):
         self.advanced.cut_changed.connect(self._on_cut)
         self.advanced.fragments_changed.connect(self._again.start)
         self.advanced.fragments_changed.connect(self._update)
+        self.advanced.agglomeration_changed.connect(self._on_agglomeration)
         self.advanced.shown_changed.connect(self._on_shown)
         self.results.changed.connect(self._on_results)
         self._again.timeout.connect(self._agglomerate_again)
@@ -264,7 +265,7 @@ class SegmentPanel(QWidget):
         if result is None or self._has_these_fragments(result):
             return
         if result.is_edited:
-            self.advanced.put(result.parameters)
+            self._put_back(result)
             why_not = "these neurons are being proofread, and other fragments would lose the edits"
             self._message.error(UserError(f"agglomerate: {why_not}; press Run for a new result."))
             return
@@ -276,19 +277,29 @@ class SegmentPanel(QWidget):
         self._jobs.start(agglomerating(result.affinities, self.parameters(), cut), self._on_agglomerated)
 
     def _has_these_fragments(self, result: Result) -> bool:
-        now = self.parameters()
-        return (now.seed_sigma, now.scoring) == (result.parameters.seed_sigma, result.parameters.scoring)
+        return self.advanced.of_agglomeration.items() <= result.parameters.model_dump().items()
+
+    def _put_back(self, result: Result) -> None:
+        """Show what made the neurons that are there."""
+        self.advanced.put(result.parameters)
+        self.threshold.put(result.neurons.cut.threshold)
+
+    def _on_agglomeration(self) -> None:
+        """A threshold of one agglomeration says nothing for another."""
+        self.threshold.forget()
+        self._recommend()
+
+    def _recommend(self) -> None:
+        self.threshold.recommend(recommended_threshold(self.model.card, self.advanced.agglomeration.currentData()))
 
     def _on_agglomerated(self, ended: Ended) -> None:
         result = self.results.current
         if ended.result is not None and result is not None:
-            result.parameters = result.parameters.model_copy(
-                update={"seed_sigma": self.advanced.seed_sigma.value(), "scoring": self.advanced.scoring.currentData()}
-            )
+            result.parameters = result.parameters.model_copy(update=self.advanced.of_agglomeration)
             self.results.show_segmentation(result, *ended.result)
             self._message.result(f"{neurons_text(result.neurons.sizes)}; nothing was predicted again.")
         elif result is not None:
-            self.advanced.put(result.parameters)
+            self._put_back(result)
             self._message.say("Stopped: the neurons are those from before.", "result")
         if ended.error is not None:
             self._message.error(ended.error)
@@ -310,7 +321,7 @@ class SegmentPanel(QWidget):
         self.threshold.read_out = neurons_text(self.results.current.neurons.sizes)
 
     def _on_model(self) -> None:
-        self.threshold.recommend(self.model.card.threshold if self.model.card else None)
+        self._recommend()
         if self.results.current is not None and self.results.is_settled:
             self.threshold.put(self.results.current.neurons.cut.threshold)  # neurons on screen stay where they are
         if not self._jobs.running and not self.why_not and self._message.kind == "hint":

@@ -1,0 +1,40 @@
+"""The ways to join fragments to neurons, each by the name that people choose it by; all end in a merge tree."""
+
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.merge_tree import DEFAULT_SCORING, MergeTree, merge_tree, tree_of_merges
+from napari_emcad.core.region_graph import RegionGraph
+
+Agglomeration = Literal["waterz", "multicut", "mutex watershed"]
+
+DEFAULT_THRESHOLDS: MappingProxyType[Agglomeration, float] = MappingProxyType(
+    {"waterz": 0.2, "multicut": 0.64, "mutex watershed": 0.64}
+)
+"""Where no model recommends one: docs/decisions/0003-fragments.md and 0012-multicut.md."""
+
+
+def agglomerated(
+    graph: RegionGraph, sizes: NDArray[np.int64], way: Agglomeration = "waterz", scoring: str = DEFAULT_SCORING
+) -> MergeTree:
+    """The merge tree of the fragments.
+
+    Parameters
+    ----------
+    graph : RegionGraph
+        Of fragments 1..n.
+    sizes : (n + 1,) int64
+        Voxels of each fragment.
+    way : "waterz", "multicut" or "mutex watershed"
+    scoring : str
+        One of `SCORINGS`, of waterz alone.
+    """
+    if way == "waterz":
+        return merge_tree(graph, sizes, scoring)
+    from napari_emcad.core.multicut import multicut, mutex_watershed, nested_merges
+
+    solve = {"multicut": multicut, "mutex watershed": mutex_watershed}[way]
+    return tree_of_merges(nested_merges(graph, len(sizes) - 1, solve), sizes)

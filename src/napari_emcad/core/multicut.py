@@ -1,0 +1,145 @@
+"""Agglomeration that weighs all contacts against each other: multicut and mutex watershed, at every boundary bias.
+
+A contact of boundary probability p = 1 - mean affinity speaks for one neuron where p < 1 - bias, the more the larger
+it is, and for two where p lies above: its cost is the log odds of p and of the bias, times its area (Beier et al.,
+"Multicut brings automated neurite segmentation closer to human performance", Nature Methods 2017; with bias 0.5 the LMC
+of the SSNS-Net and CAD papers). What cuts at least cost is found by Kernighan-Lin (Keuper et al., ICCV 2015). The mutex
+watershed (Wolf et al., TPAMI 2020) goes through the same costs once, the largest first.
+
+For a threshold that moves without a new solution, the partitions are nested: exact at the threshold `ANCHOR`, to both
+sides of it each within, or of, the segments of the one before. docs/decisions/0012-multicut.md has the scores.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from bioimage_cpp.graph import UndirectedGraph
+from bioimage_cpp.graph.multicut import (
+    ChainedMulticutSolvers,
+    GreedyAdditiveMulticut,
+    KernighanLinMulticut,
+    MulticutDecomposer,
+    MulticutObjective,
+)
+from bioimage_cpp.graph.mutex_watershed import mutex_watershed_clustering
+from numpy.typing import NDArray
+
+from napari_emcad.core._waterz import Merges
+from napari_emcad.core.region_graph import RegionGraph
+
+STEPS = 50
+"""Thresholds 1/50, 2/50, ... have a partition each; threshold = 1 - boundary bias, so that higher merges more."""
+
+ANCHOR = 32
+"""The step whose partition is exact, threshold 0.64."""
+
+SURE = 0.001
+"""A probability of 0 or 1 would outweigh everything."""
+
+Solver = Callable[["Contacts", NDArray[np.float64]], NDArray[np.int64]]
+"""Contacts and their costs, positive where they attract -> part of each node."""
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """A graph whose costs are known for every bias.
+
+    Attributes
+    ----------
+    n : int
+        Nodes 0..n-1.
+    u, v : (m,) int64
+    odds : (m,) float64
+        Sum of area x log odds of "one neuron".
+    area : (m,) float64
+        Share of the largest.
+    """
+
+    n: int
+    u: NDArray[np.int64]
+    v: NDArray[np.int64]
+    odds: NDArray[np.float64]
+    area: NDArray[np.float64]
+
+    def costs(self, threshold: float) -> NDArray[np.float64]:
+        """(m,), positive where a contact speaks for one neuron."""
+        return self.odds + self.area * np.log(threshold / (1 - threshold))
+
+    def within(self, parts: NDArray[np.int64]) -> "Contacts":
+        """Those inside a part."""
+        inside = parts[self.u] == parts[self.v]
+        return Contacts(self.n, self.u[inside], self.v[inside], self.odds[inside], self.area[inside])
+
+    def of(self, parts: NDArray[np.int64]) -> "Contacts":
+        """Those between parts, which become the nodes; the contacts of two parts are added up."""
+        ends = np.sort(np.stack([parts[self.u], parts[self.v]]), axis=0)
+        out = ends[0] != ends[1]
+        n = int(parts.max(initial=-1)) + 1
+        pair, number = np.unique(ends[0, out] * n + ends[1, out], return_inverse=True)
+        odds, area = (np.bincount(number, values[out], len(pair)) for values in (self.odds, self.area))
+        return Contacts(n, pair // n, pair % n, odds, area)
+
+
+def contacts_of(graph: RegionGraph, n: int) -> Contacts:
+    """The contacts of fragments 1..n, which are the nodes 0..n-1."""
+    boundary = SURE + (1 - 2 * SURE) * (1 - graph.mean.astype(np.float64))
+    area = graph.area / max(1, graph.area.max(initial=1))
+    ends = (column.astype(np.int64) - 1 for column in (graph.u, graph.v))
+    return Contacts(n, *ends, area * np.log((1 - boundary) / boundary), area)
+
+
+def multicut(contacts: Contacts, costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Parts of least cost by Kernighan-Lin, from a greedy start."""
+    greedy_first = ChainedMulticutSolvers([GreedyAdditiveMulticut(), KernighanLinMulticut()])
+    objective = MulticutObjective(_graph(contacts), costs)
+    return MulticutDecomposer(greedy_first).optimize(objective).astype(np.int64)
+
+
+def mutex_watershed(contacts: Contacts, costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Parts by the strongest costs: each joins two, or forbids it, where no stronger one has decided otherwise."""
+    joins = costs > 0
+    apart = np.stack([contacts.u[~joins], contacts.v[~joins]], axis=1).astype(np.uint64)
+    return mutex_watershed_clustering(_graph(contacts, joins), costs[joins], apart, -costs[~joins]).astype(np.int64)
+
+
+def nested_merges(graph: RegionGraph, n: int, solve: Solver) -> Merges:
+    """The merges that lead from fragments 1..n to the partition of each threshold, the lowest first."""
+    found = [*_partitions(contacts_of(graph, n), solve)]
+    made = [_joins(finer, coarser) for finer, coarser in zip([np.arange(n), *found], found, strict=False)]
+    scores = [np.full(len(a), (step - 0.5) / STEPS, np.float32) for step, (a, _) in enumerate(made, start=1)]
+    return Merges(*(np.concatenate(ends).astype(np.uint32) for ends in zip(*made, strict=True)), np.concatenate(scores))
+
+
+def _partitions(contacts: Contacts, solve: Solver) -> Iterator[NDArray[np.int64]]:
+    """Part of each node at steps 1, 2, ... of the threshold, each inside the parts of the next."""
+    middle = _numbered(solve(contacts, contacts.costs(ANCHOR / STEPS)))
+    finer, parts = [], middle
+    for step in range(ANCHOR - 1, 0, -1):
+        inside = contacts.within(parts)
+        parts = _numbered(solve(inside, inside.costs(step / STEPS)))
+        finer.append(parts)
+    yield from reversed(finer)
+    yield (parts := middle)
+    for step in range(ANCHOR + 1, STEPS):
+        between = contacts.of(parts)
+        parts = _numbered(solve(between, between.costs(step / STEPS)))[parts]
+        yield parts
+
+
+def _joins(finer: NDArray[np.int64], coarser: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Fragments, one of each finer part, that stand for the merges which make the coarser ones."""
+    first = np.unique(finer, return_index=True)[1]
+    order = first[np.argsort(coarser[first], kind="stable")]
+    same = coarser[order[:-1]] == coarser[order[1:]]
+    return order[:-1][same] + 1, order[1:][same] + 1
+
+
+def _graph(contacts: Contacts, chosen: NDArray[np.bool_] | slice = slice(None)) -> UndirectedGraph:
+    edges = np.stack([contacts.u[chosen], contacts.v[chosen]], axis=1).astype(np.uint64)
+    return UndirectedGraph.from_unique_edges(contacts.n, edges)
+
+
+def _numbered(parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same parts as 0, 1, 2, ..."""
+    return np.unique(parts, return_inverse=True)[1]
