@@ -1,11 +1,13 @@
-"""Fine-tuning on few sections at equal time: the student alone against distillation.
+"""Fine-tuning on few sections at equal time: the student alone, with the uncorrected sections, and by distillation.
 
 python benchmarks/finetune.py RAW LABELS --student FILE [--teacher FILE] [--minutes 2] [--sections 4 8 16]
-    [--train 0:16,256:768,256:768] [--test 80:90,256:768,256:768] [--modes student frozen-teacher joint] [--seeds 0]
+    [--train 0:16,256:768,256:768] [--test 80:90,256:768,256:768] [--seeds 0]
+    [--modes student student+plain student+ema frozen-teacher joint] [--unlabelled 4:16,256:768,256:768]
 
 Trains on the first sections of the training box, a part of which is held out to choose the best weights and the
 threshold; then segments the test box with the model's own defaults. Every run has the same time, all included.
-"kept" is the step of the network that is kept.
+"kept" is the step of the network that is kept. "+plain" and "+ema" learn from unlabelled sections, too: those after
+the first ones in the training box, unless others are named.
 """
 
 import argparse
@@ -34,7 +36,7 @@ def main() -> None:
     print(f"{options.minutes:g} min each")
     print(f"{'sections':>8}  {'mode':<15}{'seed':>4}{'steps':>7}{'kept':>6}{'VOI':>8}{'ARAND':>9}  threshold")
     _line("-", "before", "-", 0, 0, *_scored(options.student, test))
-    modes = [mode for mode in options.modes if options.teacher or mode not in NEEDS_TEACHER]
+    modes = [mode for mode in options.modes if options.teacher or mode.partition("+")[0] not in NEEDS_TEACHER]
     for sections, mode, seed in itertools.product(options.sections, modes, options.seeds):
         folder = Path(tempfile.mkdtemp()) / "run"
         try:
@@ -49,9 +51,11 @@ def _run(options: argparse.Namespace, folder: Path, sections: int, mode: str, se
     """The last event of a run on the first sections of the training box."""
     first, rest = options.train.split(",", 1)
     start = int(first.split(":")[0])
-    places = Places([f"{start}:{start + sections},{rest}"])
+    mode, _, consistency = mode.partition("+")
+    others = options.unlabelled or f"{start + sections}:{first.split(':')[1]},{rest}"
+    places = Places([f"{start}:{start + sections},{rest}"], unlabelled=[others] if consistency else [])
     crops, _ = crops_of_files(CropFiles(options.raw, labels=options.labels), places)
-    parameters = TrainingParameters(mode=mode, minutes=options.minutes, seed=seed)
+    parameters = TrainingParameters(mode=mode, minutes=options.minutes, seed=seed, consistency=consistency or "off")
     teacher = options.teacher if mode in NEEDS_TEACHER else None
     write_run(folder, Order(student=options.student, teacher=teacher, parameters=parameters), *hold_out(crops))
     last = {}
@@ -80,7 +84,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--sections", type=int, nargs="+", default=[4, 8, 16])
-    parser.add_argument("--modes", nargs="+", default=["student", "frozen-teacher", "joint"])
+    ways = ["student", "student+plain", "student+ema", "frozen-teacher", "joint"]
+    parser.add_argument("--modes", nargs="+", default=ways)
+    parser.add_argument("--unlabelled")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--train", default="0:16,256:768,256:768")
     parser.add_argument("--test", default="80:90,256:768,256:768")

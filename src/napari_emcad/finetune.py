@@ -414,12 +414,15 @@ def _check(order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> Non
         return
     if not held_out:
         raise UserError("crops: one to hold out is needed, there is none; hold one out, or add another one.")
-    labelled = [crop for crop in train if crop.voxels_known] if mode in HEARS_TEACHER else train
+    uses_unlabelled = mode in HEARS_TEACHER or order.parameters.consistency != "off"
+    labelled = [crop for crop in train if crop.voxels_known] if uses_unlabelled else train
     for crop in [*labelled, *held_out]:
         if not crop.truth.any():
             raise UserError(f"{crop.name}: nothing in it is labelled and verified; mark neurons in it as done.")
     if not labelled:
         raise UserError("crops: nothing is verified in any; mark neurons as done, or distil without labels.")
+    if order.parameters.consistency != "off" and len(labelled) == len(train):
+        raise UserError("crops: sections that nobody has corrected are needed, all are; add a stack or a box of them.")
 
 
 # ---- the process of its own ------------------------------------------------------------------------------------------

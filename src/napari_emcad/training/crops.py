@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_emcad.core.crop import Crop
-from napari_emcad.training.augment import CHANCES, Chances, augment
+from napari_emcad.training.augment import CHANCES, LIGHT, Chances, augment
+from napari_emcad.training.perturb import View, perturbed
 
 Shape = tuple[int, int, int]
 Values = TypeVar("Values", NDArray, Tensor)
@@ -29,6 +30,13 @@ class Batch(NamedTuple):
     def to(self, device: str) -> Self:
         """The same on a device."""
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+class Views(NamedTuple):
+    """Of each of n blocks, (z, y, x), one view and another."""
+
+    first: list[View]
+    second: list[View]
 
 
 class Wanted(NamedTuple):
@@ -69,6 +77,12 @@ def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch
     """
     blocks = [_random_block(rng, crop, wanted) for crop in _drawn(rng, crops, wanted.n)]
     return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*blocks, strict=True)))
+
+
+def random_views(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Views:
+    """Two perturbed views of each of some random blocks of unlabelled crops, flipped and turned before."""
+    images = random_batch(rng, crops, wanted._replace(chances=LIGHT)).images.numpy()
+    return Views(*([perturbed(rng, image) for image in images] for _ in range(2)))
 
 
 def middle(values: Values, shape: Shape) -> Values:

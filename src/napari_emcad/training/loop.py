@@ -16,20 +16,26 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
+from napari_emcad.networks.embedding import affinities_of_embeddings, pair_affinities
 from napari_emcad.networks.student import SectionFeatures, Student
 from napari_emcad.networks.teacher import Teacher
 from napari_emcad.training.align import rotation_towards, turned
 from napari_emcad.training.augment import CHANCES, LIGHT
-from napari_emcad.training.crops import Batch, Shape, Wanted, middle, random_batch
+from napari_emcad.training.crops import Batch, Shape, Views, Wanted, middle, random_batch, random_views
 from napari_emcad.training.objective import OBJECTIVES, Objective, Outputs, by_crop, total_loss
 from napari_emcad.training.params import NEEDS_LABELS, TrainingParameters
+from napari_emcad.training.perturb import View, affinities_back
 from napari_emcad.training.prefetch import prefetched
 from napari_emcad.training.truth import Truth
 
 FIRST, SECOND = slice(None, -1), slice(1, None)
 """Sections that are the first and those that are the second of a pair."""
+
+CONSISTENCY = 1.0
+"""Weight of the consistency of views of unlabelled blocks, where it is asked for."""
 
 LEAST_RATE = 0.01
 """Of the peak learning rate: where the cosine ends."""
@@ -49,12 +55,17 @@ class Step(NamedTuple):
     parts: dict[str, float]  # each loss without its weight
 
 
+Drawn = tuple[Batch, Views | None]
+"""What is labelled, or taught by a teacher, and views of what is not."""
+
+
 class Lesson(NamedTuple):
     """What one step learns from."""
 
     images: Tensor  # (n, z, y, x) float32 in [0, 1]: the sections that the student sees
     truth: Truth  # of these sections and those that follow
     teacher: Tensor | None  # (n, e, z or more, y, x): what the teacher says of them
+    views: Views | None  # of unlabelled blocks
 
 
 class TrainingState:
@@ -71,7 +82,7 @@ class TrainingState:
 
     def __init__(self, networks: dict[str, Student | Teacher], parameters: TrainingParameters, device: str = "cpu"):
         self.objective = objective_for(networks, parameters)
-        self.device = device
+        self.device, self.consistency = device, parameters.consistency
         self.networks = {name: _placed(network, device) for name, network in networks.items()}
         self.learning = [name for name in self.networks if name == "student" or self.objective.teacher_learns]
         average = get_ema_multi_avg_fn(parameters.ema)
@@ -155,16 +166,19 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
     """
     shape, chances = parameters.crop.shape, LIGHT if parameters.augmented == "light" else CHANCES
     wanted = Wanted(parameters.crop.batch, shape, shown_for(state, shape), chances)
+    unlabelled = [c for c in crops if not c.voxels_known] if state.objective.consistency else []
+    taught = [c for c in crops if c not in unlabelled]
 
-    def batch(number: int) -> Batch:
-        return random_batch(np.random.default_rng((parameters.seed, number)), crops, wanted)
+    def batch(number: int) -> Drawn:
+        rng = np.random.default_rng((parameters.seed, number))
+        return random_batch(rng, taught, wanted), random_views(rng, unlabelled, wanted) if unlabelled else None
 
     number, lessons_before = divmod(state.step, lessons_of_a_batch(state, shape))
     if parameters.mode not in NEEDS_LABELS:
-        crops = [replace(c, known=None) for c in crops]
+        taught = [replace(c, known=None) for c in taught]
     began = time.monotonic() - state.seconds
     if state.rotation is None and state.objective.interaction:
-        state.rotation = _rotation(state, batch(number).to(state.device), shape)
+        state.rotation = _rotation(state, batch(number)[0].to(state.device), shape)
     with closing(prefetched(batch, number)) as batches:
         lessons = islice(_lessons(state, batches, parameters), lessons_before, None)
         while (done := parameters.share_done(state.step, time.monotonic() - began)) < 1:
@@ -186,6 +200,8 @@ def learning_rate(parameters: TrainingParameters, step: int, done: float) -> flo
 def objective_for(networks: dict[str, Student | Teacher], parameters: TrainingParameters) -> Objective:
     """The losses of the mode that these networks can have: grafting needs embeddings of one length."""
     objective = OBJECTIVES[parameters.mode]
+    if parameters.consistency != "off":
+        return objective.model_copy(update={"consistency": CONSISTENCY})
     if "teacher" not in networks or "student" not in networks or not objective.interaction:
         return objective
     teacher, student = networks["teacher"].config, networks["student"].config
@@ -212,12 +228,12 @@ def lessons_of_a_batch(state: TrainingState, shape: Shape) -> int:
     return shape[0] - 1 if "teacher" in state.networks and not state.objective.teacher_learns else 1
 
 
-def _lessons(state: TrainingState, batches: Iterable[Batch], told: TrainingParameters) -> Iterator[Lesson]:
+def _lessons(state: TrainingState, batches: Iterable[Drawn], told: TrainingParameters) -> Iterator[Lesson]:
     """The lessons of all batches, each ready when it is asked for."""
     shape = told.crop.shape
     lessons = lessons_of_a_batch(state, shape)
     sections = shape[0] - lessons + 1  # of a lesson: a pair, or the whole block
-    for batch in batches:
+    for batch, views in batches:
         shown, labels, known = batch.to(state.device)
         truth = Truth.of(middle(labels, shape), middle(known, shape))
         with _autocast(state, told):
@@ -225,7 +241,7 @@ def _lessons(state: TrainingState, batches: Iterable[Batch], told: TrainingParam
         images = middle(shown, shape)
         for z in range(lessons):
             said = None if teacher is None else teacher[:, :, z:]
-            yield Lesson(images[:, z : z + sections], truth.sections(z), said)
+            yield Lesson(images[:, z : z + sections], truth.sections(z), said, views)
 
 
 def teacher_of(state: TrainingState, images: Tensor, shape: Shape) -> Tensor | None:
@@ -252,6 +268,37 @@ def student_of(state: TrainingState, images: Tensor) -> tuple[Tensor, Tensor] | 
         return None, None
     previous, current = (by_crop(e, len(images)) for e in _embed(state.networks["student"], images))
     return previous, current
+
+
+def of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network says of both views of each block, and where both show it, (n, 3, z, y, x) each.
+
+    Of the second view the running mean of its weights speaks where that was asked for, and learns nothing from it.
+    """
+    (name,) = state.learning
+    network, mean = state.networks[name], state.means[name].module
+    first, shown = _of_view(network, views.first, shape, state.device)
+    with torch.no_grad() if state.consistency == "ema" else nullcontext():
+        other = mean.eval() if state.consistency == "ema" else network
+        second, shown_too = _of_view(other, views.second, shape, state.device)
+    return first, second, shown & shown_too
+
+
+def _of_view(network: Student | Teacher, views: list[View], shape: Shape, device: str) -> tuple[Tensor, Tensor]:
+    """Affinities of one view of each block, brought back onto it, and where it shows them."""
+    images = torch.from_numpy(np.stack([view.image for view in views])).to(device)
+    said = nearest_affinities(network, images, shape)
+    back, shown = zip(*(affinities_back(s, view) for s, view in zip(said, views, strict=True)), strict=True)
+    return torch.stack(back), torch.stack(shown)
+
+
+def nearest_affinities(network: Student | Teacher, images: Tensor, shape: Shape) -> Tensor:
+    """(n, z, y, x) -> affinities z, y, x of the middle of this shape, (n, 3, z, y, x); a student's from z = 1 on."""
+    if isinstance(network, Student):
+        pairs = (embeddings.float() for embeddings in _embed(network, middle(images, shape)))
+        return by_crop(pair_affinities(*pairs), len(images))
+    said = middle(network(images[:, None]), shape).float()
+    return said if network.config.affinities else affinities_of_embeddings(said, NEAREST)
 
 
 @torch.no_grad()
@@ -282,7 +329,8 @@ def _learn(
     """One step; the loss and its parts."""
     of_affinities = "teacher" in state.networks and state.networks["teacher"].config.affinities
     with _autocast(state, told):
-        outputs = Outputs(*student_of(state, lesson.images), lesson.teacher, of_affinities)
+        views = lesson.views and of_views(state, lesson.views, told.crop.shape)
+        outputs = Outputs(*student_of(state, lesson.images), lesson.teacher, of_affinities, views)
     losses = total_loss(outputs, lesson.truth, state.objective, state.step)
     loss = float(losses.total.detach())
     _check_finite("loss", losses.total.detach(), state.step)

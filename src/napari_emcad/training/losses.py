@@ -122,6 +122,27 @@ def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: 
     return balanced_mse(torch.cat(grafted, dim=1).clamp(0, 1), affinities, known)  # (n, 8, p, y, x)
 
 
+def consistency_loss(first: Tensor, second: Tensor, shown: Tensor) -> Tensor:
+    """Mean squared difference of what is said of two views of the same sections.
+
+    Source: Huang et al., "Semi-Supervised Neuron Segmentation via Reinforced Consistency Learning", IEEE TMI 2022.
+
+    Parameters
+    ----------
+    first, second : (n, 3, z, y, x) float
+        Affinities; no gradient reaches one that has none.
+    shown : (n, 3, z, y, x) bool
+        Where both views show the pair of voxels.
+
+    Returns
+    -------
+    scalar
+        0 where they have nothing in common.
+    """
+    squared = (_precise(first) - _precise(second)) ** 2
+    return (squared * shown).sum() / shown.sum().clamp(min=1)
+
+
 def balanced_mse(
     predicted: Tensor, target: Tensor, known: Tensor | None = None, channel_weights: Tensor | None = None
 ) -> Tensor:

@@ -8,6 +8,8 @@ The ways to train are settings of one function, `total_loss`:
     FROZEN_TEACHER      1        -       1         1              no
     JOINT               1        1       1         1             yes
     DISTIL              -        -       1         -              no
+
+Where a network learns alone, unlabelled crops can teach it by consistency.
 """
 
 from collections.abc import Callable
@@ -22,6 +24,7 @@ from napari_emcad.core.affinities import NEAREST, Offset
 from napari_emcad.networks.embedding import affinities_of_embeddings, pair_affinities
 from napari_emcad.networks.teacher import TEACHER_OFFSETS
 from napari_emcad.training.losses import (
+    consistency_loss,
     cross_loss,
     interaction_loss,
     student_loss,
@@ -42,6 +45,7 @@ class Objective(BaseModel):
         1.0, ge=0, title="Distillation", description="Weight of the student's loss against the teacher."
     )
     interaction: float = Field(1.0, ge=0, title="Grafting", description="Weight of the student among teacher sections.")
+    consistency: float = Field(0.0, ge=0, title="Consistency", description="Weight of two views saying the same.")
     warm_up: int = Field(0, ge=0, title="Teacher warm-up", description="Steps before the student hears the teacher.")
     teacher_learns: bool = Field(True, title="Teacher learns", description="Otherwise no gradient reaches it.")
     teach_back: bool = Field(False, title="Teach back", description="Distillation changes the teacher too.")
@@ -76,6 +80,8 @@ class Outputs:
         Of all z sections: those of the p pairs, and maybe some that follow.
     of_affinities : bool
         Whether the teacher gave affinities z, y, x in [0, 1] and no embeddings.
+    views : (first, second, shown), (n, 3, z, y, x) each
+        What is said of two views of unlabelled blocks, and where both show it; None where there is no such loss.
 
     Raises
     ------
@@ -87,6 +93,7 @@ class Outputs:
     current: Tensor | None = None
     teacher: Tensor | None = None
     of_affinities: bool = False
+    views: tuple[Tensor, Tensor, Tensor] | None = None
 
     def __post_init__(self):
         shapes = [_without_channels(t) for t in (self.previous, self.current, self.teacher) if t is not None]
@@ -178,12 +185,14 @@ TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {
     "teacher": lambda out, truth, _: teacher_loss(out.teacher_affinities, truth, out.teacher_offsets),
     "cross": lambda out, _, told: cross_loss(out.student_affinities, out.teacher_nearest, told.teach_back),
     "interaction": lambda out, truth, _: interaction_loss(out.previous, out.current, out.teacher, truth),
+    "consistency": lambda out, *_: consistency_loss(*out.views),
 }
 NETWORKS = {
     "student": {"student"},
     "teacher": {"teacher"},
     "cross": {"student", "teacher"},
     "interaction": {"student", "teacher"},
+    "consistency": set(),
 }
 BY_LABELS = {"student", "teacher"}
 """What counts during the warm-up."""

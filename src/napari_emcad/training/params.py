@@ -27,10 +27,16 @@ NEEDS_STUDENT: frozenset[Mode] = frozenset(get_args(Mode)) - {"teacher"}
 NEEDS_TEACHER: frozenset[Mode] = frozenset(get_args(Mode)) - {"student"}
 HEARS_TEACHER: frozenset[Mode] = NEEDS_TEACHER & NEEDS_STUDENT
 """Modes in which crops of which nothing is known teach the student as well."""
+LEARNS_ALONE: frozenset[Mode] = NEEDS_LABELS - HEARS_TEACHER
+"""Modes in which they teach by consistency, where that is asked for."""
 
 
 Augmentation = Literal["light", "full"]
 """Flips and quarter turns only, or all of `augment.CHANCES`."""
+
+Consistency = Literal["off", "plain", "ema"]
+"""Whether unlabelled crops teach a network that has no teacher: it must say the same of two perturbed views of them,
+or, with "ema", what the running mean of its weights says of the other view (Huang et al., IEEE TMI 2022: SSNS-Net)."""
 
 SHORT_STEPS, SHORT_MINUTES = 1000, 10
 """Up to this budget a run is short, and light augmentation is better (docs/benchmarks.md)."""
@@ -84,6 +90,9 @@ class TrainingParameters(BaseModel):
     size: int | None = Field(
         None, ge=32, multiple_of=16, title="Crop", description="Height and width, pixels; None = by the mode."
     )
+    consistency: Consistency = Field(
+        "off", title="Uncorrected sections", description="Whether they teach too, by two perturbed views of them."
+    )
     augmentation: Augmentation | None = Field(
         None, title="Augmentation", description="None = light for a short budget, full for a long one."
     )
@@ -101,6 +110,15 @@ class TrainingParameters(BaseModel):
     def _ends(self) -> Self:
         if self.steps is None and self.minutes is None:
             raise ValueError("steps or minutes are needed, or the run would never end.")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_network(self) -> Self:
+        if self.consistency != "off" and self.mode not in LEARNS_ALONE:
+            raise ValueError(
+                f'consistency: a student or a teacher that learns alone is needed, got mode "{self.mode}"; there '
+                "unlabelled crops teach by the teacher."
+            )
         return self
 
     @classmethod

@@ -1,0 +1,167 @@
+"""Perturbations of unlabelled sections, and the views that they give.
+
+Source: Huang et al., "Semi-Supervised Neuron Segmentation via Reinforced Consistency Learning", IEEE TMI 2022
+(SSNS-Net): a network must say the same of two perturbed views of sections that nobody has labelled, and is pre-trained
+by restoring perturbed sections.
+
+Each perturbation takes a generator and a `View` and returns another view. Those that move pixels write down how, so
+that what a network says of a view can be brought back onto the sections (`affinities_back`).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+LARGEST_SCALE = 1.5
+NOISE = (0.01, 0.2)
+"""Standard deviation, of grey levels in [0, 1]."""
+
+KERNELS = (3, 9)
+"""Pixels: the width of a Gaussian that is cut off where its kernel ends."""
+
+SHIFT = 16
+"""Pixels that a section is moved by at most."""
+
+MASKS, MASK_SIZE = 6, (8, 32)
+"""Rectangles that are blotted out in a section, at most, and their sides in pixels."""
+
+Z = 0
+"""The channel of affinities between sections."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Sections as they are shown to a network.
+
+    Attributes
+    ----------
+    image : (z, y, x) float32 in [0, 1]
+    scale : float
+        How much larger than they are; a view shows the middle of the sections then.
+    shifts : (z, 2) int64
+        Pixels on y and x by which each section is moved, before it is scaled.
+    """
+
+    image: NDArray[np.float32]
+    scale: float
+    shifts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, image: NDArray[np.float32]) -> "View":
+        """The sections as they are."""
+        return cls(image, 1.0, np.zeros((len(image), 2), np.int64))
+
+
+def misalign(rng: Generator, view: View) -> View:
+    """Move one section by up to `SHIFT` pixels; what is moved out comes in on the other side."""
+    z, shifts = rng.integers(len(view.image)), view.shifts.copy()
+    shifts[z] = rng.integers(-SHIFT, SHIFT + 1, 2)
+    image = view.image.copy()
+    image[z] = np.roll(image[z], shifts[z], (0, 1))
+    return replace(view, image=image, shifts=shifts)
+
+
+def rescale(rng: Generator, view: View) -> View:
+    """Show the middle of the sections up to `LARGEST_SCALE` times as large."""
+    side = np.array(view.image.shape[1:])
+    seen = np.rint(side / rng.uniform(1, LARGEST_SCALE)).astype(int)
+    start = (side - seen) // 2
+    middle = view.image[:, start[0] : start[0] + seen[0], start[1] : start[1] + seen[1]]
+    image = functional.interpolate(torch.from_numpy(middle)[:, None], tuple(side), mode="bilinear")[:, 0].numpy()
+    return replace(view, image=image, scale=float(side[0] / seen[0]))
+
+
+def intensity(rng: Generator, view: View) -> View:
+    """Contrast, brightness and gamma of each section."""
+    shape = len(view.image), 1, 1
+    contrast, brightness = rng.uniform(0.9, 1.1, shape), rng.uniform(-0.1, 0.1, shape)
+    image = np.clip((view.image - 0.5) * contrast + 0.5 + brightness, 0, 1) ** np.exp2(rng.uniform(-1, 1, shape))
+    return replace(view, image=image.astype(np.float32))
+
+
+def noise(rng: Generator, view: View) -> View:
+    """Gaussian noise with a standard deviation in `NOISE`."""
+    grain = rng.standard_normal(view.image.shape, np.float32) * np.float32(rng.uniform(*NOISE))
+    return replace(view, image=np.clip(view.image + grain, 0, 1))
+
+
+def blur(rng: Generator, view: View) -> View:
+    """A Gaussian with a kernel of 3, 5, 7 or 9 pixels."""
+    radius = int(rng.integers(KERNELS[0], KERNELS[1] + 1)) // 2
+    return replace(view, image=ndimage.gaussian_filter(view.image, radius / 2, axes=(1, 2), radius=radius))
+
+
+def mask(rng: Generator, view: View) -> View:
+    """Blot out some rectangles of each section with its mean."""
+    image = view.image.copy()
+    for section in image:
+        for _ in range(rng.integers(1, MASKS + 1)):
+            height, width = rng.integers(*MASK_SIZE, 2, endpoint=True)
+            y, x = (rng.integers(max(1, n - m + 1)) for n, m in zip(section.shape, (height, width), strict=True))
+            section[y : y + height, x : x + width] = section.mean()
+    return replace(view, image=image)
+
+
+IN_PLACE = ((intensity, 0.5), (noise, 0.5), (blur, 0.5), (mask, 0.5))
+"""Perturbations that move no pixel, and how often."""
+
+PERTURBATIONS = ((misalign, 0.3), (rescale, 0.5), *IN_PLACE)
+"""All of them, in the order they are applied."""
+
+
+def perturbed(rng: Generator, image: NDArray[np.float32], chances=PERTURBATIONS) -> View:
+    """A perturbed view of the sections, (z, y, x) in [0, 1]; these are not modified."""
+    view = View.of(image)
+    for change, chance in chances:
+        if rng.random() < chance:
+            view = change(rng, view)
+    return view
+
+
+def affinities_back(said: Tensor, view: View) -> tuple[Tensor, Tensor]:
+    """What a network says of a view, as said of the sections.
+
+    Parameters
+    ----------
+    said : (3, z, y, x) float
+        Nearest affinities z, y, x.
+    view : View
+        Of these sections, or of some before them, too.
+
+    Returns
+    -------
+    (3, z, y, x) float and (3, z, y, x) bool
+        The affinities, and where the view shows these pairs of voxels: not outside of its picture, and not between
+        sections that it moved apart.
+    """
+    back, shown = _scaled_back(said, view.scale)
+    unseen = len(view.shifts) - said.shape[1]
+    for z, (dy, dx) in enumerate(view.shifts[unseen:].tolist()):
+        back[:, z] = torch.roll(back[:, z], (-dy, -dx), (1, 2))
+        shown[:, z] = torch.roll(shown[:, z], (-dy, -dx), (1, 2))
+        shown[:, z, _came_in(dy)] = False
+        shown[:, z, :, _came_in(dx)] = False
+    moved_apart = np.diff(view.shifts, axis=0, prepend=view.shifts[:1]).any(1)
+    shown[Z, np.flatnonzero(moved_apart[unseen:])] = False
+    return back, shown
+
+
+def _scaled_back(said: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The middle at its own size, 0 and not shown around it."""
+    side = said.shape[-2:]
+    seen = tuple(round(n / scale) for n in side)
+    smaller = functional.interpolate(said, seen, mode="bilinear", antialias=True)
+    (above, below), (left, right) = (((n - m) // 2, n - m - (n - m) // 2) for n, m in zip(side, seen, strict=True))
+    rim = left, right, above, below
+    return functional.pad(smaller, rim), functional.pad(torch.ones_like(smaller, dtype=torch.bool), rim)
+
+
+def _came_in(shift: int) -> slice:
+    """Rows that a shift by so many moved over the rim, to the other side."""
+    return slice(-shift, None) if shift > 0 else slice(0, -shift)
