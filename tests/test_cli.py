@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from drawings import lively_student, uneven
 
-from napari_emcad import cli
+from napari_emcad import cli, cli_bar
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels import read_provenance, write_labels
@@ -53,6 +53,14 @@ def test_segment_writes_labels_with_voxel_size_and_provenance(stack, model, tmp_
     assert told["parameters"]["threshold"] == 0.2
     assert len(told["model_sha256"]) == 64
     assert "per megavoxel" in capsys.readouterr().out
+
+
+def test_the_voxel_size_of_a_known_dataset_goes_into_the_labels(stack, model, tmp_path):
+    stack = stack.rename(tmp_path / "AC3_inputs.tif")
+    assert segment(stack, model, tmp_path / "labels.tif") == 0
+    assert segment(stack, model, tmp_path / "given.tif", "--voxel-size", "29", "5", "5") == 0
+    sizes = [open_volume(tmp_path / name).voxel_size for name in ("labels.tif", "given.tif")]
+    assert sizes == [(30, 6, 6), (29, 5, 5)]
 
 
 def test_options_reach_the_pipeline(stack, model, tmp_path):
@@ -175,14 +183,14 @@ def test_nan_in_a_section_is_told_and_nothing_is_written(model, tmp_path, capsys
 
 @pytest.mark.parametrize("stage", ["affinities", "fragments", "export"])
 def test_ctrl_c_leaves_nothing_half_written(stack, model, tmp_path, capsys, monkeypatch, stage):
-    real = cli.tqdm
+    real = cli_bar.tqdm
 
     def bar(*arguments, desc, **options):
         if desc == stage:
             raise KeyboardInterrupt
         return real(*arguments, desc=desc, **options)
 
-    monkeypatch.setattr(cli, "tqdm", bar)
+    monkeypatch.setattr(cli_bar, "tqdm", bar)
     before = sorted(p.name for p in tmp_path.iterdir())
     assert segment(stack, model, tmp_path / "labels.tif", "--affinities", str(tmp_path / "affinities.zarr")) == 1
     assert "stopped" in capsys.readouterr().err

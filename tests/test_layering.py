@@ -26,8 +26,12 @@ DOORS = {
     "held_out": ROOMS - {"widgets"} | {"pipeline"},
     "finetune": ROOMS - {"widgets"} | {"held_out"},
     "training_data": ROOMS - {"widgets"} | {"pipeline"},
+    "benchmark": ROOMS - {"widgets"} | {"pipeline"},
+    "cli_bar": {"core"},
+    "cli_benchmark": ROOMS - {"widgets"} | {"pipeline", "benchmark", "cli_bar"},
     "cli_training": ROOMS - {"widgets"} | {"finetune", "training_data"},
-    "cli": ROOMS - {"widgets"} | {"pipeline", "from_labels", "desktop", "sample_data", "cli_training"},
+    "cli": ROOMS - {"widgets"}
+    | {"pipeline", "from_labels", "desktop", "sample_data", "cli_bar", "cli_benchmark", "cli_training"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},

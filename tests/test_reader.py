@@ -79,6 +79,27 @@ def test_cremi_opens_raw_and_neurons(tmp_path):
     np.testing.assert_array_equal(neurons[0], RAW.astype(np.uint32) * 300)
 
 
+def test_padded_cremi_shows_its_neurons_where_they_lie(tmp_path):
+    with h5py.File(tmp_path / "a.hdf", "w") as file:
+        for name, values in {"raw": RAW, "labels/neuron_ids": RAW[1:4, 5:, 6:20].astype(np.uint64)}.items():
+            file[f"volumes/{name}"] = values
+            file[f"volumes/{name}"].attrs["resolution"] = (40.0, 5.0, 4.0)
+        file["volumes/labels/neuron_ids"].attrs["offset"] = (40.0, 25.0, 24.0)
+    (raw, stack, _), (ids, neurons, _) = layers(tmp_path / "a.hdf")
+    image, labels = Image(raw, **stack), Labels(ids, **neurons)
+    for voxel in ((0, 0, 0), (2, 7, 3)):
+        here = np.rint(image.world_to_data(labels.data_to_world(voxel))).astype(int)
+        assert labels.data[voxel] == image.data[tuple(here)]
+
+
+@pytest.mark.parametrize("name", ["AC4_inputs.tif", "ac3_labels.tif", "raw.tif"])
+def test_a_name_that_says_the_dataset_says_the_voxel_size(tmp_path, name):
+    tifffile.imwrite(tmp_path / name, RAW)
+    ((_, meta, _),) = layers(tmp_path / name)
+    size = None if name == "raw.tif" else (30, 6, 6)
+    assert (meta.get("scale"), meta["metadata"]["voxel_size_nm"]) == (size, size)
+
+
 @pytest.mark.parametrize(("name", "kind"), [("train-labels.h5", "labels"), ("train-input.h5", "image")])
 def test_main_is_what_the_file_name_says(tmp_path, name, kind):
     with h5py.File(tmp_path / name, "w") as file:

@@ -10,19 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from napari_emcad import __version__
+from napari_emcad.cli_bar import follow
+from napari_emcad.cli_benchmark import add_benchmark_command
 from napari_emcad.cli_training import add_training_commands
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import score
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.from_labels import LabelFiles, session_of_labels
@@ -30,6 +29,8 @@ from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.export_tables import time_text
 from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.paper_datasets import neurons_in
+from napari_emcad.io.paper_layouts import voxel_size_by_name
 from napari_emcad.io.session_copy import copying_session
 from napari_emcad.io.session_export import EXPORTS, exporting
 from napari_emcad.io.session_facts import SessionFacts, read_facts
@@ -39,8 +40,6 @@ from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.zoo import BUNDLED, NO_MODEL, available, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
 from napari_emcad.proofreading.replay import OUTCOMES, summary
-
-T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,6 +64,7 @@ def _segment(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
         volume = stack.enter_context(open_volume(options.input, options.dataset, wish))
+        voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
         check_volume(volume.array)
         box = _box(options, volume.array.shape)
         parameters = settled(wished, volume.array, card)
@@ -72,17 +72,17 @@ def _segment(options: argparse.Namespace) -> int:
         _say(f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.line()}")
         made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
         if options.affinities:
-            affinities = stack.enter_context(new_affinities(options.affinities, box.shape, volume.voxel_size, made))
+            affinities = stack.enter_context(new_affinities(options.affinities, box.shape, voxel_size, made))
         else:
             affinities = np.zeros((3, *box.shape), np.uint8)
         start = time.monotonic()
-        segmentation = _follow(run(volume.array, network, affinities, box, parameters))
+        segmentation = follow(run(volume.array, network, affinities, box, parameters))
         seconds = time.monotonic() - start
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         labels = segmentation.labels(table)
-        _follow(writing_labels(options.output, labels, volume.voxel_size, made, int(table.max())))
+        follow(writing_labels(options.output, labels, voxel_size, made, int(table.max())))
         if options.session:
-            facts = SessionFacts.of(made | {"source": str(options.input.absolute())}, volume.voxel_size)
+            facts = SessionFacts.of(made | {"source": str(options.input.absolute())}, voxel_size)
             create_session(options.session, segmentation, affinities, facts).close()
     neurons = len(segmentation.neuron_sizes(table))
     megavoxels = labels.size / 1e6
@@ -93,7 +93,11 @@ def _segment(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    with open_volume(options.labels) as labels, open_volume(options.truth, options.dataset) as truth:
+    dataset = options.dataset or neurons_in(options.truth)
+    with (
+        open_volume(options.labels, neurons_in(options.labels)) as labels,
+        open_volume(options.truth, dataset) as truth,
+    ):
         box = _box(options, truth.array.shape)
         whole = labels.array.shape == truth.array.shape
         if not whole and labels.array.shape != box.shape:
@@ -155,7 +159,7 @@ def _export(options: argparse.Namespace) -> int:
     _check_folder(options.output)
     with open_session(options.session, to_read=True) as opened:
         _warn(opened.session.log.damage)
-        _follow(exporting(options.what, options.output, opened, options.at))
+        follow(exporting(options.what, options.output, opened, options.at))
     _say(f"{options.what} -> {options.output}")
     return 0
 
@@ -176,7 +180,7 @@ def _session(options: argparse.Namespace) -> int:
         affinities=options.affinities,
         voxel_size=wish,
     )
-    pieces, segmentation = _follow(session_of_labels(files, options.output))
+    pieces, segmentation = follow(session_of_labels(files, options.output))
     sizes = (len(segmentation.sizes) - 1, "fragment"), (len(segmentation.graph), "edge")
     counts = ", ".join(count(*of) for of in ((len(pieces.labels), "neuron"), *sizes))
     _say(f"{counts}; {pieces.ids_text} -> {options.output}")
@@ -199,7 +203,7 @@ def _replay(options: argparse.Namespace) -> int:
     with open_session(options.old, to_read=True) as old, open_session(options.new) as new:
         _warn(old.session.log.damage)
         try:
-            found = _follow(replaying(old, new))
+            found = follow(replaying(old, new))
         except KeyboardInterrupt:
             return _failed(f"stopped: the edits made again until then are in {options.new}.")
         start = new.facts.box_of(new.session.state.base.fragments.shape).start
@@ -211,7 +215,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _copy(options: argparse.Namespace) -> int:
-    copied = _follow(copying_session(options.session, options.new))
+    copied = follow(copying_session(options.session, options.new))
     _warn(copied.damage)
     _say(f"{count(copied.edits, 'edit')} -> {options.new}")
     return 0
@@ -254,22 +258,6 @@ def _given(options: argparse.Namespace, *names: str) -> dict:
     return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
-def _follow(job: Job[T]) -> T:
-    """Drive a job and show a bar with the time left for each of its stages."""
-    bar = None
-    with closing(job), ExitStack() as bars:
-        while True:
-            try:
-                progress = next(job)
-            except StopIteration as end:
-                return end.value
-            if bar is None or bar.desc != progress.stage:
-                bars.close()
-                bar = bars.enter_context(tqdm(desc=progress.stage, total=progress.total, leave=False, delay=0.5))
-                bar.desc = progress.stage
-            bar.update(progress.done - bar.n)
-
-
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
@@ -290,6 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_segment(commands.add_parser("segment", help="segment the neurons of a stack into a label TIFF"))
     _add_evaluate(commands.add_parser("evaluate", help="score labels against the truth: VOI and ARAND"))
+    add_benchmark_command(commands)
     models = commands.add_parser("models", help="list the models, the package's and your own, or show one's card")
     models.add_argument("--show", metavar="NAME|FILE", help="the whole card of a model or checkpoint")
     models.set_defaults(command=_models)
@@ -338,7 +327,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("truth", type=Path)
-    parser.add_argument("--dataset", metavar="PATH_IN_TRUTH", help="in HDF5 or Zarr")
+    parser.add_argument("--dataset", metavar="PATH_IN_TRUTH", help="in HDF5 or Zarr; default in CREMI: the neurons")
     _add_box(parser)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.set_defaults(command=_evaluate)

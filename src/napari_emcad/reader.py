@@ -12,6 +12,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.datasets import SeveralStacks
 from napari_emcad.io.labels import is_label_tiff
 from napari_emcad.io.lazy import LazyArray, NotAStack
+from napari_emcad.io.paper_layouts import voxel_size_by_name
 from napari_emcad.io.volumes import Volume, open_volume, stack_names
 from napari_emcad.io.zarr import is_zarr
 
@@ -55,13 +56,14 @@ def read_layers(path: str) -> list[LayerData]:
 def _layer(volume: Volume) -> LayerData:
     kind = "labels" if _is_labels(volume) else "image"
     meta = {"name": " ".join([volume.path.stem, *_inside(volume.dataset)]), "axis_labels": ("z", "y", "x")}
+    size = volume.voxel_size or voxel_size_by_name(volume.path)
     meta["metadata"] = {
-        "voxel_size_nm": volume.voxel_size and tuple(volume.voxel_size),
+        "voxel_size_nm": size and tuple(size),
         "source": str(volume.path),
         "dataset": volume.dataset,
     }
-    if volume.voxel_size:
-        meta |= {"scale": tuple(volume.voxel_size), "units": ("nm",) * 3}
+    if size:
+        meta |= {"scale": tuple(size), "units": ("nm",) * 3, "translate": volume.offset or (0.0, 0.0, 0.0)}
     if kind == "image":
         meta["rgb"] = False  # a stack of three or four columns is still grey
     return _data(volume, kind), meta, kind

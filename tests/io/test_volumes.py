@@ -130,3 +130,15 @@ def test_a_damaged_stack_is_told_at_the_door(tmp_path, stack):
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.tif: voxels 2:3,0:24,0:37 cannot be read"):
         open_volume(tmp_path / "a.tif")
+
+
+def test_the_offset_is_read(tmp_path, stack):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        place = file.create_dataset("labels", data=stack)
+        place.attrs["resolution"], place.attrs["offset"] = (40.0, 5.0, 4.0), (80.0, 0.0, 4.0)
+        file["other"] = stack
+    attributes = {"voxel_size": [40, 5, 4], "offset": [40, 10, 0]}
+    zarr.open_group(tmp_path / "a.zarr").create_array("raw", data=stack).attrs.update(attributes)
+    assert [open_volume(path, name).offset for name in ("labels", "other")] == [(80, 0, 4), None]
+    assert open_volume(tmp_path / "a.zarr").offset == (40, 10, 0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.voxel_sizes import nanometres, of_attributes, voxel_size
+from napari_emcad.io.voxel_sizes import nanometres, of_attributes, offset_of_attributes, voxel_size
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,19 @@ def test_attributes(attributes):
 
 def test_no_attributes_no_size():
     assert of_attributes({"offset": [1, 2, 3]}) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "offset"),
+    [
+        ({"resolution": [40, 5, 4], "offset": np.array([80.0, 0, -4])}, (80, 0, -4)),
+        ({"voxel_size": (0.5, 2, 4), "units": "um", "offset": [2, 0.5, 1]}, (2000, 500, 1000)),
+        ({"resolution": [40, 5, 4]}, None),
+        ({"offset": [80, 0, 4]}, None),
+        ({"resolution": [40, 5, 4], "offset": [80, 0]}, None),
+        ({"resolution": [40, 5, 4], "offset": [80, 0, np.nan]}, None),
+        ({"resolution": [40, 5, 4], "unit": "pixel", "offset": [80, 0, 4]}, None),
+    ],
+)
+def test_offsets(attributes, offset):
+    assert offset_of_attributes(attributes) == offset

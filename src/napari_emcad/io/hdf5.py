@@ -7,7 +7,7 @@ import h5py
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.datasets import Entry, chosen, stack_names
 from napari_emcad.io.lazy import Source, of_array
-from napari_emcad.io.voxel_sizes import of_attributes
+from napari_emcad.io.voxel_sizes import of_attributes, offset_of_attributes
 
 
 def open_hdf5(path: Path, dataset: str | None) -> Source:
@@ -27,7 +27,7 @@ def open_hdf5(path: Path, dataset: str | None) -> Source:
         raise
     stat = path.stat()
     size = of_attributes(file[name].attrs) or of_attributes(file.attrs)
-    return Source(array, size, name, (stat.st_size, stat.st_mtime_ns))
+    return Source(array, size, name, (stat.st_size, stat.st_mtime_ns), offset_of_attributes(file[name].attrs))
 
 
 def hdf5_stacks(path: Path) -> list[str]:

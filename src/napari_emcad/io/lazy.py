@@ -224,9 +224,12 @@ class Source:
         Path inside the file, where it can hold several.
     stamp : (int, int)
         Bytes, and time of the last change in ns: changes when the file changes.
+    offset : (z, y, x) or None
+        Where the first voxel begins, in nm; None where the file does not say.
     """
 
     array: LazyArray
     voxel_size: VoxelSize | None
     dataset: str | None
     stamp: tuple[int, int]
+    offset: tuple[float, float, float] | None = None

@@ -37,6 +37,8 @@ class Volume:
     fingerprint : str
         sha256 of three samples, shape, type, bytes, time of change and name, with blanks between. Equal for the same
         unchanged file; cheap, so that a change elsewhere shows only in the time.
+    offset : (z, y, x) or None
+        Where its first voxel begins, in nm, as the labels of a padded CREMI file say it; None where the file does not.
     """
 
     array: LazyArray
@@ -44,6 +46,7 @@ class Volume:
     path: Path
     dataset: str | None
     fingerprint: str
+    offset: tuple[float, float, float] | None = None
 
     def close(self) -> None:
         """Give the file back; the array cannot be read afterwards."""
@@ -84,7 +87,7 @@ def open_volume(path: Path | str, dataset: str | None = None, voxel_size: VoxelS
     except BaseException:
         source.array.close()
         raise
-    return Volume(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint)
+    return Volume(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint, source.offset)
 
 
 def stack_names(path: Path | str) -> list[str]:

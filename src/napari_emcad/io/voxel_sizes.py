@@ -60,6 +60,24 @@ def of_attributes(attributes: Mapping[str, Any]) -> VoxelSize | None:
     return next((size for size in sizes if size), None)
 
 
+def offset_of_attributes(attributes: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Where the first voxel of an HDF5 or Zarr array begins, nm (z, y, x); None where its attributes do not say.
+
+    `offset` is that of CREMI's padded files and of funlib. Without a `resolution` or `voxel_size` beside it, it may be
+    anything, and is left alone.
+    """
+    if "offset" not in attributes or not {"resolution", "voxel_size"} & set(attributes):
+        return None
+    units = _last_three(attributes.get("units", attributes.get("unit", "nm")))
+    try:
+        z, y, x = (
+            float(n) * nanometres(unit) for n, unit in zip(_last_three(attributes["offset"]), units, strict=True)
+        )
+    except (TypeError, ValueError):
+        return None
+    return (z, y, x) if all(map(math.isfinite, (z, y, x))) else None
+
+
 def _last_three(values: Any) -> list[Any]:
     """Those of z, y, x, from a list that may have channels before them, or from one value for all."""
     values = [values] if isinstance(values, str | bytes) else np.ravel(values).tolist()

@@ -10,7 +10,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.datasets import Entry, chosen, stack_names
 from napari_emcad.io.lazy import READ_ERRORS, Source, of_array
-from napari_emcad.io.voxel_sizes import of_attributes, voxel_size
+from napari_emcad.io.voxel_sizes import of_attributes, offset_of_attributes, voxel_size
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
 
@@ -31,7 +31,8 @@ def open_zarr(path: Path, dataset: str | None) -> Source:
         array = found[name]
         size = _scale(found.attrs, name) or of_attributes(array.attrs) or of_attributes(found.attrs)
     told = str(path) if name is None else f"{path}, {name}"
-    return Source(of_array(told, array), size, name, _stamp(path / (name or "")))
+    offset = offset_of_attributes(array.attrs)
+    return Source(of_array(told, array), size, name, _stamp(path / (name or "")), offset)
 
 
 def zarr_stacks(path: Path) -> list[str]:

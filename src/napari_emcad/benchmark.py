@@ -1,0 +1,96 @@
+"""The rows of the papers' tables: a dataset, segmented by a model and scored against its labels."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job
+from napari_emcad.core.scores import Scores, score
+from napari_emcad.io.paper_datasets import Pair
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters, agglomerate, predict
+
+AGGLOMERATIONS = ("waterz",)
+"""One row each."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """How good one agglomeration of a model's affinities is.
+
+    Attributes
+    ----------
+    dataset : str
+        With the box in the voxels of its labels, where that is not all of them.
+    model : str
+    agglomeration : str
+        One of `AGGLOMERATIONS`.
+    threshold : float
+    scores : Scores
+        Truth 0 is left out.
+    seconds : float
+        From grey values to neurons; the prediction, which all rows share, counts in each.
+    """
+
+    dataset: str
+    model: str
+    agglomeration: str
+    threshold: float
+    scores: Scores
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Name -> value, for JSON; the scores as `napari-emcad evaluate` names them."""
+        row = asdict(self)
+        return row | row.pop("scores") | {"voi": self.scores.voi}
+
+
+def benchmark(pair: Pair, box: Box, network, card: ModelCard, parameters: SegmentParameters) -> Job[list[Row]]:
+    """Segment the labelled part of a stack once for each agglomeration; affinities are predicted once.
+
+    Parameters
+    ----------
+    pair : Pair
+    box : Box
+        Part of the labels, in their voxels; the stack around it is read as context.
+    network : Student or Teacher
+    card : ModelCard
+        Of the network.
+    parameters : SegmentParameters
+        Settled, see `napari_emcad.pipeline.settled`.
+
+    Raises
+    ------
+    UserError
+        Where nothing is labelled in the box, or the network cannot predict there.
+    """
+    _check_labelled(pair, box)
+    affinities = np.zeros((3, *box.shape), np.uint8)
+    start = time.monotonic()
+    yield from predict(pair.raw.array, network, affinities, box.moved(pair.place.start), parameters)
+    predicted = time.monotonic() - start
+    rows = []
+    for agglomeration in AGGLOMERATIONS:
+        start = time.monotonic()
+        segmentation = yield from agglomerate(affinities, parameters)
+        table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
+        labels = segmentation.labels(table)
+        seconds = predicted + time.monotonic() - start
+        scores = score(labels, pair.labels.array[box.slices])
+        rows.append(Row(_named(pair, box), card.title, agglomeration, parameters.threshold, scores, seconds))
+    return rows
+
+
+def _check_labelled(pair: Pair, box: Box) -> None:
+    """Before the work, not after it; mostly one section is read."""
+    sections, *place = box.slices
+    if not any(pair.labels.array[(z, *place)].any() for z in range(sections.start, sections.stop)):
+        raise UserError(f"{pair.labels.path}: nothing is labelled in {box.text} (all are 0); choose another box.")
+
+
+def _named(pair: Pair, box: Box) -> str:
+    return pair.title if box == Box.whole(pair.labels.array.shape) else f"{pair.title}[{box.text}]"

@@ -1,0 +1,26 @@
+"""Progress on the command line."""
+
+from contextlib import ExitStack, closing
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from napari_emcad.core.progress import Job
+
+T = TypeVar("T")
+
+
+def follow(job: Job[T]) -> T:
+    """Drive a job and show a bar with the time left for each of its stages."""
+    bar = None
+    with closing(job), ExitStack() as bars:
+        while True:
+            try:
+                progress = next(job)
+            except StopIteration as end:
+                return end.value
+            if bar is None or bar.desc != progress.stage:
+                bars.close()
+                bar = bars.enter_context(tqdm(desc=progress.stage, total=progress.total, leave=False, delay=0.5))
+                bar.desc = progress.stage
+            bar.update(progress.done - bar.n)
