@@ -43,7 +43,7 @@ def parameters():
 
 
 def rows_of(pair, box, student, parameters):
-    return drive(benchmark(pair, box, student, CARD, parameters))
+    return drive(benchmark(pair, box, student, CARD, [parameters]))
 
 
 @pytest.mark.parametrize("text", ["0:3,0:32,0:40", "1:3,4:32,0:24"])
@@ -63,11 +63,13 @@ def test_affinities_are_predicted_once_for_all_agglomerations(pair, student, par
     calls = []
     real = module.predict
     monkeypatch.setattr(module, "predict", lambda *of: (calls.append(of), (yield from real(*of)))[1])
-    monkeypatch.setattr(module, "AGGLOMERATIONS", ("waterz", "again"))
-    rows = rows_of(pair, Box.whole(TRUTH.shape), student, parameters)
+    cut = parameters.model_copy(update={"agglomeration": "multicut", "threshold": 0.6})
+    box = Box.whole(TRUTH.shape)
+    rows = drive(benchmark(pair, box, student, CARD, [parameters, cut]))
     assert len(calls) == 1
-    assert [row.agglomeration for row in rows] == ["waterz", "again"]
-    assert rows[0].scores == rows[1].scores
+    assert [(row.agglomeration, row.threshold) for row in rows] == [("waterz", 0.3), ("multicut", 0.6)]
+    assert rows[0].scores == rows_of(pair, box, student, parameters)[0].scores
+    assert rows[1].scores == rows_of(pair, box, student, cut)[0].scores
 
 
 def test_json_names_the_scores_as_evaluate_does(pair, student, parameters):

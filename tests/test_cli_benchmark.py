@@ -7,6 +7,7 @@ import tifffile
 from drawings import lively_student, uneven
 
 from napari_emcad import cli
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.labels import write_labels
 from napari_emcad.io.paper_datasets import NEURON_IDS
@@ -35,7 +36,7 @@ def run(path, *more):
 
 def test_the_row_is_what_segment_and_evaluate_give(cremi, tmp_path, capsys):
     assert run(cremi.parent, "--threshold", "0.3", "--json") == 0
-    row = json.loads(capsys.readouterr().out)
+    row, cut = map(json.loads, capsys.readouterr().out.splitlines())
     labels = tmp_path / "labels.tif"
     given = ["segment", cremi, "-o", labels, "--box", "1:4,16:112,16:128", "--threshold", "0.3", "--device", "cpu"]
     assert cli.main([*map(str, given)]) == 0
@@ -45,6 +46,8 @@ def test_the_row_is_what_segment_and_evaluate_give(cremi, tmp_path, capsys):
     assert {name: row[name] for name in evaluated} == evaluated
     assert (row["dataset"], row["agglomeration"], row["threshold"]) == ("CREMI sample_S_padded", "waterz", 0.3)
     assert row["arand"] < 0.5
+    assert (cut["agglomeration"], cut["threshold"]) == ("multicut", DEFAULT_THRESHOLDS["multicut"])
+    assert cut["arand"] < 0.5
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +61,19 @@ def small(tmp_path_factory):
 
 
 def test_the_table(small, capsys):
-    assert run(small, "--model", small / "small.pt", "--box", "0:2,:,:", "--layout", "ac3-ac4") == 0
-    said, header, line, row = capsys.readouterr().out.splitlines()
+    assert run(small, "--model", small / "small.pt", "--box", "0:2,:,:", "--layout", "ac3-ac4", "--bias", "0.5") == 0
+    said, header, line, row, cut = capsys.readouterr().out.splitlines()
     assert said.startswith("2 x 20 x 32 voxels of 30 x 6 x 6 nm, at most ")
-    assert ", threshold 0.2, student, " in said
+    assert ", student, " in said
     assert re.split(r" *\| *", header)[1:-1] == [
-        *("dataset", "model", "agglomeration", "VOI split", "VOI merge", "VOI", "ARAND", "seconds")
+        *("dataset", "model", "agglomeration", "threshold", "VOI split", "VOI merge", "VOI", "ARAND", "seconds")
     ]
     assert set(line) == {"|", "-", " "}
-    assert len(header) == len(line) == len(row)
-    title, model, agglomeration, *figures = re.split(r" *\| *", row)[1:-1]
-    assert (title, model, agglomeration) == ("AC3-AC4 AC4_inputs[0:2,0:20,0:32]", "small", "waterz")
-    split, merge, voi, *_ = map(float, figures)
+    assert len(header) == len(line) == len(row) == len(cut)
+    assert re.split(r" *\| *", cut)[3:5] == ["multicut", "0.50"]
+    title, model, *way, split, merge, voi, _, _ = re.split(r" *\| *", row)[1:-1]
+    assert (title, model, way) == ("AC3-AC4 AC4_inputs[0:2,0:20,0:32]", "small", ["waterz", "0.20"])
+    split, merge, voi = map(float, (split, merge, voi))
     assert voi == pytest.approx(split + merge, abs=2e-4)
 
 
@@ -79,6 +83,7 @@ def test_the_table(small, capsys):
         (("--layout", "ISBI"), "layout: one of CREMI, AC3-AC4,"),
         (("--box", "0:2"), 'box: "z0:z1,y0:y1,x0:x1" is needed'),
         (("--threshold", "1.5"), "threshold: Input should be less than or equal to 1"),
+        (("--bias", "-1"), "bias: a number from 0 to 1 is needed, got -1; the papers' is 0.5."),
         (("--model", "nothing"), "model: the name of a model"),
         (("--dataset", "nothing"), "nothing: there is no such file or folder"),
     ],

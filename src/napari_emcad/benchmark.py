@@ -1,6 +1,7 @@
 """The rows of the papers' tables: a dataset, segmented by a model and scored against its labels."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,9 +15,6 @@ from napari_emcad.io.paper_datasets import Pair
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, agglomerate, predict
 
-AGGLOMERATIONS = ("waterz",)
-"""One row each."""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -28,7 +26,7 @@ class Row:
         With the box in the voxels of its labels, where that is not all of them.
     model : str
     agglomeration : str
-        One of `AGGLOMERATIONS`.
+        See `core.agglomeration`.
     threshold : float
     scores : Scores
         Truth 0 is left out.
@@ -49,8 +47,8 @@ class Row:
         return row | row.pop("scores") | {"voi": self.scores.voi}
 
 
-def benchmark(pair: Pair, box: Box, network, card: ModelCard, parameters: SegmentParameters) -> Job[list[Row]]:
-    """Segment the labelled part of a stack once for each agglomeration; affinities are predicted once.
+def benchmark(pair: Pair, box: Box, network, card: ModelCard, ways: Sequence[SegmentParameters]) -> Job[list[Row]]:
+    """Segment the labelled part of a stack once in each way; affinities are predicted once.
 
     Parameters
     ----------
@@ -60,8 +58,8 @@ def benchmark(pair: Pair, box: Box, network, card: ModelCard, parameters: Segmen
     network : Student or Teacher
     card : ModelCard
         Of the network.
-    parameters : SegmentParameters
-        Settled, see `napari_emcad.pipeline.settled`.
+    ways : sequence of SegmentParameters
+        Settled, see `napari_emcad.pipeline.settled`; they differ in agglomeration, threshold and crumbs alone.
 
     Raises
     ------
@@ -71,17 +69,18 @@ def benchmark(pair: Pair, box: Box, network, card: ModelCard, parameters: Segmen
     _check_labelled(pair, box)
     affinities = np.zeros((3, *box.shape), np.uint8)
     start = time.monotonic()
-    yield from predict(pair.raw.array, network, affinities, box.moved(pair.place.start), parameters)
+    yield from predict(pair.raw.array, network, affinities, box.moved(pair.place.start), ways[0])
     predicted = time.monotonic() - start
     rows = []
-    for agglomeration in AGGLOMERATIONS:
+    for parameters in ways:
         start = time.monotonic()
         segmentation = yield from agglomerate(affinities, parameters)
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         labels = segmentation.labels(table)
         seconds = predicted + time.monotonic() - start
         scores = score(labels, pair.labels.array[box.slices])
-        rows.append(Row(_named(pair, box), card.title, agglomeration, parameters.threshold, scores, seconds))
+        way = parameters.agglomeration, parameters.threshold
+        rows.append(Row(_named(pair, box), card.title, *way, scores, seconds))
     return rows
 
 
