@@ -244,6 +244,15 @@ def test_where_nothing_is_verified_a_teacher_teaches_too(models, tmp_path):
         write_run(tmp_path / "other", told, [blank], [crop])
 
 
+def test_uncorrected_sections_are_needed_where_they_are_to_teach(models, tmp_path):
+    told = order(models, "student", {"steps": 3, "consistency": "ema"})
+    with pytest.raises(UserError, match=r"^crops: sections that nobody has corrected are needed, all are; add a"):
+        write_run(tmp_path / "run", told, [squares()], [squares()])
+    write_run(tmp_path / "run", told, [squares(), unlabelled_crop(squares().raw, "rest")], [squares()])
+    steps = [event for event in fine_tune(tmp_path / "run") if event["event"] == "step"]
+    assert all(step["parts"]["consistency"] > 0 for step in steps) and len(steps) == 3
+
+
 def test_swapped_networks_are_told(models, tmp_path):
     told = order(models, "frozen-teacher").model_copy(
         update={"student": models["teacher"], "teacher": models["student"]}

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 from toy_crops import squares
 
-from napari_emcad.core.crop import Crop
+from napari_emcad.core.crop import Crop, unlabelled_crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.mala import MalaUNet, MalaUNetConfig
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training import loop
-from napari_emcad.training.crops import middle
-from napari_emcad.training.loop import TrainingState, learning_rate, shown_for, student_of, teacher_of, train
+from napari_emcad.training.crops import Wanted, middle, random_views
+from napari_emcad.training.loop import TrainingState, learning_rate, of_views, shown_for, student_of, teacher_of, train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
 
 MODES = ("student", "frozen-teacher", "joint", "teacher", "distil")
@@ -430,6 +430,57 @@ def test_crops_smaller_than_a_block_will_do():
     state = fresh(told(size=64))
     (step,) = run(state, 1, told(size=64), [Crop(raw, squares((2, 32, 40)).labels)])
     assert step.loss > 0
+
+
+def uncorrected():
+    """A labelled crop, and one of which nothing is known."""
+    return [squares(), unlabelled_crop(squares((6, 90, 90)).raw, "uncorrected")]
+
+
+@pytest.mark.parametrize("consistency", ["plain", "ema"])
+@pytest.mark.parametrize(
+    ("mode", "teacher"), [("student", None), ("teacher", EMBEDDINGS), ("teacher", AFFINITIES), ("teacher", MALA)]
+)
+def test_uncorrected_sections_teach_a_network_that_learns_alone(mode, teacher, consistency):
+    parameters = told(mode, consistency=consistency, steps=4)
+    state = fresh(parameters, teacher)
+    before = weights(state, mode)
+    steps = run(state, 4, parameters, uncorrected())
+    assert all(set(step.parts) == {mode, "consistency"} for step in steps)
+    assert all(0 < step.parts["consistency"] < 1 for step in steps)
+    assert not equal(before, weights(state, mode))
+
+
+@pytest.mark.parametrize("consistency", ["plain", "ema"])
+def test_of_uncorrected_sections_alone_a_network_learns_to_say_the_same(consistency):
+    parameters = told(consistency=consistency, steps=40)
+    state = fresh(parameters)
+    state.objective = state.objective.model_copy(update={"student": 0.0})
+    parts = [step.parts["consistency"] for step in run(state, 40, parameters, uncorrected())]
+    assert np.mean(parts[-8:]) < 0.6 * np.mean(parts[:8])
+
+
+def test_the_running_mean_speaks_of_the_other_view_and_learns_nothing_from_it():
+    parameters = told(consistency="ema")
+    state, shape = fresh(parameters), parameters.crop.shape
+    wanted = Wanted(2, shape, shape)
+    views = random_views(np.random.default_rng(0), uncorrected()[1:], wanted)
+    first, second, shown = of_views(state, views, shape)
+    assert first.requires_grad and not second.requires_grad
+    assert first.shape == second.shape == shown.shape == (2, 3, 2, 32, 32)
+    state.consistency = "plain"
+    assert all(said.requires_grad for said in of_views(state, views, shape)[:2])
+
+
+def test_with_uncorrected_sections_a_run_goes_on_as_if_there_had_been_no_pause(tmp_path):
+    parameters = told(consistency="ema")
+    whole = timeless(run(fresh(parameters), 6, parameters, uncorrected()))
+    state = fresh(parameters)
+    run(state, 3, parameters, uncorrected())
+    state.save(tmp_path / "state.pt")
+    resumed = fresh(parameters)
+    resumed.load(tmp_path / "state.pt")
+    assert timeless(run(resumed, 3, parameters, uncorrected())) == whole[3:]
 
 
 @pytest.mark.parametrize("warm_up", [0, 1, 5])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_emcad.training.losses import GRAFT_OFFSETS, TEACHER_OFFSETS, balanced_mse
+from napari_emcad.training.losses import GRAFT_OFFSETS, TEACHER_OFFSETS, balanced_mse, consistency_loss
 
 SHAPE = (2, 3, 4, 5)
 
@@ -122,3 +122,12 @@ def test_the_teacher_has_twelve_channels():
     assert lengths[:4] == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 0, 0)]
     assert [max(v) for v in lengths] == [1, 1, 1, 2, 3, 3, 3, 9, 9, 4, 27, 27]
     assert tuple(lengths[::3]) == GRAFT_OFFSETS
+
+
+def test_consistency_is_the_mean_over_what_both_views_show():
+    first, second = torch.rand(2, 3, 2, 4, 4), torch.rand(2, 3, 2, 4, 4)
+    shown = torch.rand(2, 3, 2, 4, 4) < 0.5
+    expected = ((first - second) ** 2)[shown].mean()
+    torch.testing.assert_close(consistency_loss(first, second, shown), expected)
+    assert consistency_loss(first, second, torch.zeros_like(shown)) == 0
+    assert consistency_loss(first, first, shown) == 0

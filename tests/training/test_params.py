@@ -7,6 +7,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.training.objective import OBJECTIVES
 from napari_emcad.training.params import (
     CROPS,
+    HEARS_TEACHER,
     MODES,
     NEEDS_LABELS,
     NEEDS_STUDENT,
@@ -96,3 +97,9 @@ def test_the_budget_that_is_spent_first_counts(budget, shares):
 def test_parameters_go_through_a_file():
     for told in (TrainingParameters(steps=3), TrainingParameters(minutes=1.5, mode="distil", half=True, size=48)):
         assert TrainingParameters.model_validate_json(told.model_dump_json()) == told
+
+
+@pytest.mark.parametrize("mode", sorted(HEARS_TEACHER | {"distil"}))
+def test_what_a_teacher_teaches_needs_no_consistency(mode):
+    with pytest.raises(UserError, match=r"^budget: consistency: a student or a teacher that learns alone is needed"):
+        TrainingParameters.of(mode=mode, steps=1, consistency="ema")
