@@ -103,3 +103,8 @@ def test_parameters_go_through_a_file():
 def test_what_a_teacher_teaches_needs_no_consistency(mode):
     with pytest.raises(UserError, match=r"^budget: consistency: a student or a teacher that learns alone is needed"):
         TrainingParameters.of(mode=mode, steps=1, consistency="ema")
+
+
+def test_views_of_uncorrected_sections_take_memory():
+    off, ema, plain = (TrainingParameters(steps=1, consistency=c).memory for c in ("off", "ema", "plain"))
+    assert plain - ema == ema - off > 0

@@ -14,7 +14,7 @@ from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import available
 from napari_emcad.training.params import TrainingParameters
-from napari_emcad.widgets import trainer
+from napari_emcad.widgets import finetune_sources, trainer
 from napari_emcad.widgets.finetune_places import NoTruth, Role
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
@@ -282,6 +282,38 @@ def test_a_teacher_teaches_in_the_whole_stack_too(hand, teacher):
     assert hand.why_not == ""
     hand.panel.crops.put(hand.panel.crops.places[1:])
     assert "Nothing is verified" in hand.why_not
+
+
+def test_uncorrected_sections_teach_at_a_tick(hand, own_runs, teacher):
+    panel = hand.panel
+    panel.uncorrected.setChecked(True)
+    assert "Add a crop first" in hand.why_not
+    hand.add_truth()
+    assert len(hand.names) == 1 and hand.why_not == ""
+    memory = panel.budget.takes.text()
+    hand.train()
+    folder = own_runs / "001"
+    assert read_order(folder).parameters.consistency == "ema"
+    labelled, uncorrected = load_crops(folder / "train")
+    assert labelled.voxels_known and not uncorrected.voxels_known
+    np.testing.assert_array_equal(uncorrected.raw, panel.sources.stack.data)
+    panel.discard()
+    panel.models.teacher.open_file(teacher)
+    hand.wait(lambda: panel.models.teacher.card is not None)
+    assert panel._parameters().consistency == "off"  # there the teacher says what is in them
+    panel.models.mode = "student"
+    panel.uncorrected.setChecked(False)
+    assert panel._parameters().consistency == "off" and len(panel.crops.plan.train) == 1
+    assert panel.budget.takes.text() != memory
+
+
+def test_of_a_large_stack_the_middle_teaches_uncorrected(hand, monkeypatch):
+    monkeypatch.setattr(finetune_sources, "UNCORRECTED_SIDE", 40)
+    monkeypatch.setattr(finetune_sources, "UNCORRECTED_VOXELS", 2 * 40 * 40)
+    place = hand.panel.sources.uncorrected_place()
+    assert place.box.shape == (2, 40, 40)
+    whole = hand.panel.sources.stack.data.shape
+    assert place.box.start == tuple((n - m) // 2 for n, m in zip(whole, (2, 40, 40), strict=True))
 
 
 def test_distillation_needs_no_labels(hand, teacher):

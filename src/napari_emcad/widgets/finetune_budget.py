@@ -3,7 +3,7 @@
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
-from napari_emcad.training.params import Mode, TrainingParameters
+from napari_emcad.training.params import Consistency, Mode, TrainingParameters
 from napari_emcad.widgets.forms import Section, form, text
 
 MINUTES = 2.0
@@ -42,7 +42,7 @@ class Budget(QWidget):
         for field in (self.minutes, self.steps, self.batch, self.size, self.learning_rate, self.seed):
             field.valueChanged.connect(self._on_change)
 
-    def parameters(self, mode: Mode) -> TrainingParameters:
+    def parameters(self, mode: Mode, consistency: Consistency = "off") -> TrainingParameters:
         """What the trainer is told.
 
         Raises
@@ -52,6 +52,7 @@ class Budget(QWidget):
         """
         return TrainingParameters.of(
             mode=mode,
+            consistency=consistency,
             minutes=self.minutes.value(),
             steps=self.steps.value() or None,
             batch=self.batch.value() or None,

@@ -128,6 +128,7 @@ class CropList(QWidget):
         self._viewer = viewer
         self._outline: Shapes | None = None
         self.places: list[Place] = []
+        self.uncorrected: list[Place] = []  # that teach too, without being listed
         self.rows: list[CropRow] = []
         self.plan: Plan | None = None
         self.why_no_plan = ""
@@ -164,7 +165,7 @@ class CropList(QWidget):
         """See anew what is verified, and plan with it."""
         self.plan, self.why_no_plan = None, ""
         try:
-            self.plan = Plan.of(self.places, self.automatic.isChecked())
+            self.plan = Plan.of([*self.places, *self.uncorrected], self.automatic.isChecked())
         except UserError as error:
             self.why_no_plan = str(error)
         for row, place in zip(self.rows, self.places, strict=True):

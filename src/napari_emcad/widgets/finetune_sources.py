@@ -27,6 +27,9 @@ from napari_emcad.widgets.proofreading import Proofreading
 from napari_emcad.widgets.region_choice import BOX, RegionChoice
 from napari_emcad.widgets.stack_choice import StackChoice
 
+UNCORRECTED_VOXELS, UNCORRECTED_SIDE = 1 << 27, 4096
+"""Of the sections that teach without a correction, at most: some hundred of 1024 x 1024 pixels; and pixels a side."""
+
 NO_STACK = "Open a stack first, or the sample."
 NO_SESSION = 'Press "Start proofreading" first: what is right is said there.'
 
@@ -101,6 +104,15 @@ class CropSources(QWidget):
     def stack_place(self) -> Place:
         """All of the stack."""
         return self._place("whole stack", Box.whole(volume_of(self._stack.layer).shape))
+
+    def uncorrected_place(self) -> Place:
+        """All of the stack, or the middle of a large one, as if nobody had said anything about it."""
+        layer = self._stack.layer
+        shape = volume_of(layer).shape
+        plane = [min(n, UNCORRECTED_SIDE) for n in shape[1:]]
+        seen = min(shape[0], max(2, UNCORRECTED_VOXELS // (plane[0] * plane[1]))), *plane
+        start = tuple((n - m) // 2 for n, m in zip(shape, seen, strict=True))
+        return check_place(Place("uncorrected sections", layer, Box.whole(seen).moved(start)))
 
     def done_places(self) -> list[Place]:
         """Around the neurons that are done."""

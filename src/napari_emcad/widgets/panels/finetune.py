@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.wording import size_text
 from napari_emcad.finetune import Order, best_model, teacher_beside
 from napari_emcad.networks import zoo
-from napari_emcad.training.params import HEARS_TEACHER, NEEDS_LABELS
+from napari_emcad.training.params import HEARS_TEACHER, LEARNS_ALONE, NEEDS_LABELS, TrainingParameters
 from napari_emcad.widgets.finetune_budget import Budget
 from napari_emcad.widgets.finetune_comparison import Comparison
 from napari_emcad.widgets.finetune_crops import CropList
@@ -58,6 +58,7 @@ class FineTunePanel(QWidget):
         self._is_closed = False
         self.models, self.sources = models, sources
         self.crops, self.budget = CropList(viewer), Budget()
+        self.uncorrected = QCheckBox("use the uncorrected sections too")
         self.start_button = QPushButton("Start")
         self.progress, self.outcome = RunProgress(), OutcomeBox()
         self._worker = JobRunner(self)
@@ -170,9 +171,13 @@ class FineTunePanel(QWidget):
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
-        parts = (self.models, self.sources, self.crops, self.budget, self.start_button, self.progress, self.outcome)
-        for widget in parts:
+        run = (self.start_button, self.progress, self.outcome)
+        for widget in (self.models, self.sources, self.crops, self.uncorrected, self.budget, *run):
             column.addWidget(widget)
+        self.uncorrected.setToolTip(
+            "Sections that nobody has corrected teach as well: a network that learns alone must say the same of two "
+            "perturbed views of them; where there is a teacher, it says what is there."
+        )
 
     def _connect(self) -> None:
         self.start_button.clicked.connect(self._on_start)
@@ -183,7 +188,8 @@ class FineTunePanel(QWidget):
         self.progress.ended.connect(self._on_ended)
         for signal in (self.models.changed, self.crops.changed, self.budget.changed, self._worker.running_changed):
             signal.connect(self._update)
-        self.sources.changed.connect(self._update)
+        self.sources.changed.connect(self._on_uncorrected)
+        self.uncorrected.toggled.connect(self._on_uncorrected)
         self._segment.device.known.connect(self._update)
         self._segment.results.changed.connect(self._soon.start)
         self._soon.timeout.connect(self._on_results)
@@ -207,7 +213,8 @@ class FineTunePanel(QWidget):
             return "All crops are held out: leave one to train on."
         if self.models.mode not in NEEDS_LABELS:
             return ""
-        may_be_blank = self.models.mode in HEARS_TEACHER and any(crop.voxels_known for crop in plan.train)
+        others_teach = self.models.mode in HEARS_TEACHER or self.uncorrected.isChecked()
+        may_be_blank = others_teach and any(crop.voxels_known for crop in plan.train)
         for crop in plan.train:
             if not (crop.voxels_known or may_be_blank):
                 return f'Nothing is verified in "{crop.of.name}": tick "checked" if all of it is right, or remove it.'
@@ -218,11 +225,25 @@ class FineTunePanel(QWidget):
         networks, plan = self.models.networks, self.crops.plan
         parent, size = self.models.learner.card, voxel_size_of(self.sources.stack)
         about = about_crops(plan, parent.data if parent else "") | ({"voxel_size": list(size)} if size else {})
-        parameters = self.budget.parameters(self.models.mode)
+        parameters = self._parameters()
         order = Order(**networks, parameters=parameters, device=self._segment.device.wish, about=about)
         at = self.sources.session
         session = at.opened.folder if at is not None and not at.opened.why_read_only else None
         return Request.of(runs_folder(session), order, plan, self._segment.parameters())
+
+    def _parameters(self) -> TrainingParameters:
+        blank = self.models.mode in LEARNS_ALONE and self.uncorrected.isChecked()
+        return self.budget.parameters(self.models.mode, "ema" if blank else "off")
+
+    def _on_uncorrected(self, _value: object = None) -> None:
+        """Another stack, or its uncorrected sections are to teach, or not."""
+        self.crops.uncorrected = []
+        if self.uncorrected.isChecked() and self.sources.stack is not None:
+            try:
+                self.crops.uncorrected = [self.sources.uncorrected_place()]
+            except UserError as error:
+                self._message.error(error)
+        self.crops.refresh()
 
     def _on_written(self, ended: Ended) -> None:
         if ended.error is not None:
@@ -340,7 +361,7 @@ class FineTunePanel(QWidget):
     def _estimate(self) -> str:
         device, plan = self._segment.device.device, self.crops.plan
         on = f" on {device.for_training.name}" if device is not None else ""
-        memory = size_text(self.budget.parameters(self.models.mode).memory)
+        memory = size_text(self._parameters().memory)
         disk = f", {size_text(plan.bytes_on_disk)} of disk" if plan is not None and self.crops.places else ""
         return f"{self.budget.minutes.value():g} min at most{on}, ~ {memory} of memory{disk}"
 
