@@ -185,7 +185,7 @@ def learning_rate(parameters: TrainingParameters, step: int, done: float) -> flo
 
 def objective_for(networks: dict[str, Student | Teacher], parameters: TrainingParameters) -> Objective:
     """The losses of the mode that these networks can have: grafting needs embeddings of one length."""
-    objective = OBJECTIVES[parameters.mode]
+    objective = OBJECTIVES[parameters.mode].model_copy(update={"loss": parameters.loss})
     if "teacher" not in networks or "student" not in networks or not objective.interaction:
         return objective
     teacher, student = networks["teacher"].config, networks["student"].config

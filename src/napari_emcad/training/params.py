@@ -32,6 +32,9 @@ HEARS_TEACHER: frozenset[Mode] = NEEDS_TEACHER & NEEDS_STUDENT
 Augmentation = Literal["light", "full"]
 """Flips and quarter turns only, or all of `augment.CHANCES`."""
 
+Loss = Literal["mse", "malis"]
+"""Against the labels: balanced squared errors alone, or with those weighted by pairs of voxels besides."""
+
 SHORT_STEPS, SHORT_MINUTES = 1000, 10
 """Up to this budget a run is short, and light augmentation is better (docs/benchmarks.md)."""
 
@@ -84,6 +87,7 @@ class TrainingParameters(BaseModel):
     size: int | None = Field(
         None, ge=32, multiple_of=16, title="Crop", description="Height and width, pixels; None = by the mode."
     )
+    loss: Loss = Field("mse", title="Loss", description="Against labels: balanced MSE alone, or with MALIS besides.")
     augmentation: Augmentation | None = Field(
         None, title="Augmentation", description="None = light for a short budget, full for a long one."
     )
