@@ -78,6 +78,11 @@ def test_boxes_mask_and_card(files, tmp_path):
     assert (card.title, card.voxel_size) == ("mine", (30, 6, 6))
 
 
+def test_malis(files, tmp_path):
+    assert finetune(files, tmp_path / "new.pt", *STEPS, "--loss", "malis") == 0
+    assert '"loss":"malis"' in inspect(tmp_path / "new.pt").description
+
+
 def test_with_a_teacher(files, tmp_path):
     more = ("--teacher", str(files / "teacher.pt"), "--steps", "40")
     assert finetune(files, tmp_path / "new.pt", *more) == 0

@@ -18,7 +18,7 @@ from napari_emcad.core.hold_out import hold_out
 from napari_emcad.finetune import Event, Order, fine_tune, read_order, say, teacher_beside, write_run
 from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.networks.zoo import BUNDLED, resolve
-from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Consistency, Mode, TrainingParameters
+from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Consistency, Loss, Mode, TrainingParameters
 from napari_emcad.training_data import CropFiles, Places, crops_of_files, crops_of_session
 
 DEFAULT_MINUTES = 2.0
@@ -64,6 +64,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     for name in ("batch", "sections", "size", "seed", "warm-up"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
     parser.add_argument("--consistency", choices=get_args(Consistency), help="unlabelled boxes teach by two views, too")
+    parser.add_argument("--loss", choices=get_args(Loss), help="against labels; malis = mse and MALIS; default: mse")
     parser.add_argument("--augmentation", choices=get_args(Augmentation), help="default: light for short budgets")
     parser.add_argument("--device", choices=TO_TRAIN, default="auto")
     parser.add_argument("--about", type=json.loads, default={}, metavar="JSON", help="fields of the new model's card")
@@ -109,19 +110,8 @@ def _train(options: argparse.Namespace) -> int:
 
 def _order(options: argparse.Namespace) -> Order:
     mode = options.mode or ("frozen-teacher" if options.teacher else "student")
-    names = (
-        "minutes",
-        "steps",
-        "learning_rate",
-        "ema",
-        "batch",
-        "sections",
-        "size",
-        "seed",
-        "warm_up",
-        "consistency",
-        "augmentation",
-    )
+    numbers = ("minutes", "steps", "learning_rate", "ema", "batch", "sections", "size", "seed", "warm_up")
+    names = (*numbers, "loss", "consistency", "augmentation")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     if "minutes" not in given and "steps" not in given:
         given["minutes"] = DEFAULT_MINUTES

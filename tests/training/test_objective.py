@@ -15,6 +15,7 @@ from napari_emcad.training.losses import (
     student_loss,
     teacher_loss,
 )
+from napari_emcad.training.malis import malis_loss, student_malis
 from napari_emcad.training.objective import (
     DISTIL,
     FROZEN_TEACHER,
@@ -89,6 +90,21 @@ def test_the_five_ways_to_train(objective, parts, learners, networks):
     assert losses.total.item() == pytest.approx(sum(expected[name].item() for name in parts), rel=1e-5)
     assert learning(losses.total, out) == learners
     assert objective.networks(0) == networks
+
+
+@pytest.mark.parametrize("of_affinities", [False, True])
+def test_malis_stands_beside_the_mse_of_both_networks(of_affinities):
+    out, goal = affinity_teacher() if of_affinities else outputs(), truth()
+    told = Objective(interaction=0, loss="malis")
+    losses, plain = (total_loss(out, goal, o) for o in (told, told.model_copy(update={"loss": "mse"})))
+    more = {
+        "student": student_malis(out.student_affinities, goal),
+        "teacher": malis_loss(out.teacher_nearest, goal),
+        "cross": torch.zeros(()),
+    }
+    for name, part in losses.parts.items():
+        assert part.item() == pytest.approx(plain.parts[name].item() + more[name].item(), rel=1e-6)
+    assert learning(losses.total, out) == [True, True, True]
 
 
 def test_losses_are_weighted():

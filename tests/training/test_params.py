@@ -50,6 +50,7 @@ def test_blocks_unless_told_are_of_a_size_that_could_be_told(mode):
         *({"steps": 0}, {"minutes": 0}, {"batch": 0}, {"sections": 1}, {"size": 33}, {"size": 16}, {"ema": 1}),
         *({"learning_rate": 0}, {"learning_rate": float("nan")}, {"clip": 0}, {"clip": float("inf")}, {"seed": -1}),
         *({"warm_up": -1}, {"weight_decay": -0.1}, {"momentum": 0.9}, {"mode": "both"}, {"minutes": float("inf")}),
+        {"loss": "dice"},
     ],
     ids=str,
 )

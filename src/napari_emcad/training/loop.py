@@ -199,7 +199,7 @@ def learning_rate(parameters: TrainingParameters, step: int, done: float) -> flo
 
 def objective_for(networks: dict[str, Student | Teacher], parameters: TrainingParameters) -> Objective:
     """The losses of the mode that these networks can have: grafting needs embeddings of one length."""
-    objective = OBJECTIVES[parameters.mode]
+    objective = OBJECTIVES[parameters.mode].model_copy(update={"loss": parameters.loss})
     if parameters.consistency != "off":
         return objective.model_copy(update={"consistency": CONSISTENCY})
     if "teacher" not in networks or "student" not in networks or not objective.interaction:

@@ -30,7 +30,8 @@ from napari_emcad.training.losses import (
     student_loss,
     teacher_loss,
 )
-from napari_emcad.training.params import Mode
+from napari_emcad.training.malis import malis_loss, student_malis
+from napari_emcad.training.params import Loss, Mode
 from napari_emcad.training.truth import Truth
 
 
@@ -46,6 +47,7 @@ class Objective(BaseModel):
     )
     interaction: float = Field(1.0, ge=0, title="Grafting", description="Weight of the student among teacher sections.")
     consistency: float = Field(0.0, ge=0, title="Consistency", description="Weight of two views saying the same.")
+    loss: Loss = Field("mse", title="Loss", description="Of student and teacher against labels.")
     warm_up: int = Field(0, ge=0, title="Teacher warm-up", description="Steps before the student hears the teacher.")
     teacher_learns: bool = Field(True, title="Teacher learns", description="Otherwise no gradient reaches it.")
     teach_back: bool = Field(False, title="Teach back", description="Distillation changes the teacher too.")
@@ -180,9 +182,19 @@ def _without_channels(embeddings: Tensor) -> tuple[int, int, int, int]:
     return n, z, y, x
 
 
+def _student(outputs: Outputs, truth: Truth, told: Objective) -> Tensor:
+    mse = student_loss(outputs.student_affinities, truth)
+    return mse if told.loss == "mse" else mse + student_malis(outputs.student_affinities, truth)
+
+
+def _teacher(outputs: Outputs, truth: Truth, told: Objective) -> Tensor:
+    mse = teacher_loss(outputs.teacher_affinities, truth, outputs.teacher_offsets)
+    return mse if told.loss == "mse" else mse + malis_loss(outputs.teacher_nearest, truth)
+
+
 TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {
-    "student": lambda out, truth, _: student_loss(out.student_affinities, truth),
-    "teacher": lambda out, truth, _: teacher_loss(out.teacher_affinities, truth, out.teacher_offsets),
+    "student": _student,
+    "teacher": _teacher,
     "cross": lambda out, _, told: cross_loss(out.student_affinities, out.teacher_nearest, told.teach_back),
     "interaction": lambda out, truth, _: interaction_loss(out.previous, out.current, out.teacher, truth),
     "consistency": lambda out, *_: consistency_loss(*out.views),

@@ -38,6 +38,9 @@ Consistency = Literal["off", "plain", "ema"]
 """Whether unlabelled crops teach a network that has no teacher: it must say the same of two perturbed views of them,
 or, with "ema", what the running mean of its weights says of the other view (Huang et al., IEEE TMI 2022: SSNS-Net)."""
 
+Loss = Literal["mse", "malis"]
+"""Against the labels: balanced squared errors alone, or with those weighted by pairs of voxels besides."""
+
 SHORT_STEPS, SHORT_MINUTES = 1000, 10
 """Up to this budget a run is short, and light augmentation is better (docs/benchmarks.md)."""
 
@@ -96,6 +99,7 @@ class TrainingParameters(BaseModel):
     consistency: Consistency = Field(
         "off", title="Uncorrected sections", description="Whether they teach too, by two perturbed views of them."
     )
+    loss: Loss = Field("mse", title="Loss", description="Against labels: balanced MSE alone, or with MALIS besides.")
     augmentation: Augmentation | None = Field(
         None, title="Augmentation", description="None = light for a short budget, full for a long one."
     )

@@ -1,0 +1,71 @@
+"""The MALIS loss: an affinity counts as much as pairs of voxels are joined or parted by it; see `core.malis`.
+
+Source: Funke et al., "Large Scale Image Segmentation with Structured Loss Based Deep Learning for Connectome
+Reconstruction", TPAMI 2019.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_emcad.core.affinities import NEAREST, Offset
+from napari_emcad.core.malis import pair_counts
+from napari_emcad.training.truth import Truth
+
+
+def malis_loss(
+    predicted: Tensor, truth: Truth, offsets: Sequence[Offset] = NEAREST, seen: Tensor | None = None
+) -> Tensor:
+    """Mean of the two passes' squared errors, each weighted by pairs of voxels, and over samples.
+
+    Each pass of each sample has a total weight of 1/2, as the two classes have in the balanced MSE, so crops of any
+    size give losses of the same size. Counted on the CPU, whatever device the affinities are on.
+
+    Parameters
+    ----------
+    predicted : (n, c, z, y, x) float
+        Only through its errors does a gradient reach it.
+    truth : Truth
+        Voxels that are not known are in no pair, and no path leads through them.
+    offsets : sequence of (z, y, x)
+        One a channel, in voxels.
+    seen : (n, c, z, y, x) bool, optional
+        Where False the network gives no affinity; None = it gives all.
+
+    Returns
+    -------
+    scalar
+        At least float32. A pass without pairs adds nothing.
+    """
+    target, known = truth.target(offsets)
+    known = known if seen is None else known & seen
+    predicted = predicted.to(torch.promote_types(predicted.dtype, torch.float32))
+    samples = zip(*(t.detach().cpu().numpy() for t in (predicted, truth.labels, known)), strict=True)
+    counts = torch.stack([torch.from_numpy(pair_counts(*sample, offsets)) for sample in samples]).to(predicted)
+    weights = sum(_shares(counts * which) for which in (target, ~target))
+    return (weights * (predicted - target.to(predicted.dtype)) ** 2).sum() / (2 * len(predicted))
+
+
+def student_malis(student: Tensor, truth: Truth) -> Tensor:
+    """`malis_loss` of the affinities of every pair of adjacent sections, all pairs of a crop in one volume.
+
+    Within the first section the student gives no affinities: its voxels hang on those of the second.
+
+    Parameters
+    ----------
+    student : (n, 3, p, y, x) float
+        Channels z, y, x of sections 1 to p.
+    truth : Truth
+        Of z > p sections.
+    """
+    predicted = F.pad(student, (0, 0, 0, 0, 1, 0))  # (n, 3, p + 1, y, x)
+    seen = torch.ones_like(predicted, dtype=torch.bool)
+    seen[:, :, 0] = False
+    return malis_loss(predicted, truth.sections(0, predicted.shape[2]), NEAREST, seen)
+
+
+def _shares(counts: Tensor) -> Tensor:
+    """(n, ...) -> each sample divided by its sum; zeros stay zeros."""
+    return counts / counts.flatten(1).sum(1).clamp(min=1).view(-1, *[1] * (counts.ndim - 1))
