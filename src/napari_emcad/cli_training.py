@@ -1,4 +1,4 @@
-"""The commands that train: finetune, train-teacher and distill; a thin shell over `finetune`."""
+"""The commands that train: finetune, train-teacher, distill and pretrain; a thin shell over `finetune`."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ SCRATCH = "new"
 
 
 def add_training_commands(commands) -> None:
-    """Add the three commands to the parser's subcommands."""
+    """Add the commands to the parser's subcommands."""
     finetune = commands.add_parser("finetune", help="fine-tune a student on labelled crops, or on a session")
     source = finetune.add_mutually_exclusive_group(required=True)
     source.add_argument("--labels", type=Path, help="neurons of RAW, 0 = boundary")
@@ -36,6 +36,7 @@ def add_training_commands(commands) -> None:
     finetune.add_argument("--student", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}; or {SCRATCH}")
     finetune.add_argument("--teacher", metavar="NAME|FILE")
     finetune.add_argument("--mode", choices=get_args(Mode), help="default: frozen-teacher with a teacher, else student")
+    finetune.set_defaults(modes=("student", "frozen-teacher"))
     _add_common(finetune)
     teacher = commands.add_parser("train-teacher", help="train a 3D teacher on labelled crops")
     teacher.add_argument("--labels", type=Path, required=True, help="neurons of RAW, 0 = boundary")
@@ -49,6 +50,13 @@ def add_training_commands(commands) -> None:
     distill.add_argument("--teacher", required=True, metavar="NAME|FILE")
     distill.set_defaults(mode="distil", labels=None, mask=None, session=None)
     _add_common(distill)
+    pretrain = commands.add_parser("pretrain", help="let a network restore perturbed sections of an unlabelled stack")
+    learner = pretrain.add_mutually_exclusive_group(required=True)
+    learner.add_argument("--student", metavar="NAME|FILE", help=f"or {SCRATCH}")
+    learner.add_argument("--teacher", metavar="NAME|FILE", help=f"or {SCRATCH}")
+    pretrain.add_argument("--maps", type=_maps, metavar="N,N,...", help="of a new teacher, full resolution first")
+    pretrain.set_defaults(mode=None, modes=("restore", "restore-teacher"), labels=None, mask=None, session=None)
+    _add_common(pretrain)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +117,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _order(options: argparse.Namespace) -> Order:
-    mode = options.mode or ("frozen-teacher" if options.teacher else "student")
+    mode = options.mode or options.modes[options.teacher is not None]
     numbers = ("minutes", "steps", "learning_rate", "ema", "batch", "sections", "size", "seed", "warm_up")
     names = (*numbers, "loss", "consistency", "augmentation")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}

@@ -39,6 +39,7 @@ from napari_emcad.training.params import (
     NEEDS_LABELS,
     NEEDS_STUDENT,
     NEEDS_TEACHER,
+    Mode,
     TrainingParameters,
 )
 
@@ -56,6 +57,9 @@ AS_GOOD = 1.1
 
 Few held-out sections tell no finer, and what has learnt longer is mostly better elsewhere (docs/benchmarks.md).
 """
+
+BEGINS_ANEW: frozenset[Mode] = frozenset({"teacher", "joint", "restore-teacher"})
+"""Modes in which a teacher may have random weights: it learns."""
 
 SAVE_EVERY = 30.0
 """Seconds between two states on disk."""
@@ -201,7 +205,7 @@ class _Run:
         self.state = TrainingState(networks, self.parameters, self.device.kind)
         if (folder / STATE).exists():
             self.state.load(folder / STATE)
-        self.product = "teacher" if order.parameters.mode == "teacher" else "student"
+        self.product = "student" if order.parameters.mode in NEEDS_STUDENT else "teacher"
         scores = [event for event in read_events(folder) if event["event"] == "score"]
         self.before = next((event for event in scores if event["step"] == 0), None)
         self.best = next((event for event in reversed(scores) if event["best"]), None)
@@ -408,7 +412,7 @@ def _check(order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> Non
     mode = order.parameters.mode
     if not train:
         raise UserError("crops: one to train on is needed, there is none; add a box, done neurons or edits.")
-    if mode in NEEDS_TEACHER and mode not in ("teacher", "joint") and order.teacher is None:
+    if mode in NEEDS_TEACHER and mode not in BEGINS_ANEW and order.teacher is None:
         raise UserError(f"teacher: this mode needs one ({MODES[mode]}); choose a teacher or train the student only.")
     if mode not in NEEDS_LABELS:
         return

@@ -19,7 +19,7 @@ from napari_emcad.training.crops import Wanted, middle, random_views
 from napari_emcad.training.loop import TrainingState, learning_rate, of_views, shown_for, student_of, teacher_of, train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
 
-MODES = ("student", "frozen-teacher", "joint", "teacher", "distil")
+MODES = ("student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher")
 TINY = TrainingParameters(steps=24, batch=2, sections=3, size=32, learning_rate=1e-2, warm_up=5, ema=0.8, seed=3)
 EMBEDDINGS = ResidualUNetConfig(maps=(4, 6), outputs=4)
 AFFINITIES = ResidualUNetConfig(maps=(4, 6), outputs=3, affinities=True)
@@ -481,6 +481,23 @@ def test_with_uncorrected_sections_a_run_goes_on_as_if_there_had_been_no_pause(t
     resumed = fresh(parameters)
     resumed.load(tmp_path / "state.pt")
     assert timeless(run(resumed, 3, parameters, uncorrected())) == whole[3:]
+
+
+@pytest.mark.parametrize(("mode", "teacher"), [("restore", None), ("restore-teacher", AFFINITIES)])
+def test_to_restore_sections_needs_no_labels_and_changes_the_network(mode, teacher, tmp_path):
+    parameters, blank = told(mode, steps=30), [unlabelled_crop(squares().raw, "blank")]
+    state = fresh(parameters, teacher)
+    name = "student" if mode == "restore" else "teacher"
+    before = weights(state, name)
+    steps = run(state, 30, parameters, blank)
+    assert all(set(step.parts) == {"restore"} for step in steps)
+    assert np.mean([s.loss for s in steps[-5:]]) < 0.6 * np.mean([s.loss for s in steps[:5]])
+    assert not equal(before, weights(state, name))
+    assert type(state.averaged(name)) is type(fresh(parameters, teacher).networks[name])
+    state.save(tmp_path / "state.pt")
+    again = fresh(parameters, teacher)
+    again.load(tmp_path / "state.pt")
+    assert equal(weights(state, "head"), weights(again, "head"))
 
 
 @pytest.mark.parametrize("warm_up", [0, 1, 5])

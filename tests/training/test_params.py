@@ -12,6 +12,7 @@ from napari_emcad.training.params import (
     NEEDS_LABELS,
     NEEDS_STUDENT,
     NEEDS_TEACHER,
+    RESTORES,
     Mode,
     TrainingParameters,
 )
@@ -24,8 +25,9 @@ def test_every_mode_has_its_line_and_its_losses():
 @pytest.mark.parametrize("mode", get_args(Mode))
 def test_a_mode_needs_what_its_losses_need(mode):
     networks = OBJECTIVES[mode].networks(0)
-    assert ("student" in networks, "teacher" in networks) == (mode in NEEDS_STUDENT, mode in NEEDS_TEACHER)
-    assert (mode in NEEDS_LABELS) == (set(OBJECTIVES[mode].weights(0)) != {"cross"})
+    if mode not in RESTORES:
+        assert ("student" in networks, "teacher" in networks) == (mode in NEEDS_STUDENT, mode in NEEDS_TEACHER)
+    assert (mode in NEEDS_LABELS) == (set(OBJECTIVES[mode].weights(0)) not in ({"cross"}, {"restore"}))
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))

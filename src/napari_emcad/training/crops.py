@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.training.augment import CHANCES, LIGHT, Chances, augment
-from napari_emcad.training.perturb import View, perturbed
+from napari_emcad.training.perturb import RESTORABLE, View, perturbed
 
 Shape = tuple[int, int, int]
 Values = TypeVar("Values", NDArray, Tensor)
@@ -83,6 +83,12 @@ def random_views(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Views
     """Two perturbed views of each of some random blocks of unlabelled crops, flipped and turned before."""
     images = random_batch(rng, crops, wanted._replace(chances=LIGHT)).images.numpy()
     return Views(*([perturbed(rng, image) for image in images] for _ in range(2)))
+
+
+def views_to_restore(rng: Generator, images: Tensor) -> Views:
+    """A perturbed view of each block, (n, z, y, x), and the block as it is."""
+    blocks = images.numpy()
+    return Views([perturbed(rng, image, RESTORABLE) for image in blocks], [View.of(image) for image in blocks])
 
 
 def middle(values: Values, shape: Shape) -> Values:

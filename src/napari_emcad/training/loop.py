@@ -16,20 +16,31 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks.embedding import affinities_of_embeddings, pair_affinities
+from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import SectionFeatures, Student
-from napari_emcad.networks.teacher import Teacher
+from napari_emcad.networks.teacher import Teacher, nearest_affinities
 from napari_emcad.training.align import rotation_towards, turned
 from napari_emcad.training.augment import CHANCES, LIGHT
-from napari_emcad.training.crops import Batch, Shape, Views, Wanted, middle, random_batch, random_views
+from napari_emcad.training.crops import (
+    Batch,
+    Shape,
+    Views,
+    Wanted,
+    middle,
+    random_batch,
+    random_views,
+    views_to_restore,
+)
 from napari_emcad.training.objective import OBJECTIVES, Objective, Outputs, by_crop, total_loss
 from napari_emcad.training.params import NEEDS_LABELS, TrainingParameters
 from napari_emcad.training.perturb import View, affinities_back
 from napari_emcad.training.prefetch import prefetched
 from napari_emcad.training.truth import Truth
+
+HEAD = "head"
+"""Name of the layer that makes grey levels, in pre-training."""
 
 FIRST, SECOND = slice(None, -1), slice(1, None)
 """Sections that are the first and those that are the second of a pair."""
@@ -83,8 +94,10 @@ class TrainingState:
     def __init__(self, networks: dict[str, Student | Teacher], parameters: TrainingParameters, device: str = "cpu"):
         self.objective = objective_for(networks, parameters)
         self.device, self.consistency = device, parameters.consistency
+        if self.objective.restore:
+            networks = networks | {HEAD: restoring_head(*networks.values())}
         self.networks = {name: _placed(network, device) for name, network in networks.items()}
-        self.learning = [name for name in self.networks if name == "student" or self.objective.teacher_learns]
+        self.learning = [name for name in self.networks if name != "teacher" or self.objective.teacher_learns]
         average = get_ema_multi_avg_fn(parameters.ema)
         self.means = {n: AveragedModel(self.networks[n], multi_avg_fn=average, use_buffers=True) for n in self.learning}
         weights = [p for name in self.learning for p in self.networks[name].parameters()]
@@ -171,7 +184,10 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
 
     def batch(number: int) -> Drawn:
         rng = np.random.default_rng((parameters.seed, number))
-        return random_batch(rng, taught, wanted), random_views(rng, unlabelled, wanted) if unlabelled else None
+        drawn = random_batch(rng, taught, wanted)
+        if state.objective.restore:
+            return drawn, views_to_restore(rng, drawn.images)
+        return drawn, random_views(rng, unlabelled, wanted) if unlabelled else None
 
     number, lessons_before = divmod(state.step, lessons_of_a_batch(state, shape))
     if parameters.mode not in NEEDS_LABELS:
@@ -195,6 +211,12 @@ def learning_rate(parameters: TrainingParameters, step: int, done: float) -> flo
     rise = min(1.0, (step + 1) / parameters.warm_up) if parameters.warm_up else 1.0
     fall = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return parameters.learning_rate * rise * fall
+
+
+def restoring_head(network: Student | Teacher) -> nn.Module:
+    """From what a network says of a voxel to its grey level; thrown away after pre-training."""
+    channels = network.config.embedding_channels if isinstance(network, Student) else network.config.outputs
+    return nn.Conv3d(channels, 1, 1)
 
 
 def objective_for(networks: dict[str, Student | Teacher], parameters: TrainingParameters) -> Objective:
@@ -284,21 +306,36 @@ def of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, 
     return first, second, shown & shown_too
 
 
+def of_restored(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor]:
+    """Grey levels that the network makes of perturbed blocks, and those of the blocks, (n, z, y, x) each."""
+    shown, sections = _pictures(views.first, state.device), middle(_pictures(views.second, state.device), shape)
+    if "teacher" in state.networks:
+        said = middle(state.networks["teacher"](shown[:, None]), shape)
+    else:
+        pairs = _embed(state.networks["student"], middle(shown, shape))
+        said = torch.cat([by_crop(embeddings, len(shown)) for embeddings in pairs], dim=2)
+        sections = torch.cat([sections[:, FIRST], sections[:, SECOND]], dim=1)
+    return state.networks[HEAD](said)[:, 0], sections
+
+
 def _of_view(network: Student | Teacher, views: list[View], shape: Shape, device: str) -> tuple[Tensor, Tensor]:
     """Affinities of one view of each block, brought back onto it, and where it shows them."""
-    images = torch.from_numpy(np.stack([view.image for view in views])).to(device)
-    said = nearest_affinities(network, images, shape)
+    said = _said(network, _pictures(views, device), shape)
     back, shown = zip(*(affinities_back(s, view) for s, view in zip(said, views, strict=True)), strict=True)
     return torch.stack(back), torch.stack(shown)
 
 
-def nearest_affinities(network: Student | Teacher, images: Tensor, shape: Shape) -> Tensor:
+def _pictures(views: list[View], device: str) -> Tensor:
+    """(n, z, y, x) float32."""
+    return torch.from_numpy(np.stack([view.image for view in views])).to(device)
+
+
+def _said(network: Student | Teacher, images: Tensor, shape: Shape) -> Tensor:
     """(n, z, y, x) -> affinities z, y, x of the middle of this shape, (n, 3, z, y, x); a student's from z = 1 on."""
     if isinstance(network, Student):
         pairs = (embeddings.float() for embeddings in _embed(network, middle(images, shape)))
         return by_crop(pair_affinities(*pairs), len(images))
-    said = middle(network(images[:, None]), shape).float()
-    return said if network.config.affinities else affinities_of_embeddings(said, NEAREST)
+    return middle(nearest_affinities(network, images[:, None]), shape).float()
 
 
 @torch.no_grad()
@@ -329,8 +366,11 @@ def _learn(
     """One step; the loss and its parts."""
     of_affinities = "teacher" in state.networks and state.networks["teacher"].config.affinities
     with _autocast(state, told):
-        views = lesson.views and of_views(state, lesson.views, told.crop.shape)
-        outputs = Outputs(*student_of(state, lesson.images), lesson.teacher, of_affinities, views)
+        outputs = Outputs(*student_of(state, lesson.images), lesson.teacher, of_affinities)
+        if state.objective.consistency and lesson.views:
+            outputs = replace(outputs, views=of_views(state, lesson.views, told.crop.shape))
+        if state.objective.restore:
+            outputs = replace(outputs, restored=of_restored(state, lesson.views, told.crop.shape))
     losses = total_loss(outputs, lesson.truth, state.objective, state.step)
     loss = float(losses.total.detach())
     _check_finite("loss", losses.total.detach(), state.step)

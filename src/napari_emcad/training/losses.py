@@ -143,6 +143,11 @@ def consistency_loss(first: Tensor, second: Tensor, shown: Tensor) -> Tensor:
     return (squared * shown).sum() / shown.sum().clamp(min=1)
 
 
+def restoring_loss(restored: Tensor, sections: Tensor) -> Tensor:
+    """Mean squared error of grey levels; shapes are equal."""
+    return ((_precise(restored) - _precise(sections)) ** 2).mean()
+
+
 def balanced_mse(
     predicted: Tensor, target: Tensor, known: Tensor | None = None, channel_weights: Tensor | None = None
 ) -> Tensor:

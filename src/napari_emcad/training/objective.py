@@ -8,8 +8,10 @@ The ways to train are settings of one function, `total_loss`:
     FROZEN_TEACHER      1        -       1         1              no
     JOINT               1        1       1         1             yes
     DISTIL              -        -       1         -              no
+    RESTORE             -        -       -         -             yes
 
-Where a network learns alone, unlabelled crops can teach it by consistency.
+Where a network learns alone, unlabelled crops can teach it by consistency. To restore perturbed sections (the
+pre-training of SSNS-Net) is a loss of its own.
 """
 
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from napari_emcad.training.losses import (
     consistency_loss,
     cross_loss,
     interaction_loss,
+    restoring_loss,
     student_loss,
     teacher_loss,
 )
@@ -47,6 +50,7 @@ class Objective(BaseModel):
     )
     interaction: float = Field(1.0, ge=0, title="Grafting", description="Weight of the student among teacher sections.")
     consistency: float = Field(0.0, ge=0, title="Consistency", description="Weight of two views saying the same.")
+    restore: float = Field(0.0, ge=0, title="Restoring", description="Weight of grey levels restored.")
     loss: Loss = Field("mse", title="Loss", description="Of student and teacher against labels.")
     warm_up: int = Field(0, ge=0, title="Teacher warm-up", description="Steps before the student hears the teacher.")
     teacher_learns: bool = Field(True, title="Teacher learns", description="Otherwise no gradient reaches it.")
@@ -84,6 +88,8 @@ class Outputs:
         Whether the teacher gave affinities z, y, x in [0, 1] and no embeddings.
     views : (first, second, shown), (n, 3, z, y, x) each
         What is said of two views of unlabelled blocks, and where both show it; None where there is no such loss.
+    restored : (restored, sections), (n, z, y, x) each
+        Grey levels made of perturbed sections, and what they were; None where there is no such loss.
 
     Raises
     ------
@@ -96,6 +102,7 @@ class Outputs:
     teacher: Tensor | None = None
     of_affinities: bool = False
     views: tuple[Tensor, Tensor, Tensor] | None = None
+    restored: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self):
         shapes = [_without_channels(t) for t in (self.previous, self.current, self.teacher) if t is not None]
@@ -198,6 +205,7 @@ TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {
     "cross": lambda out, _, told: cross_loss(out.student_affinities, out.teacher_nearest, told.teach_back),
     "interaction": lambda out, truth, _: interaction_loss(out.previous, out.current, out.teacher, truth),
     "consistency": lambda out, *_: consistency_loss(*out.views),
+    "restore": lambda out, *_: restoring_loss(*out.restored),
 }
 NETWORKS = {
     "student": {"student"},
@@ -205,6 +213,7 @@ NETWORKS = {
     "cross": {"student", "teacher"},
     "interaction": {"student", "teacher"},
     "consistency": set(),
+    "restore": set(),
 }
 BY_LABELS = {"student", "teacher"}
 """What counts during the warm-up."""
@@ -214,6 +223,7 @@ TEACHER_ONLY = Objective(student=0, cross=0, interaction=0)
 FROZEN_TEACHER = Objective(teacher=0, teacher_learns=False)
 JOINT = Objective()
 DISTIL = Objective(student=0, teacher=0, interaction=0, teacher_learns=False)
+RESTORE = Objective(student=0, teacher=0, cross=0, interaction=0, restore=1)
 
 OBJECTIVES: dict[Mode, Objective] = {
     "student": STUDENT_ONLY,
@@ -221,4 +231,6 @@ OBJECTIVES: dict[Mode, Objective] = {
     "joint": JOINT,
     "teacher": TEACHER_ONLY,
     "distil": DISTIL,
+    "restore": RESTORE,
+    "restore-teacher": RESTORE,
 }

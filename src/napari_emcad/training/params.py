@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_emcad.core.errors import UserError
 
-Mode = Literal["student", "frozen-teacher", "joint", "teacher", "distil"]
+Mode = Literal["student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher"]
 """What learns, and from whom; `objective.OBJECTIVES` says which losses that means."""
 
 MODES: MappingProxyType[Mode, str] = MappingProxyType(
@@ -18,13 +18,16 @@ MODES: MappingProxyType[Mode, str] = MappingProxyType(
         "joint": "CAD, teacher learns too: both learn from the labels, the student from the teacher as well",
         "teacher": "teacher only: it learns from the labels",
         "distil": "distillation: the student learns from the teacher alone, no labels are needed",
+        "restore": "pre-training: the student learns to restore perturbed sections, no labels are needed",
+        "restore-teacher": "pre-training: the teacher learns to restore perturbed sections, no labels are needed",
     }
 )
 """Each mode and one line on it."""
 
-NEEDS_LABELS: frozenset[Mode] = frozenset(get_args(Mode)) - {"distil"}
-NEEDS_STUDENT: frozenset[Mode] = frozenset(get_args(Mode)) - {"teacher"}
-NEEDS_TEACHER: frozenset[Mode] = frozenset(get_args(Mode)) - {"student"}
+RESTORES: frozenset[Mode] = frozenset({"restore", "restore-teacher"})
+NEEDS_LABELS: frozenset[Mode] = frozenset(get_args(Mode)) - {"distil"} - RESTORES
+NEEDS_STUDENT: frozenset[Mode] = frozenset(get_args(Mode)) - {"teacher", "restore-teacher"}
+NEEDS_TEACHER: frozenset[Mode] = frozenset(get_args(Mode)) - {"student", "restore"}
 HEARS_TEACHER: frozenset[Mode] = NEEDS_TEACHER & NEEDS_STUDENT
 """Modes in which crops of which nothing is known teach the student as well."""
 LEARNS_ALONE: frozenset[Mode] = NEEDS_LABELS - HEARS_TEACHER
@@ -69,10 +72,12 @@ DEEP_BLOCKS = CropSize(batch=2, sections=12, size=112)
 
 CROPS: MappingProxyType[Mode, CropSize] = MappingProxyType(
     {"student": PAIRS, "frozen-teacher": BLOCKS, "joint": BLOCKS, "teacher": DEEP_BLOCKS, "distil": BLOCKS}
+    | {"restore": PAIRS, "restore-teacher": DEEP_BLOCKS}
 )
 
 BYTES_A_VOXEL: MappingProxyType[Mode, int] = MappingProxyType(
     {"student": 3800, "frozen-teacher": 2400, "joint": 8600, "teacher": 5500, "distil": 2400}
+    | {"restore": 3800, "restore-teacher": 5500}
 )
 """Peak memory a voxel of a step's crops, fp32; measured with networks of the published size, small ones take less."""
 

@@ -111,6 +111,9 @@ def mask(rng: Generator, view: View) -> View:
 IN_PLACE = ((intensity, 0.5), (noise, 0.5), (blur, 0.5), (mask, 0.5))
 """Perturbations that move no pixel, and how often."""
 
+RESTORABLE = ((misalign, 0.3), *IN_PLACE)
+"""Those whose sections a network is to restore."""
+
 PERTURBATIONS = ((misalign, 0.3), (rescale, 0.5), *IN_PLACE)
 """All of them, in the order they are applied."""
 
