@@ -120,6 +120,24 @@ def test_distill(files, tmp_path, capsys):
     load_student(tmp_path / "new.pt")
 
 
+@pytest.mark.parametrize(("network", "load"), [("student", load_student), ("teacher", load_teacher)])
+@pytest.mark.parametrize("begins", ["new", "with one"])
+def test_pretrain(files, tmp_path, network, load, begins):
+    maps = ("--maps", "4,6") if (network, begins) == ("teacher", "new") else ()
+    name = "new" if begins == "new" else str(files / f"{network}.pt")
+    made = tmp_path / "new.pt"
+    assert run("pretrain", files, made, f"--{network}", name, *maps, "--steps", "2", "--size", "32") == 0
+    _, card = load(made)
+    assert "restore perturbed sections" in card.description
+
+
+def test_pretraining_needs_one_network(files, tmp_path):
+    both = ("--student", "new", "--teacher", "new")
+    for networks in ((), both):
+        with pytest.raises(SystemExit):
+            run("pretrain", files, tmp_path / "new.pt", *networks)
+
+
 def test_a_run_cut_off_is_gone_on_with(files, tmp_path, monkeypatch, capsys):
     from napari_emcad import cli_training
 
