@@ -14,7 +14,7 @@ Agglomeration = Literal["waterz", "multicut", "mutex watershed"]
 DEFAULT_THRESHOLDS: MappingProxyType[Agglomeration, float] = MappingProxyType(
     {"waterz": 0.2, "multicut": 0.64, "mutex watershed": 0.64}
 )
-"""Where no model recommends one: docs/decisions/0003-fragments.md and 0012-multicut.md."""
+"""Where no model recommends one: docs/decisions/0003-fragments.md and 0013-multicut.md."""
 
 
 def agglomerated(

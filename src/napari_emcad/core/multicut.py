@@ -7,7 +7,7 @@ of the SSNS-Net and CAD papers). What cuts at least cost is found by Kernighan-L
 watershed (Wolf et al., TPAMI 2020) goes through the same costs once, the largest first.
 
 For a threshold that moves without a new solution, the partitions are nested: exact at the threshold `ANCHOR`, to both
-sides of it each within, or of, the segments of the one before. docs/decisions/0012-multicut.md has the scores.
+sides of it each within, or of, the segments of the one before. docs/decisions/0013-multicut.md has the scores.
 """
 
 from collections.abc import Callable, Iterator
