@@ -267,7 +267,9 @@ def test_what_the_trainer_is_told(hand):
     assert budget.parameters("student") == TrainingParameters(minutes=2)
     for field, value in ((budget.minutes, 0.5), (budget.steps, 7), (budget.batch, 2), (budget.size, 100)):
         field.setValue(value)
+    budget.loss.setCurrentIndex(1)
     told = budget.parameters("distil")
+    assert told.loss == "malis"
     assert (told.mode, told.minutes, told.steps, told.batch, told.size) == ("distil", 0.5, 7, 2, 96)
     assert "0.5 min at most" in budget.takes.text()
     assert "~ 440 MB of memory" in budget.takes.text()

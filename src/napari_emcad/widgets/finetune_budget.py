@@ -4,16 +4,17 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
 from napari_emcad.training.params import Consistency, Mode, TrainingParameters
-from napari_emcad.widgets.forms import Section, form, text
+from napari_emcad.widgets.forms import NarrowCombo, Section, form, text
 
 MINUTES = 2.0
+LOSSES = {"balanced MSE": "mse", "MSE and MALIS": "malis"}
 NO_LIMIT, BY_MODE = "no limit", "by the mode"
 LEAST_SIZE = 32 - 16
 """Pixels: the value of the crop's field that stands for BY_MODE, a step below the smallest crop."""
 
 
 class Budget(QWidget):
-    """Minutes, and under Advanced steps, crops, learning rate and seed.
+    """Minutes, and under Advanced steps, crops, loss, learning rate and seed.
 
     Signals
     -------
@@ -36,11 +37,15 @@ class Budget(QWidget):
         )
         self.learning_rate.setValue(defaults.learning_rate)
         self.seed = QSpinBox(maximum=10**6, keyboardTracking=False)
+        self.loss = NarrowCombo()
+        for words, name in LOSSES.items():
+            self.loss.addItem(words, name)
         self.takes = text()
         self._explain()
         self._lay_out()
         for field in (self.minutes, self.steps, self.batch, self.size, self.learning_rate, self.seed):
             field.valueChanged.connect(self._on_change)
+        self.loss.currentIndexChanged.connect(self._on_change)
 
     def parameters(self, mode: Mode, consistency: Consistency = "off") -> TrainingParameters:
         """What the trainer is told.
@@ -57,6 +62,7 @@ class Budget(QWidget):
             steps=self.steps.value() or None,
             batch=self.batch.value() or None,
             size=None if self.size.value() == LEAST_SIZE else 16 * (self.size.value() // 16),
+            loss=self.loss.currentData(),
             learning_rate=self.learning_rate.value(),
             seed=self.seed.value(),
         )
@@ -74,6 +80,7 @@ class Budget(QWidget):
         self.size.setToolTip("Height and width of these parts, in steps of 16; smaller ones take less memory.")
         self.learning_rate.setToolTip(f"{words['learning_rate']} Lower it where the loss jumps.")
         self.seed.setToolTip(words["seed"])
+        self.loss.setToolTip(f"{words['loss']} MALIS weighs an affinity by the pairs of voxels that depend on it.")
 
     def _lay_out(self) -> None:
         fields, advanced = QWidget(), QWidget()
@@ -83,6 +90,7 @@ class Budget(QWidget):
         more.add("At most", self.steps)
         more.add("Batch", self.batch)
         more.add("Crop", self.size)
+        more.add("Loss", self.loss)
         more.add("Learning rate", self.learning_rate)
         more.add("Seed", self.seed)
         column = QVBoxLayout(self)
