@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtGui import QColor
 
+from napari_emcad.training.objective import TERMS
 from napari_emcad.widgets.curves import COLOURS, Curves, smooth, ticks
 from napari_emcad.widgets.finetune_record import LOSSES, Record
 
@@ -80,3 +81,7 @@ def colours_of(widget) -> np.ndarray:
 
 def near(colours: np.ndarray, colour: str) -> bool:
     return bool((np.abs(colours - np.array(QColor(colour).getRgb()[:3])).max(axis=1) < 12).any())
+
+
+def test_every_loss_has_a_name_and_a_colour():
+    assert set(LOSSES) == set(TERMS) == set(COLOURS) - {"VOI"}

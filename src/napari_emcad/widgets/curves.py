@@ -12,7 +12,15 @@ from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from napari_emcad.widgets.finetune_record import LOSSES, Record
 from napari_emcad.widgets.forms import text
 
-COLOURS = {"student": "#4c9be8", "teacher": "#2fa36b", "cross": "#d07a10", "interaction": "#b968b2", "VOI": "#4c9be8"}
+COLOURS = {
+    "student": "#4c9be8",
+    "teacher": "#2fa36b",
+    "cross": "#d07a10",
+    "interaction": "#b968b2",
+    "consistency": "#c05a5a",
+    "restore": "#8a8f3c",
+    "VOI": "#4c9be8",
+}
 """Clear on dark and on light ground."""
 
 HEIGHT = 140

@@ -15,6 +15,8 @@ LOSSES = {
     "teacher": "teacher",
     "cross": "student against teacher",
     "interaction": "student among teacher sections",
+    "consistency": "two views of uncorrected sections",
+    "restore": "restored sections",
 }
 """Names of losses, as they are told."""
 
