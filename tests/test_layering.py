@@ -22,17 +22,19 @@ DOORS = {
     "proofreading": {"core"},
     "io": {"proofreading", "core"},
     "pipeline": ROOMS - {"widgets"},
+    "optical": ROOMS - {"widgets"} | {"pipeline"},
     "from_labels": ROOMS - {"widgets"} | {"pipeline"},
     "held_out": ROOMS - {"widgets"} | {"pipeline"},
     "finetune": ROOMS - {"widgets"} | {"held_out"},
     "training_data": ROOMS - {"widgets"} | {"pipeline"},
     "cli_training": ROOMS - {"widgets"} | {"finetune", "training_data"},
-    "cli": ROOMS - {"widgets"} | {"pipeline", "from_labels", "desktop", "sample_data", "cli_training"},
+    "cli": ROOMS - {"widgets"} | {"pipeline", "optical", "from_labels", "desktop", "sample_data", "cli_training"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
-    "widgets": ROOMS | {"pipeline", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"},
+    "widgets": ROOMS
+    | {"pipeline", "optical", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"},
 }
 """Room or top-level module -> what of ours it may import besides itself and the version."""
 
