@@ -42,6 +42,8 @@ from napari_emcad.proofreading.replay import OUTCOMES, summary
 
 T = TypeVar("T")
 
+_LEVELS = "default: the model's own grey level, or that of the data"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -375,8 +377,8 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=_between(0, 1), metavar="T", help=field["threshold"].description)
     parser.add_argument("--min-size", type=_at_least_zero, metavar="VOXELS", help=field["min_size"].description)
     parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
-    parser.add_argument("--black", type=float, metavar="GREY", help=field["black"].description)
-    parser.add_argument("--white", type=float, metavar="GREY", help=field["white"].description)
+    parser.add_argument("--black", type=float, metavar="GREY", help=f"becomes 0; {_LEVELS}")
+    parser.add_argument("--white", type=float, metavar="GREY", help=f"becomes 1; {_LEVELS}")
     parser.add_argument("--device", choices=tuple(WISHES))
     parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
     _add_voxel_size(parser)

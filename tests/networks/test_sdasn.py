@@ -3,10 +3,18 @@ import torch
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import ModelCard, card_path
-from napari_emcad.networks.checkpoint import inspect, load_foreground, load_model, load_student, save_model
+from napari_emcad.networks.checkpoint import (
+    inspect,
+    load_foreground,
+    load_model,
+    load_network,
+    load_student,
+    save_model,
+)
 from napari_emcad.networks.recognise import SDASN, sdasn_config
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig, foreground
 from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.zoo import keep
 
 SMALL = SdasnConfig((2, 3, 5))
 
@@ -57,6 +65,12 @@ def test_without_a_card_it_takes_grey_levels_as_published(tmp_path):
     assert (card.role, card.black, card.white, card.threshold) == ("foreground", 168.5, 668.5, 0.5)
     assert card.architecture == f"{SDASN} (foreground of optical volumes)"
     assert "optical" in card.description and "probability" in card.description
+
+
+def test_it_is_kept_by_name_as_any_network(tmp_path):
+    save_model(network(), tmp_path / "mine.pt", ModelCard(black=100, white=900))
+    loaded, card = load_network(keep(tmp_path / "mine.pt", "axons"))
+    assert (type(loaded), card.title, card.white) == (Sdasn, "axons", 900)
 
 
 def test_each_network_is_refused_where_another_is_needed(tmp_path):

@@ -124,9 +124,22 @@ def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
         raise UserError(
             f"foreground checkpoint: an {SDASN} is needed, {path} holds the {card.architecture}; choose its file."
         )
-    network = Sdasn(sdasn_config(file.weights, path))
-    network.load_state_dict(file.weights, strict=True)
-    return network.eval(), card
+    return _sdasn(file, path), card
+
+
+def load_network(path: str | Path) -> tuple[Student | Teacher | Sdasn, ModelCard]:
+    """Load any network that is known, whatever it gives: on the CPU, fp32, in eval mode.
+
+    Raises
+    ------
+    UserError
+        As `inspect`, and where keys or shapes are not those of the network that it claims to be.
+    """
+    path = Path(path)
+    file, card = _read(path)
+    if card.role == "foreground":
+        return _sdasn(file, path), card
+    return _student(file, card) if card.role == "student" else _teacher(file, path), card
 
 
 def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: ModelCard) -> ModelCard:
@@ -171,6 +184,12 @@ def _teacher(file: WeightsFile, path: Path) -> Teacher:
     teacher = build_teacher(teacher_config(file.weights, path))
     teacher.load_state_dict(file.weights, strict=True)
     return teacher.eval()
+
+
+def _sdasn(file: WeightsFile, path: Path) -> Sdasn:
+    network = Sdasn(sdasn_config(file.weights, path))
+    network.load_state_dict(file.weights, strict=True)
+    return network.eval()
 
 
 def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
