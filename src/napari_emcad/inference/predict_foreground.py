@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.blending import even_size
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
+from napari_emcad.inference.folding import folded
 from napari_emcad.inference.predict import Prediction
 from napari_emcad.inference.predict_by_tiles import Way, predict_by_tiles
 from napari_emcad.networks.card import ModelCard
@@ -52,7 +53,7 @@ def predict_foreground(network: Sdasn, volume, out, prediction: Prediction) -> J
         out[z] = probability[0]
 
     way = Way("foreground", foreground, TILE, partial(_sizes, network.config))
-    yield from predict_by_tiles(network, way, volume, write, prediction)
+    yield from predict_by_tiles(folded(network), way, volume, write, prediction)
 
 
 def foreground_memory(card: ModelCard, box: Box, shape: Sequence[int], tile: int = TILE["cpu"]) -> int:
