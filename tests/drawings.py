@@ -58,3 +58,25 @@ def lively_student(seed: int = 0):
         for layer, embedding in zip((student.outc_t, student.outc_tn), outputs, strict=True):
             layer.conv.bias -= embedding.mean((0, 2, 3))
     return student
+
+
+def lively_sdasn(seed: int = 0):
+    """A small foreground network in eval mode with drawn weights, whose probability changes with every voxel."""
+    import torch
+
+    from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
+
+    torch.manual_seed(seed)
+    network = Sdasn(SdasnConfig((3, 4, 5))).train()
+    crops = torch.rand(2, 1, 32, 32, 32)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.momentum = 1.0  # so that the running means are those of one batch
+    with torch.no_grad():
+        network(crops)
+        logits = network.eval()(crops).sum(1)
+        for head in (network.clc1, network.clc2, network.clc3):
+            head.conv.weight *= 1.5 / logits.std()
+            head.conv.bias.zero_()
+        network.clc1.conv.bias -= network(crops).sum(1).mean()
+    return network

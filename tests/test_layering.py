@@ -22,6 +22,7 @@ DOORS = {
     "proofreading": {"core"},
     "io": {"proofreading", "core"},
     "pipeline": ROOMS - {"widgets"},
+    "optical": ROOMS - {"widgets"} | {"pipeline"},
     "from_labels": ROOMS - {"widgets"} | {"pipeline"},
     "held_out": ROOMS - {"widgets"} | {"pipeline"},
     "finetune": ROOMS - {"widgets"} | {"held_out"},
@@ -31,12 +32,13 @@ DOORS = {
     "cli_benchmark": ROOMS - {"widgets"} | {"pipeline", "benchmark", "cli_bar"},
     "cli_training": ROOMS - {"widgets"} | {"finetune", "training_data"},
     "cli": ROOMS - {"widgets"}
-    | {"pipeline", "from_labels", "desktop", "sample_data", "cli_bar", "cli_benchmark", "cli_training"},
+    | {"pipeline", "optical", "from_labels", "desktop", "sample_data", "cli_bar", "cli_benchmark", "cli_training"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
-    "widgets": ROOMS | {"pipeline", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"},
+    "widgets": ROOMS
+    | {"pipeline", "optical", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"},
 }
 """Room or top-level module -> what of ours it may import besides itself and the version."""
 

@@ -62,7 +62,7 @@ def test_importing_the_package_brings_in_nothing_heavy():
     assert not set(done.stdout.split()) & {"torch", "napari", "qtpy", "PyQt6", "PySide6", "numpy"}
 
 
-@pytest.mark.parametrize("key", ["small", "medium", "large"])
+@pytest.mark.parametrize("key", ["small", "medium", "large", "optical"])
 def test_samples_tell_their_size(manifest, key):
     (sample,) = [s for s in manifest.contributions.sample_data if s.key == key]
     assert sample.display_name.lower().startswith(key)

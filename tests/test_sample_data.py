@@ -40,6 +40,14 @@ def test_the_small_sample_is_drawn():
     assert labels.max() > 10
 
 
+def test_the_optical_sample_is_an_image_and_its_hidden_truth():
+    (raw, image, image_type), (labels, truth, truth_type) = sample_data.optical()
+    assert raw.shape == labels.shape == (96, 192, 192)
+    assert (image_type, truth_type) == ("image", "labels")
+    assert (image["name"], truth["visible"]) == ("synthetic optical", False)
+    assert image["scale"] == truth["scale"] == (500, 500, 500)
+
+
 def test_napari_takes_the_layers(no_drawing):
     layers = pytest.importorskip("napari.layers")
     for data, attributes, kind in sample_data.small():

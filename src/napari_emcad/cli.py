@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_emcad import __version__
+from napari_emcad import __version__, optical
 from napari_emcad.cli_bar import follow
 from napari_emcad.cli_benchmark import add_benchmark_command
 from napari_emcad.cli_training import add_training_commands
@@ -25,6 +25,7 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.scores import score
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.from_labels import LabelFiles, session_of_labels
+from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.export_tables import time_text
@@ -36,10 +37,12 @@ from napari_emcad.io.session_export import EXPORTS, exporting
 from napari_emcad.io.session_facts import SessionFacts, read_facts
 from napari_emcad.io.session_replay import replaying
 from napari_emcad.io.sessions import check_new, create_session, open_session
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.volumes import Volume, open_volume
 from napari_emcad.networks.zoo import BUNDLED, NO_MODEL, available, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
 from napari_emcad.proofreading.replay import OUTCOMES, summary
+
+_LEVELS = "default: the model's own grey level, or that of the data"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,18 +57,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _segment(options: argparse.Namespace) -> int:
+    """By the method that the model is for."""
     from napari_emcad.inference.device import reuse_memory
-    from napari_emcad.networks.checkpoint import load_model
+    from napari_emcad.networks.checkpoint import inspect
 
     reuse_memory()
     _check_outputs(options)
-    wished = SegmentParameters(**_given(options, "threshold", "min_size", "seed_sigma", "agglomeration", "device"))
+    role = inspect(resolve(options.model)).role
+    return _segment_optical(options) if role == "foreground" else _segment_em(options)
+
+
+def _segment_em(options: argparse.Namespace) -> int:
+    from napari_emcad.networks.checkpoint import load_model
+
+    names = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
+    wished = SegmentParameters(**_given(options, *names))
     network, card = load_model(resolve(options.model))
     with ExitStack() as stack:
-        wish = VoxelSize(*options.voxel_size) if options.voxel_size else None
-        volume = stack.enter_context(open_volume(options.input, options.dataset, wish))
+        volume = stack.enter_context(_opened(options))
         voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
         check_volume(volume.array)
+        _warn(kind_warning(card, volume.array, voxel_size))
         box = _box(options, volume.array.shape)
         parameters = settled(wished, volume.array, card)
         memory = memory_needed(box, volume.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
@@ -90,6 +102,33 @@ def _segment(options: argparse.Namespace) -> int:
         f"{count(neurons, 'neuron')} in {seconds:.1f} s, {seconds / megavoxels:.2f} s per megavoxel -> {options.output}"
     )
     return 0
+
+
+def _segment_optical(options: argparse.Namespace) -> int:
+    from napari_emcad.networks.checkpoint import load_foreground
+
+    _refuse_em_options(options)
+    wished = optical.OpticalParameters(**_given(options, "threshold", "min_size", "device", "black", "white"))
+    network, card = load_foreground(resolve(options.model))
+    with _opened(options) as volume:
+        check_volume(volume.array, smallest=1)
+        _warn(kind_warning(card, volume.array, volume.voxel_size))
+        box = _box(options, volume.array.shape)
+        parameters = optical.settled(wished, volume.array, card)
+        memory = optical.memory_needed(box, volume.array.shape, card)
+        _say(f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.line()}")
+        made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
+        start = time.monotonic()
+        labels = follow(optical.run(volume.array, network, np.zeros(box.shape, np.uint8), box, parameters))
+        seconds, found = time.monotonic() - start, int(labels.max())
+        follow(writing_labels(options.output, labels, volume.voxel_size, made, found))
+    per_megavoxel = f"{seconds / labels.size * 1e6:.2f} s per megavoxel"
+    _say(f"{count(found, 'neurite')} in {seconds:.1f} s, {per_megavoxel} -> {options.output}")
+    return 0
+
+
+def _opened(options: argparse.Namespace) -> Volume:
+    return open_volume(options.input, options.dataset, VoxelSize(*options.voxel_size) if options.voxel_size else None)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -242,6 +281,17 @@ def _check_outputs(options: argparse.Namespace) -> None:
         _check_session(options.session)
 
 
+def _refuse_em_options(options: argparse.Namespace) -> None:
+    """What only the method for EM stacks knows."""
+    for name in ("seed_sigma", "agglomeration", "affinities", "session"):
+        if getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"{option}: a model for EM stacks is needed for this, {options.model} finds the foreground of optical "
+                "volumes; leave the option out."
+            )
+
+
 def _check_session(folder: Path) -> None:
     check_new(folder)
     if folder.suffix != ".emcad":
@@ -254,7 +304,7 @@ def _check_folder(output: Path) -> None:
 
 
 def _given(options: argparse.Namespace, *names: str) -> dict:
-    """The options that were given; the others keep the defaults of `SegmentParameters`."""
+    """The options that were given; the others keep the defaults of the method's parameters."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
@@ -273,10 +323,14 @@ def _failed(sentence: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="napari-emcad", description="EM stacks -> neurons.")
+    parser = argparse.ArgumentParser(prog="napari-emcad", description="EM stacks or optical volumes -> neurons.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_segment(commands.add_parser("segment", help="segment the neurons of a stack into a label TIFF"))
+    _add_segment(
+        commands.add_parser(
+            "segment", help="segment a stack into a label TIFF; an SDASN finds neurites of optical volumes"
+        )
+    )
     _add_evaluate(commands.add_parser("evaluate", help="score labels against the truth: VOI and ARAND"))
     add_benchmark_command(commands)
     models = commands.add_parser("models", help="list the models, the package's and your own, or show one's card")
@@ -315,6 +369,8 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-size", type=_at_least_zero, metavar="VOXELS", help=field["min_size"].description)
     parser.add_argument("--seed-sigma", type=_between(0, 20), metavar="PX", help=field["seed_sigma"].description)
     parser.add_argument("--agglomeration", choices=tuple(DEFAULT_THRESHOLDS), help=field["agglomeration"].description)
+    parser.add_argument("--black", type=float, metavar="GREY", help=f"becomes 0; {_LEVELS}")
+    parser.add_argument("--white", type=float, metavar="GREY", help=f"becomes 1; {_LEVELS}")
     parser.add_argument("--device", choices=tuple(WISHES))
     parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
     _add_voxel_size(parser)

@@ -1,4 +1,4 @@
-"""The whole method on one screen.
+"""The whole method for EM stacks on one screen; that for optical volumes is in optical.py.
 
     volume --student--> affinities --watershed--> fragments --> region graph + merge tree --> neurons at a threshold
 
@@ -41,10 +41,30 @@ ON_CPU = ("cpu", "openvino")
 """Devices that compute in main memory."""
 
 
-class SegmentParameters(BaseModel):
-    """How to segment; the panel, the command line and the provenance speak of the same."""
+class Parameters(BaseModel):
+    """What the parameters of both methods share: they are read once, checked and never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """The parameters given, defaults for the others.
+
+        Raises
+        ------
+        UserError
+            One sentence on the first that is not known or out of range.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "parameters"
+            raise UserError(f"{name}: {first['msg']}, got {first['input']!r}.") from error
+
+
+class SegmentParameters(Parameters):
+    """How to segment; the panel, the command line and the provenance speak of the same."""
 
     threshold: float | None = Field(
         None, ge=0, le=1, title="Threshold", description="Higher merges more; None = what the model's card recommends."
@@ -66,22 +86,6 @@ class SegmentParameters(BaseModel):
         """Refuse a scoring that waterz does not bring compiled."""
         if self.scoring not in SCORINGS:
             raise ValueError(f'scoring: one of {", ".join(SCORINGS)} is needed, got "{self.scoring}".')
-
-    @classmethod
-    def of(cls, **given: Any) -> Self:
-        """The parameters given, defaults for the others.
-
-        Raises
-        ------
-        UserError
-            One sentence on the first that is not known or out of range.
-        """
-        try:
-            return cls(**given)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"])) or "parameters"
-            raise UserError(f"{name}: {first['msg']}, got {first['input']!r}.") from error
 
 
 @dataclass(frozen=True)
@@ -234,7 +238,7 @@ def memory_needed(
     return max(3 * voxels + network, fragments * voxels)
 
 
-def provenance(card: ModelCard, parameters: SegmentParameters, box: Box, **more: Any) -> dict[str, Any]:
+def provenance(card: ModelCard, parameters: Parameters, box: Box, **more: Any) -> dict[str, Any]:
     """What made a result, for the file that carries it; the parameters are those settled."""
     return {
         "program": f"napari-emcad {__version__}",
@@ -246,8 +250,8 @@ def provenance(card: ModelCard, parameters: SegmentParameters, box: Box, **more:
     }
 
 
-def check_volume(volume) -> None:
-    """Refuse what is no stack of grey sections.
+def check_volume(volume, smallest: int = SMALLEST_SECTION) -> None:
+    """Refuse what is no stack of grey sections, of at least `smallest` pixels on y and x.
 
     Raises
     ------
@@ -263,9 +267,9 @@ def check_volume(volume) -> None:
         raise UserError(f"volume: a stack (z, y, x) is needed, got {len(shape)} axes {shape}; choose one channel.")
     if 0 in shape:
         raise UserError(f"volume: it is empty, shape {shape}; choose another one.")
-    if min(shape[1:]) < SMALLEST_SECTION:
+    if min(shape[1:]) < smallest:
         raise UserError(
-            f"volume: sections of at least {SMALLEST_SECTION} x {SMALLEST_SECTION} pixels are needed, "
+            f"volume: sections of at least {smallest} x {smallest} pixels are needed, "
             f"got {shape[1]} x {shape[2]}; choose a larger stack."
         )
     if np.dtype(volume.dtype).kind not in "buif":

@@ -6,7 +6,7 @@ from drawings import patient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_emcad.core.blending import Raster, Span, mirrored, spans
+from napari_emcad.core.blending import Raster, Span, even_size, mirrored, spans
 
 SECTIONS, PIXELS, VALID = Raster(rim=2, overlap=8), Raster(16, rim=16, overlap=80), Raster(27, rest=2, rim=1)
 
@@ -98,3 +98,15 @@ def test_the_part_of_a_tile_that_has_a_share():
 def test_mirrored_is_what_padding_by_reflection_reads(length):
     expected = np.pad(np.arange(length), (9, 12), mode="reflect")
     np.testing.assert_array_equal(mirrored(-9, length + 12, length), expected)
+
+
+@pytest.mark.parametrize("raster", [Raster(4, rim=12, overlap=24), Raster(4, overlap=8), Raster(1, rim=2, overlap=8)])
+@pytest.mark.parametrize("length", [1, 7, 100, 137, 300, 1001])
+def test_even_tiles_are_as_many_and_hardly_larger_than_they_must_be(raster, length):
+    most = 64
+    size = even_size(length, most, raster)
+    tiles, largest = spans(length, size, raster), spans(length, most, raster)
+    assert len(tiles) == len(largest)
+    assert tiles[0].stop - tiles[0].start == size <= largest[0].stop - largest[0].start
+    smaller = size - raster.stride
+    assert smaller < raster.smallest or len(tiles) * (smaller - raster.shared) < length + 2 * raster.rim - raster.shared

@@ -3,7 +3,8 @@ import pytest
 from drawings import uneven
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.inference.normalisation import SAMPLED_SECTIONS, Normalisation
+from napari_emcad.core.stack_kind import SAMPLED_SECTIONS
+from napari_emcad.inference.normalisation import Normalisation
 
 
 class Sections:
@@ -82,3 +83,9 @@ def test_levels_outside_are_clipped_and_the_section_is_left_alone(dtype):
 
 def test_integers_do_not_wrap_round():
     np.testing.assert_array_equal(Normalisation(10, 20).apply(np.array([[5, 25]], np.uint16)), [[0, 1]])
+
+
+def test_levels_outside_stay_outside_where_it_does_not_clip():
+    found = Normalisation(168.5, 668.5, clips=False).apply(np.array([[118.5, 168.5, 1168.5]]))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [[-0.1, 0, 2]], atol=1e-6)

@@ -32,7 +32,7 @@ def sdasn() -> dict[str, torch.Tensor]:
         (residual_unet(3), ("teacher", "residual U-Net with 3 sigmoid affinities (SSNS-Net)", 28, None)),
         (mala(16), ("teacher", "MALA U-Net with 16 embedding channels", 12, 16)),
         (mala(3), ("teacher", "MALA U-Net with 3 sigmoid affinities", 12, None)),
-        (sdasn(), ("unknown", "SDASN (foreground of optical volumes)", 8, None)),
+        (sdasn(), ("foreground", "SDASN (foreground of optical volumes)", 8, None)),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else "",
 )

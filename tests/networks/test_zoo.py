@@ -212,7 +212,9 @@ def test_what_is_no_network_is_not_kept(own_models, tmp_path):
 
 def test_weights_that_change_while_they_are_copied(own_models, weights, monkeypatch):
     real = inspect(weights)
-    monkeypatch.setattr("napari_emcad.networks.checkpoint.load_model", lambda _: (None, real.changed(sha256="0" * 64)))
+    monkeypatch.setattr(
+        "napari_emcad.networks.checkpoint.load_network", lambda _: (None, real.changed(sha256="0" * 64))
+    )
     with pytest.raises(UserError, match=r"best.pt is being written just now; try again\.$"):
         zoo.keep(weights, "mouse")
     assert not own_models.exists()

@@ -26,7 +26,11 @@ OTHERS = {
         1_481_011,
     ),
     "reference/ssns_residual_unet_random.ckpt": ("teacher", f"{RESIDUAL} 3 sigmoid affinities (SSNS-Net)", 1_558_798),
-    "checkpoints/sdasn/Fast_MyNet5_Re300_epoch_31.ckpt": ("unknown", "SDASN (foreground of optical volumes)", 89_482),
+    "checkpoints/sdasn/Fast_MyNet5_Re300_epoch_31.ckpt": (
+        "foreground",
+        "SDASN (foreground of optical volumes)",
+        89_482,
+    ),
 }
 FAMILY = {
     "residual U-Net, embeddings (CAD teacher)": f"{RESIDUAL} 16 embedding channels (CAD teacher)",

@@ -70,7 +70,7 @@ def test_time_is_told_only_where_it_was_measured():
 
 def test_a_student_s_work_are_the_voxels_of_the_box():
     box = Box((3, 10, 0), (5, 20, 30))
-    for card in (None, STUDENT, ModelCard(role="unknown")):
+    for card in (None, STUDENT, ModelCard(role="foreground")):
         assert Planned(box, STACK, card=card).work == Planned(box, STACK, card=card).voxels == 600
 
 

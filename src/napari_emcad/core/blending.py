@@ -115,6 +115,21 @@ def spans(length: int, most: int, raster: Raster) -> list[Span]:
     ]
 
 
+def even_size(length: int, most: int, raster: Raster) -> int:
+    """The smallest size of tiles of which an axis needs no more than of the largest size.
+
+    Parameters
+    ----------
+    length : int
+        Of the axis, voxels.
+    most : int
+        Size of a tile, at most.
+    raster : Raster
+    """
+    tiles = len(_places(length, raster.fitting(length, most), raster))
+    return raster.at_least(-(-(length + 2 * raster.rim + (tiles - 1) * raster.shared) // tiles))
+
+
 def mirrored(start: int, stop: int, length: int) -> NDArray[np.int64]:
     """Which voxels of an axis stand for those from `start` to `stop`: outside, their images in its end voxels."""
     period = max(1, 2 * (length - 1))

@@ -1,4 +1,4 @@
-"""Grey levels of any volume -> [0, 1], which the networks were trained on."""
+"""Grey levels of any volume -> what the networks were trained on: [0, 1], or a scale of the network's own."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,21 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.stack_kind import spread_sections
 
 PERCENTILES = (0.5, 99.5)
 """Of the grey levels: what becomes 0 and 1 where the dtype is not uint8."""
 
-SAMPLED_SECTIONS = 8
 SAMPLED_STEP = 4
-"""Percentiles are taken over so many sections, every so many pixels on y and x."""
+"""Percentiles are taken every so many pixels on y and x."""
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Grey level `low` becomes 0 and `high` becomes 1; what lies outside is clipped."""
+    """Grey level `low` becomes 0 and `high` becomes 1; what lies outside is clipped, or stays outside [0, 1]."""
 
     low: float
     high: float
+    clips: bool = True
 
     @classmethod
     def of(cls, volume) -> Self:
@@ -34,9 +35,7 @@ class Normalisation:
         """
         if volume.dtype == np.uint8:
             return cls(0.0, 255.0)
-        depth = volume.shape[0]
-        sections = np.unique(np.linspace(0, depth - 1, min(depth, SAMPLED_SECTIONS)).astype(int))
-        sample = np.stack([np.asarray(volume[int(z)])[::SAMPLED_STEP, ::SAMPLED_STEP] for z in sections])
+        sample = np.stack([np.asarray(volume[z])[::SAMPLED_STEP, ::SAMPLED_STEP] for z in spread_sections(volume)])
         if not np.isfinite(sample).all():
             raise UserError(not_finite("the volume"))
         low, high = np.percentile(sample.astype(np.float64), PERCENTILES)
@@ -48,9 +47,9 @@ class Normalisation:
         return cls(float(low), float(high))
 
     def apply(self, section: NDArray) -> NDArray[np.float32]:
-        """(y, x) of any real dtype -> float32 in [0, 1]."""
+        """(y, x) of any real dtype -> float32, in [0, 1] where it clips."""
         scaled = (section.astype(np.float32) - np.float32(self.low)) / np.float32(self.high - self.low)
-        return np.clip(scaled, 0, 1)
+        return np.clip(scaled, 0, 1) if self.clips else scaled
 
     def for_crops(self, pixels: NDArray) -> NDArray:
         """Pixels as a crop to train with takes them: uint8 that fills its range as it is, all else in [0, 1]."""

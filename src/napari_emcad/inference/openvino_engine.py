@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from napari_emcad.inference.cache import cache_folder
 from napari_emcad.inference.extras import openvino_module
-from napari_emcad.inference.torch_engine import folded, quantised
+from napari_emcad.inference.folding import folded
+from napari_emcad.inference.torch_engine import quantised
 from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, Student, Window
 
 EXAMPLE = 64

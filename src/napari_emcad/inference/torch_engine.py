@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
 from napari_emcad.inference.device import Device, fastest_precision
+from napari_emcad.inference.folding import folded
 from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, Student, Window
 
@@ -43,16 +43,3 @@ def quantised(previous: Tensor, current: Tensor) -> NDArray[np.uint8]:
 def on_device(stretches: Stretches, device: str) -> Stretches:
     """The same where the features are."""
     return tuple(tuple(Stretch(*(t.to(device) for t in axis)) for axis in level) for level in stretches)
-
-
-def folded(student: Student) -> Student:
-    """A copy whose BatchNorms are folded into the convolutions before them; equal up to rounding, no training."""
-    copy = Student(student.config)
-    copy.load_state_dict(student.state_dict())
-    copy.eval()
-    for module in list(copy.modules()):
-        if isinstance(module, nn.Sequential):
-            for conv, norm in ((0, 1), (3, 4)):
-                module[conv] = fuse_conv_bn_eval(module[conv], module[norm])
-                module[norm] = nn.Identity()
-    return copy.requires_grad_(False)

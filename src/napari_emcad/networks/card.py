@@ -9,8 +9,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.networks.replace_files import replace_files
 
-Role = Literal["student", "teacher", "unknown"]
-"""What a network is for: `unknown` is one that is recognised but neither segments nor teaches here."""
+Role = Literal["student", "teacher", "foreground"]
+"""What a network gives: affinities of EM stacks, by a fast or a slow network, or the foreground of optical volumes."""
 
 SUFFIXES = (".pt", ".ckpt")
 """Of weights files with a card beside them."""
@@ -46,7 +46,11 @@ class ModelCard(BaseModel):
     date: str = Field("", title="Date", description="ISO 8601.")
     commit: str = Field("", title="Commit", description="Of the code that trained it.")
     parent_sha256: str = Field("", pattern=_SHA256, title="Parent", description="SHA-256 it was fine-tuned from.")
-    threshold: float | None = Field(None, ge=0, le=1, title="Threshold", description="Recommended for agglomeration.")
+    threshold: float | None = Field(
+        None, ge=0, le=1, title="Threshold", description="Recommended for agglomeration, or of the foreground."
+    )
+    black: float | None = Field(None, title="Black", description="Grey level that is 0 to a foreground network.")
+    white: float | None = Field(None, title="White", description="Grey level that is 1 to a foreground network.")
 
     @field_validator("voxel_size")
     @classmethod

@@ -1,4 +1,4 @@
-"""Checkpoints: inspect, load and save students and teachers.
+"""Checkpoints: inspect, load and save networks.
 
 Read are the published dict (`model_weights`, `current_iter`, `valid_result`), a dict with `state_dict`, and plain state
 dicts, from any device. Our own form is the published dict with a `ModelCard` beside it, NAME.pt with NAME.json or
@@ -16,15 +16,33 @@ from torch import Tensor
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import SUFFIXES, ModelCard, card_beside, card_path
-from napari_emcad.networks.recognise import MALA_UNET, RESIDUAL_UNET, STUDENT, recognise, teacher_config
+from napari_emcad.networks.recognise import (
+    MALA_UNET,
+    RESIDUAL_UNET,
+    SDASN,
+    STUDENT,
+    recognise,
+    sdasn_config,
+    teacher_config,
+)
 from napari_emcad.networks.replace_files import replace_files
+from napari_emcad.networks.sdasn import BLACK, WHITE, Sdasn
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.teacher import Teacher, build_teacher
 from napari_emcad.networks.weights_file import WeightsFile, first_not_finite, read_weights
 
+_PUBLISHED_SDASN = {
+    "description": "Foreground probability of neurites in optical (light-microscopy) volumes: 0 = background, 1 = "
+    "neurite. Not for EM stacks, and it does not tell neurites apart that touch.",
+    "threshold": 0.5,
+    "black": BLACK,
+    "white": WHITE,
+}
+"""What is known of a foreground network without a card: it takes grey levels as the published one does."""
+
 
 def inspect(path: str | Path) -> ModelCard:
-    """What a checkpoint is: students, teachers, and known networks of other purpose.
+    """What a checkpoint is, of all networks that are known.
 
     Returns
     -------
@@ -80,11 +98,11 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
     Raises
     ------
     UserError
-        As `inspect`, and where the network is neither student nor teacher.
+        As `inspect`, and where the network is neither student nor teacher; see `load_foreground`.
     """
     path = Path(path)
     file, card = _read(path)
-    if card.role == "unknown":
+    if card.role == "foreground":
         raise UserError(
             f"model: a {STUDENT}, {RESIDUAL_UNET} or {MALA_UNET} is needed, {path} holds the {card.architecture}; "
             "choose another file."
@@ -92,12 +110,44 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
     return _student(file, card) if card.role == "student" else _teacher(file, path), card
 
 
-def save_model(network: Student | Teacher, path: str | Path, card: ModelCard) -> ModelCard:
+def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
+    """Load a network that finds the foreground of optical volumes: on the CPU, fp32, in eval mode.
+
+    Raises
+    ------
+    UserError
+        As `inspect`, and where the network gives something else.
+    """
+    path = Path(path)
+    file, card = _read(path)
+    if card.role != "foreground":
+        raise UserError(
+            f"foreground checkpoint: an {SDASN} is needed, {path} holds the {card.architecture}; choose its file."
+        )
+    return _sdasn(file, path), card
+
+
+def load_network(path: str | Path) -> tuple[Student | Teacher | Sdasn, ModelCard]:
+    """Load any network that is known, whatever it gives: on the CPU, fp32, in eval mode.
+
+    Raises
+    ------
+    UserError
+        As `inspect`, and where keys or shapes are not those of the network that it claims to be.
+    """
+    path = Path(path)
+    file, card = _read(path)
+    if card.role == "foreground":
+        return _sdasn(file, path), card
+    return _student(file, card) if card.role == "student" else _teacher(file, path), card
+
+
+def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: ModelCard) -> ModelCard:
     """Write a network and its card (see `card_path`): beside first, then renamed. Files there are replaced.
 
     Parameters
     ----------
-    network : Student or Teacher
+    network : Student, Teacher or Sdasn
         On any device, not modified.
     path : str or Path
         Must end in .pt or .ckpt.
@@ -136,11 +186,19 @@ def _teacher(file: WeightsFile, path: Path) -> Teacher:
     return teacher.eval()
 
 
+def _sdasn(file: WeightsFile, path: Path) -> Sdasn:
+    network = Sdasn(sdasn_config(file.weights, path))
+    network.load_state_dict(file.weights, strict=True)
+    return network.eval()
+
+
 def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
     told = card_beside(path) if path.is_file() else None
     file = read_weights(path, told.sha256 if told else "")
-    card = told or ModelCard(title=path.stem, iteration=file.iteration)
-    return file, card.changed(**_facts(file.weights, path), sha256=file.sha256)
+    facts = _facts(file.weights, path)
+    known = _PUBLISHED_SDASN if facts["role"] == "foreground" else {}
+    card = told or ModelCard(title=path.stem, iteration=file.iteration, **known)
+    return file, card.changed(**facts, sha256=file.sha256)
 
 
 def _facts(weights: Mapping[str, Tensor], path: Path) -> dict[str, object]:

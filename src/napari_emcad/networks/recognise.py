@@ -13,6 +13,7 @@ from napari_emcad.core.wording import count
 from napari_emcad.networks.card import Role
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
+from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.teacher import TeacherConfig, build_teacher
 from napari_emcad.networks.wording import first_few
@@ -22,6 +23,9 @@ STUDENT = "CAD student"
 
 RESIDUAL_UNET, MALA_UNET = "residual U-Net", "MALA U-Net"
 """Architectures of the networks that teach; they segment as well, in many times the time."""
+
+SDASN = "SDASN"
+"""Architecture of the networks that find the foreground of optical volumes."""
 
 _AFFINITIES = 3
 """Outputs of a network that gives affinities: nobody embeds in so few channels."""
@@ -35,7 +39,7 @@ class Architecture:
 
     Attributes
     ----------
-    role : "student", "teacher" or "unknown"
+    role : "student", "teacher" or "foreground"
     name : str
         Of the network, with what it gives.
     maps, embedding_channels : int or None
@@ -80,8 +84,8 @@ _FAMILIES = (
     ),
     _Family("teacher", MALA_UNET, ("conv1.weight", "conv8.weight", "dconv3.weight", "conv18.weight")),
     _Family(
-        "unknown",
-        "SDASN (foreground of optical volumes)",
+        "foreground",
+        f"{SDASN} (foreground of optical volumes)",
         ("inc.conv.0.weight", "x20.conv.1.conv.0.weight", "x02.conv_up.conv.0.weight", "clc1.conv.weight"),
     ),
 )
@@ -152,6 +156,30 @@ def teacher_config(weights: Mapping[str, Tensor], path: str | Path) -> TeacherCo
             f"teacher checkpoint: {_AFFINITIES} affinities or more embedding channels are needed, the {name} in {path} "
             f"has {count(config.outputs, 'output')}; choose another file."
         )
+    return config
+
+
+def sdasn_config(weights: Mapping[str, Tensor], path: str | Path) -> SdasnConfig:
+    """Size of the SDASN that these weights are.
+
+    Parameters
+    ----------
+    weights : mapping of name to Tensor
+        Recognised as those of a foreground network.
+    path : str or Path
+        Where they come from, for the error.
+
+    Raises
+    ------
+    UserError
+        Where keys or shapes are not those of such a network.
+    """
+    lasts = ("inc.conv.3.weight", "x10.conv.1.conv.6.weight", "x20.conv.1.conv.6.weight")
+    config = SdasnConfig(tuple(_channels(weights, key) or 1 for key in lasts))
+    with torch.device("meta"):
+        shapes = _shapes(Sdasn(config))
+    name = f"foreground network ({SDASN})"
+    _refuse_other(weights, _Layout("foreground", name, ", ".join(map(str, config.maps)), shapes), path)
     return config
 
 

@@ -80,7 +80,7 @@ def keep(weights: Path, name: str) -> Path:
     Parameters
     ----------
     weights : Path
-        A checkpoint of a student or teacher; stays as it is. Where no card lies beside it, one is written for the copy.
+        A checkpoint of any known network; stays as it is. Where no card lies beside it, one is written for the copy.
     name : str
         Spaces around it are left away.
 
@@ -92,13 +92,13 @@ def keep(weights: Path, name: str) -> Path:
     Raises
     ------
     UserError
-        Where the name cannot be that of a file on every system or is taken, the weights are no student or teacher, or
+        Where the name cannot be that of a file on every system or is taken, the weights are of no known network, or
         the copy cannot be written. Nothing there is ever overwritten.
     """
-    from napari_emcad.networks.checkpoint import load_model
+    from napari_emcad.networks.checkpoint import load_network
 
     name = usable_name(name)
-    card = load_model(weights)[1]
+    card = load_network(weights)[1]
     content = _content(weights, card.sha256)
     target = _claimed(user_models(), name)
     try:

@@ -141,7 +141,7 @@ class ModelChoice(QWidget):
         if card is None or card.role in self._roles:
             return ""
         needed = f"A {self._wanted} is needed, {self.combo.currentText()} is"
-        if card.role == "unknown":
+        if card.role == "foreground":
             return f"{needed} the network {card.architecture}; choose another one."
         return f"{needed} a {card.role}; choose it as the {card.role}."
 

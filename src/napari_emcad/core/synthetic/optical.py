@@ -1,0 +1,105 @@
+"""Synthetic light-microscopy volumes of sparsely labelled neurons together with their truth.
+
+Grey levels are those of a camera, so that the published normalisation of SDASN, (grey - 168.5) / 500, fits them: a dark
+uneven ground near 120, and fibres from just above its noise to some hundred levels brighter.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, zoom
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.synthetic.fibres import Fibres, grow_trees
+
+VOXEL_SIZE = VoxelSize(500, 500, 500)
+
+_BLUR = (0.9, 0.6, 0.6)
+"""Of the lens, standard deviation in voxels; the depth is seen worst."""
+_GLOW, _GLOW_SHARE = 9.0, 0.4
+"""Light from out of focus: how far it reaches in voxels, and how much of it there is."""
+_GROUND, _UNEVEN, _TISSUE = 112.0, 6.0, 4.0
+"""Grey levels of the ground, of its slow changes and of the tissue's grain."""
+_OFFSET, _GAIN, _READ_NOISE = 90.0, 4.0, 9.0
+"""Grey levels of the camera without light, per photon, and of its noise."""
+
+
+@dataclass(frozen=True)
+class OpticalVolume:
+    """A picture of fluorescent neurons and its truth.
+
+    Attributes
+    ----------
+    raw : (z, y, x) uint16
+        Bright fibres on a dark ground.
+    labels : (z, y, x) uint16
+        0 = background; every other number one tree, which another one may cross.
+    voxel_size : VoxelSize
+        In nm.
+    """
+
+    raw: NDArray[np.uint16]
+    labels: NDArray[np.uint16]
+    voxel_size: VoxelSize
+
+
+def synthetic_optical(shape: tuple[int, int, int] = (96, 192, 192), seed: int = 0) -> OpticalVolume:
+    """Make a volume of neurons that never were, the same for the same shape and seed.
+
+    Parameters
+    ----------
+    shape : (z, y, x)
+        In voxels.
+    seed : int
+        From 0.
+
+    Raises
+    ------
+    UserError
+        Where the shape holds no voxel.
+    """
+    if len(shape) != 3 or min(shape) < 1:
+        raise UserError(
+            f"synthetic volume: sizes above 0 on z, y, x are needed, got shape {tuple(shape)}; "
+            "for example (96, 192, 192)."
+        )
+    rng = np.random.default_rng(seed)
+    light, labels = _drawn(grow_trees(rng, shape), shape)
+    return OpticalVolume(_seen(rng, light), labels, VOXEL_SIZE)
+
+
+def _drawn(fibres: Fibres, shape: tuple[int, int, int]) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """Light of the fibres before any lens, and the voxels whose centre lies in one, or which one goes through."""
+    light, labels = np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
+    nearest = np.rint(fibres.points).astype(int)
+    reach = int(np.ceil(fibres.radii.max() + 0.5))
+    for offset in product(range(-reach, reach + 1), repeat=3):
+        voxels = nearest + offset
+        away = np.linalg.norm(voxels - fibres.points, axis=1)
+        filled = np.clip(fibres.radii + 0.5 - away, 0, 1)
+        touched = (filled > 0) & ((voxels >= 0) & (voxels < shape)).all(axis=1)
+        np.maximum.at(light, tuple(voxels[touched].T), (filled * fibres.light)[touched].astype(np.float32))
+        inside = touched & ((away <= fibres.radii) | (not any(offset)))
+        labels[tuple(voxels[inside].T)] = fibres.tree[inside]
+    return light, labels
+
+
+def _seen(rng: Generator, light: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """What lens and camera make of it."""
+    sharp = gaussian_filter(light, _BLUR, truncate=3)
+    picture = sharp + _GLOW_SHARE * gaussian_filter(light, _GLOW, truncate=2)
+    picture += _GROUND + _UNEVEN * _cloud(rng, light.shape, 24) + _TISSUE * _cloud(rng, light.shape, 3)
+    photons = np.maximum(picture - _OFFSET, 0) / _GAIN
+    noisy = _OFFSET + _GAIN * rng.poisson(photons) + rng.normal(0, _READ_NOISE, light.shape)
+    return np.clip(noisy, 0, 65535).round().astype(np.uint16)
+
+
+def _cloud(rng: Generator, shape: tuple[int, int, int], scale: int) -> NDArray[np.float32]:
+    """A smooth random field of mean 0 and variance about 1, correlated over `scale` voxels."""
+    coarse = rng.standard_normal([n // scale + 3 for n in shape], np.float32)
+    fine = zoom(gaussian_filter(coarse, 0.6), scale, order=1)
+    return 2.0 * fine[tuple(slice(scale, scale + n) for n in shape)]
