@@ -40,8 +40,8 @@ def pair_counts(
 ) -> NDArray[np.int64]:
     """For each edge between two voxels the pairs of voxels whose maximin path has it as its weakest edge.
 
-    An object is what of a label hangs together over edges: what of a neuron hangs together only outside of the volume
-    counts as several objects, as published.
+    An object is what of a label hangs together over edges: the pieces of a neuron that are joined only outside of the
+    volume, or where nothing is known, count as several objects, as in published trainings.
 
     Strategy: an object's own edges come first, by their affinities, so that each has its pairs within its object (the
     positive pass: across a boundary the affinity is 0). Then come all others, which find whole objects (the negative
@@ -51,7 +51,8 @@ def pair_counts(
     Parameters
     ----------
     affinities : (c, z, y, x) float
-        Compared as float32. Of two that are equal, the one that comes first in the array counts as the stronger.
+        Compared as float32. Of two that are equal, the one that comes first in the array counts as the stronger. No
+        more than 2**30 of them.
     labels : (z, y, x) integer
         0 = boundary or background: in no pair, but paths from one object to another lead through it.
     known : (c, z, y, x) bool, optional
