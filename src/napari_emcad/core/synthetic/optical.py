@@ -75,16 +75,18 @@ def synthetic_optical(shape: tuple[int, int, int] = (96, 192, 192), seed: int = 
 def _drawn(fibres: Fibres, shape: tuple[int, int, int]) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
     """Light of the fibres before any lens, and the voxels whose centre lies in one, or which one goes through."""
     light, labels = np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
-    nearest = np.rint(fibres.points).astype(int)
-    reach = int(np.ceil(fibres.radii.max() + 0.5))
-    for offset in product(range(-reach, reach + 1), repeat=3):
-        voxels = nearest + offset
-        away = np.linalg.norm(voxels - fibres.points, axis=1)
-        filled = np.clip(fibres.radii + 0.5 - away, 0, 1)
-        touched = (filled > 0) & ((voxels >= 0) & (voxels < shape)).all(axis=1)
-        np.maximum.at(light, tuple(voxels[touched].T), (filled * fibres.light)[touched].astype(np.float32))
-        inside = touched & ((away <= fibres.radii) | (not any(offset)))
-        labels[tuple(voxels[inside].T)] = fibres.tree[inside]
+    nearest, reach = np.rint(fibres.points).astype(int), fibres.radii + 0.5
+    edge = int(np.ceil(reach.max()))
+    for offset in product(range(-edge, edge + 1), repeat=3):
+        near = np.flatnonzero(reach + np.sqrt(0.75) > np.linalg.norm(offset))  # a point lies so far from its voxel
+        voxels = nearest[near] + offset
+        away = np.linalg.norm(voxels - fibres.points[near], axis=1)
+        there = (away < reach[near]) & ((voxels >= 0) & (voxels < shape)).all(axis=1)
+        near, voxels, away = near[there], voxels[there], away[there]
+        brightness = fibres.light[near] * np.minimum(reach[near] - away, 1)
+        np.maximum.at(light, tuple(voxels.T), brightness.astype(np.float32))
+        inside = (away <= fibres.radii[near]) | (not any(offset))
+        labels[tuple(voxels[inside].T)] = fibres.tree[near[inside]]
     return light, labels
 
 
