@@ -5,8 +5,10 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QSpinBox, Q
 
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.merge_tree import SCORINGS
+from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
-from napari_emcad.widgets.forms import NarrowCombo, form
+from napari_emcad.widgets.estimates import is_foreground
+from napari_emcad.widgets.forms import NarrowCombo, enable, form
 
 CRUMBS = {"join a neighbour": "strongest", "drop": "background"}
 SHOWN = {"one colour image": False, "a layer for each channel": True}
@@ -34,7 +36,7 @@ class Advanced(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        fields, defaults = SegmentParameters.model_fields, SegmentParameters()
+        defaults = SegmentParameters()
         self.min_size = QSpinBox(maximum=10**9, singleStep=50, suffix=" voxels", keyboardTracking=False)
         self.seed_sigma = QDoubleSpinBox(maximum=20, singleStep=0.5, decimals=1, suffix=" px", keyboardTracking=False)
         self.crumbs, self.agglomeration, self.scoring, self.shown = (NarrowCombo() for _ in range(4))
@@ -51,7 +53,7 @@ class Advanced(QWidget):
         self.levels_of_data: tuple[float, float] | None = None
         self.levels_edited = False
         self.put(defaults)
-        self._explain({name: field.description for name, field in fields.items()})
+        self._explain()
         self._lay_out()
         self._connect()
 
@@ -86,6 +88,17 @@ class Advanced(QWidget):
         self._enable_scoring()
         del blockers
 
+    def follow(self, card: ModelCard | None) -> None:
+        """Offer what a model knows: a foreground network has no fragments, and grey levels of its own."""
+        why_not = "A network for optical volumes has no fragments." if is_foreground(card) else ""
+        self._explain()
+        for widget in (self.crumbs, self.seed_sigma, self.agglomeration, self.scoring, self.shown):
+            enable(widget, why_not, widget.toolTip())
+        if not why_not:
+            self._enable_scoring()
+        elif card.black is not None and card.white is not None and not self.levels_edited:
+            self.put_levels(card.black, card.white)
+
     def put_levels(self, low: float, high: float) -> None:
         """Show the grey levels of the data."""
         self.levels_of_data, self.levels_edited = (low, high), False
@@ -93,7 +106,8 @@ class Advanced(QWidget):
             self.black.setValue(low)
             self.white.setValue(high)
 
-    def _explain(self, words: dict[str, str]) -> None:
+    def _explain(self) -> None:
+        words = {name: field.description for name, field in SegmentParameters.model_fields.items()}
         self.min_size.setToolTip(words["min_size"])
         self.crumbs.setToolTip("Segments below the smallest size join the neighbour they hang on most, or become 0.")
         self.seed_sigma.setToolTip(f"{words['seed_sigma']} Agglomerates again, predicts nothing again.")

@@ -45,6 +45,10 @@ class Planned:
     @property
     def memory(self) -> int:
         """Bytes of main memory at the peak."""
+        if is_foreground(self.card):
+            from napari_emcad import optical
+
+            return optical.memory_needed(self.box, self.shape, self.card, self.device_kind)
         from napari_emcad.pipeline import memory_needed
 
         return memory_needed(self.box, tuple(self.shape[1:]), self.device_kind, self.card, self.seed_sigma)
@@ -90,6 +94,11 @@ def estimate(planned: Planned, seconds_per_megavoxel: float | None) -> Estimate:
 def is_teacher(card: ModelCard | None) -> bool:
     """Whether it is known to be one."""
     return card is not None and card.role == "teacher"
+
+
+def is_foreground(card: ModelCard | None) -> bool:
+    """Whether it is known to find the foreground of optical volumes."""
+    return card is not None and card.role == "foreground"
 
 
 def check_memory(planned: Planned) -> None:

@@ -64,10 +64,10 @@ class ThresholdBar(QWidget):
         """What a person chose is of no use any more."""
         self._touched = False
 
-    def recommend(self, threshold: float) -> None:
-        """Take over a recommended threshold, where nobody has chosen another one."""
+    def recommend(self, threshold: float, effect: str = "Higher merges more, lower splits more.") -> None:
+        """Take over a recommended threshold, where nobody has chosen another one, and say what it does."""
         self._recommended = threshold
-        tip = f"Higher merges more, lower splits more. Recommended here: {self._recommended:.2f}."
+        tip = f"{effect} Recommended here: {self._recommended:.2f}."
         self._slider.setToolTip(tip)
         self._field.setToolTip(tip)
         if not self._touched:

@@ -46,11 +46,11 @@ def voxel_size_text(size: VoxelSize | None) -> str:
     return "voxel size not known" if size is None else " x ".join(f"{n:g}" for n in size) + " nm"
 
 
-def neurons_text(sizes: NDArray[np.int64]) -> str:
+def neurons_text(sizes: NDArray[np.int64], what: str = "neuron") -> str:
     """Such as "412 neurons, median 1,930 voxels"."""
     if not len(sizes):
-        return "no neurons"
-    return f"{count(len(sizes), 'neuron')}, median {round(float(np.median(sizes))):,} voxels"
+        return f"no {what}s"
+    return f"{count(len(sizes), what)}, median {round(float(np.median(sizes))):,} voxels"
 
 
 def pixel_size_note(trained: VoxelSize | None, stack: VoxelSize | None) -> str:

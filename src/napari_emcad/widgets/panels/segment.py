@@ -1,6 +1,7 @@
 """The panel Segment: choices, Try and Run, and the threshold over what they make."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
@@ -10,23 +11,28 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
+from napari_emcad.inference.kind_warning import kind_warning
+from napari_emcad.optical import DEFAULT_THRESHOLD, OpticalParameters
 from napari_emcad.pipeline import ON_CPU, SegmentParameters, recommended_threshold
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.at_rest import AtRest
 from napari_emcad.widgets.device_choice import DeviceChoice
-from napari_emcad.widgets.estimates import Estimate, Planned, check_memory, estimate, is_teacher
+from napari_emcad.widgets.estimates import Estimate, Planned, check_memory, estimate, is_foreground, is_teacher
 from napari_emcad.widgets.forms import Section, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.layers import check_layer, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
-from napari_emcad.widgets.model_choice import ModelChoice
+from napari_emcad.widgets.model_choice import SEGMENTING, ModelChoice
+from napari_emcad.widgets.neurites import Foreground, Neurites
 from napari_emcad.widgets.region_choice import SECTION, RegionChoice
 from napari_emcad.widgets.remembered import Remembered
 from napari_emcad.widgets.results import Result, Results
-from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, segmenting
+from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, finding, segmenting
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.threshold import ThresholdBar
 from napari_emcad.widgets.wording import duration, neurons_text, pixel_size_note
+
+WARNING = "color: #d07a10"
 
 SETTLE = 700
 """Milliseconds that seed smoothing or scoring rest before the neurons are agglomerated again."""
@@ -48,18 +54,22 @@ class SegmentPanel(QWidget):
         self._viewer, self._stack, self._jobs, self._message = viewer, stack, jobs, message
         self._remembered = remembered
         self._under_way: Result | None = None
+        self._finding: Foreground | None = None
+        self._is_optical = False
         self._source_data = None
         self._lost = ""
         self._bad_layer = ""
-        self.results = Results(viewer, self)
-        self.model = ModelChoice(remembered)
+        self.results, self.neurites = Results(viewer, self), Neurites(viewer, self)
+        self.model = ModelChoice(remembered, roles=(*SEGMENTING, "foreground"))
         self.region = RegionChoice(viewer)
         self.device = DeviceChoice()
         self.threshold = ThresholdBar()
         self.advanced = Advanced()
         self._estimate = text()
         self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
-        self._levels = JobRunner(self)
+        self._levels, self._kinds = JobRunner(self), JobRunner(self)
+        self._kind = text()
+        self._kind.setStyleSheet(WARNING)
         self._counting = AtRest(self._count, self)
         self._again = QTimer(self, singleShot=True, interval=SETTLE)
         self._lay_out()
@@ -119,7 +129,8 @@ class SegmentPanel(QWidget):
     def layer_removed(self, layer) -> None:
         """A layer has left the viewer."""
         self.results.forget_removed()
-        running = self._under_way
+        self.neurites.forget_removed()
+        running = self._under_way or self._finding
         if running is not None and layer is running.source:
             self._lost = f'The layer "{layer.name}" was removed: its run has been stopped.'
             self._jobs.stop()
@@ -136,6 +147,8 @@ class SegmentPanel(QWidget):
         self.device.close_asker()
         self.model.close_reader()
         self.results.close()
+        self.neurites.close()
+        self._kinds.close()
         self.region.release()
         self._under_way = None
 
@@ -146,6 +159,7 @@ class SegmentPanel(QWidget):
         rows.add("Region", self.region)
         rows.add("Device", self.device)
         rows.add("Takes", self._estimate)
+        rows.addRow(self._kind)
         buttons = QHBoxLayout()
         for button in (self.try_button, self.run_button):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -175,6 +189,8 @@ class SegmentPanel(QWidget):
         self.advanced.agglomeration_changed.connect(self._on_agglomeration)
         self.advanced.shown_changed.connect(self._on_shown)
         self.results.changed.connect(self._on_results)
+        self.neurites.changed.connect(self._on_neurites_shown)
+        self.neurites.failed.connect(self._message.error)
         self._again.timeout.connect(self._agglomerate_again)
         self._jobs.running_changed.connect(self._update)
         self._jobs.progressed.connect(self._on_progress)
@@ -197,6 +213,10 @@ class SegmentPanel(QWidget):
         except UserError as error:
             self._message.error(error)
             return
+        if is_foreground(self.model.card):
+            self._find_neurites(box)
+            return
+        self.neurites.drop()
         source, parameters = self._stack.layer, parameters or self.parameters()
         result = Result(source, box, parameters, np.zeros((3, *box.shape), np.uint8), is_trial)
         self._under_way, self._source_data, self._lost = result, source.data, ""
@@ -204,6 +224,33 @@ class SegmentPanel(QWidget):
         self._message.say("Finished sections appear while the rest is computed.")
         request = Request(volume_of(source), self.model.path, box, parameters, result.affinities)
         self._jobs.start(segmenting(request), lambda ended: self._on_ended(ended, then))
+
+    def _find_neurites(self, box: Box) -> None:
+        given = {n: v for n, v in self.parameters().model_dump().items() if n in OpticalParameters.model_fields}
+        run = Foreground(self._stack.layer, box, OpticalParameters(**given))
+        self._source_data = run.source.data
+        self.neurites.begin(run)
+        self._message.say("Finished parts appear while the rest is computed.")
+        job = finding(volume_of(run.source), self.model.path, run)
+        self._finding = run
+        self._jobs.start(job, lambda ended: self._on_neurites(run, ended))
+
+    def _on_neurites(self, run: Foreground, ended: Ended) -> None:
+        self._finding = None
+        if self._is_stale(run) or ended.result is None:
+            self.neurites.end_early(run)
+            stopped = UserError("neurites: stopped, nothing is kept; press Run to begin anew.")
+            self._message.error(ended.error or stopped)
+        else:
+            labels, parameters, card = ended.result
+            self.threshold.put(parameters.threshold)
+            self.neurites.finish(run, labels, parameters, card)
+            found = neurons_text(self.neurites.sizes, "neurite")
+            self._message.result(f"Done: {found}. Move the threshold, then save the layer with File > Save.")
+        self._update()
+
+    def _on_neurites_shown(self) -> None:
+        self.threshold.read_out = neurons_text(self.neurites.sizes, "neurite")
 
     def _checked(self, region) -> Box:
         """The box of a region, where all that a run needs is there."""
@@ -217,6 +264,8 @@ class SegmentPanel(QWidget):
     def _on_progress(self, progress: Progress) -> None:
         if self._under_way is not None and progress.stage == "affinities":
             self.results.progress(self._under_way, progress.done)
+        if self._finding is not None and progress.stage == "foreground":
+            self.neurites.progress(self._finding)
 
     def _on_ended(self, ended: Ended, then: Callable[[Result | None], None] | None) -> None:
         result, self._under_way = self._under_way, None
@@ -257,6 +306,9 @@ class SegmentPanel(QWidget):
             self._message.say(f"Stopped: {done} of {count(total, 'section')} done, {kept}.", "result")
 
     def _on_cut(self, _value: object = None) -> None:
+        if self.neurites.current is not None:
+            self.neurites.cut(self.threshold.value, self.advanced.min_size.value())
+            return
         cut = Cut(self.threshold.value, self.advanced.min_size.value(), self.advanced.crumbs.currentData())
         self.results.cut(cut)
 
@@ -290,7 +342,12 @@ class SegmentPanel(QWidget):
         self._recommend()
 
     def _recommend(self) -> None:
-        self.threshold.recommend(recommended_threshold(self.model.card, self.advanced.agglomeration.currentData()))
+        card = self.model.card
+        if is_foreground(card):
+            own = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
+            self.threshold.recommend(own, "Higher keeps less, lower keeps more.")
+        else:
+            self.threshold.recommend(recommended_threshold(card, self.advanced.agglomeration.currentData()))
 
     def _on_agglomerated(self, ended: Ended) -> None:
         result = self.results.current
@@ -321,7 +378,12 @@ class SegmentPanel(QWidget):
         self.threshold.read_out = neurons_text(self.results.current.neurons.sizes)
 
     def _on_model(self) -> None:
+        if is_foreground(self.model.card) is not self._is_optical:
+            self._is_optical = not self._is_optical
+            self.threshold.forget()
         self._recommend()
+        self.advanced.follow(self.model.card)
+        self._look_at_kind()
         if self.results.current is not None and self.results.is_settled:
             self.threshold.put(self.results.current.neurons.cut.threshold)  # neurons on screen stay where they are
         if not self._jobs.running and not self.why_not and self._message.kind == "hint":
@@ -345,6 +407,22 @@ class SegmentPanel(QWidget):
             return
         self._say_ready()
         self._levels.start(one_step(_levels_of, volume_of(layer)), self._on_levels)
+        self._look_at_kind()
+
+    def _look_at_kind(self) -> None:
+        """Say in a thread's time where the model is made for other volumes than this one."""
+        layer, card = self._stack.layer, self.model.card
+        self._tell_kind("")
+        if layer is not None and card is not None and not self._bad_layer:
+            look = partial(kind_warning, card, volume_of(layer), voxel_size_of(layer))
+            self._kinds.start(one_step(look), self._on_kind)
+
+    def _on_kind(self, ended: Ended) -> None:
+        self._tell_kind(ended.result or "")
+
+    def _tell_kind(self, warning: str) -> None:
+        self._kind.setText(warning)
+        self._kind.setVisible(bool(warning))
 
     def _say_ready(self) -> None:
         trained = self.model.card.voxel_size if self.model.card else None
@@ -354,6 +432,7 @@ class SegmentPanel(QWidget):
     def _on_levels(self, ended: Ended) -> None:
         if ended.result is not None:
             self.advanced.put_levels(*ended.result)
+            self.advanced.follow(self.model.card)
         elif ended.error is not None and not self._jobs.running:
             self._message.error(ended.error)
 
