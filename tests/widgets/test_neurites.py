@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from drawings import lively_sdasn, uneven
 
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.neurites import neurites
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
@@ -83,6 +84,13 @@ def test_what_an_optical_network_does_not_have_cannot_be_chosen(optical):
     for widget in (advanced.crumbs, advanced.seed_sigma, advanced.agglomeration, advanced.scoring):
         assert not widget.isEnabled() and "no fragments" in widget.toolTip()
     assert (advanced.black.value(), advanced.white.value()) == (100, 600)
+
+
+def test_a_click_needs_affinities(optical):
+    segment = optical.dock.segment
+    segment.segment_box(Box((0, 0, 0), (4, 32, 32)))
+    assert "choose a student or a teacher" in optical.message
+    assert not optical.dock.jobs.running
 
 
 def test_removing_the_neurites_ends_them(optical):

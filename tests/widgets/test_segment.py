@@ -358,7 +358,7 @@ def test_progress_and_stop_in_the_middle_of_a_teacher_s_run(teachers_desk, stack
     assert desk.dock.segment.run_button.text() == "Run" and desk.dock.segment.run_button.isEnabled()
 
 
-def test_a_network_of_other_purpose_does_not_segment(desk, stack, tmp_path):
+def test_a_damaged_network_for_optical_volumes_is_told(desk, stack, tmp_path):
     import torch
 
     names = {"inc.conv.0": 8, "x20.conv.1.conv.0": 14, "x02.conv_up.conv.0": 14, "clc1.conv": 1}
@@ -366,8 +366,10 @@ def test_a_network_of_other_purpose_does_not_segment(desk, stack, tmp_path):
     desk.open(stack)
     desk.dock.segment.model.open_file(tmp_path / "sdasn.ckpt")
     desk.wait(lambda: desk.dock.segment.model.card is not None)
-    assert not desk.dock.segment.run_button.isEnabled()
-    assert "A student or teacher is needed, sdasn.ckpt is the network SDASN" in desk.dock.segment.run_button.toolTip()
+    assert "optical volumes; choose a student or a teacher" in desk.dock.segment.why_no_affinities
+    desk.run()
+    assert "keys " in desk.message and " are missing in " in desk.message
+    assert not desk.dock.segment.neurites.current
 
 
 def test_device_and_estimate_are_told(desk, stack):

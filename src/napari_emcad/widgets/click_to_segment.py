@@ -74,7 +74,7 @@ class ClickToSegment(QWidget):
 
     def update_facts(self) -> None:
         """Say what a click will cost."""
-        layer, why_not = self._stack.layer, self._segment.why_not
+        layer, why_not = self._stack.layer, self._segment.why_not or self._segment.why_no_affinities
         enable(self.button, why_not, "No run is needed before.")
         self._facts.setVisible(not why_not)
         if not why_not:

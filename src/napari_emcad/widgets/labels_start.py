@@ -287,7 +287,7 @@ class LabelsStart(QWidget):
         return "A job is running." if self._jobs.running else _unusable(self.labels.layer)
 
     def _why_no_student(self, ground: Ground) -> str:
-        return ground.why_no_stack or self._segment.model.why_not
+        return ground.why_no_stack or self._segment.why_no_affinities
 
     def _estimate(self, ground: Ground) -> str:
         takes = None if ground.why_no_stack else self._segment.estimate(ground.box, volume_of(ground.source).shape)

@@ -104,7 +104,10 @@ class SegmentPanel(QWidget):
 
     def segment_box(self, box: Box) -> None:
         """Segment a box of the stack to look at it; the next run takes its place, unless it has been edited."""
-        self._start(lambda: box, is_trial=True)
+        if self.why_no_affinities:
+            self._message.error(UserError(self.why_no_affinities))
+        else:
+            self._start(lambda: box, is_trial=True)
 
     def segment_again(self, box: Box, is_trial: bool, then: Callable[[Result | None], None]) -> None:
         """Segment a box at the model's own threshold; `then` hears of the result, None where the run gave none."""
@@ -453,6 +456,13 @@ class SegmentPanel(QWidget):
         if self._stack.layer is None:
             return "Open a stack first, or the sample."
         return self._bad_layer or self.model.why_not
+
+    @property
+    def why_no_affinities(self) -> str:
+        """Why the model gives no affinities, which clicks and proofreading need; empty where it does."""
+        if is_foreground(self.model.card):
+            return "This model finds the foreground of optical volumes; choose a student or a teacher."
+        return self.model.why_not
 
     def _what_a_trial_is(self) -> str:
         if is_teacher(self.model.card):
