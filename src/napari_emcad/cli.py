@@ -18,6 +18,7 @@ import numpy as np
 from napari_emcad import __version__, optical
 from napari_emcad.cli_bar import follow
 from napari_emcad.cli_benchmark import add_benchmark_command
+from napari_emcad.cli_optical import add_optical_command
 from napari_emcad.cli_training import add_training_commands
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
@@ -354,6 +355,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("new", type=Path, metavar="NEW.emcad", help="of the same region; gets the edits")
     replay.set_defaults(command=_replay)
     add_training_commands(commands)
+    add_optical_command(commands)
     demo = commands.add_parser("demo", help="segment the synthetic sample in napari")
     demo.add_argument("--no-window", action="store_true", help="in a virtual screen; leaves its results in demo/")
     demo.set_defaults(command=_demo)

@@ -91,15 +91,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> int:
     folder = options.output.with_suffix(".run")
     order = _order(options)
-    _check_output(options.output)
+    check_output(options.output)
     if order.parameters.mode == "joint":
-        _check_output(teacher_beside(options.output))
+        check_output(teacher_beside(options.output))
     if folder.exists():
         _go_on(folder, order)
     else:
         write_run(folder, order, *_crops(options, order.parameters.mode))
-    with _stoppable() as stopped:
-        last = _follow(fine_tune(folder, lambda: not stopped()), options)
+    with stoppable() as stopped:
+        last = follow_training(fine_tune(folder, lambda: not stopped()), options, _score_text)
     if last["model"] is None:
         raise UserError(
             f"{options.output}: not written, as no step lowered the VOI on the held-out crops from "
@@ -160,7 +160,13 @@ def _crops(options: argparse.Namespace, mode: Mode) -> tuple[list[Crop], list[Cr
     return (train, held_out) if held_out or mode not in NEEDS_LABELS else hold_out(train)
 
 
-def _check_output(output: Path) -> None:
+def check_output(output: Path) -> None:
+    """Refuse a file that cannot be written, or is there.
+
+    Raises
+    ------
+    UserError
+    """
     if not output.parent.is_dir():
         raise UserError(f"output: the folder {output.parent} does not exist; make it or choose another one.")
     if output.suffix not in (".pt", ".ckpt"):
@@ -177,7 +183,7 @@ def _copy_model(best: Path, output: Path) -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
+def stoppable() -> Iterator[Callable[[], bool]]:
     """The first Ctrl+C ends the training in good order, the second at once."""
     pressed = []
 
@@ -193,7 +199,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _follow(events: Iterator[Event], options: argparse.Namespace) -> Event:
+def follow_training(events: Iterator[Event], options: argparse.Namespace, score_text: Callable[[Event], str]) -> Event:
     """Tell what happens, as JSON or as a bar; the last event."""
     event: Event = {}
     with tqdm(
@@ -206,7 +212,7 @@ def _follow(events: Iterator[Event], options: argparse.Namespace) -> Event:
                 bar.set_postfix_str(f"step {event['step']}, loss {event['loss']:.4f}", refresh=False)
                 bar.update(100 * event["done"] - bar.n)
             elif event["event"] == "score" and not options.json:
-                bar.write(f"step {event['step']}: {_score_text(event)}", file=sys.stderr)
+                bar.write(f"step {event['step']}: {score_text(event)}", file=sys.stderr)
             elif event["event"] == "stage":
                 bar.set_postfix_str(event["text"])
     return event

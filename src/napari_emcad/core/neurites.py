@@ -9,6 +9,13 @@ from napari_emcad.core.segmentation import fragment_sizes
 _ALL_NEIGHBOURS = np.ones((3, 3, 3), bool)
 
 
+def dice(found: NDArray, truth: NDArray) -> float:
+    """Twice the voxels that two foregrounds (above 0) have in common over those of both; 1 where both are empty."""
+    found, truth = found > 0, truth > 0
+    both = int(np.count_nonzero(found)) + int(np.count_nonzero(truth))
+    return 2 * int(np.count_nonzero(found & truth)) / both if both else 1.0
+
+
 def neurites(probability: NDArray, threshold: float = 0.5, min_size: int = 100) -> NDArray[np.uint32]:
     """Label what is foreground, each connected piece (26 neighbours) on its own.
 

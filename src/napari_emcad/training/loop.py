@@ -373,20 +373,20 @@ def _learn(
             outputs = replace(outputs, restored=of_restored(state, lesson.views, told.crop.shape))
     losses = total_loss(outputs, lesson.truth, state.objective, state.step)
     loss = float(losses.total.detach())
-    _check_finite("loss", losses.total.detach(), state.step)
+    check_finite("loss", losses.total.detach(), state.step)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     state.optimiser.zero_grad()
     losses.total.backward()
     norm = nn.utils.clip_grad_norm_((p for g in state.optimiser.param_groups for p in g["params"]), told.clip)
-    _check_finite("gradient", norm, state.step)
+    check_finite("gradient", norm, state.step)
     state.optimiser.step()
     for name, mean in state.means.items():
         mean.update_parameters(state.networks[name])
     return loss, {name: float(part) for name, part in losses.parts.items()}
 
 
-def _check_finite(what: str, value: Tensor, step: int) -> None:
+def check_finite(what: str, value: Tensor, step: int) -> None:
     """Before anything is changed by it."""
     if not torch.isfinite(value):
         raise UserError(f"training: the {what} is {value.item()} at step {step + 1}; start again with a lower rate.")
