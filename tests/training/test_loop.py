@@ -467,9 +467,13 @@ def test_the_running_mean_speaks_of_the_other_view_and_learns_nothing_from_it():
     views = random_views(np.random.default_rng(0), uncorrected()[1:], wanted)
     first, second, shown = of_views(state, views, shape)
     assert first.requires_grad and not second.requires_grad
-    assert first.shape == second.shape == shown.shape == (2, 3, 2, 32, 32)
+    assert first.shape == second.shape == shown.shape == (1, 3, 2, 32, 32)
+    running = {k: v.clone() for k, v in state.networks["student"].state_dict().items() if "running" in k}
     state.consistency = "plain"
     assert all(said.requires_grad for said in of_views(state, views, shape)[:2])
+    after = state.networks["student"].state_dict()
+    assert all(torch.equal(after[name], before) for name, before in running.items())
+    assert all(m.momentum == 0.1 for m in state.networks["student"].modules() if isinstance(m, nn.BatchNorm2d))
 
 
 def test_with_uncorrected_sections_a_run_goes_on_as_if_there_had_been_no_pause(tmp_path):

@@ -80,8 +80,8 @@ def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch
 
 
 def random_views(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Views:
-    """Two perturbed views of each of some random blocks of unlabelled crops, flipped and turned before."""
-    images = random_batch(rng, crops, wanted._replace(chances=LIGHT)).images.numpy()
+    """Two perturbed views of random blocks of unlabelled crops, flipped and turned before; half as many as wanted."""
+    images = random_batch(rng, crops, wanted._replace(n=-(-wanted.n // 2), chances=LIGHT)).images.numpy()
     return Views(*([perturbed(rng, image) for image in images] for _ in range(2)))
 
 

@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_emcad.core.crop import Crop
@@ -299,11 +300,26 @@ def of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, 
     """
     (name,) = state.learning
     network, mean = state.networks[name], state.means[name].module
-    first, shown = _of_view(network, views.first, shape, state.device)
-    with torch.no_grad() if state.consistency == "ema" else nullcontext():
-        other = mean.eval() if state.consistency == "ema" else network
-        second, shown_too = _of_view(other, views.second, shape, state.device)
+    with _running_means_kept(network):
+        first, shown = _of_view(network, views.first, shape, state.device)
+        with torch.no_grad() if state.consistency == "ema" else nullcontext():
+            other = mean.eval() if state.consistency == "ema" else network
+            second, shown_too = _of_view(other, views.second, shape, state.device)
     return first, second, shown & shown_too
+
+
+@contextmanager
+def _running_means_kept(network: nn.Module) -> Iterator[None]:
+    """BatchNorm's running means stay those of sections as they are: perturbed ones are never segmented."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def of_restored(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor]:
