@@ -81,8 +81,8 @@ BYTES_A_VOXEL: MappingProxyType[Mode, int] = MappingProxyType(
 )
 """Peak memory a voxel of a step's crops, fp32; measured with networks of the published size, small ones take less."""
 
-VIEWS_SEEN: MappingProxyType[Consistency, int] = MappingProxyType({"off": 1, "plain": 3, "ema": 2})
-"""Blocks, and views of blocks, whose gradients a step keeps for each block of the batch."""
+VIEWS_SEEN: MappingProxyType[Consistency, float] = MappingProxyType({"off": 1, "plain": 2, "ema": 1.5})
+"""Blocks, and views of unlabelled ones, whose gradients a step keeps for each block of the batch."""
 
 PROCESS_BYTES = 300_000_000
 """What a process that trains holds before the first step; measured: 290 MB."""
@@ -166,7 +166,7 @@ class TrainingParameters(BaseModel):
         """Bytes at the peak, about; on a GPU most of it is that device's."""
         crop = self.crop
         seen = VIEWS_SEEN[self.consistency] * crop.batch * crop.sections * crop.size**2
-        return PROCESS_BYTES + BYTES_A_VOXEL[self.mode] * seen
+        return PROCESS_BYTES + int(BYTES_A_VOXEL[self.mode] * seen)
 
     def share_done(self, step: int, seconds: float) -> float:
         """How much of the budget is spent, 0 to 1 and above."""
