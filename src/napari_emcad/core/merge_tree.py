@@ -45,7 +45,7 @@ class MergeTree:
         """
         is_first = self.gaps >= np.float32(threshold)
         run = np.cumsum(is_first, dtype=np.intp) - 1
-        by_leaf = self.leaves[is_first].take(run, mode="clip")  # without checking the places: a third of the time
+        by_leaf = self.leaves.take(np.flatnonzero(is_first)).take(run, mode="clip")  # unchecked: a third of the time
         table = np.zeros(len(self.leaves) + 1, np.uint32)
         by_leaf.take(self._places, out=table[1:], mode="clip")
         return table
