@@ -60,7 +60,11 @@ def test_grey_levels_of_the_network_stay(tmp_path):
         (np.full((40, 48, 80), np.nan), None, "bars: it holds NaN or infinite values; replace them."),
         (None, np.zeros((40, 48, 80), np.uint8), "bars: no foreground is labelled in the part to learn from; choose"),
         (None, np.ones((40, 48, 8), np.uint8), "bars: labels of the stack's shape"),
-        (np.ones((9, 33, 33)), np.ones((9, 33, 33), np.uint8), "bars: at least 40 voxels along one axis are needed"),
+        (
+            np.ones((9, 33, 33)),
+            np.ones((9, 33, 33), np.uint8),
+            "bars: at least 64 voxels along one axis are needed",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_from_is_told(tmp_path, raw, labels, sentence):

@@ -23,17 +23,14 @@ from napari_emcad.core.progress import drive
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.training.params import TrainingParameters
 
-PARTS = 5
-"""One of so many parts, along the longest axis, is held out: its end."""
+PARTS, LEAST = 5, 32
+"""One of so many parts, along the longest axis, is held out: its end; and so many voxels at least."""
 
 SCORES = 8
 """Times that a run scores the network, evenly over its budget; the last time is its end."""
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of the foreground, among which the one with the highest Dice is recommended."""
-
-SMALLEST = 40
-"""Voxels along the longest axis, so that something can be held out."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,7 @@ def train_optical(
     from napari_emcad.training.foreground import ForegroundTraining
 
     reuse_memory()
+    _check(lesson)
     levels = _levels(lesson, card)
     train, held_out = _parted(_crop(lesson, levels))
     run = ForegroundTraining(network, parameters, choose_device(device, trains=True).kind)
@@ -105,6 +103,16 @@ def train_optical(
     yield {"event": "finished", "seconds": time.monotonic() - began, "after": best}
 
 
+def _check(lesson: Lesson) -> None:
+    if not np.isfinite(lesson.raw).all():
+        raise UserError(f"{lesson.name}: it holds NaN or infinite values; replace them.")
+    if max(lesson.raw.shape) < 2 * LEAST:
+        raise UserError(
+            f"{lesson.name}: at least {2 * LEAST} voxels along one axis are needed, got {max(lesson.raw.shape)}; "
+            "choose a larger box."
+        )
+
+
 def _levels(lesson: Lesson, card: ModelCard) -> tuple[float, float]:
     """Grey levels that become 0 and 1."""
     from napari_emcad.inference.normalisation import Normalisation
@@ -118,8 +126,6 @@ def _levels(lesson: Lesson, card: ModelCard) -> tuple[float, float]:
 def _crop(lesson: Lesson, levels: tuple[float, float]) -> Crop:
     from napari_emcad.inference.normalisation import Normalisation
 
-    if not np.isfinite(lesson.raw).all():
-        raise UserError(f"{lesson.name}: it holds NaN or infinite values; replace them.")
     grey = Normalisation(*levels, clips=False).apply(lesson.raw)
     return Crop(grey, lesson.labels, name=lesson.name)
 
@@ -128,9 +134,7 @@ def _parted(crop: Crop) -> tuple[Crop, Crop]:
     """To learn from, and to score on: the end along the longest axis."""
     axis = int(np.argmax(crop.raw.shape))
     length = crop.raw.shape[axis]
-    if length < SMALLEST:
-        raise UserError(f"{crop.name}: at least {SMALLEST} voxels along one axis are needed, got {length}.")
-    cut = length - length // PARTS
+    cut = length - max(LEAST, length // PARTS)
     parts = []
     for part in (slice(0, cut), slice(cut, None)):
         place = [slice(None)] * 3

@@ -51,13 +51,13 @@ def test_each_head_learns():
 
 def test_blocks_are_parts_of_the_crop_mostly_on_fibres():
     crop = fibres()
-    images, truths = random_blocks(np.random.default_rng(0), [Source.of(crop)], CropSize(8, 16, 16))
-    assert images.shape == (8, 1, 16, 16, 16) and images.dtype == torch.float32
-    assert truths.shape == (8, 16, 16, 16) and truths.dtype == torch.bool
+    images, truths = random_blocks(np.random.default_rng(0), [Source.of(crop)], CropSize(8, 32, 32))
+    assert images.shape == (8, 1, 32, 32, 32) and images.dtype == torch.float32
+    assert truths.shape == (8, 32, 32, 32) and truths.dtype == torch.bool
     assert truths.flatten(1).any(1).sum() >= 6
     assert (images[:, 0][truths].mean() - images[:, 0][~truths].mean()) > 0.8
     empty = Crop(crop.raw, np.zeros_like(crop.labels), name="empty")
-    assert not random_blocks(np.random.default_rng(0), [Source.of(empty)], CropSize(2, 16, 16))[1].any()
+    assert not random_blocks(np.random.default_rng(0), [Source.of(empty)], CropSize(2, 32, 32))[1].any()
 
 
 def test_a_crop_smaller_than_a_block_is_mirrored():
@@ -69,7 +69,7 @@ def test_it_learns_fibres_and_the_average_finds_them():
     run = training()
     steps = list(run.steps([fibres()]))
     assert [step.step for step in steps] == list(range(1, 41))
-    assert steps[-1].done == 1 and steps[-1].loss < 0.5 * steps[0].loss
+    assert steps[-1].done == 1 and steps[-1].loss < 0.6 * steps[0].loss
     network = run.averaged()
     assert not network.training
     crop = fibres((32, 32, 32))
