@@ -162,7 +162,6 @@ class SegmentPanel(QWidget):
         rows.add("Region", self.region)
         rows.add("Device", self.device)
         rows.add("Takes", self._estimate)
-        rows.addRow(self._kind)
         buttons = QHBoxLayout()
         for button in (self.try_button, self.run_button):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -173,7 +172,7 @@ class SegmentPanel(QWidget):
         self._advanced_section = Section("Advanced", self.advanced, is_open=False)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
-        for widget in (rows_widget, buttons, threshold_widget, self._advanced_section):
+        for widget in (rows_widget, self._kind, buttons, threshold_widget, self._advanced_section):
             column.addLayout(widget) if widget is buttons else column.addWidget(widget)
 
     def _connect(self) -> None:
