@@ -292,6 +292,8 @@ def test_uncorrected_sections_teach_at_a_tick(hand, own_runs, teacher):
     assert "Add a crop first" in hand.why_not
     hand.add_truth()
     assert len(hand.names) == 1 and hand.why_not == ""
+    told = panel.crops._facts.text()
+    assert told.startswith("1 crop to learn from") and told.endswith("; uncorrected sections teach, too.")
     memory = panel.budget.takes.text()
     hand.train()
     folder = own_runs / "001"

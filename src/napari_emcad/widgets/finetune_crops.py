@@ -227,9 +227,11 @@ class CropList(QWidget):
         if self.plan is None:
             return self.why_no_plan
         learnt, scored = self.plan.voxels
-        parts = [f"{count(len(self.plan.train), 'crop')} to learn from with {voxels_text(learnt)} verified"]
+        listed = len(self.plan.train) - len(self.uncorrected)
+        parts = [f"{count(listed, 'crop')} to learn from with {voxels_text(learnt)} verified"]
         parts.append(f"{len(self.plan.held_out)} held out with {voxels_text(scored)}")
-        return f"{', '.join(parts)}."
+        also = "; uncorrected sections teach, too" if self.uncorrected else ""
+        return f"{', '.join(parts)}{also}."
 
     def _on_automatic(self, automatic: bool) -> None:
         """Roles chosen automatically stay where a person takes over."""
