@@ -5,12 +5,13 @@ import pytest
 import tifffile
 
 from napari_emcad import cli
+from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_foreground
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
 from napari_emcad.optical import find_neurites
-from napari_emcad.train_optical import Lesson, train_optical
+from napari_emcad.train_optical import Lesson, _parted, train_optical
 from napari_emcad.training.params import TrainingParameters
 
 TOLD = TrainingParameters(mode="teacher", steps=32, batch=2, size=32, learning_rate=1e-2, ema=0.8)
@@ -58,7 +59,11 @@ def test_grey_levels_of_the_network_stay(tmp_path):
     ("raw", "labels", "sentence"),
     [
         (np.full((40, 48, 80), np.nan), None, "bars: it holds NaN or infinite values; replace them."),
-        (None, np.zeros((40, 48, 80), np.uint8), "bars: no foreground is labelled in the part to learn from; choose"),
+        (
+            None,
+            np.zeros((40, 48, 80), np.uint8),
+            "bars: foreground is needed in a part to learn from and in one to score on",
+        ),
         (None, np.ones((40, 48, 8), np.uint8), "bars: labels of the stack's shape"),
         (
             np.ones((9, 33, 33)),
@@ -72,6 +77,16 @@ def test_what_cannot_be_learnt_from_is_told(tmp_path, raw, labels, sentence):
         list(run(tmp_path, raw, labels))
     assert str(error.value).startswith(sentence)
     assert not (tmp_path / "new.pt").exists()
+
+
+def test_held_out_is_an_end_where_there_are_fibres():
+    labels = volume((64, 64, 80))[1]
+    for empty in (np.s_[:, :, 32:], np.s_[:, :, :-32]):
+        there = labels.copy()
+        there[empty] = 0
+        train, held_out = _parted(Crop(there.astype(np.float32), there, name="bars"))
+        assert train.labels.any() and held_out.labels.any()
+        assert train.raw.size + held_out.raw.size == there.size
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.training.params import TrainingParameters
 
 PARTS, LEAST = 5, 32
-"""One of so many parts, along the longest axis, is held out: its end; and so many voxels at least."""
+"""One of so many parts of an axis is held out, at one of its ends; and so many voxels at least."""
 
 SCORES = 8
 """Times that a run scores the network, evenly over its budget; the last time is its end."""
@@ -131,19 +131,26 @@ def _crop(lesson: Lesson, levels: tuple[float, float]) -> Crop:
 
 
 def _parted(crop: Crop) -> tuple[Crop, Crop]:
-    """To learn from, and to score on: the end along the longest axis."""
-    axis = int(np.argmax(crop.raw.shape))
-    length = crop.raw.shape[axis]
-    cut = length - max(LEAST, length // PARTS)
-    parts = []
-    for part in (slice(0, cut), slice(cut, None)):
-        place = [slice(None)] * 3
-        place[axis] = part
-        parts.append(crop.cut(tuple(place)))
-    for part, what in zip(parts, ("learn from", "score on"), strict=True):
-        if not part.labels.any():
-            raise UserError(f"{crop.name}: no foreground is labelled in the part to {what}; choose a larger box.")
-    return parts[0], parts[1]
+    """To learn from, and to score on: an end of the longest axis on which both parts have foreground."""
+    for axis in np.argsort(crop.raw.shape, kind="stable")[::-1]:
+        length = crop.raw.shape[axis]
+        held = max(LEAST, length // PARTS)
+        if length < 2 * held:
+            break
+        for train, held_out in ((slice(0, -held), slice(-held, None)), (slice(held, None), slice(0, held))):
+            parts = _cut(crop, axis, train), _cut(crop, axis, held_out)
+            if all(part.labels.any() for part in parts):
+                return parts
+    raise UserError(
+        f"{crop.name}: foreground is needed in a part to learn from and in one to score on, at an end of the volume; "
+        "choose a larger box, or look whether the labels are empty."
+    )
+
+
+def _cut(crop: Crop, axis: int, part: slice) -> Crop:
+    place = [slice(None)] * 3
+    place[axis] = part
+    return crop.cut(tuple(place))
 
 
 def _scored(network, held_out: Crop, device: str) -> dict[str, float]:
