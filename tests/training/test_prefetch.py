@@ -63,15 +63,17 @@ def test_no_thread_outlives_the_loop():
 
 
 def test_what_was_not_begun_is_not_made_any_more():
-    gate, made = threading.Event(), []
+    begun, gate, made = threading.Event(), threading.Event(), []
 
     def make(number):
         if number:
+            begun.set()
             gate.wait(10)
         made.append(number)
 
     batches = prefetched(make)
     next(batches)
+    assert begun.wait(10)
     threading.Timer(0.05, gate.set).start()
     batches.close()
     assert made == [0, 1]
