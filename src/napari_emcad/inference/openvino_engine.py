@@ -1,6 +1,6 @@
 """A student in OpenVINO, on the CPU: faster than torch where it multiplies in bf16, with AMX above all.
 
-Exported models are kept by the sha256 of their weights. OpenVINO chooses the precision.
+Exported models are kept by the sha256 of their weights.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_emcad.inference.cache import cache_folder
+from napari_emcad.inference.device import Device, multiplies_bf16
 from napari_emcad.inference.extras import openvino_module
 from napari_emcad.inference.folding import folded
 from napari_emcad.inference.torch_engine import quantised
@@ -40,6 +41,7 @@ class OpenVinoEngine:
         self._openvino = openvino_module()
         self._core = self._openvino.Core()
         self._student, self._sha256 = folded(student), _sha256(student)
+        self._precision = "bf16" if multiplies_bf16(Device("cpu", "CPU")) else "f32"  # of pairs, see TorchEngine
 
     def encode(self, section: NDArray[np.float32]) -> Features:
         """(y, x) in [0, 1] -> features, (1, m, y, x) and (1, 2m, y/2, x/2)."""
@@ -54,16 +56,16 @@ class OpenVinoEngine:
         else:
             embedder, inputs = self._tile_embedder, [*inputs, *(t.numpy() for t in _flat(window.stretches()))]
         embeddings = embedder(inputs, share_inputs=True, share_outputs=True).values()
-        with torch.inference_mode():  # normalised three times as fast in channels last, the copy included
-            return quantised(*(torch.from_numpy(e).contiguous(memory_format=torch.channels_last) for e in embeddings))
+        with torch.inference_mode():
+            return quantised(*map(torch.from_numpy, embeddings))
 
     @cached_property
     def _encoder(self):
-        return self._compiled("encode", lambda: (_Encoder(self._student), _section()))
+        return self._compiled("encode", lambda: (_Encoder(self._student), _section()), "f32")
 
     @cached_property
     def _embedder(self):
-        return self._compiled("embed", lambda: (_Embedder(self._student), self._example()))
+        return self._compiled("embed", lambda: (_Embedder(self._student), self._example()), self._precision)
 
     @cached_property
     def _tile_embedder(self):
@@ -71,14 +73,14 @@ class OpenVinoEngine:
             window = Window(0, 0, (EXAMPLE, EXAMPLE), (EXAMPLE, EXAMPLE))
             return _Embedder(self._student), (*self._example(), *_flat(window.stretches()))
 
-        return self._compiled("embed tile", traced)
+        return self._compiled("embed tile", traced, self._precision)
 
     def _example(self) -> tuple[Tensor, ...]:
         with torch.no_grad():
             pair = self._student.encode(_section()), self._student.encode(_section())
         return tuple(t for features in pair for t in features)
 
-    def _compiled(self, part: str, traced: Callable[[], tuple[nn.Module, object]]):
+    def _compiled(self, part: str, traced: Callable[[], tuple[nn.Module, object]], precision: str):
         file = cache_folder() / "openvino" / f"{self._sha256} {part}.xml"
         try:
             model = self._core.read_model(file, file.with_suffix(".bin"))
@@ -87,8 +89,15 @@ class OpenVinoEngine:
             with torch.no_grad():
                 model = self._openvino.convert_model(module, example_input=example)
             self._keep(model, file)
-        threads = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        return self._core.compile_model(model, "CPU", threads)
+        return self._core.compile_model(
+            model,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                "INFERENCE_PRECISION_HINT": precision,
+            },
+        )
 
     def _keep(self, model, file: Path) -> None:
         """Beside, then renamed, the weights first; where there is no room it is converted again the next time."""
