@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from napari_emcad import cli
 from napari_emcad.core.crop import Crop
@@ -27,6 +28,7 @@ def volume(shape=(40, 48, 80)):
 
 def run(tmp_path, raw=None, labels=None, **card):
     raw, labels = (given if given is not None else made for given, made in zip((raw, labels), volume(), strict=True))
+    torch.manual_seed(0)
     network = Sdasn(SdasnConfig((3, 4, 5)))
     lesson = Lesson(raw, labels, "bars")
     return train_optical(lesson, network, ModelCard(**card), TOLD, tmp_path / "new.pt")
@@ -103,13 +105,12 @@ def command(files, *more):
 
 
 def test_the_command_trains_and_goes_on_with_a_network(files, capsys):
-    assert command(files, "--steps", "8", "--size", "32", "--box", "0:40,0:48,0:64") == 0
+    assert command(files, "--steps", "2", "--size", "32", "--box", "0:40,0:48,0:64") == 0
     assert capsys.readouterr().out.startswith("Dice 0.")
     first = inspect(files / "new.ckpt")
     assert first.data == "raw[0:40,0:48,0:64]"
     (files / "new.ckpt").rename(files / "old.ckpt")
-    (files / "new.json").rename(files / "old.json") if (files / "new.json").exists() else None
-    assert command(files, "--steps", "8", "--size", "32", "--model", files / "old.ckpt") == 0
+    assert command(files, "--steps", "2", "--size", "32", "--model", files / "old.ckpt") == 0
     assert inspect(files / "new.ckpt").parent_sha256 == first.sha256
     load_foreground(files / "new.ckpt")
 

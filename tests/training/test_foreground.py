@@ -1,5 +1,7 @@
 """Training of a foreground network on fibres that it can learn in a few steps."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,7 @@ def test_it_learns_fibres_and_the_average_finds_them():
 
 
 def test_a_run_is_reproducible():
-    one, two = ([step._replace(seconds=0) for step in training().steps([fibres()])][:5] for _ in range(2))
+    one, two = ([s._replace(seconds=0) for s in islice(training().steps([fibres()]), 5)] for _ in range(2))
     assert one == two
 
 
