@@ -6,16 +6,17 @@ NAME.ckpt with NAME.ckpt.json; the card holds the hash of the weights, and the t
 saved.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks.card import SUFFIXES, ModelCard, card_beside, card_path
+from napari_emcad.networks.card import SUFFIXES, ModelCard, Role, card_beside, card_path
 from napari_emcad.networks.recognise import (
     MALA_UNET,
     RESIDUAL_UNET,
@@ -23,11 +24,12 @@ from napari_emcad.networks.recognise import (
     STUDENT,
     recognise,
     sdasn_config,
+    student_config,
     teacher_config,
 )
 from napari_emcad.networks.replace_files import replace_files
 from napari_emcad.networks.sdasn import BLACK, WHITE, Sdasn
-from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher, build_teacher
 from napari_emcad.networks.weights_file import WeightsFile, first_not_finite, read_weights
 
@@ -65,13 +67,7 @@ def load_student(path: str | Path) -> tuple[Student, ModelCard]:
     UserError
         As `inspect`, and where the network is not a student.
     """
-    path = Path(path)
-    file, card = _read(path)
-    if card.role != "student":
-        raise UserError(
-            f"student checkpoint: a {STUDENT} is needed, {path} holds the {card.architecture}; choose a student's file."
-        )
-    return _student(file, card), card
+    return _loaded(path, ("student",), f"student checkpoint: a {STUDENT}", "a student's file")
 
 
 def load_teacher(path: str | Path) -> tuple[Teacher, ModelCard]:
@@ -82,14 +78,7 @@ def load_teacher(path: str | Path) -> tuple[Teacher, ModelCard]:
     UserError
         As `inspect`, and where the network is not a teacher.
     """
-    path = Path(path)
-    file, card = _read(path)
-    if card.role != "teacher":
-        raise UserError(
-            f"teacher checkpoint: a {RESIDUAL_UNET} or {MALA_UNET} is needed, {path} holds the {card.architecture}; "
-            "choose a teacher's file."
-        )
-    return _teacher(file, path), card
+    return _loaded(path, ("teacher",), f"teacher checkpoint: a {RESIDUAL_UNET} or {MALA_UNET}", "a teacher's file")
 
 
 def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
@@ -100,14 +89,8 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
     UserError
         As `inspect`, and where the network is neither student nor teacher; see `load_foreground`.
     """
-    path = Path(path)
-    file, card = _read(path)
-    if card.role == "foreground":
-        raise UserError(
-            f"model: a {STUDENT}, {RESIDUAL_UNET} or {MALA_UNET} is needed, {path} holds the {card.architecture}; "
-            "choose another file."
-        )
-    return _student(file, card) if card.role == "student" else _teacher(file, path), card
+    kinds = f"{STUDENT}, {RESIDUAL_UNET} or {MALA_UNET}"
+    return _loaded(path, ("student", "teacher"), f"model: a {kinds}", "another file")
 
 
 def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
@@ -118,13 +101,7 @@ def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
     UserError
         As `inspect`, and where the network gives something else.
     """
-    path = Path(path)
-    file, card = _read(path)
-    if card.role != "foreground":
-        raise UserError(
-            f"foreground checkpoint: an {SDASN} is needed, {path} holds the {card.architecture}; choose its file."
-        )
-    return _sdasn(file, path), card
+    return _loaded(path, ("foreground",), f"foreground checkpoint: an {SDASN}", "its file")
 
 
 def load_network(path: str | Path) -> tuple[Student | Teacher | Sdasn, ModelCard]:
@@ -135,11 +112,7 @@ def load_network(path: str | Path) -> tuple[Student | Teacher | Sdasn, ModelCard
     UserError
         As `inspect`, and where keys or shapes are not those of the network that it claims to be.
     """
-    path = Path(path)
-    file, card = _read(path)
-    if card.role == "foreground":
-        return _sdasn(file, path), card
-    return _student(file, card) if card.role == "student" else _teacher(file, path), card
+    return _loaded(path)
 
 
 def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: ModelCard) -> ModelCard:
@@ -174,22 +147,22 @@ def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: Model
     return card
 
 
-def _student(file: WeightsFile, card: ModelCard) -> Student:
-    student = Student(StudentConfig(card.maps, card.embedding_channels))
-    student.load_state_dict(file.weights, strict=True)
-    return student.eval()
-
-
-def _teacher(file: WeightsFile, path: Path) -> Teacher:
-    teacher = build_teacher(teacher_config(file.weights, path))
-    teacher.load_state_dict(file.weights, strict=True)
-    return teacher.eval()
-
-
-def _sdasn(file: WeightsFile, path: Path) -> Sdasn:
-    network = Sdasn(sdasn_config(file.weights, path))
+def _loaded(path: str | Path, roles: tuple[Role, ...] = get_args(Role), needed: str = "", choose: str = "") -> tuple:
+    """A network and its card, where it has one of these roles; otherwise what is needed is told, and what to choose."""
+    path = Path(path)
+    file, card = _read(path)
+    if card.role not in roles:
+        raise UserError(f"{needed} is needed, {path} holds the {card.architecture}; choose {choose}.")
+    network = _BUILD[card.role](file.weights, path)
     network.load_state_dict(file.weights, strict=True)
-    return network.eval()
+    return network.eval(), card
+
+
+_BUILD: dict[Role, Callable[[Mapping[str, Tensor], Path], nn.Module]] = {
+    "student": lambda weights, _: Student(student_config(weights)),
+    "teacher": lambda weights, path: build_teacher(teacher_config(weights, path)),
+    "foreground": lambda weights, path: Sdasn(sdasn_config(weights, path)),
+}
 
 
 def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
