@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from napari_emcad.core.affinities import NEAREST, Offset
 from napari_emcad.core.malis import pair_counts
+from napari_emcad.training.losses import precise
 from napari_emcad.training.truth import Truth
 
 
@@ -41,7 +42,7 @@ def malis_loss(
     """
     target, known = truth.target(offsets)
     known = known if seen is None else known & seen
-    predicted = predicted.to(torch.promote_types(predicted.dtype, torch.float32))
+    predicted = precise(predicted)
     samples = zip(*(t.detach().cpu().numpy() for t in (predicted, truth.labels, known)), strict=True)
     counts = torch.stack([torch.from_numpy(pair_counts(*sample, offsets)) for sample in samples]).to(predicted)
     weights = sum(_shares(counts * which) for which in (target, ~target))
