@@ -16,7 +16,8 @@ from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training import loop
 from napari_emcad.training.crops import Wanted, middle, random_views
-from napari_emcad.training.loop import TrainingState, learning_rate, of_views, shown_for, student_of, teacher_of, train
+from napari_emcad.training.descent import learning_rate
+from napari_emcad.training.loop import TrainingState, of_views, shown_for, student_of, teacher_of, train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
 
 MODES = ("student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher")

@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_emcad.core.crop import ANCHORS, Crop
 from napari_emcad.networks.sdasn import Sdasn
 from napari_emcad.training.augment import LIGHT, augment
-from napari_emcad.training.loop import Step, check_finite, learning_rate
+from napari_emcad.training.descent import descend, learning_rate
+from napari_emcad.training.loop import Step
 from napari_emcad.training.params import CropSize, TrainingParameters
 from napari_emcad.training.prefetch import prefetched
 
@@ -122,15 +123,9 @@ class ForegroundTraining:
     def _learn(self, images: Tensor, truth: Tensor, rate: float) -> float:
         self.network.train()
         loss = foreground_loss(self.network(images), truth)
-        check_finite("loss", loss.detach(), self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.parameters.clip)
-        self.optimiser.step()
+        value = descend(self.optimiser, loss, rate, self.parameters.clip, self.step)
         self.mean.update_parameters(self.network)
-        return float(loss.detach())
+        return value
 
 
 def block_size(parameters: TrainingParameters) -> CropSize:

@@ -1,7 +1,6 @@
 """The training loop, from top to bottom: student, teacher or both, with the losses of the mode."""
 
 import copy
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -34,6 +33,7 @@ from napari_emcad.training.crops import (
     random_views,
     views_to_restore,
 )
+from napari_emcad.training.descent import descend, learning_rate
 from napari_emcad.training.objective import OBJECTIVES, Objective, Outputs, by_crop, total_loss
 from napari_emcad.training.params import NEEDS_LABELS, TrainingParameters
 from napari_emcad.training.perturb import View, affinities_back
@@ -48,9 +48,6 @@ FIRST, SECOND = slice(None, -1), slice(1, None)
 
 CONSISTENCY = 1.0
 """Weight of the consistency of views of unlabelled blocks, where it is asked for."""
-
-LEAST_RATE = 0.01
-"""Of the peak learning rate: where the cosine ends."""
 
 DAMAGED = (OSError, EOFError, RuntimeError, UnpicklingError, LookupError, TypeError, ValueError, AttributeError)
 """What torch says of a file that holds something else."""
@@ -205,13 +202,6 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
             state.step, state.seconds = state.step + 1, time.monotonic() - began
             done = min(1.0, parameters.share_done(state.step, state.seconds))
             yield Step(state.step, done, state.seconds, rate, loss, parts)
-
-
-def learning_rate(parameters: TrainingParameters, step: int, done: float) -> float:
-    """Linear warm-up over steps, then a cosine over the budget down to one hundredth of the peak."""
-    rise = min(1.0, (step + 1) / parameters.warm_up) if parameters.warm_up else 1.0
-    fall = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    return parameters.learning_rate * rise * fall
 
 
 def restoring_head(network: Student | Teacher) -> nn.Module:
@@ -388,24 +378,10 @@ def _learn(
         if state.objective.restore:
             outputs = replace(outputs, restored=of_restored(state, lesson.views, told.crop.shape))
     losses = total_loss(outputs, lesson.truth, state.objective, state.step)
-    loss = float(losses.total.detach())
-    check_finite("loss", losses.total.detach(), state.step)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    state.optimiser.zero_grad()
-    losses.total.backward()
-    norm = nn.utils.clip_grad_norm_((p for g in state.optimiser.param_groups for p in g["params"]), told.clip)
-    check_finite("gradient", norm, state.step)
-    state.optimiser.step()
+    loss = descend(state.optimiser, losses.total, rate, told.clip, state.step)
     for name, mean in state.means.items():
         mean.update_parameters(state.networks[name])
     return loss, {name: float(part) for name, part in losses.parts.items()}
-
-
-def check_finite(what: str, value: Tensor, step: int) -> None:
-    """Before anything is changed by it."""
-    if not torch.isfinite(value):
-        raise UserError(f"training: the {what} is {value.item()} at step {step + 1}; start again with a lower rate.")
 
 
 def _placed(network: Student | Teacher, device: str) -> Student | Teacher:
