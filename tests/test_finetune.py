@@ -362,6 +362,6 @@ def test_a_full_disk_is_told_and_the_best_is_kept(models, tmp_path, monkeypatch)
         for event in events:
             if event["event"] == "score" and event["best"]:
                 kept = inspect(best_model(folder))
-                monkeypatch.setattr("napari_emcad.training.loop.torch.save", full)
+                monkeypatch.setattr("napari_emcad.training.state.torch.save", full)
     monkeypatch.undo()
     assert inspect(best_model(folder)) == kept

@@ -190,7 +190,7 @@ class _Run:
         import torch
 
         from napari_emcad.inference.device import choose_device, multiplies_bf16, reuse_memory
-        from napari_emcad.training.loop import TrainingState
+        from napari_emcad.training.state import TrainingState
 
         reuse_memory()
         self.folder, self.order = folder, order

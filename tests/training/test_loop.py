@@ -17,8 +17,10 @@ from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training import loop
 from napari_emcad.training.crops import Wanted, middle, random_views
 from napari_emcad.training.descent import learning_rate
-from napari_emcad.training.loop import TrainingState, of_views, shown_for, student_of, teacher_of, train
+from napari_emcad.training.loop import shown_for, student_of, teacher_of, train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
+from napari_emcad.training.state import TrainingState
+from napari_emcad.training.views import of_views
 
 MODES = ("student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher")
 TINY = TrainingParameters(steps=24, batch=2, sections=3, size=32, learning_rate=1e-2, warm_up=5, ema=0.8, seed=3)

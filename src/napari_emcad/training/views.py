@@ -1,0 +1,79 @@
+"""What a network says of perturbed views: of two of the same sections, or of one to be restored."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from napari_emcad.networks.embedding import pair_affinities
+from napari_emcad.networks.student import Student
+from napari_emcad.networks.teacher import Teacher, nearest_affinities
+from napari_emcad.training.crops import Shape, Views, middle
+from napari_emcad.training.objective import by_crop
+from napari_emcad.training.pairs import FIRST, SECOND, embed_pairs
+from napari_emcad.training.perturb import View, affinities_back
+from napari_emcad.training.state import HEAD, TrainingState
+
+
+def of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network says of both views of each block, and where both show it, (n, 3, z, y, x) each.
+
+    Of the second view the running mean of its weights speaks where that was asked for, and learns nothing from it.
+    """
+    (name,) = state.learning
+    network, mean = state.networks[name], state.means[name].module
+    with _running_means_kept(network):
+        first, shown = _of_view(network, views.first, shape, state.device)
+        with torch.no_grad() if state.consistency == "ema" else nullcontext():
+            other = mean.eval() if state.consistency == "ema" else network
+            second, shown_too = _of_view(other, views.second, shape, state.device)
+    return first, second, shown & shown_too
+
+
+@contextmanager
+def _running_means_kept(network: nn.Module) -> Iterator[None]:
+    """BatchNorm's running means stay those of sections as they are: perturbed ones are never segmented."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+def of_restored(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor]:
+    """Grey levels that the network makes of perturbed blocks, and those of the blocks, (n, z, y, x) each."""
+    shown, sections = _pictures(views.first, state.device), middle(_pictures(views.second, state.device), shape)
+    if "teacher" in state.networks:
+        said = middle(state.networks["teacher"](shown[:, None]), shape)
+    else:
+        pairs = embed_pairs(state.networks["student"], middle(shown, shape))
+        said = torch.cat([by_crop(embeddings, len(shown)) for embeddings in pairs], dim=2)
+        sections = torch.cat([sections[:, FIRST], sections[:, SECOND]], dim=1)
+    return state.networks[HEAD](said)[:, 0], sections
+
+
+def _of_view(network: Student | Teacher, views: list[View], shape: Shape, device: str) -> tuple[Tensor, Tensor]:
+    """Affinities of one view of each block, brought back onto it, and where it shows them."""
+    said = _said(network, _pictures(views, device), shape)
+    back, shown = zip(*(affinities_back(s, view) for s, view in zip(said, views, strict=True)), strict=True)
+    return torch.stack(back), torch.stack(shown)
+
+
+def _pictures(views: list[View], device: str) -> Tensor:
+    """(n, z, y, x) float32."""
+    return torch.from_numpy(np.stack([view.image for view in views])).to(device)
+
+
+def _said(network: Student | Teacher, images: Tensor, shape: Shape) -> Tensor:
+    """(n, z, y, x) -> affinities z, y, x of the middle of this shape, (n, 3, z, y, x); a student's from z = 1 on."""
+    if isinstance(network, Student):
+        pairs = (embeddings.float() for embeddings in embed_pairs(network, middle(images, shape)))
+        return by_crop(pair_affinities(*pairs), len(images))
+    return middle(nearest_affinities(network, images[:, None]), shape).float()
