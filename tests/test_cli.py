@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from drawings import lively_student, uneven
 
-from napari_emcad import cli, cli_bar
+from napari_emcad import cli, cli_bar, cli_segment
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels import read_provenance, write_labels
@@ -201,7 +201,7 @@ def test_an_older_result_stays_when_the_run_is_stopped(stack, model, tmp_path, m
     output = tmp_path / "labels.tif"
     assert segment(stack, model, output) == 0
     older = output.read_bytes()
-    monkeypatch.setattr(cli, "writing_labels", _interrupted)
+    monkeypatch.setattr(cli_segment, "writing_labels", _interrupted)
     assert segment(stack, model, output, "--threshold", "0.9") == 1
     assert output.read_bytes() == older
 

@@ -1,5 +1,6 @@
-"""Progress on the command line."""
+"""What commands say: sentences, and how far they are."""
 
+import sys
 from contextlib import ExitStack, closing
 from typing import TypeVar
 
@@ -24,3 +25,14 @@ def follow(job: Job[T]) -> T:
                 bar = bars.enter_context(tqdm(desc=progress.stage, total=progress.total, leave=False, delay=0.5))
                 bar.desc = progress.stage
             bar.update(progress.done - bar.n)
+
+
+def tell(text: str) -> None:
+    """Say what was found."""
+    sys.stdout.write(f"{text}\n")
+
+
+def warn(sentence: str) -> None:
+    """Say what a person should know, on standard error; nothing where it is empty."""
+    if sentence:
+        sys.stderr.write(f"napari-emcad: {sentence}\n")

@@ -2,15 +2,14 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from napari_emcad.benchmark import Row, benchmark
-from napari_emcad.cli_bar import follow
+from napari_emcad.cli_bar import follow, tell
+from napari_emcad.cli_options import box_of, given
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
 from napari_emcad.core.wording import shape_text, size_text
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.paper_datasets import open_pair
@@ -50,21 +49,20 @@ def _benchmark(options: argparse.Namespace) -> int:
     network, card = load_model(resolve(options.model))
     with open_pair(options.dataset, options.layout) as pair:
         check_volume(pair.raw.array)
-        shape = pair.labels.array.shape
-        box = Box.parse(options.box, shape) if options.box else Box.whole(shape)
+        box = box_of(options, pair.labels.array.shape)
         ways = [settled(way, pair.raw.array, card) for way in wished]
         if not options.json:
             memory = size_text(memory_needed(box, pair.raw.array.shape[1:], card=card))
             size = f"{shape_text(box.shape)} voxels of {shape_text(f'{n:g}' for n in pair.voxel_size)} nm"
-            _say(f"{size}, at most {memory}, {card.line()}")
+            tell(f"{size}, at most {memory}, {card.line()}")
         rows = follow(benchmark(pair, box, network, card, ways))
-    _say("\n".join(json.dumps(row.as_dict()) for row in rows) if options.json else _table(rows))
+    tell("\n".join(json.dumps(row.as_dict()) for row in rows) if options.json else _table(rows))
     return 0
 
 
 def _ways(options: argparse.Namespace) -> list[SegmentParameters]:
     """The agglomerations of the papers, at the thresholds asked for."""
-    device = {"device": options.device} if options.device else {}
+    device = given(options, "device")
     if options.bias is not None and not 0 <= options.bias <= 1:
         raise UserError(f"bias: a number from 0 to 1 is needed, got {options.bias:g}; the papers' is 0.5.")
     threshold = None if options.bias is None else 1 - options.bias
@@ -86,7 +84,3 @@ def _entries(row: Row) -> tuple[str, ...]:
     scores = row.scores
     figures = (f"{n:.4f}" for n in (scores.voi_split, scores.voi_merge, scores.voi, scores.arand))
     return row.dataset, row.model, row.agglomeration, f"{row.threshold:.2f}", *figures, f"{row.seconds:.1f}"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")

@@ -1,14 +1,21 @@
 """The command that trains a network for optical volumes; a thin shell over `train_optical`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from napari_emcad.cli_training import DEFAULT_MINUTES, SCRATCH, check_output, follow_training, stoppable
+from napari_emcad.cli_bar import tell
+from napari_emcad.cli_options import add_box, box_of, given
+from napari_emcad.cli_training import (
+    DEFAULT_MINUTES,
+    SCRATCH,
+    check_output,
+    follow_training,
+    stoppable,
+    with_budget,
+)
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
 from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
@@ -27,7 +34,7 @@ def add_optical_command(commands) -> None:
     parser.add_argument("--raw", type=Path, required=True, help="optical volume")
     parser.add_argument("--labels", type=Path, required=True, help="of RAW; above 0 = neurite")
     parser.add_argument("--dataset", metavar="PATH_IN_RAW", help="in HDF5 or Zarr")
-    parser.add_argument("--box", metavar="z0:z1,y0:y1,x0:x1", help="voxels, half open; default: all")
+    add_box(parser)
     parser.add_argument("--model", default=SCRATCH, metavar="NAME|FILE", help=f"to begin with; default: {SCRATCH}")
     parser.add_argument("--minutes", type=float, help=f"time for all of it; default: {DEFAULT_MINUTES:g}")
     parser.add_argument("--steps", type=int)
@@ -42,10 +49,7 @@ def add_optical_command(commands) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     check_output(options.output)
-    given = {name: value for name in NUMBERS if (value := getattr(options, name)) is not None}
-    if "minutes" not in given and "steps" not in given:
-        given["minutes"] = DEFAULT_MINUTES
-    parameters = TrainingParameters.of(mode="teacher", **given)
+    parameters = TrainingParameters.of(mode="teacher", **with_budget(given(options, *NUMBERS)))
     network, card = _network(options.model, parameters.seed)
     lesson = _lesson(options)
     with stoppable() as stopped:
@@ -55,7 +59,7 @@ def _train(options: argparse.Namespace) -> int:
     if best is None:
         raise UserError(f"{options.output}: not written, as the run ended before its first score; give it more time.")
     if not options.json:
-        sys.stdout.write(f"{_score_text(best)} on what was held out -> {options.output}\n")
+        tell(f"{_score_text(best)} on what was held out -> {options.output}")
     return 0
 
 
@@ -76,7 +80,7 @@ def _lesson(options: argparse.Namespace) -> Lesson:
                 f"{options.labels}: whole-number labels of the volume's shape {tuple(raw.array.shape)} are needed, got "
                 f"{labels.array.dtype} of shape {tuple(labels.array.shape)}; choose those that belong to it."
             )
-        box = Box.parse(options.box, raw.array.shape) if options.box else Box.whole(raw.array.shape)
+        box = box_of(options, raw.array.shape)
         name = f"{options.raw.stem}[{box.text}]"
         return Lesson(np.asarray(raw.array[box.slices]), np.asarray(labels.array[box.slices]), name)
 

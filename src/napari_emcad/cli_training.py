@@ -12,6 +12,8 @@ from typing import get_args
 
 from tqdm import tqdm
 
+from napari_emcad.cli_bar import tell
+from napari_emcad.cli_options import check_folder, given
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
@@ -112,7 +114,7 @@ def _train(options: argparse.Namespace) -> int:
         _copy_model(teacher_beside(best), written[-1])
     shutil.rmtree(folder)
     if not options.json:
-        _say(f"{_outcome(last)} -> {', '.join(map(str, written))}")
+        tell(f"{_outcome(last)} -> {', '.join(map(str, written))}")
     return 0
 
 
@@ -120,17 +122,19 @@ def _order(options: argparse.Namespace) -> Order:
     mode = options.mode or options.modes[options.teacher is not None]
     numbers = ("minutes", "steps", "learning_rate", "ema", "batch", "sections", "size", "seed", "warm_up")
     names = (*numbers, "loss", "consistency", "augmentation")
-    given = {name: value for name in names if (value := getattr(options, name)) is not None}
-    if "minutes" not in given and "steps" not in given:
-        given["minutes"] = DEFAULT_MINUTES
     return Order(
         student=_model(options.student),
         teacher=_model(options.teacher),
         teacher_maps=getattr(options, "maps", None),
-        parameters=TrainingParameters.of(mode=mode, **given),
+        parameters=TrainingParameters.of(mode=mode, **with_budget(given(options, *names))),
         device=options.device,
         about=options.about,
     )
+
+
+def with_budget(wished: dict) -> dict:
+    """What was asked for, in the default time where neither time nor steps were."""
+    return wished if {"minutes", "steps"} & set(wished) else {"minutes": DEFAULT_MINUTES, **wished}
 
 
 def _model(name: str | None) -> Path | None:
@@ -167,8 +171,7 @@ def check_output(output: Path) -> None:
     ------
     UserError
     """
-    if not output.parent.is_dir():
-        raise UserError(f"output: the folder {output.parent} does not exist; make it or choose another one.")
+    check_folder(output)
     if output.suffix not in (".pt", ".ckpt"):
         raise UserError(f"output: a name that ends in .ckpt or .pt is needed, got {output}.")
     if output.exists():
@@ -234,7 +237,3 @@ def _maps(text: str) -> tuple[int, ...]:
     if len(maps) < 2 or min(maps) < 1:
         raise argparse.ArgumentTypeError(f"two numbers above 0 or more are needed, got {text}")
     return maps
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
