@@ -97,7 +97,7 @@ def settled(parameters: OpticalParameters, volume, card: ModelCard) -> OpticalPa
     """What a run will really use: the model's threshold and grey levels, the data's where it has none, the device."""
     from napari_emcad.inference.device import choose_device
 
-    threshold = next(t for t in (parameters.threshold, card.threshold, DEFAULT_THRESHOLD) if t is not None)
+    threshold = recommended_threshold(card) if parameters.threshold is None else parameters.threshold
     black = card.black if parameters.black is None else parameters.black
     white = card.white if parameters.white is None else parameters.white
     levels = normalisation_of(volume, parameters.model_copy(update={"black": black, "white": white}))
@@ -105,6 +105,11 @@ def settled(parameters: OpticalParameters, volume, card: ModelCard) -> OpticalPa
     return parameters.model_copy(
         update={"threshold": threshold, "black": levels.low, "white": levels.high, "device": device}
     )
+
+
+def recommended_threshold(card: ModelCard) -> float:
+    """The model's own, or the default."""
+    return DEFAULT_THRESHOLD if card.threshold is None else card.threshold
 
 
 def run(volume, network, probability, box: Box, parameters: OpticalParameters) -> Job[NDArray[np.uint32]]:

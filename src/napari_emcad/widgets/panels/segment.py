@@ -7,12 +7,13 @@ import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_emcad import optical
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
 from napari_emcad.inference.kind_warning import kind_warning
-from napari_emcad.optical import DEFAULT_THRESHOLD, OpticalParameters
+from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import ON_CPU, SegmentParameters, recommended_threshold
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.at_rest import AtRest
@@ -346,8 +347,7 @@ class SegmentPanel(QWidget):
     def _recommend(self) -> None:
         card = self.model.card
         if is_foreground(card):
-            own = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
-            self.threshold.recommend(own, "Higher keeps less, lower keeps more.")
+            self.threshold.recommend(optical.recommended_threshold(card), "Higher keeps less, lower keeps more.")
         else:
             self.threshold.recommend(recommended_threshold(card, self.advanced.agglomeration.currentData()))
 
