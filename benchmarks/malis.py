@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from napari_emcad.core.affinities import affinities_of_labels, without_borders
 from napari_emcad.core.malis import pair_counts
+from napari_emcad.core.wording import shape_text
 from napari_emcad.inference.device import reuse_memory
 from napari_emcad.io.volumes import open_volume
 
@@ -41,7 +42,7 @@ def main() -> None:
         part = without_borders(np.asarray(labels[tuple(slice(n) for n in shape)]))
         seconds, n = _seconds(part), part.size
         rates.append(seconds / (n * np.log2(n)))
-        name, objects = " x ".join(map(str, part.shape)), len(np.unique(part[part > 0]))
+        name, objects = shape_text(part.shape), len(np.unique(part[part > 0]))
         print(f"{name:>16}{objects:>9}{seconds:>9.3f}{rates[-1] * 1e9:>11.1f} ns{rates[-1] / rates[0]:>7.2f}")
 
 

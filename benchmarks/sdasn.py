@@ -21,14 +21,16 @@ import torch
 from torch import Tensor, nn
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.neurites import dice
 from napari_emcad.core.progress import drive
 from napari_emcad.core.synthetic.optical import synthetic_optical
+from napari_emcad.core.wording import shape_text
 from napari_emcad.inference.device import Device, reuse_memory
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict import Prediction
 from napari_emcad.inference.predict_foreground import predict_foreground
 from napari_emcad.networks.checkpoint import load_foreground
-from napari_emcad.networks.sdasn import SdasnConfig
+from napari_emcad.networks.sdasn import BLACK, WHITE, SdasnConfig
 from napari_emcad.optical import find_neurites
 
 SHAPE = (64, 160, 160)
@@ -81,7 +83,7 @@ def _dice(checkpoint: Path, seed: int) -> np.ndarray:
     mine, truth = found.labels > 0, volume.labels > 0
     both = (mine & truth).sum()
     print(
-        f"synthetic {' x '.join(map(str, SHAPE))}, seed {seed}: Dice {2 * both / (mine.sum() + truth.sum()):.3f}, "
+        f"synthetic {shape_text(SHAPE)}, seed {seed}: Dice {dice(mine, truth):.3f}, "
         f"precision {both / mine.sum():.3f}, recall {both / truth.sum():.3f}, foreground {truth.mean():.2%}"
     )
     raw = (volume.raw.max(0).clip(100, 500) - 100.0) / 400
@@ -102,7 +104,7 @@ def _table(networks: dict[str, tuple[nn.Module, int]], seconds: dict[str, float]
 
 def _seconds(network, side: int) -> float:
     volume = np.random.default_rng(0).normal(120, 15, (side,) * 3).astype(np.uint16)
-    out, levels = np.zeros(volume.shape, np.uint8), Normalisation(168.5, 668.5, clips=False)
+    out, levels = np.zeros(volume.shape, np.uint8), Normalisation(BLACK, WHITE, clips=False)
     start = time.perf_counter()
     drive(predict_foreground(network, volume, out, Prediction(Box.whole(volume.shape), levels, Device("cpu", "CPU"))))
     return time.perf_counter() - start
