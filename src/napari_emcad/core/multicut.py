@@ -12,6 +12,7 @@ sides of it each within, or of, the segments of the one before. docs/decisions/0
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from bioimage_cpp.graph import UndirectedGraph
@@ -106,7 +107,7 @@ def mutex_watershed(contacts: Contacts, costs: NDArray[np.float64]) -> NDArray[n
 def nested_merges(graph: RegionGraph, n: int, solve: Solver) -> Merges:
     """The merges that lead from fragments 1..n to the partition of each threshold, the lowest first."""
     found = [*_partitions(contacts_of(graph, n), solve)]
-    made = [_joins(finer, coarser) for finer, coarser in zip([np.arange(n), *found], found, strict=False)]
+    made = [_joins(finer, coarser) for finer, coarser in pairwise([np.arange(n), *found])]
     scores = [np.full(len(a), (step - 0.5) / STEPS, np.float32) for step, (a, _) in enumerate(made, start=1)]
     return Merges(*(np.concatenate(ends).astype(np.uint32) for ends in zip(*made, strict=True)), np.concatenate(scores))
 
