@@ -53,7 +53,7 @@ class _Sprout(NamedTuple):
 
 
 def grow_trees(rng: Generator, shape: tuple[int, int, int]) -> Fibres:
-    """Random trees in a box, one to some 700,000 voxels but at least two; what grows out of the box is cut off."""
+    """Random trees in a box, one to some 500,000 voxels but at least two; what grows out of the box is cut off."""
     size = np.array(shape, float)
     trees = [_tree(rng, size) for _ in range(max(2, round(size.prod() / _VOXELS_A_TREE)))]
     numbers = [np.full(len(tree[0]), n, np.int32) for n, tree in enumerate(trees, start=1)]
