@@ -94,11 +94,12 @@ def train_optical(
         if step.done < marks[0]:
             continue
         marks = [mark for mark in marks if mark > step.done] or [np.inf]
-        score = {"event": "score", "step": step.step, **_scored(run.averaged(), held_out, device)}
+        averaged = run.averaged()
+        score = {"event": "score", "step": step.step, **_scored(averaged, held_out, device)}
         score["best"] = best is None or score["dice"] > best["dice"]
         if score["best"]:
             best = score
-            _keep(run.averaged(), output, _card(card, lesson, levels, score, time.monotonic() - began))
+            _keep(averaged, output, _card(card, lesson, levels, score, time.monotonic() - began))
         yield score
     yield {"event": "finished", "seconds": time.monotonic() - began, "after": best}
 
