@@ -117,6 +117,6 @@ def test_the_wrong_kind_of_volume_is_told(desk, stack, sdasn):
     desk.open(stack)
     segment = desk.dock.segment
     segment.model.open_file(sdasn)
-    desk.wait(lambda: "made for optical volumes" in segment._kind.text())
-    assert not segment._kind.isHidden()
+    desk.wait(lambda: "made for optical volumes" in segment._kind.label.text())
+    assert not segment._kind.label.isHidden()
     assert segment.run_button.isEnabled()

@@ -1,7 +1,6 @@
 """The panel Segment: choices, Try and Run, and the threshold over what they make."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
@@ -12,7 +11,6 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
-from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import ON_CPU, SegmentParameters, recommended_threshold
 from napari_emcad.widgets.advanced import Advanced
@@ -21,6 +19,7 @@ from napari_emcad.widgets.device_choice import DeviceChoice
 from napari_emcad.widgets.estimates import Estimate, Planned, check_memory, estimate, is_foreground, is_teacher
 from napari_emcad.widgets.forms import Section, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.kind_line import KindLine
 from napari_emcad.widgets.layers import check_layer, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.model_choice import SEGMENTING, ModelChoice
@@ -32,8 +31,6 @@ from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, f
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.threshold import ThresholdBar
 from napari_emcad.widgets.wording import duration, neurons_text, pixel_size_note
-
-WARNING = "color: #d07a10"
 
 SETTLE = 700
 """Milliseconds that seed smoothing or scoring rest before the neurons are agglomerated again."""
@@ -68,9 +65,7 @@ class SegmentPanel(QWidget):
         self.advanced = Advanced()
         self._estimate = text()
         self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
-        self._levels, self._kinds = JobRunner(self), JobRunner(self)
-        self._kind = text()
-        self._kind.setStyleSheet(WARNING)
+        self._levels, self._kind = JobRunner(self), KindLine(self)
         self._counting = AtRest(self._count, self)
         self._again = QTimer(self, singleShot=True, interval=SETTLE)
         self._lay_out()
@@ -152,7 +147,7 @@ class SegmentPanel(QWidget):
         self.model.close_reader()
         self.results.close()
         self.neurites.close()
-        self._kinds.close()
+        self._kind.close()
         self.region.release()
         self._under_way = None
 
@@ -173,7 +168,7 @@ class SegmentPanel(QWidget):
         self._advanced_section = Section("Advanced", self.advanced, is_open=False)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
-        for widget in (rows_widget, self._kind, buttons, threshold_widget, self._advanced_section):
+        for widget in (rows_widget, self._kind.label, buttons, threshold_widget, self._advanced_section):
             column.addLayout(widget) if widget is buttons else column.addWidget(widget)
 
     def _connect(self) -> None:
@@ -412,19 +407,7 @@ class SegmentPanel(QWidget):
         self._look_at_kind()
 
     def _look_at_kind(self) -> None:
-        """Say in a thread's time where the model is made for other volumes than this one."""
-        layer, card = self._stack.layer, self.model.card
-        self._tell_kind("")
-        if layer is not None and card is not None and not self._bad_layer:
-            look = partial(kind_warning, card, volume_of(layer), voxel_size_of(layer))
-            self._kinds.start(one_step(look), self._on_kind)
-
-    def _on_kind(self, ended: Ended) -> None:
-        self._tell_kind(ended.result or "")
-
-    def _tell_kind(self, warning: str) -> None:
-        self._kind.setText(warning)
-        self._kind.setVisible(bool(warning))
+        self._kind.look(None if self._bad_layer else self._stack.layer, self.model.card)
 
     def _say_ready(self) -> None:
         trained = self.model.card.voxel_size if self.model.card else None
