@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_emcad import optical
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.neurites import neurites
+from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import fragment_sizes
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.optical import OpticalParameters
@@ -51,6 +54,17 @@ class Foreground:
         return [layer for layer in (self.probability_layer, self.labels_layer) if layer is not None]
 
 
+def finding(volume: Any, model: Path, run: Foreground) -> Job[tuple[NDArray[np.uint32], OpticalParameters, ModelCard]]:
+    """Load a foreground network, predict and label; what it used is told with the neurites."""
+    yield Progress("loading the model", 0, 1)
+    from napari_emcad.networks.checkpoint import load_foreground
+
+    network, card = load_foreground(model)
+    parameters = optical.settled(run.parameters, volume, card)
+    labels = yield from optical.run(volume, network, run.probability, run.box, parameters)
+    return labels, parameters, card
+
+
 class Neurites(QObject):
     """The neurites in a viewer, over which the threshold moves while they are the last that was made.
 
@@ -87,7 +101,8 @@ class Neurites(QObject):
 
     def progress(self, run: Foreground) -> None:
         """Some sections have been finished."""
-        self._refresh(run.probability_layer)
+        if run.probability_layer in self._viewer.layers:
+            run.probability_layer.refresh(extent=False)
 
     def end_early(self, run: Foreground) -> None:
         """A run was stopped or failed."""
@@ -142,10 +157,6 @@ class Neurites(QObject):
         made = provenance(run.card, run.parameters, run.box, source=run.source.metadata.get("source"))
         run.labels_layer.metadata["provenance"] = made
         self.changed.emit()
-
-    def _refresh(self, layer: Layer | None) -> None:
-        if layer in self._viewer.layers:
-            layer.refresh(extent=False)
 
 
 def _named(run: Foreground, what: str) -> dict[str, Any]:

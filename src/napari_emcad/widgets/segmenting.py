@@ -1,4 +1,4 @@
-"""Jobs that the dock starts: what they are given, what they give back."""
+"""Jobs that the dock starts: what they are given, what they give back. No Qt."""
 
 import time
 from dataclasses import dataclass
@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad import optical
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters, settled
 from napari_emcad.widgets.agglomeration import agglomerate_beside
-from napari_emcad.widgets.neurites import Foreground
 from napari_emcad.widgets.prediction import Model, predict_beside
 
 
@@ -82,17 +79,6 @@ def segmenting(request: Request) -> Job[Made]:
     segmentation = yield from agglomerate_beside(request.affinities, parameters)
     neurons = neurons_of(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     return Made(parameters, segmentation, card, neurons, device.name, time.monotonic() - start)
-
-
-def finding(volume: Any, model: Path, run: Foreground) -> Job[tuple[NDArray[np.uint32], OpticalParameters, ModelCard]]:
-    """Load a foreground network, predict and label; what it used is told with the neurites."""
-    yield Progress("loading the model", 0, 1)
-    from napari_emcad.networks.checkpoint import load_foreground
-
-    network, card = load_foreground(model)
-    parameters = optical.settled(run.parameters, volume, card)
-    labels = yield from optical.run(volume, network, run.probability, run.box, parameters)
-    return labels, parameters, card
 
 
 def agglomerating(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:

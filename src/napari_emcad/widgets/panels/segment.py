@@ -23,11 +23,11 @@ from napari_emcad.widgets.kind_line import KindLine
 from napari_emcad.widgets.layers import check_layer, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.model_choice import SEGMENTING, ModelChoice
-from napari_emcad.widgets.neurites import Foreground, Neurites
+from napari_emcad.widgets.neurites import Foreground, Neurites, finding
 from napari_emcad.widgets.region_choice import SECTION, RegionChoice
 from napari_emcad.widgets.remembered import Remembered
 from napari_emcad.widgets.results import Result, Results
-from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, finding, segmenting
+from napari_emcad.widgets.segmenting import Cut, Made, Request, agglomerating, segmenting
 from napari_emcad.widgets.stack_choice import StackChoice
 from napari_emcad.widgets.threshold import ThresholdBar
 from napari_emcad.widgets.wording import duration, neurons_text, pixel_size_note
@@ -243,7 +243,7 @@ class SegmentPanel(QWidget):
             labels, parameters, card = ended.result
             self.threshold.put(parameters.threshold)
             self.neurites.finish(run, labels, parameters, card)
-            found = neurons_text(self.neurites.sizes, "neurite")
+            found = self.threshold.read_out
             self._message.result(f"Done: {found}. Move the threshold, then save the layer with File > Save.")
         self._update()
 
