@@ -103,8 +103,9 @@ def test_other_devices_are_refused():
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """A clock that goes faster for bf16 by some factor."""
+def clock(tmp_path, monkeypatch):
+    """A clock that goes faster for bf16 by some factor, on a machine of which nothing is known."""
+    monkeypatch.setenv("NAPARI_EMCAD_CACHE", str(tmp_path))
 
     def clock(factor):
         monkeypatch.setattr(module, "_cpu_multiplies_bf16", lambda: True)
@@ -127,6 +128,14 @@ def test_half_precision_is_taken_where_it_is_faster(clock, student, factor, expe
     assert fastest_precision(student, Device("cpu", "")) == expected
 
 
+def test_the_probe_is_made_once(clock, student):
+    ticks = clock(3)
+    assert [fastest_precision(student, Device("cpu", "")) for _ in range(2)] == [torch.bfloat16] * 2
+    assert next(ticks) == 2
+    assert fastest_precision(torch.nn.Conv2d(2, 3, 3), Device("cpu", "")) == torch.bfloat16
+    assert next(ticks) == 5  # another network is another question
+
+
 def test_no_probe_where_half_precision_is_emulated(clock, student, monkeypatch):
     ticks = clock(10)
     monkeypatch.setattr(module, "_cpu_multiplies_bf16", lambda: False)
@@ -134,8 +143,9 @@ def test_no_probe_where_half_precision_is_emulated(clock, student, monkeypatch):
     assert next(ticks) == 0
 
 
-def test_the_probe_leaves_the_weights_alone(monkeypatch):
+def test_the_probe_leaves_the_weights_alone(tmp_path, monkeypatch):
     """Weights that have been in bf16 have lost two thirds of their digits for good."""
+    monkeypatch.setenv("NAPARI_EMCAD_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "_cpu_multiplies_bf16", lambda: True)
     network = torch.nn.Conv2d(2, 3, 3)
     before = {name: values.clone() for name, values in network.state_dict().items()}

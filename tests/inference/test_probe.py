@@ -14,7 +14,7 @@ def measured(tmp_path, monkeypatch):
     calls = []
 
     def measured(gain):
-        monkeypatch.setattr(probe, "_measured", lambda: calls.append(gain) or gain)
+        monkeypatch.setattr(probe, "_openvino_gain", lambda: calls.append(gain) or gain)
         return calls
 
     return measured
@@ -41,7 +41,7 @@ def test_it_is_measured_once_on_a_machine(measured, monkeypatch):
 @pytest.mark.parametrize("content", ["", "[1]", '{"mine"'])
 def test_a_damaged_memory_is_measured_anew(measured, tmp_path, content):
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "openvino_gain.json").write_text(content)
+    (tmp_path / "cache" / "gains.json").write_text(content)
     measured(2.0)
     assert openvino_gains()
 
@@ -64,5 +64,14 @@ def test_without_the_library_nothing_is_measured(measured, monkeypatch):
 @pytest.mark.skipif(not has_openvino(), reason=INSTALL)
 def test_the_measurement_itself(monkeypatch):
     monkeypatch.setattr(probe, "SIDE", 32)
-    assert 0 < probe._measured() < 1000
+    assert 0 < probe._openvino_gain() < 1000
     assert "torch" in probe._machine()
+
+
+def test_ways_are_remembered_apart(measured):
+    calls = measured(2.0)
+    assert openvino_gains()
+    assert not probe.gains("bf16", lambda: 1.0)
+    assert openvino_gains()
+    assert probe.gains("bf16", lambda: 2.0) is False  # remembered
+    assert calls == [2.0]

@@ -51,6 +51,6 @@ def test_half_precision_costs_no_score(cremi, checkpoint, monkeypatch):
         segmentation = drive(run(raw, student, affinities, Box.whole(raw.shape), SegmentParameters(device="cpu")))
         found[precision] = affinities, score(segmentation.labels(segmentation.table(0.3, 100)), truth)
     (exact, in_fp32), (rough, in_bf16) = found.values()
-    assert 0 < np.abs(exact.astype(int) - rough).mean() < 2  # levels of 255
+    assert 0 < np.abs(exact.astype(int) - rough).mean() < 0.25  # levels of 255: less than rounding to them costs
     assert in_bf16.voi == pytest.approx(in_fp32.voi, abs=0.05)
     assert in_bf16.arand == pytest.approx(in_fp32.arand, abs=0.02)

@@ -352,7 +352,7 @@ def test_before_the_first_step_the_average_is_the_network():
 
 @pytest.mark.parametrize("mode", ["student", "joint"])
 def test_bf16_learns_as_fp32_does(mode):
-    full, half = (told(mode, half=half, sections=2) for half in (False, True))
+    full, half = (told(mode, half=half, sections=3) for half in (False, True))
     expected = run(fresh(full), 3, full)
     state = fresh(half)
     for step, precise in zip(run(state, 3, half), expected, strict=True):
@@ -362,6 +362,18 @@ def test_bf16_learns_as_fp32_does(mode):
         assert all(p.dtype == torch.float32 and p.isfinite().all() for p in network.parameters())
         assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
         assert any(p.grad.any() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("mode", "sections", "is_same"), [("joint", 2, True), ("joint", 3, False), ("student", 2, False)]
+)
+def test_a_teacher_learns_from_two_sections_in_fp32(mode, sections, is_same):
+    """There bf16 gives wrong gradients."""
+    losses = [
+        [step.loss for step in run(fresh(parameters), 1, parameters)]
+        for parameters in (told(mode, half=half, sections=sections) for half in (False, True))
+    ]
+    assert (losses[0] == losses[1]) == is_same
 
 
 class MiddleOf(nn.Module):

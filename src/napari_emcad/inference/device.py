@@ -12,7 +12,7 @@ from torch import nn
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.extras import openvino_module
-from napari_emcad.inference.probe import GAIN, best_of_three, openvino_gains
+from napari_emcad.inference.probe import best_of_three, gains, openvino_gains
 from napari_emcad.inference.wishes import WISHES
 
 BY_OPENVINO = " by OpenVINO"
@@ -89,7 +89,7 @@ def _why_missing(kind: str) -> str:
 
 
 def fastest_precision(network: nn.Module, device: Device) -> torch.dtype:
-    """fp32, or bf16 where a short probe of this network on this device gains from it.
+    """fp32, or bf16 where a short probe of this network on this device gains from it; the answer is remembered.
 
     bf16 costs no score: tests/published compares VOI and ARAND on CREMI. On MPS, where nobody has measured it, fp32.
 
@@ -100,9 +100,13 @@ def fastest_precision(network: nn.Module, device: Device) -> torch.dtype:
     """
     if not multiplies_bf16(device):
         return torch.float32
-    slow = _probe(network, device, torch.float32)
-    fast = _probe(copy.deepcopy(network).bfloat16(), device, torch.bfloat16)
-    return torch.bfloat16 if slow > GAIN * fast else torch.float32
+
+    def gain() -> float:
+        fast = _probe(copy.deepcopy(network).bfloat16(), device, torch.bfloat16)
+        return _probe(network, device, torch.float32) / fast
+
+    weights = sum(p.numel() for p in network.parameters())
+    return torch.bfloat16 if gains(f"bf16 for {weights} weights, {device.name}", gain) else torch.float32
 
 
 def multiplies_bf16(device: Device) -> bool:

@@ -1,4 +1,4 @@
-"""Whether OpenVINO is faster than torch on this CPU: measured once on a machine, and remembered."""
+"""Whether another way to compute is faster on this machine: measured once, and remembered."""
 
 import json
 import platform
@@ -23,16 +23,27 @@ SIDE = 512
 """Pixels a side of the section that is measured."""
 
 
-def openvino_gains() -> bool:
-    """Whether OpenVINO is installed and faster; takes some seconds the first time."""
-    if not has_openvino():
-        return False
-    file, machine = cache_folder() / "openvino_gain.json", _machine()
+def gains(way: str, measured: Callable[[], float]) -> bool:
+    """Whether a way to compute is faster than the usual one; some seconds the first time.
+
+    Parameters
+    ----------
+    way : str
+        Its name in the memory.
+    measured : callable
+        Measures how many times faster it is; asked where this is not known of this machine.
+    """
+    file, key = cache_folder() / "gains.json", f"{way}, {_machine()}"
     known = _read(file)
-    if machine not in known:
-        known[machine] = _measured()
+    if key not in known:
+        known[key] = measured()
         _write(file, known)
-    return known[machine] >= GAIN
+    return known[key] >= GAIN
+
+
+def openvino_gains() -> bool:
+    """Whether OpenVINO is installed and faster than torch on the CPU."""
+    return has_openvino() and gains("OpenVINO", _openvino_gain)
 
 
 def best_of_three(act: Callable[[], object]) -> float:
@@ -47,11 +58,12 @@ def best_of_three(act: Callable[[], object]) -> float:
 
 def _machine() -> str:
     """What the answer depends on."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "openvino"))
+    names = ("torch", "openvino") if has_openvino() else ("torch",)
+    libraries = ", ".join(f"{name} {version(name)}" for name in names)
     return f"{platform.node()}, {platform.processor()}, {torch.get_num_threads()} threads, {libraries}"
 
 
-def _measured() -> float:
+def _openvino_gain() -> float:
     """How many times faster than torch, with the bundled student: what is exported of it will be used."""
     from napari_emcad.inference.device import Device
     from napari_emcad.inference.openvino_engine import OpenVinoEngine
