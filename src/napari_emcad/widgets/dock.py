@@ -50,7 +50,8 @@ class EMCADDock(QWidget):
         self.proofread = ProofreadPanel(viewer, self.stack, self.segment, self.jobs, self.message)
         sources, models = CropSources(viewer, self.stack, self.proofread), FineTuneModels(remembered)
         self.finetune = FineTunePanel(viewer, sources, models, self.segment, self.message)
-        self.export = ExportPanel(viewer, self.segment.results, self.segment.region, self.jobs, self.message)
+        made = self.segment.results, self.segment.neurites
+        self.export = ExportPanel(viewer, *made, self.segment.region, self.jobs, self.message)
         self.evaluate = EvaluatePanel(viewer, self.jobs, self.message)
         self.bring = BringEdits(self.proofread, self.segment.results, self.jobs, self.message)
         self._again = SegmentAgain(viewer, self.stack, self.segment, self.bring, self.message)
@@ -171,7 +172,8 @@ class EMCADDock(QWidget):
         self.stack.sample_wanted.connect(self.open_sample)
         self.jobs.progressed.connect(self._on_progress)
         self.jobs.running_changed.connect(self._on_running)
-        self.segment.neurons_changed.connect(self._on_neurons)
+        self.segment.neurons_changed.connect(self._on_made)
+        self.segment.neurites.changed.connect(self._on_made)
         self.bring.brought.connect(self._on_brought)
         self.finetune.segment_again.connect(self.segment_again)
         self.finetune.attention.connect(self._finetune_section.open)
@@ -205,8 +207,8 @@ class EMCADDock(QWidget):
         if self.jobs.stopping:
             self.bar.setFormat("stopping ...")
 
-    def _on_neurons(self) -> None:
-        if self.segment.results.current is not None and not self._export_section.is_open:
+    def _on_made(self) -> None:
+        if self.export.has_something and not self._export_section.is_open:
             self._export_section.open()
 
     def _on_brought(self) -> None:

@@ -16,7 +16,7 @@ from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels import writing_labels
 from napari_emcad.io.sessions import open_session
 from napari_emcad.io.volumes import open_volume
-from napari_emcad.widgets.labels_view import FragmentLabels, Part
+from napari_emcad.widgets.labels_view import Part
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class Export:
     ----------
     path : Path
         Of the label TIFF.
-    fragments : (z, y, x) uint32
-    table : (n + 1,) uint32
-        Neuron of each fragment, 0 for those left out.
+    labels : array-like (z, y, x) of whole numbers
+        Read by slices.
+    largest : int or None
+        Of the labels; None = it is looked for.
     box : Box
-        Of the fragments.
+        Of the labels.
     voxel_size : VoxelSize or None
     provenance : mapping
     source : (path, dataset) or None
@@ -41,8 +42,8 @@ class Export:
     """
 
     path: Path
-    fragments: NDArray[np.uint32]
-    table: NDArray[np.uint32]
+    labels: Any
+    largest: int | None
     box: Box
     voxel_size: VoxelSize | None
     provenance: Mapping[str, Any]
@@ -56,9 +57,8 @@ def exporting(export: Export) -> Job[list[Path]]:
     written = []
     if export.affinities is not None:
         written.append((yield from _writing_affinities(export, provenance)))
-    labels = Part(FragmentLabels(export.fragments, export.table), export.box)
-    size = export.voxel_size
-    written.insert(0, (yield from writing_labels(export.path, labels, size, provenance, int(export.table.max()))))
+    labels = Part(export.labels, export.box)
+    written.insert(0, (yield from writing_labels(export.path, labels, export.voxel_size, provenance, export.largest)))
     return written
 
 

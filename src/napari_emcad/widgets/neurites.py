@@ -35,6 +35,8 @@ class Foreground:
         Settled once the run is done.
     probability : (z, y, x) uint8
         x 255; written while it runs.
+    sizes : (n,) int64
+        Voxels of each neurite, the largest first.
     """
 
     source: Image
@@ -44,6 +46,7 @@ class Foreground:
     probability_layer: Image | None = None
     labels_layer: Labels | None = None
     card: ModelCard | None = None
+    sizes: NDArray[np.int64] | None = None
 
     def __post_init__(self):
         self.probability = np.zeros(self.box.shape, np.uint8)
@@ -71,7 +74,7 @@ class Neurites(QObject):
     Signals
     -------
     changed
-        There are neurites now, or other ones.
+        There are neurites now, or other ones, or none any more.
     failed : Exception
     """
 
@@ -87,9 +90,9 @@ class Neurites(QObject):
         self.current: Foreground | None = None
 
     @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Voxels of each neurite that is shown, the largest first."""
-        return fragment_sizes(self.current.labels_layer.data)[1:]
+    def is_settled(self) -> bool:
+        """Whether the neurites shown are those of the threshold asked for."""
+        return not self._rest.isActive() and not self._labeller.running
 
     def begin(self, run: Foreground) -> None:
         """Show the probability of a run that starts, still empty; what the one before has found is hidden."""
@@ -128,7 +131,9 @@ class Neurites(QObject):
         """The threshold moves over these no more; their layers stay."""
         self._rest.stop()
         self._labeller.stop()
-        self.current = None
+        if self.current is not None:
+            self.current = None
+            self.changed.emit()
 
     def forget_removed(self) -> None:
         """Layers have been removed: neurites without their layer are none."""
@@ -156,6 +161,7 @@ class Neurites(QObject):
         run = self.current
         made = provenance(run.card, run.parameters, run.box, source=run.source.metadata.get("source"))
         run.labels_layer.metadata["provenance"] = made
+        run.sizes = fragment_sizes(run.labels_layer.data)[1:]
         self.changed.emit()
 
 

@@ -1,4 +1,4 @@
-"""The panel Export: the neurons on screen as labels, and what else a session holds."""
+"""The panel Export: the neurons or neurites on screen as labels, and what else a session holds."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,15 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.widgets.at_rest import AtRest
+from napari_emcad.widgets.exportable import Exportable, OfNeurites, OfNeurons, Written
 from napari_emcad.widgets.exporting import Export, affinities_path, exporting, exporting_from
 from napari_emcad.widgets.forms import NarrowCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
-from napari_emcad.widgets.labels_view import FragmentLabels
 from napari_emcad.widgets.layers import box_of_shapes, place_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
+from napari_emcad.widgets.neurites import Neurites
 from napari_emcad.widgets.region_choice import RegionChoice
-from napari_emcad.widgets.results import Result, Results
+from napari_emcad.widgets.results import Results
 
 TIFF, TIFF_AND_ZARR, LAYER = "label TIFF", "label TIFF + affinities Zarr", "new labels layer"
 ALL, DONE, SELECTED = "all", "done", "selected"
@@ -61,9 +62,17 @@ SESSION_FORMATS = {
 class ExportPanel(QWidget):
     """Which neurons, which part, which format."""
 
-    def __init__(self, viewer, results: Results, region: RegionChoice, jobs: JobRunner, message: MessageLine):
+    def __init__(
+        self,
+        viewer,
+        results: Results,
+        neurites: Neurites,
+        region: RegionChoice,
+        jobs: JobRunner,
+        message: MessageLine,
+    ):
         super().__init__()
-        self._viewer = viewer
+        self._viewer, self._neurites = viewer, neurites
         self._results, self._region, self._jobs, self._message = results, region, jobs, message
         self._saving = False
         self.format, self.part = NarrowCombo(), NarrowCombo()
@@ -83,6 +92,7 @@ class ExportPanel(QWidget):
         self.format.currentIndexChanged.connect(self._update)
         self._follow = AtRest(self._update, self)
         results.changed.connect(self._follow.ask)
+        neurites.changed.connect(self._follow.ask)
         jobs.running_changed.connect(self._update)
         self._update()
 
@@ -95,6 +105,11 @@ class ExportPanel(QWidget):
     def neurons(self, which: str) -> None:
         self._neurons[which].setChecked(True)
 
+    @property
+    def has_something(self) -> bool:
+        """Whether there is anything to export."""
+        return self._shown is not None
+
     def save(self, path: Path) -> None:
         """Export to a file, which is replaced."""
         try:
@@ -106,8 +121,8 @@ class ExportPanel(QWidget):
 
     def save_of_session(self, path: Path) -> None:
         """Export what the session of these neurons holds, in the format chosen."""
-        what, folder = SESSION_FORMATS[self.format.currentText()].what, self._results.current.session_folder
-        self._write(path, exporting_from(folder, what, Path(path)))
+        what = SESSION_FORMATS[self.format.currentText()].what
+        self._write(path, exporting_from(self._shown.session_folder, what, Path(path)))
 
     def add_layer(self) -> None:
         """Put the neurons into a labels layer of their own, which can be painted on and is not edited any more."""
@@ -116,12 +131,12 @@ class ExportPanel(QWidget):
         except UserError as error:
             self._message.error(error)
             return
-        result = self._results.current
-        labels = FragmentLabels(export.fragments, export.table)[export.box.slices]
-        start = export.box.moved(result.box.start).start
-        name, metadata = f"{result.source.name} exported", {"provenance": dict(export.provenance)}
-        self._viewer.add_labels(labels, name=name, metadata=metadata, **place_of(result.source, start))
-        self._message.result(f'The neurons are in the layer "{name}"; it is a copy.')
+        shown = self._shown
+        labels = np.array(export.labels[export.box.slices])
+        start = export.box.moved(shown.box.start).start
+        name, metadata = f"{shown.source.name} exported", {"provenance": dict(export.provenance)}
+        self._viewer.add_labels(labels, name=name, metadata=metadata, **place_of(shown.source, start))
+        self._message.result(f'The {shown.noun}s are in the layer "{name}"; it is a copy.')
 
     def _write(self, path: Path, job: Job) -> None:
         self._saving = True
@@ -163,7 +178,7 @@ class ExportPanel(QWidget):
     def _ask_path(self) -> Path | None:
         """The dialog asks before it lets a file be replaced."""
         form = SESSION_FORMATS.get(self.format.currentText(), LABEL_TIFF)
-        name = f"{self._results.current.source.name} {form.what}{form.suffixes[0]}"
+        name = f"{self._shown.source.name} {form.what}{form.suffixes[0]}"
         kinds = f"{form.what} ({' '.join(f'*{s}' for s in form.suffixes)})" if form.suffixes[0] else ""
         chosen, _ = QFileDialog.getSaveFileName(self, f"Save {form.what}", name, kinds)
         if not chosen:
@@ -179,61 +194,67 @@ class ExportPanel(QWidget):
         answer = QMessageBox.question(self, "Replace?", f"{target} exists already. Replace it?")
         return answer == QMessageBox.StandardButton.Yes
 
+    @property
+    def _shown(self) -> Exportable | None:
+        """What the threshold moves over."""
+        if self._neurites.current is not None:
+            return OfNeurites(self._neurites.current)
+        return OfNeurons(self._results.current) if self._results.current is not None else None
+
     def _export(self, path: Path) -> Export:
-        result = self._current()
-        metadata = result.source.metadata
-        origin = metadata.get("source") or result.source.source.path
-        box = self._box(result)
-        in_stack = box.moved(result.box.start)
+        shown = self._current()
+        metadata = shown.source.metadata
+        origin = metadata.get("source") or shown.source.source.path
+        box = self._box(shown)
+        in_stack = box.moved(shown.box.start)
+        written = self._written(shown)
         return Export(
             path=path,
-            fragments=result.segmentation.fragments,
-            table=self._table(result),
+            labels=written.labels,
+            largest=written.largest,
             box=box,
-            voxel_size=voxel_size_of(result.source),
+            voxel_size=voxel_size_of(shown.source),
             provenance={
-                **result.provenance(),
+                **shown.provenance(),
                 "box": [in_stack.start, in_stack.stop],
                 "neurons": self.neurons,
             },
             source=(str(origin), metadata.get("dataset")) if origin else None,
-            affinities=result.affinities if self.format.currentText() == TIFF_AND_ZARR else None,
+            affinities=shown.affinities if self.format.currentText() == TIFF_AND_ZARR else None,
         )
 
-    def _current(self) -> Result:
-        if self._results.current is None:
+    def _current(self) -> Exportable:
+        shown = self._shown
+        if shown is None:
             raise UserError('export: there are no neurons yet; press "Run" first.')
-        if self._results.current.affinities is None and self.format.currentText() == TIFF_AND_ZARR:
-            raise UserError(f'export: these neurons have no affinities; choose "{TIFF}" under Format.')
-        if not self._results.is_settled:
+        if shown.affinities is None and self.format.currentText() == TIFF_AND_ZARR:
+            raise UserError(f'export: these {shown.noun}s have no affinities; choose "{TIFF}" under Format.')
+        if not (self._results.is_settled and self._neurites.is_settled):
             raise UserError("export: the threshold has just been moved; wait until the read-out has followed.")
-        return self._results.current
+        return shown
 
-    def _table(self, result: Result) -> np.ndarray:
-        table = result.neurons.table
+    def _written(self, shown: Exportable) -> Written:
         if self.neurons == ALL:
-            return table
+            return shown.all()
         if self.neurons == DONE:
-            if not result.done:
-                raise UserError('export: no neuron is done; tick some in Proofread, or choose "all".')
-            return np.where(np.isin(table, list(result.done)), table, 0).astype(table.dtype)
-        chosen = result.neuron_layer.selected_label
-        kept = np.where(table == chosen, table, 0).astype(table.dtype)
-        if chosen == 0 or not kept.any():
+            return shown.done()
+        chosen = shown.layer.selected_label
+        written = shown.only(chosen)
+        if not written.largest:
             raise UserError(
-                f'export: the selected label {chosen} of "{result.neuron_layer.name}" is no neuron; click one with '
+                f'export: the selected label {chosen} of "{shown.layer.name}" is no {shown.noun}; click one with '
                 'the layer\'s colour picker, or choose "all".'
             )
-        return kept
+        return written
 
-    def _box(self, result: Result) -> Box:
-        """In voxels of the result."""
+    def _box(self, shown: Exportable) -> Box:
+        """In voxels of what is shown."""
         if self.part.currentText() == WHOLE:
-            return Box.whole(result.box.shape)
+            return Box.whole(shown.box.shape)
         if self._region.combo.layer is None:
             raise UserError('export: there is no box layer; press "Draw" under Region, or export everything.')
-        box = box_of_shapes(self._region.combo.layer, result.source, self._region.sections)
-        inside = box.within(result.box).clipped(result.box.shape)
+        box = box_of_shapes(self._region.combo.layer, shown.source, self._region.sections)
+        inside = box.within(shown.box).clipped(shown.box.shape)
         if min(inside.shape) < 1:
             raise UserError("export: the box lies outside what has been segmented; draw it inside.")
         return inside
@@ -248,10 +269,10 @@ class ExportPanel(QWidget):
             self._message.result(f"Saved {' and '.join(str(path) for path in ended.result)}")
         self._update()
 
-    def _offer_formats(self, result: Result | None) -> None:
+    def _offer_formats(self, shown: Exportable | None) -> None:
         """Those of a session where there is one."""
-        offers = [TIFF, TIFF_AND_ZARR, LAYER]
-        if result is not None and result.session_folder is not None:
+        offers = [TIFF, TIFF_AND_ZARR, LAYER] if shown is None or shown.affinities is not None else [TIFF, LAYER]
+        if shown is not None and shown.session_folder is not None:
             offers += list(SESSION_FORMATS)
         if [self.format.itemText(i) for i in range(self.format.count())] != offers:
             chosen = self.format.currentText()
@@ -261,18 +282,17 @@ class ExportPanel(QWidget):
                 self.format.setCurrentText(chosen if chosen in offers else TIFF)
 
     def _update(self, _value: object = None) -> None:
-        result, running = self._results.current, self._jobs.running
-        self._offer_formats(result)
+        shown, running = self._shown, self._jobs.running
+        self._offer_formats(shown)
         save = "Add layer" if self.format.currentText() == LAYER else "Save..."
         self.save_button.setText("Cancel" if running and self._saving else save)
         whole = "The whole session is written." if self._is_of_session else ""
         for choice in (self.part, *self._neurons.values()):
             enable(choice, whole, self._tips[choice])
-        no_neurons = "" if result else 'There are no neurons yet: press "Run" first.'
+        no_neurons = "" if shown else 'There are no neurons yet: press "Run" first.'
         busy = "A job is running." if running and not self._saving else ""
         enable(self.save_button, no_neurons or busy, "Stop writing." if running else "Choose a file name.")
-        if result is None:
+        if shown is None:
             self._facts.setText(no_neurons)
         else:
-            neurons = count(len(result.neurons.sizes), "neuron")
-            self._facts.setText(f"{neurons} in {shape_text(result.box.shape)} voxels")
+            self._facts.setText(f"{count(shown.count, shown.noun)} in {shape_text(shown.box.shape)} voxels")

@@ -244,11 +244,12 @@ class SegmentPanel(QWidget):
             self.threshold.put(parameters.threshold)
             self.neurites.finish(run, labels, parameters, card)
             found = self.threshold.read_out
-            self._message.result(f"Done: {found}. Move the threshold, then save the layer with File > Save.")
+            self._message.result(f"Done: {found}. Move the threshold, then export.")
         self._update()
 
     def _on_neurites_shown(self) -> None:
-        self.threshold.read_out = neurons_text(self.neurites.sizes, "neurite")
+        if self.neurites.current is not None:
+            self.threshold.read_out = neurons_text(self.neurites.current.sizes, "neurite")
 
     def _checked(self, region) -> Box:
         """The box of a region, where all that a run needs is there."""
