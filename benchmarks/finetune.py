@@ -1,11 +1,12 @@
 """Fine-tuning on few sections at equal time: the student alone, with the uncorrected sections, and by distillation.
 
-python benchmarks/finetune.py RAW LABELS --student FILE [--teacher FILE] [--minutes 2] [--sections 4 8 16]
+python benchmarks/finetune.py RAW LABELS --student FILE [--teacher FILE] [--minutes 2 | --steps N] [--sections 4 8 16]
     [--train 0:16,256:768,256:768] [--test 80:90,256:768,256:768] [--seeds 0]
     [--modes student student+plain student+ema frozen-teacher joint] [--unlabelled 4:16,256:768,256:768]
 
 Trains on the first sections of the training box, a part of which is held out to choose the best weights and the
-threshold; then segments the test box with the model's own defaults. Every run has the same time, all included.
+threshold; then segments the test box with the model's own defaults. Every run has the same time, all included, or the
+same number of steps.
 "kept" is the step of the network that is kept. "+plain" and "+ema" learn from unlabelled sections, too: those after
 the first ones in the training box, unless others are named.
 """
@@ -33,7 +34,7 @@ def main() -> None:
     with open_volume(options.raw) as raw, open_volume(options.labels) as labels:
         box = Box.parse(options.test, raw.array.shape)
         test = np.asarray(raw.array), box, np.asarray(labels.array[box.slices])
-    print(f"{options.minutes:g} min each")
+    print(f"{options.steps} steps each" if options.steps else f"{options.minutes:g} min each")
     print(f"{'sections':>8}  {'mode':<15}{'seed':>4}{'steps':>7}{'kept':>6}{'VOI':>8}{'ARAND':>9}  threshold")
     _line("-", "before", "-", 0, 0, *_scored(options.student, test))
     modes = [mode for mode in options.modes if options.teacher or mode.partition("+")[0] not in NEEDS_TEACHER]
@@ -55,7 +56,8 @@ def _run(options: argparse.Namespace, folder: Path, sections: int, mode: str, se
     others = options.unlabelled or f"{start + sections}:{first.split(':')[1]},{rest}"
     places = Places([f"{start}:{start + sections},{rest}"], unlabelled=[others] if consistency else [])
     crops, _ = crops_of_files(CropFiles(options.raw, labels=options.labels), places)
-    parameters = TrainingParameters(mode=mode, minutes=options.minutes, seed=seed, consistency=consistency or "off")
+    budget = {"steps": options.steps} if options.steps else {"minutes": options.minutes}
+    parameters = TrainingParameters(mode=mode, seed=seed, consistency=consistency or "off", **budget)
     teacher = options.teacher if mode in NEEDS_TEACHER else None
     write_run(folder, Order(student=options.student, teacher=teacher, parameters=parameters), *hold_out(crops))
     last = {}
@@ -83,6 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--student", type=Path, required=True)
     parser.add_argument("--teacher", type=Path)
     parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--steps", type=int, help="of each run, instead of minutes")
     parser.add_argument("--sections", type=int, nargs="+", default=[4, 8, 16])
     ways = ["student", "student+plain", "student+ema", "frozen-teacher", "joint"]
     parser.add_argument("--modes", nargs="+", default=ways)

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -29,6 +30,7 @@ def network(request, model, teacher):
 @pytest.fixture
 def volume(monkeypatch):
     monkeypatch.setattr(prediction, "SMALL", 0)
+    monkeypatch.setenv("OMP_NUM_THREADS", f"{torch.get_num_threads()}")  # of other processes: precision depends on it
     return np.random.default_rng(0).integers(0, 255, SHAPE, np.uint8)
 
 
