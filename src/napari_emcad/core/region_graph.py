@@ -151,18 +151,18 @@ def _section_faces(affinities: NDArray, fragments: NDArray, z: int) -> _Faces:
 
 
 def _sorted(u: NDArray, v: NDArray, level: NDArray, place: NDArray) -> tuple[NDArray, ...]:
-    """The faces in the order of (u, v, level, place): packed in 64 bits where they fit, several times faster."""
+    """The faces in the order of (u, v, level, place): packed in 63 bits where they fit, several times faster."""
     low = int(u.min()) if len(u) else 0
     id_bits = int(v.max(initial=low) - low).bit_length()
     place_bits = int(place.max(initial=0)).bit_length()
-    if 2 * id_bits + LEVEL_BITS + place_bits > 64:
+    if 2 * id_bits + LEVEL_BITS + place_bits > 63:
         order = np.lexsort((place, level, v, u))
         return u[order], v[order], level[order], place[order]
     widths = (id_bits, LEVEL_BITS, place_bits)
     packed = u.astype(np.uint64) - np.uint64(low)
     for column, bits in zip((v - np.uint32(low), level, place), widths, strict=True):
         packed = (packed << np.uint64(bits)) | column.astype(np.uint64)
-    packed.sort()
+    packed.view(np.int64).sort()  # a quarter faster than unsigned
     columns = []
     for bits in reversed(widths):
         columns.append(packed & np.uint64((1 << bits) - 1))
