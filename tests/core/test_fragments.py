@@ -7,7 +7,13 @@ from drawings import drawn, membranes, uneven
 from scipy import ndimage
 
 from napari_emcad.core import fragments
-from napari_emcad.core.fragments import BOUNDARY_LEVEL, section_fragments, stack_fragments
+from napari_emcad.core.fragments import (
+    BOUNDARY_LEVEL,
+    _highest_around,
+    _smoothed,
+    section_fragments,
+    stack_fragments,
+)
 from napari_emcad.core.progress import Progress, drive
 
 SIGMAS = (0, 1, 2)
@@ -151,3 +157,17 @@ def test_an_error_in_a_section_comes_out_and_stops_the_threads():
     with pytest.raises(OSError, match="section 3 cannot be read"):
         drive(stack_fragments(Broken()))
     assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 2), (40, 31)])
+def test_peaks_are_compared_with_all_their_neighbours(shape):
+    section = np.random.default_rng(3).random(shape, np.float32)
+    np.testing.assert_array_equal(_highest_around(section), ndimage.maximum_filter(section, 3))
+
+
+@pytest.mark.parametrize("sigma", [0.7, 2.0])
+def test_smoothing_is_gaussian(sigma):
+    section = np.random.default_rng(4).random((50, 60), np.float32)
+    expected = ndimage.gaussian_filter(section, sigma, mode="mirror", radius=round(3 * sigma))
+    np.testing.assert_allclose(_smoothed(section, sigma), expected, atol=2e-5)
+    assert _smoothed(section, 0) is section

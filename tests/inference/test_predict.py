@@ -1,7 +1,9 @@
 import weakref
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 import torch
 import zarr
@@ -13,7 +15,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.inference import predict as module
 from napari_emcad.inference.normalisation import Normalisation
-from napari_emcad.inference.predict import HALO, SMALLEST_TILE, network_memory, predict_affinities
+from napari_emcad.inference.predict import HALO, SMALLEST_TILE, network_memory, predict_affinities, usual_tile
 from napari_emcad.inference.torch_engine import TorchEngine, folded
 
 STRIP = (3, 33, 609)
@@ -372,6 +374,17 @@ def test_memory_needed_by_the_network_rises_to_that_of_a_tile():
     assert sizes[-1] == sizes[-2] < needed(9000, 9000, 512)
     assert needed(100, 300) == needed(300, 100)
     assert needed(100, 100) < network_memory(Box((0, 9, 9), (1, 109, 109)), (400, 400))  # context is read, too
+
+
+@pytest.mark.parametrize(
+    ("free", "tile"), [(1 << 40, 2048), (12 << 30, 2048), (8 << 30, 1024), (2 << 30, 512), (1 << 20, SMALLEST_TILE)]
+)
+def test_tiles_are_as_large_as_memory_allows(monkeypatch, free, tile):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    box, section = Box.whole((3, 5000, 4000)), (5000, 4000)
+    assert usual_tile(box, section, "cpu") == tile
+    assert network_memory(box, section) == network_memory(box, section, tile)
+    assert usual_tile(box, section, "cuda") == 2048
 
 
 @pytest.mark.parametrize(("side", "measured"), [(512, 250), (1024, 1392), (2048, 2095)])
