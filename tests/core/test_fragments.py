@@ -1,3 +1,4 @@
+import math
 import os
 import threading
 
@@ -168,6 +169,6 @@ def test_peaks_are_compared_with_all_their_neighbours(shape):
 @pytest.mark.parametrize("sigma", [0.7, 2.0])
 def test_smoothing_is_gaussian(sigma):
     section = np.random.default_rng(4).random((50, 60), np.float32)
-    expected = ndimage.gaussian_filter(section, sigma, mode="mirror", radius=round(3 * sigma))
+    expected = ndimage.gaussian_filter(section, sigma, mode="mirror", radius=math.ceil(3 * sigma))
     np.testing.assert_allclose(_smoothed(section, sigma), expected, atol=2e-5)
     assert _smoothed(section, 0) is section
