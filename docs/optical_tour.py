@@ -43,7 +43,7 @@ def main() -> None:
         path = Path(folder) / "neurites.tif"
         dock.export.save(path)
         finish(dock)
-        print(f"{dock.message.text()}; threshold {read_provenance(path)['parameters']['threshold']:g}")
+        print(f"{dock.message.text}; threshold {read_provenance(path)['parameters']['threshold']:g}")
     viewer.close()
 
 

@@ -87,7 +87,11 @@ def test_export_writes_the_neurites(optical, tmp_path):
     optical.run()
     found = optical.dock.segment.neurites.current
     optical.wait(lambda: export.save_button.isEnabled())
-    assert "neurite" in export._facts.text() and TIFF_AND_ZARR not in formats(export)
+    assert (
+        "neurite" in export._facts.text()
+        and not export._neurons[DONE].isEnabled()
+        and TIFF_AND_ZARR not in formats(export)
+    )
     found.labels_layer.data[0, 0, 0] = 900  # corrected by hand
     export.save(tmp_path / "neurites.tif")
     optical.idle()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.wording import count
 from napari_emcad.inference.extras import openvino_module
 from napari_emcad.inference.probe import best_of_three, gains, openvino_gains
 from napari_emcad.inference.wishes import WISHES
@@ -73,7 +74,7 @@ def choose_device(wish: str = "auto", trains: bool = False) -> Device:
         return Device("mps", "MPS, Apple GPU")
     if wish in ("cuda", "mps"):
         raise UserError(f"device: {_why_missing(wish)}; choose auto or cpu.")
-    threads, note = f"{torch.get_num_threads()} threads", _why_missing("cuda") if wish == "auto" else ""
+    threads, note = count(torch.get_num_threads(), "thread"), _why_missing("cuda") if wish == "auto" else ""
     if not trains and (wish == "openvino" or (wish == "auto" and openvino_gains())):
         openvino_module()
         return Device("cpu", f"CPU{BY_OPENVINO}, {threads}", note, "openvino")

@@ -289,6 +289,8 @@ class ExportPanel(QWidget):
         whole = "The whole session is written." if self._is_of_session else ""
         for choice in (self.part, *self._neurons.values()):
             enable(choice, whole, self._tips[choice])
+        if isinstance(shown, OfNeurites):
+            enable(self._neurons[DONE], "Neurites are not ticked as done.")
         no_neurons = "" if shown else 'There are no neurons yet: press "Run" first.'
         busy = "A job is running." if running and not self._saving else ""
         enable(self.save_button, no_neurons or busy, "Stop writing." if running else "Choose a file name.")
