@@ -271,7 +271,7 @@ class ExportPanel(QWidget):
 
     def _offer_formats(self, shown: Exportable | None) -> None:
         """Those of a session where there is one."""
-        offers = [TIFF, TIFF_AND_ZARR, LAYER] if shown is None or shown.affinities is not None else [TIFF, LAYER]
+        offers = [TIFF, LAYER] if isinstance(shown, OfNeurites) else [TIFF, TIFF_AND_ZARR, LAYER]
         if shown is not None and shown.session_folder is not None:
             offers += list(SESSION_FORMATS)
         if [self.format.itemText(i) for i in range(self.format.count())] != offers:
