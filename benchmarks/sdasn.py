@@ -3,10 +3,10 @@
     python benchmarks/sdasn.py CHECKPOINT [--seeds 3] [--side 300] [--unet-side 100] [--runs 3] [--picture OUT.png]
 
 Dice: voxels found at the card's threshold against the hidden truth of synthetic volumes. Seconds: prediction alone, of
-cubes of noise, by the same tiles for both networks. The U-Net has 32, 64 and 128 maps, two convolutions to a level,
-BatchNorm and ReLU (Cicek et al., MICCAI 2016, with fewer levels) and random weights, as speed does not depend on them.
-It is measured on a smaller cube, as it takes long: one of 100 voxels takes a tile of 124, and one of 300 takes 27 of
-them, so that seconds per megavoxel may be compared.
+cubes of noise, by the same tiles for both networks, in fp32 and, where the CPU multiplies in it, in bf16. The U-Net has
+32, 64 and 128 maps, two convolutions to a level, BatchNorm and ReLU (Cicek et al., MICCAI 2016, with fewer levels) and
+random weights, as speed does not depend on them. It is measured on a smaller cube, as it takes long: one of 100 voxels
+takes a tile of 124, and one of 300 takes 27 of them, so that seconds per megavoxel may be compared.
 """
 
 import argparse
@@ -25,13 +25,16 @@ from napari_emcad.core.neurites import dice
 from napari_emcad.core.progress import drive
 from napari_emcad.core.synthetic.optical import synthetic_optical
 from napari_emcad.core.wording import shape_text
-from napari_emcad.inference.device import Device, reuse_memory
+from napari_emcad.inference import predict_by_tiles
+from napari_emcad.inference.device import Device, multiplies_bf16, reuse_memory
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict import Prediction
 from napari_emcad.inference.predict_foreground import predict_foreground
 from napari_emcad.networks.checkpoint import load_foreground
 from napari_emcad.networks.sdasn import BLACK, WHITE, SdasnConfig
 from napari_emcad.optical import find_neurites
+
+SDASN, CPU = "SDASN, fp32", Device("cpu", "CPU")
 
 SHAPE = (64, 160, 160)
 """Of the synthetic volumes that Dice is told for."""
@@ -65,15 +68,16 @@ def main() -> None:
     pictures = [_dice(options.checkpoint, seed) for seed in range(options.seeds)]
     if options.picture:
         _save(options.picture, pictures)
-    networks = {
-        "SDASN": (load_foreground(options.checkpoint)[0], options.side),
-        "3D U-Net, 32-64-128 maps": (UNet().eval(), options.unet_side),
-    }
-    seconds = {name: [] for name in networks}
+    sdasn = load_foreground(options.checkpoint)[0]
+    rows = {SDASN: (sdasn, options.side, torch.float32)}
+    if multiplies_bf16(CPU):
+        rows["SDASN, bf16"] = sdasn, options.side, torch.bfloat16
+    rows["3D U-Net, 32-64-128 maps"] = UNet().eval(), options.unet_side, torch.float32
+    seconds = {name: [] for name in rows}
     for _ in range(options.runs):
-        for name, of in networks.items():
+        for name, of in rows.items():
             seconds[name].append(_seconds(*of))
-    _table(networks, {name: statistics.median(times) for name, times in seconds.items()}, options.runs)
+    _table(rows, {name: statistics.median(times) for name, times in seconds.items()}, options.runs)
 
 
 def _dice(checkpoint: Path, seed: int) -> np.ndarray:
@@ -90,23 +94,24 @@ def _dice(checkpoint: Path, seed: int) -> np.ndarray:
     return np.hstack([raw, truth.max(0), found.probability.max(0) / 255])
 
 
-def _table(networks: dict[str, tuple[nn.Module, int]], seconds: dict[str, float], runs: int) -> None:
+def _table(rows: dict[str, tuple[nn.Module, int, torch.dtype]], seconds: dict[str, float], runs: int) -> None:
     print(
         f"\n{_cpu()}, {torch.get_num_threads()} threads, torch {torch.__version__}, medians of {runs} alternating runs"
     )
     print(f"{'network':<28}{'values':>12}{'cube':>8}{'seconds':>10}{'s per megavoxel':>18}{'ratio':>8}")
-    per = {name: seconds[name] / side**3 * 1e6 for name, (_, side) in networks.items()}
-    for name, (network, side) in networks.items():
+    per = {name: seconds[name] / side**3 * 1e6 for name, (_, side, _) in rows.items()}
+    for name, (network, side, _) in rows.items():
         values = sum(v.numel() for v in network.state_dict().values())
-        ratio = per[name] / per["SDASN"]
+        ratio = per[name] / per[SDASN]
         print(f"{name:<28}{values:>12,}{side:>6}^3{seconds[name]:>10.1f}{per[name]:>18.2f}{ratio:>8.1f}")
 
 
-def _seconds(network, side: int) -> float:
+def _seconds(network, side: int, precision: torch.dtype) -> float:
+    predict_by_tiles.fastest_precision = lambda *_: precision
     volume = np.random.default_rng(0).normal(120, 15, (side,) * 3).astype(np.uint16)
     out, levels = np.zeros(volume.shape, np.uint8), Normalisation(BLACK, WHITE, clips=False)
     start = time.perf_counter()
-    drive(predict_foreground(network, volume, out, Prediction(Box.whole(volume.shape), levels, Device("cpu", "CPU"))))
+    drive(predict_foreground(network, volume, out, Prediction(Box.whole(volume.shape), levels, CPU)))
     return time.perf_counter() - start
 
 

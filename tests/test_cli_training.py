@@ -109,7 +109,7 @@ def test_a_teacher_teaches_in_unlabelled_boxes_too(files, tmp_path, capsys):
 
 def test_train_teacher(files, tmp_path):
     labels = ("--labels", str(files / "labels.tif"), "--maps", "4,6")
-    assert run("train-teacher", files, tmp_path / "teacher.pt", *labels, "--steps", "30") == 0
+    assert run("train-teacher", files, tmp_path / "teacher.pt", *labels, "--steps", "60") == 0
     assert load_teacher(tmp_path / "teacher.pt")[0].config.maps == (4, 6)
 
 

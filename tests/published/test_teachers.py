@@ -10,6 +10,7 @@ import zarr
 
 from napari_emcad import cli
 from napari_emcad.core.geometry import Box
+from napari_emcad.inference import device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.networks.checkpoint import inspect, load_teacher
 from napari_emcad.networks.mala import MalaUNetConfig
@@ -59,8 +60,9 @@ def test_keys_and_shapes_are_the_published_ones(shared, name, config):
     assert teacher_config(published, name) == config
 
 
-def test_the_command_line_segments_with_a_teacher(shared, tmp_path, capsys):
+def test_the_command_line_segments_with_a_teacher(shared, tmp_path, capsys, monkeypatch):
     """Random weights: what is asked is that every voxel gets there, not that it is any good."""
+    monkeypatch.setattr(device, "_cpu_multiplies_bf16", lambda: False)
     name = "ssns_residual_unet_random"
     teacher, _ = load_teacher(shared / "reference" / f"{name}.ckpt")
     stack = tifffile.imread(shared / "data" / "ac4" / "raw.tif", key=range(80, 83))[:, 300:340, 500:560]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count
@@ -89,7 +89,7 @@ def _why_missing(kind: str) -> str:
     return "CUDA is not available: no NVIDIA GPU or driver was found"
 
 
-def fastest_precision(network: nn.Module, device: Device) -> torch.dtype:
+def fastest_precision(network: nn.Module, device: Device, example: Tensor) -> torch.dtype:
     """fp32, or bf16 where a short probe of this network on this device gains from it; the answer is remembered.
 
     bf16 costs no score: tests/published compares VOI and ARAND on CREMI. On MPS, where nobody has measured it, fp32.
@@ -97,14 +97,16 @@ def fastest_precision(network: nn.Module, device: Device) -> torch.dtype:
     Parameters
     ----------
     network : nn.Module
-        A student in eval mode, fp32, on the device; not modified.
+        In eval mode, fp32, on the device; not modified.
+    example : Tensor
+        What it is called with, small.
     """
     if not multiplies_bf16(device):
         return torch.float32
 
     def gain() -> float:
-        fast = _probe(copy.deepcopy(network).bfloat16(), device, torch.bfloat16)
-        return _probe(network, device, torch.float32) / fast
+        fast = _probe(copy.deepcopy(network).bfloat16(), device, example.bfloat16())
+        return _probe(network, device, example) / fast
 
     weights = sum(p.numel() for p in network.parameters())
     return torch.bfloat16 if gains(f"bf16 for {weights} weights, {device.name}", gain) else torch.float32
@@ -121,12 +123,12 @@ def _cpu_multiplies_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def _probe(network: nn.Module, device: Device, dtype: torch.dtype) -> float:
-    """Seconds for one small pair, the best of three."""
-    pair = torch.rand(1, 2, 256, 256).to(device.kind, dtype)
+def _probe(network: nn.Module, device: Device, example: Tensor) -> float:
+    """Seconds for the example, the best of three."""
+    example = example.to(device.kind)
 
     def run() -> None:
-        network(pair)
+        network(example)
         _wait(device)
 
     with torch.inference_mode():

@@ -8,6 +8,7 @@ al., TMI 2022).
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, Protocol
 
@@ -20,12 +21,15 @@ from napari_emcad.core.blending import Raster, Span, mirrored, spans
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.inference.device import release_memory, reuse_memory
+from napari_emcad.inference.device import fastest_precision, release_memory, reuse_memory
 from napari_emcad.inference.normalisation import Normalisation, not_finite
 from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
 from napari_emcad.inference.predict import Prediction
 
 Spans = tuple[Span, Span, Span]
+EXAMPLE = 64
+"""Pixels a side that the network gives of the crop that its precision is chosen by."""
+
 Network = Any
 """An `nn.Module` whose `config` is `Tiled`."""
 
@@ -89,6 +93,7 @@ def predict_by_tiles(
     box, device = prediction.box, prediction.device
     with explained("the network"):
         network = copy.deepcopy(network).eval().to(device.kind).to(memory_format=torch.channels_last_3d)
+        precision = fastest_precision(network, device, _example(network.config))
     tile = prediction.tile or way.tile[device.kind]
     try:
         watch, done = Stopwatch(way.stage, box.shape[0]), 0
@@ -96,7 +101,9 @@ def predict_by_tiles(
         while done < box.shape[0]:
             try:
                 # no name is bound to the walk: it would keep the network's memory from being released
-                for ahead, values in _Walk(network, way, volume, prediction, tile).sections(box.start[0] + done):
+                for ahead, values in _Walk(network, way, precision, volume, prediction, tile).sections(
+                    box.start[0] + done
+                ):
                     if values is not None:
                         write(done, values)
                         done += 1
@@ -114,8 +121,9 @@ def predict_by_tiles(
 class _Walk:
     """Goes down a box in layers of tiles with one tile size; sections that no later layer reaches are finished."""
 
-    def __init__(self, network: Network, way: Way, volume, prediction: Prediction, tile: int):
+    def __init__(self, network: Network, way: Way, precision: torch.dtype, volume, prediction: Prediction, tile: int):
         self.network, self.way, self.prediction, self.box = network, way, prediction, prediction.box
+        self.autocast = partial(torch.autocast, prediction.device.kind, precision, precision != torch.float32)
         self.layers, rows, columns = tiles(network.config, self.box, volume.shape, way.sizes(volume.shape, tile))
         self.places = list(product(rows, columns))
         self.source = _Source(volume, network.config.margin, rows, columns)
@@ -156,9 +164,9 @@ class _Walk:
     def _values(self, tile: Spans) -> NDArray[np.float32]:
         """All that a tile gives, (c, z, y, x) in [0, 1]."""
         grey = self.source.grey(tile, self.prediction.normalisation)
-        with torch.inference_mode():
+        with torch.inference_mode(), self.autocast():
             crop = grey[None, None].to(self.prediction.device.kind)  # (1, 1, z, y, x)
-            return self.way.values(self.network, crop)[0].cpu().numpy()
+            return self.way.values(self.network, crop)[0].float().cpu().numpy()
 
     def _finished(self, z: int) -> NDArray[np.uint8]:
         return np.rint(self.pending.pop(z).clip(0, 1) * 255).astype(np.uint8)
@@ -204,6 +212,12 @@ def tiles(config: Tiled, box: Box, shape: Sequence[int], sizes: tuple[int, int, 
         [span for span in spans(length, size, raster) if span.overlap(start, stop)]
         for length, size, raster, start, stop in axes
     ]
+
+
+def _example(config: Tiled) -> Tensor:
+    """A small crop: as few sections as the network takes."""
+    sides = zip(config.rasters, config.margin, (1, EXAMPLE, EXAMPLE), strict=True)
+    return torch.rand(1, 1, *(raster.at_least(size) + 2 * margin for raster, margin, size in sides))
 
 
 def _slice(voxels: range, origin: int) -> slice:

@@ -15,6 +15,9 @@ from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, S
 STRIP = 32
 """Rows whose affinities are made at a time on a CPU, so that they stay in its cache."""
 
+EXAMPLE = 256
+"""Pixels a side of the pair that the precision is chosen by."""
+
 
 class TorchEngine:
     """See `engine.Engine`; on any device that torch knows.
@@ -27,7 +30,7 @@ class TorchEngine:
     def __init__(self, student: Student, device: Device):
         self.device = device.kind
         self.encoder = folded(student).to(self.device).to(memory_format=torch.channels_last)
-        self.dtype = fastest_precision(self.encoder, device)
+        self.dtype = fastest_precision(self.encoder, device, torch.rand(1, 2, EXAMPLE, EXAMPLE))
         self.embedder = copy.deepcopy(self.encoder).to(self.dtype)
 
     @torch.inference_mode()
