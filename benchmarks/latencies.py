@@ -80,8 +80,6 @@ def _acts(viewer, dock):
     yield "threshold, volume", rewrite
     viewer.layers.remove(written)
     yield "threshold", move
-    cut = dock.segment.results.recut_wanted.emit
-    yield "threshold, edited", lambda: cut(Cut(round(next(values), 2)))
     session = proofread.proofreading.session
 
     def merge() -> None:
@@ -95,6 +93,8 @@ def _acts(viewer, dock):
     yield "merge", merge
     yield "undo", proofread.undo
     yield "redo", proofread.redo
+    cut = dock.segment.results.recut_wanted.emit
+    yield "threshold, edited", lambda: cut(Cut(round(next(values), 2)))
 
 
 class _Clock:

@@ -8,6 +8,7 @@ See docs/decisions/0007-edits.md.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.edges import with_edges, without_edges
 from napari_emcad.proofreading.part import FAR, NEAR, Patch
 
@@ -263,16 +265,20 @@ class State:
         table[: len(self.base.sizes)] = self.base.table(threshold, self.min_size)
         return table
 
+    @cached_property
+    def _base_contacts(self) -> Contacts:
+        return Contacts(self.base.graph, len(self.base.sizes))
+
     def _name_pieces(self, table: NDArray[np.uint32], left: NDArray[np.bool_]) -> None:
         """Part what hung together only through edited fragments; a piece is named by its largest fragment."""
-        graph = self.base.graph
-        inside = left[graph.u] & left[graph.v]
-        u, v = graph.u[inside], graph.v[inside]
-        same = table[u] == table[v]
-        n = len(table)
-        piece = connected_components(coo_array((np.ones(same.sum(), bool), (u[same], v[same])), (n, n)), False)[1]
         fragments = np.flatnonzero(left)
-        order = fragments[np.lexsort((-fragments, self.base.sizes[fragments]))]
+        edges = self._base_contacts.among(fragments)
+        u, v = self.base.graph.u[edges], self.base.graph.v[edges]
+        same = table[u] == table[v]
+        ends = (np.searchsorted(fragments, side[same]) for side in (u, v))
+        n = len(fragments)
+        piece = connected_components(coo_array((np.ones(same.sum(), bool), tuple(ends)), (n, n)), False)[1]
+        order = np.lexsort((-fragments, self.base.sizes[fragments]))
         name = np.zeros(n, np.uint32)
-        name[piece[order]] = order  # the last written, so the largest, stays
-        table[fragments] = name[piece[fragments]]
+        name[piece[order]] = fragments[order]  # the last written, so the largest, stays
+        table[fragments] = name[piece]
