@@ -227,7 +227,7 @@ class State:
         mixed = np.zeros(len(wanted), bool)
         mixed[wanted[fixed]] = True
         mixed[0] = False
-        left = mixed[wanted] & self.free  # free ones that an edit took neighbours from
+        left = mixed.take(wanted, mode="clip") & self.free  # free ones that an edit took neighbours from
         if left.any():
             self._name_pieces(wanted, left)
         wanted[fixed] = self.table[fixed]

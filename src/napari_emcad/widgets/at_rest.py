@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 REST = 150
 """Milliseconds without another wish."""
 
-AT_ONCE = 0.008
+AT_ONCE = 0.003
 """Seconds: what took no longer the last time is done at once."""
 
 

@@ -71,8 +71,13 @@ class OfNeurons:
     def __init__(self, result: Result):
         self.source, self.box, self.layer = result.source, result.box, result.neuron_layer
         self.affinities, self.session_folder = result.affinities, result.session_folder
-        self.count, self.provenance = len(result.neurons.sizes), result.provenance
+        self.provenance, self._neurons = result.provenance, result.neurons
         self._fragments, self._table, self._done = result.segmentation.fragments, result.neurons.table, result.done
+
+    @property
+    def count(self) -> int:
+        """Not before it is asked for: of a million fragments it takes as long as a merge."""
+        return len(self._neurons.sizes)
 
     def all(self) -> Written:
         return self._where(self._table > 0)
