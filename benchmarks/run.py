@@ -117,7 +117,7 @@ def _measure(options: argparse.Namespace) -> dict:
     idle, result = _peak_memory(), {"voxels": volume.size}
     seconds, labels, n = run(volume, options)
     result |= {"seconds": seconds, "peak": _peak_memory() - idle, "n": n}
-    if options.labels and labels is not None:
+    if options.labels and labels is not None and not options.inner:
         with open_volume(options.labels, options.truth_dataset) as truth:
             scores = score(labels, truth.array[box.slices])
         result |= {"voi": scores.voi, "arand": scores.arand}
