@@ -5,10 +5,10 @@
 
 Published: fp32, one pair of sections at a time (each section is encoded twice), contiguous layout, BatchNorm apart,
 boundary map and seeds unsmoothed, waterz on the voxels to the published threshold 0.5. Ours: `pipeline.run`, region
-graph included, and the table at the default threshold; by torch, and by OpenVINO where it is installed. All in
-alternating runs; medians, and the scores of the first run. Teachers: networks of the published sizes with random
-weights, as speed does not depend on them; prediction alone, once, on a part of the box (--teacher-box), as they take
-long.
+graph included, and the table at the default threshold; by torch, and by OpenVINO and ONNX Runtime where they
+are installed for the device. All in alternating runs; medians, and the scores of the first run. Teachers: networks of
+the published sizes with random weights, as speed does not depend on them; prediction alone, once, on a part of the box
+(--teacher-box), as they take long.
 
 With --scaling ours alone: four sizes, numbers of threads, and smoothings of the seeds, which give other numbers of
 fragments.
@@ -29,9 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_emcad.inference.extras import has_openvino
+from napari_emcad.inference.extras import has_onnxruntime, has_openvino
 
-PUBLISHED, OURS, BY_OPENVINO = "published", "ours", "ours, OpenVINO"
+PUBLISHED, OURS = "published", "ours"
+ENGINES = {"ours, OpenVINO": "openvino", "ours, ONNX Runtime": "onnxruntime"}
 TEACHERS = ("residual U-Net", "MALA U-Net")
 STAGES = ("affinities", "fragments", "region graph", "agglomeration")
 SEED_SIGMAS = (0.0, 1.0, 2.0, 4.0)
@@ -48,21 +49,29 @@ def main() -> None:
 
 
 def _comparison(options: argparse.Namespace) -> None:
-    runs = {PUBLISHED: [], OURS: []} | ({BY_OPENVINO: []} if options.device == "cpu" and has_openvino() else {})
+    runs = {recipe: [] for recipe in (PUBLISHED, OURS, *_engines(options.device))}
     for _ in range(options.runs):
         for recipe, results in runs.items():
             results.append(_in_a_process("--recipe", recipe))
     if options.teachers:
         runs |= {name: [_in_a_process("--recipe", name, "--box", options.teacher_box)] for name in TEACHERS}
     print(f"{runs[OURS][0]['voxels'] / 1e6:.1f} megavoxels, medians of {options.runs} alternating runs")
-    print(f"{'s per megavoxel':<16}" + _cells(*STAGES, "total", "times ours", "peak, B/voxel", "VOI", "ARAND"))
+    print(f"{'s per megavoxel':<20}" + _cells(*STAGES, "total", "times ours", "peak, B/voxel", "VOI", "ARAND"))
     ours = _total(runs[OURS])
     for name, results in runs.items():
         stages = (statistics.median(r["seconds"].get(s, 0) / r["voxels"] * 1e6 for r in results) for s in STAGES)
         peak = statistics.median(r["peak"] / r["voxels"] for r in results)
         total, scores = _total(results), (results[0].get(key) for key in ("voi", "arand"))
         numbers = (*(f"{s:.3f}" if s else "-" for s in stages), f"{total:.3f}", f"{total / ours:.2f}", f"{peak:.0f}")
-        print(f"{name:<16}" + _cells(*numbers, *("-" if s is None else f"{s:.3f}" for s in scores)))
+        print(f"{name:<20}" + _cells(*numbers, *("-" if s is None else f"{s:.3f}" for s in scores)))
+
+
+def _engines(device: str) -> list[str]:
+    """Recipes of the engines besides torch that are installed and compute on this device."""
+    from napari_emcad.inference.device import choose_device
+
+    installed = {"openvino": has_openvino(), "onnxruntime": has_onnxruntime()}
+    return [recipe for recipe, wish in ENGINES.items() if installed[wish] and choose_device(wish).kind == device]
 
 
 def _scaling(options: argparse.Namespace) -> None:
@@ -113,7 +122,7 @@ def _measure(options: argparse.Namespace) -> dict:
         volume = np.asarray(opened.array[box.slices])
     if options.inner:
         volume = np.ascontiguousarray(volume[:, : options.inner[0], : options.inner[1]])
-    run = {PUBLISHED: _published, **dict.fromkeys((OURS, BY_OPENVINO), _ours)}.get(options.recipe, _teacher)
+    run = {PUBLISHED: _published, **dict.fromkeys((OURS, *ENGINES), _ours)}.get(options.recipe, _teacher)
     idle, result = _peak_memory(), {"voxels": volume.size}
     seconds, labels, n = run(volume, options)
     result |= {"seconds": seconds, "peak": _peak_memory() - idle, "n": n}
@@ -178,8 +187,7 @@ def _ours(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     from napari_emcad.pipeline import SegmentParameters, run, settled
 
     student, card = _student(options)
-    device = "openvino" if options.recipe == BY_OPENVINO else options.device
-    told = SegmentParameters(seed_sigma=options.seed_sigma, device=device)
+    told = SegmentParameters(seed_sigma=options.seed_sigma, device=ENGINES.get(options.recipe, options.device))
     parameters = settled(told, volume, card)
     affinities = np.zeros((3, *volume.shape), np.uint8)
     clock, stage = _Clock(), STAGES[0]

@@ -48,7 +48,7 @@ def give_other_neurons(monkeypatch, card) -> list:
         made = other_neurons()
         request.affinities[:] = 200
         parameters = request.parameters.model_copy(update={"threshold": CUT.threshold, "min_size": CUT.min_size})
-        return Made(parameters, made, card, neurons_of(made, CUT), "CPU", 0.1)
+        return Made(parameters, made, card, neurons_of(made, CUT), "CPU", "cpu", 0.1)
         yield
 
     monkeypatch.setattr("napari_emcad.widgets.panels.segment.segmenting", drawn_run)

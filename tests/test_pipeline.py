@@ -297,7 +297,8 @@ def test_a_parameter_out_of_range_or_unknown_is_told(told, sentence):
 
 
 def test_an_unknown_device_is_told(model):
-    with pytest.raises(UserError, match=r'^device: one of auto, cpu, openvino, cuda, mps is needed, got "tpu"\.$'):
+    known = "auto, cpu, openvino, onnxruntime, cuda, mps"
+    with pytest.raises(UserError, match=rf'^device: one of {known} is needed, got "tpu"\.$'):
         segment(uneven(SHAPE), str(model), device="tpu")
 
 

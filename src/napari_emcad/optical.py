@@ -101,7 +101,7 @@ def settled(parameters: OpticalParameters, volume, card: ModelCard) -> OpticalPa
     black = card.black if parameters.black is None else parameters.black
     white = card.white if parameters.white is None else parameters.white
     levels = normalisation_of(volume, parameters.model_copy(update={"black": black, "white": white}))
-    device = choose_device(parameters.device, trains=True).wish  # OpenVINO runs students only
+    device = choose_device(parameters.device, trains=True).wish  # other engines run students only
     return parameters.model_copy(
         update={"threshold": threshold, "black": levels.low, "white": levels.high, "device": device}
     )

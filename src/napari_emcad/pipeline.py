@@ -36,9 +36,6 @@ AGGLOMERATION_BYTES, AGGLOMERATION_BYTES_OF_MANY = 20, 40
 affinities included: 14 with seeds smoothed by 1 and 2 pixels, 20 by half a pixel, 33 by none, as waterz keeps a
 histogram of 1 KB for each contact."""
 
-ON_CPU = ("cpu", "openvino")
-"""Devices that compute in main memory."""
-
 
 class Parameters(BaseModel):
     """What the parameters of both methods share: they are read once, checked and never changed."""

@@ -39,22 +39,29 @@ def student():
 def predicted(student):
     """(volume, box, tile) -> affinities (3, z, y, x) uint8 of the box."""
 
-    def predicted(volume, box=None, tile=None, normalisation=None):
+    def predicted(volume, box=None, tile=None, normalisation=None, device=CPU):
         box = box or Box.whole(volume.shape)
         out = np.full((3, *box.shape), 7, np.uint8)
-        drive(predict_affinities(student, volume, out, prediction(volume, box, tile, normalisation)))
+        drive(predict_affinities(student, volume, out, prediction(volume, box, tile, normalisation, device)))
         return out
 
     return predicted
 
 
-def prediction(volume, box=None, tile=None, normalisation=None):
-    return Prediction(box or Box.whole(volume.shape), normalisation or Normalisation.of(volume), CPU, tile)
+def prediction(volume, box=None, tile=None, normalisation=None, device=CPU):
+    return Prediction(box or Box.whole(volume.shape), normalisation or Normalisation.of(volume), device, tile)
 
 
 @pytest.fixture(name="prediction")
 def prediction_fixture():
     return prediction
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty one."""
+    monkeypatch.setenv("NAPARI_EMCAD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture

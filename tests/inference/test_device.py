@@ -1,4 +1,5 @@
 import itertools
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -77,6 +78,49 @@ def test_auto_is_openvino_where_that_gains_and_there_is_no_gpu(machine, monkeypa
         assert choose_device("auto").wish == "cuda"
 
 
+@pytest.fixture
+def onnxruntime(monkeypatch):
+    """Say what ONNX Runtime brings."""
+
+    def onnxruntime(*providers):
+        runtime = SimpleNamespace(get_available_providers=lambda: list(providers))
+        monkeypatch.setattr(module, "onnxruntime_module", lambda: runtime)
+
+    return onnxruntime
+
+
+BOTH = ("CUDAExecutionProvider", "CPUExecutionProvider")
+NO_PROVIDER = "CUDA is not available: this onnxruntime is the CPU build (onnxruntime-gpu is the CUDA build)"
+
+
+@pytest.mark.parametrize(
+    ("providers", "has", "kind", "name", "note"),
+    [
+        (BOTH, {"cuda": True}, "cuda", "CUDA by ONNX Runtime, GPU 9000", ""),
+        (BOTH, {"built_for": "12.8"}, "cpu", "CPU by ONNX Runtime, 3 threads", NO_GPU),
+        (BOTH[1:], {"cuda": True}, "cpu", "CPU by ONNX Runtime, 3 threads", NO_PROVIDER),
+        (BOTH[1:], {}, "cpu", "CPU by ONNX Runtime, 3 threads", CPU_BUILD),
+    ],
+)
+def test_onnxruntime_takes_cuda_where_both_it_and_torch_have_that(
+    machine, onnxruntime, providers, has, kind, name, note
+):
+    machine(**has)
+    onnxruntime(*providers)
+    device = choose_device("onnxruntime")
+    assert (device.kind, device.engine, device.wish) == (kind, "onnxruntime", "onnxruntime")
+    assert (device.name, device.note) == (name, note)
+    assert choose_device("onnxruntime", trains=True) == device.for_training
+    assert (device.for_training.wish, device.for_training.name) == (kind, name.replace(" by ONNX Runtime", ""))
+
+
+def test_auto_is_never_onnxruntime(machine, onnxruntime):
+    onnxruntime(*BOTH)
+    for cuda in (False, True):
+        machine(cuda=cuda)
+        assert choose_device("auto").engine == "torch"
+
+
 def test_training_is_by_torch(machine, monkeypatch):
     machine()
     monkeypatch.setattr(module, "openvino_module", lambda: None)
@@ -87,10 +131,11 @@ def test_training_is_by_torch(machine, monkeypatch):
         assert choose_device(wish).for_training == choose_device(wish, trains=True)
 
 
-def test_without_openvino_it_is_told_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(extras, "has_openvino", lambda: False)
-    with pytest.raises(UserError, match=r"^device: OpenVINO is not installed; install it with: python -m pip install"):
-        choose_device("openvino")
+@pytest.mark.parametrize(("wish", "name"), [("openvino", "OpenVINO"), ("onnxruntime", "ONNX Runtime")])
+def test_without_the_library_it_is_told_how_to_install_it(monkeypatch, wish, name):
+    monkeypatch.setattr(extras, f"has_{wish}", lambda: False)
+    with pytest.raises(UserError, match=rf"^device: {name} is not installed; install it with: python -m pip install"):
+        choose_device(wish)
 
 
 def test_mps_needs_a_mac(machine):
@@ -100,7 +145,8 @@ def test_mps_needs_a_mac(machine):
 
 
 def test_other_devices_are_refused():
-    with pytest.raises(UserError, match=r'^device: one of auto, cpu, openvino, cuda, mps is needed, got "tpu"\.$'):
+    known = "auto, cpu, openvino, onnxruntime, cuda, mps"
+    with pytest.raises(UserError, match=rf'^device: one of {known} is needed, got "tpu"\.$'):
         choose_device("tpu")
 
 

@@ -1,28 +1,18 @@
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from drawings import uneven
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
-from napari_emcad.core.progress import drive
 from napari_emcad.inference import extras
 from napari_emcad.inference.device import Device
-from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.openvino_engine import OpenVinoEngine
-from napari_emcad.inference.predict import Prediction, predict_affinities
 
-pytestmark = pytest.mark.skipif(not extras.has_openvino(), reason=extras.INSTALL)
+pytestmark = pytest.mark.skipif(not extras.has_openvino(), reason=extras.install("openvino"))
 DEVICE = Device("cpu", "CPU by OpenVINO", engine="openvino")
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """An empty one."""
-    monkeypatch.setenv("NAPARI_EMCAD_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -31,11 +21,9 @@ def openvino():
     return extras.openvino_module()
 
 
-def affinities(student, volume, tile=None):
-    out = np.zeros((3, *volume.shape), np.uint8)
-    prediction = Prediction(Box.whole(volume.shape), Normalisation.of(volume), DEVICE, tile)
-    drive(predict_affinities(student, volume, out, prediction))
-    return out
+@pytest.fixture
+def affinities(predicted):
+    return partial(predicted, device=DEVICE)
 
 
 def no_conversion(*_, **__):
@@ -43,9 +31,9 @@ def no_conversion(*_, **__):
 
 
 @pytest.mark.parametrize(("shape", "tile"), [((3, 17, 31), None), ((2, 33, 609), 61), ((1, 301, 323), 162)])
-def test_it_gives_what_torch_gives(student, predicted, shape, tile):
+def test_it_gives_what_torch_gives(affinities, predicted, shape, tile):
     volume = uneven(shape)
-    np.testing.assert_allclose(affinities(student, volume, tile), predicted(volume, tile=tile), atol=1.01)
+    np.testing.assert_allclose(affinities(volume, tile=tile), predicted(volume, tile=tile), atol=1.01)
 
 
 def test_features_stay_valid(student):
@@ -57,38 +45,38 @@ def test_features_stay_valid(student):
         np.testing.assert_array_equal(values, before)
 
 
-def test_a_network_is_exported_once(student, cache, openvino, monkeypatch):
+def test_a_network_is_exported_once(affinities, cache, openvino, monkeypatch):
     volume = uneven((2, 16, 20))
-    expected = affinities(student, volume)
+    expected = affinities(volume)
     assert sorted(p.suffix for p in (cache / "openvino").iterdir()) == [".bin", ".bin", ".xml", ".xml"]
     monkeypatch.setattr(openvino, "convert_model", no_conversion)
-    np.testing.assert_array_equal(affinities(student, volume), expected)
+    np.testing.assert_array_equal(affinities(volume), expected)
 
 
 @pytest.mark.parametrize("content", [b"", b"<net"])
-def test_a_damaged_export_is_made_again(student, cache, content):
+def test_a_damaged_export_is_made_again(affinities, cache, content):
     volume = uneven((2, 16, 20))
-    expected = affinities(student, volume)
+    expected = affinities(volume)
     for file in (cache / "openvino").glob("*.xml"):
         file.write_bytes(content)
-    np.testing.assert_array_equal(affinities(student, volume), expected)
+    np.testing.assert_array_equal(affinities(volume), expected)
     assert all(file.stat().st_size > 1000 for file in (cache / "openvino").glob("*.xml"))
 
 
-def test_without_room_for_exports_it_works_all_the_same(student, cache):
+def test_without_room_for_exports_it_works_all_the_same(affinities, cache):
     volume = uneven((2, 16, 20))
     cache.write_text("no folder")
-    assert affinities(student, volume).any()
+    assert affinities(volume).any()
     assert cache.read_text() == "no folder"
 
 
-def test_a_save_that_fails_leaves_nothing(student, cache, openvino, monkeypatch):
+def test_a_save_that_fails_leaves_nothing(affinities, cache, openvino, monkeypatch):
     def full(_, path, **__):
         path.write_text("half")
         raise RuntimeError("No space left on device")
 
     monkeypatch.setattr(openvino, "save_model", full)
-    assert affinities(student, uneven((2, 16, 20))).any()
+    assert affinities(uneven((2, 16, 20))).any()
     assert list((cache / "openvino").iterdir()) == []
 
 
@@ -105,6 +93,7 @@ def test_where_it_is_missing_the_command_is_told(student, monkeypatch):
 def test_it_tells_its_makers_nothing():
     code = """
         import sys
+from functools import partial
         from napari_emcad.inference.extras import openvino_module
         openvino_module().convert_model
         assert sys.modules["openvino_telemetry"] is None

@@ -253,6 +253,7 @@ SAID = {
     "CPU, Windows": "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried",
     "CUDA": "CUDA out of memory. Tried to allocate 2.00 GiB",
     "cuBLAS": "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "ONNX Runtime": "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 9",
     "numpy": None,
 }
 

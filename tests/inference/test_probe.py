@@ -1,7 +1,7 @@
 import pytest
 
 from napari_emcad.inference import probe
-from napari_emcad.inference.extras import INSTALL, has_openvino
+from napari_emcad.inference.extras import has_openvino, install
 from napari_emcad.inference.probe import GAIN, openvino_gains
 
 
@@ -61,7 +61,7 @@ def test_without_the_library_nothing_is_measured(measured, monkeypatch):
     assert calls == []
 
 
-@pytest.mark.skipif(not has_openvino(), reason=INSTALL)
+@pytest.mark.skipif(not has_openvino(), reason=install("openvino"))
 def test_the_measurement_itself(monkeypatch):
     monkeypatch.setattr(probe, "SIDE", 32)
     assert 0 < probe._openvino_gain() < 1000

@@ -9,7 +9,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
 from napari_emcad.inference import torch_engine
-from napari_emcad.inference.extras import INSTALL, has_openvino
+from napari_emcad.inference.extras import has_onnxruntime, has_openvino, install
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.pipeline import SegmentParameters, run, segment
 
@@ -31,10 +31,15 @@ def checkpoint(shared):
     return shared / "checkpoints" / "cad" / "CremiB.ckpt"
 
 
-@pytest.mark.parametrize("device", ["cpu", "openvino"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param("openvino", marks=pytest.mark.skipif(not has_openvino(), reason=install("openvino"))),
+        pytest.param("onnxruntime", marks=pytest.mark.skipif(not has_onnxruntime(), reason=install("onnxruntime"))),
+    ],
+)
 def test_neurons_are_as_good_as_the_published_ones(cremi, checkpoint, device):
-    if device == "openvino" and not has_openvino():
-        pytest.skip(INSTALL)
     raw, truth = cremi
     scores = score(segment(raw, str(checkpoint), device=device).labels, truth)
     assert scores.voi <= PUBLISHED_VOI + 0.005

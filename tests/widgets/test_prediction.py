@@ -10,6 +10,7 @@ import torch
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress, drive
+from napari_emcad.inference import device
 from napari_emcad.networks.checkpoint import inspect, load_model
 from napari_emcad.pipeline import SegmentParameters, predict
 from napari_emcad.widgets import prediction
@@ -72,6 +73,16 @@ def test_small_boxes_are_predicted_here(volume, network, affinities, started, mo
     monkeypatch.setattr(prediction, "SMALL", 10**6)
     drive(predict_beside(volume, network, affinities, BOX, PARAMETERS))
     assert affinities.any() and not started
+
+
+@pytest.mark.parametrize(("kind", "processes"), [("cpu", 1), ("cuda", 0)])
+def test_gpus_are_used_from_here_whatever_the_engine(volume, tiny, affinities, started, monkeypatch, kind, processes):
+    monkeypatch.setattr(device, "choose_device", lambda _: device.Device(kind, "", engine="onnxruntime"))
+    monkeypatch.setattr(prediction, "_here", lambda *_: iter([Progress("here", 0, 1)]))
+    job = predict_beside(volume, tiny, affinities, BOX, PARAMETERS)
+    next(job)
+    job.close()
+    assert len(started) == processes
 
 
 def test_a_box_that_is_small_for_a_student_is_large_for_a_teacher(volume, model, affinities, started, monkeypatch):

@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count
-from napari_emcad.inference.extras import openvino_module
+from napari_emcad.inference.extras import onnxruntime_module, openvino_module
 from napari_emcad.inference.probe import best_of_three, gains, openvino_gains
 from napari_emcad.inference.wishes import WISHES
 
-BY_OPENVINO = " by OpenVINO"
+BY = {"torch": "", "openvino": " by OpenVINO", "onnxruntime": " by ONNX Runtime"}
+"""Engine -> how a device's name tells it."""
+
+NO_CUDA_PROVIDER = "CUDA is not available: this onnxruntime is the CPU build (onnxruntime-gpu is the CUDA build)"
 
 
 @dataclass(frozen=True)
@@ -32,34 +35,36 @@ class Device:
     note : str
         Why it is not a faster one and what to do about it; empty where there is nothing to say.
     engine : str
-        What runs a student there: "torch" or, on the CPU, "openvino".
+        What runs a student there: "torch", "onnxruntime" on a CPU or CUDA, "openvino" on a CPU.
     """
 
     kind: str
     name: str
     note: str = ""
-    engine: Literal["torch", "openvino"] = "torch"
+    engine: Literal["torch", "openvino", "onnxruntime"] = "torch"
 
     @property
     def wish(self) -> str:
         """What gives this device again."""
-        return "openvino" if self.engine == "openvino" else self.kind
+        return self.kind if self.engine == "torch" else self.engine
 
     @property
     def for_training(self) -> "Device":
         """The same by torch."""
-        return replace(self, name=self.name.replace(BY_OPENVINO, ""), engine="torch")
+        return replace(self, name=self.name.replace(BY[self.engine], ""), engine="torch")
 
 
 def choose_device(wish: str = "auto", trains: bool = False) -> Device:
     """The device wished for; "auto" takes CUDA, then MPS, then the CPU, by OpenVINO where that is faster.
+
+    It never takes ONNX Runtime, which nobody has measured on CUDA.
 
     Parameters
     ----------
     wish : str
         One of `WISHES`.
     trains : bool
-        Whether a network is trained there: that needs torch, and OpenVINO would export it anew for each score.
+        Whether a network is trained there: that needs torch, and others would export it anew for each score.
 
     Raises
     ------
@@ -68,17 +73,38 @@ def choose_device(wish: str = "auto", trains: bool = False) -> Device:
     """
     if wish not in WISHES:
         raise UserError(f'device: one of {", ".join(WISHES)} is needed, got "{wish}".')
+    if wish == "onnxruntime":
+        device = _by_onnxruntime()
+        return device.for_training if trains else device
     if torch.cuda.is_available() and wish in ("auto", "cuda"):
-        return Device("cuda", f"CUDA, {torch.cuda.get_device_name()}")
+        return _cuda()
     if torch.backends.mps.is_available() and wish in ("auto", "mps"):
         return Device("mps", "MPS, Apple GPU")
     if wish in ("cuda", "mps"):
         raise UserError(f"device: {_why_missing(wish)}; choose auto or cpu.")
-    threads, note = count(torch.get_num_threads(), "thread"), _why_missing("cuda") if wish == "auto" else ""
+    note = _why_missing("cuda") if wish == "auto" else ""
     if not trains and (wish == "openvino" or (wish == "auto" and openvino_gains())):
         openvino_module()
-        return Device("cpu", f"CPU{BY_OPENVINO}, {threads}", note, "openvino")
-    return Device("cpu", f"CPU, {threads}", note)
+        return _cpu(note, "openvino")
+    return _cpu(note)
+
+
+def _by_onnxruntime() -> Device:
+    """Its package may bring CUDA where there is no GPU: torch tells that."""
+    providers = onnxruntime_module().get_available_providers()
+    if not torch.cuda.is_available():
+        return _cpu(_why_missing("cuda"), "onnxruntime")
+    if "CUDAExecutionProvider" not in providers:
+        return _cpu(NO_CUDA_PROVIDER, "onnxruntime")
+    return _cuda("onnxruntime")
+
+
+def _cuda(engine: str = "torch") -> Device:
+    return Device("cuda", f"CUDA{BY[engine]}, {torch.cuda.get_device_name()}", engine=engine)
+
+
+def _cpu(note: str, engine: str = "torch") -> Device:
+    return Device("cpu", f"CPU{BY[engine]}, {count(torch.get_num_threads(), 'thread')}", note, engine)
 
 
 def _why_missing(kind: str) -> str:

@@ -35,6 +35,10 @@ def engine_for(student: Student, device: Device) -> Engine:
         from napari_emcad.inference.openvino_engine import OpenVinoEngine
 
         return OpenVinoEngine(student)
+    if device.engine == "onnxruntime":
+        from napari_emcad.inference.onnx_engine import OnnxEngine
+
+        return OnnxEngine(student, device)
     from napari_emcad.inference.torch_engine import TorchEngine
 
     return TorchEngine(student, device)

@@ -1,17 +1,21 @@
 """Libraries that not everybody installs."""
 
+import os
 import sys
 from importlib.util import find_spec
 from types import ModuleType
 
 from napari_emcad.core.errors import UserError
 
-INSTALL = 'install it with: python -m pip install "napari-emcad[openvino]"'
-
 
 def has_openvino() -> bool:
     """Whether it is installed; nothing is imported."""
     return find_spec("openvino") is not None
+
+
+def has_onnxruntime() -> bool:
+    """Whether it is installed, with what exports networks to it; nothing is imported."""
+    return all(find_spec(name) is not None for name in ("onnxruntime", "onnxscript"))
 
 
 def openvino_module() -> ModuleType:
@@ -23,8 +27,33 @@ def openvino_module() -> ModuleType:
         Where it is not installed, with the command that does it.
     """
     if not has_openvino():
-        raise UserError(f"device: OpenVINO is not installed; {INSTALL}, or choose auto or cpu.")
+        raise UserError(f"device: OpenVINO is not installed; {install('openvino')}, or choose auto or cpu.")
     sys.modules.setdefault("openvino_telemetry", None)
     import openvino
 
     return openvino
+
+
+def onnxruntime_module() -> ModuleType:
+    """ONNX Runtime, imported so that it tells its makers nothing.
+
+    On Linux it makes an id of the machine and a file of events as it is imported, unless the variable is set; older
+    ones for Windows know the call alone.
+
+    Raises
+    ------
+    UserError
+        Where it is not installed, with the command that does it.
+    """
+    if not has_onnxruntime():
+        raise UserError(f"device: ONNX Runtime is not installed; {install('onnxruntime')}, or choose auto or cpu.")
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def install(extra: str) -> str:
+    """How to install an extra of this package."""
+    return f'install it with: python -m pip install "napari-emcad[{extra}]"'

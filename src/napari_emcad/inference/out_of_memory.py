@@ -5,8 +5,15 @@ from contextlib import contextmanager
 
 from napari_emcad.core.errors import UserError
 
-OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed", "bad_alloc")
-"""What is said by CUDA and MPS, by the CPU on Windows, on Linux and macOS, by cuBLAS and cuDNN, by OpenVINO."""
+OUT_OF_MEMORY = (
+    "out of memory",  # CUDA and MPS
+    "not enough memory",  # the CPU on Windows
+    "can't allocate memory",  # the CPU on Linux and macOS
+    "alloc_failed",  # cuBLAS and cuDNN
+    "bad_alloc",  # OpenVINO
+    "failed to allocate memory",  # ONNX Runtime
+)
+"""What is said where memory runs out."""
 
 
 def is_out_of_memory(error: Exception) -> bool:

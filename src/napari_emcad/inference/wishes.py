@@ -4,9 +4,10 @@ WISHES = {
     "auto": "auto",
     "cpu": "CPU",
     "openvino": "CPU by OpenVINO",
+    "onnxruntime": "ONNX Runtime (CUDA or CPU)",
     "cuda": "CUDA (NVIDIA GPU)",
     "mps": "MPS (Apple GPU)",
 }
 
-TO_TRAIN = tuple(wish for wish in WISHES if wish != "openvino")
-"""OpenVINO only predicts."""
+TO_TRAIN = tuple(wish for wish in WISHES if wish not in ("openvino", "onnxruntime"))
+"""The others only predict."""

@@ -26,7 +26,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import ON_CPU, SegmentParameters, predict
+from napari_emcad.pipeline import SegmentParameters, predict
 from napari_emcad.widgets.estimates import Planned
 
 SMALL = 3_000_000
@@ -76,7 +76,10 @@ def predict_beside(
     UserError
         As there, and where memory does not suffice.
     """
-    if parameters.device not in ON_CPU or Planned(box, volume.shape, "cpu", model.card).work <= SMALL:
+    from napari_emcad.inference.device import choose_device
+
+    kind = choose_device(parameters.device).kind
+    if kind != "cpu" or Planned(box, volume.shape, kind, model.card).work <= SMALL:
         yield from _here(volume, model.path, affinities, box, parameters)
         return
     command = [sys.executable, "-m", __name__]

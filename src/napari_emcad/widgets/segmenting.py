@@ -55,13 +55,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """What a run gives: the parameters it used, the device by name and the seconds, to estimate the next one."""
+    """What a run gives: the parameters it used, and device and seconds, to estimate the next one.
+
+    The device is told by its name and by its kind: "cpu", "cuda" or "mps".
+    """
 
     parameters: SegmentParameters
     segmentation: Segmentation
     card: ModelCard
     neurons: Neurons
     device: str
+    device_kind: str
     seconds: float
 
 
@@ -78,7 +82,8 @@ def segmenting(request: Request) -> Job[Made]:
     yield from predict_beside(request.volume, Model(request.model, card), request.affinities, request.box, parameters)
     segmentation = yield from agglomerate_beside(request.affinities, parameters)
     neurons = neurons_of(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
-    return Made(parameters, segmentation, card, neurons, device.name, time.monotonic() - start)
+    seconds = time.monotonic() - start
+    return Made(parameters, segmentation, card, neurons, device.name, device.kind, seconds)
 
 
 def agglomerating(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:

@@ -12,7 +12,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
 from napari_emcad.optical import OpticalParameters
-from napari_emcad.pipeline import ON_CPU, SegmentParameters, recommended_threshold
+from napari_emcad.pipeline import SegmentParameters, recommended_threshold
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.at_rest import AtRest
 from napari_emcad.widgets.device_choice import DeviceChoice
@@ -285,8 +285,7 @@ class SegmentPanel(QWidget):
 
     def _finish(self, result: Result, made: Made) -> None:
         self.threshold.put(made.neurons.cut.threshold)
-        kind = "cpu" if made.parameters.device in ON_CPU else made.parameters.device
-        planned = Planned(result.box, volume_of(result.source).shape, kind, made.card)
+        planned = Planned(result.box, volume_of(result.source).shape, made.device_kind, made.card)
         self._remembered.measured(made.device, planned, made.seconds)
         self.model.remember()
         sections = result.box.shape[0]

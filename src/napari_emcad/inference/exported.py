@@ -1,0 +1,103 @@
+"""What engines share that run an exported student: its parts as they are exported, and how exports are kept."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, Student, Window
+
+EXAMPLE = 64
+"""Pixels a side of the tile with which a network is traced; the models take any."""
+
+
+Part = Literal["encode", "embed", "embed tile"]
+"""Sections to features; features of two whole sections, or of a tile of two sections, to embeddings."""
+
+
+def traceable(student: Student, part: Part) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """A part of a student as it is exported, and inputs to trace it with.
+
+    Inputs stand one after the other, as exported models have no nested ones: the section (1, 1, y, x); or the features
+    of section z-1 and of section z, and for tiles their stretches, as `flat` has them.
+    """
+    if part == "encode":
+        return _Encoder(student), (_section(),)
+    with torch.no_grad():
+        pair = student.encode(_section()), student.encode(_section())
+    example = tuple(t for features in pair for t in features)
+    if part == "embed tile":
+        example += flat(Window(0, 0, (EXAMPLE, EXAMPLE), (EXAMPLE, EXAMPLE)).stretches())
+    return _Embedder(student), example
+
+
+class _Encoder(nn.Module):
+    def __init__(self, student: Student):
+        super().__init__()
+        self.student = student
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return tuple(self.student.encode(*inputs))
+
+
+class _Embedder(nn.Module):
+    def __init__(self, student: Student):
+        super().__init__()
+        self.student = student
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        previous, current = SectionFeatures(*inputs[:2]), SectionFeatures(*inputs[2:4])
+        return self.student.embed(previous, current, _nested(inputs[4:]) if inputs[4:] else None)
+
+
+def _section() -> Tensor:
+    """No constant: what is equal would be traced as one input."""
+    return torch.rand(1, 1, EXAMPLE, EXAMPLE)
+
+
+def flat(stretches: Stretches) -> tuple[Tensor, ...]:
+    """One after the other."""
+    return tuple(values for level in stretches for axis in level for values in axis)
+
+
+def _nested(values: tuple[Tensor, ...]) -> Stretches:
+    axes = [Stretch(*values[i : i + 3]) for i in range(0, len(values), 3)]
+    return tuple(zip(axes[::2], axes[1::2], strict=True))
+
+
+def sha256(student: Student) -> str:
+    """Of the weights, by name."""
+    digest = hashlib.sha256()
+    for name, values in sorted(student.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(values.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def keep(file: Path, save: Callable[[Path], object], *with_it: str) -> None:
+    """Save an export beside, then rename it; where there is no room, it is exported again the next time.
+
+    Parameters
+    ----------
+    file : Path
+    save : callable
+        Given another path, writes the export there.
+    *with_it : str
+        Suffixes of the files that it writes as well; they are renamed first.
+    """
+    part = file.with_name(f"{os.getpid()} {file.name}")
+    suffixes = *with_it, file.suffix
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save(part)
+        for suffix in suffixes:
+            part.with_suffix(suffix).replace(file.with_suffix(suffix))
+    except (OSError, RuntimeError):
+        for suffix in suffixes:
+            with suppress(OSError):
+                part.with_suffix(suffix).unlink()
