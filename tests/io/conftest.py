@@ -37,11 +37,15 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # chunks are asked for all at once; those beyond the usual 5 would wait for seconds
+
+
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
     """The URL of a server on this machine that gives away the test's folder; a path in it is its name there."""
     handler = partial(_Quiet, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"

@@ -2,11 +2,11 @@
 
 import shutil
 
-import fsspec
 import numpy as np
 import pytest
 import zarr
 from fsspec.registry import known_implementations
+from pyramids import write_pyramid
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.lazy import LazyArray
@@ -17,25 +17,6 @@ FORMATS = pytest.mark.parametrize("zarr_format", [2, 3])
 
 def save(where, stack, zarr_format=3, name=None):
     return zarr.create_array(where, name=name, data=stack, chunks=(1, 8, 8), zarr_format=zarr_format)
-
-
-def pyramid(where, stack, zarr_format=3):
-    group = zarr.open_group(where, mode="w", zarr_format=zarr_format)
-    scales = []
-    for level, step in (("s0", 1), ("s1", 2)):
-        save(where, stack[:, ::step, ::step], zarr_format, level)
-        scale = {"type": "scale", "scale": [40, 5 * step, 4 * step]}
-        scales.append({"path": level, "coordinateTransformations": [scale]})
-    axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
-    image = {"axes": axes, "datasets": scales}
-    group.attrs.update({"ome": {"multiscales": [image]}} if zarr_format == 3 else {"multiscales": [image]})
-
-
-@pytest.fixture
-def memory(tmp_path):
-    """A URL in fsspec's memory that no other test has."""
-    yield f"memory://{tmp_path.name}"
-    fsspec.filesystem("memory").store.clear()
 
 
 @FORMATS
@@ -49,7 +30,7 @@ def test_an_array_on_a_web_server(tmp_path, stack, web, zarr_format):
 
 @FORMATS
 def test_levels_on_a_web_server(tmp_path, stack, web, zarr_format):
-    pyramid(tmp_path / "a.zarr", stack, zarr_format)
+    write_pyramid(tmp_path / "a.zarr", stack, zarr_format)
     first, second = levels(f"{web}/a.zarr")
     assert [s.dataset for s in (first, second)] == ["s0", "s1"]
     assert (second.array.shape, second.voxel_size) == ((5, 12, 19), (40, 10, 8))
@@ -59,7 +40,7 @@ def test_levels_on_a_web_server(tmp_path, stack, web, zarr_format):
 
 
 def test_a_group_is_not_listed_where_the_dataset_is_known(tmp_path, stack, web, monkeypatch):
-    pyramid(tmp_path / "a.zarr", stack)
+    write_pyramid(tmp_path / "a.zarr", stack)
     monkeypatch.setattr(zarr.Group, "members", None)
     assert [open_volume(f"{web}/a.zarr", name).dataset for name in (None, "s1")] == ["s0", "s1"]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.locations import location
 from napari_emcad.io.voxel_sizes import voxel_size
 
 MADE = "napari_emcad"
@@ -59,6 +60,19 @@ def voxel_size_of(layer: Layer) -> VoxelSize | None:
     """In nm: the layer's scale where its units are lengths, else what its file said; None where nobody knows."""
     of_layer = voxel_size(layer.scale[-3:], [str(unit) for unit in layer.units[-3:]])
     return of_layer or voxel_size(layer.metadata.get("voxel_size_nm") or (), ["nm"] * 3)
+
+
+def origin_of(layer: Layer) -> dict[str, str | None]:
+    """The path or URL that a layer was opened from, and the dataset in it; None where that is not known.
+
+    A URL with a secret in it, which another plugin may have opened, is not written down: it counts as not known.
+    """
+    source = layer.metadata.get("source") or layer.source.path
+    try:
+        known = str(location(str(source))) if source else None
+    except UserError:
+        known = None
+    return {"source": known, "dataset": layer.metadata.get("dataset")}
 
 
 def set_voxel_size(layers: Sequence[Layer], layer: Layer, size: VoxelSize) -> None:
