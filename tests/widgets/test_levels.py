@@ -5,6 +5,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 from pyramids import write_pyramid
+from qtpy.QtWidgets import QInputDialog
 
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.pipeline import segment
@@ -91,6 +92,37 @@ def test_the_grids_of_all_levels():
     viewer.add_labels(np.zeros((2, 3, 4), int), scale=(1, 2, 3), units=level.units)
     for layer in (stack, level):
         assert {o.name for o in on_grids_of(viewer.layers, layer)} == {"em", "em level 1", on_level.name}
+
+
+@pytest.mark.window
+def test_a_url_is_opened_in_a_thread(desk, url, stack, monkeypatch):
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (f" {url} ", True))
+    assert desk.dock.stack.url.isVisibleTo(desk.dock)
+    desk.dock.stack.url.click()
+    desk.idle()
+    layer = desk.dock.stack.layer
+    assert (layer.name, layer.multiscale, layer.metadata["source"]) == ("em s0", True, url)
+    assert not desk.dock.stack.url.isVisibleTo(desk.dock)
+    np.testing.assert_array_equal(np.asarray(layer.data[1]), stack)
+
+
+@pytest.mark.window
+@pytest.mark.parametrize(("answer", "sentence"), [("eels://pond/em.zarr", "eels:// is not known"), ("", "")])
+def test_a_wrong_url_is_told(desk, monkeypatch, answer, sentence):
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (answer, bool(answer)))
+    desk.dock.stack.url.click()
+    desk.idle()
+    assert sentence in desk.message
+    assert not desk.viewer.layers
+
+
+@pytest.mark.window
+def test_napari_opens_a_url_by_itself(desk, stack, tmp_path):
+    """As `napari URL` does; any folder that it is given goes the same way."""
+    write_pyramid(tmp_path / "em.zarr", stack)
+    for path in ((tmp_path / "em.zarr"), (tmp_path / "em.zarr").as_uri().replace("file:///", "file://localhost/")):
+        (layer,) = desk.viewer.open(str(path), plugin="napari-emcad")
+        np.testing.assert_array_equal(np.asarray(layer.data), stack)
 
 
 @pytest.mark.window

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
+    QInputDialog,
     QMenu,
     QPushButton,
     QVBoxLayout,
@@ -39,10 +40,13 @@ class StackChoice(QWidget):
     layer_changed
     sample_wanted : str
         Key of a sample.
+    url_wanted : str
+        Of a Zarr or a precomputed volume.
     """
 
     layer_changed = Signal()
     sample_wanted = Signal(str)
+    url_wanted = Signal(str)
 
     def __init__(self, viewer, parent: QWidget | None = None):
         super().__init__(parent)
@@ -57,6 +61,9 @@ class StackChoice(QWidget):
         self.sample = QPushButton("Open sample")
         self.sample.setToolTip("Make a synthetic EM stack with its ground truth.")
         self.sample.setMenu(self._sample_menu())
+        self.url = QPushButton("Open URL ...")
+        self.url.setToolTip("An OME-Zarr or Zarr (https://, s3://, gs:// ...), or precomputed://https://...")
+        self.url.clicked.connect(self._ask_url)
         self._welcome = text("Drop an EM stack (TIFF, HDF5, Zarr) on the viewer, or open the sample.")
         self._lay_out()
         self.combo.layer_changed.connect(self._on_layer)
@@ -98,6 +105,7 @@ class StackChoice(QWidget):
         column.setContentsMargins(6, 2, 6, 2)
         column.addWidget(self._welcome)
         column.addWidget(self.sample)
+        column.addWidget(self.url)
         both = QVBoxLayout(self)
         both.setContentsMargins(0, 0, 0, 0)
         both.addWidget(self._chosen)
@@ -112,6 +120,11 @@ class StackChoice(QWidget):
 
     def _on_sample(self, action) -> None:
         self.sample_wanted.emit(action.data())
+
+    def _ask_url(self) -> None:
+        url, is_given = QInputDialog.getText(self, "Open URL", "URL of a Zarr or precomputed volume:")
+        if is_given and url.strip():
+            self.url_wanted.emit(url.strip())
 
     def _on_layer(self) -> None:
         self._chosen.setVisible(self.layer is not None)
