@@ -14,7 +14,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels import write_labels
 from napari_emcad.io.lazy import LazyArray
-from napari_emcad.reader import get_reader, read_layers
+from napari_emcad.reader import LEVELS, get_reader, read_layers
 
 RAW = np.random.default_rng(5).integers(0, 255, (5, 24, 37), dtype=np.uint8)
 SIZE = {"resolution": (250, 200), "metadata": {"axes": "ZYX", "spacing": 0.04, "unit": "um"}}
@@ -158,7 +158,7 @@ def test_a_large_image_of_several_levels_comes_with_all_of_them(tmp_path, monkey
     assert [tuple(shape) for shape in layer.level_shapes] == [(5, 24, 37), (5, 12, 19)]
     np.testing.assert_array_equal(np.asarray(layer.data[1]), RAW[:, ::2, ::2])
     assert meta["metadata"]["dataset"] == "s0"
-    assert meta["metadata"]["levels"] == [
+    assert meta["metadata"][LEVELS] == [
         {"dataset": "s0", "voxel_size_nm": (40, 5, 4), "offset_nm": (0, 0, 0)},
         {"dataset": "s1", "voxel_size_nm": (40, 10, 8), "offset_nm": (0, 2.5, 2)},
     ]

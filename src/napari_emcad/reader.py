@@ -20,6 +20,9 @@ from napari_emcad.io.zarr import is_zarr
 
 LayerData = tuple[Any, dict[str, Any], str]
 
+LEVELS = "napari_emcad_levels"
+"""Key in the metadata of a multiscale layer: what the file says of each level."""
+
 _SUFFIXES = {".tif", ".tiff", ".h5", ".hdf5", ".hdf"}
 _IN_MEMORY_BYTES = 512 * 2**20
 """Smaller stacks are read at once: every orientation scrolls smoothly, and labels can be painted on."""
@@ -104,7 +107,7 @@ def _layer(volume: Volume, pyramid: Sequence[Source] = ()) -> LayerData:
         meta["rgb"] = False  # a stack of three or four columns is still grey
     if pyramid:
         meta["multiscale"] = True
-        meta["metadata"]["levels"] = [_level(source) for source in pyramid]
+        meta["metadata"][LEVELS] = [_level(source) for source in pyramid]
         return [source.array for source in pyramid], meta, kind
     return _data(volume, kind), meta, kind
 

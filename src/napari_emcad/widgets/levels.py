@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import shape_text
+from napari_emcad.reader import LEVELS
 from napari_emcad.widgets.layers import on_grid_of, origin_of, place_of, voxel_size_of
 from napari_emcad.widgets.wording import voxel_size_text
 
@@ -56,7 +57,7 @@ def levels_of(layer: Layer | None) -> list[Level]:
     """
     if layer is None or not layer.multiscale or layer.ndim != 3 or getattr(layer, "rgb", False):
         return []
-    known = layer.metadata.get("levels") or [{}] * len(layer.data)
+    known = layer.metadata.get(LEVELS) or [{}] * len(layer.data)
     says_sizes = all(level.get("voxel_size_nm") for level in known)
     found = []
     for number, (data, level) in enumerate(zip(layer.data, known, strict=True)):
@@ -108,7 +109,7 @@ def _placed(level: dict[str, Any], finest: dict[str, Any]) -> tuple[NDArray[np.f
 def _layer(pyramid: Image, level: Level) -> Image:
     place = place_of(pyramid, level.start)
     finest = voxel_size_of(pyramid)
-    known = {name: value for name, value in pyramid.metadata.items() if name != "levels"}
+    known = {name: value for name, value in pyramid.metadata.items() if name != LEVELS}
     metadata = {
         **known,
         "source": origin_of(pyramid)["source"] if level.dataset else None,

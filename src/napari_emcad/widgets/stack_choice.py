@@ -64,7 +64,7 @@ class StackChoice(QWidget):
         self.url = QPushButton("Open URL ...")
         self.url.setToolTip("An OME-Zarr or Zarr (https://, s3://, gs:// ...), or precomputed://https://...")
         self.url.clicked.connect(self._ask_url)
-        self._welcome = text("Drop an EM stack (TIFF, HDF5, Zarr) on the viewer, or open the sample.")
+        self._welcome = text("Drop an EM stack (TIFF, HDF5, Zarr) on the viewer, or open a URL or the sample.")
         self._lay_out()
         self.combo.layer_changed.connect(self._on_layer)
         self.level.chosen.connect(self._on_level)
