@@ -192,7 +192,7 @@ def test_behind_a_url_nothing_is_read_at_once(memory):
     ((pyramid, meta, _),) = layers(f"{memory}/a.zarr")
     ((alone, *_),) = layers(f"{memory}/b.zarr")
     assert isinstance(alone, LazyArray)
-    assert (meta["name"], meta["multiscale"], len(pyramid)) == ("a s0", True, 2)
+    assert (meta["name"], meta["multiscale"], len(pyramid)) == ("a", True, 2)
     assert (meta["metadata"]["source"], meta["metadata"]["dataset"]) == (f"{memory}/a.zarr", "s0")
 
 

@@ -94,7 +94,8 @@ def _stays(volume: Volume) -> bool:
 
 def _layer(volume: Volume, pyramid: Sequence[Source] = ()) -> LayerData:
     kind = "labels" if _is_labels(volume) else "image"
-    meta = {"name": " ".join([volume.path.stem, *_inside(volume.dataset)]), "axis_labels": ("z", "y", "x")}
+    inside = [] if pyramid else _inside(volume.dataset)
+    meta = {"name": " ".join([volume.path.stem, *inside]), "axis_labels": ("z", "y", "x")}
     size = volume.voxel_size or voxel_size_by_name(volume.path)
     meta["metadata"] = {
         "voxel_size_nm": size and tuple(size),

@@ -101,7 +101,7 @@ def test_a_url_is_opened_in_a_thread(desk, url, stack, monkeypatch):
     desk.dock.stack.url.click()
     desk.idle()
     layer = desk.dock.stack.layer
-    assert (layer.name, layer.multiscale, layer.metadata["source"]) == ("em s0", True, url)
+    assert (layer.name, layer.multiscale, layer.metadata["source"]) == ("em", True, url)
     assert not desk.dock.stack.url.isVisibleTo(desk.dock)
     np.testing.assert_array_equal(np.asarray(layer.data[1]), stack)
 
@@ -139,7 +139,7 @@ def test_the_level_is_chosen_and_shown(desk, pyramid, stack):
     choice.setCurrentIndex(1)
     layer = desk.dock.stack.layer
     np.testing.assert_array_equal(np.asarray(layer.data), stack)
-    assert (layer.name, choice.currentIndex(), pyramid.visible) == ("em s0 level 1", 1, True)
+    assert (layer.name, choice.currentIndex(), pyramid.visible) == ("em level 1", 1, True)
     assert desk.dock.segment.region.box() == Box.whole(stack.shape)
     assert desk.dock.stack._facts.text() == "3 x 48 x 64 voxels, 40 x 10 x 8 nm"
     assert desk.dock.segment._estimate.text() != before
@@ -205,7 +205,7 @@ def test_another_voxel_size_holds_for_all_levels(desk, pyramid):
 def test_a_level_stays_when_its_stack_is_removed(desk, pyramid, stack):
     desk.dock.stack.level.setCurrentIndex(1)
     desk.viewer.layers.remove(pyramid)
-    assert desk.dock.stack.layer.name == "em s0 level 1"
+    assert desk.dock.stack.layer.name == "em level 1"
     assert not desk.dock.stack.level.isVisibleTo(desk.dock)
     desk.run()
     assert "Done: 3 sections" in desk.message
