@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
+import fsspec
 import pytest
 
 from napari_emcad.desktop import has_screen, install_command, virtual_screen
@@ -54,6 +55,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def auto_is_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """What "auto" means on a CPU is measured: it may differ from run to run."""
     monkeypatch.setattr("napari_emcad.inference.device.openvino_gains", lambda: False)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[str]:
+    """A URL in fsspec's memory that no other test has."""
+    yield f"memory://{tmp_path.name}"
+    fsspec.filesystem("memory").store.clear()
 
 
 @pytest.fixture

@@ -6,11 +6,14 @@ import pytest
 import tifffile
 from drawings import lively_student, uneven
 from graphs import LINE, segmentation
+from pyramids import write_pyramid
 
 from napari_emcad import cli
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.session_facts import SessionFacts
+from napari_emcad.io.labels import read_provenance
+from napari_emcad.io.session_facts import SessionFacts, read_facts
 from napari_emcad.io.sessions import create_session, open_session
+from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 
@@ -48,6 +51,25 @@ def test_segment_writes_a_session(segmented):
     assert (facts.model, facts.threshold, facts.source) == ("small", 0.2, str(segmented / "stack.tif"))
     assert len(facts.model_sha256) == 64
     assert facts.fingerprint
+
+
+def test_a_level_behind_a_url(segmented, memory, tmp_path):
+    write_pyramid(f"{memory}/em.zarr", np.repeat(np.repeat(uneven((4, 32, 48), seed=1), 2, 1), 2, 2))
+    command = ["segment", f"{memory}/em.zarr", "-o", str(tmp_path / "labels.tif"), "--dataset", "s1"]
+    command += ["--box", "1:4,0:20,8:40", "--model", str(segmented / "small.pt"), "--threshold", "0.2"]
+    assert cli.main([*command, "--session", str(tmp_path / "a.emcad")]) == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "labels.tif"), tifffile.imread(segmented / "labels.tif"))
+    told, facts = read_provenance(tmp_path / "labels.tif"), read_facts(tmp_path / "a.emcad")
+    assert (told["source"], told["dataset"]) == (facts.source, facts.dataset) == (f"{memory}/em.zarr", "s1")
+    assert (facts.voxel_size, facts.fingerprint) == ((40, 10, 8), open_volume(f"{memory}/em.zarr", "s1").fingerprint)
+
+
+def test_a_secret_in_a_url_is_refused_and_not_repeated(tmp_path, capsys):
+    command = ["segment", "https://me:secret@host/em.zarr", "-o", str(tmp_path / "labels.tif")]
+    assert cli.main(command) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("napari-emcad: https://host/em.zarr: a URL without user, password or signature is needed")
+    assert "secret" not in told
 
 
 def test_labels_of_a_session_are_those_of_segment(segmented, tmp_path):

@@ -1,16 +1,20 @@
+import shutil
+
 import h5py
 import numpy as np
 import pytest
+import tensorstore
 import tifffile
 import zarr
 from napari.layers import Image, Labels
+from pyramids import write_pyramid
 
 from napari_emcad import reader
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels import write_labels
 from napari_emcad.io.lazy import LazyArray
-from napari_emcad.reader import get_reader
+from napari_emcad.reader import LEVELS, get_reader, read_layers
 
 RAW = np.random.default_rng(5).integers(0, 255, (5, 24, 37), dtype=np.uint8)
 SIZE = {"resolution": (250, 200), "metadata": {"axes": "ZYX", "spacing": 0.04, "unit": "um"}}
@@ -142,6 +146,71 @@ def test_large_stacks_stay_on_disk(tmp_path, name, monkeypatch):
     np.testing.assert_array_equal(np.asarray(layer.data[3]), RAW[3])
 
 
+def test_a_large_image_of_several_levels_comes_with_all_of_them(tmp_path, monkeypatch):
+    write_pyramid(tmp_path / "a.zarr", RAW)
+    ((small, *_),) = layers(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(small, RAW)
+    monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", RAW.nbytes - 1)
+    ((data, meta, kind),) = layers(tmp_path / "a.zarr")
+    assert all(isinstance(level, LazyArray) for level in data)
+    layer = Image(data, **meta)
+    assert (kind, layer.multiscale, tuple(layer.scale)) == ("image", True, (40, 5, 4))
+    assert [tuple(shape) for shape in layer.level_shapes] == [(5, 24, 37), (5, 12, 19)]
+    np.testing.assert_array_equal(np.asarray(layer.data[1]), RAW[:, ::2, ::2])
+    assert meta["metadata"]["dataset"] == "s0"
+    assert meta["metadata"][LEVELS] == [
+        {"dataset": "s0", "voxel_size_nm": (40, 5, 4), "offset_nm": (0, 0, 0)},
+        {"dataset": "s1", "voxel_size_nm": (40, 10, 8), "offset_nm": (0, 2.5, 2)},
+    ]
+
+
+def test_labels_of_several_levels(tmp_path, monkeypatch):
+    write_pyramid(tmp_path / "seg.zarr", RAW)
+    monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", RAW.nbytes - 1)
+    group = zarr.open_group(tmp_path / "seg.zarr")
+    levels = group.attrs["ome"]
+    for name in ("s0", "s1"):
+        shutil.move(tmp_path / "seg.zarr" / name, tmp_path / "seg.zarr" / f"{name}_labels")
+    for level in levels["multiscales"][0]["datasets"]:
+        level["path"] += "_labels"
+    group.attrs["ome"] = levels
+    (data, meta, kind), *_ = layers(tmp_path / "seg.zarr")
+    assert (kind, Labels(data, **meta).multiscale) == ("labels", True)
+
+
+def test_a_level_by_its_name_comes_alone(tmp_path):
+    write_pyramid(tmp_path / "a.zarr", RAW)
+    ((data, meta, _),) = read_layers(str(tmp_path / "a.zarr"), "s1")
+    layer = Image(data, **meta)
+    assert (tuple(layer.scale), tuple(layer.translate)) == ((40, 10, 8), (0, 2.5, 2))
+    np.testing.assert_array_equal(layer.data, RAW[:, ::2, ::2])
+
+
+def test_behind_a_url_nothing_is_read_at_once(memory):
+    write_pyramid(f"{memory}/a.zarr", RAW)
+    zarr.create_array(f"{memory}/b.zarr", data=RAW)
+    ((pyramid, meta, _),) = layers(f"{memory}/a.zarr")
+    ((alone, *_),) = layers(f"{memory}/b.zarr")
+    assert isinstance(alone, LazyArray)
+    assert (meta["name"], meta["multiscale"], len(pyramid)) == ("a", True, 2)
+    assert (meta["metadata"]["source"], meta["metadata"]["dataset"]) == (f"{memory}/a.zarr", "s0")
+
+
+def test_a_url_with_a_secret_is_refused_when_it_is_read():
+    with pytest.raises(UserError, match="a URL without user, password or signature is needed"):
+        layers("https://me:secret@host/a.zarr")
+
+
+def test_a_folder_of_precomputed_scales(tmp_path):
+    spec = {"driver": "neuroglancer_precomputed", "kvstore": {"driver": "file", "path": f"{tmp_path.as_posix()}/em/"}}
+    spec["multiscale_metadata"] = {"type": "image", "data_type": "uint8", "num_channels": 1}
+    spec["scale_metadata"] = {"size": RAW.T.shape, "resolution": [4, 5, 40], "encoding": "raw", "chunk_size": [8, 8, 8]}
+    tensorstore.open(spec, create=True).result()[...] = RAW.T[..., None]
+    ((data, meta, kind),) = layers(tmp_path / "em")
+    assert (kind, meta["scale"], meta["metadata"]["dataset"]) == ("image", (40, 5, 4), "4_5_40")
+    np.testing.assert_array_equal(data, RAW)
+
+
 def test_what_is_left_to_other_plugins(tmp_path):
     tifffile.imwrite(tmp_path / "section.tif", RAW[0])
     tifffile.imwrite(tmp_path / "colour.tif", np.zeros((5, 24, 37, 3), np.uint8), photometric="rgb")
@@ -151,6 +220,7 @@ def test_what_is_left_to_other_plugins(tmp_path):
     for name in ("section.tif", "colour.tif", "channels.zarr", "a.png", "folder"):
         assert get_reader(str(tmp_path / name)) is None
     assert get_reader([str(tmp_path / "section.tif")]) is None
+    assert get_reader("https://127.0.0.1/a.png") is None
 
 
 def test_a_damaged_file_says_so_when_it_is_read(tmp_path):

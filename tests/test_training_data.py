@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import tifffile
+from pyramids import write_pyramid
 from toy_crops import squares
 
 from napari_emcad import cli
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.session_facts import read_facts, write_facts
 from napari_emcad.io.sessions import open_session
 from napari_emcad.networks.checkpoint import inspect
 from napari_emcad.training_data import CropFiles, Places, crops_of_files, crops_of_session
@@ -75,6 +77,16 @@ def test_a_named_box_counts_as_verified_as_a_whole(session):
     assert crop.known.all()
     np.testing.assert_array_equal(crop.labels > 0, squares(SHAPE).labels[:, :40] > 0)
     np.testing.assert_array_equal(held_out.raw, squares(SHAPE).raw[:, 36:])
+
+
+def test_the_stack_of_a_session_is_a_level_behind_a_url(session, memory):
+    """Its finest level, which opens by itself, has voxels in the box as well, but others."""
+    fine = np.repeat(np.repeat(squares(SHAPE).raw, 2, 1), 2, 2)
+    write_pyramid(f"{memory}/em.zarr", fine)
+    write_facts(session, read_facts(session).model_copy(update={"source": f"{memory}/em.zarr", "dataset": "s1"}))
+    (crop,), _ = crops_of_session(session, None, Places(["0:4,0:40,:"]))
+    np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[:, :40])
+    assert crop.name == "em[0:4,0:40,0:84]"
 
 
 def test_what_does_not_go_together_is_told(files, session, tmp_path):

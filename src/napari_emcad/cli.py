@@ -16,7 +16,16 @@ from napari_emcad import __version__
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_benchmark import add_benchmark_command
 from napari_emcad.cli_optical import add_optical_command
-from napari_emcad.cli_options import add_box, add_voxel_size, at_least_zero, box_of, check_folder, check_session
+from napari_emcad.cli_options import (
+    STACKS,
+    add_box,
+    add_dataset,
+    add_voxel_size,
+    at_least_zero,
+    box_of,
+    check_folder,
+    check_session,
+)
 from napari_emcad.cli_segment import add_segment_command
 from napari_emcad.cli_training import add_training_commands
 from napari_emcad.core.errors import UserError
@@ -25,6 +34,7 @@ from napari_emcad.core.scores import score
 from napari_emcad.core.wording import count
 from napari_emcad.from_labels import LabelFiles, session_of_labels
 from napari_emcad.io.export_tables import time_text
+from napari_emcad.io.locations import location
 from napari_emcad.io.paper_datasets import neurons_in
 from napari_emcad.io.session_copy import copying_session
 from napari_emcad.io.session_export import EXPORTS, exporting
@@ -38,8 +48,8 @@ from napari_emcad.proofreading.replay import OUTCOMES, summary
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         return options.command(options)
     except UserError as error:
         return _failed(str(error))
@@ -224,8 +234,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("labels", type=Path)
-    parser.add_argument("truth", type=Path)
+    parser.add_argument("labels", type=location)
+    parser.add_argument("truth", type=location)
     parser.add_argument("--dataset", metavar="PATH_IN_TRUTH", help="in HDF5 or Zarr; default in CREMI: the neurons")
     add_box(parser)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
@@ -233,11 +243,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_from_labels(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("labels", type=Path, help="TIFF, HDF5 or Zarr; 0 = none")
+    parser.add_argument("labels", type=location, metavar="LABELS|URL", help=f"{STACKS}; 0 = none")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.emcad")
-    parser.add_argument("--dataset", metavar="PATH_IN_LABELS", help="in HDF5 or Zarr")
-    parser.add_argument("--stack", type=Path, help="what was labelled: shown, and affinities are predicted from it")
-    parser.add_argument("--stack-dataset", metavar="PATH_IN_STACK", help="in HDF5 or Zarr")
+    add_dataset(parser, "--dataset", "PATH_IN_LABELS")
+    parser.add_argument("--stack", type=location, help="what was labelled: shown, and affinities are predicted from it")
+    add_dataset(parser, "--stack-dataset", "PATH_IN_STACK")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or {NO_MODEL}; default: {BUNDLED}")
     source.add_argument("--affinities", type=Path, metavar="FILE.zarr", help="take these, predict none")

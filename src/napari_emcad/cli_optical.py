@@ -17,6 +17,7 @@ from napari_emcad.cli_training import (
 )
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.wishes import TO_TRAIN
+from napari_emcad.io.locations import location
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve
@@ -31,8 +32,8 @@ def add_optical_command(commands) -> None:
     parser = commands.add_parser(
         "train-optical", help="train a foreground network (SDASN) on a labelled optical volume"
     )
-    parser.add_argument("--raw", type=Path, required=True, help="optical volume")
-    parser.add_argument("--labels", type=Path, required=True, help="of RAW; above 0 = neurite")
+    parser.add_argument("--raw", type=location, required=True, help="optical volume")
+    parser.add_argument("--labels", type=location, required=True, help="of RAW; above 0 = neurite")
     parser.add_argument("--dataset", metavar="PATH_IN_RAW", help="in HDF5 or Zarr")
     add_box(parser)
     parser.add_argument("--model", default=SCRATCH, metavar="NAME|FILE", help=f"to begin with; default: {SCRATCH}")

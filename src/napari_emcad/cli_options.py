@@ -9,6 +9,15 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.io.sessions import check_new
 
+STACKS = "TIFF stack, folder of section images, HDF5, Zarr or neuroglancer precomputed, or a URL of the last two"
+"""What a command reads."""
+
+
+def add_dataset(parser: argparse.ArgumentParser, option: str, metavar: str) -> None:
+    """The option that names a stack in a file."""
+    which = "in HDF5 or Zarr; a level of an OME-Zarr image by its path, of a precomputed volume by its key"
+    parser.add_argument(option, metavar=metavar, help=f"{which}; default: the finest")
+
 
 def add_box(parser: argparse.ArgumentParser) -> None:
     """The option that `box_of` reads."""

@@ -10,7 +10,9 @@ import numpy as np
 from napari_emcad import optical
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_options import (
+    STACKS,
     add_box,
+    add_dataset,
     add_voxel_size,
     at_least_zero,
     between,
@@ -27,6 +29,7 @@ from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.locations import location
 from napari_emcad.io.paper_layouts import voxel_size_by_name
 from napari_emcad.io.session_facts import SessionFacts
 from napari_emcad.io.sessions import create_session
@@ -44,7 +47,7 @@ def add_segment_command(commands) -> None:
         "segment", help="segment a stack into a label TIFF; an SDASN finds neurites of optical volumes"
     )
     field = SegmentParameters.model_fields
-    parser.add_argument("input", type=Path, help="TIFF stack, folder of section images, HDF5 or Zarr")
+    parser.add_argument("input", type=location, metavar="INPUT|URL", help=STACKS)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="LABELS.tif")
     parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
     parser.add_argument("--threshold", type=between(0, 1), metavar="T", help=field["threshold"].description)
@@ -54,7 +57,7 @@ def add_segment_command(commands) -> None:
     parser.add_argument("--black", type=float, metavar="GREY", help=f"becomes 0; {_LEVELS}")
     parser.add_argument("--white", type=float, metavar="GREY", help=f"becomes 1; {_LEVELS}")
     parser.add_argument("--device", choices=tuple(WISHES))
-    parser.add_argument("--dataset", metavar="PATH_IN_FILE", help="in HDF5 or Zarr")
+    add_dataset(parser, "--dataset", "PATH_IN_INPUT")
     add_voxel_size(parser)
     add_box(parser)
     parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
@@ -88,7 +91,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         parameters = settled(wished, volume.array, card)
         memory = memory_needed(box, volume.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
         tell(_plan(box, memory, card))
-        made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
+        made = provenance(card, parameters, box, **_origin(volume))
         if options.affinities:
             affinities = stack.enter_context(new_affinities(options.affinities, box.shape, voxel_size, made))
         else:
@@ -100,7 +103,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         labels = segmentation.labels(table)
         follow(writing_labels(options.output, labels, voxel_size, made, int(table.max())))
         if options.session:
-            facts = SessionFacts.of(made | {"source": str(options.input.absolute())}, voxel_size)
+            facts = SessionFacts.of(made | {"source": str(volume.path.absolute())}, voxel_size)
             create_session(options.session, segmentation, affinities, facts).close()
     found = count(len(segmentation.neuron_sizes(table)), "neuron")
     tell(_outcome(found, seconds, labels.size, options.output))
@@ -120,7 +123,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
         parameters = optical.settled(wished, volume.array, card)
         memory = optical.memory_needed(box, volume.array.shape, card)
         tell(_plan(box, memory, card))
-        made = provenance(card, parameters, box, source=str(options.input), fingerprint=volume.fingerprint)
+        made = provenance(card, parameters, box, **_origin(volume))
         start = time.monotonic()
         labels = follow(optical.run(volume.array, network, np.zeros(box.shape, np.uint8), box, parameters))
         seconds, largest = time.monotonic() - start, int(labels.max())
@@ -135,6 +138,10 @@ def _plan(box: Box, memory: int, card: ModelCard) -> str:
 
 def _outcome(found: str, seconds: float, voxels: int, output: Path) -> str:
     return f"{found} in {seconds:.1f} s, {seconds / voxels * 1e6:.2f} s per megavoxel -> {output}"
+
+
+def _origin(volume: Volume) -> dict[str, str | None]:
+    return {"source": str(volume.path), "dataset": volume.dataset, "fingerprint": volume.fingerprint}
 
 
 def _opened(options: argparse.Namespace) -> Volume:

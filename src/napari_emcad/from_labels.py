@@ -23,6 +23,7 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.affinities import open_affinities
+from napari_emcad.io.locations import Location
 from napari_emcad.io.sessions import SessionFacts, check_new, create_session
 from napari_emcad.io.volumes import Volume, open_volume, stack_names
 from napari_emcad.networks.card import ModelCard
@@ -39,10 +40,10 @@ class LabelFiles:
 
     Attributes
     ----------
-    labels : Path
+    labels : Path or Url
     dataset : str or None
         Path inside the file of the labels.
-    stack : Path or None
+    stack : Path, Url or None
         The stack that was labelled; it is shown under the neurons.
     stack_dataset : str or None
     model : str or None
@@ -53,9 +54,9 @@ class LabelFiles:
         In nm; None = as the labels say, else the stack.
     """
 
-    labels: Path
+    labels: Location
     dataset: str | None = None
-    stack: Path | None = None
+    stack: Location | None = None
     stack_dataset: str | None = None
     model: str | None = None
     affinities: Path | None = None
@@ -119,7 +120,7 @@ def parameters_of_labels(used: SegmentParameters) -> SegmentParameters:
 
 
 def _open_labels(files: LabelFiles) -> Volume:
-    names = [] if files.dataset or not files.labels.exists() else stack_names(files.labels)
+    names = [] if files.dataset else stack_names(files.labels)
     if len(names) > 1:
         raise UserError(f"{files.labels}: a dataset is needed, it holds {', '.join(names)}; name it with --dataset.")
     labels = open_volume(files.labels, files.dataset, files.voxel_size)
@@ -127,7 +128,7 @@ def _open_labels(files: LabelFiles) -> Volume:
     return labels
 
 
-def _check_size(pieces: LabelFragments, path: Path) -> None:
+def _check_size(pieces: LabelFragments, path: Location) -> None:
     n = int(pieces.fragments.max())
     size = np.count_nonzero(pieces.fragments) / n
     if size < SMALLEST_MEAN:
@@ -190,6 +191,7 @@ def _facts(labels: Volume, stack: Volume | None, source: AffinitySource) -> Sess
         parameters_of_labels(source.parameters),
         Box.whole(labels.array.shape),
         source=str(shown.path.absolute()),
+        dataset=shown.dataset,
         fingerprint=shown.fingerprint,
     )
     return SessionFacts.of(made, labels.voxel_size or shown.voxel_size)

@@ -1,7 +1,7 @@
 """Opening a file in the viewer: stacks become image layers, neurons labels layers, both in nanometres."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.datasets import SeveralStacks
 from napari_emcad.io.labels import is_label_tiff
-from napari_emcad.io.lazy import LazyArray, NotAStack
+from napari_emcad.io.lazy import LazyArray, NotAStack, Source
+from napari_emcad.io.locations import Location, Url, location
 from napari_emcad.io.paper_layouts import voxel_size_by_name
-from napari_emcad.io.volumes import Volume, open_volume, stack_names
+from napari_emcad.io.precomputed import is_precomputed
+from napari_emcad.io.volumes import Volume, levels, open_volume, stack_names
 from napari_emcad.io.zarr import is_zarr
 
 LayerData = tuple[Any, dict[str, Any], str]
+
+LEVELS = "napari_emcad_levels"
+"""Key in the metadata of a multiscale layer: what the file says of each level."""
 
 _SUFFIXES = {".tif", ".tiff", ".h5", ".hdf5", ".hdf"}
 _IN_MEMORY_BYTES = 512 * 2**20
@@ -26,9 +31,11 @@ _LABEL_WORDS = re.compile(r"(?<![a-z])(labels?|neuron_ids|neurons|seg|segments|s
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
     """The reader for a path; None leaves it to other plugins: other kinds of file, single sections, colours."""
-    if not isinstance(path, str) or not (Path(path).suffix.lower() in _SUFFIXES or is_zarr(Path(path))):
+    if not isinstance(path, str):
         return None
     try:
+        if not _is_ours(location(path)):
+            return None
         open_volume(path).close()
     except NotAStack:
         return None
@@ -37,25 +44,58 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     return read_layers
 
 
-def read_layers(path: str) -> list[LayerData]:
+def _is_ours(path: Location) -> bool:
+    """Whether it looks like what `open_volume` opens, without a look at its voxels."""
+    if isinstance(path, Url):
+        return path.is_precomputed or path.name.endswith(".zarr")
+    return path.suffix.lower() in _SUFFIXES or is_zarr(path) or is_precomputed(path)
+
+
+def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
     """Open the stack in a file and the labels beside it; all stacks, where there is no telling which is meant.
+
+    A large OME-Zarr image or precomputed volume, and any behind a URL, comes with all its levels.
+
+    Parameters
+    ----------
+    path : str
+        Or URL.
+    dataset : str, optional
+        Only this one, as `open_volume` takes it; a level comes alone.
 
     Raises
     ------
     UserError
         Where it cannot be read.
     """
+    if dataset is not None:
+        return [_layer(open_volume(path, dataset))]
     try:
-        first = [open_volume(path)]
-        more = [name for name in stack_names(path) if _says_labels(name) and name != first[0].dataset]
+        first = open_volume(path)
     except SeveralStacks:
-        first, more = [], stack_names(path)
-    return [_layer(volume) for volume in [*first, *(open_volume(path, name) for name in more)]]
+        return [_layer(open_volume(path, name)) for name in stack_names(path)]
+    more = [name for name in _labels_beside(first) if name != first.dataset]
+    return [_layer(first, _pyramid(first)), *(_layer(open_volume(path, name)) for name in more)]
 
 
-def _layer(volume: Volume) -> LayerData:
+def _labels_beside(volume: Volume) -> list[str]:
+    """The datasets of labels in the same file; behind a URL they are not looked for, which may take minutes."""
+    return [] if isinstance(volume.path, Url) else [name for name in stack_names(volume.path) if _says_labels(name)]
+
+
+def _pyramid(volume: Volume) -> list[Source]:
+    """The levels of what stays where it lies; none where there is one only."""
+    return levels(volume.path) if _stays(volume) else []
+
+
+def _stays(volume: Volume) -> bool:
+    return isinstance(volume.path, Url) or volume.array.nbytes > _IN_MEMORY_BYTES
+
+
+def _layer(volume: Volume, pyramid: Sequence[Source] = ()) -> LayerData:
     kind = "labels" if _is_labels(volume) else "image"
-    meta = {"name": " ".join([volume.path.stem, *_inside(volume.dataset)]), "axis_labels": ("z", "y", "x")}
+    inside = [] if pyramid else _inside(volume.dataset)
+    meta = {"name": " ".join([volume.path.stem, *inside]), "axis_labels": ("z", "y", "x")}
     size = volume.voxel_size or voxel_size_by_name(volume.path)
     meta["metadata"] = {
         "voxel_size_nm": size and tuple(size),
@@ -66,14 +106,25 @@ def _layer(volume: Volume) -> LayerData:
         meta |= {"scale": tuple(size), "units": ("nm",) * 3, "translate": volume.offset or (0.0, 0.0, 0.0)}
     if kind == "image":
         meta["rgb"] = False  # a stack of three or four columns is still grey
+    if pyramid:
+        meta["multiscale"] = True
+        meta["metadata"][LEVELS] = [_level(source) for source in pyramid]
+        return [source.array for source in pyramid], meta, kind
     return _data(volume, kind), meta, kind
+
+
+def _level(source: Source) -> dict[str, Any]:
+    """What is known of a level besides its voxels; lengths in nm (z, y, x), None where the file does not say."""
+    size = source.voxel_size
+    return {"dataset": source.dataset, "voxel_size_nm": size and tuple(size), "offset_nm": source.offset}
 
 
 def _is_labels(volume: Volume) -> bool:
     """By a word in the name of the dataset, or of the file where the dataset is "main" or none; or by our own mark."""
     inside = [word for word in _inside(volume.dataset) if word != "main"]
-    says = _says_labels(inside[0] if inside else volume.path.stem) or is_label_tiff(volume.path)
-    return says and volume.array.dtype.kind in "ui"
+    says = _says_labels(inside[0] if inside else volume.path.stem)
+    is_ours = isinstance(volume.path, Path) and is_label_tiff(volume.path)
+    return (says or is_ours) and volume.array.dtype.kind in "ui"
 
 
 def _inside(dataset: str | None) -> list[str]:
@@ -85,7 +136,7 @@ def _says_labels(name: str) -> bool:
 
 
 def _data(volume: Volume, kind: str) -> NDArray | LazyArray:
-    if volume.array.nbytes > _IN_MEMORY_BYTES:
+    if _stays(volume):
         return volume.array
     with volume:
         values = volume.array[:]

@@ -14,6 +14,7 @@ from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.io.locations import Location, location
 from napari_emcad.io.sessions import OpenSession, open_session
 from napari_emcad.io.volumes import Volume, open_volume
 from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
@@ -42,10 +43,10 @@ class Places:
 class CropFiles:
     """A stack with its labels and mask; each of the same shape (z, y, x)."""
 
-    raw: Path
+    raw: Location
     dataset: str | None = None
-    labels: Path | None = None
-    mask: Path | None = None
+    labels: Location | None = None
+    mask: Location | None = None
 
 
 def crops_of_files(files: CropFiles, places: Places) -> tuple[list[Crop], list[Crop]]:
@@ -164,11 +165,12 @@ class _Proofread(_Stack):
 def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Volume:
     if raw:
         return open_volume(raw.raw, raw.dataset)
-    if not opened.facts.source or not Path(opened.facts.source).exists():
+    source = location(opened.facts.source)
+    if not opened.facts.source or (isinstance(source, Path) and not source.exists()):
         raise UserError(
             f'{opened.folder}: its stack "{opened.facts.source}" is not there any more; name it with --raw.'
         )
-    return open_volume(opened.facts.source)
+    return open_volume(source, opened.facts.dataset)
 
 
 def _check_shape(what: str, other: Volume | None, raw: Volume) -> None:

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import zarr
@@ -5,7 +7,7 @@ import zarr
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.datasets import SeveralStacks
 from napari_emcad.io.lazy import NotAStack
-from napari_emcad.io.zarr import is_zarr, open_zarr, zarr_stacks
+from napari_emcad.io.zarr import is_zarr, open_zarr, zarr_levels, zarr_stacks
 
 FORMATS = pytest.mark.parametrize("zarr_format", [2, 3])
 
@@ -88,6 +90,50 @@ def test_ome_zarr_of_another_level(tmp_path, stack):
     ome_zarr(tmp_path / "a.zarr", stack, 3)
     source = open_zarr(tmp_path / "a.zarr", "1")
     assert (source.array.shape, source.voxel_size) == ((5, 12, 19), (40, 10, 8))
+
+
+@FORMATS
+def test_ome_zarr_lists_its_levels(tmp_path, stack, zarr_format):
+    """The translation of 7 in all of them is doubled along z by the scale of the whole image."""
+    ome_zarr(tmp_path / "a.zarr", stack, zarr_format)
+    first, second = zarr_levels(tmp_path / "a.zarr")
+    assert [(s.dataset, s.array.shape, s.voxel_size, s.offset) for s in (first, second)] == [
+        ("0", (5, 24, 37), (40, 5, 4), (14, 7, 7)),
+        ("1", (5, 12, 19), (40, 10, 8), (14, 7, 7)),
+    ]
+    np.testing.assert_array_equal(second.array[3, 2:4], stack[3, 4:8:2, ::2])
+
+
+def test_a_level_without_a_translation_has_no_offset(tmp_path, stack):
+    ome_zarr(tmp_path / "a.zarr", stack, 3)
+    group = zarr.open_group(tmp_path / "a.zarr")
+    ome = group.attrs["ome"]
+    for level in ome["multiscales"][0]["datasets"]:
+        level["coordinateTransformations"].pop()
+    group.attrs["ome"] = ome
+    assert [source.offset for source in zarr_levels(tmp_path / "a.zarr")] == [None, None]
+
+
+def test_what_has_no_levels(tmp_path, stack):
+    save(tmp_path / "a.zarr", stack)
+    save(tmp_path / "b.zarr", stack, name="raw")
+    assert [zarr_levels(tmp_path / name) for name in ("a.zarr", "b.zarr")] == [[], []]
+
+
+def test_a_level_that_is_not_there(tmp_path, stack):
+    ome_zarr(tmp_path / "a.zarr", stack, 3)
+    shutil.rmtree(tmp_path / "a.zarr" / "1")
+    with pytest.raises(UserError, match=r"a\.zarr: the Zarr folder cannot be read \(.*1.*\); it may be damaged"):
+        zarr_levels(tmp_path / "a.zarr")
+
+
+@FORMATS
+def test_a_chunk_that_is_not_there_counts_as_the_fill_value(tmp_path, stack, zarr_format):
+    array = save(tmp_path / "a.zarr", stack, zarr_format)
+    (tmp_path / "a.zarr" / {2: "3.1.2", 3: "c/3/1/2"}[zarr_format]).unlink()
+    expected = stack.copy()
+    expected[3, 8:16, 16:24] = array.fill_value
+    np.testing.assert_array_equal(open_zarr(tmp_path / "a.zarr", None).array[:], expected)
 
 
 def test_channels_are_refused(tmp_path, stack):

@@ -6,7 +6,8 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.widgets.layers import box_of_shapes, overlap, place_of, section_at, voxel_size_of
+from napari_emcad.io.locations import location
+from napari_emcad.widgets.layers import box_of_shapes, origin_of, overlap, place_of, section_at, voxel_size_of
 
 PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
 
@@ -28,6 +29,21 @@ def image():
 def test_voxel_size(scale, unit, metadata, expected):
     layer = Image(np.zeros((2, 3, 4)), scale=scale, units=(unit,) * 3, metadata=metadata)
     assert voxel_size_of(layer) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("/data/raw.tif", "/data/raw.tif"),
+        ("s3://bucket/em.zarr", "s3://bucket/em.zarr"),
+        ("https://host/em.zarr?signature=secret", None),
+        (None, None),
+    ],
+)
+def test_the_origin_holds_no_secret(source, expected):
+    """Whatever another plugin has opened."""
+    layer = Image(np.zeros((2, 3, 4)), metadata={"source": source, "dataset": "s0"})
+    assert origin_of(layer) == {"source": expected and str(location(expected)), "dataset": "s0"}
 
 
 def test_place_of_a_box_with_rotation_and_affine():

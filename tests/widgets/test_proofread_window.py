@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tifffile
 from graphs import segmentation
+from pyramids import write_pyramid
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.session_facts import read_facts, write_facts
 from napari_emcad.io.sessions import SessionFacts, create_session, open_session
 from napari_emcad.widgets.proofread_window import main, show_session
 
@@ -47,6 +49,17 @@ def test_the_edits_and_the_stack_are_there_again(desk, folder):
     assert "saved at once" in desk.message
     desk.dock.proofread.undo()
     assert np.unique(shown(desk)).tolist() == [1, 3]
+
+
+def test_the_level_that_was_worked_on_is_there_again(desk, folder, memory):
+    """Level 0, which opens by itself, is larger: the box would lie in it as well."""
+    write_pyramid(f"{memory}/em.zarr", np.arange(5 * 32 * 40, dtype=np.uint16).reshape(5, 32, 40))
+    write_facts(folder, read_facts(folder).model_copy(update={"source": f"{memory}/em.zarr", "dataset": "s1"}))
+    show_session(desk.dock, open_session(folder))
+    source = desk.result.source
+    assert (source.name, source.data.shape, tuple(source.scale)) == ("em s1", (5, 16, 20), (40, 10, 8))
+    start = np.asarray(desk.result.neuron_layer.translate) - source.translate
+    np.testing.assert_allclose(start, (1, 2, 0) * np.asarray(source.scale))
 
 
 def test_a_stack_that_is_gone(desk, folder):

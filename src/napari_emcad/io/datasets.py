@@ -1,13 +1,13 @@
 """Which dataset of a file with several is the stack."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.lazy import leading
+from napari_emcad.io.locations import Location
 
 USUAL = ("volumes/raw", "main", "raw")
 """Where CREMI, SNEMI and many others keep the images, in the order they are looked for."""
@@ -35,7 +35,7 @@ def stack_names(entries: Iterable[Entry]) -> list[str]:
     return [entry.name for entry in entries if entry.is_stack]
 
 
-def chosen(path: Path, wish: str | None, entries: list[Entry]) -> str:
+def chosen(path: Location, wish: str | None, entries: list[Entry]) -> str:
     """The dataset asked for; without a wish the only stack, or the one with a usual name.
 
     Raises
@@ -57,7 +57,7 @@ def chosen(path: Path, wish: str | None, entries: list[Entry]) -> str:
     raise SeveralStacks(f"{path}: it holds {len(stacks)} stacks, {listed}; name the dataset.")
 
 
-def _wished(path: Path, wish: str, entries: list[Entry]) -> str:
+def _wished(path: Location, wish: str, entries: list[Entry]) -> str:
     if wish not in [entry.name for entry in entries]:
         raise UserError(f'{path}: there is no dataset "{wish}" in it; choose from {_listed(entries)}.')
     return wish

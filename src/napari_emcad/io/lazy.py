@@ -22,6 +22,9 @@ READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.err
 KEPT_SECTION_BYTES = 128 * 2**20
 """A larger section is decoded again for each slice of it, instead of being kept."""
 
+MEND = "copy or export the file again"
+"""What to do where a part of a file cannot be read."""
+
 
 class NotAStack(UserError):
     """What was opened is an image, but not a grey stack (z, y, x)."""
@@ -42,6 +45,8 @@ class LazyArray:
         From three slices with a start, a stop and a positive step to the voxels in them.
     close : callable, optional
         Gives the file back; called by `close`, or when the array is no longer used.
+    mend : str
+        What to do where it cannot be read, the end of the sentence.
     """
 
     ndim = 3
@@ -53,10 +58,11 @@ class LazyArray:
         dtype: DTypeLike,
         read: Callable[[Slices], Any],
         close: Callable[[], None] | None = None,
+        mend: str = MEND,
     ):
         self.shape: tuple[int, int, int] = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype).newbyteorder("=")
-        self._name, self._read = name, read
+        self._name, self._read, self._mend = name, read, mend
         self.close = weakref.finalize(self, close or (lambda: None))
 
     def __repr__(self) -> str:
@@ -108,8 +114,14 @@ class LazyArray:
         except READ_ERRORS as error:
             place = ",".join(f"{s.start}:{s.stop}" for s in slices)
             raise UserError(
-                f"{self._name}: voxels {place} cannot be read ({error}); copy or export the file again."
+                f"{self._name}: voxels {place} cannot be read ({one_line(error)}); {self._mend}."
             ) from error
+
+
+def one_line(error: BaseException, most: int = 200) -> str:
+    """The first line of what an error says, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0] if len(lines[0]) <= most else f"{lines[0][:most]} ..."
 
 
 def _resolved(key: Any, shape: tuple[int, int, int]) -> tuple[Slices, tuple[int | slice, ...]]:
@@ -160,7 +172,7 @@ def by_sections(read_section: Callable[[int], NDArray], shape: Sequence[int], dt
     return read
 
 
-def of_array(name: str, array: Any, close: Callable[[], None] | None = None) -> LazyArray:
+def of_array(name: str, array: Any, close: Callable[[], None] | None = None, mend: str = MEND) -> LazyArray:
     """Wrap an array of a file that is sliced lazily already; leading axes of length 1 are dropped.
 
     Raises
@@ -173,7 +185,7 @@ def of_array(name: str, array: Any, close: Callable[[], None] | None = None) -> 
     extra = leading(array.shape)
     shape = array.shape[extra:]
     check_stack(name, shape, array.dtype)
-    return LazyArray(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close)
+    return LazyArray(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close, mend)
 
 
 def leading(shape: Sequence[int]) -> int:
@@ -222,8 +234,9 @@ class Source:
         In nm; None where the file does not say.
     dataset : str or None
         Path inside the file, where it can hold several.
-    stamp : (int, int)
-        Bytes, and time of the last change in ns: changes when the file changes.
+    stamp : (int, int or str)
+        Changes when the file changes: its bytes and the time of its last change in ns; of what has no such time, the
+        length and the sha256 of its metadata.
     offset : (z, y, x) or None
         Where the first voxel begins, in nm; None where the file does not say.
     """
@@ -231,5 +244,5 @@ class Source:
     array: LazyArray
     voxel_size: VoxelSize | None
     dataset: str | None
-    stamp: tuple[int, int]
+    stamp: tuple[int, int | str]
     offset: tuple[float, float, float] | None = None

@@ -8,6 +8,7 @@ from typing import Self
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.hdf5 import is_hdf5
+from napari_emcad.io.locations import Location
 from napari_emcad.io.paper_layouts import CREMI, NAMES, Layout, layouts_called
 from napari_emcad.io.volumes import Volume, open_volume, stack_names
 
@@ -87,7 +88,7 @@ def open_pair(path: Path | str, name: str | None = None) -> Pair:
     return pair
 
 
-def neurons_in(path: Path) -> str | None:
+def neurons_in(path: Location) -> str | None:
     """The dataset of the neurons in a CREMI file, where grey values are what opens by itself; None in other files."""
     return NEURON_IDS if NEURON_IDS in stack_names(path) else None
 

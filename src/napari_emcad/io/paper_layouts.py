@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.locations import Location
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def layouts_called(name: str | None) -> Iterator[Layout]:
     return (layout for layout in LAYOUTS if name is None or layout.name.lower() == name.lower())
 
 
-def voxel_size_by_name(path: Path) -> VoxelSize | None:
+def voxel_size_by_name(path: Location) -> VoxelSize | None:
     """The voxel size of a file that says none, where its name leaves no doubt about the dataset; else None.
 
     >>> voxel_size_by_name(Path("AC4_inputs.h5")), voxel_size_by_name(Path("raw.tif"))

@@ -94,9 +94,17 @@ def _pillow_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
 
 def _pixels(file: Path) -> NDArray:
     if file.suffix.lower() in TIFF:
-        return tifffile.imread(file)
+        return _tiff_pixels(file)
     with _large_images_welcome(), Image.open(file) as image:
         return np.asarray(image)
+
+
+def _tiff_pixels(file: Path) -> NDArray:
+    """Mapped where they lie in the file as in memory: a part of such a section is all that is read of it."""
+    try:
+        return tifffile.memmap(file, mode="r")
+    except ValueError:  # compressed, or in strips that are not one after the other
+        return tifffile.imread(file)
 
 
 @contextmanager

@@ -21,7 +21,10 @@ class SessionFacts(BaseModel):
 
     format_version: int = Field(FORMAT_VERSION, ge=FORMAT_VERSION, le=FORMAT_VERSION, title="Format")
     program: str = Field("", title="Program", description="Name and version.")
-    source: str = Field("", title="Source", description="The stack that was segmented.")
+    source: str = Field("", title="Source", description="The stack that was segmented: its path or URL.")
+    dataset: str | None = Field(
+        None, title="Dataset", description="Path inside the source; None = what opens by itself."
+    )
     fingerprint: str = Field("", title="Fingerprint", description="Of the stack, as `Volume.fingerprint`.")
     voxel_size_nm: tuple[float, float, float] | None = Field(None, title="Voxel size", description="z, y, x in nm.")
     box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = Field(

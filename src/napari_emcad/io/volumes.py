@@ -1,4 +1,4 @@
-"""The door for stacks: a path goes in, a volume that is read as it is used comes out."""
+"""The door for stacks: a path or URL goes in, a volume that is read as it is used comes out."""
 
 import hashlib
 import math
@@ -12,9 +12,11 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.hdf5 import hdf5_stacks, is_hdf5, open_hdf5
 from napari_emcad.io.lazy import LazyArray, NotAStack, Source
+from napari_emcad.io.locations import Location, Url, location
+from napari_emcad.io.precomputed import is_precomputed, open_precomputed, precomputed_levels
 from napari_emcad.io.section_images import SUFFIXES, TIFF, open_folder
 from napari_emcad.io.tiff import is_tiff, open_tiff
-from napari_emcad.io.zarr import is_zarr, open_zarr, zarr_stacks
+from napari_emcad.io.zarr import is_zarr, open_zarr, zarr_levels, zarr_stacks
 
 _SAMPLE = 64
 """Edge, in voxels, of the squares that the fingerprint looks at."""
@@ -22,7 +24,7 @@ _SAMPLE = 64
 
 @dataclass(frozen=True)
 class Volume:
-    """A stack in a file or folder. Close it, or use it as a context manager; it also closes when no longer used.
+    """A stack that is open. Close it, or use it as a context manager; it also closes when no longer used.
 
     Attributes
     ----------
@@ -30,20 +32,21 @@ class Volume:
         Reads what is sliced from it; its type is that of the file.
     voxel_size : VoxelSize or None
         In nm; None where the file does not say.
-    path : Path
+    path : Path or Url
         What was opened.
     dataset : str or None
-        Path inside an HDF5 file or a Zarr group.
+        Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale.
     fingerprint : str
         sha256 of three samples, shape, type, bytes, time of change and name, with blanks between. Equal for the same
-        unchanged file; cheap, so that a change elsewhere shows only in the time.
+        unchanged file; cheap, so that a change elsewhere shows only in the time. Behind a URL, length and sha256 of
+        the metadata stand for bytes and time.
     offset : (z, y, x) or None
         Where its first voxel begins, in nm, as the labels of a padded CREMI file say it; None where the file does not.
     """
 
     array: LazyArray
     voxel_size: VoxelSize | None
-    path: Path
+    path: Location
     dataset: str | None
     fingerprint: str
     offset: tuple[float, float, float] | None = None
@@ -59,27 +62,29 @@ class Volume:
         self.close()
 
 
-def open_volume(path: Path | str, dataset: str | None = None, voxel_size: VoxelSize | None = None) -> Volume:
-    """Open a stack: a TIFF, an HDF5 file, a Zarr folder or a folder of section images. Nothing is changed in it.
+def open_volume(path: Location | str, dataset: str | None = None, voxel_size: VoxelSize | None = None) -> Volume:
+    """Open a stack: a TIFF, HDF5, Zarr, neuroglancer precomputed, or a folder of section images; nothing is changed.
 
     Parameters
     ----------
-    path : path
-        File or folder.
+    path : path or URL
+        File or folder; of a Zarr any URL that fsspec reads, of a precomputed volume one that begins with
+        precomputed://.
     dataset : str, optional
-        Path inside an HDF5 file or a Zarr group. Left out: the only stack in it, volumes/raw, main or raw, or level 0
-        of an OME-Zarr image.
+        Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale. Left out: the only stack in
+        it, volumes/raw, main or raw, or level 0 of several resolutions.
     voxel_size : VoxelSize, optional
         In nm (z, y, x); replaces what the file says.
 
     Raises
     ------
     UserError
-        Where there is no such file, it is damaged or of another kind, or the dataset cannot be told.
+        Where there is no such file, it is damaged or of another kind, or the dataset cannot be told; of a URL also
+        where its host cannot be reached, its library is not installed or a secret is in it.
     NotAStack
         Where it is an image, but not one grey stack: a single section, colours, channels or time points.
     """
-    path = Path(path)
+    path = location(path)
     _check_voxel_size(voxel_size)
     source = _source(path, dataset)
     try:
@@ -90,7 +95,23 @@ def open_volume(path: Path | str, dataset: str | None = None, voxel_size: VoxelS
     return Volume(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint, source.offset)
 
 
-def stack_names(path: Path | str) -> list[str]:
+def levels(path: Location | str) -> list[Source]:
+    """The resolutions of an OME-Zarr image or a precomputed volume, the finest first; none where there is one only.
+
+    Raises
+    ------
+    UserError
+        As `open_volume`.
+    """
+    path = location(path)
+    if is_precomputed(path):
+        found = precomputed_levels(path)
+    else:
+        found = zarr_levels(path) if isinstance(path, Url) or is_zarr(path) else []
+    return found if len(found) > 1 else []
+
+
+def stack_names(path: Location | str) -> list[str]:
     """The datasets in an HDF5 file or Zarr group that `open_volume` can open; empty where a file is one stack.
 
     Raises
@@ -98,13 +119,19 @@ def stack_names(path: Path | str) -> list[str]:
     UserError
         Where the file is damaged.
     """
-    path = Path(path)
-    if is_zarr(path):
+    path = location(path)
+    if is_precomputed(path):
+        return []
+    if isinstance(path, Url) or is_zarr(path):
         return zarr_stacks(path)
     return hdf5_stacks(path) if is_hdf5(path) else []
 
 
-def _source(path: Path, dataset: str | None) -> Source:
+def _source(path: Location, dataset: str | None) -> Source:
+    if is_precomputed(path):
+        return open_precomputed(path, dataset)
+    if isinstance(path, Url):
+        return open_zarr(path, dataset)
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder; check its name and place.")
     if is_zarr(path):
@@ -151,6 +178,7 @@ def fingerprint_of_content(array) -> str:
     return f"{digest.hexdigest()} {shape} {array.dtype}"
 
 
-def _fingerprint(path: Path, source: Source) -> str:
+def _fingerprint(path: Location, source: Source) -> str:
     size, changed = source.stamp
-    return f"{fingerprint_of_content(source.array)} {size} {changed} {path.resolve().name}"
+    name = path.name if isinstance(path, Url) else path.resolve().name
+    return f"{fingerprint_of_content(source.array)} {size} {changed} {name}"

@@ -33,14 +33,18 @@ def nanometres(unit: object) -> float | None:
 
 def voxel_size(lengths: Iterable[Any], units: Iterable[object]) -> VoxelSize | None:
     """Three edge lengths (z, y, x) in their units, in nm; None where one is not known or not positive."""
+    sizes = place(lengths, units)
+    return VoxelSize(*sizes) if sizes and min(sizes) > 0 else None
+
+
+def place(lengths: Iterable[Any], units: Iterable[object]) -> tuple[float, float, float] | None:
+    """Three coordinates (z, y, x) in their units, in nm; None where one is not known."""
     try:
         factors = [nanometres(unit) for unit in units]
-        sizes = [_converted(float(n), f) for n, f in zip(lengths, factors, strict=True) if f]
+        found = [_converted(float(n), f) for n, f in zip(lengths, factors, strict=True) if f]
     except (TypeError, ValueError):
         return None
-    if len(sizes) != 3 or not all(math.isfinite(n) and n > 0 for n in sizes):
-        return None
-    return VoxelSize(*sizes)
+    return tuple(found) if len(found) == 3 and all(map(math.isfinite, found)) else None
 
 
 def _converted(length: float, factor: float) -> float:
@@ -68,14 +72,8 @@ def offset_of_attributes(attributes: Mapping[str, Any]) -> tuple[float, float, f
     """
     if "offset" not in attributes or not {"resolution", "voxel_size"} & set(attributes):
         return None
-    units = _last_three(attributes.get("units", attributes.get("unit", "nm")))
-    try:
-        z, y, x = (
-            float(n) * nanometres(unit) for n, unit in zip(_last_three(attributes["offset"]), units, strict=True)
-        )
-    except (TypeError, ValueError):
-        return None
-    return (z, y, x) if all(map(math.isfinite, (z, y, x))) else None
+    units = attributes.get("units", attributes.get("unit", "nm"))
+    return place(_last_three(attributes["offset"]), _last_three(units))
 
 
 def _last_three(values: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScro
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
+from napari_emcad.reader import read_layers
 from napari_emcad.widgets.bring_edits import BringEdits
 from napari_emcad.widgets.finetune_models import FineTuneModels
 from napari_emcad.widgets.finetune_sources import CropSources
@@ -90,7 +91,12 @@ class EMCADDock(QWidget):
 
         self.message.say("The sample is being made.")
         job = one_step(getattr(sample_data, key), stage="making the sample")
-        self.jobs.start(job, self._on_sample)
+        self.jobs.start(job, self._on_opened)
+
+    def open_url(self, url: str) -> None:
+        """Open a Zarr or precomputed volume behind a URL in a thread; its voxels are read as they are looked at."""
+        self.message.say("The URL is being opened.")
+        self.jobs.start(one_step(read_layers, url, stage="opening the URL"), self._on_opened)
 
     def release(self) -> None:
         """Stop all jobs, wait for them, and let go of viewer and layers."""
@@ -170,6 +176,7 @@ class EMCADDock(QWidget):
             event.connect(self.reset_choices)
         events.removed.connect(self._on_removed)
         self.stack.sample_wanted.connect(self.open_sample)
+        self.stack.url_wanted.connect(self.open_url)
         self.jobs.progressed.connect(self._on_progress)
         self.jobs.running_changed.connect(self._on_running)
         self.segment.neurons_changed.connect(self._on_made)
@@ -220,12 +227,12 @@ class EMCADDock(QWidget):
         if not self._released:
             self._scroll.ensureWidgetVisible(self.proofread.body.replay)
 
-    def _on_sample(self, ended: Ended) -> None:
+    def _on_opened(self, ended: Ended) -> None:
         if ended.result is not None:
             for data, meta, kind in ended.result:
                 self._viewer.add_layer(napari.layers.Layer.create(data, meta, kind))
         else:
-            self.message.error(ended.error or UserError("The sample was not opened: it was stopped."))
+            self.message.error(ended.error or UserError("Nothing was opened: it was stopped."))
 
     def _may_stop(self) -> bool:
         words = self.bar.format() if self.jobs.running else f"Fine-tuning: {self.finetune.progress.words}"

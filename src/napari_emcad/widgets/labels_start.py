@@ -23,12 +23,13 @@ from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.from_labels import card_of_labels, parameters_of_labels
+from napari_emcad.io.locations import location
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, settled
 from napari_emcad.widgets.estimates import check_memory
 from napari_emcad.widgets.forms import LayerCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
-from napari_emcad.widgets.layers import MADE, check_layer, is_labels, volume_of, voxel_size_of
+from napari_emcad.widgets.layers import MADE, check_layer, is_labels, origin_of, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.panels.segment import SegmentPanel
 from napari_emcad.widgets.prediction import Model, predict_beside
@@ -318,8 +319,8 @@ def _check_room(box: Box) -> None:
 
 def _name(layer: Labels) -> str:
     """Of the file where there is one, else of the layer."""
-    origin = layer.metadata.get("source") or layer.source.path
-    return Path(str(origin)).name if origin else layer.name
+    origin = origin_of(layer)["source"]
+    return location(origin).name if origin else layer.name
 
 
 def _grid(layer: Image | Labels) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.locations import location
 from napari_emcad.io.voxel_sizes import voxel_size
 
 MADE = "napari_emcad"
@@ -61,14 +62,35 @@ def voxel_size_of(layer: Layer) -> VoxelSize | None:
     return of_layer or voxel_size(layer.metadata.get("voxel_size_nm") or (), ["nm"] * 3)
 
 
+def origin_of(layer: Layer) -> dict[str, str | None]:
+    """The path or URL that a layer was opened from, and the dataset in it; None where that is not known.
+
+    A URL with a secret in it, which another plugin may have opened, is not written down: it counts as not known.
+    """
+    source = layer.metadata.get("source") or layer.source.path
+    try:
+        known = str(location(str(source))) if source else None
+    except UserError:
+        known = None
+    return {"source": known, "dataset": layer.metadata.get("dataset")}
+
+
 def set_voxel_size(layers: Sequence[Layer], layer: Layer, size: VoxelSize) -> None:
     """Give a stack, and every layer that lies on the same grid, another voxel size in nm."""
+    rescale(on_grid_of(layers, layer), np.array(size) / layer.scale[-3:])
+
+
+def on_grid_of(layers: Sequence[Layer], layer: Layer) -> list[Layer]:
+    """The layers (z, y, x) with voxels of the same size and unit."""
     scale, units = np.array(layer.scale[-3:]), layer.units[-3:]
-    factor = np.array(size) / scale
-    for other in list(layers):
-        if other.ndim == 3 and np.allclose(other.scale, scale) and other.units == units:
-            translate = np.array(other.translate) * factor
-            other.scale, other.translate, other.units = tuple(size), tuple(translate), ("nm",) * 3
+    return [o for o in layers if o.ndim == 3 and np.allclose(o.scale, scale) and o.units == units]
+
+
+def rescale(layers: Sequence[Layer], factor: NDArray[np.float64]) -> None:
+    """Make the voxels of layers (z, y, x) larger or smaller, around the world's origin; their unit is nm then."""
+    for layer in layers:
+        scale = tuple(float(f"{n:.12g}") for n in layer.scale * factor)
+        layer.scale, layer.translate, layer.units = scale, tuple(layer.translate * factor), ("nm",) * 3
 
 
 def place_of(layer: Layer, start: Sequence[int] = (0, 0, 0)) -> dict[str, Any]:

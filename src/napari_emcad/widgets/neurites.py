@@ -20,7 +20,7 @@ from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import provenance
 from napari_emcad.widgets.at_rest import REST
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.layers import MADE, place_of, remove_layer, voxel_size_of
+from napari_emcad.widgets.layers import MADE, origin_of, place_of, remove_layer, voxel_size_of
 
 
 @dataclass
@@ -159,7 +159,7 @@ class Neurites(QObject):
 
     def _tell(self) -> None:
         run = self.current
-        made = provenance(run.card, run.parameters, run.box, source=run.source.metadata.get("source"))
+        made = provenance(run.card, run.parameters, run.box, **origin_of(run.source))
         run.labels_layer.metadata["provenance"] = made
         run.sizes = fragment_sizes(run.labels_layer.data)[1:]
         self.changed.emit()
@@ -168,7 +168,7 @@ class Neurites(QObject):
 def _named(run: Foreground, what: str) -> dict[str, Any]:
     """Name, place and origin of a layer. The neurites are labels as any others: to be corrected, saved, proofread."""
     size = voxel_size_of(run.source)
-    origin = {"voxel_size_nm": size and tuple(size), "source": run.source.metadata.get("source")}
+    origin = {"voxel_size_nm": size and tuple(size), "source": origin_of(run.source)["source"]}
     made = {MADE: what} if what == "foreground" else {}
     return {
         "name": f"{run.source.name} {what}",

@@ -18,7 +18,7 @@ from napari_emcad.widgets.affinities_view import ComposedAffinities
 from napari_emcad.widgets.at_rest import REST
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
-from napari_emcad.widgets.layers import MADE, place_of, voxel_size_of
+from napari_emcad.widgets.layers import MADE, origin_of, place_of, voxel_size_of
 from napari_emcad.widgets.segmenting import Cut, Made, Neurons, neurons_of
 
 AT_ONCE = 0.03
@@ -72,8 +72,7 @@ class Result:
         used = self.parameters.model_copy(
             update={"threshold": cut.threshold, "min_size": cut.min_size, "crumbs": cut.crumbs}
         )
-        metadata = self.source.metadata
-        return provenance(self.card, used, self.box, source=metadata.get("source") or self.source.source.path)
+        return provenance(self.card, used, self.box, **origin_of(self.source))
 
 
 class Results(QObject):
@@ -350,7 +349,7 @@ def _named(result: Result, name: str, what: str = "") -> dict[str, Any]:
     metadata = {
         MADE: what or name,
         "voxel_size_nm": size and tuple(size),
-        "source": result.source.metadata.get("source"),
+        "source": origin_of(result.source)["source"],
     }
     return {
         "name": f"{result.source.name} {name}",

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from napari.layers import Layer
 
+from napari_emcad.io.locations import location
 from napari_emcad.networks.own_data import own_data
+from napari_emcad.widgets.layers import origin_of
 
 SUFFIX = ".emcad"
 
@@ -18,9 +20,8 @@ def session_folder(layer: Layer) -> Path:
     layer : Layer
         The stack; its metadata or its reader may know the file.
     """
-    origin = layer.metadata.get("source") or layer.source.path
-    source = Path(str(origin)) if origin else None
-    if source is not None and source.exists() and os.access(source.parent, os.W_OK):
+    source = location(origin_of(layer)["source"] or "")
+    if isinstance(source, Path) and source.name and source.exists() and os.access(source.parent, os.W_OK):
         return _free(source.parent / f"{source.stem}{SUFFIX}")
     folder = own_data() / "sessions"
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.io.session_facts import SessionFacts
 from napari_emcad.io.sessions import OpenSession
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
@@ -36,8 +37,7 @@ def _stack_there(viewer, opened: OpenSession) -> tuple[Image, Box] | None:
     """The stack where the viewer has it already."""
     box = opened.facts.box_of(opened.session.state.base.fragments.shape)
     for layer in filter(is_image, viewer.layers):
-        is_it = opened.facts.source and str(layer.metadata.get("source")) == opened.facts.source
-        if is_it and layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box:
+        if _is_it(layer, opened.facts) and layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box:
             return layer, box
     return None
 
@@ -47,7 +47,7 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
     fragments = opened.session.state.base.fragments
     shape = fragments.shape
     box = opened.facts.box_of(shape)
-    for layer in _source_layers(opened.facts.source):
+    for layer in _source_layers(opened.facts):
         fits = layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box
         if fits and not _are_labels(volume_of(layer), box, fragments):
             return layer, box
@@ -71,8 +71,20 @@ def _are_labels(data, box: Box, fragments: NDArray[np.uint32]) -> bool:
     return bool(pieces.any() and (value_of[pieces] == values)[pieces > 0].all())
 
 
-def _source_layers(source: str) -> list[Image]:
+def _is_it(layer: Image, facts: SessionFacts) -> bool:
+    """Whether a layer shows the stack of a session; one that names no dataset was on the one that opens by itself."""
+    is_source = bool(facts.source) and str(layer.metadata.get("source")) == facts.source
+    return is_source and facts.dataset in (None, layer.metadata.get("dataset"))
+
+
+def _source_layers(facts: SessionFacts) -> list[Image]:
+    """What opens by itself, where the stack is among it; else the dataset that the session names."""
     try:
-        return [Image(data, **meta) for data, meta, kind in read_layers(source) if kind == "image"]
+        layers = _images(facts.source)
+        return layers if any(_is_it(layer, facts) for layer in layers) else _images(facts.source, facts.dataset)
     except UserError:
         return []
+
+
+def _images(source: str, dataset: str | None = None) -> list[Image]:
+    return [Image(data, **meta) for data, meta, kind in read_layers(source, dataset) if kind == "image"]

@@ -1,5 +1,6 @@
-"""Which stack: an image layer, its shape and voxel size, or a sample where there is none."""
+"""Which stack: an image layer, its level, shape and voxel size, or a sample where there is none."""
 
+import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -8,6 +9,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
+    QInputDialog,
     QMenu,
     QPushButton,
     QVBoxLayout,
@@ -17,7 +19,9 @@ from qtpy.QtWidgets import (
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import shape_text
 from napari_emcad.widgets.forms import LayerCombo, form, text
-from napari_emcad.widgets.layers import is_image, set_voxel_size, volume_of, voxel_size_of
+from napari_emcad.widgets.layers import is_image, rescale, volume_of, voxel_size_of
+from napari_emcad.widgets.level_choice import LevelChoice
+from napari_emcad.widgets.levels import on_grids_of
 from napari_emcad.widgets.wording import voxel_size_text
 
 SAMPLES = {
@@ -36,16 +40,20 @@ class StackChoice(QWidget):
     layer_changed
     sample_wanted : str
         Key of a sample.
+    url_wanted : str
+        Of a Zarr or a precomputed volume.
     """
 
     layer_changed = Signal()
     sample_wanted = Signal(str)
+    url_wanted = Signal(str)
 
     def __init__(self, viewer, parent: QWidget | None = None):
         super().__init__(parent)
         self._viewer = viewer
         self.combo = LayerCombo(viewer, is_image)
         self.combo.setToolTip("The stack to segment: an image layer of this viewer.")
+        self.level = LevelChoice(viewer)
         self._facts = text()
         self._edit = QPushButton("Edit")
         self._edit.setToolTip("Set the voxel size in nm. Layers on the same grid follow.")
@@ -53,9 +61,13 @@ class StackChoice(QWidget):
         self.sample = QPushButton("Open sample")
         self.sample.setToolTip("Make a synthetic EM stack with its ground truth.")
         self.sample.setMenu(self._sample_menu())
-        self._welcome = text("Drop an EM stack (TIFF, HDF5, Zarr) on the viewer, or open the sample.")
+        self.url = QPushButton("Open URL ...")
+        self.url.setToolTip("An OME-Zarr or Zarr (https://, s3://, gs:// ...), or precomputed://https://...")
+        self.url.clicked.connect(self._ask_url)
+        self._welcome = text("Drop an EM stack (TIFF, HDF5, Zarr) on the viewer, or open a URL or the sample.")
         self._lay_out()
         self.combo.layer_changed.connect(self._on_layer)
+        self.level.chosen.connect(self._on_level)
         self._on_layer()
 
     @property
@@ -69,18 +81,21 @@ class StackChoice(QWidget):
         self._show_facts()
 
     def apply_voxel_size(self, size: VoxelSize) -> None:
-        """Give the stack another voxel size in nm."""
-        set_voxel_size(self._viewer.layers, self.layer, size)
+        """Give the stack another voxel size in nm; its other levels follow."""
+        rescale(on_grids_of(self._viewer.layers, self.layer), np.array(size) / self.layer.scale[-3:])
         self._viewer.reset_view()
         self._show_facts()
         self.layer_changed.emit()
 
     def _lay_out(self) -> None:
         facts_widget = QWidget()  # a form gives wrapped lines their height in a widget only, not in a layout
-        facts = QHBoxLayout(facts_widget)
-        facts.setContentsMargins(0, 0, 0, 0)
+        under = QVBoxLayout(facts_widget)
+        under.setContentsMargins(0, 0, 0, 0)
+        under.addWidget(self.level)
+        facts = QHBoxLayout()
         facts.addWidget(self._facts, 1)
         facts.addWidget(self._edit)
+        under.addLayout(facts)
         self._chosen = QWidget()
         rows = form(self._chosen)
         rows.add("Stack", self.combo)
@@ -90,6 +105,7 @@ class StackChoice(QWidget):
         column.setContentsMargins(6, 2, 6, 2)
         column.addWidget(self._welcome)
         column.addWidget(self.sample)
+        column.addWidget(self.url)
         both = QVBoxLayout(self)
         both.setContentsMargins(0, 0, 0, 0)
         both.addWidget(self._chosen)
@@ -105,13 +121,22 @@ class StackChoice(QWidget):
     def _on_sample(self, action) -> None:
         self.sample_wanted.emit(action.data())
 
+    def _ask_url(self) -> None:
+        url, is_given = QInputDialog.getText(self, "Open URL", "URL of a Zarr or precomputed volume:")
+        if is_given and url.strip():
+            self.url_wanted.emit(url.strip())
+
     def _on_layer(self) -> None:
         self._chosen.setVisible(self.layer is not None)
         self._empty.setVisible(self.layer is None)
         self._show_facts()
         self.layer_changed.emit()
 
+    def _on_level(self, layer: Layer) -> None:
+        self.combo.layer = layer
+
     def _show_facts(self) -> None:
+        self.level.follow(self.layer)
         if self.layer is not None:
             shape = shape_text(volume_of(self.layer).shape)
             self._facts.setText(f"{shape} voxels, {voxel_size_text(voxel_size_of(self.layer))}")

@@ -25,7 +25,7 @@ from napari_emcad.widgets.exportable import Exportable, OfNeurites, OfNeurons, W
 from napari_emcad.widgets.exporting import Export, affinities_path, exporting, exporting_from
 from napari_emcad.widgets.forms import NarrowCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
-from napari_emcad.widgets.layers import box_of_shapes, place_of, voxel_size_of
+from napari_emcad.widgets.layers import box_of_shapes, origin_of, place_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.neurites import Neurites
 from napari_emcad.widgets.region_choice import RegionChoice
@@ -203,8 +203,7 @@ class ExportPanel(QWidget):
 
     def _export(self, path: Path) -> Export:
         shown = self._current()
-        metadata = shown.source.metadata
-        origin = metadata.get("source") or shown.source.source.path
+        origin = origin_of(shown.source)
         box = self._box(shown)
         in_stack = box.moved(shown.box.start)
         written = self._written(shown)
@@ -219,7 +218,7 @@ class ExportPanel(QWidget):
                 "box": [in_stack.start, in_stack.stop],
                 "neurons": self.neurons,
             },
-            source=(str(origin), metadata.get("dataset")) if origin else None,
+            source=(origin["source"], origin["dataset"]) if origin["source"] else None,
             affinities=shown.affinities if self.format.currentText() == TIFF_AND_ZARR else None,
         )
 

@@ -667,8 +667,6 @@ def opening(folder: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
 def facts_of(result: Result) -> SessionFacts:
     """What a new session on a result is about."""
     known = {name: value for name, value in result.provenance().items() if value is not None}
-    if "source" in known:
-        known["source"] = str(known["source"])
     with suppress(OSError, UserError):  # of a stack whose file has gone nothing can be told
         known["fingerprint"] = fingerprint_of_content(volume_of(result.source))
     return SessionFacts.of(known, voxel_size_of(result.source))

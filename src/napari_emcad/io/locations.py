@@ -1,0 +1,79 @@
+"""Where a stack lies: a path on this machine, or a URL that holds no secret."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import url2pathname
+
+from napari_emcad.core.errors import UserError
+
+PRECOMPUTED = "precomputed://"
+"""Before the URL of a neuroglancer precomputed volume, as neuroglancer writes it."""
+
+
+@dataclass(frozen=True)
+class Url:
+    """What is not a file here. It is written into sessions and layers as it stands, so `location` lets no secret in."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return PurePosixPath(self.text).name
+
+    @property
+    def stem(self) -> str:
+        """Its name without the suffix."""
+        return PurePosixPath(self.text).stem
+
+    @property
+    def is_precomputed(self) -> bool:
+        """Whether it says that it is a neuroglancer precomputed volume."""
+        return self.text.startswith(PRECOMPUTED)
+
+    def absolute(self) -> "Url":
+        """Itself, as a path's namesake gives one that does not depend on the folder."""
+        return self
+
+
+Location = Path | Url
+
+
+def location(text: Location | str) -> Location:
+    """What people type for a stack; file:// is a path.
+
+    Raises
+    ------
+    UserError
+        Where it is a URL with a password, a token or a signature in it.
+    """
+    if not isinstance(text, str) or "://" not in text:
+        return Path(text) if isinstance(text, str) else text
+    for part in text.removeprefix(PRECOMPUTED).split("::"):
+        _refuse_secrets(part)
+    if text.startswith("file://"):
+        return Path(url2pathname(urlsplit(text).path))
+    return Url(text.rstrip("/"))
+
+
+def _refuse_secrets(text: str) -> None:
+    try:
+        url = urlsplit(text)
+    except ValueError as error:
+        raise UserError(f"URL: an address such as https://host/em.zarr is needed ({error}); check it.") from error
+    if _has_secret(url):
+        shown = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+        raise UserError(
+            f"{shown}: a URL without user, password or signature is needed, as URLs are kept in sessions; "
+            "give the credentials in the environment."
+        )
+
+
+def _has_secret(url: SplitResult) -> bool:
+    """A password, a signed query, or a user name where that can be a token; elsewhere it names an account."""
+    is_web = url.scheme in ("http", "https")
+    return bool(url.query or url.password is not None or (is_web and "@" in url.netloc))
