@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
+from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragments import stack_fragments
 from napari_emcad.core.geometry import Box
@@ -33,8 +34,11 @@ AFFINITIES, FRAGMENTS, REGION_GRAPH, AGGLOMERATION = "affinities", "fragments", 
 SEEN = 32
 """Pixels round a block that its fragments are made from, too: docs/decisions/0015-blocks.md."""
 
-AROUND = (4, 128, 128)
-"""Voxels round a block whose contacts its own are agglomerated with."""
+GROUP = (64, 1024, 1024)
+"""Voxels, at least, whose contacts are agglomerated at once: as many blocks as that takes."""
+
+AROUND = (16, 256, 256)
+"""Voxels round them whose contacts are agglomerated with them, so that they merge as in the whole."""
 
 BLOCK = (16, 1024, 1024)
 """Voxels of a block where nobody asks for others. The result depends on it a little, so it follows nothing else."""
@@ -80,8 +84,14 @@ def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
     for step, task in STEPS.items():
         if step == REGION_GRAPH:
             _number_blocks(files, len(run.blocks))
-        left = [number for number in range(len(run.blocks)) if not files.has(step, number)]
+        count = len(groups(run) if step == AGGLOMERATION else run.blocks)
+        left = [number for number in range(count) if not files.has(step, number)]
         yield from pool.run(step, task, folder, left)
+
+
+def groups(run: BlockRun) -> Blocks:
+    """Blocks that are agglomerated together: larger ones, each of whole blocks."""
+    return Blocks(run.place.shape, tuple(n * -(-m // n) for n, m in zip(run.block, GROUP, strict=True)))
 
 
 def memory_of_task(run: BlockRun, section: tuple[int, int], card: ModelCard) -> int:
@@ -132,14 +142,15 @@ def connect_block(folder: str, number: int) -> None:
     opened.files.save(REGION_GRAPH, number, **asdict(graph))
 
 
-def agglomerate_block(folder: str, number: int) -> None:
-    """The merges over the block's own contacts, as they are when its surroundings are agglomerated with it."""
+def agglomerate_group(folder: str, number: int) -> None:
+    """The merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
     opened = _opened(folder)
-    blocks, parameters = opened.run.blocks, opened.run.parameters
-    box = blocks.box(number).grown(AROUND).clipped(blocks.shape)
-    own = _graph(opened.files, number)
-    around = [_graph(opened.files, k) for k in blocks.touching(box) if k != number]
-    merges = block_merges(own, around, box, parameters["agglomeration"], parameters["scoring"])
+    blocks, parameters, inside = opened.run.blocks, opened.run.parameters, groups(opened.run).box(number)
+    seen = inside.grown(AROUND).clipped(blocks.shape)
+    own = set(blocks.touching(inside))
+    own_graph = joined_graphs([_graph(opened.files, k) for k in sorted(own)])
+    around = [_graph(opened.files, k) for k in blocks.touching(seen) if k not in own]
+    merges = block_merges(own_graph, around, seen, parameters["agglomeration"], parameters["scoring"])
     opened.files.save(AGGLOMERATION, number, **merges._asdict())
 
 
@@ -147,9 +158,9 @@ STEPS: dict[str, Task] = {
     AFFINITIES: predict_block,
     FRAGMENTS: fragment_block,
     REGION_GRAPH: connect_block,
-    AGGLOMERATION: agglomerate_block,
+    AGGLOMERATION: agglomerate_group,
 }
-"""The tasks of a block, in their order."""
+"""The tasks of a block, and of a group of them, in their order."""
 
 
 def assembled(folder: Path, run: BlockRun) -> Segmentation:
@@ -161,10 +172,10 @@ def assembled(folder: Path, run: BlockRun) -> Segmentation:
         `fragments` is a Zarr array (z, y, x) uint32.
     """
     files, numbers = BlockFiles(folder), range(len(run.blocks))
+    merges = [Merges(**files.load(AGGLOMERATION, number)) for number in range(len(groups(run)))]
     graph = joined_graphs([_graph(files, number) for number in numbers])
     sizes = np.concatenate([[0], *(files.load(FRAGMENTS, number)["sizes"][1:] for number in numbers)])
-    tree = tree_of_blocks([Merges(**files.load(AGGLOMERATION, number)) for number in numbers], sizes)
-    return Segmentation(files.fragments, graph, tree, sizes)
+    return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)
 
 
 class _Opened(NamedTuple):
