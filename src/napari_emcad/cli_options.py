@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.sessions import check_new
+from napari_emcad.io.volumes import Volume, open_volume
 
 STACKS = "TIFF stack, folder of section images, HDF5, Zarr or neuroglancer precomputed, or a URL of the last two"
 """What a command reads."""
@@ -31,6 +32,11 @@ def box_of(options: argparse.Namespace, shape: Sequence[int]) -> Box:
 
 def add_voxel_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--voxel-size", type=positive, nargs=3, metavar=("Z", "Y", "X"), help="nm")
+
+
+def opened(options: argparse.Namespace) -> Volume:
+    """The stack asked for."""
+    return open_volume(options.input, options.dataset, VoxelSize(*options.voxel_size) if options.voxel_size else None)
 
 
 def given(options: argparse.Namespace, *names: str) -> dict:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_emcad import optical
 from napari_emcad.cli_bar import follow, tell, warn
+from napari_emcad.cli_blocks import add_block_options, by_blocks, segment_blocks
 from napari_emcad.cli_options import (
     STACKS,
     add_box,
@@ -20,10 +21,11 @@ from napari_emcad.cli_options import (
     check_folder,
     check_session,
     given,
+    opened,
 )
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.inference.wishes import WISHES
@@ -33,7 +35,7 @@ from napari_emcad.io.locations import location
 from napari_emcad.io.paper_layouts import voxel_size_by_name
 from napari_emcad.io.session_facts import SessionFacts
 from napari_emcad.io.sessions import create_session
-from napari_emcad.io.volumes import Volume, open_volume
+from napari_emcad.io.volumes import Volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
@@ -48,7 +50,9 @@ def add_segment_command(commands) -> None:
     )
     field = SegmentParameters.model_fields
     parser.add_argument("input", type=location, metavar="INPUT|URL", help=STACKS)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="LABELS.tif")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="LABELS.tif", help="not by blocks: export the session after"
+    )
     parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
     parser.add_argument("--threshold", type=between(0, 1), metavar="T", help=field["threshold"].description)
     parser.add_argument("--min-size", type=at_least_zero, metavar="VOXELS", help=field["min_size"].description)
@@ -62,6 +66,7 @@ def add_segment_command(commands) -> None:
     add_box(parser)
     parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
     parser.add_argument("--session", type=Path, metavar="OUT.emcad", help="write a session to proofread, too")
+    add_block_options(parser)
     parser.set_defaults(command=_segment)
 
 
@@ -71,8 +76,10 @@ def _segment(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import inspect
 
     reuse_memory()
-    _check_outputs(options)
     role = inspect(resolve(options.model)).role
+    if by_blocks(options):
+        return segment_blocks(options)
+    _check_outputs(options)
     return _segment_optical(options) if role == "foreground" else _segment_em(options)
 
 
@@ -83,7 +90,7 @@ def _segment_em(options: argparse.Namespace) -> int:
     wished = SegmentParameters(**given(options, *names))
     network, card = load_model(resolve(options.model))
     with ExitStack() as stack:
-        volume = stack.enter_context(_opened(options))
+        volume = stack.enter_context(opened(options))
         voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
         check_volume(volume.array)
         warn(kind_warning(card, volume.array, voxel_size))
@@ -116,7 +123,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
     _refuse_em_options(options)
     wished = optical.OpticalParameters(**given(options, "threshold", "min_size", "device", "black", "white"))
     network, card = load_foreground(resolve(options.model))
-    with _opened(options) as volume:
+    with opened(options) as volume:
         check_volume(volume.array, smallest=1)
         warn(kind_warning(card, volume.array, volume.voxel_size))
         box = box_of(options, volume.array.shape)
@@ -144,12 +151,10 @@ def _origin(volume: Volume) -> dict[str, str | None]:
     return {"source": str(volume.path), "dataset": volume.dataset, "fingerprint": volume.fingerprint}
 
 
-def _opened(options: argparse.Namespace) -> Volume:
-    return open_volume(options.input, options.dataset, VoxelSize(*options.voxel_size) if options.voxel_size else None)
-
-
 def _check_outputs(options: argparse.Namespace) -> None:
     """Before the work, not after it."""
+    if options.output is None:
+        raise UserError("output: a name for the labels is needed; add -o LABELS.tif.")
     for output in filter(None, (options.output, options.affinities, options.session)):
         check_folder(output)
     if options.output.suffix.lower() not in (".tif", ".tiff"):

@@ -49,6 +49,19 @@ def test_fragments_are_connected_in_their_section(sigma):
         assert all(ndimage.label(section == i)[1] == 1 for i in np.unique(section))
 
 
+def test_a_core_has_the_pieces_of_what_its_surroundings_show():
+    affinities, core = rough((2, 60, 70)), (slice(11, 40), slice(5, 33))
+    whole, found = (drive(stack_fragments(affinities, 1, part)) for part in (None, core))
+    first = 1
+    for section, expected in zip(found, whole[(slice(None), *core)], strict=True):
+        pieces = [ndimage.label(expected == i) for i in np.unique(expected)]
+        assert len(np.unique(section)) == sum(n for _, n in pieces)
+        for labels, n in pieces:
+            assert all(len(np.unique(section[labels == k])) == 1 for k in range(1, n + 1))
+        np.testing.assert_array_equal(np.unique(section), np.arange(first, first + len(np.unique(section))))
+        first += len(np.unique(section))
+
+
 def test_smoother_seeds_are_fewer():
     counts = [drive(stack_fragments(rough((2, 60, 70)), sigma)).max() for sigma in SIGMAS]
     assert counts[0] > counts[1] > counts[2] > 2

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import bioimage_cpp
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import label
 
 from napari_emcad.core.progress import Job, Stopwatch
 
@@ -22,6 +23,8 @@ BOUNDARY_SIGMA = 0.7
 
 BOUNDARY_LEVEL = 0.4
 """Boundary values from here on are membrane for the seeds' distance map; the flooding sees the whole map."""
+
+Core = tuple[slice, slice]
 
 
 def section_fragments(
@@ -75,7 +78,9 @@ def _highest_around(section: NDArray) -> NDArray:
     return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
 
 
-def stack_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA) -> Job[NDArray[np.uint32]]:
+def stack_fragments(
+    affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA, core: Core | None = None
+) -> Job[NDArray[np.uint32]]:
     """Fragments of a whole stack, sections in parallel threads.
 
     Parameters
@@ -84,6 +89,9 @@ def stack_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_S
         Channels z, y, x, value x 255; read by sections.
     seed_sigma : float
         Pixels, see `section_fragments`.
+    core : (slice, slice), optional
+        The part on y and x that is wanted; what lies around it is only seen. A fragment that leaves it and comes back
+        is two in it.
 
     Returns
     -------
@@ -91,11 +99,12 @@ def stack_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_S
         1..n without gaps, rising with z; no background.
     """
     depth = affinities.shape[1]
-    fragments = np.empty(affinities.shape[1:], np.uint32)
+    sides = affinities.shape[2:] if core is None else [s.stop - s.start for s in core]
+    fragments = np.empty((depth, *sides), np.uint32)
     watch, first_free = Stopwatch("fragments", depth), 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            sections = pool.map(lambda z: section_fragments(affinities[1:, z], seed_sigma), range(depth))
+            sections = pool.map(lambda z: _core(section_fragments(affinities[1:, z], seed_sigma), core), range(depth))
             for z, section in enumerate(sections):
                 fragments[z] = section + np.uint32(first_free)
                 first_free = int(fragments[z].max())
@@ -103,3 +112,8 @@ def stack_fragments(affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_S
         finally:
             pool.shutdown(cancel_futures=True)
     return fragments
+
+
+def _core(section: NDArray[np.uint32], core: Core | None) -> NDArray[np.uint32]:
+    """Connected pieces of the fragments in a part of their section, 1..n."""
+    return section if core is None else label(section[core], connectivity=1).astype(np.uint32)

@@ -50,6 +50,23 @@ class MergeTree:
         by_leaf.take(self._places, out=table[1:], mode="clip")
         return table
 
+    def joined_at(self, u: NDArray[np.uint32], v: NDArray[np.uint32]) -> NDArray[np.float32]:
+        """Score of the merge that joins each pair of fragments, (m,) each, u != v: the highest gap between them.
+
+        Infinite where they are never joined.
+        """
+        if not len(u):
+            return np.empty(0, np.float32)
+        ends = np.sort(self._places[np.stack([u, v]).astype(np.intp) - 1], axis=0)
+        first, last = ends[0] + 1, ends[1]
+        found, level = np.empty(len(u), np.float32), self.gaps
+        doublings = np.frexp(last - first + 1)[1] - 1
+        for doubling in range(int(doublings.max()) + 1):  # level[i]: the highest of 2**doubling gaps from i on
+            here, reach = doublings == doubling, 1 << doubling
+            found[here] = np.maximum(level[first[here]], level[last[here] + 1 - reach])
+            level = np.maximum(level[:-reach], level[reach:])
+        return found
+
     @cached_property
     def _places(self) -> NDArray[np.intp]:
         """Where each fragment stands among the leaves."""

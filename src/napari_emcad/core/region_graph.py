@@ -1,6 +1,7 @@
 """Which fragments touch, where, and how strongly."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import NamedTuple
@@ -17,6 +18,9 @@ QUANTILES = (10, 25, 50, 75, 100)
 
 LEVEL_BITS, ID_BITS = 8, 28
 """Two fragment ids and an affinity level are sorted as one 64-bit number."""
+
+Margin = tuple[int, int, int]
+"""0 or 1 on z, y, x."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ class _Faces(NamedTuple):
 _NO_FACES = _Faces(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -> Job[RegionGraph]:
+def region_graph(
+    affinities: NDArray[np.uint8], fragments: NDArray[np.uint32], margin: Margin = (0, 0, 0)
+) -> Job[RegionGraph]:
     """Region graph of a fragment volume with the affinities over each contact.
 
     Strategy: in each section every face between two fragments becomes one number (u, v, affinity, place); sorted,
@@ -77,6 +83,9 @@ def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -
         Channels z, y, x, to the previous voxel, value x 255; read by sections.
     fragments : (z, y, x) uint32
         0 = none: has no edges.
+    margin : (z, y, x)
+        1 where the first section, row or column is that of the block before: faces to its voxels count, those inside it
+        do not. So each face of a volume counts in one block.
     """
     n = int(fragments.max(initial=0))
     if n >> ID_BITS:
@@ -87,13 +96,21 @@ def region_graph(affinities: NDArray[np.uint8], fragments: NDArray[np.uint32]) -
     watch, last = Stopwatch("region graph", depth), _last_sections(fragments, n)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            for z, faces in enumerate(pool.map(lambda z: _section_faces(affinities, fragments, z), range(depth))):
+            sections = pool.map(lambda z: _section_faces(affinities, fragments, z, margin), range(margin[0], depth))
+            for z, faces in enumerate(sections, margin[0]):
                 closed, open_faces = _parted(_merged(open_faces, faces), last, z)
                 parts.append(_edges_of_faces(closed, fragments.shape))
                 yield watch.at(z + 1)
         finally:
             pool.shutdown(cancel_futures=True)
-    return _joined(parts)
+    return joined_graphs(parts) if parts else _no_edges()
+
+
+def joined_graphs(parts: Sequence[RegionGraph]) -> RegionGraph:
+    """The edges of all parts, at least one; each edge is in one of them only."""
+    columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RegionGraph)}
+    order = np.lexsort((columns["v"], columns["u"]))
+    return RegionGraph(**{name: column[order] for name, column in columns.items()})
 
 
 def _last_sections(fragments: NDArray[np.uint32], n: int) -> NDArray[np.int32]:
@@ -125,21 +142,16 @@ def _parted(faces: _Faces, last: NDArray[np.int32], z: int) -> tuple[_Faces, _Fa
     return tuple(_Faces(*(column[which] for column in faces)) for which in (~stays, stays))
 
 
-def _joined(parts: list[RegionGraph]) -> RegionGraph:
-    """The edges of all parts, each of which is in one only."""
-    columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RegionGraph)}
-    order = np.lexsort((columns["v"], columns["u"]))
-    return RegionGraph(**{name: column[order] for name, column in columns.items()})
-
-
-def _section_faces(affinities: NDArray, fragments: NDArray, z: int) -> _Faces:
-    """Faces inside section z and between it and the section before."""
+def _section_faces(affinities: NDArray, fragments: NDArray, z: int, margin: Margin) -> _Faces:
+    """Faces inside section z and between it and the section before, but those that the block before counts."""
     first = max(0, z - 1)
     ids = fragments[first : z + 1]
     place = np.arange(ids.size).reshape(ids.shape)
     lists = []
     for channel, offset in enumerate(NEAREST):
-        mine = slice(None) if offset[0] else slice(-1, None)  # only z faces look at the section before
+        sections = slice(None) if offset[0] else slice(-1, None)  # only z faces look at the section before
+        plane = (slice(0 if o else m, None) for o, m in zip(offset[1:], margin[1:], strict=True))
+        mine = (sections, *plane)
         here, there = shifted(offset)
         a, b = ids[mine][there], ids[mine][here]
         between = (a != b) & (a > 0) & (b > 0)

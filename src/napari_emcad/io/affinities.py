@@ -51,19 +51,26 @@ def new_affinities(
     path = Path(path)
     if path.exists() and not _holds_affinities(path):
         raise UserError(f"{path}: this name is taken by something that is not affinities; choose another name.")
+    with written_beside(path, lambda _: len(NEAREST) * math.prod(shape)) as part:
+        yield create_affinities(part, shape, voxel_size, provenance)
+
+
+def create_affinities(
+    path: Path, shape: Sequence[int], voxel_size: VoxelSize | None, provenance: Mapping[str, Any]
+) -> zarr.Array:
+    """Make an array (3, z, y, x) of uint8 for a volume of this shape (z, y, x), all 0."""
     whole = (len(NEAREST), *(int(n) for n in shape))
-    with written_beside(path, lambda _: math.prod(whole)) as part:
-        yield zarr.create_array(
-            part,
-            shape=whole,
-            chunks=tuple(min(n, c) for n, c in zip(whole, _CHUNK, strict=True)),
-            dtype="uint8",
-            compressors=numcodecs.Blosc("zstd", clevel=1, shuffle=numcodecs.Blosc.NOSHUFFLE),
-            zarr_format=2,
-            chunk_key_encoding={"name": "v2", "separator": "/"},
-            fill_value=0,
-            attributes=_attributes(voxel_size, provenance),
-        )
+    return zarr.create_array(
+        path,
+        shape=whole,
+        chunks=tuple(min(n, c) for n, c in zip(whole, _CHUNK, strict=True)),
+        dtype="uint8",
+        compressors=numcodecs.Blosc("zstd", clevel=1, shuffle=numcodecs.Blosc.NOSHUFFLE),
+        zarr_format=2,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+        fill_value=0,
+        attributes=_attributes(voxel_size, provenance),
+    )
 
 
 def open_affinities(path: Path | str) -> Affinities:

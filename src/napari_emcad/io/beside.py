@@ -10,8 +10,8 @@ from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -53,12 +53,12 @@ def _check_folder(target: Path) -> None:
 
 
 def _explained(error: OSError, target: Path, part: Path, bytes_needed: Callable[[Path], int]) -> UserError:
-    if error.errno in _FULL:
+    if error.errno in FULL:
         needed = max(1, -(-bytes_needed(part) // 10**6))
         return UserError(
             f"{target}: disk full, about {needed:,} MB are needed; nothing was written, make room or use another disk."
         )
-    if error.errno in _FORBIDDEN:
+    if error.errno in FORBIDDEN:
         return UserError(f"{target}: there is no permission to write in {target.parent}; choose another folder.")
     return UserError(f"{target}: could not be written ({error}); nothing was written, try another folder.")
 

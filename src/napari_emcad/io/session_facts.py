@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.beside import written_beside
 
 FORMAT_VERSION = 1
 NAME = "session.json"
@@ -57,7 +58,9 @@ class SessionFacts(BaseModel):
 
 def write_facts(folder: Path, facts: SessionFacts) -> None:
     """Write `session.json` into a folder."""
-    (folder / NAME).write_text(facts.model_dump_json(indent=2), "utf-8")
+    text = facts.model_dump_json(indent=2)
+    with written_beside(folder / NAME, lambda _: len(text)) as part:
+        part.write_text(text, "utf-8")
 
 
 def read_facts(folder: Path) -> SessionFacts:

@@ -33,6 +33,11 @@ def write_segmentation(folder: Path, segmentation: Segmentation, voxel_size: Vox
     array = new_labels_array(folder / FRAGMENTS, fragments.shape, np.dtype(np.uint32), voxel_size)
     for z, section in enumerate(fragments):
         array[z] = section
+    write_graph(folder, segmentation)
+
+
+def write_graph(folder: Path, segmentation: Segmentation) -> None:
+    """Write region graph, merge tree and sizes into a folder."""
     graph = {name: getattr(segmentation.graph, name) for name in _GRAPH_FIELDS}
     tree = {name: getattr(segmentation.tree, name) for name in _TREE_FIELDS}
     np.savez(folder / GRAPH, **graph, **tree, sizes=segmentation.sizes)
@@ -76,13 +81,18 @@ def read_affinities(folder: Path, shape: tuple[int, int, int]) -> zarr.Array | N
 
 
 def new_labels_array(
-    path: Path, shape: tuple[int, int, int], dtype: np.dtype, voxel_size: VoxelSize | None, **attributes
+    path: Path,
+    shape: tuple[int, int, int],
+    dtype: np.dtype,
+    voxel_size: VoxelSize | None,
+    edge: int = _EDGE,
+    **attributes,
 ) -> zarr.Array:
-    """An empty Zarr array (z, y, x) for labels, in chunks of sections."""
+    """An empty Zarr array (z, y, x) for labels, in chunks of sections, at most `edge` pixels a side."""
     return zarr.create_array(
         path,
         shape=shape,
-        chunks=tuple(min(n, c) for n, c in zip(shape, (1, _EDGE, _EDGE), strict=True)),
+        chunks=tuple(min(n, c) for n, c in zip(shape, (1, edge, edge), strict=True)),
         dtype=dtype,
         compressors=numcodecs.Blosc("lz4", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE),
         zarr_format=2,

@@ -21,6 +21,7 @@ from napari_emcad.io.session_files import (
     read_affinities,
     read_segmentation,
     write_affinities,
+    write_graph,
     write_segmentation,
 )
 from napari_emcad.io.session_lock import SessionLock
@@ -98,6 +99,13 @@ def create_session(folder: Path, segmentation: Segmentation, affinities, facts: 
         EditLog(part / EDITS).close()
         write_facts(part, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
     return open_session(folder)
+
+
+def finish_session(folder: Path, segmentation: Segmentation, facts: SessionFacts) -> None:
+    """Make a session of a folder that holds the fragments already; it is one when `session.json` is there, the last."""
+    write_graph(folder, segmentation)
+    EditLog(folder / EDITS).close()
+    write_facts(folder, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
 
 
 def check_new(folder: Path) -> None:

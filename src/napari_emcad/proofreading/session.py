@@ -510,8 +510,10 @@ class Session:
 
 
 def base_hash(base: Segmentation) -> str:
-    """Of the fragments and their merge tree: edits hold for these and no others."""
+    """Of the fragments, read section by section, and their merge tree: edits hold for these and no others."""
     found = hashlib.sha256()
-    for array in (base.fragments, base.tree.leaves, base.tree.gaps):
+    for z in range(base.fragments.shape[0]):
+        found.update(np.ascontiguousarray(base.fragments[z]))
+    for array in (base.tree.leaves, base.tree.gaps):
         found.update(np.ascontiguousarray(array))
     return found.hexdigest()

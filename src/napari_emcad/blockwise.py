@@ -1,0 +1,251 @@
+"""The method by blocks, for stacks larger than memory: the steps of pipeline.py, each block a task of its own.
+
+    volume -> affinities -> fragments | numbered in the volume, region graph | merges of each block | one merge tree
+
+At a bar all blocks have to be done with what comes before it. A task needs nothing but the files of the run, may be
+done anywhere, in any order and again, and what it writes is the same each time: docs/decisions/0015-blocks.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
+from napari_emcad.core.blocks import Blocks
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragments import stack_fragments
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job, Stopwatch, drive
+from napari_emcad.core.region_graph import RegionGraph, joined_graphs, region_graph
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.io.block_files import BlockFiles
+from napari_emcad.io.block_run import BlockRun, read_run
+from napari_emcad.io.volumes import Volume, open_volume
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters, memory_needed, predict
+
+AFFINITIES, FRAGMENTS, REGION_GRAPH, AGGLOMERATION = "affinities", "fragments", "region graph", "agglomeration"
+
+SEEN = 32
+"""Pixels round a block that its fragments are made from, too: docs/decisions/0015-blocks.md."""
+
+GROUP = (64, 1024, 1024)
+"""Voxels, at least, whose contacts are agglomerated at once: as many blocks as that takes."""
+
+AROUND = (16, 256, 256)
+"""Voxels round them whose contacts are agglomerated with them, so that they merge as in the whole."""
+
+BLOCK = (16, 1024, 1024)
+"""Voxels of a block where nobody asks for others. The result depends on it a little, so it follows nothing else."""
+
+PROGRAM_BYTES = 600_000_000
+"""Main memory that a program with torch and these libraries takes before it has any data; measured: 0.45 GB."""
+
+Task = Callable[[str, int], None]
+"""(folder of the run, number of the block): does a step of a block."""
+
+
+class Pool(Protocol):
+    """What does the tasks."""
+
+    def run(self, step: str, task: Task, folder: Path, numbers: Sequence[int]) -> Job[None]:
+        """Do a task for each of these blocks; progress by blocks."""
+        ...
+
+
+class InTurn:
+    """Does one block after the other, in this program. See `Pool`."""
+
+    def run(self, step: str, task: Task, folder: Path, numbers: Sequence[int]) -> Job[None]:
+        watch = Stopwatch(step, len(numbers))
+        yield watch.at(0)
+        for done, number in enumerate(numbers, 1):
+            task(str(folder), number)
+            yield watch.at(done)
+
+
+def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
+    """Do all that is not done yet of a run; afterwards the folder holds what `assemble` needs.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run, see `io.block_run.begun`.
+    run : BlockRun
+    pool : Pool
+    """
+    files = BlockFiles(folder)
+    files.create(run.place.shape, run.voxel_size)
+    for step, task in STEPS.items():
+        if step == REGION_GRAPH:
+            _number_blocks(files, len(run.blocks))
+        count = len(groups(run) if step == AGGLOMERATION else run.blocks)
+        left = [number for number in range(count) if not files.has(step, number)]
+        yield from pool.run(step, task, folder, left)
+
+
+def groups(run: BlockRun) -> Blocks:
+    """Blocks that are agglomerated together: larger ones, each of whole blocks."""
+    return Blocks(run.place.shape, tuple(n * -(-m // n) for n, m in zip(run.block, GROUP, strict=True)))
+
+
+def memory_of_task(run: BlockRun, section: tuple[int, int], card: ModelCard) -> int:
+    """Bytes of main memory that one program needs at its peak, with blocks of this run of sections of this size."""
+    box = Box.whole(run.block)
+    return PROGRAM_BYTES + memory_needed(box, section, card=card, seed_sigma=run.parameters["seed_sigma"])
+
+
+def predict_block(folder: str, number: int) -> None:
+    """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
+    opened = _opened(folder)
+    box, run = opened.run.blocks.box(number), opened.run
+    out = _Part(opened.files.affinities, box)
+    place, parameters = box.moved(run.place.start), SegmentParameters(**run.parameters)
+    with opened.files.writing():
+        drive(predict(opened.volume.array, opened.network, out, place, parameters, tile=max(run.block[1:])))
+    opened.files.save(AFFINITIES, number)
+
+
+def fragment_block(folder: str, number: int) -> None:
+    """Affinities -> fragments, 1..n in the block; a watershed needs to see a little of what lies around."""
+    opened = _opened(folder)
+    box = opened.run.blocks.box(number)
+    seen = box.grown((0, SEEN, SEEN)).clipped(opened.run.place.shape)
+    affinities = opened.files.affinities[(slice(None), *seen.slices)]
+    core, sigma = box.within(seen).slices[1:], opened.run.parameters["seed_sigma"]
+    fragments = drive(stack_fragments(affinities, sigma, core))
+    with opened.files.writing():
+        opened.files.local[box.slices] = fragments
+    sizes = np.bincount(fragments.ravel())
+    opened.files.save(FRAGMENTS, number, sizes=sizes)
+
+
+def connect_block(folder: str, number: int) -> None:
+    """Number the fragments in the volume, and find the contacts inside the block and with the voxels before it."""
+    opened = _opened(folder)
+    box = opened.run.blocks.box(number)
+    margin = tuple(int(a > 0) for a in box.start)
+    seen = Box(tuple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
+    first = opened.files.load("numbers", 0)["first"]
+    fragments, ids = _numbered(opened, seen, first)
+    affinities = opened.files.affinities[(slice(None), *seen.slices)]
+    graph = drive(region_graph(affinities, fragments, margin))
+    contact = graph.contact + np.array(seen.start, np.int32)
+    graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=contact)
+    with opened.files.writing():
+        opened.files.fragments[box.slices] = ids[fragments[box.within(seen).slices]]
+    opened.files.save(REGION_GRAPH, number, **asdict(graph))
+
+
+def agglomerate_group(folder: str, number: int) -> None:
+    """The merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
+    opened = _opened(folder)
+    blocks, parameters, inside = opened.run.blocks, opened.run.parameters, groups(opened.run).box(number)
+    seen = inside.grown(AROUND).clipped(blocks.shape)
+    own = set(blocks.touching(inside))
+    own_graph = joined_graphs([_graph(opened.files, k) for k in sorted(own)])
+    around = [_graph(opened.files, k) for k in blocks.touching(seen) if k not in own]
+    merges = block_merges(own_graph, around, seen, parameters["agglomeration"], parameters["scoring"])
+    opened.files.save(AGGLOMERATION, number, **merges._asdict())
+
+
+STEPS: dict[str, Task] = {
+    AFFINITIES: predict_block,
+    FRAGMENTS: fragment_block,
+    REGION_GRAPH: connect_block,
+    AGGLOMERATION: agglomerate_group,
+}
+"""The tasks of a block, and of a group of them, in their order."""
+
+
+def assembled(folder: Path, run: BlockRun) -> Segmentation:
+    """Region graph and merge tree of all blocks; the fragments stay on the disk.
+
+    Returns
+    -------
+    Segmentation
+        `fragments` is a Zarr array (z, y, x) uint32.
+    """
+    files, numbers = BlockFiles(folder), range(len(run.blocks))
+    merges = [Merges(**files.load(AGGLOMERATION, number)) for number in range(len(groups(run)))]
+    graph = joined_graphs([_graph(files, number) for number in numbers])
+    sizes = np.concatenate([[0], *(files.load(FRAGMENTS, number)["sizes"][1:] for number in numbers)])
+    return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)
+
+
+class _Opened(NamedTuple):
+    """What tasks of one run share in one program."""
+
+    run: BlockRun
+    files: BlockFiles
+    volume: Volume
+    network: Any
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: str) -> _Opened:
+    from napari_emcad.networks.checkpoint import load_model
+    from napari_emcad.networks.zoo import resolve
+
+    run = read_run(Path(folder))
+    network, card = load_model(resolve(run.model))
+    if card.sha256 != run.model_sha256:
+        raise UserError(f"{run.model}: the model is not the one that the run was begun with; put that one there again.")
+    volume = open_volume(run.source, run.dataset)
+    if volume.fingerprint != run.fingerprint:
+        raise UserError(
+            f"{run.source}: the stack has changed since the run was begun; choose a new name for the session."
+        )
+    return _Opened(run, BlockFiles(Path(folder)), volume, network)
+
+
+class _Part:
+    """Takes the sections (3, y, x) of a block for an array of the volume, (3, z, y, x)."""
+
+    def __init__(self, whole: Any, box: Box):
+        self._whole, self._box = whole, box
+
+    def __setitem__(self, key: tuple[slice, int], section: NDArray[np.uint8]) -> None:
+        first, *plane = self._box.slices
+        self._whole[(key[0], first.start + key[1], *plane)] = section
+
+
+def _number_blocks(files: BlockFiles, count: int) -> None:
+    """How many fragments the blocks before each have."""
+    counts = [len(files.load(FRAGMENTS, number)["sizes"]) - 1 for number in range(count)]
+    first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    if first[-1] >= 2**32:
+        raise UserError(
+            f"fragments: at most 4,294,967,295 are possible, got {first[-1]:,}; choose a smaller box or smoother seeds."
+        )
+    files.save("numbers", 0, first=first)
+
+
+def _numbered(opened: _Opened, seen: Box, first: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Fragments of a box, 1..n in the order of their ids in the volume, and these ids, (n + 1,), [0] = 0."""
+    fragments, blocks = opened.files.local[seen.slices], opened.run.blocks
+    ids, count = [np.zeros(1, np.int64)], 0
+    for number in blocks.touching(seen):
+        part = _shared(blocks.box(number), seen).within(seen).slices
+        here = np.flatnonzero(np.bincount(fragments[part].ravel()))
+        place = np.zeros(here[-1] + 1, np.uint32)
+        place[here] = np.arange(count + 1, count + 1 + len(here))
+        fragments[part] = place[fragments[part]]
+        ids.append(here + first[number])
+        count += len(here)
+    return fragments, np.concatenate(ids).astype(np.uint32)
+
+
+def _shared(one: Box, other: Box) -> Box:
+    """The voxels of both."""
+    start = tuple(map(max, one.start, other.start))
+    return Box(start, tuple(map(min, one.stop, other.stop)))
+
+
+def _graph(files: BlockFiles, number: int) -> RegionGraph:
+    return RegionGraph(**files.load(REGION_GRAPH, number))

@@ -1,0 +1,168 @@
+"""The command that segments, by blocks: a stack larger than memory, on the machine's cores or on a cluster."""
+
+import argparse
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from napari_emcad import __version__
+from napari_emcad.blockwise import BLOCK, InTurn, Pool, assembled, memory_of_task, segment_by_blocks
+from napari_emcad.cli_bar import follow, tell, warn
+from napari_emcad.cli_options import box_of, check_folder, given, opened
+from napari_emcad.cluster import cluster_at, own_cluster
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.wording import count, shape_text, size_text
+from napari_emcad.inference.kind_warning import kind_warning
+from napari_emcad.io.block_files import CHUNK, BlockFiles
+from napari_emcad.io.block_run import BlockRun, begun
+from napari_emcad.io.paper_layouts import voxel_size_by_name
+from napari_emcad.io.session_facts import SessionFacts
+from napari_emcad.io.session_lock import SessionLock
+from napari_emcad.io.sessions import finish_session
+from napari_emcad.io.volumes import Volume
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.zoo import resolve
+from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, settled
+
+FREE_SHARE = 0.5
+"""Of the main memory that is free: the budget where none is given."""
+
+
+def add_block_options(parser: argparse.ArgumentParser) -> None:
+    """Any of the first three makes the command work by blocks."""
+    group = parser.add_argument_group("stacks larger than memory, by blocks into a session (with --session)")
+    group.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: this one")
+    group.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+    group.add_argument(
+        "--memory", type=float, metavar="GB", help="for all processes here; default: half of what is free"
+    )
+    group.add_argument("--block", metavar="Z,Y,X", help=f"voxels; default: {','.join(map(str, BLOCK))}")
+
+
+def by_blocks(options: argparse.Namespace) -> bool:
+    """Whether any option of this file was given."""
+    return any(getattr(options, name) is not None for name in ("workers", "scheduler", "memory", "block"))
+
+
+def segment_blocks(options: argparse.Namespace) -> int:
+    """Segment into a session; what an earlier run of the same command has finished is not done again."""
+    from napari_emcad.networks.checkpoint import inspect
+
+    _check(options)
+    card = inspect(resolve(options.model))
+    with opened(options) as volume:
+        run, section = _run_of(options, volume, card), volume.array.shape[1:]
+    memory = _memory(options, memory_of_task(run, section, card))
+    begun(options.session, run)
+    tell(f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}, {memory}, {card.line()}")
+    start = time.monotonic()
+    with ExitStack() as stack:
+        stack.callback(_locked(options.session).release)
+        follow(segment_by_blocks(options.session, run, _pool(options, stack)))
+        found = _finish(options.session, run, card)
+    seconds, voxels = time.monotonic() - start, np.prod(run.place.shape, dtype=np.int64)
+    tell(f"{found} in {seconds:.1f} s, {seconds / voxels * 1e6:.2f} s per megavoxel -> {options.session}")
+    return 0
+
+
+def _run_of(options: argparse.Namespace, volume: Volume, card: ModelCard) -> BlockRun:
+    names = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
+    voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
+    check_volume(volume.array)
+    warn(kind_warning(card, volume.array, voxel_size))
+    box = box_of(options, volume.array.shape)
+    return BlockRun(
+        program=f"napari-emcad {__version__}",
+        source=str(volume.path.absolute()),
+        dataset=volume.dataset,
+        fingerprint=volume.fingerprint,
+        voxel_size_nm=voxel_size and tuple(voxel_size),
+        model=str(resolve(options.model).absolute()),
+        model_sha256=card.sha256,
+        parameters=settled(SegmentParameters(**given(options, *names)), volume.array, card).model_dump(),
+        box=(box.start, box.stop),
+        block=_block(options.block, box.shape),
+    )
+
+
+def _pool(options: argparse.Namespace, stack: ExitStack) -> Pool:
+    if options.scheduler:
+        return stack.enter_context(cluster_at(options.scheduler))
+    if options.workers:
+        return stack.enter_context(own_cluster(options.workers, _budget(options)))
+    return InTurn()
+
+
+def _finish(folder: Path, run: BlockRun, card: ModelCard) -> str:
+    """Make the session of what the blocks have left, and remove that; how many neurons there are."""
+    parameters = SegmentParameters(**run.parameters)
+    segmentation = assembled(folder, run)
+    made = provenance(card, parameters, run.place, source=run.source, dataset=run.dataset, fingerprint=run.fingerprint)
+    finish_session(folder, segmentation, SessionFacts.of(made, run.voxel_size))
+    BlockFiles(folder).clear()
+    table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
+    return count(len(segmentation.neuron_sizes(table)), "neuron")
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Before the work, not after it."""
+    if options.session is None:
+        raise UserError("session: by blocks neurons go into a session; add --session OUT.emcad.")
+    if options.session.suffix != ".emcad":
+        raise UserError(f"session: a name that ends in .emcad is needed, got {options.session}.")
+    check_folder(options.session)
+    for name, instead in (("output", "napari-emcad export"), ("affinities", "the session's affinities.zarr")):
+        if getattr(options, name) is not None:
+            raise UserError(f"{name}: by blocks only a session is written; leave it out and use {instead} afterwards.")
+    if options.workers is not None and options.scheduler is not None:
+        raise UserError("workers: those of a cluster are its own; leave out --workers or --scheduler.")
+
+
+def _locked(folder: Path) -> SessionLock:
+    lock = SessionLock(folder)
+    if lock.why_not:
+        raise UserError(lock.why_not)
+    return lock
+
+
+def _budget(options: argparse.Namespace) -> int:
+    """Bytes for all processes on this machine."""
+    if options.memory is not None:
+        return round(options.memory * 1e9)
+    return round(FREE_SHARE * psutil.virtual_memory().available)
+
+
+def _memory(options: argparse.Namespace, of_task: int) -> str:
+    """What is needed, in words.
+
+    Raises
+    ------
+    UserError
+        Where it is more than the budget.
+    """
+    if options.scheduler:
+        return f"at most {size_text(of_task)} a worker"
+    workers, budget = options.workers or 1, _budget(options)
+    if workers * of_task > budget:
+        raise UserError(
+            f"memory: {size_text(workers * of_task)} are needed for {count(workers, 'process')} and there are "
+            f"{size_text(budget)}; take fewer --workers, a smaller --block such as 16,512,512, or more --memory."
+        )
+    return f"at most {size_text(workers * of_task)}"
+
+
+def _block(text: str | None, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The size asked for, no larger than the volume."""
+    try:
+        size = BLOCK if text is None else tuple(map(int, text.split(",")))
+        fits = len(size) == 3 and size[0] > 0 and all(n > 0 and n % CHUNK == 0 for n in size[1:])
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UserError(
+            f"block: Z,Y,X is needed, with Y and X multiples of {CHUNK}, got {text}; for example 16,1024,1024."
+        )
+    return size

@@ -1,0 +1,93 @@
+"""Agglomeration by blocks: each block with its surroundings, then all merges in one tree.
+
+A block is agglomerated together with what lies around it, so that it sees what the whole would. Of its merge tree the
+scores at which its own contacts are joined are kept, as many as span it; sorted by score they are the merges of all
+blocks. With one block that is the merge tree itself. The idea is that of Funke et al., TPAMI 2019, who keep the merges
+of blocks that overlap; here each contact has one block that answers for it, so none is decided twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+from napari_emcad.core._waterz import DEFAULT_SCORING, Merges
+from napari_emcad.core.agglomeration import Agglomeration, agglomerated
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.merge_tree import MergeTree, tree_of_merges
+from napari_emcad.core.region_graph import RegionGraph, joined_graphs
+
+
+def block_merges(
+    own: RegionGraph,
+    around: Sequence[RegionGraph],
+    box: Box,
+    way: Agglomeration = "waterz",
+    scoring: str = DEFAULT_SCORING,
+) -> Merges:
+    """The merges that a block answers for: those over its own edges, as few as join the same fragments at each score.
+
+    Parameters
+    ----------
+    own : RegionGraph
+        Edges of the block, ids of the whole volume.
+    around : sequence of RegionGraph
+        Those of the blocks round it.
+    box : Box
+        Edges outside of it, by their contact voxel, are not looked at.
+    way, scoring
+        See `agglomeration.agglomerated`.
+
+    Returns
+    -------
+    Merges
+        Of fragments; score as of the way.
+    """
+    near = joined_graphs([own, *(_inside(graph, box) for graph in around)])
+    ids = np.unique(np.concatenate([near.u, near.v]))
+    u, v = _numbered(near.u, ids), _numbered(near.v, ids)
+    tree = agglomerated(replace(near, u=u, v=v), np.ones(len(ids) + 1, np.int64), way, scoring)
+    scores = tree.joined_at(_numbered(own.u, ids), _numbered(own.v, ids))
+    return _spanning(Merges(own.u, own.v, scores), ids)
+
+
+def tree_of_blocks(blocks: Sequence[Merges], sizes: NDArray[np.int64]) -> MergeTree:
+    """The merge tree of a volume from the merges of all its blocks; their order does not matter.
+
+    Parameters
+    ----------
+    blocks : sequence of Merges
+    sizes : (n + 1,) int64
+        Voxels of each fragment of the volume.
+    """
+    a, b, score = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    order = np.lexsort((b, a, score))
+    return tree_of_merges(Merges(a[order], b[order], score[order]), sizes)
+
+
+def _inside(graph: RegionGraph, box: Box) -> RegionGraph:
+    """Edges whose contact voxel lies in a box."""
+    kept = ((graph.contact >= box.start) & (graph.contact < box.stop)).all(axis=1)
+    return RegionGraph(**{f.name: getattr(graph, f.name)[kept] for f in fields(RegionGraph)})
+
+
+def _numbered(fragments: NDArray[np.uint32], ids: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Places, from 1, among sorted ids."""
+    return (np.searchsorted(ids, fragments) + 1).astype(np.uint32)
+
+
+def _spanning(merges: Merges, ids: NDArray[np.uint32]) -> Merges:
+    """Those of the lowest scores that join what all of them join; a merge that is never made is none."""
+    made = np.isfinite(merges.score)
+    a, b, score = (column[made] for column in merges)
+    order = np.argsort(score, kind="stable")
+    cost = np.empty(len(order))
+    cost[order] = np.arange(1, len(order) + 1)  # a cost of 0 would be no edge
+    n = len(ids)
+    ends = np.searchsorted(ids, a), np.searchsorted(ids, b)
+    kept = np.sort(minimum_spanning_tree(coo_array((cost, ends), (n, n)).tocsr()).data.astype(np.int64))
+    chosen = order[kept - 1]
+    return Merges(a[chosen], b[chosen], score[chosen])

@@ -1,0 +1,136 @@
+"""What a run by blocks has made so far: a folder that becomes a session.
+
+run.json          what is segmented, and how
+affinities.zarr   written block by block, as are
+local.zarr        fragments numbered in each block alone, and
+fragments.zarr    fragments numbered in the whole volume
+blocks/           tables, one file a block and step; a step of a block is done when its file is there
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.affinities import create_affinities
+from napari_emcad.io.beside import FORBIDDEN, FULL
+from napari_emcad.io.block_run import NAME as RUN
+from napari_emcad.io.lazy import READ_ERRORS
+from napari_emcad.io.session_files import AFFINITIES, FRAGMENTS, new_labels_array
+
+CHUNK = 512
+"""Pixels a side of what is written at once: blocks begin at multiples of it, so that no two write the same file."""
+
+LOCAL, TABLES = "local.zarr", "blocks"
+
+
+@dataclass(frozen=True)
+class BlockFiles:
+    """The files of a run by blocks. Safe to use by several programs at once, as long as each block is done by one.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Say in one sentence why something cannot be written, and that what is finished is kept."""
+        try:
+            yield
+        except OSError as error:
+            raise self._explained(error) from error
+
+    def create(self, shape: tuple[int, int, int], voxel_size: VoxelSize | None) -> None:
+        """Make the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
+        with self.writing():
+            (self.folder / TABLES).mkdir(exist_ok=True)
+            if not (self.folder / AFFINITIES).exists():
+                create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
+            for name in (LOCAL, FRAGMENTS):
+                if not (self.folder / name).exists():
+                    new_labels_array(self.folder / name, shape, np.dtype(np.uint32), voxel_size, edge=CHUNK)
+
+    @property
+    def affinities(self) -> zarr.Array:
+        """(3, z, y, x) uint8."""
+        return self._array(AFFINITIES)
+
+    @property
+    def local(self) -> zarr.Array:
+        """(z, y, x) uint32: 1..n in each block."""
+        return self._array(LOCAL)
+
+    @property
+    def fragments(self) -> zarr.Array:
+        """(z, y, x) uint32: 1..n in the volume."""
+        return self._array(FRAGMENTS)
+
+    def has(self, step: str, number: int) -> bool:
+        """Whether a step of a block is done."""
+        return self._table(step, number).exists()
+
+    def save(self, step: str, number: int, **columns: NDArray) -> None:
+        """Write the table of a step of a block, and with it that the step is done."""
+        target = self._table(step, number)
+        part = target.with_name(f"{target.name}.{secrets.token_hex(3)}.part")
+        with self.writing():
+            with part.open("wb") as file:
+                np.savez(file, **columns)
+                os.fsync(file.fileno())
+            part.replace(target)
+
+    def load(self, step: str, number: int) -> dict[str, NDArray]:
+        """The table of a step of a block.
+
+        Raises
+        ------
+        UserError
+            Where it is missing or damaged.
+        """
+        try:
+            with np.load(self._table(step, number)) as file:
+                return dict(file)
+        except READ_ERRORS as error:
+            raise UserError(
+                f"{self._table(step, number)}: missing or damaged; remove this file and run the same command again."
+            ) from error
+
+    def clear(self) -> None:
+        """Remove what a session does not need."""
+        for name in (LOCAL, TABLES):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        (self.folder / RUN).unlink(missing_ok=True)
+
+    def _explained(self, error: OSError) -> UserError:
+        if error.errno in FULL:
+            return UserError(
+                f"{self.folder}: disk full; make room and run the same command again, finished blocks are kept."
+            )
+        if error.errno in FORBIDDEN:
+            return UserError(f"{self.folder}: there is no permission to write in it; choose another folder.")
+        return UserError(
+            f"{self.folder}: could not be written ({error}); run the same command again, finished blocks are kept."
+        )
+
+    def _array(self, name: str) -> zarr.Array:
+        try:
+            return zarr.open_array(self.folder / name, mode="r+")
+        except (*READ_ERRORS, TypeError) as error:
+            raise UserError(
+                f"{self.folder / name}: missing or damaged; remove {self.folder} and run the same command again."
+            ) from error
+
+    def _table(self, step: str, number: int) -> Path:
+        return self.folder / TABLES / f"{step.replace(' ', '_')}.{number}.npz"
