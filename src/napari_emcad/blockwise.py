@@ -9,6 +9,7 @@ done anywhere, in any order and again, and what it writes is the same each time:
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -27,7 +28,7 @@ from napari_emcad.io.block_files import BlockFiles
 from napari_emcad.io.block_run import BlockRun, read_run
 from napari_emcad.io.volumes import Volume, open_volume
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, memory_needed, predict
+from napari_emcad.pipeline import SMOOTHED, SegmentParameters, memory_needed, predict
 
 AFFINITIES, FRAGMENTS, REGION_GRAPH, AGGLOMERATION = "affinities", "fragments", "region graph", "agglomeration"
 
@@ -45,6 +46,13 @@ BLOCK = (16, 1024, 1024)
 
 PROGRAM_BYTES = 600_000_000
 """Main memory that a program with torch and these libraries takes before it has any data; measured: 0.45 GB."""
+
+CONTACT_BYTES, CONTACT_BYTES_OF_MANY = 5, 20
+"""Peak of a group's agglomeration a voxel, with seeds smoothed by a pixel and more, and with others: waterz keeps 1 KB
+for each contact."""
+
+END_BYTES = 1
+"""Of the graph and tree of the whole a voxel."""
 
 Task = Callable[[str, int], None]
 """(folder of the run, number of the block): does a step of a block."""
@@ -95,19 +103,31 @@ def groups(run: BlockRun) -> Blocks:
 
 
 def memory_of_task(run: BlockRun, section: tuple[int, int], card: ModelCard) -> int:
-    """Bytes of main memory that one program needs at its peak, with blocks of this run of sections of this size."""
-    box = Box.whole(run.block)
-    return PROGRAM_BYTES + memory_needed(box, section, card=card, seed_sigma=run.parameters["seed_sigma"])
+    """Bytes of main memory that one program needs at its peak, for a task on a block or a group of blocks."""
+    sigma = run.parameters["seed_sigma"]
+    block = memory_needed(run.blocks.box(0), section, card=card, seed_sigma=sigma)
+    seen = groups(run).box(0).grown(AROUND).clipped(run.place.shape)
+    contacts = CONTACT_BYTES if sigma >= SMOOTHED else CONTACT_BYTES_OF_MANY
+    return PROGRAM_BYTES + max(block, contacts * prod(seen.shape))
+
+
+def memory_at_the_end(run: BlockRun) -> int:
+    """Bytes of main memory for the region graph and merge tree of the whole, which are put together in one program."""
+    return PROGRAM_BYTES + END_BYTES * prod(run.place.shape)
 
 
 def predict_block(folder: str, number: int) -> None:
     """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
+    from napari_emcad.inference.device import choose_device
+
     opened = _opened(folder)
     box, run = opened.run.blocks.box(number), opened.run
-    out = _Part(opened.files.affinities, box)
-    place, parameters = box.moved(run.place.start), SegmentParameters(**run.parameters)
+    out, place = _Part(opened.files.affinities, box), box.moved(run.place.start)
+    parameters = SegmentParameters(**run.parameters)
+    device = replace(choose_device(parameters.device), precision=run.precision)
     with opened.files.writing():
-        drive(predict(opened.volume.array, opened.network, out, place, parameters, tile=max(run.block[1:])))
+        how = {"device": device, "tile": max(run.block[1:])}  # the same in every program, as the result depends on it
+        drive(predict(opened.volume.array, opened.network, out, place, parameters, **how))
     opened.files.save(AFFINITIES, number)
 
 
@@ -117,8 +137,8 @@ def fragment_block(folder: str, number: int) -> None:
     box = opened.run.blocks.box(number)
     seen = box.grown((0, SEEN, SEEN)).clipped(opened.run.place.shape)
     affinities = opened.files.affinities[(slice(None), *seen.slices)]
-    core, sigma = box.within(seen).slices[1:], opened.run.parameters["seed_sigma"]
-    fragments = drive(stack_fragments(affinities, sigma, core))
+    core = None if seen == box else box.within(seen).slices[1:]
+    fragments = drive(stack_fragments(affinities, opened.run.parameters["seed_sigma"], core))
     with opened.files.writing():
         opened.files.local[box.slices] = fragments
     sizes = np.bincount(fragments.ravel())

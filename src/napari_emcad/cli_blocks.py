@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 
 from napari_emcad import __version__
-from napari_emcad.blockwise import BLOCK, InTurn, Pool, assembled, memory_of_task, segment_by_blocks
+from napari_emcad.blockwise import BLOCK, InTurn, Pool, assembled, memory_at_the_end, memory_of_task, segment_by_blocks
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_options import box_of, check_folder, given, opened
 from napari_emcad.cluster import cluster_at, own_cluster
@@ -55,7 +55,7 @@ def segment_blocks(options: argparse.Namespace) -> int:
     card = inspect(resolve(options.model))
     with opened(options) as volume:
         run, section = _run_of(options, volume, card), volume.array.shape[1:]
-    memory = _memory(options, memory_of_task(run, section, card))
+    memory = _memory(options, memory_of_task(run, section, card), memory_at_the_end(run))
     begun(options.session, run)
     tell(f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}, {memory}, {card.line()}")
     start = time.monotonic()
@@ -69,11 +69,14 @@ def segment_blocks(options: argparse.Namespace) -> int:
 
 
 def _run_of(options: argparse.Namespace, volume: Volume, card: ModelCard) -> BlockRun:
+    from napari_emcad.inference.device import choose_device, multiplies_bf16
+
     names = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
     voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
     check_volume(volume.array)
     warn(kind_warning(card, volume.array, voxel_size))
     box = box_of(options, volume.array.shape)
+    parameters = settled(SegmentParameters(**given(options, *names)), volume.array, card)
     return BlockRun(
         program=f"napari-emcad {__version__}",
         source=str(volume.path.absolute()),
@@ -82,7 +85,8 @@ def _run_of(options: argparse.Namespace, volume: Volume, card: ModelCard) -> Blo
         voxel_size_nm=voxel_size and tuple(voxel_size),
         model=str(resolve(options.model).absolute()),
         model_sha256=card.sha256,
-        parameters=settled(SegmentParameters(**given(options, *names)), volume.array, card).model_dump(),
+        parameters=parameters.model_dump(),
+        precision="bf16" if multiplies_bf16(choose_device(parameters.device)) else "fp32",
         box=(box.start, box.stop),
         block=_block(options.block, box.shape),
     )
@@ -135,23 +139,22 @@ def _budget(options: argparse.Namespace) -> int:
     return round(FREE_SHARE * psutil.virtual_memory().available)
 
 
-def _memory(options: argparse.Namespace, of_task: int) -> str:
-    """What is needed, in words.
+def _memory(options: argparse.Namespace, of_task: int, at_the_end: int) -> str:
+    """What is needed here, in words.
 
     Raises
     ------
     UserError
         Where it is more than the budget.
     """
-    if options.scheduler:
-        return f"at most {size_text(of_task)} a worker"
-    workers, budget = options.workers or 1, _budget(options)
-    if workers * of_task > budget:
+    workers = 0 if options.scheduler else options.workers or 1
+    needed, budget = max(workers * of_task, at_the_end), _budget(options)
+    if needed > budget:
         raise UserError(
-            f"memory: {size_text(workers * of_task)} are needed for {count(workers, 'process')} and there are "
-            f"{size_text(budget)}; take fewer --workers, a smaller --block such as 16,512,512, or more --memory."
+            f"memory: {size_text(needed)} are needed and there are {size_text(budget)}; take fewer --workers, "
+            f"a smaller --block such as 16,{CHUNK},{CHUNK}, a smaller --box, or more --memory."
         )
-    return f"at most {size_text(workers * of_task)}"
+    return f"at most {size_text(needed)} here" + (f", {size_text(of_task)} a worker" if options.scheduler else "")
 
 
 def _block(text: str | None, shape: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -21,6 +21,8 @@ BY = {"torch": "", "openvino": " by OpenVINO", "onnxruntime": " by ONNX Runtime"
 
 NO_CUDA_PROVIDER = "CUDA is not available: this onnxruntime is the CPU build (onnxruntime-gpu is the CUDA build)"
 
+Precision = Literal["fp32", "bf16"]
+
 
 @dataclass(frozen=True)
 class Device:
@@ -36,12 +38,15 @@ class Device:
         Why it is not a faster one and what to do about it; empty where there is nothing to say.
     engine : str
         What runs a student there: "torch", "onnxruntime" on a CPU or CUDA, "openvino" on a CPU.
+    precision : "fp32", "bf16" or None
+        Of torch's multiplications; None = the faster one, by a probe.
     """
 
     kind: str
     name: str
     note: str = ""
     engine: Literal["torch", "openvino", "onnxruntime"] = "torch"
+    precision: Precision | None = None
 
     @property
     def wish(self) -> str:
@@ -116,7 +121,7 @@ def _why_missing(kind: str) -> str:
 
 
 def fastest_precision(network: nn.Module, device: Device, example: Tensor) -> torch.dtype:
-    """fp32, or bf16 where a short probe of this network on this device gains from it; the answer is remembered.
+    """That of the device; else fp32, or bf16 where a short probe of the network on it gains from it, remembered.
 
     bf16 costs no score: tests/published compares VOI and ARAND on CREMI. On MPS, where nobody has measured it, fp32.
 
@@ -127,6 +132,8 @@ def fastest_precision(network: nn.Module, device: Device, example: Tensor) -> to
     example : Tensor
         What it is called with, small.
     """
+    if device.precision:
+        return {"fp32": torch.float32, "bf16": torch.bfloat16}[device.precision]
     if not multiplies_bf16(device):
         return torch.float32
 

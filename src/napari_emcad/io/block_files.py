@@ -10,6 +10,7 @@ blocks/           tables, one file a block and step; a step of a block is done w
 import os
 import secrets
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class BlockFiles:
         try:
             with np.load(self._table(step, number)) as file:
                 return dict(file)
-        except READ_ERRORS as error:
+        except (*READ_ERRORS, zipfile.BadZipFile) as error:
             raise UserError(
                 f"{self._table(step, number)}: missing or damaged; remove this file and run the same command again."
             ) from error

@@ -26,6 +26,8 @@ class BlockRun(BaseModel):
         Name or file of the weights.
     parameters : dict
         Fields of `pipeline.SegmentParameters`, settled.
+    precision : "fp32" or "bf16"
+        See `inference.device.Device`.
     box : (start, stop)
         Of the stack, in voxels (z, y, x).
     block : (z, y, x)
@@ -45,6 +47,7 @@ class BlockRun(BaseModel):
     model: str
     model_sha256: str
     parameters: dict[str, Any]
+    precision: Literal["fp32", "bf16"]
     box: tuple[Place, Place]
     block: Place
 
