@@ -21,7 +21,8 @@ from napari_emcad.io.block_run import BlockRun, begun
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
-from napari_emcad.pipeline import SegmentParameters, run as run_in_one
+from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.pipeline import run as run_in_one
 
 SHAPE, BOX = (7, 40, 50), Box((1, 2, 4), (7, 38, 50))
 PARAMETERS = SegmentParameters(threshold=0.5, black=0, white=255, device="cpu", seed_sigma=1)
@@ -112,7 +113,7 @@ def test_one_block_is_the_whole(tmp_path, run_of):
 def test_blocks_fit_together(tmp_path, run_of, block):
     """Affinities of the whole; fragments within blocks; the region graph of these fragments."""
     run = run_of(block)
-    found, (affinities, one_piece) = done(tmp_path / "a", run), whole()
+    found, (affinities, _) = done(tmp_path / "a", run), whole()
     difference = BlockFiles(tmp_path / "a").affinities[:].astype(int) - affinities
     assert np.abs(difference).max() <= 1
     fragments, blocks = found.fragments[:], Blocks(BOX.shape, block)
@@ -229,7 +230,7 @@ def test_another_run_does_not_go_on_with_this_one(tmp_path, run_of):
     with pytest.raises(UserError, match="b: this name is taken; "):
         begun(tmp_path / "b", run_of((3, 16, 64)))
     (tmp_path / "a" / "run.json").write_text("{")
-    with pytest.raises(UserError, match="run.json: missing or damaged; "):
+    with pytest.raises(UserError, match="missing or damaged; "):
         begun(tmp_path / "a", run_of((3, 16, 64)))
 
 
