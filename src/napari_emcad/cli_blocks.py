@@ -121,6 +121,8 @@ def _check(options: argparse.Namespace) -> None:
     for name, instead in (("output", "napari-emcad export"), ("affinities", "the session's affinities.zarr")):
         if getattr(options, name) is not None:
             raise UserError(f"{name}: by blocks only a session is written; leave it out and use {instead} afterwards.")
+    if options.workers is not None and options.workers < 1:
+        raise UserError(f"workers: 1 or more are needed, got {options.workers}.")
     if options.workers is not None and options.scheduler is not None:
         raise UserError("workers: those of a cluster are its own; leave out --workers or --scheduler.")
 

@@ -1,0 +1,238 @@
+"""`napari-emcad segment` by blocks: into a session, in turn or on a Dask cluster."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from drawings import lively_student, uneven
+
+from napari_emcad import __version__, blockwise, cli, cli_blocks, cluster
+from napari_emcad.io.sessions import open_session
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_model
+from napari_emcad.proofreading.session import base_hash
+
+SHAPE = (5, 40, 1040)
+"""Three blocks of 512 x 512 beside each other, two above each other: six."""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stack and model")
+    tifffile.imwrite(folder / "stack.tif", uneven(SHAPE, seed=1), photometric="minisblack")
+    save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(blockwise, "GROUP", (1, 1, 1))
+    blockwise._opened.cache_clear()
+
+
+def arguments(files, session, *more):
+    return [
+        *("segment", str(files / "stack.tif"), "--model", str(files / "small.pt")),
+        *("--session", str(session), "--block", "3,512,512", "--device", "cpu", *more),
+    ]
+
+
+@pytest.fixture
+def sentence(files, tmp_path, capsys):
+    """(options) -> what the command says when it refuses them."""
+
+    def sentence(*more, session="a.emcad"):
+        assert cli.main(arguments(files, tmp_path / session, *more)) == 1
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        return said.removeprefix("napari-emcad: ").strip()
+
+    return sentence
+
+
+@pytest.fixture(scope="module")
+def expected(files, tmp_path_factory):
+    """A session made in turn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blockwise, "GROUP", (1, 1, 1))
+        folder = tmp_path_factory.mktemp("expected") / "a.emcad"
+        assert cli.main(arguments(files, folder)) == 0
+    return folder
+
+
+def same(one: Path, other: Path) -> None:
+    """The sessions hold the same, byte by byte."""
+    names = [sorted(str(f.relative_to(p)) for f in p.rglob("*") if f.is_file()) for p in (one, other)]
+    kept = [[n for n in some if not n.startswith(("edits.db", "lock", "session.json"))] for some in names]
+    assert kept[0] == kept[1]
+    for name in kept[0]:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    with open_session(one) as a, open_session(other) as b:
+        assert a.facts == b.facts
+
+
+def test_a_session_is_made(expected, files):
+    left = sorted(f.name for f in expected.iterdir())
+    assert [n for n in left if n != "lock"] == ["affinities.zarr", "edits.db", "fragments.zarr", "graph.npz", "session.json"]
+    with open_session(expected) as opened:
+        base = opened.session.state.base
+        assert base.fragments.shape == SHAPE
+        assert opened.facts.base_hash == base_hash(base)
+        assert opened.facts.source == str(files / "stack.tif")
+        assert opened.facts.parameters["device"] == "cpu"
+        segment = int(opened.session.state.table[1])
+        others = np.setdiff1d(opened.session.state.table, [0, segment])
+        opened.session.merge(1, int(np.flatnonzero(opened.session.state.table == others[0])[0]), confirmed=True)
+        opened.session.undo()
+
+
+def test_it_says_what_it_takes_and_what_it_found(files, tmp_path, capsys):
+    assert cli.main(arguments(files, tmp_path / "a.emcad", "--memory", "20")) == 0
+    plan, outcome = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"5 x 40 x 1040 voxels in 6 blocks, at most \d+ MB here, student, .*", plan)
+    assert re.fullmatch(r"[\d,]+ neurons? in \d+\.\d s, \d+\.\d\d s per megavoxel -> .*a\.emcad", outcome)
+
+
+def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):
+    assert cli.main(arguments(files, expected)) == 1
+    assert "this name is taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected_sentence"),
+    [
+        (("-o", "a.tif"), "output: by blocks only a session is written; leave it out and use napari-emcad export "),
+        (("--affinities", "a.zarr"), "affinities: by blocks only a session is written; "),
+        (("--workers", "2", "--scheduler", "tcp://x:1"), "workers: those of a cluster are its own; "),
+        (("--block", "3,500,512"), "block: Z,Y,X is needed, with Y and X multiples of 512, got 3,500,512; "),
+        (("--block", "0,512,512"), "block: Z,Y,X is needed"),
+        (("--block", "many"), "block: Z,Y,X is needed"),
+        (("--memory", "0.1"), r"memory: \d+ MB are needed and there are 100 MB; take fewer --workers, "),
+        (("--workers", "3", "--memory", "1"), r"memory: [\d.]+ GB are needed and there are 1.0 GB; "),
+        (("--workers", "0"), "workers: 1 or more are needed, got 0"),
+    ],
+)
+def test_wrong_options_are_one_sentence(sentence, options, expected_sentence, tmp_path):
+    assert re.match(expected_sentence, sentence(*options))
+    assert not (tmp_path / "a.emcad").exists()
+
+
+def test_a_session_has_its_name_and_place(sentence, files, capsys):
+    assert sentence(session="a").startswith("session: a name that ends in .emcad is needed")
+    assert sentence(session="gone/a.emcad").startswith("output: the folder ")
+    assert cli.main(["segment", str(files / "stack.tif"), "--block", "3,512,512"]) == 1
+    assert "by blocks neurons go into a session" in capsys.readouterr().err
+
+
+def test_a_full_disk_keeps_what_is_done(files, tmp_path, sentence, expected, monkeypatch):
+    from napari_emcad.io.block_files import BlockFiles
+
+    save = BlockFiles.save
+
+    def full(self, step, number, **columns):
+        if (step, number) == ("fragments", 3):
+            raise OSError(28, "No space left on device")
+        with self.writing():
+            save(self, step, number, **columns)
+
+    def saving(self, step, number, **columns):
+        with self.writing():
+            full(self, step, number, **columns)
+
+    monkeypatch.setattr(BlockFiles, "save", saving)
+    assert sentence().endswith("a.emcad: disk full; make room and run the same command again, finished blocks are kept.")
+    monkeypatch.setattr(BlockFiles, "save", save)
+    assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
+    same(tmp_path / "a.emcad", expected)
+
+
+def test_no_scheduler_is_one_sentence(sentence, monkeypatch):
+    monkeypatch.setattr(cluster, "WAIT", "1s")
+    assert sentence("--scheduler", "tcp://127.0.0.1:9").startswith("tcp://127.0.0.1:9: no Dask scheduler answers there ")
+    assert sentence("--scheduler", "nonsense").startswith("nonsense: no Dask scheduler answers there ")
+
+
+def test_without_dask_the_way_to_install_it_is_told(sentence, monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda _: None)
+    told = sentence("--workers", "2", "--memory", "20")
+    assert told.startswith("workers: Dask's cluster is not installed; ")
+    assert 'python -m pip install "napari-emcad[cluster]"' in told
+
+
+@pytest.fixture
+def scheduler():
+    """Address of a cluster of two processes that others run."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as running:
+        yield running.scheduler_address
+
+
+def test_a_cluster_that_runs_gives_the_same(files, tmp_path, expected, scheduler, monkeypatch):
+    monkeypatch.setattr(blockwise, "GROUP", (1, 1, 1))
+    monkeypatch.setattr(cli_blocks, "FREE_SHARE", 1.0)
+    assert cli.main(arguments(files, tmp_path / "a.emcad", "--scheduler", scheduler)) == 0
+    with open_session(tmp_path / "a.emcad") as found, open_session(expected) as wanted:
+        np.testing.assert_array_equal(found.session.state.base.fragments, wanted.session.state.base.fragments)
+
+
+def test_workers_of_another_version_are_refused(sentence, scheduler, monkeypatch):
+    monkeypatch.setattr(cluster, "__version__", "9.9")
+    assert sentence("--scheduler", scheduler).startswith(
+        f"{scheduler}: its workers have napari-emcad {__version__}, and 9.9 is needed; "
+    )
+
+
+def test_a_cluster_without_workers_is_refused(sentence):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=0, dashboard_address=None) as running:
+        assert sentence("--scheduler", running.scheduler_address).endswith(
+            "the cluster has no workers; start some and run the command again."
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["a worker", "the command"])
+def test_kill_9_costs_blocks_not_the_result(files, tmp_path, who):
+    """By two processes; ended in the middle and begun again where nobody does it."""
+    more = ("--workers", "2", "--memory", "20")
+    plain, killed = tmp_path / "plain.emcad", tmp_path / "killed.emcad"
+    assert subprocess.run(_command(files, plain, *more), check=False).returncode == 0
+    running = subprocess.Popen(_command(files, killed, *more), start_new_session=True)
+    _wait_for(killed / "blocks")
+    if who == "the command":
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        assert not (killed / "session.json").exists()
+        running = subprocess.Popen(_command(files, killed, *more))
+    else:
+        os.kill(_workers_of(running.pid)[0], signal.SIGKILL)
+    assert running.wait(timeout=300) == 0
+    same(killed, plain)
+
+
+def _command(files, session, *more):
+    return [sys.executable, "-m", "napari_emcad.cli", *arguments(files, session, *more)]
+
+
+def _wait_for(folder: Path) -> None:
+    """Until a block is done."""
+    until = time.monotonic() + 120
+    while not any(folder.glob("*.npz")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def _workers_of(pid: int) -> list[int]:
+    import psutil
+
+    nannies = psutil.Process(pid).children(recursive=True)
+    return [p.pid for p in nannies if "spawn_main" in " ".join(p.cmdline())]
