@@ -14,7 +14,9 @@ import tifffile
 from drawings import lively_student, uneven
 
 from napari_emcad import __version__, blockwise, cli, cli_blocks, cluster
-from napari_emcad.io.sessions import open_session
+from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.progress import drive
+from napari_emcad.io.sessions import boxes_of, open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.proofreading.session import base_hash
@@ -79,12 +81,15 @@ def same(one: Path, other: Path) -> None:
 
 
 def test_a_session_is_made(expected, files):
-    left = sorted(f.name for f in expected.iterdir())
-    assert [n for n in left if n != "lock"] == ["affinities.zarr", "edits.db", "fragments.zarr", "graph.npz", "session.json"]
+    left = {f.name for f in expected.iterdir()} - {"lock"}
+    assert left == {"affinities.zarr", "boxes.npz", "edits.db", "fragments.zarr", "graph.npz", "session.json"}
     with open_session(expected) as opened:
         base = opened.session.state.base
         assert base.fragments.shape == SHAPE
         assert opened.facts.base_hash == base_hash(base)
+        kept, sought = drive(boxes_of(opened)), drive(fragment_boxes(base.fragments))
+        np.testing.assert_array_equal(kept.start, sought.start)
+        np.testing.assert_array_equal(kept.stop, sought.stop)
         assert opened.facts.source == str(files / "stack.tif")
         assert opened.facts.parameters["device"] == "cpu"
         segment = int(opened.session.state.table[1])
@@ -147,7 +152,7 @@ def test_a_full_disk_keeps_what_is_done(files, tmp_path, sentence, expected, mon
             full(self, step, number, **columns)
 
     monkeypatch.setattr(BlockFiles, "save", saving)
-    assert sentence().endswith("a.emcad: disk full; make room and run the same command again, finished blocks are kept.")
+    assert sentence().endswith("disk full; make room and run the same command again, finished blocks are kept.")
     monkeypatch.setattr(BlockFiles, "save", save)
     assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
     same(tmp_path / "a.emcad", expected)
@@ -155,8 +160,8 @@ def test_a_full_disk_keeps_what_is_done(files, tmp_path, sentence, expected, mon
 
 def test_no_scheduler_is_one_sentence(sentence, monkeypatch):
     monkeypatch.setattr(cluster, "WAIT", "1s")
-    assert sentence("--scheduler", "tcp://127.0.0.1:9").startswith("tcp://127.0.0.1:9: no Dask scheduler answers there ")
-    assert sentence("--scheduler", "nonsense").startswith("nonsense: no Dask scheduler answers there ")
+    for address in ("tcp://127.0.0.1:9", "nonsense"):
+        assert sentence("--scheduler", address).startswith(f"{address}: no Dask scheduler answers there ")
 
 
 def test_without_dask_the_way_to_install_it_is_told(sentence, monkeypatch):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.fragments import stack_fragments
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch, drive
@@ -31,6 +32,8 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SMOOTHED, SegmentParameters, memory_needed, predict
 
 AFFINITIES, FRAGMENTS, REGION_GRAPH, AGGLOMERATION = "affinities", "fragments", "region graph", "agglomeration"
+NUMBERS, BOXES = "numbers", "boxes"
+"""Tables beside those of the steps."""
 
 SEEN = 32
 """Pixels round a block that its fragments are made from, too: docs/decisions/0015-blocks.md."""
@@ -151,14 +154,17 @@ def connect_block(folder: str, number: int) -> None:
     box = opened.run.blocks.box(number)
     margin = tuple(int(a > 0) for a in box.start)
     seen = Box(tuple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
-    first = opened.files.load("numbers", 0)["first"]
+    first = opened.files.load(NUMBERS, 0)["first"]
     fragments, ids = _numbered(opened, seen, first)
     affinities = opened.files.affinities[(slice(None), *seen.slices)]
     graph = drive(region_graph(affinities, fragments, margin))
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=contact)
+    own = fragments[box.within(seen).slices]
+    boxes = drive(fragment_boxes(own - (own.min() - 1)))
     with opened.files.writing():
-        opened.files.fragments[box.slices] = ids[fragments[box.within(seen).slices]]
+        opened.files.fragments[box.slices] = ids[own]
+    opened.files.save(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
     opened.files.save(REGION_GRAPH, number, **asdict(graph))
 
 
@@ -181,6 +187,14 @@ STEPS: dict[str, Task] = {
     AGGLOMERATION: agglomerate_group,
 }
 """The tasks of a block, and of a group of them, in their order."""
+
+
+def boxes_of_blocks(folder: Path, run: BlockRun) -> FragmentBoxes:
+    """Where the fragments of all blocks lie."""
+    files, none = BlockFiles(folder), FragmentBoxes.none(0)
+    tables = [files.load(BOXES, number) for number in range(len(run.blocks))]
+    start, stop = (np.concatenate([getattr(none, end), *(t[end] for t in tables)]) for end in ("start", "stop"))
+    return FragmentBoxes(start.astype(np.int32), stop.astype(np.int32))
 
 
 def assembled(folder: Path, run: BlockRun) -> Segmentation:
@@ -243,7 +257,7 @@ def _number_blocks(files: BlockFiles, count: int) -> None:
         raise UserError(
             f"fragments: at most 4,294,967,295 are possible, got {first[-1]:,}; choose a smaller box or smoother seeds."
         )
-    files.save("numbers", 0, first=first)
+    files.save(NUMBERS, 0, first=first)
 
 
 def _numbered(opened: _Opened, seen: Box, first: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:

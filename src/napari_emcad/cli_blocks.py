@@ -9,7 +9,16 @@ import numpy as np
 import psutil
 
 from napari_emcad import __version__
-from napari_emcad.blockwise import BLOCK, InTurn, Pool, assembled, memory_at_the_end, memory_of_task, segment_by_blocks
+from napari_emcad.blockwise import (
+    BLOCK,
+    InTurn,
+    Pool,
+    assembled,
+    boxes_of_blocks,
+    memory_at_the_end,
+    memory_of_task,
+    segment_by_blocks,
+)
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_options import box_of, check_folder, given, opened
 from napari_emcad.cluster import cluster_at, own_cluster
@@ -105,7 +114,7 @@ def _finish(folder: Path, run: BlockRun, card: ModelCard) -> str:
     parameters = SegmentParameters(**run.parameters)
     segmentation = assembled(folder, run)
     made = provenance(card, parameters, run.place, source=run.source, dataset=run.dataset, fingerprint=run.fingerprint)
-    finish_session(folder, segmentation, SessionFacts.of(made, run.voxel_size))
+    finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made, run.voxel_size))
     BlockFiles(folder).clear()
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
     return count(len(segmentation.neuron_sizes(table)), "neuron")

@@ -9,9 +9,13 @@ import pytest
 from graphs import LADDER, LINE, groups, segmentation
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.progress import drive
+from napari_emcad.io import session_files
 from napari_emcad.io.session_facts import SessionFacts
-from napari_emcad.io.sessions import create_session, open_session, session_at
+from napari_emcad.io.session_files import write_boxes
+from napari_emcad.io.sessions import boxes_of, create_session, open_session, session_at
 from napari_emcad.proofreading.log import EditLog
 
 FACTS = SessionFacts(
@@ -102,8 +106,11 @@ def test_the_session_as_it_was(folder):
                 session_at(opened, wrong)
 
 
-def test_a_parted_fragment_changes_no_file_and_can_be_seen_whole_again(folder):
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_a_parted_fragment_changes_no_file_and_can_be_seen_whole_again(folder, is_mapped, monkeypatch):
+    monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 0 if is_mapped else 1 << 31)
     with open_session(folder) as opened:
+        assert isinstance(opened.session.state.base.fragments, np.memmap) is is_mapped
         before = opened.session.state.base.fragments.copy()
         opened.session.split_fragment([(0, 0, 1)], [(0, 0, 8)])
         live = opened.session.state.base.fragments.copy()
@@ -112,6 +119,36 @@ def test_a_parted_fragment_changes_no_file_and_can_be_seen_whole_again(folder):
         np.testing.assert_array_equal(opened.session.state.base.fragments, live)
     with open_session(folder) as opened:
         np.testing.assert_array_equal(opened.session.state.base.fragments, live)
+
+
+def test_fragments_too_many_to_be_read_are_mapped(folder, monkeypatch):
+    """Nothing but what is looked at is read: the Zarr is asked once, to make the plain file."""
+    with open_session(folder) as opened:
+        expected, base_hash = opened.session.state.base.fragments, opened.session.base_hash
+    monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 0)
+    open_session(folder).close()
+    for chunk in (f for f in (folder / "fragments.zarr").rglob("*") if f.is_file() and not f.name.startswith(".z")):
+        chunk.unlink()
+    with open_session(folder) as opened:
+        np.testing.assert_array_equal(opened.session.state.base.fragments, expected)
+        assert opened.session.base_hash == base_hash
+        opened.session.merge(1, 4, confirmed=True)
+    with open_session(folder) as opened:
+        assert opened.session.state.table[1] == opened.session.state.table[4]
+    monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 1 << 31)
+    with pytest.raises(UserError, match="its edits were made on other fragments"):
+        open_session(folder)
+
+
+def test_boxes_are_kept_or_sought(folder):
+    with open_session(folder) as opened:
+        sought = drive(boxes_of(opened))
+        write_boxes(folder, FragmentBoxes(sought.start + 1, sought.stop + 1))
+        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop + 1)
+        write_boxes(folder, FragmentBoxes(sought.start[:-1], sought.stop[:-1]))  # of others
+        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop)
+        (folder / "boxes.npz").write_bytes(b"no")
+        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop)
 
 
 def test_a_second_program_reads_and_is_told_who_writes(folder):

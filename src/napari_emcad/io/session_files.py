@@ -1,6 +1,7 @@
 """The large files of a session: fragments as Zarr, region graph and merge tree as npz.
 
 Fragments lie in chunks of one section, compressed fast rather than well: they are all read when a session is opened.
+Where they are too many for that they lie in a plain file as well, of which the system reads what is looked at.
 """
 
 import zipfile
@@ -12,15 +13,21 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.affinities import new_affinities, open_affinities
+from napari_emcad.io.beside import written_beside
 from napari_emcad.io.lazy import READ_ERRORS
 from napari_emcad.io.zarr import zarr_node
 
 FRAGMENTS, GRAPH, AFFINITIES = "fragments.zarr", "graph.npz", "affinities.zarr"
+MAPPED, BOXES = "fragments.npy", "boxes.npz"
+IN_MEMORY_BYTES = 1 << 31
+"""More fragments than that are mapped from a file instead of being read."""
+
 _EDGE = 2048
 """Pixels: larger sections are several chunks."""
 _GRAPH_FIELDS = ("u", "v", "mean", "quantiles", "area", "contact")
@@ -52,6 +59,38 @@ def read_segmentation(folder: Path) -> Segmentation:
         Where a file is missing or damaged.
     """
     return Segmentation(_fragments(folder), *_graph(folder))
+
+
+def map_fragments(folder: Path) -> None:
+    """Lay the fragments of a folder out in a plain file, where they are too many to be read.
+
+    Raises
+    ------
+    UserError
+        Where the disk is full, or the folder may not be written to.
+    """
+    array = zarr_node(folder / FRAGMENTS)
+    if array.nbytes <= IN_MEMORY_BYTES or (folder / MAPPED).exists():
+        return
+    with written_beside(folder / MAPPED, lambda _: array.nbytes) as part:
+        mapped = np.lib.format.open_memmap(part, mode="w+", dtype=array.dtype, shape=array.shape)
+        for z in range(array.shape[0]):
+            mapped[z] = array[z]
+        mapped.flush()
+
+
+def write_boxes(folder: Path, boxes: FragmentBoxes) -> None:
+    """Keep where the fragments lie."""
+    np.savez(folder / BOXES, start=boxes.start, stop=boxes.stop)
+
+
+def read_boxes(folder: Path) -> FragmentBoxes | None:
+    """Where the fragments lie, as `write_boxes` kept it; None where it did not, or is damaged."""
+    try:
+        with np.load(folder / BOXES) as file:
+            return FragmentBoxes(file["start"], file["stop"])
+    except (*READ_ERRORS, zipfile.BadZipFile):
+        return None
 
 
 def write_affinities(folder: Path, affinities, voxel_size: VoxelSize | None) -> None:
@@ -108,6 +147,9 @@ def new_labels_array(
 
 def _fragments(folder: Path) -> NDArray[np.uint32]:
     found = zarr_node(folder / FRAGMENTS)
+    if found.nbytes > IN_MEMORY_BYTES:
+        map_fragments(folder)
+        return np.load(folder / MAPPED, mmap_mode="c")  # what splits write into it stays in memory
     try:
         if found.ndim == 3 and found.dtype == np.uint32:
             return found[:]

@@ -2,6 +2,8 @@
 
 session.json     what was segmented, how, and the hash of the fragments
 fragments.zarr   as agglomeration made them; edits never change them here
+fragments.npy    the same, where they are too many to be read when the session is opened
+boxes.npz        optional, where each fragment lies
 graph.npz        region graph, merge tree, sizes
 affinities.zarr  optional
 edits.db         the edit log
@@ -11,16 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import zarr
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.session_facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.session_files import (
+    map_fragments,
     read_affinities,
+    read_boxes,
     read_segmentation,
     write_affinities,
+    write_boxes,
     write_graph,
     write_segmentation,
 )
@@ -28,7 +36,7 @@ from napari_emcad.io.session_lock import SessionLock
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session, base_hash
 
-__all__ = ["OpenSession", "SessionFacts", "create_session", "open_session", "session_at"]
+__all__ = ["OpenSession", "SessionFacts", "boxes_of", "create_session", "finish_session", "open_session", "session_at"]
 
 EDITS = "edits.db"
 
@@ -101,9 +109,11 @@ def create_session(folder: Path, segmentation: Segmentation, affinities, facts: 
     return open_session(folder)
 
 
-def finish_session(folder: Path, segmentation: Segmentation, facts: SessionFacts) -> None:
+def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxes, facts: SessionFacts) -> None:
     """Make a session of a folder that holds the fragments already; it is one when `session.json` is there, the last."""
     write_graph(folder, segmentation)
+    write_boxes(folder, boxes)
+    map_fragments(folder)
     EditLog(folder / EDITS).close()
     write_facts(folder, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
 
@@ -158,7 +168,16 @@ def session_at(opened: OpenSession, seq: int) -> Session:
     log = _log(opened.folder, to_read=True)
     del log.rows[seq:]
     base = read_segmentation(opened.folder)
-    return Session(base, log, opened.facts.threshold, opened.facts.min_size, opened.affinities)
+    facts = opened.facts
+    return Session(base, log, facts.threshold, facts.min_size, opened.affinities, facts.base_hash)
+
+
+def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
+    """Where the fragments of a session lie, those that agglomeration made at least: kept with it, or sought."""
+    kept, base = read_boxes(opened.folder), opened.session.state.base
+    if kept is not None and len(kept) == len(base.sizes):
+        return kept
+    return (yield from fragment_boxes(base.fragments))
 
 
 def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:
@@ -166,13 +185,14 @@ def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> Open
     affinities = read_affinities(folder, base.fragments.shape)
     why_not = f"{folder}: opened for reading only; open it to edit." if lock is None else lock.why_not
     log = _log(folder, to_read=bool(why_not))
-    if {base_hash(base), *(row.base_hash for row in log.rows)} != {facts.base_hash}:
+    here = facts.base_hash if isinstance(base.fragments, np.memmap) else base_hash(base)  # too many to be read
+    if {here, *(row.base_hash for row in log.rows)} != {facts.base_hash}:
         log.close()
         raise UserError(
             f"{folder}: its edits were made on other fragments than those it holds; "
             "copy the session again from where it is whole."
         )
-    session = Session(base, log, facts.threshold, facts.min_size, affinities)
+    session = Session(base, log, facts.threshold, facts.min_size, affinities, here)
     return OpenSession(folder, facts, session, affinities, log.damage or why_not, lock)
 
 

@@ -40,10 +40,18 @@ class Session:
     base_hash : str
     """
 
-    def __init__(self, base: Segmentation, log: EditLog, threshold: float, min_size: int = 0, affinities=None):
+    def __init__(
+        self,
+        base: Segmentation,
+        log: EditLog,
+        threshold: float,
+        min_size: int = 0,
+        affinities=None,
+        known_hash: str | None = None,
+    ):
         self.state = State(base, threshold, min_size)
         self.log, self._affinities = log, affinities
-        self.base_hash = base_hash(base)
+        self.base_hash = known_hash or base_hash(base)
         self._contacts = Contacts(self.state.graph, len(self.state.table))
         self._undone: list[int] = []
         self._live: list[int] = []

@@ -7,10 +7,10 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.io.session_replay import check_replay, replaying
-from napari_emcad.io.sessions import OpenSession, open_session
+from napari_emcad.io.sessions import OpenSession, boxes_of, open_session
 from napari_emcad.widgets.jobs import Ended, JobRunner
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.panels.proofread import ProofreadPanel, opening
@@ -34,7 +34,7 @@ def bringing(old: Path, new: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
     try:
         with open_session(old, to_read=True) as before:
             yield from replaying(before, opened)
-        return opened, (yield from fragment_boxes(opened.session.state.base.fragments))
+        return opened, (yield from boxes_of(opened))
     except BaseException:
         opened.close()
         raise

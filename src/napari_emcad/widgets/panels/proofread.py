@@ -11,11 +11,11 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import count
 from napari_emcad.io.replay_report import Brought
-from napari_emcad.io.sessions import OpenSession, SessionFacts, create_session, open_session
+from napari_emcad.io.sessions import OpenSession, SessionFacts, boxes_of, create_session, open_session
 from napari_emcad.io.volumes import fingerprint_of_content
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
@@ -117,7 +117,7 @@ class ProofreadPanel(QWidget):
         self.body.only_selected.setChecked(result.neuron_layer.show_selected_label)
         result.neuron_layer.show_selected_label = False
         result.session_folder = opened.folder
-        boxes = boxes or drive(fragment_boxes(opened.session.state.base.fragments))
+        boxes = boxes or drive(boxes_of(opened))
         at = self.proofreading = Proofreading(self._viewer, self._results, result, opened, boxes)
         self.tools = {
             Mode.SELECT: SelectTool(at, self._choose),
@@ -658,7 +658,7 @@ def opening(folder: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
     yield Progress("opening the session", 0, 1)
     opened = open_session(folder)
     try:
-        return opened, (yield from fragment_boxes(opened.session.state.base.fragments))
+        return opened, (yield from boxes_of(opened))
     except BaseException:
         opened.close()
         raise
