@@ -1,12 +1,12 @@
 """Scroll, threshold and edits in the dock, in a real napari window, on a million fragments.
 
-    xvfb-run -a python benchmarks/latencies.py [--sections 61]
+    xvfb-run -a python benchmarks/latencies.py [--sections 61 | --session NAME.emcad] [--picture OUT.png]
 
 Sections of 1024 x 1024 in cells of 8 x 8 pixels, 16,384 fragments each, as a saved session that is opened in the dock.
 `all` is the time until the call returns, what napari does to slice and refresh its layers included; `ours` is that
 without napari's share, but with the lookup of our labels in it; `painted` adds Qt's drawing of the window (by software,
 where there is no GPU). Medians, in milliseconds. "threshold, volume" is napari's own way: a label volume is written
-anew.
+anew. With --session one that is there already is opened, and edited: its log gets longer.
 """
 
 import argparse
@@ -43,42 +43,52 @@ REPEATS = 9
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sections", type=int, default=61)
-    base = _base(parser.parse_args().sections)
+    parser.add_argument("--session", type=Path)
+    parser.add_argument("--picture", type=Path)
+    options = parser.parse_args()
     clock = _Clock()
     viewer = napari.Viewer()
     viewer.window._qt_window.resize(1600, 1200)
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD")
     with tempfile.TemporaryDirectory() as folder:
-        show_session(dock, open_session(_session(Path(folder), base)))
+        session = options.session or _session(Path(folder), _base(options.sections))
+        start = time.perf_counter()
+        show_session(dock, open_session(session))
+        _paint()
+        base = dock.proofread.proofreading.session.state.base
         print(f"{len(base.sizes) - 1:,} fragments, {' x '.join(map(str, base.fragments.shape))} voxels; ms")
+        print(f"opened in {time.perf_counter() - start:.1f} s")
         print(f"{'':<22}{'ours':>10}{'all':>10}{'painted':>10}")
-        for name, act in _acts(viewer, dock):
+        for name, act in _acts(viewer, dock, writes=options.session is None):
             columns = zip(*(clock.time(act) for _ in range(REPEATS)), strict=True)
             print(f"{name:<22}" + "".join(f"{statistics.median(c):>10.1f}" for c in columns), flush=True)
+        if options.picture:
+            viewer.screenshot(options.picture, canvas_only=False)
         viewer.close()
 
 
-def _acts(viewer, dock):
+def _acts(viewer, dock, writes: bool):
     proofread, rng = dock.proofread, np.random.default_rng(0)
     sections = iter(range(1, 1000))
     yield "scroll", lambda: viewer.dims.set_current_step(0, next(sections))
     values = itertools.cycle(np.linspace(0.3, 0.7, REPEATS))
 
     tree, result = proofread.proofreading.session.state.base.tree, dock.segment.results.current
-    written = viewer.add_labels(np.zeros(result.view.shape, result.view.dtype), visible=False)
-
-    def rewrite() -> None:
-        written.data[:] = tree.cut(next(values))[result.view.fragments]
-        written.refresh()
 
     def move() -> None:
         result.view.show(tree.cut(next(values)))
         result.neuron_layer.refresh(extent=False)
 
-    written.visible = True
-    yield "threshold, volume", rewrite
-    viewer.layers.remove(written)
+    if writes:
+        written = viewer.add_labels(np.zeros(result.view.shape, result.view.dtype))
+
+        def rewrite() -> None:
+            written.data[:] = tree.cut(next(values))[result.view.fragments]
+            written.refresh()
+
+        yield "threshold, volume", rewrite
+        viewer.layers.remove(written)
     yield "threshold", move
     session = proofread.proofreading.session
 

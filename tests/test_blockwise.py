@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def run_of(files):
 def small_groups(monkeypatch):
     monkeypatch.setattr(blockwise, "GROUP", (1, 1, 1))
     monkeypatch.setattr("napari_emcad.inference.device._cpu_multiplies_bf16", lambda: False)
-    blockwise._opened.cache_clear()
+    blockwise._loaded.cache_clear()
 
 
 def done(folder, run, pool=None):
@@ -145,7 +146,7 @@ class Shuffled(InTurn):
         numbers = 2 * list(numbers)
         random.Random(step).shuffle(numbers)
         for number in numbers:
-            blockwise._opened.cache_clear()
+            blockwise._loaded.cache_clear()
             yield from super().run(step, task, folder, [number])
 
 
@@ -216,6 +217,17 @@ def test_groups_are_of_whole_blocks(run_of, monkeypatch):
 def test_what_has_changed_is_refused(tmp_path, run_of, other, sentence):
     with pytest.raises(UserError, match=sentence):
         done(tmp_path / "a", run_of((16, 64, 64), **other))
+
+
+def test_a_worker_that_lives_on_does_not_mix_up_runs(tmp_path, run_of):
+    """The same folder, removed and begun anew with something else."""
+    done(tmp_path / "a", run_of((3, 16, 64)))
+    shutil.rmtree(tmp_path / "a")
+    parameters = PARAMETERS.model_copy(update={"seed_sigma": 4.0}).model_dump()
+    other = done(tmp_path / "a", run_of((3, 16, 64), parameters=parameters))
+    blockwise._loaded.cache_clear()
+    expected = done(tmp_path / "b", run_of((3, 16, 64), parameters=parameters))
+    np.testing.assert_array_equal(other.fragments[:], expected.fragments[:])
 
 
 def test_another_run_does_not_go_on_with_this_one(tmp_path, run_of):

@@ -36,7 +36,7 @@ def files(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(blockwise, "GROUP", (1, 1, 1))
-    blockwise._opened.cache_clear()
+    blockwise._loaded.cache_clear()
 
 
 def arguments(files, session, *more):
@@ -136,26 +136,45 @@ def test_a_session_has_its_name_and_place(sentence, files, capsys):
     assert "by blocks neurons go into a session" in capsys.readouterr().err
 
 
-def test_a_full_disk_keeps_what_is_done(files, tmp_path, sentence, expected, monkeypatch):
-    from napari_emcad.io.block_files import BlockFiles
+@pytest.mark.parametrize(
+    ("error", "expected_sentence"),
+    [
+        (
+            OSError(28, "No space left"),
+            "disk full; make room and run the same command again, finished blocks are kept.",
+        ),
+        (OSError(13, "denied"), "there is no permission to write in it; choose another folder."),
+        (RuntimeError("blosc"), "a block cannot be read or written (blosc); run the same command again, finished "),
+        (KeyboardInterrupt(), "stopped: finished blocks are kept; run the same command again to go on."),
+    ],
+)
+def test_what_is_done_is_kept(files, tmp_path, sentence, expected, monkeypatch, error, expected_sentence):
+    fragments, done = blockwise.stack_fragments, []
 
-    save = BlockFiles.save
+    def failing(*given):
+        done.append(given)
+        if len(done) == 4:
+            raise error
+        return fragments(*given)
 
-    def full(self, step, number, **columns):
-        if (step, number) == ("fragments", 3):
-            raise OSError(28, "No space left on device")
-        with self.writing():
-            save(self, step, number, **columns)
-
-    def saving(self, step, number, **columns):
-        with self.writing():
-            full(self, step, number, **columns)
-
-    monkeypatch.setattr(BlockFiles, "save", saving)
-    assert sentence().endswith("disk full; make room and run the same command again, finished blocks are kept.")
-    monkeypatch.setattr(BlockFiles, "save", save)
+    monkeypatch.setattr(blockwise, "stack_fragments", failing)
+    assert expected_sentence in sentence()
     assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
+    assert len(done) == 7  # six blocks, one of them twice
     same(tmp_path / "a.emcad", expected)
+
+
+def test_a_damaged_chunk_is_one_sentence(files, tmp_path, sentence, monkeypatch):
+    connect = blockwise.connect_block
+
+    def damaged(folder, number):
+        for chunk in (Path(folder) / "affinities.zarr").rglob("*"):
+            if chunk.is_file() and not chunk.name.startswith("."):
+                chunk.write_bytes(chunk.read_bytes()[:50])
+        connect(folder, number)
+
+    monkeypatch.setitem(blockwise.STEPS, "region graph", damaged)
+    assert re.search(r"a\.emcad: a block cannot be read or written \(.*\); run the same command again, ", sentence())
 
 
 def test_no_scheduler_is_one_sentence(sentence, monkeypatch):

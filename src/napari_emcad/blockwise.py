@@ -8,7 +8,7 @@ done anywhere, in any order and again, and what it writes is the same each time:
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -119,6 +119,18 @@ def memory_at_the_end(run: BlockRun) -> int:
     return PROGRAM_BYTES + END_BYTES * prod(run.place.shape)
 
 
+def _task(do: Task) -> Task:
+    """What cannot be read or written becomes one sentence."""
+
+    @wraps(do)
+    def told(folder: str, number: int) -> None:
+        with BlockFiles(Path(folder)).told():
+            do(folder, number)
+
+    return told
+
+
+@_task
 def predict_block(folder: str, number: int) -> None:
     """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
     from napari_emcad.inference.device import choose_device
@@ -128,12 +140,12 @@ def predict_block(folder: str, number: int) -> None:
     out, place = _Part(opened.files.affinities, box), box.moved(run.place.start)
     parameters = SegmentParameters(**run.parameters)
     device = replace(choose_device(parameters.device), precision=run.precision)
-    with opened.files.writing():
-        how = {"device": device, "tile": max(run.block[1:])}  # the same in every program, as the result depends on it
-        drive(predict(opened.volume.array, opened.network, out, place, parameters, **how))
+    how = {"device": device, "tile": max(run.block[1:])}  # the same in every program, as the result depends on it
+    drive(predict(opened.volume.array, opened.network, out, place, parameters, **how))
     opened.files.save(AFFINITIES, number)
 
 
+@_task
 def fragment_block(folder: str, number: int) -> None:
     """Affinities -> fragments, 1..n in the block; a watershed needs to see a little of what lies around."""
     opened = _opened(folder)
@@ -142,12 +154,12 @@ def fragment_block(folder: str, number: int) -> None:
     affinities = opened.files.affinities[(slice(None), *seen.slices)]
     core = None if seen == box else box.within(seen).slices[1:]
     fragments = drive(stack_fragments(affinities, opened.run.parameters["seed_sigma"], core))
-    with opened.files.writing():
-        opened.files.local[box.slices] = fragments
+    opened.files.local[box.slices] = fragments
     sizes = np.bincount(fragments.ravel())
     opened.files.save(FRAGMENTS, number, sizes=sizes)
 
 
+@_task
 def connect_block(folder: str, number: int) -> None:
     """Number the fragments in the volume, and find the contacts inside the block and with the voxels before it."""
     opened = _opened(folder)
@@ -162,12 +174,12 @@ def connect_block(folder: str, number: int) -> None:
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]
     boxes = drive(fragment_boxes(own - (own.min() - 1)))
-    with opened.files.writing():
-        opened.files.fragments[box.slices] = ids[own]
+    opened.files.fragments[box.slices] = ids[own]
     opened.files.save(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
     opened.files.save(REGION_GRAPH, number, **asdict(graph))
 
 
+@_task
 def agglomerate_group(folder: str, number: int) -> None:
     """The merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
     opened = _opened(folder)
@@ -221,12 +233,17 @@ class _Opened(NamedTuple):
     network: Any
 
 
-@lru_cache(maxsize=1)
 def _opened(folder: str) -> _Opened:
+    return _loaded(folder, read_run(Path(folder)).model_dump_json())
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: str, run_json: str) -> _Opened:
+    """Kept for the next task: programs may outlive a run."""
     from napari_emcad.networks.checkpoint import load_model
     from napari_emcad.networks.zoo import resolve
 
-    run = read_run(Path(folder))
+    run = BlockRun.model_validate_json(run_json)
     network, card = load_model(resolve(run.model))
     if card.sha256 != run.model_sha256:
         raise UserError(f"{run.model}: the model is not the one that the run was begun with; put that one there again.")

@@ -68,10 +68,13 @@ def segment_blocks(options: argparse.Namespace) -> int:
     begun(options.session, run)
     tell(f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}, {memory}, {card.line()}")
     start = time.monotonic()
-    with ExitStack() as stack:
-        stack.callback(_locked(options.session).release)
-        follow(segment_by_blocks(options.session, run, _pool(options, stack)))
-        found = _finish(options.session, run, card)
+    try:
+        with ExitStack() as stack:
+            stack.callback(_locked(options.session).release)
+            follow(segment_by_blocks(options.session, run, _pool(options, stack)))
+            found = _finish(options.session, run, card)
+    except KeyboardInterrupt as stop:
+        raise UserError("stopped: finished blocks are kept; run the same command again to go on.") from stop
     seconds, voxels = time.monotonic() - start, np.prod(run.place.shape, dtype=np.int64)
     tell(f"{found} in {seconds:.1f} s, {seconds / voxels * 1e6:.2f} s per megavoxel -> {options.session}")
     return 0

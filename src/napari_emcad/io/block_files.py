@@ -25,7 +25,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.beside import FORBIDDEN, FULL
 from napari_emcad.io.block_run import NAME as RUN
-from napari_emcad.io.lazy import READ_ERRORS
+from napari_emcad.io.lazy import READ_ERRORS, one_line
 from napari_emcad.io.session_files import AFFINITIES, FRAGMENTS, new_labels_array
 
 CHUNK = 512
@@ -46,16 +46,16 @@ class BlockFiles:
     folder: Path
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Say in one sentence why something cannot be written, and that what is finished is kept."""
+    def told(self) -> Iterator[None]:
+        """Say in one sentence why something cannot be written or read, and that what is finished is kept."""
         try:
             yield
-        except OSError as error:
+        except (*READ_ERRORS, zipfile.BadZipFile) as error:
             raise self._explained(error) from error
 
     def create(self, shape: tuple[int, int, int], voxel_size: VoxelSize | None) -> None:
         """Make the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
-        with self.writing():
+        with self.told():
             (self.folder / TABLES).mkdir(exist_ok=True)
             if not (self.folder / AFFINITIES).exists():
                 create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
@@ -86,7 +86,7 @@ class BlockFiles:
         """Write the table of a step of a block, and with it that the step is done."""
         target = self._table(step, number)
         part = target.with_name(f"{target.name}.{secrets.token_hex(3)}.part")
-        with self.writing():
+        with self.told():
             with part.open("wb") as file:
                 np.savez(file, **columns)
                 os.fsync(file.fileno())
@@ -114,15 +114,17 @@ class BlockFiles:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / RUN).unlink(missing_ok=True)
 
-    def _explained(self, error: OSError) -> UserError:
-        if error.errno in FULL:
+    def _explained(self, error: Exception) -> UserError:
+        number = getattr(error, "errno", None)
+        if number in FULL:
             return UserError(
                 f"{self.folder}: disk full; make room and run the same command again, finished blocks are kept."
             )
-        if error.errno in FORBIDDEN:
+        if number in FORBIDDEN:
             return UserError(f"{self.folder}: there is no permission to write in it; choose another folder.")
         return UserError(
-            f"{self.folder}: could not be written ({error}); run the same command again, finished blocks are kept."
+            f"{self.folder}: a block cannot be read or written ({one_line(error)}); "
+            "run the same command again, finished blocks are kept."
         )
 
     def _array(self, name: str) -> zarr.Array:
