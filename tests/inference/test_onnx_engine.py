@@ -149,3 +149,11 @@ def test_its_events_are_switched_off(monkeypatch):
     monkeypatch.setattr(extras.onnxruntime_module(), "disable_telemetry_events", lambda: calls.append("off"))
     extras.onnxruntime_module()
     assert calls == ["off"]
+
+
+def test_the_first_time_says_nothing_either(encoded, tmp_path, monkeypatch, capfd, recwarn):
+    monkeypatch.setenv("NAPARI_EMCAD_CACHE", str(tmp_path))
+    encoded()
+    assert any(tmp_path.rglob("*.onnx"))
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list

@@ -4,7 +4,10 @@ So far it was run on CPUs only. All is fp32; on CUDA ONNX Runtime multiplies in 
 nothing, as nobody has measured there. Exported models are kept by the sha256 of their weights.
 """
 
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -111,8 +114,21 @@ def _exported(student: Student, part: Part) -> bytes:
     if part != "encode":
         module = _Levels(module)
     sizes = tuple(dict.fromkeys((2, 3) if t.ndim == 4 else (0,), torch.export.Dim.DYNAMIC) for t in example)
-    with torch.no_grad():
+    with torch.no_grad(), _in_silence():
         program = torch.onnx.export(
             module.eval(), example, dynamo=True, dynamic_shapes=(sizes,), verbose=False, external_data=False
         )
     return program.model_proto.SerializeToString()
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Torch speaks of libraries that are not needed here, and of its own deprecations."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logger.setLevel(level)
