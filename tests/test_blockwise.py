@@ -11,7 +11,7 @@ import tifffile
 from drawings import lively_student, uneven
 
 from napari_emcad import blockwise
-from napari_emcad.blockwise import STEPS, InTurn, assembled, groups, segment_by_blocks
+from napari_emcad.blockwise import STEPS, InTurn, assembled, segment_by_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -58,6 +58,7 @@ def run_of(files):
             "precision": "fp32",
             "box": (BOX.start, BOX.stop),
             "block": block,
+            "group": (1, 1, 1),
         }
         return BlockRun(**(facts | other))
 
@@ -65,8 +66,7 @@ def run_of(files):
 
 
 @pytest.fixture(autouse=True)
-def small_groups(monkeypatch):
-    monkeypatch.setattr(blockwise, "GROUP", (1, 1, 1))
+def plain_programs(monkeypatch):
     monkeypatch.setattr("napari_emcad.inference.device._cpu_multiplies_bf16", lambda: False)
     blockwise._loaded.cache_clear()
 
@@ -189,7 +189,7 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path, run_of, tasks):
             yield from super().run(step, task, folder, numbers)
 
     done(tmp_path / "b", run, Counting())
-    total = 3 * len(run.blocks) + len(groups(run))
+    total = 3 * len(run.blocks) + len(run.groups)
     assert len(counted) == total - tasks
     if tasks < 6:  # what was spoilt is written again in any case
         assert digest(tmp_path / "a") == digest(tmp_path / "b")
@@ -202,9 +202,8 @@ def test_progress_goes_by_blocks(tmp_path, run_of):
     assert steps == [(stage, k, 2) for stage in STEPS for k in range(3)]
 
 
-def test_groups_are_of_whole_blocks(run_of, monkeypatch):
-    monkeypatch.setattr(blockwise, "GROUP", (4, 40, 10))
-    assert groups(run_of((3, 16, 32))).size == (6, 48, 32)
+def test_groups_are_of_whole_blocks(run_of):
+    assert run_of((3, 16, 32), group=(4, 40, 10)).groups.size == (6, 48, 32)
 
 
 @pytest.mark.parametrize(

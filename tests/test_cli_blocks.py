@@ -35,7 +35,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(blockwise, "GROUP", (1, 1, 1))
+    monkeypatch.setattr(cli_blocks, "GROUP", (1, 1, 1))
     blockwise._loaded.cache_clear()
 
 
@@ -63,7 +63,7 @@ def sentence(files, tmp_path, capsys):
 def expected(files, tmp_path_factory):
     """A session made in turn."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blockwise, "GROUP", (1, 1, 1))
+        patch.setattr(cli_blocks, "GROUP", (1, 1, 1))
         folder = tmp_path_factory.mktemp("expected") / "a.emcad"
         assert cli.main(arguments(files, folder)) == 0
     return folder
@@ -200,7 +200,6 @@ def scheduler():
 
 
 def test_a_cluster_that_runs_gives_the_same(files, tmp_path, expected, scheduler, monkeypatch):
-    monkeypatch.setattr(blockwise, "GROUP", (1, 1, 1))
     monkeypatch.setattr(cli_blocks, "FREE_SHARE", 1.0)
     assert cli.main(arguments(files, tmp_path / "a.emcad", "--scheduler", scheduler)) == 0
     with open_session(tmp_path / "a.emcad") as found, open_session(expected) as wanted:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
-from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.fragments import stack_fragments
@@ -39,7 +38,7 @@ SEEN = 32
 """Pixels round a block that its fragments are made from, too: docs/decisions/0015-blocks.md."""
 
 GROUP = (64, 1024, 1024)
-"""Voxels, at least, whose contacts are agglomerated at once: as many blocks as that takes."""
+"""Voxels, at least, whose contacts are agglomerated at once."""
 
 AROUND = (16, 256, 256)
 """Voxels round them whose contacts are agglomerated with them, so that they merge as in the whole."""
@@ -95,21 +94,16 @@ def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
     for step, task in STEPS.items():
         if step == REGION_GRAPH:
             _number_blocks(files, len(run.blocks))
-        count = len(groups(run) if step == AGGLOMERATION else run.blocks)
+        count = len(run.groups if step == AGGLOMERATION else run.blocks)
         left = [number for number in range(count) if not files.has(step, number)]
         yield from pool.run(step, task, folder, left)
-
-
-def groups(run: BlockRun) -> Blocks:
-    """Blocks that are agglomerated together: larger ones, each of whole blocks."""
-    return Blocks(run.place.shape, tuple(n * -(-m // n) for n, m in zip(run.block, GROUP, strict=True)))
 
 
 def memory_of_task(run: BlockRun, section: tuple[int, int], card: ModelCard) -> int:
     """Bytes of main memory that one program needs at its peak, for a task on a block or a group of blocks."""
     sigma = run.parameters["seed_sigma"]
     block = memory_needed(run.blocks.box(0), section, card=card, seed_sigma=sigma)
-    seen = groups(run).box(0).grown(AROUND).clipped(run.place.shape)
+    seen = run.groups.box(0).grown(AROUND).clipped(run.place.shape)
     contacts = CONTACT_BYTES if sigma >= SMOOTHED else CONTACT_BYTES_OF_MANY
     return PROGRAM_BYTES + max(block, contacts * prod(seen.shape))
 
@@ -183,7 +177,7 @@ def connect_block(folder: str, number: int) -> None:
 def agglomerate_group(folder: str, number: int) -> None:
     """The merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
     opened = _opened(folder)
-    blocks, parameters, inside = opened.run.blocks, opened.run.parameters, groups(opened.run).box(number)
+    blocks, parameters, inside = opened.run.blocks, opened.run.parameters, opened.run.groups.box(number)
     seen = inside.grown(AROUND).clipped(blocks.shape)
     own = set(blocks.touching(inside))
     own_graph = joined_graphs([_graph(opened.files, k) for k in sorted(own)])
@@ -218,7 +212,7 @@ def assembled(folder: Path, run: BlockRun) -> Segmentation:
         `fragments` is a Zarr array (z, y, x) uint32.
     """
     files, numbers = BlockFiles(folder), range(len(run.blocks))
-    merges = [Merges(**files.load(AGGLOMERATION, number)) for number in range(len(groups(run)))]
+    merges = [Merges(**files.load(AGGLOMERATION, number)) for number in range(len(run.groups))]
     graph = joined_graphs([_graph(files, number) for number in numbers])
     sizes = np.concatenate([[0], *(files.load(FRAGMENTS, number)["sizes"][1:] for number in numbers)])
     return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)

@@ -11,6 +11,7 @@ import psutil
 from napari_emcad import __version__
 from napari_emcad.blockwise import (
     BLOCK,
+    GROUP,
     InTurn,
     Pool,
     assembled,
@@ -100,7 +101,8 @@ def _run_of(options: argparse.Namespace, volume: Volume, card: ModelCard) -> Blo
         parameters=parameters.model_dump(),
         precision="bf16" if multiplies_bf16(choose_device(parameters.device)) else "fp32",
         box=(box.start, box.stop),
-        block=_block(options.block, box.shape),
+        block=_block(options.block),
+        group=GROUP,
     )
 
 
@@ -171,8 +173,8 @@ def _memory(options: argparse.Namespace, of_task: int, at_the_end: int) -> str:
     return f"at most {size_text(needed)} here" + (f", {size_text(of_task)} a worker" if options.scheduler else "")
 
 
-def _block(text: str | None, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The size asked for, no larger than the volume."""
+def _block(text: str | None) -> tuple[int, int, int]:
+    """The size asked for."""
     try:
         size = BLOCK if text is None else tuple(map(int, text.split(",")))
         fits = len(size) == 3 and size[0] > 0 and all(n > 0 and n % CHUNK == 0 for n in size[1:])

@@ -32,6 +32,8 @@ class BlockRun(BaseModel):
         Of the stack, in voxels (z, y, x).
     block : (z, y, x)
         Voxels of a block.
+    group : (z, y, x)
+        Voxels, at least, whose contacts are agglomerated at once.
     program : str
         Name and version.
     """
@@ -50,6 +52,7 @@ class BlockRun(BaseModel):
     precision: Literal["fp32", "bf16"]
     box: tuple[Place, Place]
     block: Place
+    group: Place
 
     @property
     def place(self) -> Box:
@@ -60,6 +63,11 @@ class BlockRun(BaseModel):
     def blocks(self) -> Blocks:
         """Of the box: their first voxel is that of the box."""
         return Blocks(self.place.shape, self.block)
+
+    @property
+    def groups(self) -> Blocks:
+        """Blocks that are agglomerated together: larger ones, each of whole blocks."""
+        return Blocks(self.place.shape, tuple(n * -(-m // n) for n, m in zip(self.block, self.group, strict=True)))
 
     @property
     def voxel_size(self) -> VoxelSize | None:
