@@ -130,7 +130,9 @@ def test_a_model_of_the_wrong_kind_is_told(stack, model, tmp_path, capsys):
     assert "looks like" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [("--session", "a.emcad"), ("--affinities", "a.zarr"), ("--seed-sigma", "1")])
+@pytest.mark.parametrize(
+    "option", [("--session", "a.emcad"), ("--affinities", "a.zarr"), ("--seed-sigma", "1"), ("--workers", "2")]
+)
 def test_options_of_the_other_method_are_refused(stack, model, tmp_path, capsys, option):
     name, value = option
     value = str(tmp_path / value) if value.startswith("a.") else value

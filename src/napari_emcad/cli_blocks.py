@@ -40,9 +40,12 @@ from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, s
 FREE_SHARE = 0.5
 """Of the main memory that is free: the budget where none is given."""
 
+BY_BLOCKS = ("workers", "scheduler", "memory", "block")
+"""The options of this file."""
+
 
 def add_block_options(parser: argparse.ArgumentParser) -> None:
-    """Any of the first three makes the command work by blocks."""
+    """Any of these makes the command work by blocks."""
     group = parser.add_argument_group("stacks larger than memory, by blocks into a session (with --session)")
     group.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: this one")
     group.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
@@ -54,7 +57,7 @@ def add_block_options(parser: argparse.ArgumentParser) -> None:
 
 def by_blocks(options: argparse.Namespace) -> bool:
     """Whether any option of this file was given."""
-    return any(getattr(options, name) is not None for name in ("workers", "scheduler", "memory", "block"))
+    return any(getattr(options, name) is not None for name in BY_BLOCKS)
 
 
 def segment_blocks(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_emcad import optical
 from napari_emcad.cli_bar import follow, tell, warn
-from napari_emcad.cli_blocks import add_block_options, by_blocks, segment_blocks
+from napari_emcad.cli_blocks import BY_BLOCKS, add_block_options, by_blocks, segment_blocks
 from napari_emcad.cli_options import (
     STACKS,
     add_box,
@@ -76,11 +76,14 @@ def _segment(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import inspect
 
     reuse_memory()
-    role = inspect(resolve(options.model)).role
+    if inspect(resolve(options.model)).role == "foreground":
+        _refuse_em_options(options)
+        _check_outputs(options)
+        return _segment_optical(options)
     if by_blocks(options):
         return segment_blocks(options)
     _check_outputs(options)
-    return _segment_optical(options) if role == "foreground" else _segment_em(options)
+    return _segment_em(options)
 
 
 def _segment_em(options: argparse.Namespace) -> int:
@@ -120,7 +123,6 @@ def _segment_em(options: argparse.Namespace) -> int:
 def _segment_optical(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import load_foreground
 
-    _refuse_em_options(options)
     wished = optical.OpticalParameters(**given(options, "threshold", "min_size", "device", "black", "white"))
     network, card = load_foreground(resolve(options.model))
     with opened(options) as volume:
@@ -165,7 +167,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 def _refuse_em_options(options: argparse.Namespace) -> None:
     """What only the method for EM stacks knows."""
-    for name in ("seed_sigma", "agglomeration", "affinities", "session"):
+    for name in ("seed_sigma", "agglomeration", "affinities", "session", *BY_BLOCKS):
         if getattr(options, name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise UserError(

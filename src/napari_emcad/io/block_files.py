@@ -109,10 +109,10 @@ class BlockFiles:
             ) from error
 
     def clear(self) -> None:
-        """Remove what a session does not need."""
+        """Remove what a session does not need; the run first, so that nothing of it is done again."""
+        (self.folder / RUN).unlink(missing_ok=True)
         for name in (LOCAL, TABLES):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        (self.folder / RUN).unlink(missing_ok=True)
 
     def _explained(self, error: Exception) -> UserError:
         number = getattr(error, "errno", None)
