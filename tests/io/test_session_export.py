@@ -75,7 +75,7 @@ def brute_labels(session):
     return np.vectorize(lambda f: int(state.table[f]))(state.base.fragments)
 
 
-@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr"])
+@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr"])
 def test_labels(opened, tmp_path, name):
     path = export("labels", tmp_path / name, opened)
     with open_volume(path) as found:
@@ -87,7 +87,7 @@ def test_labels(opened, tmp_path, name):
     assert told["box"] == [list(START), [4, 26, 308]]
 
 
-@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr"])
+@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr"])
 def test_labels_as_they_were(opened, tmp_path, name):
     live = opened.session.state.digest()
     base, _ = drawn()

@@ -48,6 +48,7 @@ LABEL_TIFF = Format("neurons", (".tif", ".tiff"))
 
 SESSION_FORMATS = {
     "label Zarr": Format("labels", (".zarr",)),
+    "label OME-Zarr, with a pyramid": Format("labels", (".ome.zarr",)),
     "fragments TIFF": Format("fragments", (".tif", ".tiff")),
     "fragment table": Format("table", (".csv", ".npz")),
     "region graph": Format("graph", (".csv", ".npz")),
@@ -184,7 +185,7 @@ class ExportPanel(QWidget):
         if not chosen:
             return None
         path = Path(chosen)
-        fits = path.suffix.lower() in form.suffixes or not form.suffixes[0]
+        fits = path.name.lower().endswith(form.suffixes)
         return path if fits else path.with_name(f"{path.name}{form.suffixes[0]}")
 
     def _may_replace_affinities(self, path: Path) -> bool:
