@@ -22,7 +22,9 @@ from napari_emcad.io.block_run import BlockRun, begun
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
-from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.networks.residual_unet import ResidualUNetConfig
+from napari_emcad.networks.teacher import build_teacher
+from napari_emcad.pipeline import SegmentParameters, predict
 from napari_emcad.pipeline import run as run_in_one
 
 SHAPE, BOX = (7, 40, 50), Box((1, 2, 4), (7, 38, 50))
@@ -128,6 +130,16 @@ def test_blocks_fit_together(tmp_path, run_of, block):
     assert ((found.graph.contact >= 0) & (found.graph.contact < BOX.shape)).all()
     there = fragments[tuple(found.graph.contact.T)]
     assert ((there == found.graph.u) | (there == found.graph.v)).all()
+
+
+def test_a_teacher_goes_by_blocks(tmp_path, run_of, files):
+    teacher = build_teacher(ResidualUNetConfig(maps=(4, 6, 8, 10, 12))).eval()
+    card = save_model(teacher, tmp_path / "teacher.pt", ModelCard(title="small"))
+    run = run_of((3, 16, 64), model=str(tmp_path / "teacher.pt"), model_sha256=card.sha256)
+    done(tmp_path / "a", run)
+    expected = np.zeros((3, *BOX.shape), np.uint8)
+    drive(predict(uneven(SHAPE, seed=1), teacher, expected, BOX, PARAMETERS))
+    np.testing.assert_allclose(BlockFiles(tmp_path / "a").affinities[:], expected, atol=1)
 
 
 def test_blocks_see_around_them(tmp_path, run_of, monkeypatch):

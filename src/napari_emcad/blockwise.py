@@ -134,8 +134,7 @@ def predict_block(folder: str, number: int) -> None:
     out, place = _Part(opened.files.affinities, box), box.moved(run.place.start)
     parameters = SegmentParameters(**run.parameters)
     device = replace(choose_device(parameters.device), precision=run.precision)
-    how = {"device": device, "tile": max(run.block[1:])}  # the same in every program, as the result depends on it
-    drive(predict(opened.volume.array, opened.network, out, place, parameters, **how))
+    drive(predict(opened.volume.array, opened.network, out, place, parameters, device=device, tile=_tile(opened)))
     opened.files.save(AFFINITIES, number)
 
 
@@ -258,6 +257,13 @@ class _Part:
     def __setitem__(self, key: tuple[slice, int], section: NDArray[np.uint8]) -> None:
         first, *plane = self._box.slices
         self._whole[(key[0], first.start + key[1], *plane)] = section
+
+
+def _tile(opened: _Opened) -> int | None:
+    """Of a student as large as a block, else its size would follow free memory; of a teacher the usual one."""
+    from napari_emcad.networks.student import Student
+
+    return max(opened.run.block[1:]) if isinstance(opened.network, Student) else None
 
 
 def _number_blocks(files: BlockFiles, count: int) -> None:
