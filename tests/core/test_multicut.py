@@ -46,10 +46,28 @@ def least(problem, costs):
 
 
 @given(graphs(largest=5), st.sampled_from(LEVELS))
-def test_multicut_cuts_at_least_cost(graph, threshold):
+def test_multicut_is_no_worse_than_joining_or_cutting_all(graph, threshold):
     problem = contacts(*graph)
     costs = problem.costs(threshold)
-    assert cost_of_cutting(problem, costs, multicut(problem, costs)) == pytest.approx(least(problem, costs), abs=1e-9)
+    found = cost_of_cutting(problem, costs, multicut(problem, costs))
+    assert least(problem, costs) - 1e-9 <= found <= min(0, costs.sum()) + 1e-9
+
+
+def test_multicut_cuts_at_nearly_least_cost():
+    """Kernighan-Lin is no exact method: of many graphs a few are not cut best, and these nearly."""
+    rng, found, best = np.random.default_rng(0), [], []
+    for _ in range(100):
+        edges = [
+            (u, v, rng.integers(256) / 255, int(rng.integers(1, 40)))
+            for u, v in itertools.combinations(range(1, 6), 2)
+            if rng.random() < 0.8
+        ]
+        problem = contacts(5, edges or [(1, 2, 0.5, 1)])
+        costs = problem.costs(0.64)
+        found.append(cost_of_cutting(problem, costs, multicut(problem, costs)))
+        best.append(least(problem, costs))
+    assert np.isclose(found, best, atol=1e-9).mean() > 0.9
+    assert sum(found) <= 0.995 * sum(best) < 0
 
 
 @given(graphs(), st.sampled_from(LEVELS))
