@@ -222,20 +222,29 @@ def test_a_cluster_without_workers_is_refused(sentence):
         )
 
 
+BY_TWO = ("--workers", "2", "--memory", "20")
+
+
+@pytest.fixture(scope="module")
+def plain(files, tmp_path_factory):
+    """A session made by two processes that nobody killed."""
+    folder = tmp_path_factory.mktemp("plain") / "a.emcad"
+    assert subprocess.run(_command(files, folder, *BY_TWO), check=False).returncode == 0
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["a worker", "the command"])
-def test_kill_9_costs_blocks_not_the_result(files, tmp_path, who):
-    """By two processes; ended in the middle and begun again where nobody does it."""
-    more = ("--workers", "2", "--memory", "20")
-    plain, killed = tmp_path / "plain.emcad", tmp_path / "killed.emcad"
-    assert subprocess.run(_command(files, plain, *more), check=False).returncode == 0
-    running = subprocess.Popen(_command(files, killed, *more), start_new_session=True)
+def test_kill_9_costs_blocks_not_the_result(files, tmp_path, plain, who):
+    """Ended in the middle, and begun again where nobody does it."""
+    killed = tmp_path / "killed.emcad"
+    running = subprocess.Popen(_command(files, killed, *BY_TWO), start_new_session=True)
     _wait_for(killed / "blocks")
     if who == "the command":
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
         assert not (killed / "session.json").exists()
-        running = subprocess.Popen(_command(files, killed, *more))
+        running = subprocess.Popen(_command(files, killed, *BY_TWO))
     else:
         os.kill(_workers_of(running.pid)[0], signal.SIGKILL)
     assert running.wait(timeout=300) == 0
