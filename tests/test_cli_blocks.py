@@ -164,6 +164,21 @@ def test_what_is_done_is_kept(files, tmp_path, sentence, expected, monkeypatch, 
     same(tmp_path / "a.emcad", expected)
 
 
+def test_a_disk_that_is_full_at_the_end_is_one_sentence(files, tmp_path, sentence, expected, monkeypatch):
+    from napari_emcad.io import sessions
+
+    write_graph = sessions.write_graph
+
+    def full(*_):
+        raise OSError(28, "No space")
+
+    monkeypatch.setattr(sessions, "write_graph", full)
+    assert sentence().endswith("disk full; make room and run the same command again, finished blocks are kept.")
+    monkeypatch.setattr(sessions, "write_graph", write_graph)
+    assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
+    same(tmp_path / "a.emcad", expected)
+
+
 def test_a_damaged_chunk_is_one_sentence(files, tmp_path, sentence, monkeypatch):
     connect = blockwise.connect_block
 

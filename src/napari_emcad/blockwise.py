@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
+from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.fragments import stack_fragments
@@ -59,6 +60,9 @@ END_BYTES = 1
 Task = Callable[[str, int], None]
 """(folder of the run, number of the block): does a step of a block."""
 
+Step = Callable[[BlockRun, BlockFiles, int], None]
+"""The same, with what is in the folder."""
+
 
 class Pool(Protocol):
     """What does the tasks."""
@@ -80,7 +84,7 @@ class InTurn:
 
 
 def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
-    """Do all that is not done yet of a run; afterwards the folder holds what `assemble` needs.
+    """Do all that is not done yet of a run; afterwards the folder holds what `assembled` needs.
 
     Parameters
     ----------
@@ -113,76 +117,72 @@ def memory_at_the_end(run: BlockRun) -> int:
     return PROGRAM_BYTES + END_BYTES * prod(run.place.shape)
 
 
-def _task(do: Task) -> Task:
+def _task(do: Step) -> Task:
     """What cannot be read or written becomes one sentence."""
 
     @wraps(do)
     def told(folder: str, number: int) -> None:
-        with BlockFiles(Path(folder)).told():
-            do(folder, number)
+        files = BlockFiles(Path(folder))
+        with files.told():
+            do(read_run(files.folder), files, number)
 
     return told
 
 
 @_task
-def predict_block(folder: str, number: int) -> None:
+def predict_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
     from napari_emcad.inference.device import choose_device
 
-    opened = _opened(folder)
-    box, run = opened.run.blocks.box(number), opened.run
-    out, place = _Part(opened.files.affinities, box), box.moved(run.place.start)
+    source = _loaded(run.source, run.dataset, run.fingerprint, run.model, run.model_sha256)
+    box = run.blocks.box(number)
+    out, place = _Part(files.affinities, box), box.moved(run.place.start)
     parameters = SegmentParameters(**run.parameters)
     device = replace(choose_device(parameters.device), precision=run.precision)
-    drive(predict(opened.volume.array, opened.network, out, place, parameters, device=device, tile=_tile(opened)))
-    opened.files.save(AFFINITIES, number)
+    drive(predict(source.volume.array, source.network, out, place, parameters, device, _tile(run, source.network)))
+    files.save(AFFINITIES, number)
 
 
 @_task
-def fragment_block(folder: str, number: int) -> None:
+def fragment_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     """Affinities -> fragments, 1..n in the block; a watershed needs to see a little of what lies around."""
-    opened = _opened(folder)
-    box = opened.run.blocks.box(number)
-    seen = box.grown((0, SEEN, SEEN)).clipped(opened.run.place.shape)
-    affinities = opened.files.affinities[(slice(None), *seen.slices)]
+    box = run.blocks.box(number)
+    seen = box.grown((0, SEEN, SEEN)).clipped(run.place.shape)
+    affinities = files.affinities[(slice(None), *seen.slices)]
     core = None if seen == box else box.within(seen).slices[1:]
-    fragments = drive(stack_fragments(affinities, opened.run.parameters["seed_sigma"], core))
-    opened.files.local[box.slices] = fragments
-    sizes = np.bincount(fragments.ravel())
-    opened.files.save(FRAGMENTS, number, sizes=sizes)
+    fragments = drive(stack_fragments(affinities, run.parameters["seed_sigma"], core))
+    files.local[box.slices] = fragments
+    files.save(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
 
 
 @_task
-def connect_block(folder: str, number: int) -> None:
+def connect_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     """Number the fragments in the volume, and find the contacts inside the block and with the voxels before it."""
-    opened = _opened(folder)
-    box = opened.run.blocks.box(number)
+    box = run.blocks.box(number)
     margin = tuple(int(a > 0) for a in box.start)
     seen = Box(tuple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
-    first = opened.files.load(NUMBERS, 0)["first"]
-    fragments, ids = _numbered(opened, seen, first)
-    affinities = opened.files.affinities[(slice(None), *seen.slices)]
+    fragments, ids = _numbered(files, run.blocks, seen)
+    affinities = files.affinities[(slice(None), *seen.slices)]
     graph = drive(region_graph(affinities, fragments, margin))
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]
     boxes = drive(fragment_boxes(own - (own.min() - 1)))
-    opened.files.fragments[box.slices] = ids[own]
-    opened.files.save(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
-    opened.files.save(REGION_GRAPH, number, **asdict(graph))
+    files.fragments[box.slices] = ids[own]
+    files.save(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
+    files.save(REGION_GRAPH, number, **asdict(graph))
 
 
 @_task
-def agglomerate_group(folder: str, number: int) -> None:
+def agglomerate_group(run: BlockRun, files: BlockFiles, number: int) -> None:
     """The merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
-    opened = _opened(folder)
-    blocks, parameters, inside = opened.run.blocks, opened.run.parameters, opened.run.groups.box(number)
-    seen = inside.grown(AROUND).clipped(blocks.shape)
-    own = set(blocks.touching(inside))
-    own_graph = joined_graphs([_graph(opened.files, k) for k in sorted(own)])
-    around = [_graph(opened.files, k) for k in blocks.touching(seen) if k not in own]
-    merges = block_merges(own_graph, around, seen, parameters["agglomeration"], parameters["scoring"])
-    opened.files.save(AGGLOMERATION, number, **merges._asdict())
+    inside = run.groups.box(number)
+    seen = inside.grown(AROUND).clipped(run.place.shape)
+    own = run.blocks.touching(inside)
+    own_graph = joined_graphs([_graph(files, k) for k in own])
+    around = [_graph(files, k) for k in run.blocks.touching(seen) if k not in own]
+    merges = block_merges(own_graph, around, seen, run.parameters["agglomeration"], run.parameters["scoring"])
+    files.save(AGGLOMERATION, number, **merges._asdict())
 
 
 STEPS: dict[str, Task] = {
@@ -217,35 +217,26 @@ def assembled(folder: Path, run: BlockRun) -> Segmentation:
     return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)
 
 
-class _Opened(NamedTuple):
-    """What tasks of one run share in one program."""
+class _Source(NamedTuple):
+    """What the prediction of any block needs."""
 
-    run: BlockRun
-    files: BlockFiles
     volume: Volume
     network: Any
 
 
-def _opened(folder: str) -> _Opened:
-    return _loaded(folder, read_run(Path(folder)).model_dump_json())
-
-
 @lru_cache(maxsize=1)
-def _loaded(folder: str, run_json: str) -> _Opened:
-    """Kept for the next task: programs may outlive a run."""
+def _loaded(source: str, dataset: str | None, fingerprint: str, model: str, sha256: str) -> _Source:
+    """Kept for the next block: programs may outlive a run."""
     from napari_emcad.networks.checkpoint import load_model
     from napari_emcad.networks.zoo import resolve
 
-    run = BlockRun.model_validate_json(run_json)
-    network, card = load_model(resolve(run.model))
-    if card.sha256 != run.model_sha256:
-        raise UserError(f"{run.model}: the model is not the one that the run was begun with; put that one there again.")
-    volume = open_volume(run.source, run.dataset)
-    if volume.fingerprint != run.fingerprint:
-        raise UserError(
-            f"{run.source}: the stack has changed since the run was begun; choose a new name for the session."
-        )
-    return _Opened(run, BlockFiles(Path(folder)), volume, network)
+    network, card = load_model(resolve(model))
+    if card.sha256 != sha256:
+        raise UserError(f"{model}: the model is not the one that the run was begun with; put that one there again.")
+    volume = open_volume(source, dataset)
+    if volume.fingerprint != fingerprint:
+        raise UserError(f"{source}: the stack has changed since the run was begun; choose a new name for the session.")
+    return _Source(volume, network)
 
 
 class _Part:
@@ -259,11 +250,11 @@ class _Part:
         self._whole[(key[0], first.start + key[1], *plane)] = section
 
 
-def _tile(opened: _Opened) -> int | None:
+def _tile(run: BlockRun, network: Any) -> int | None:
     """Of a student as large as a block, else its size would follow free memory; of a teacher the usual one."""
     from napari_emcad.networks.student import Student
 
-    return max(opened.run.block[1:]) if isinstance(opened.network, Student) else None
+    return max(run.block[1:]) if isinstance(network, Student) else None
 
 
 def _number_blocks(files: BlockFiles, count: int) -> None:
@@ -277,9 +268,9 @@ def _number_blocks(files: BlockFiles, count: int) -> None:
     files.save(NUMBERS, 0, first=first)
 
 
-def _numbered(opened: _Opened, seen: Box, first: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Fragments of a box, 1..n in the order of their ids in the volume, and these ids, (n + 1,), [0] = 0."""
-    fragments, blocks = opened.files.local[seen.slices], opened.run.blocks
+    fragments, first = files.local[seen.slices], files.load(NUMBERS, 0)["first"]
     ids, count = [np.zeros(1, np.int64)], 0
     for number in blocks.touching(seen):
         part = _shared(blocks.box(number), seen).within(seen).slices

@@ -21,7 +21,7 @@ from napari_emcad.blockwise import (
     segment_by_blocks,
 )
 from napari_emcad.cli_bar import follow, tell, warn
-from napari_emcad.cli_options import box_of, check_folder, given, opened
+from napari_emcad.cli_options import METHOD, box_of, check_folder, check_suffix, given, opened
 from napari_emcad.cluster import cluster_at, own_cluster
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count, shape_text, size_text
@@ -76,7 +76,8 @@ def segment_blocks(options: argparse.Namespace) -> int:
         with ExitStack() as stack:
             stack.callback(_locked(options.session).release)
             follow(segment_by_blocks(options.session, run, _pool(options, stack)))
-            found = _finish(options.session, run, card)
+            with BlockFiles(options.session).told():
+                found = _finish(options.session, run, card)
     except KeyboardInterrupt as stop:
         raise UserError("stopped: finished blocks are kept; run the same command again to go on.") from stop
     seconds, voxels = time.monotonic() - start, np.prod(run.place.shape, dtype=np.int64)
@@ -87,12 +88,11 @@ def segment_blocks(options: argparse.Namespace) -> int:
 def _run_of(options: argparse.Namespace, volume: Volume, card: ModelCard) -> BlockRun:
     from napari_emcad.inference.device import choose_device, multiplies_bf16
 
-    names = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
     voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
     check_volume(volume.array)
     warn(kind_warning(card, volume.array, voxel_size))
     box = box_of(options, volume.array.shape)
-    parameters = settled(SegmentParameters(**given(options, *names)), volume.array, card)
+    parameters = settled(SegmentParameters(**given(options, *METHOD)), volume.array, card)
     return BlockRun(
         program=f"napari-emcad {__version__}",
         source=str(volume.path.absolute()),
@@ -132,8 +132,7 @@ def _check(options: argparse.Namespace) -> None:
     """Before the work, not after it."""
     if options.session is None:
         raise UserError("session: by blocks neurons go into a session; add --session OUT.emcad.")
-    if options.session.suffix != ".emcad":
-        raise UserError(f"session: a name that ends in .emcad is needed, got {options.session}.")
+    check_suffix(options.session)
     check_folder(options.session)
     for name, instead in (("output", "napari-emcad export"), ("affinities", "the session's affinities.zarr")):
         if getattr(options, name) is not None:

@@ -13,6 +13,9 @@ from napari_emcad.io.volumes import Volume, open_volume
 STACKS = "TIFF stack, folder of section images, HDF5, Zarr or neuroglancer precomputed, or a URL of the last two"
 """What a command reads."""
 
+METHOD = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
+"""The options that are parameters of the method for EM stacks."""
+
 
 def add_dataset(parser: argparse.ArgumentParser, option: str, metavar: str) -> None:
     """The option that names a stack in a file."""
@@ -53,6 +56,11 @@ def check_folder(output: Path) -> None:
 def check_session(folder: Path) -> None:
     """Refuse a session that is there already, or is named otherwise."""
     check_new(folder)
+    check_suffix(folder)
+
+
+def check_suffix(folder: Path) -> None:
+    """Refuse a session that is not named as one."""
     if folder.suffix != ".emcad":
         raise UserError(f"session: a name that ends in .emcad is needed, got {folder}.")
 

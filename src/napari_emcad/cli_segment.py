@@ -11,6 +11,7 @@ from napari_emcad import optical
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_blocks import BY_BLOCKS, add_block_options, by_blocks, segment_blocks
 from napari_emcad.cli_options import (
+    METHOD,
     STACKS,
     add_box,
     add_dataset,
@@ -89,8 +90,7 @@ def _segment(options: argparse.Namespace) -> int:
 def _segment_em(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import load_model
 
-    names = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
-    wished = SegmentParameters(**given(options, *names))
+    wished = SegmentParameters(**given(options, *METHOD))
     network, card = load_model(resolve(options.model))
     with ExitStack() as stack:
         volume = stack.enter_context(opened(options))

@@ -173,15 +173,17 @@ def run(volume, network, affinities, box: Box, parameters: SegmentParameters) ->
     return (yield from agglomerate(affinities, parameters))
 
 
-def predict(volume, network, affinities, box: Box, parameters: SegmentParameters, **how: Any) -> Job[None]:
-    """Volume -> affinities, by a student or a teacher; `how` are further fields of `Prediction`, such as tile=1024."""
+def predict(
+    volume, network, affinities, box: Box, parameters: SegmentParameters, device=None, tile: int | None = None
+) -> Job[None]:
+    """Volume -> affinities, by a student or a teacher; on the parameters' device and in the usual tiles, else these."""
     from napari_emcad.inference.device import choose_device
     from napari_emcad.inference.predict import Prediction, predict_affinities
     from napari_emcad.inference.predict_teacher import predict_teacher
     from napari_emcad.networks.student import Student
 
-    how = {"device": choose_device(parameters.device), **how}
-    prediction = Prediction(box, normalisation_of(volume, parameters), **how)
+    device = device or choose_device(parameters.device)
+    prediction = Prediction(box, normalisation_of(volume, parameters), device, tile)
     predicting = predict_affinities if isinstance(network, Student) else predict_teacher
     yield from predicting(network, volume, affinities, prediction)
 

@@ -7,7 +7,7 @@ of blocks that overlap; here each contact has one block that answers for it, so 
 """
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +70,7 @@ def tree_of_blocks(blocks: Sequence[Merges], sizes: NDArray[np.int64]) -> MergeT
 
 def _inside(graph: RegionGraph, box: Box) -> RegionGraph:
     """Edges whose contact voxel lies in a box."""
-    kept = ((graph.contact >= box.start) & (graph.contact < box.stop)).all(axis=1)
-    return RegionGraph(**{f.name: getattr(graph, f.name)[kept] for f in fields(RegionGraph)})
+    return graph.chosen(((graph.contact >= box.start) & (graph.contact < box.stop)).all(axis=1))
 
 
 def _numbered(fragments: NDArray[np.uint32], ids: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -50,6 +50,10 @@ class RegionGraph:
     def __len__(self) -> int:
         return len(self.u)
 
+    def chosen(self, which: NDArray) -> "RegionGraph":
+        """Some of the edges, by a mask or by their places."""
+        return RegionGraph(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
     @property
     def strongest(self) -> NDArray[np.float32]:
         """(m,): the highest affinity over each contact, in [0, 1]."""
@@ -108,9 +112,8 @@ def region_graph(
 
 def joined_graphs(parts: Sequence[RegionGraph]) -> RegionGraph:
     """The edges of all parts, at least one; each edge is in one of them only."""
-    columns = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RegionGraph)}
-    order = np.lexsort((columns["v"], columns["u"]))
-    return RegionGraph(**{name: column[order] for name, column in columns.items()})
+    graph = RegionGraph(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RegionGraph)))
+    return graph.chosen(np.lexsort((graph.v, graph.u)))
 
 
 def _last_sections(fragments: NDArray[np.uint32], n: int) -> NDArray[np.int32]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.sessions import check_new
 
 NAME = "run.json"
 Place = tuple[int, int, int]
@@ -84,9 +85,7 @@ def begun(folder: Path, run: BlockRun) -> None:
         Where the folder is something else, or another run.
     """
     file = folder / NAME
-    if folder.exists():
-        if not file.is_file():
-            raise UserError(f"{folder}: this name is taken; choose another name for the new session.")
+    if file.is_file():
         before = read_run(folder)
         if before != run:
             raise UserError(
@@ -94,6 +93,7 @@ def begun(folder: Path, run: BlockRun) -> None:
                 "run the command as it was, or choose another name."
             )
         return
+    check_new(folder)
     try:
         folder.mkdir()
         part = folder / f"{NAME}.part"

@@ -1,11 +1,13 @@
 """A stack whose voxels are read when they are asked for."""
 
+import hashlib
+import json
 import operator
 import struct
 import threading
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -116,6 +118,12 @@ class LazyArray:
             raise UserError(
                 f"{self._name}: voxels {place} cannot be read ({one_line(error)}); {self._mend}."
             ) from error
+
+
+def stamp_of(metadata: Mapping[str, Any]) -> tuple[int, str]:
+    """Length and sha256 of metadata: the `Source.stamp` of what has no time of change."""
+    text = json.dumps(metadata, sort_keys=True, default=str).encode()
+    return len(text), hashlib.sha256(text).hexdigest()
 
 
 def one_line(error: BaseException, most: int = 200) -> str:

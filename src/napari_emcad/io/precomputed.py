@@ -4,7 +4,6 @@ A chunk that is not there counts as 0, as in Zarr: writers leave empty chunks ou
 own business, which finds them in the environment.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.lazy import READ_ERRORS, LazyArray, NotAStack, Source, check_stack, one_line
+from napari_emcad.io.lazy import READ_ERRORS, LazyArray, NotAStack, Source, check_stack, one_line, stamp_of
 from napari_emcad.io.locations import PRECOMPUTED, Location, Url
 
 _CONTEXT = {f"{kind}_request_retries": {"max_retries": 3} for kind in ("http", "gcs", "s3")} | {
@@ -88,9 +87,9 @@ def _source(where: Location, scales: list[dict[str, Any]], number: int) -> Sourc
     stack = opened[..., 0].T[ts.d[:].translate_to[0]]
     dtype = stack.dtype.numpy_dtype
     check_stack(name, stack.shape, dtype)
-    metadata = json.dumps(scale, sort_keys=True).encode()
-    stamp = len(metadata), hashlib.sha256(metadata).hexdigest()
-    return Source(LazyArray(name, stack.shape, dtype, partial(_read, stack)), size, scale["key"], stamp, offset)
+    return Source(
+        LazyArray(name, stack.shape, dtype, partial(_read, stack)), size, scale["key"], stamp_of(scale), offset
+    )
 
 
 def _read(stack: Any, box: tuple[slice, ...]) -> NDArray:

@@ -3,8 +3,6 @@
 A chunk that is not there counts as the array's fill value, as Zarr has it: writers leave empty chunks out.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io import remote
 from napari_emcad.io.datasets import Entry, chosen, stack_names
-from napari_emcad.io.lazy import READ_ERRORS, LazyArray, Source, of_array, one_line
+from napari_emcad.io.lazy import READ_ERRORS, LazyArray, Source, of_array, one_line, stamp_of
 from napari_emcad.io.locations import Location, Url
 from napari_emcad.io.voxel_sizes import of_attributes, offset_of_attributes, place, voxel_size
 
@@ -156,8 +154,7 @@ def _said(part: Mapping[str, Any], kind: str) -> list[float] | None:
 def _stamp(where: Location, array: zarr.Array, name: str | None) -> tuple[int, int | str]:
     """Of the array's own metadata: its chunks may be millions of files."""
     if isinstance(where, Url):
-        metadata = json.dumps(array.metadata.to_dict(), sort_keys=True, default=str).encode()
-        return len(metadata), hashlib.sha256(metadata).hexdigest()
+        return stamp_of(array.metadata.to_dict())
     folder = where / (name or "")
     stats = [(folder / mark).stat() for mark in _MARKS if (folder / mark).is_file()]
     return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)

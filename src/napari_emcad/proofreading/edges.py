@@ -8,24 +8,20 @@ from napari_emcad.core.region_graph import RegionGraph
 
 def edges_at(graph: RegionGraph, fragment: int) -> RegionGraph:
     """All edges of one fragment."""
-    return _chosen(graph, np.flatnonzero((graph.u == fragment) | (graph.v == fragment)))
+    return graph.chosen(np.flatnonzero((graph.u == fragment) | (graph.v == fragment)))
 
 
 def without_edges(graph: RegionGraph, those: RegionGraph) -> RegionGraph:
     """A graph less the edges of another, all of which it has."""
     keep = np.ones(len(graph), bool)
     keep[np.searchsorted(_keys(graph), _keys(those))] = False
-    return _chosen(graph, keep)
+    return graph.chosen(keep)
 
 
 def with_edges(graph: RegionGraph, more: RegionGraph) -> RegionGraph:
     """A graph with the edges of another, none of which it has."""
     places = np.searchsorted(_keys(graph), _keys(more))
     return RegionGraph(*(np.insert(a, places, b, axis=0) for a, b in zip(_columns(graph), _columns(more), strict=True)))
-
-
-def _chosen(graph: RegionGraph, which: NDArray) -> RegionGraph:
-    return RegionGraph(*(column[which] for column in _columns(graph)))
 
 
 def _columns(graph: RegionGraph) -> tuple[NDArray, ...]:
