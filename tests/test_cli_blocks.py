@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from drawings import lively_student, uneven
 
-from napari_emcad import __version__, blockwise, cli, cli_blocks, cluster
+from napari_emcad import __version__, blockwise, by_blocks, cli, cluster
 from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions import boxes_of, open_session
@@ -35,7 +35,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(cli_blocks, "GROUP", (1, 1, 1))
+    monkeypatch.setattr(by_blocks, "GROUP", (1, 1, 1))
     blockwise._loaded.cache_clear()
 
 
@@ -63,7 +63,7 @@ def sentence(files, tmp_path, capsys):
 def expected(files, tmp_path_factory):
     """A session made in turn."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli_blocks, "GROUP", (1, 1, 1))
+        patch.setattr(by_blocks, "GROUP", (1, 1, 1))
         folder = tmp_path_factory.mktemp("expected") / "a.emcad"
         assert cli.main(arguments(files, folder)) == 0
     return folder
@@ -110,6 +110,25 @@ def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):
     assert "this name is taken" in capsys.readouterr().err
 
 
+def test_resume_goes_on_without_being_told_what(files, tmp_path, sentence, expected, monkeypatch, capsys):
+    session, fragments = tmp_path / "a.emcad", blockwise.stack_fragments
+    with monkeypatch.context() as patch:
+        patch.setattr(blockwise, "stack_fragments", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        sentence()
+    assert blockwise.stack_fragments is fragments
+    assert cli.main(["export", str(session), "-o", str(tmp_path / "a.tif")]) == 1
+    assert f"or with: napari-emcad resume {session}" in capsys.readouterr().err
+    assert cli.main(["resume", str(session)]) == 0
+    same(session, expected)
+
+
+def test_resume_of_what_is_not_begun_is_one_sentence(expected, tmp_path, capsys):
+    assert cli.main(["resume", str(expected)]) == 1
+    assert "this session is finished; open it with: napari-emcad proofread" in capsys.readouterr().err
+    assert cli.main(["resume", str(tmp_path / "none.emcad")]) == 1
+    assert "nothing was begun there by blocks; choose another folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "expected_sentence"),
     [
@@ -119,7 +138,7 @@ def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):
         (("--block", "3,500,512"), "block: Z,Y,X is needed, with Y and X multiples of 512, got 3,500,512; "),
         (("--block", "0,512,512"), "block: Z,Y,X is needed"),
         (("--block", "many"), "block: Z,Y,X is needed"),
-        (("--memory", "0.1"), r"memory: \d+ MB are needed and there are 100 MB; take fewer --workers, "),
+        (("--memory", "0.1"), r"memory: \d+ MB are needed and there are 100 MB; take fewer workers, "),
         (("--workers", "3", "--memory", "1"), r"memory: [\d.]+ GB are needed and there are 1.0 GB; "),
         (("--workers", "0"), "workers: 1 or more are needed, got 0"),
     ],
@@ -215,7 +234,7 @@ def scheduler():
 
 
 def test_a_cluster_that_runs_gives_the_same(files, tmp_path, expected, scheduler, monkeypatch):
-    monkeypatch.setattr(cli_blocks, "FREE_SHARE", 1.0)
+    monkeypatch.setattr(by_blocks, "FREE_SHARE", 1.0)
     assert cli.main(arguments(files, tmp_path / "a.emcad", "--scheduler", scheduler)) == 0
     with open_session(tmp_path / "a.emcad") as found, open_session(expected) as wanted:
         np.testing.assert_array_equal(found.session.state.base.fragments, wanted.session.state.base.fragments)

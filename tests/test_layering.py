@@ -30,7 +30,9 @@ DOORS = {
     "benchmark": ROOMS - {"widgets"} | {"pipeline"},
     "blockwise": ROOMS - {"widgets"} | {"pipeline"},
     "cluster": {"core"},
-    "cli_blocks": ROOMS - {"widgets"} | {"pipeline", "blockwise", "cluster", "cli_bar", "cli_options"},
+    "by_blocks": ROOMS - {"widgets"} | {"pipeline", "blockwise", "cluster"},
+    "block_progress": ROOMS - {"widgets"} | {"blockwise"},
+    "cli_blocks": ROOMS - {"widgets"} | {"pipeline", "blockwise", "by_blocks", "cli_bar", "cli_options"},
     "cli_bar": {"core"},
     "cli_options": {"io", "core"},
     "cli_segment": ROOMS - {"widgets"} | {"pipeline", "optical", "cli_bar", "cli_blocks", "cli_options"},
@@ -43,6 +45,7 @@ DOORS = {
         "from_labels",
         "desktop",
         "cli_bar",
+        "cli_blocks",
         "cli_options",
         "cli_segment",
         "cli_benchmark",
@@ -54,7 +57,8 @@ DOORS = {
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
     "widgets": ROOMS
-    | {"pipeline", "optical", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"},
+    | {"pipeline", "optical", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"}
+    | {"by_blocks", "blockwise", "block_progress"},
 }
 """Room or top-level module -> what of ours it may import besides itself and the version."""
 

@@ -65,7 +65,15 @@ Step = Callable[[BlockRun, BlockFiles, int], None]
 
 
 class Pool(Protocol):
-    """What does the tasks."""
+    """What does the tasks.
+
+    Attributes
+    ----------
+    dashboard : str or None
+        URL of a page that shows what is going on.
+    """
+
+    dashboard: str | None
 
     def run(self, step: str, task: Task, folder: Path, numbers: Sequence[int]) -> Job[None]:
         """Do a task for each of these blocks; progress by blocks."""
@@ -74,6 +82,8 @@ class Pool(Protocol):
 
 class InTurn:
     """Does one block after the other, in this program. See `Pool`."""
+
+    dashboard = None
 
     def run(self, step: str, task: Task, folder: Path, numbers: Sequence[int]) -> Job[None]:
         watch = Stopwatch(step, len(numbers))
@@ -103,18 +113,31 @@ def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
         yield from pool.run(step, task, folder, left)
 
 
-def memory_of_task(run: BlockRun, section: tuple[int, int], card: ModelCard) -> int:
-    """Bytes of main memory that one program needs at its peak, for a task on a block or a group of blocks."""
-    sigma = run.parameters["seed_sigma"]
-    block = memory_needed(run.blocks.box(0), section, card=card, seed_sigma=sigma)
-    seen = run.groups.box(0).grown(AROUND).clipped(run.place.shape)
-    contacts = CONTACT_BYTES if sigma >= SMOOTHED else CONTACT_BYTES_OF_MANY
+def memory_of_task(
+    blocks: Blocks, section: tuple[int, int], card: ModelCard, seed_sigma: float, group: tuple[int, int, int] = GROUP
+) -> int:
+    """Bytes of main memory that one program needs at its peak, for a task on a block or a group of blocks.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    section : (y, x)
+        Of the stack that their volume is a part of.
+    card : ModelCard
+    seed_sigma : float
+        Pixels.
+    group : (z, y, x)
+        Voxels, at least, whose contacts are agglomerated at once.
+    """
+    block = memory_needed(blocks.box(0), section, card=card, seed_sigma=seed_sigma)
+    seen = blocks.grouped(group).box(0).grown(AROUND).clipped(blocks.shape)
+    contacts = CONTACT_BYTES if seed_sigma >= SMOOTHED else CONTACT_BYTES_OF_MANY
     return PROGRAM_BYTES + max(block, contacts * prod(seen.shape))
 
 
-def memory_at_the_end(run: BlockRun) -> int:
+def memory_at_the_end(shape: tuple[int, int, int]) -> int:
     """Bytes of main memory for the region graph and merge tree of the whole, which are put together in one program."""
-    return PROGRAM_BYTES + END_BYTES * prod(run.place.shape)
+    return PROGRAM_BYTES + END_BYTES * prod(shape)
 
 
 def _task(do: Step) -> Task:

@@ -15,6 +15,7 @@ from pathlib import Path
 from napari_emcad import __version__
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_benchmark import add_benchmark_command
+from napari_emcad.cli_blocks import add_resume_command
 from napari_emcad.cli_optical import add_optical_command
 from napari_emcad.cli_options import (
     STACKS,
@@ -203,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_segment_command(commands)
+    add_resume_command(commands)
     _add_evaluate(commands.add_parser("evaluate", help="score labels against the truth: VOI and ARAND"))
     add_benchmark_command(commands)
     models = commands.add_parser("models", help="list the models, the package's and your own, or show one's card")

@@ -1,58 +1,43 @@
-"""The command that segments, by blocks: a stack larger than memory, on the machine's cores or on a cluster."""
+"""The commands that segment by blocks: a stack larger than memory, on the machine's cores or on a cluster."""
 
 import argparse
 import time
-from contextlib import ExitStack
+from math import prod
 from pathlib import Path
 
-import numpy as np
-import psutil
-
-from napari_emcad import __version__
-from napari_emcad.blockwise import (
-    BLOCK,
-    GROUP,
-    InTurn,
-    Pool,
-    assembled,
-    boxes_of_blocks,
-    memory_at_the_end,
-    memory_of_task,
-    segment_by_blocks,
-)
+from napari_emcad.blockwise import BLOCK
+from napari_emcad.by_blocks import Means, Needs, finishing, free_budget, new_run
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_options import METHOD, box_of, check_folder, check_suffix, given, opened
-from napari_emcad.cluster import cluster_at, own_cluster
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.inference.kind_warning import kind_warning
-from napari_emcad.io.block_files import CHUNK, BlockFiles
-from napari_emcad.io.block_run import BlockRun, begun
+from napari_emcad.io.block_files import CHUNK
+from napari_emcad.io.block_run import BlockRun, begun, unfinished_run
 from napari_emcad.io.paper_layouts import voxel_size_by_name
-from napari_emcad.io.session_facts import SessionFacts
-from napari_emcad.io.session_lock import SessionLock
-from napari_emcad.io.sessions import finish_session
-from napari_emcad.io.volumes import Volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve
-from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, settled
-
-FREE_SHARE = 0.5
-"""Of the main memory that is free: the budget where none is given."""
+from napari_emcad.pipeline import SegmentParameters
 
 BY_BLOCKS = ("workers", "scheduler", "memory", "block")
-"""The options of this file."""
+"""The options that make `segment` work by blocks."""
 
 
 def add_block_options(parser: argparse.ArgumentParser) -> None:
     """Any of these makes the command work by blocks."""
     group = parser.add_argument_group("stacks larger than memory, by blocks into a session (with --session)")
-    group.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: this one")
-    group.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+    _add_means(group)
     group.add_argument(
-        "--memory", type=float, metavar="GB", help="for all processes here; default: half of what is free"
+        "--block", metavar="Z,Y,X", help=f"voxels; default: {','.join(map(str, BLOCK))}, smaller ones take less memory"
     )
-    group.add_argument("--block", metavar="Z,Y,X", help=f"voxels; default: {','.join(map(str, BLOCK))}")
+
+
+def add_resume_command(commands) -> None:
+    """The command that goes on with a run by blocks."""
+    parser = commands.add_parser("resume", help="go on with a session that was begun by blocks")
+    parser.add_argument("session", type=Path, metavar="SESSION", help="folder NAME.emcad")
+    _add_means(parser)
+    parser.set_defaults(command=_resume)
 
 
 def by_blocks(options: argparse.Namespace) -> bool:
@@ -62,70 +47,67 @@ def by_blocks(options: argparse.Namespace) -> bool:
 
 def segment_blocks(options: argparse.Namespace) -> int:
     """Segment into a session; what an earlier run of the same command has finished is not done again."""
-    from napari_emcad.networks.checkpoint import inspect
-
     _check(options)
-    card = inspect(resolve(options.model))
     with opened(options) as volume:
-        run, section = _run_of(options, volume, card), volume.array.shape[1:]
-    memory = _memory(options, memory_of_task(run, section, card), memory_at_the_end(run))
+        model, voxel_size = resolve(options.model), volume.voxel_size or voxel_size_by_name(options.input)
+        box, parameters = box_of(options, volume.array.shape), SegmentParameters(**given(options, *METHOD))
+        run = new_run(volume, model, box, parameters, voxel_size, _block(options.block))
+        warn(kind_warning(_card(run), volume.array, voxel_size))
+    return _finish(options, run)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from napari_emcad.inference.device import reuse_memory
+
+    reuse_memory()
+    return _finish(options, unfinished_run(options.session))
+
+
+def _finish(options: argparse.Namespace, run: BlockRun) -> int:
+    """Do what is left of a run, and tell."""
+    means = _means(options)
+    needs = Needs.of(run)
+    needs.check(means)
     begun(options.session, run)
-    tell(f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}, {memory}, {card.line()}")
+    tell(
+        f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}, {_memory(needs, means)}, "
+        f"{_card(run).line()}"
+    )
     start = time.monotonic()
     try:
-        with ExitStack() as stack:
-            stack.callback(_locked(options.session).release)
-            follow(segment_by_blocks(options.session, run, _pool(options, stack)))
-            with BlockFiles(options.session).told():
-                found = _finish(options.session, run, card)
+        found = follow(finishing(options.session, run, means))
     except KeyboardInterrupt as stop:
         raise UserError("stopped: finished blocks are kept; run the same command again to go on.") from stop
-    seconds, voxels = time.monotonic() - start, np.prod(run.place.shape, dtype=np.int64)
-    tell(f"{found} in {seconds:.1f} s, {seconds / voxels * 1e6:.2f} s per megavoxel -> {options.session}")
+    seconds, megavoxels = time.monotonic() - start, prod(run.place.shape) / 1e6
+    tell(
+        f"{count(found, 'neuron')} in {seconds:.1f} s, {seconds / megavoxels:.2f} s per megavoxel -> {options.session}"
+    )
     return 0
 
 
-def _run_of(options: argparse.Namespace, volume: Volume, card: ModelCard) -> BlockRun:
-    from napari_emcad.inference.device import choose_device, multiplies_bf16
+def _card(run: BlockRun) -> ModelCard:
+    from napari_emcad.networks.checkpoint import inspect
 
-    voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
-    check_volume(volume.array)
-    warn(kind_warning(card, volume.array, voxel_size))
-    box = box_of(options, volume.array.shape)
-    parameters = settled(SegmentParameters(**given(options, *METHOD)), volume.array, card)
-    return BlockRun(
-        program=f"napari-emcad {__version__}",
-        source=str(volume.path.absolute()),
-        dataset=volume.dataset,
-        fingerprint=volume.fingerprint,
-        voxel_size_nm=voxel_size and tuple(voxel_size),
-        model=str(resolve(options.model).absolute()),
-        model_sha256=card.sha256,
-        parameters=parameters.model_dump(),
-        precision="bf16" if multiplies_bf16(choose_device(parameters.device)) else "fp32",
-        box=(box.start, box.stop),
-        block=_block(options.block),
-        group=GROUP,
+    return inspect(Path(run.model))
+
+
+def _add_means(parser) -> None:
+    parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: this one")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+    parser.add_argument(
+        "--memory", type=float, metavar="GB", help="for all processes here; default: half of what is free"
     )
 
 
-def _pool(options: argparse.Namespace, stack: ExitStack) -> Pool:
-    if options.scheduler:
-        return stack.enter_context(cluster_at(options.scheduler))
-    if options.workers:
-        return stack.enter_context(own_cluster(options.workers, _budget(options)))
-    return InTurn()
+def _means(options: argparse.Namespace) -> Means:
+    memory = free_budget() if options.memory is None else round(options.memory * 1e9)
+    return Means(memory, options.workers, options.scheduler)
 
 
-def _finish(folder: Path, run: BlockRun, card: ModelCard) -> str:
-    """Make the session of what the blocks have left, and remove that; how many neurons there are."""
-    parameters = SegmentParameters(**run.parameters)
-    segmentation = assembled(folder, run)
-    made = provenance(card, parameters, run.place, source=run.source, dataset=run.dataset, fingerprint=run.fingerprint)
-    finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made, run.voxel_size))
-    BlockFiles(folder).clear()
-    table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
-    return count(len(segmentation.neuron_sizes(table)), "neuron")
+def _memory(needs: Needs, means: Means) -> str:
+    """What is needed, in words."""
+    of_worker = f", {size_text(needs.task)} a worker" if means.scheduler else ""
+    return f"at most {size_text(needs.here(means))} here{of_worker}"
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -137,42 +119,6 @@ def _check(options: argparse.Namespace) -> None:
     for name, instead in (("output", "napari-emcad export"), ("affinities", "the session's affinities.zarr")):
         if getattr(options, name) is not None:
             raise UserError(f"{name}: by blocks only a session is written; leave it out and use {instead} afterwards.")
-    if options.workers is not None and options.workers < 1:
-        raise UserError(f"workers: 1 or more are needed, got {options.workers}.")
-    if options.workers is not None and options.scheduler is not None:
-        raise UserError("workers: those of a cluster are its own; leave out --workers or --scheduler.")
-
-
-def _locked(folder: Path) -> SessionLock:
-    lock = SessionLock(folder)
-    if lock.why_not:
-        raise UserError(lock.why_not)
-    return lock
-
-
-def _budget(options: argparse.Namespace) -> int:
-    """Bytes for all processes on this machine."""
-    if options.memory is not None:
-        return round(options.memory * 1e9)
-    return round(FREE_SHARE * psutil.virtual_memory().available)
-
-
-def _memory(options: argparse.Namespace, of_task: int, at_the_end: int) -> str:
-    """What is needed here, in words.
-
-    Raises
-    ------
-    UserError
-        Where it is more than the budget.
-    """
-    workers = 0 if options.scheduler else options.workers or 1
-    needed, budget = max(workers * of_task, at_the_end), _budget(options)
-    if needed > budget:
-        raise UserError(
-            f"memory: {size_text(needed)} are needed and there are {size_text(budget)}; take fewer --workers, "
-            f"a smaller --block such as 16,{CHUNK},{CHUNK}, a smaller --box, or more --memory."
-        )
-    return f"at most {size_text(needed)} here" + (f", {size_text(of_task)} a worker" if options.scheduler else "")
 
 
 def _block(text: str | None) -> tuple[int, int, int]:

@@ -21,6 +21,7 @@ class OnCluster:
 
     def __init__(self, client: Any):
         self._client = client
+        self.dashboard = client.dashboard_link
 
     def run(self, step: str, task, folder: Path, numbers: Sequence[int]) -> Job[None]:
         from distributed import as_completed

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import Self
 
 import numpy as np
 
@@ -37,6 +38,11 @@ class Blocks:
         """The voxels of a block."""
         start = tuple(int(i) * s for i, s in zip(np.unravel_index(number, self.counts), self.size, strict=True))
         return Box(start, tuple(a + s for a, s in zip(start, self.size, strict=True))).clipped(self.shape)
+
+    def grouped(self, least: tuple[int, int, int]) -> Self:
+        """Larger blocks, each of whole ones of these and of at least so many voxels (z, y, x)."""
+        size = tuple(n * -(-m // n) for n, m in zip(self.size, least, strict=True))
+        return type(self)(self.shape, size)
 
     def touching(self, box: Box) -> list[int]:
         """The blocks that hold voxels of a box, in order."""

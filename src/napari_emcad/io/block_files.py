@@ -5,6 +5,7 @@ affinities.zarr   written block by block, as are
 local.zarr        fragments numbered in each block alone, and
 fragments.zarr    fragments numbered in the whole volume
 blocks/           tables, one file a block and step; a step of a block is done when its file is there
+dashboard.txt     where the run can be watched, as long as it is under way
 """
 
 import os
@@ -12,7 +13,7 @@ import secrets
 import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from napari_emcad.io.session_files import AFFINITIES, FRAGMENTS, new_labels_arra
 CHUNK = 512
 """Pixels a side of what is written at once: blocks begin at multiples of it, so that no two write the same file."""
 
-LOCAL, TABLES = "local.zarr", "blocks"
+LOCAL, TABLES, DASHBOARD = "local.zarr", "blocks", "dashboard.txt"
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,34 @@ class BlockFiles:
             raise UserError(
                 f"{self._table(step, number)}: missing or damaged; remove this file and run the same command again."
             ) from error
+
+    def finished(self) -> dict[str, set[int]]:
+        """Numbers of the blocks that are done, by step; found with one look at the folder."""
+        done: dict[str, set[int]] = {}
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.folder / TABLES):
+                if name.endswith(".npz"):
+                    step, number, _ = name.split(".")
+                    done.setdefault(step.replace("_", " "), set()).add(int(number))
+        return done
+
+    @property
+    def dashboard(self) -> str:
+        """URL of a page that shows what is going on; empty where there is none."""
+        try:
+            return (self.folder / DASHBOARD).read_text("utf-8")
+        except OSError:
+            return ""
+
+    @contextmanager
+    def dashboard_told(self, url: str | None) -> Iterator[None]:
+        """Leave the URL of such a page, where there is one, in the folder as long as the block lasts."""
+        try:
+            with self.told():
+                (self.folder / DASHBOARD).write_text(url or "", "utf-8")
+            yield
+        finally:
+            (self.folder / DASHBOARD).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove what a session does not need; the run first, so that nothing of it is done again."""

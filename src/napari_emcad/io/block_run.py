@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.session_facts import NAME as SESSION
+from napari_emcad.io.session_facts import UNFINISHED as NAME
 from napari_emcad.io.sessions import check_new
 
-NAME = "run.json"
 Place = tuple[int, int, int]
 
 
@@ -68,7 +69,7 @@ class BlockRun(BaseModel):
     @property
     def groups(self) -> Blocks:
         """Blocks that are agglomerated together: larger ones, each of whole blocks."""
-        return Blocks(self.place.shape, tuple(n * -(-m // n) for n, m in zip(self.block, self.group, strict=True)))
+        return self.blocks.grouped(self.group)
 
     @property
     def voxel_size(self) -> VoxelSize | None:
@@ -101,6 +102,23 @@ def begun(folder: Path, run: BlockRun) -> None:
         part.replace(file)
     except OSError as error:
         raise UserError(f"{folder}: could not be made ({error}); choose another folder.") from error
+
+
+def unfinished_run(folder: Path) -> BlockRun:
+    """The run that was begun in a folder.
+
+    Raises
+    ------
+    UserError
+        Where there is none, or it has ended in a session.
+    """
+    if (folder / SESSION).is_file():
+        raise UserError(f"{folder}: this session is finished; open it with: napari-emcad proofread {folder}")
+    if not (folder / NAME).is_file():
+        raise UserError(
+            f"{folder}: nothing was begun there by blocks; choose another folder, or begin with: napari-emcad segment"
+        )
+    return read_run(folder)
 
 
 def read_run(folder: Path) -> BlockRun:

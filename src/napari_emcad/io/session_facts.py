@@ -13,6 +13,8 @@ from napari_emcad.io.beside import written_beside
 
 FORMAT_VERSION = 1
 NAME = "session.json"
+UNFINISHED = "run.json"
+"""In a folder that blocks are still being written to, or that waits for somebody to go on with it."""
 
 
 class SessionFacts(BaseModel):
@@ -74,6 +76,11 @@ def read_facts(folder: Path) -> SessionFacts:
     try:
         text = (folder / NAME).read_text("utf-8")
     except OSError as error:
+        if (folder / UNFINISHED).is_file():
+            raise UserError(
+                f'{folder}: its blocks are not finished; go on with it under "By blocks", '
+                f"or with: napari-emcad resume {folder}"
+            ) from error
         raise UserError(
             f"{folder}: a session folder (NAME.emcad with {NAME}) is needed, this is none; choose another folder."
         ) from error

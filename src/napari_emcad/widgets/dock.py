@@ -15,6 +15,7 @@ from napari_emcad.widgets.finetune_sources import CropSources
 from napari_emcad.widgets.forms import Section
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.messages import MessageLine
+from napari_emcad.widgets.panels.blocks import BlocksPanel
 from napari_emcad.widgets.panels.evaluate import EvaluatePanel
 from napari_emcad.widgets.panels.export import ExportPanel
 from napari_emcad.widgets.panels.finetune import FineTunePanel
@@ -48,6 +49,7 @@ class EMCADDock(QWidget):
         self.stack = StackChoice(viewer)
         remembered = Remembered(default_file())
         self.segment = SegmentPanel(viewer, self.stack, self.jobs, self.message, remembered)
+        self.blocks = BlocksPanel(viewer, self.stack, self.segment, self.message)
         self.proofread = ProofreadPanel(viewer, self.stack, self.segment, self.jobs, self.message)
         sources, models = CropSources(viewer, self.stack, self.proofread), FineTuneModels(remembered)
         self.finetune = FineTunePanel(viewer, sources, models, self.segment, self.message)
@@ -56,6 +58,7 @@ class EMCADDock(QWidget):
         self.evaluate = EvaluatePanel(viewer, self.jobs, self.message)
         self.bring = BringEdits(self.proofread, self.segment.results, self.jobs, self.message)
         self._again = SegmentAgain(viewer, self.stack, self.segment, self.bring, self.message)
+        self._blocks_section = Section("By blocks, for large stacks", self.blocks, is_open=False)
         self._proofread_section = Section("2  Proofread", self.proofread, is_open=False)
         self._finetune_section = Section("3  Fine-tune", self.finetune, is_open=False)
         self._export_section = Section("4  Export", self.export, is_open=False)
@@ -104,6 +107,7 @@ class EMCADDock(QWidget):
             return
         self._released = True
         self.jobs.close()
+        self.blocks.close_panel()
         self.finetune.close_panel()
         self.proofread.close_panel()
         self.segment.close_jobs()
@@ -139,7 +143,7 @@ class EMCADDock(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The window is closed: ask, if a job is running and a person closes it, then stop the job."""
         if watched is self._window and event.type() == QEvent.Type.Close:
-            running = self.jobs.running or self.finetune.running
+            running = self.jobs.running or self.blocks.running or self.finetune.running
             if running and event.spontaneous() and not self._may_stop():
                 event.ignore()
                 return True
@@ -152,6 +156,7 @@ class EMCADDock(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.stack)
         column.addWidget(Section("1  Segment", self.segment))
+        column.addWidget(self._blocks_section)
         column.addWidget(self._proofread_section)
         column.addWidget(self._finetune_section)
         column.addWidget(self._export_section)
@@ -180,6 +185,8 @@ class EMCADDock(QWidget):
         self.jobs.progressed.connect(self._on_progress)
         self.jobs.running_changed.connect(self._on_running)
         self.segment.neurons_changed.connect(self._on_made)
+        self.segment.too_large.connect(self._blocks_section.open)
+        self.blocks.open_wanted.connect(self._open_session)
         self.segment.neurites.changed.connect(self._on_made)
         self.bring.brought.connect(self._on_brought)
         self.finetune.segment_again.connect(self.segment_again)
@@ -227,6 +234,13 @@ class EMCADDock(QWidget):
         if not self._released:
             self._scroll.ensureWidgetVisible(self.proofread.body.replay)
 
+    def _open_session(self, folder: Path) -> None:
+        if self.jobs.running:
+            self.message.error(UserError("session: a job is running; stop it first, then open the session."))
+            return
+        self.open_proofread()
+        self.proofread.open(folder)
+
     def _on_opened(self, ended: Ended) -> None:
         if ended.result is not None:
             for data, meta, kind in ended.result:
@@ -235,6 +249,11 @@ class EMCADDock(QWidget):
             self.message.error(ended.error or UserError("Nothing was opened: it was stopped."))
 
     def _may_stop(self) -> bool:
-        words = self.bar.format() if self.jobs.running else f"Fine-tuning: {self.finetune.progress.words}"
+        if self.jobs.running:
+            words = self.bar.format()
+        elif self.blocks.running:
+            words = f"By blocks, which are kept: {self.blocks.words}"
+        else:
+            words = f"Fine-tuning: {self.finetune.progress.words}"
         question = f"{words}. Stop it and close the window?"
         return QMessageBox.question(self, "A job is running", question) == QMessageBox.StandardButton.Yes

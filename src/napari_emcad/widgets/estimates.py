@@ -101,19 +101,29 @@ def is_foreground(card: ModelCard | None) -> bool:
     return card is not None and card.role == "foreground"
 
 
-def check_memory(planned: Planned) -> None:
+class TooLarge(UserError):
+    """More memory is needed than is free."""
+
+
+def check_memory(planned: Planned, instead: str = "") -> None:
     """Refuse a run that does not fit the memory that is free now.
+
+    Parameters
+    ----------
+    planned : Planned
+    instead : str
+        What could be done besides choosing a box.
 
     Raises
     ------
-    UserError
+    TooLarge
         With a box that fits.
     """
     needed, free = planned.memory, psutil.virtual_memory().available
     if needed > free:
-        raise UserError(
+        raise TooLarge(
             f"memory: {size_text(needed)} are needed for {shape_text(planned.box.shape)} voxels and "
-            f"{size_text(free)} are free; {_advice(planned, SAFETY * free)}."
+            f"{size_text(free)} are free; {_advice(planned, SAFETY * free)}{instead}."
         )
 
 

@@ -16,7 +16,15 @@ from napari_emcad.pipeline import SegmentParameters, recommended_threshold
 from napari_emcad.widgets.advanced import Advanced
 from napari_emcad.widgets.at_rest import AtRest
 from napari_emcad.widgets.device_choice import DeviceChoice
-from napari_emcad.widgets.estimates import Estimate, Planned, check_memory, estimate, is_foreground, is_teacher
+from napari_emcad.widgets.estimates import (
+    Estimate,
+    Planned,
+    TooLarge,
+    check_memory,
+    estimate,
+    is_foreground,
+    is_teacher,
+)
 from napari_emcad.widgets.forms import Section, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.kind_line import KindLine
@@ -43,9 +51,12 @@ class SegmentPanel(QWidget):
     -------
     neurons_changed
         There are neurons now, or other ones.
+    too_large
+        A run has been refused that would fit by blocks.
     """
 
     neurons_changed = Signal()
+    too_large = Signal()
 
     def __init__(self, viewer, stack: StackChoice, jobs: JobRunner, message: MessageLine, remembered: Remembered):
         super().__init__()
@@ -210,6 +221,8 @@ class SegmentPanel(QWidget):
             box = self._checked(region)
         except UserError as error:
             self._message.error(error)
+            if isinstance(error, TooLarge) and not self.why_no_affinities:
+                self.too_large.emit()
             return
         if is_foreground(self.model.card):
             self._find_neurites(box)
@@ -257,7 +270,8 @@ class SegmentPanel(QWidget):
         if why_not:
             raise UserError(why_not)
         box = region()
-        check_memory(self.planned(box, volume_of(self._stack.layer).shape))
+        instead = "" if self.why_no_affinities else ', or press "Start" under "By blocks"'
+        check_memory(self.planned(box, volume_of(self._stack.layer).shape), instead)
         return box
 
     def _on_progress(self, progress: Progress) -> None:
