@@ -38,6 +38,7 @@ class BlockView(QWidget):
 
     def put(self, progress: Progress, dashboard: str = "") -> None:
         """Show how far a run is, and where its cluster can be watched."""
+        self.bar.setVisible(True)
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
         is_known = isinstance(progress, BlockProgress)
@@ -52,11 +53,10 @@ class BlockView(QWidget):
         else:
             self.bar.setFormat(f"{progress.stage} ...")
 
-    def rest(self, is_under_way: bool) -> None:
-        """Show bar and speed only where somebody is at it."""
-        self.bar.setVisible(is_under_way)
-        self.words.setVisible(is_under_way)
-        self.link.setVisible(is_under_way and self.link.isVisibleTo(self))
+    def rest(self) -> None:
+        """Show the map alone, until there is progress again: nobody is at it."""
+        for widget in (self.bar, self.words, self.link):
+            widget.setVisible(False)
 
 
 def speed_text(progress: BlockProgress) -> str:

@@ -187,7 +187,7 @@ class BlocksPanel(QWidget):
                 self.view.setVisible(False)
                 return
             self.view.put(Watch(BlockFiles(self.session.folder), run).look())
-            self.view.rest(False)
+            self.view.rest()
         self._update()
 
     def _on_stack(self) -> None:
