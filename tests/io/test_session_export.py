@@ -248,7 +248,7 @@ def test_nanometres_need_a_voxel_size(tmp_path, what):
 @pytest.mark.parametrize("what", EXPORTS)
 def test_a_folder_that_is_missing(opened, tmp_path, what):
     with pytest.raises(UserError, match="does not exist"):
-        drive(exporting(what, tmp_path / "none" / "out.csv", opened))
+        drive(exporting(what, tmp_path / "none" / "out", opened))
 
 
 def test_an_export_that_is_stopped_leaves_nothing(opened, tmp_path):
