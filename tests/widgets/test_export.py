@@ -75,12 +75,12 @@ def test_every_format_of_labels(done, tmp_path, monkeypatch):
     """Of a plain run, the neurons chosen in a box, saved as the dialog names the file."""
     export = done.dock.export
     done.dock.segment.region.draw()
-    corners = np.array([[1, 8, 11], [1, 8, 40], [1, 39, 40], [1, 39, 11]])
+    corners = np.array([[1, 8.4, 10.4], [1, 8.4, 40.2], [1, 39.7, 40.2], [1, 39.7, 10.4]])
     done.viewer.layers["box"].add_rectangles(corners)
     done.dock.segment.region.sections = (1, 2)
     export.part.setCurrentText(panel.BOX)
     export.neurons = panel.SELECTED
-    shown = np.asarray(done.result.neuron_layer.data)[1:3, 8:39, 11:40]
+    shown = np.asarray(done.result.neuron_layer.data)[1:3, 9:40, 11:41]
     done.result.neuron_layer.selected_label = chosen = int(np.bincount(shown[shown > 0]).argmax())
     monkeypatch.setattr(panel.QFileDialog, "getSaveFileName", lambda _, __, name, ___: (str(tmp_path / name), ""))
     for name, form in panel.LABEL_FORMATS.items():
@@ -94,7 +94,7 @@ def test_every_format_of_labels(done, tmp_path, monkeypatch):
             np.testing.assert_array_equal(volume.array[:], np.where(shown == chosen, chosen, 0))
             assert volume.voxel_size == (40, 5, 6)
             if form.suffixes[0] in (".zarr", ".ome.zarr", ".precomputed"):
-                assert volume.offset == (40, 40, 66)
+                assert volume.offset == (40, 45, 66)
         assert read_provenance(path)["neurons"] == "selected"
     assert (tmp_path / "stack sections" / "section_00001.tif").is_file()
 
