@@ -1,6 +1,5 @@
 """Sections of labels as pages of a TIFF, compressed in bands of rows by threads: no section has to fit into memory."""
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import numpy as np
+from imagecodecs import deflate_encode
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.in_threads import in_threads
@@ -57,7 +57,7 @@ def writing_pages(path: Path, labels: Any, dtype: np.dtype, write: WritePage) ->
     def compressed(band: Box) -> list[bytes]:
         z, y, _ = band.slices
         values = np.ascontiguousarray(as_type(path, np.asarray(labels[z, y]), dtype, z.start)[0])
-        return [zlib.compress(values[row : row + rows]) for row in range(0, len(values), rows)]
+        return [deflate_encode(values[row : row + rows]) for row in range(0, len(values), rows)]
 
     watch, in_section = Stopwatch("export", labels.shape[0]), parts.counts[1]
     with (
