@@ -77,6 +77,19 @@ def test_labels_of_a_session_are_those_of_segment(segmented, tmp_path):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif"), tifffile.imread(segmented / "labels.tif"))
 
 
+@pytest.mark.parametrize("name", ["again.zarr", "again.ome.zarr", "again.precomputed", "again/"])
+def test_labels_by_the_end_of_the_name(segmented, tmp_path, name):
+    assert cli.main(["export", str(segmented / "a.emcad"), "-o", f"{tmp_path}/{name}"]) == 0
+    with open_volume(tmp_path / name) as found:
+        np.testing.assert_array_equal(found.array[:], tifffile.imread(segmented / "labels.tif"))
+        assert found.voxel_size == (40, 5, 6)
+
+
+def test_a_name_that_is_no_format_of_labels(folder, capsys):
+    assert cli.main(["export", str(folder), "-o", str(folder.parent / "labels.csv")]) == 1
+    assert "labels.csv: a name that ends in" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [("a.emcad", "this name is taken"), ("b", "ends in .emcad"), ("none/a.emcad", "does not exist")],

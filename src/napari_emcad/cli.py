@@ -259,7 +259,11 @@ def _add_from_labels(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_session(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="LABELS.tif", help="or .zarr, .csv, .npz")
+    formats = "labels and fragments: .tif, .zarr, .ome.zarr, .precomputed, or a folder of one TIFF a section"
+    tables = "tables: .csv, graph and table also .npz; equivalences: .json; meshes: a folder"
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help=f"its end says the format; {formats}; {tables}"
+    )
     parser.add_argument("--what", choices=EXPORTS, default="labels", help="default: labels")
     parser.add_argument("--at", type=at_least_zero, metavar="SEQ", help="as it was after this edit; 0 = before any")
     parser.set_defaults(command=_export)

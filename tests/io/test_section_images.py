@@ -4,6 +4,8 @@ import tifffile
 from PIL import Image
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.labels import write_labels
 from napari_emcad.io.lazy import NotAStack
 from napari_emcad.io.section_images import open_folder
 
@@ -28,6 +30,12 @@ def test_natural_order_of_names(tmp_path, stack, suffix, dtype):
     source = open_folder(tmp_path)
     assert (source.array.shape, source.array.dtype, source.voxel_size) == (values.shape, dtype, None)
     np.testing.assert_array_equal(source.array[:], values[[4, 1, 0, 3, 2]])
+
+
+def test_the_voxel_size_is_that_of_the_first(tmp_path, stack):
+    for z, size in ((1, VoxelSize(40, 5, 4)), (2, VoxelSize(30, 6, 6))):
+        write_labels(tmp_path / f"s{z}.tif", stack[z : z + 1], size, {})
+    assert open_folder(tmp_path).voxel_size == (40, 5, 4)
 
 
 def test_only_the_section_asked_for_is_read(tmp_path, stack, monkeypatch):

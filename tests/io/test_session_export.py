@@ -75,11 +75,11 @@ def brute_labels(session):
     return np.vectorize(lambda f: int(state.table[f]))(state.base.fragments)
 
 
-@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr"])
+@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr", "labels.precomputed", "labels"])
 def test_labels(opened, tmp_path, name):
     path = export("labels", tmp_path / name, opened)
     with open_volume(path) as found:
-        assert found.array.dtype == np.uint16
+        assert found.array.dtype == (np.uint32 if name == "labels.precomputed" else np.uint16)
         assert found.voxel_size == SIZE
         np.testing.assert_array_equal(found.array[:], brute_labels(opened.session))
     told = read_provenance(path)
@@ -87,7 +87,7 @@ def test_labels(opened, tmp_path, name):
     assert told["box"] == [list(START), [4, 26, 308]]
 
 
-@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr"])
+@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr", "labels.precomputed", "labels"])
 def test_labels_as_they_were(opened, tmp_path, name):
     live = opened.session.state.digest()
     base, _ = drawn()
@@ -248,7 +248,7 @@ def test_nanometres_need_a_voxel_size(tmp_path, what):
 @pytest.mark.parametrize("what", EXPORTS)
 def test_a_folder_that_is_missing(opened, tmp_path, what):
     with pytest.raises(UserError, match="does not exist"):
-        drive(exporting(what, tmp_path / "none" / "out.csv", opened))
+        drive(exporting(what, tmp_path / "none" / "out", opened))
 
 
 def test_an_export_that_is_stopped_leaves_nothing(opened, tmp_path):

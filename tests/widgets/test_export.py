@@ -71,6 +71,43 @@ def test_a_box_with_affinities(done, tmp_path):
     assert read_provenance(tmp_path / "part.tif")["box"] == [[1, 9, 11], [3, 40, 41]]
 
 
+def test_every_format_of_labels(done, tmp_path, monkeypatch):
+    """Of a plain run, the neurons chosen in a box, saved as the dialog names the file."""
+    export = done.dock.export
+    done.dock.segment.region.draw()
+    corners = np.array([[1, 8.4, 10.4], [1, 8.4, 40.2], [1, 39.7, 40.2], [1, 39.7, 10.4]])
+    done.viewer.layers["box"].add_rectangles(corners)
+    done.dock.segment.region.sections = (1, 2)
+    export.part.setCurrentText(panel.BOX)
+    export.neurons = panel.SELECTED
+    shown = np.asarray(done.result.neuron_layer.data)[1:3, 9:40, 11:41]
+    done.result.neuron_layer.selected_label = chosen = int(np.bincount(shown[shown > 0]).argmax())
+    monkeypatch.setattr(panel.QFileDialog, "getSaveFileName", lambda _, __, name, ___: (str(tmp_path / name), ""))
+    for name, form in panel.LABEL_FORMATS.items():
+        export.format.setCurrentText(name)
+        assert export.part.isEnabled() and export.save_button.isEnabled()
+        export.save_button.click()
+        done.idle()
+        path = tmp_path / f"stack {form.what}{form.suffixes[0]}"
+        assert done.message.startswith(f"Saved {path}")
+        with open_volume(path) as volume:
+            np.testing.assert_array_equal(volume.array[:], np.where(shown == chosen, chosen, 0))
+            assert volume.voxel_size == (40, 5, 6)
+            if form.suffixes[0] in (".zarr", ".ome.zarr", ".precomputed"):
+                assert volume.offset == (40, 45, 66)
+        assert read_provenance(path)["neurons"] == "selected"
+    assert (tmp_path / "stack sections" / "section_00001.tif").is_file()
+
+
+def test_a_format_that_wants_a_voxel_size(desk, stack, tmp_path):
+    desk.open(stack, scale=(1, 1, 1), units=("pixel",) * 3)
+    desk.run()
+    desk.dock.export.format.setCurrentText(panel.PRECOMPUTED)
+    desk.dock.export.save(tmp_path / "a.precomputed")
+    desk.idle()
+    assert "needs the voxel size in nm" in desk.message and not list(tmp_path.iterdir())
+
+
 def test_the_fingerprint_of_the_file_it_came_from(desk, stack, tmp_path):
     import tifffile
 

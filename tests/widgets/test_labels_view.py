@@ -4,7 +4,7 @@ import pytest
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.widgets.affinities_view import ComposedAffinities
-from napari_emcad.widgets.labels_view import FragmentLabels, Part
+from napari_emcad.widgets.labels_view import FragmentLabels, part_of
 
 
 @pytest.fixture
@@ -43,8 +43,9 @@ def test_painting_is_refused_with_a_sentence(fragments):
 
 
 def test_part_reads_sections_of_a_box(fragments):
-    part = Part(fragments, Box((1, 1, 2), (3, 4, 4)))
+    part = part_of(fragments, Box((1, 1, 2), (3, 4, 4)))
     np.testing.assert_array_equal(np.stack(list(part)), fragments[1:3, 1:4, 2:4])
+    np.testing.assert_array_equal(part[1:, ::2, 1], fragments[2:3, 1:4:2, 3])
     with pytest.raises(IndexError):
         part[2]
 

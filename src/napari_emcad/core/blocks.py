@@ -1,6 +1,6 @@
 """A volume in blocks: which voxels each answers for, and which blocks lie around it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -33,6 +33,9 @@ class Blocks:
 
     def __len__(self) -> int:
         return prod(self.counts)
+
+    def __iter__(self) -> Iterator[Box]:
+        return (self.box(number) for number in range(len(self)))
 
     def box(self, number: int) -> Box:
         """The voxels of a block."""

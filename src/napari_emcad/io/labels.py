@@ -1,24 +1,27 @@
-"""Neurons as a label TIFF: section by section, compressed, with voxel size and provenance."""
+"""Neurons as a label TIFF, or as one TIFF a section: compressed, with voxel size and provenance."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.progress import Job, Stopwatch, drive
+from napari_emcad.core.progress import Job, drive
 from napari_emcad.io.beside import written_beside
+from napari_emcad.io.label_precomputed import read_precomputed_provenance
+from napari_emcad.io.label_volume import LabelVolume, check_labels, largest_id
+from napari_emcad.io.precomputed import is_precomputed
+from napari_emcad.io.section_images import section_files
 from napari_emcad.io.tiff_description import described, read_record, resolution
+from napari_emcad.io.tiff_pages import writing_pages
 from napari_emcad.io.zarr import is_zarr, zarr_node
 
 _CLASSIC_BYTES = 2**32 - 2**26
 """Beyond 4 GB, less room for the directories, a TIFF has to be a BigTIFF."""
-_LAYOUT = {"compression": "zlib", "photometric": "minisblack", "metadata": None, "software": "napari-emcad"}
-"""Strips and no predictor: what every reader knows, and what suits labels."""
 
 
 def write_labels(
@@ -39,7 +42,7 @@ def writing_labels(
     provenance: Mapping[str, Any],
     max_id: int | None = None,
 ) -> Job[Path]:
-    """Write labels as a deflate-compressed TIFF; never more than one section is in memory.
+    """Write labels as a deflate-compressed TIFF; never more than some rows of a section are in memory.
 
     uint16 up to id 65,535, else uint32; a BigTIFF where the uncompressed voxels exceed 4 GB. `open_volume` reads the
     voxel size back to the last digit, `read_provenance` the provenance.
@@ -49,7 +52,7 @@ def writing_labels(
     path : path
         An existing file is replaced at the very end; until then, and whenever it fails, it stays as it is.
     labels : array-like (z, y, x), integer or bool
-        Needs `shape`, `dtype` and `labels[z]`; 0 = none; not modified.
+        Needs `shape`, `dtype` and `labels[z0:z1, y0:y1]`, several at once; 0 = none; not modified.
     voxel_size : VoxelSize or None
         In nm; None = unknown.
     provenance : mapping
@@ -74,26 +77,59 @@ def writing_labels(
     """
     path = Path(path)
     _check(path, labels)
-    dtype = _dtype(path, (yield from _largest(labels)) if max_id is None else max_id)
-    depth = labels.shape[0]
-    uncompressed = int(np.prod(labels.shape, dtype=np.int64)) * dtype.itemsize
-    watch, done = Stopwatch("export", depth), 0
+    dtype = _dtype(path, (yield from largest_id(labels)) if max_id is None else max_id)
+    depth, uncompressed, done = labels.shape[0], _bytes(labels.shape, dtype), 0
+    first, size = described(labels.shape, voxel_size, _record(provenance)), resolution(voxel_size)
     with (
         written_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
         tifffile.TiffWriter(part, bigtiff=uncompressed > _CLASSIC_BYTES) as tiff,
     ):
-        for done, section in enumerate(_sections(path, labels, dtype), start=1):
-            text = described(labels.shape, voxel_size, {"kind": "labels", "provenance": dict(provenance)})
-            tiff.write(section, description=text if done == 1 else None, **_LAYOUT, **resolution(voxel_size))
-            yield watch.at(done)
+
+        def write(z: int, strips: Iterator[bytes], layout: dict[str, Any]) -> None:
+            nonlocal done
+            done = z + 1
+            tiff.write(strips, description=None if z else first, **layout, **size)
+
+        yield from writing_pages(path, labels, dtype, write)
     return path
 
 
+def writing_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
+    """Write labels as one TIFF a section into a new folder, named by their number in the stack: section_00046.tif.
+
+    Each is as `writing_labels` writes it; `open_volume` opens the folder, with its voxel size.
+
+    Raises
+    ------
+    UserError
+        As `writing_labels`; also where the folder is there already and not empty.
+    """
+    _check_free(folder)
+    check_labels(folder, volume.values)
+    labels, size = volume.values, volume.voxel_size
+    dtype = _dtype(folder, (yield from largest_id(labels)) if volume.largest is None else volume.largest)
+    shape = (1, *labels.shape[1:])
+    text, is_big = described(shape, size, _record(volume.provenance)), _bytes(shape, dtype) > _CLASSIC_BYTES
+    with written_beside(folder, lambda _: _bytes(labels.shape, dtype)) as part:
+        part.mkdir()
+
+        def write(z: int, strips: Iterator[bytes], layout: dict[str, Any]) -> None:
+            with tifffile.TiffWriter(part / f"section_{volume.start[0] + z:05}.tif", bigtiff=is_big) as tiff:
+                tiff.write(strips, description=text, **layout, **resolution(size))
+
+        yield from writing_pages(folder, labels, dtype, write)
+    return folder
+
+
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """The provenance in a label TIFF or in affinities; empty where a file carries none."""
+    """The provenance of labels in any format they are written in, or of affinities; empty where they carry none."""
     path = Path(path)
-    record = zarr_node(path).attrs if is_zarr(path) else read_record(path)
-    return dict(record.get("provenance") or {})
+    if is_precomputed(path):
+        return read_precomputed_provenance(path)
+    if is_zarr(path):
+        return dict(zarr_node(path).attrs.get("provenance") or {})
+    file = next(iter(section_files(path)), path) if path.is_dir() else path
+    return dict(read_record(file).get("provenance") or {})
 
 
 def is_label_tiff(path: Path | str) -> bool:
@@ -104,22 +140,21 @@ def is_label_tiff(path: Path | str) -> bool:
 def _check(path: Path, labels: Any) -> None:
     if path.is_dir():
         raise UserError(f"{path}: a file is needed for the labels, this is a folder; add a name such as labels.tif.")
-    if len(labels.shape) != 3 or 0 in labels.shape or np.dtype(labels.dtype).kind not in "bui":
-        raise UserError(
-            f"{path}: whole-number labels (z, y, x) are needed, got shape {tuple(labels.shape)} of {labels.dtype}; "
-            "choose the labels of a stack."
-        )
+    check_labels(path, labels)
 
 
-def _largest(labels: Any) -> Job[int]:
-    """The largest id; without a look at the voxels where the type holds none above 65,535."""
-    if np.dtype(labels.dtype).itemsize == 1 or labels.dtype == np.uint16:
-        return 0
-    watch, largest = Stopwatch("largest id", labels.shape[0]), 0
-    for z in range(labels.shape[0]):
-        largest = max(largest, int(np.max(labels[z])))
-        yield watch.at(z + 1)
-    return largest
+def _check_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: this name is taken; choose another folder for the sections.")
+
+
+def _record(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": "labels", "provenance": dict(provenance)}
+
+
+def _bytes(shape: Sequence[int], dtype: np.dtype) -> int:
+    """Uncompressed."""
+    return math.prod(shape) * dtype.itemsize
 
 
 def _dtype(path: Path, max_id: int) -> np.dtype:
@@ -127,16 +162,3 @@ def _dtype(path: Path, max_id: int) -> np.dtype:
     if not fits:
         raise UserError(f"{path}: ids up to 4,294,967,295 can be written, got {max_id:,}; renumber the labels.")
     return np.dtype(fits[0])
-
-
-def _sections(path: Path, labels: Any, dtype: np.dtype) -> Iterator[NDArray]:
-    """Each section in the type of the file, with every id as it was."""
-    for z in range(labels.shape[0]):
-        section = np.asarray(labels[z])
-        least, most = int(section.min()), int(section.max())
-        if least < 0 or most > np.iinfo(dtype).max:
-            raise UserError(
-                f"{path}: ids from 0 to {np.iinfo(dtype).max:,} are needed, got {least if least < 0 else most:,} in "
-                f"section {z}; renumber the labels."
-            )
-        yield section.astype(dtype, copy=False)

@@ -1,66 +1,84 @@
-"""Labels as an OME-Zarr image, version 0.4: levels of which each has every second pixel of a section of the one before.
+"""Labels as an OME-Zarr image, version 0.4, or as a plain Zarr array.
 
-Sections stay: they are several times as thick as a pixel is wide. Labels are picked, not averaged.
 Source: Moore et al., "OME-Zarr: a cloud-optimized bioimaging file format", Histochem. Cell Biol. 2023.
 """
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.progress import Job
 from napari_emcad.io.beside import written_beside
+from napari_emcad.io.label_levels import Level, steps, writing_levels
+from napari_emcad.io.label_volume import LabelVolume, check_labels
 from napari_emcad.io.session_files import new_labels_array
+from napari_emcad.io.zarr import is_zarr
 
-SUFFIX = ".ome.zarr"
-
-COARSEST = 512
-"""Pixels: no level is made of one whose sections are no larger."""
+EDGE = 2048
+"""Pixels of a chunk, which is of one section."""
 
 
-def writing_ome_zarr(path: Path, labels, voxel_size: VoxelSize | None, provenance: Mapping[str, Any]) -> Job[Path]:
-    """Write labels (z, y, x), read section by section, with all their levels; an existing folder is replaced.
+def writing_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
+    """Write labels with all their levels, by blocks; an older Zarr folder is replaced.
 
     Raises
     ------
     UserError
-        Where the disk is full, or the folder is missing or may not be written to.
+        Where there are no labels, the name is taken by something else, the disk is full, or the folder is missing or
+        may not be written to.
     """
-    steps, watch = _steps(labels.shape[1:]), Stopwatch("export", labels.shape[0])
-    with written_beside(path, lambda _: 2 * int(np.prod(labels.shape)) * labels.dtype.itemsize) as part:
-        zarr.create_group(part, zarr_format=2, attributes=_attributes(steps, voxel_size, provenance))
-        levels = [_level(part / str(number), labels, step) for number, step in enumerate(steps)]
-        for z in range(labels.shape[0]):
-            section = np.asarray(labels[z])
-            for level, step in zip(levels, steps, strict=True):
-                level[z] = section[::step, ::step]
-            yield watch.at(z + 1)
+    _check(path, volume)
+    found = steps(volume.values.shape[1:])
+    with written_beside(path, lambda _: 2 * volume.nbytes) as part:
+        zarr.create_group(part, zarr_format=2, attributes=_attributes(found, volume))
+        levels = [_level(part / str(number), volume, step) for number, step in enumerate(found)]
+        yield from writing_levels(volume.values, levels)
     return path
 
 
-def _level(path: Path, labels, step: int) -> zarr.Array:
-    depth, *plane = labels.shape
-    return new_labels_array(path, (depth, *(-(-n // step) for n in plane)), labels.dtype, None)
+def writing_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
+    """Write labels as one Zarr array, format 2, by blocks; an older Zarr folder is replaced.
+
+    Its attributes say voxel size and offset as funlib, gunpowder and CREMI do (`resolution`, `offset`, `units`).
+
+    Raises
+    ------
+    UserError
+        As `writing_ome_zarr`.
+    """
+    _check(path, volume)
+    size, attributes = volume.voxel_size, {"provenance": dict(volume.provenance)}
+    if size:
+        attributes |= {"resolution": list(size), "offset": list(volume.offset_nm), "units": ["nm"] * 3}
+    with written_beside(path, lambda _: volume.nbytes) as part:
+        yield from writing_levels(volume.values, [_level(part, volume, 1, size, **attributes)])
+    return path
 
 
-def _steps(section: Sequence[int]) -> list[int]:
-    """Of the levels, the finest first."""
-    steps = [1]
-    while max(section) > COARSEST * steps[-1]:
-        steps.append(2 * steps[-1])
-    return steps
+def _check(path: Path, volume: LabelVolume) -> None:
+    check_labels(path, volume.values)
+    if path.exists() and not is_zarr(path):
+        raise UserError(f"{path}: this name is taken by something that is no Zarr folder; choose another name.")
 
 
-def _attributes(steps: list[int], size: VoxelSize | None, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    unit = {"unit": "nanometer"} if size else {}
-    z, y, x = size or (1, 1, 1)
+def _level(path: Path, volume: LabelVolume, step: int, size: VoxelSize | None = None, **attributes: Any) -> Level:
+    depth, *plane = volume.values.shape
+    shape = (depth, *(-(-n // step) for n in plane))
+    array = new_labels_array(path, shape, np.dtype(volume.values.dtype), size, EDGE, **attributes)
+    return Level(array, array.chunks, step)
+
+
+def _attributes(found: list[int], volume: LabelVolume) -> dict[str, Any]:
+    unit = {"unit": "nanometer"} if volume.voxel_size else {}
+    z, y, x = volume.voxel_size or (1, 1, 1)
+    moved = [{"type": "translation", "translation": list(volume.offset_nm)}] if any(volume.offset_nm) else []
     levels = [
-        {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": [z, y * step, x * step]}]}
-        for i, step in enumerate(steps)
+        {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": [z, y * step, x * step]}, *moved]}
+        for i, step in enumerate(found)
     ]
     image = {
         "version": "0.4",
@@ -68,4 +86,4 @@ def _attributes(steps: list[int], size: VoxelSize | None, provenance: Mapping[st
         "axes": [{"name": axis, "type": "space", **unit} for axis in "zyx"],
         "datasets": levels,
     }
-    return {"multiscales": [image], "image-label": {"version": "0.4"}, "provenance": dict(provenance)}
+    return {"multiscales": [image], "image-label": {"version": "0.4"}, "provenance": dict(volume.provenance)}

@@ -66,7 +66,7 @@ def is_precomputed(where: Location) -> bool:
 
 def _scales(where: Location) -> list[dict[str, Any]]:
     """As the file `info` lists them, the finest first."""
-    ts = _tensorstore(where)
+    ts = tensorstore_for(where)
     with _told(where):
         kept = ts.KvStore.open(_kvstore(where), context=ts.Context(_CONTEXT)).result().read("info").result()
         if kept.state != "value":
@@ -76,7 +76,7 @@ def _scales(where: Location) -> list[dict[str, Any]]:
 
 def _source(where: Location, scales: list[dict[str, Any]], number: int) -> Source:
     """One scale; (x, y, z, channel) becomes (z, y, x), from 0 on."""
-    ts, scale = _tensorstore(where), scales[number]
+    ts, scale = tensorstore_for(where), scales[number]
     spec = {"driver": "neuroglancer_precomputed", "kvstore": _kvstore(where), "scale_index": number}
     with _told(where):
         opened = ts.open(spec, read=True, context=ts.Context(_CONTEXT)).result()
@@ -96,7 +96,7 @@ def _read(stack: Any, box: tuple[slice, ...]) -> NDArray:
     try:
         return stack[box].read().result()
     except ValueError as error:
-        raise OSError(_reason(error)) from error
+        raise OSError(reason(error)) from error
 
 
 def _offset(scale: dict[str, Any], finest: dict[str, Any]) -> tuple[float, float, float]:
@@ -123,17 +123,24 @@ def _told(where: Location) -> Iterator[None]:
         yield
     except (*READ_ERRORS, TypeError) as error:
         raise UserError(
-            f"{where}: the precomputed volume cannot be read ({_reason(error)}); "
+            f"{where}: the precomputed volume cannot be read ({reason(error)}); "
             "check the address, the network and the credentials in the environment."
         ) from error
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Without the long specification that tensorstore puts behind it."""
     return one_line(error).partition(" [")[0]
 
 
-def _tensorstore(where: Location) -> Any:
+def tensorstore_for(where: Location) -> Any:
+    """The library.
+
+    Raises
+    ------
+    UserError
+        Where it is not installed.
+    """
     try:
         import tensorstore
     except ImportError as error:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.lazy import READ_ERRORS, LazyArray, NotAStack, Source, by_sections, check_stack
+from napari_emcad.io.tiff_description import voxel_size_of
 
 TIFF = {".tif", ".tiff"}
 SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".gif", ".webp", ".jp2"}
@@ -20,7 +22,9 @@ _PILLOW_TYPES |= dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), "uint16")
 
 
 def open_folder(path: Path) -> Source:
-    """Open a folder of grey images of one size, in natural order of their names ("s2" before "s10"); no voxel size.
+    """Open a folder of grey images of one size, in natural order of their names ("s2" before "s10").
+
+    The voxel size is that of the first, where it is a TIFF that says one.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def open_folder(path: Path) -> Source:
     read = by_sections(lambda z: _pixels(files[z]), (len(files), *shape), dtype)
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
-    return Source(LazyArray(str(path), (len(files), *shape), dtype, read), None, None, stamp)
+    return Source(LazyArray(str(path), (len(files), *shape), dtype, read), _voxel_size(files[0]), None, stamp)
 
 
 def section_files(path: Path) -> list[Path]:
@@ -84,6 +88,13 @@ def _header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
 def _tiff_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     with tifffile.TiffFile(file) as tiff:
         return tiff.series[0].shape, tiff.series[0].dtype
+
+
+def _voxel_size(file: Path) -> VoxelSize | None:
+    if file.suffix.lower() not in TIFF:
+        return None
+    with tifffile.TiffFile(file) as tiff:
+        return voxel_size_of(tiff)
 
 
 def _pillow_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:

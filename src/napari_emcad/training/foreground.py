@@ -7,6 +7,7 @@ V-Net (Milletari et al., 3DV 2016), which sees sparse fibres as well as the dark
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import count
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -18,12 +19,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_emcad.core.crop import ANCHORS, Crop
+from napari_emcad.core.in_threads import in_threads
 from napari_emcad.networks.sdasn import Sdasn
 from napari_emcad.training.augment import LIGHT, augment
 from napari_emcad.training.descent import descend, learning_rate
 from napari_emcad.training.loop import Step
 from napari_emcad.training.params import CropSize, TrainingParameters
-from napari_emcad.training.prefetch import prefetched
 
 BLOCKS = CropSize(batch=2, sections=64, size=64)
 """What a step sees unless it is told otherwise."""
@@ -111,7 +112,7 @@ class ForegroundTraining:
         def batch(number: int) -> tuple[Tensor, Tensor]:
             return random_blocks(np.random.default_rng((told.seed, number)), sources, size)
 
-        with closing(prefetched(batch)) as batches:
+        with closing(in_threads(batch, count(), threads=1)) as batches:
             while (done := told.share_done(self.step, time.monotonic() - self.began)) < 1:
                 rate = learning_rate(told, self.step, done)
                 loss = self._learn(*(t.to(self.device) for t in next(batches)), rate)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_emcad.core.crop import Crop
+from napari_emcad.core.in_threads import in_threads
 from napari_emcad.training.align import rotation_towards, turned
 from napari_emcad.training.augment import CHANCES, LIGHT
 from napari_emcad.training.crops import (
@@ -28,7 +29,6 @@ from napari_emcad.training.descent import descend, learning_rate
 from napari_emcad.training.objective import Outputs, by_crop, total_loss
 from napari_emcad.training.pairs import embed_pairs
 from napari_emcad.training.params import NEEDS_LABELS, TrainingParameters
-from napari_emcad.training.prefetch import prefetched
 from napari_emcad.training.state import TrainingState
 from napari_emcad.training.truth import Truth
 from napari_emcad.training.views import of_restored, of_views
@@ -91,7 +91,7 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
     began = time.monotonic() - state.seconds
     if state.rotation is None and state.objective.interaction:
         state.rotation = _rotation(state, batch(number)[0].to(state.device), shape)
-    with closing(prefetched(batch, number)) as batches:
+    with closing(in_threads(batch, count(number), threads=1)) as batches:
         lessons = islice(_lessons(state, batches, parameters), lessons_before, None)
         while (done := parameters.share_done(state.step, time.monotonic() - began)) < 1:
             state.train_mode()

@@ -1,4 +1,4 @@
-"""The job behind Export: neurons as label TIFF, affinities as Zarr. No Qt."""
+"""The job behind Export: neurons as labels, affinities as Zarr. No Qt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job, Progress, Stopwatch
 from napari_emcad.io import session_export
 from napari_emcad.io.affinities import new_affinities
-from napari_emcad.io.labels import writing_labels
+from napari_emcad.io.label_formats import writing
+from napari_emcad.io.label_volume import LabelVolume
 from napari_emcad.io.sessions import open_session
 from napari_emcad.io.volumes import open_volume
-from napari_emcad.widgets.labels_view import Part
+from napari_emcad.widgets.labels_view import part_of
 
 
 @dataclass(frozen=True)
@@ -26,25 +27,31 @@ class Export:
     Attributes
     ----------
     path : Path
-        Of the label TIFF.
+        Of the labels.
+    ending : str
+        Their format, one of `FORMATS`.
     labels : array-like (z, y, x) of whole numbers
         Read by slices.
     largest : int or None
         Of the labels; None = it is looked for.
     box : Box
         Of the labels.
+    start : (z, y, x)
+        Of the box in the stack.
     voxel_size : VoxelSize or None
     provenance : mapping
     source : (path, dataset) or None
         The stack's file, whose fingerprint goes into the provenance.
     affinities : (3, z, y, x) uint8 or None
-        Written beside the TIFF where given.
+        Written beside the labels where given.
     """
 
     path: Path
+    ending: str
     labels: Any
     largest: int | None
     box: Box
+    start: tuple[int, int, int]
     voxel_size: VoxelSize | None
     provenance: Mapping[str, Any]
     source: tuple[str, str | None] | None = None
@@ -52,13 +59,14 @@ class Export:
 
 
 def exporting(export: Export) -> Job[list[Path]]:
-    """Write section by section; nothing big is copied, and a stopped job leaves nothing behind."""
+    """Write block by block; nothing big is copied, and a stopped job leaves nothing behind."""
     provenance = {**export.provenance, "fingerprint": _fingerprint(export.source)}
     written = []
     if export.affinities is not None:
         written.append((yield from _writing_affinities(export, provenance)))
-    labels = Part(export.labels, export.box)
-    written.insert(0, (yield from writing_labels(export.path, labels, export.voxel_size, provenance, export.largest)))
+    labels = part_of(export.labels, export.box)
+    volume = LabelVolume(labels, export.voxel_size, provenance, export.start, export.largest)
+    written.insert(0, (yield from writing(export.path, volume, export.ending)))
     return written
 
 

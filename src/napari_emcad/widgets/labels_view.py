@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.segmentation import label_dtype
+from napari_emcad.io.lazy import LazyArray, Slices
 
 
 class FragmentLabels:
@@ -104,24 +105,11 @@ def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
     return [Level(view, level) for level in fragments] if fragments[1:] else [view]
 
 
-class Part:
-    """A box of an array-like (z, y, x), cut out section by section as it is read."""
+def part_of(array: Any, box: Box) -> LazyArray:
+    """A box of an array-like (z, y, x), cut out as it is read."""
 
-    ndim = 3
+    def read(slices: Slices) -> NDArray:
+        moved = (slice(s.start + a, s.stop + a, s.step) for s, a in zip(slices, box.start, strict=True))
+        return np.asarray(array[tuple(moved)])
 
-    def __init__(self, array: Any, box: Box):
-        self._array, self._box = array, box
-        self.shape, self.dtype = box.shape, np.dtype(array.dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[NDArray]:
-        return (self[z] for z in range(len(self)))
-
-    def __getitem__(self, z: int) -> NDArray:
-        """Section z of the part, (y, x)."""
-        if not 0 <= z < len(self):
-            raise IndexError(f"section {z} lies outside {len(self)} sections.")
-        first, *plane = self._box.slices
-        return np.asarray(self._array[(first.start + z, *plane)])
+    return LazyArray("labels", box.shape, array.dtype, read)

@@ -6,7 +6,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.widgets.forms import LayerCombo, enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.labels_view import FragmentLabels, Part
+from napari_emcad.widgets.labels_view import FragmentLabels, part_of
 from napari_emcad.widgets.layers import MADE, is_labels, overlap, volume_of
 from napari_emcad.widgets.messages import MessageLine
 
@@ -41,7 +41,7 @@ class EvaluatePanel(QWidget):
         except UserError as error:
             self._message.error(error)
             return
-        parts = Part(_snapshot(volume_of(labels)), mine), Part(volume_of(truth), right)
+        parts = part_of(_snapshot(volume_of(labels)), mine), part_of(volume_of(truth), right)
         self._scores.setText("comparing ...")
         self._jobs.start(one_step(score, *parts, stage="comparing"), self._on_ended)
 

@@ -32,6 +32,7 @@ from napari_emcad.widgets.region_choice import RegionChoice
 from napari_emcad.widgets.results import Results
 
 TIFF, TIFF_AND_ZARR, LAYER = "label TIFF", "label TIFF + affinities Zarr", "new labels layer"
+PRECOMPUTED = "neuroglancer precomputed"
 ALL, DONE, SELECTED = "all", "done", "selected"
 WHOLE, BOX = "everything segmented", "box layer"
 
@@ -44,11 +45,17 @@ class Format:
     suffixes: tuple[str, ...]
 
 
-LABEL_TIFF = Format("neurons", (".tif", ".tiff"))
+LABEL_FORMATS = {
+    TIFF: Format("neurons", (".tif", ".tiff")),
+    TIFF_AND_ZARR: Format("neurons", (".tif", ".tiff")),
+    "label TIFFs, one a section": Format("sections", ("",)),
+    "label Zarr": Format("neurons", (".zarr",)),
+    "label OME-Zarr, with a pyramid": Format("neurons", (".ome.zarr",)),
+    PRECOMPUTED: Format("neurons", (".precomputed",)),
+}
+"""What neurons or neurites can be saved as."""
 
 SESSION_FORMATS = {
-    "label Zarr": Format("labels", (".zarr",)),
-    "label OME-Zarr, with a pyramid": Format("labels", (".ome.zarr",)),
     "fragments TIFF": Format("fragments", (".tif", ".tiff")),
     "fragment table": Format("table", (".csv", ".npz")),
     "region graph": Format("graph", (".csv", ".npz")),
@@ -77,7 +84,7 @@ class ExportPanel(QWidget):
         self._results, self._region, self._jobs, self._message = results, region, jobs, message
         self._saving = False
         self.format, self.part = NarrowCombo(), NarrowCombo()
-        self.format.addItems([TIFF, TIFF_AND_ZARR, LAYER])
+        self.format.addItems([*LABEL_FORMATS, LAYER])
         self.part.addItems([WHOLE, BOX])
         self.part.setToolTip('"box layer" takes the shape of the Shapes layer chosen under Region, drawn with "Draw".')
         self._neurons = {name: QRadioButton(name) for name in (ALL, DONE, SELECTED)}
@@ -112,7 +119,7 @@ class ExportPanel(QWidget):
         return self._shown is not None
 
     def save(self, path: Path) -> None:
-        """Export to a file, which is replaced."""
+        """Export to a file or folder in the format chosen; it is replaced."""
         try:
             export = self._export(Path(path))
         except UserError as error:
@@ -178,7 +185,7 @@ class ExportPanel(QWidget):
 
     def _ask_path(self) -> Path | None:
         """The dialog asks before it lets a file be replaced."""
-        form = SESSION_FORMATS.get(self.format.currentText(), LABEL_TIFF)
+        form = (LABEL_FORMATS | SESSION_FORMATS)[self.format.currentText()]
         name = f"{self._shown.source.name} {form.what}{form.suffixes[0]}"
         kinds = f"{form.what} ({' '.join(f'*{s}' for s in form.suffixes)})" if form.suffixes[0] else ""
         chosen, _ = QFileDialog.getSaveFileName(self, f"Save {form.what}", name, kinds)
@@ -190,7 +197,7 @@ class ExportPanel(QWidget):
 
     def _may_replace_affinities(self, path: Path) -> bool:
         target = affinities_path(path)
-        if self.format.currentText() == TIFF or not target.exists():
+        if self.format.currentText() != TIFF_AND_ZARR or not target.exists():
             return True
         answer = QMessageBox.question(self, "Replace?", f"{target} exists already. Replace it?")
         return answer == QMessageBox.StandardButton.Yes
@@ -210,9 +217,11 @@ class ExportPanel(QWidget):
         written = self._written(shown)
         return Export(
             path=path,
+            ending=LABEL_FORMATS.get(self.format.currentText(), LABEL_FORMATS[TIFF]).suffixes[0],
             labels=written.labels,
             largest=written.largest,
             box=box,
+            start=in_stack.start,
             voxel_size=voxel_size_of(shown.source),
             provenance={
                 **shown.provenance(),
@@ -271,7 +280,9 @@ class ExportPanel(QWidget):
 
     def _offer_formats(self, shown: Exportable | None) -> None:
         """Those of a session where there is one."""
-        offers = [TIFF, LAYER] if isinstance(shown, OfNeurites) else [TIFF, TIFF_AND_ZARR, LAYER]
+        offers = [name for name in LABEL_FORMATS if name != TIFF_AND_ZARR or not isinstance(shown, OfNeurites)] + [
+            LAYER
+        ]
         if shown is not None and shown.session_folder is not None:
             offers += list(SESSION_FORMATS)
         if [self.format.itemText(i) for i in range(self.format.count())] != offers:

@@ -1,0 +1,108 @@
+"""Labels on their way into a file, with what every format needs to know of them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.blocks import Blocks
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.in_threads import in_threads
+from napari_emcad.core.progress import Job, Stopwatch
+
+THREADS = os.cpu_count() or 1
+"""That look labels up and compress them, which both lets go of Python's lock."""
+
+BAND_VOXELS = 1 << 22
+"""What is read of a section at once, unless a row is more."""
+
+
+@dataclass(frozen=True)
+class LabelVolume:
+    """Labels, and where they lie.
+
+    Attributes
+    ----------
+    values : array-like (z, y, x) of whole numbers
+        Read by boxes, several at once, and not modified; 0 = none.
+    voxel_size : VoxelSize or None
+        In nm; None = unknown.
+    provenance : mapping
+        JSON.
+    start : (z, y, x)
+        Of the first voxel in the stack, in voxels.
+    largest : int or None
+        Of the ids; None = not known.
+    """
+
+    values: Any
+    voxel_size: VoxelSize | None
+    provenance: Mapping[str, Any]
+    start: tuple[int, int, int] = (0, 0, 0)
+    largest: int | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Uncompressed."""
+        return int(np.prod(self.values.shape, dtype=np.int64)) * np.dtype(self.values.dtype).itemsize
+
+    @property
+    def offset_nm(self) -> tuple[float, float, float]:
+        """Of the first voxel from that of the stack; 0 where the voxel size is not known."""
+        return tuple(a * n for a, n in zip(self.start, self.voxel_size or (0, 0, 0), strict=True))
+
+
+def check_labels(path: Path, labels: Any) -> None:
+    """Refuse what are no labels (z, y, x)."""
+    if len(labels.shape) != 3 or 0 in labels.shape or np.dtype(labels.dtype).kind not in "bui":
+        raise UserError(
+            f"{path}: whole-number labels (z, y, x) are needed, got shape {tuple(labels.shape)} of {labels.dtype}; "
+            "choose the labels of a stack."
+        )
+
+
+def bands(shape: Sequence[int], rows: int = 1) -> Blocks:
+    """Labels of this shape (z, y, x) in bands of rows, a multiple of `rows`, from the first section to the last."""
+    together = rows * max(1, BAND_VOXELS // (rows * shape[2]))
+    return Blocks(tuple(shape), (1, min(together, shape[1]), shape[2]))
+
+
+def largest_id(labels: Any) -> Job[int]:
+    """The largest id; without a look at the voxels where the type holds none above 65,535."""
+    if np.dtype(labels.dtype).itemsize == 1 or labels.dtype == np.uint16:
+        return 0
+
+    def largest_of(band: Box) -> int:
+        return int(np.max(labels[band.slices[:2]]))
+
+    parts, largest = bands(labels.shape), 0
+    watch = Stopwatch("largest id", len(parts))
+    with closing(in_threads(largest_of, parts, THREADS)) as found:
+        for done, one in enumerate(found, 1):
+            largest = max(largest, one)
+            yield watch.at(done)
+    return largest
+
+
+def as_type(path: Path, values: NDArray, dtype: np.dtype, first: int) -> NDArray:
+    """Labels (z, y, x) in the type of a file, with every id as it was; `first` is the number of their first section.
+
+    Raises
+    ------
+    UserError
+        Where one does not fit.
+    """
+    most = np.iinfo(dtype).max
+    if int(values.min()) < 0 or int(values.max()) > most:
+        wrong = (values < 0) | (values > most)
+        raise UserError(
+            f"{path}: ids from 0 to {most:,} are needed, got {int(values[wrong][0]):,} in section "
+            f"{first + int(np.argmax(wrong.any((1, 2))))}; renumber the labels."
+        )
+    return values.astype(dtype, copy=False)
