@@ -34,6 +34,7 @@ def write_session(folder: Path, name: str = "large.emcad", shift: int = 0) -> Pa
     fragments = z * across**2 + y // CELL * across + np.minimum((x + shift) // CELL, across - 1) + 1
     affinities = np.full((3, *SHAPE), 250, np.uint8)
     affinities[0, ::LENGTH], affinities[1, :, ::CELL], affinities[2, :, :, (-shift) % CELL :: CELL] = 30, 30, 30
+    affinities[0, : 3 * LENGTH, :CELL, :CELL] = 250  # one is larger, so that joining two others is nothing special
     fragments = np.ascontiguousarray(fragments, np.uint32)
     graph, sizes = drive(region_graph(affinities, fragments)), fragment_sizes(fragments)
     stack = folder / "stack.tif"

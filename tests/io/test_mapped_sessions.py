@@ -56,7 +56,7 @@ def test_who_looks_through_all_is_seen(opened):
 def test_edits(opened):
     session = opened.session
     one, other = (int(session.state.base.fragments[place]) for place in (PLACE, BESIDE))
-    session.merge(one, other, confirmed=True)
+    session.merge(one, other)
     session.split(session.propose([one], [other])[0])
     session.split_fragment([PLACE], [(PLACE[0], PLACE[1] + 12, PLACE[2])])
     session.undo()
@@ -128,7 +128,7 @@ def test_edits_made_again(folder, written, tmp_path):
     new = write_session(tmp_path, "new.emcad", shift=1)
     with open_session(folder) as old:
         one, other = (int(old.session.state.base.fragments[place]) for place in (PLACE, BESIDE))
-        old.session.merge(one, other, confirmed=True, voxels=[list(PLACE), list(BESIDE)])
+        old.session.merge(one, other, voxels=[list(PLACE), list(BESIDE)])
         old.session.lock(neuron_at(old, PLACE), voxels=[list(PLACE)])
     with open_session(folder, to_read=True) as old, open_session(new) as again:
         assert [found.outcome for found in drive(replaying(old, again))] == ["applied", "applied"]

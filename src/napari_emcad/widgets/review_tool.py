@@ -71,7 +71,6 @@ class ReviewTool(Tool):
 
     def follow(self) -> None:
         """Ask again what an undo has opened."""
-        self._queue.rank()
         self._ask()
 
     def _ask(self) -> None:
