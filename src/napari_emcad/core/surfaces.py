@@ -219,7 +219,7 @@ def _filled_parts(mask: NDArray[np.bool_], whole: NDArray, strides: Strides) -> 
 
 
 def _marched(
-    level: NDArray[np.float32], near: NDArray[np.bool_] | None, first: NDArray, strides: Strides, voxel_size: VoxelSize
+    level: NDArray[np.float32], near: NDArray[np.bool_], first: NDArray, strides: Strides, voxel_size: VoxelSize
 ) -> Surface:
     """The surface of cells with an empty rim, sought only `near` the neuron; `first` is the first cell inside it."""
     vertices, faces, *_ = marching_cubes(level, INSIDE, mask=near)

@@ -88,7 +88,7 @@ def _runs(old: NDArray[np.uint32], new: NDArray[np.uint32], fragment: int) -> tu
         y, x = np.nonzero(old[z] == fragment)
         ids = new[z][y, x]
         is_first = (np.diff(y, prepend=-1) != 0) | (np.diff(x, prepend=-1) != 1) | np.append(True, ids[1:] != ids[:-1])
-        starts = np.flatnonzero(is_first[: len(ids)])
+        starts = np.flatnonzero(is_first)
         lengths = np.diff(np.append(starts, len(ids)))
         middle = starts + lengths // 2
         parts.append((ids[starts], lengths, np.stack([np.full(len(starts), z), y[middle], x[middle]], axis=1)))

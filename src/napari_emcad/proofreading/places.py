@@ -49,8 +49,8 @@ class Places:
             raise Lost("lost: there is no neuron any more.")
         was, here = int(self._old.base.fragments[voxel]), int(self._new.base.fragments[voxel])
         found = self._shared.with_old(was)
-        sizes = self._old.sizes[was], np.maximum(self._new.sizes[found.new], 1)
-        same = np.maximum(found.voxels / sizes[0], found.voxels / sizes[1])
+        smaller = np.minimum(self._old.sizes[was], np.maximum(self._new.sizes[found.new], 1))
+        same = found.voxels / smaller
         if self._new.table[here] and (not was or same[found.new == here].max(initial=0) >= SAME_FRAGMENT):
             return voxel
         voxels = np.where(self._new.table[found.new] > 0, found.voxels, 0)

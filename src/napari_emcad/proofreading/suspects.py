@@ -177,7 +177,8 @@ def between_sections(
 
     Voxels are read only where boxes do not tell: those of fragments of one section each always do.
     """
-    across, unknown = _by_boxes(graph, boxes) if boxes else (np.zeros(len(graph), bool), np.ones(len(graph), bool))
+    nothing = np.zeros(len(graph), bool)
+    across, unknown = (nothing, ~nothing) if boxes is None else _by_boxes(graph, boxes)
     z, y, x = graph.contact[unknown].T
     here, before = fragments[z, y, x], fragments[np.maximum(z - 1, 0), y, x]
     across[unknown] = (np.minimum(here, before) == graph.u[unknown]) & (np.maximum(here, before) == graph.v[unknown])
