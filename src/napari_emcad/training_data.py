@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.crop import Crop, unlabelled_crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.io.locations import Location, location
-from napari_emcad.io.sessions import OpenSession, open_session
+from napari_emcad.io.sessions import OpenSession, boxes_of, open_session
 from napari_emcad.io.volumes import Volume, open_volume
 from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified
@@ -103,7 +102,7 @@ def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tup
             named = [[proofread.named(text) for text in texts] for texts in (places.train, places.held_out)]
             train, held_out = ([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)
             return train + proofread.unlabelled(places.unlabelled), held_out
-        found = boxes_of_locked(session, drive(fragment_boxes(session.state.base.fragments)))
+        found = boxes_of_locked(session, drive(boxes_of(opened)))
         found = found or boxes_of_corrections(session, last=len(session.log.rows))
         if not found:
             raise UserError(f"{folder}: nothing in it is done or corrected; proofread some neurons, or name a --box.")

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 from drawings import drawn
+from skimage.measure import marching_cubes
 
 from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.core.surfaces import neuron_surface, strides_of, surface
+from napari_emcad.core.surfaces import Surface, neuron_surface, strides_of, whole_surface
 
 SIZE = VoxelSize(40, 5, 6)
 
@@ -47,14 +48,38 @@ def noise():
     return np.random.default_rng(3).integers(0, 41, (9, 22, 35), np.uint32)
 
 
+def whole(fragments, *members, **start):
+    return whole_surface(fragments, np.array(members, np.uint32), drive(fragment_boxes(fragments)), SIZE, **start)
+
+
 def test_a_surface_lies_between_voxels():
-    mask = np.zeros((2, 3, 4), bool)
-    mask[1, 1:3, 2:4] = True
-    made = surface(mask, (10, 20, 30), SIZE)
+    fragments = np.zeros((2, 3, 4), np.uint32)
+    fragments[1, 1:3, 2:4] = 1
+    made = whole(fragments, 1, start=(10, 20, 30))
     np.testing.assert_allclose(made.vertices.min(0), (np.array([11, 21, 32]) - 0.5) * SIZE)
     np.testing.assert_allclose(made.vertices.max(0), (np.array([11, 22, 33]) + 0.5) * SIZE)
     assert made.vertices.dtype == np.float32 and made.faces.dtype == np.int32 and made.strides == (1, 1, 1)
     assert is_closed(made) and volume_inside(made) > 0
+
+
+def triangles(made) -> set:
+    """Corners of each face, whichever comes first; a face keeps its direction."""
+    found = set()
+    for corners in made.vertices[made.faces].tolist():
+        first = corners.index(min(corners))
+        found.add(tuple(map(tuple, corners[first:] + corners[:first])))
+    return found
+
+
+@pytest.mark.parametrize("members", [(3,), (1, 2, 3, 4, 5, 6)])
+def test_a_surface_by_blocks_is_that_of_the_whole(noise, members, monkeypatch):
+    noise[noise > 6] = 0
+    monkeypatch.setattr("napari_emcad.core.surfaces.BLOCK", (2, 4, 8))
+    made = whole(noise, *members)
+    vertices, faces, *_ = marching_cubes(np.pad(np.isin(noise, members), 1).astype(np.float32), 0.5)
+    at_once = Surface(((vertices - 1) * SIZE).astype(np.float32), faces)
+    assert len(made.vertices) == len(vertices) == len(np.unique(made.vertices, axis=0))
+    assert triangles(made) == triangles(at_once) and len(made.faces) == len(faces)
 
 
 @pytest.mark.parametrize("budget", [10**6, 4000, 500, 30])

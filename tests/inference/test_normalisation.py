@@ -89,3 +89,21 @@ def test_levels_outside_stay_outside_where_it_does_not_clip():
     found = Normalisation(168.5, 668.5, clips=False).apply(np.array([[118.5, 168.5, 1168.5]]))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [[-0.1, 0, 2]], atol=1e-6)
+
+
+def test_of_large_sections_tiles_from_edge_to_edge_are_read(monkeypatch):
+    monkeypatch.setattr("napari_emcad.inference.normalisation.SAMPLED_SIDE", 40)
+    monkeypatch.setattr("napari_emcad.inference.normalisation.TILE", 8)
+    values, read = uneven((3, 64, 30), np.uint16), np.zeros((3, 64, 30), bool)
+
+    class Watched:
+        shape, dtype = values.shape, values.dtype
+
+        def __getitem__(self, place):
+            read[place] = True
+            return values[place]
+
+    of_tiles = Normalisation.of(Watched())
+    assert read.sum() == 3 * 40 * 30 and read[:, [0, 63]].all()
+    sample = np.concatenate([values[:, y : y + 8 : 4, ::4].ravel() for y in (0, 14, 28, 42, 56)])
+    assert (of_tiles.low, of_tiles.high) == pytest.approx(tuple(np.percentile(sample, (0.5, 99.5))))

@@ -456,7 +456,7 @@ def test_progress_and_what_is_left_when_it_stops(tmp_path):
     merged(old, 14, 18)
     job = replay(old, new)
     seen = [next(job) for _ in range(2)]
-    assert [(p.stage, p.done, p.total) for p in seen] == [("overlaps", 1, 1), ("edits", 1, 2)]
+    assert [(p.stage, p.done, p.total) for p in seen] == [("fragments", 1, 1), ("edits", 1, 2)]
     job.close()
     assert len(new.log.rows) == 1
 

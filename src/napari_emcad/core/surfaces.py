@@ -57,18 +57,43 @@ class Surface:
         return self.vertices.nbytes + self.faces.nbytes
 
 
-def surface(mask: NDArray[np.bool_], start: tuple[int, int, int], voxel_size: VoxelSize) -> Surface:
-    """The surface of a neuron, voxel by voxel.
+def whole_surface(
+    fragments: NDArray[np.uint32],
+    members: NDArray[np.uint32],
+    boxes: FragmentBoxes,
+    voxel_size: VoxelSize,
+    start: tuple[int, int, int] = (0, 0, 0),
+) -> Surface:
+    """The surface of the neuron made of these fragments, voxel by voxel.
+
+    Strategy: marching cubes block by block, only where one of the fragments lies; a block has the first voxels of the
+    next ones, too, so that the vertices between two blocks come out of both, the same, and are made one.
 
     Parameters
     ----------
-    mask : (z, y, x) bool
-    start : (z, y, x)
-        Voxel at which the mask begins.
+    fragments : (z, y, x) uint32
+        Read only where the neuron is.
+    members : (k,) uint32
+        The fragments, at least one; all of them must be in `boxes`.
+    boxes : FragmentBoxes
     voxel_size : VoxelSize
         In nm.
+    start : (z, y, x)
+        Where the fragments begin in the stack, in voxels.
     """
-    return _marched(np.pad(mask, 1).astype(np.float32), None, np.array(start), (1, 1, 1), voxel_size)
+    box, belongs = boxes.box_of(members), _belonging(members, boxes)
+    grid = _Grid.over(Box(box.start, tuple(n + 1 for n in box.stop)), (1, 1, 1))  # of cubes: each ends at its voxel
+    vertices, faces, n = [], [], 0
+    for first, end in grid.blocks(grid.blocks_with(boxes.start[members], boxes.stop[members] + 1)):
+        inside = _with_rim(fragments, belongs, *grid.voxels(first - 1, end))
+        if inside.any() and not inside.all():
+            found, corners, *_ = marching_cubes(inside.astype(np.float32), INSIDE)
+            vertices.append(found + grid.first + first - 1)
+            faces.append(corners + n)
+            n += len(found)
+    vertices, corners = _once(np.concatenate(vertices))
+    places = (vertices + start) * np.array(voxel_size)
+    return Surface(places.astype(np.float32), corners[np.concatenate(faces)].astype(np.int32))
 
 
 def neuron_surface(
@@ -100,8 +125,7 @@ def neuron_surface(
     box, places = boxes.box_of(members), (boxes.start[members], boxes.stop[members])
     part = _Grid.over(box, (1, 1, 1)).blocks_with(*places).mean()
     grid = _Grid.over(box, strides_of(box.shape, voxel_size, budget / max(part, 1 / SPARSE)))
-    belongs = np.zeros(len(boxes), bool)
-    belongs[members] = True
+    belongs = _belonging(members, boxes)
     level = np.zeros(np.array(grid.shape) + 2, np.float32)  # with a rim of one empty cell, so that it is closed
     near = np.zeros(level.shape, bool)
     for start, stop in grid.blocks(grid.blocks_with(*places)):
@@ -158,6 +182,31 @@ class _Grid:
         return (self.first + start) * self.strides, (self.first + stop) * self.strides
 
 
+def _belonging(members: NDArray[np.uint32], boxes: FragmentBoxes) -> NDArray[np.bool_]:
+    """Whether each fragment is one of these, (n + 1,)."""
+    belongs = np.zeros(len(boxes), bool)
+    belongs[members] = True
+    return belongs
+
+
+def _with_rim(
+    fragments: NDArray[np.uint32], belongs: NDArray[np.bool_], start: NDArray, stop: NDArray
+) -> NDArray[np.bool_]:
+    """Which voxels between these belong; those outside the volume do not."""
+    low, high = np.maximum(start, 0), np.minimum(stop, fragments.shape)
+    inside = belongs[fragments[tuple(map(slice, low, high))]]
+    return np.pad(inside, np.stack([low - start, stop - high], axis=1))
+
+
+def _once(vertices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Vertices (n, 3) without those that are there twice, and where each of them is now, (n,)."""
+    order = np.lexsort(vertices.T)
+    is_new = np.append(True, (np.diff(vertices[order], axis=0) != 0).any(axis=1))
+    now = np.empty(len(order), np.int64)
+    now[order] = np.cumsum(is_new) - 1
+    return vertices[order[is_new]], now
+
+
 def _filled_parts(mask: NDArray[np.bool_], whole: NDArray, strides: Strides) -> NDArray[np.float32]:
     """The filled part of each cell, 0 to 1; the mask is that of whole cells, less what lies outside the volume."""
     parts = np.pad(mask, [(0, n - m) for n, m in zip(whole, mask.shape, strict=True)]).astype(np.float32)
@@ -170,7 +219,7 @@ def _filled_parts(mask: NDArray[np.bool_], whole: NDArray, strides: Strides) -> 
 
 
 def _marched(
-    level: NDArray[np.float32], near: NDArray[np.bool_] | None, first: NDArray, strides: Strides, voxel_size: VoxelSize
+    level: NDArray[np.float32], near: NDArray[np.bool_], first: NDArray, strides: Strides, voxel_size: VoxelSize
 ) -> Surface:
     """The surface of cells with an empty rim, sought only `near` the neuron; `first` is the first cell inside it."""
     vertices, faces, *_ = marching_cubes(level, INSIDE, mask=near)

@@ -1,6 +1,7 @@
 """Grey levels of any volume -> what the networks were trained on: [0, 1], or a scale of the network's own."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Self
 
 import numpy as np
@@ -13,7 +14,10 @@ PERCENTILES = (0.5, 99.5)
 """Of the grey levels: what becomes 0 and 1 where the dtype is not uint8."""
 
 SAMPLED_STEP = 4
-"""Percentiles are taken every so many pixels on y and x."""
+"""Percentiles are taken every so many pixels on y and x ..."""
+
+SAMPLED_SIDE, TILE = 4096, 512
+"""... of sections up to so many pixels a side; of larger ones in that many pixels a side, in tiles spread evenly."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Normalisation:
         """
         if volume.dtype == np.uint8:
             return cls(0.0, 255.0)
-        sample = np.stack([np.asarray(volume[z])[::SAMPLED_STEP, ::SAMPLED_STEP] for z in spread_sections(volume)])
+        sample = _sample(volume)
         if not np.isfinite(sample).all():
             raise UserError(not_finite("the volume"))
         low, high = np.percentile(sample.astype(np.float64), PERCENTILES)
@@ -54,6 +58,23 @@ class Normalisation:
     def for_crops(self, pixels: NDArray) -> NDArray:
         """Pixels as a crop to train with takes them: uint8 that fills its range as it is, all else in [0, 1]."""
         return pixels if pixels.dtype == np.uint8 and (self.low, self.high) == (0, 255) else self.apply(pixels)
+
+
+def _sample(volume) -> NDArray:
+    """Grey levels of a few sections; of large ones some tiles."""
+    sections = spread_sections(volume)
+    if max(volume.shape[1:]) <= SAMPLED_SIDE:
+        pieces = (volume[z] for z in sections)
+    else:
+        pieces = (volume[place] for place in product(sections, *map(_spread, volume.shape[1:])))
+    return np.concatenate([np.asarray(piece)[::SAMPLED_STEP, ::SAMPLED_STEP].ravel() for piece in pieces])
+
+
+def _spread(n: int) -> list[slice]:
+    """All of n pixels, or tiles of them from the first to the last."""
+    if n <= SAMPLED_SIDE:
+        return [slice(0, n)]
+    return [slice(start, start + TILE) for start in np.linspace(0, n - TILE, SAMPLED_SIDE // TILE).astype(int).tolist()]
 
 
 def not_finite(what: str) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.core.surfaces import surface
+from napari_emcad.core.surfaces import whole_surface
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.meshes import write_ply
 from napari_emcad.io.snapshot import Snapshot
@@ -24,26 +24,22 @@ def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] |
     UserError
         Where the voxel size is not known, a segment is not there, or the name is taken.
     """
-    size, found = snapshot.size_in_nm(), snapshot.neurons()
-    wanted = _indices(found.ids, segments)
+    size, state = snapshot.size_in_nm(), snapshot.session.state
+    wanted = _wanted(np.unique(state.table[snapshot.fragments]), segments)
     if folder.exists():
         raise UserError(f"{folder}: this name is taken; choose another folder for the meshes.")
-    watch, state = Stopwatch("meshes", len(wanted)), snapshot.session.state
+    watch, boxes = Stopwatch("meshes", len(wanted)), snapshot.boxes()
     with written_beside(folder, lambda _: state.base.fragments.nbytes) as part:
         part.mkdir()
-        for done, i in enumerate(wanted, start=1):
-            box = found.box(i)
-            mask = state.table[state.base.fragments[box.slices]] == found.ids[i]
-            start = box.moved(snapshot.start).start
-            write_ply(part / f"{found.ids[i]}.ply", surface(mask, start, size))
+        for done, segment in enumerate(wanted, start=1):
+            made = whole_surface(state.base.fragments, state.members(segment), boxes, size, snapshot.start)
+            write_ply(part / f"{segment}.ply", made)
             yield watch.at(done)
     return folder
 
 
-def _indices(ids: NDArray[np.uint32], segments: Iterable[int] | None) -> list[int]:
-    if segments is None:
-        return list(range(len(ids)))
-    wanted = list(segments)
-    if missing := [s for s in wanted if s not in ids]:
+def _wanted(there: NDArray[np.uint32], segments: Iterable[int] | None) -> list[int]:
+    wanted = there.tolist() if segments is None else list(segments)
+    if missing := [s for s in wanted if s not in there]:
         raise UserError(f"meshes: there is no segment {missing[0]}; choose segments of this session.")
-    return np.searchsorted(ids, wanted).tolist()
+    return wanted

@@ -10,7 +10,7 @@ from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.replay_report import NAME as REPLAY
 from napari_emcad.io.session_facts import NAME, read_facts
-from napari_emcad.io.session_files import AFFINITIES, FRAGMENTS, GRAPH
+from napari_emcad.io.session_files import AFFINITIES, BOXES, FRAGMENTS, GRAPH, MAPPED
 from napari_emcad.io.sessions import EDITS, check_new
 from napari_emcad.proofreading.log import EditLog, write_rows
 
@@ -90,7 +90,7 @@ def _check(folder: Path, new: Path) -> None:
 
 def _files(folder: Path) -> Iterator[Path]:
     """All but the log, and who holds it."""
-    for name in (NAME, REPLAY, GRAPH, FRAGMENTS, AFFINITIES):
+    for name in (NAME, REPLAY, GRAPH, BOXES, FRAGMENTS, MAPPED, AFFINITIES):
         path = folder / name
         if path.is_file():
             yield path

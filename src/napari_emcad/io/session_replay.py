@@ -10,7 +10,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.io.replay_report import Brought, ReplayReport, read_report, write_report
 from napari_emcad.io.session_facts import SessionFacts, read_facts
 from napari_emcad.io.session_lock import held_by
-from napari_emcad.io.sessions import OpenSession
+from napari_emcad.io.sessions import OpenSession, boxes_of
 from napari_emcad.proofreading.replay import Replayed, replay
 
 _CONTENT = 3
@@ -32,7 +32,8 @@ def replaying(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
     _check_box(*(opened.facts.box_of(opened.session.state.base.fragments.shape) for opened in (old, new)))
     before, found = _open_before(old, new), []
     try:
-        yield from replay(old.session, new.session, found)
+        boxes = yield from boxes_of(old)
+        yield from replay(old.session, new.session, found, boxes)
     except BaseException:
         with suppress(UserError):
             write_report(new.folder, ReplayReport.of(old, found, before))

@@ -3,7 +3,7 @@
 session.json     what was segmented, how, and the hash of the fragments
 fragments.zarr   as agglomeration made them; edits never change them here
 fragments.npy    the same, where they are too many to be read when the session is opened
-boxes.npz        optional, where each fragment lies
+boxes.npz        where each fragment lies; sought where it is missing
 graph.npz        region graph, merge tree, sizes
 affinities.zarr  optional
 edits.db         the edit log
@@ -18,7 +18,7 @@ import zarr
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
-from napari_emcad.core.progress import Job
+from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.session_facts import SessionFacts, read_facts, write_facts
@@ -33,6 +33,7 @@ from napari_emcad.io.session_files import (
     write_segmentation,
 )
 from napari_emcad.io.session_lock import SessionLock
+from napari_emcad.proofreading.edits import parted_boxes
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session, base_hash
 
@@ -102,6 +103,7 @@ def create_session(folder: Path, segmentation: Segmentation, affinities, facts: 
     with written_beside(folder, lambda _: segmentation.fragments.nbytes) as part:
         part.mkdir()
         write_segmentation(part, segmentation, facts.voxel_size)
+        write_boxes(part, drive(fragment_boxes(segmentation.fragments)))
         if affinities is not None:
             write_affinities(part, affinities, facts.voxel_size)
         EditLog(part / EDITS).close()
@@ -173,11 +175,10 @@ def session_at(opened: OpenSession, seq: int) -> Session:
 
 
 def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
-    """Where the fragments of a session lie, those that agglomeration made at least: kept with it, or sought."""
+    """Where the fragments of a session lie, kept with it or sought; also those that were parted, and their parts."""
     kept, base = read_boxes(opened.folder), opened.session.state.base
-    if kept is not None and len(kept) == len(base.sizes):
-        return kept
-    return (yield from fragment_boxes(base.fragments))
+    found = kept if kept is not None and len(kept) == len(base.sizes) else (yield from fragment_boxes(base.fragments))
+    return found.changed(parted_boxes(row.effect for row in opened.session.log.rows))
 
 
 def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
-from napari_emcad.io.sessions import OpenSession, session_at
+from napari_emcad.io.sessions import OpenSession, boxes_of, session_at
 from napari_emcad.proofreading.neurons import Neurons, neurons_of
 from napari_emcad.proofreading.session import Session
 
@@ -55,12 +55,14 @@ class Snapshot:
     start : (z, y, x)
         Where its box begins in the stack, in voxels: places are told in the stack's coordinates.
     provenance : dict
+    opened : OpenSession
     """
 
     session: Session
     voxel_size: VoxelSize | None
     start: tuple[int, int, int]
     provenance: dict[str, Any]
+    opened: OpenSession
 
     @classmethod
     def of(cls, opened: OpenSession, at: int | None = None) -> Self:
@@ -74,7 +76,7 @@ class Snapshot:
         session = opened.session if at is None else session_at(opened, at)
         facts = opened.facts
         start = facts.box_of(session.state.base.fragments.shape).start
-        return cls(session, facts.voxel_size, start, _provenance(opened, len(session.log.rows)))
+        return cls(session, facts.voxel_size, start, _provenance(opened, len(session.log.rows)), opened)
 
     @property
     def labels(self) -> Looked:
@@ -88,9 +90,12 @@ class Snapshot:
         return np.flatnonzero((self.session.state.sizes > 0) & (self.session.state.table > 0)).astype(np.uint32)
 
     def neurons(self) -> Neurons:
-        """All neurons, with their places; looks through the volume."""
-        state = self.session.state
-        return neurons_of(state, drive(fragment_boxes(state.base.fragments)))
+        """All neurons, with their places."""
+        return neurons_of(self.session.state, self.boxes())
+
+    def boxes(self) -> FragmentBoxes:
+        """Where the fragments lie, and those that there are only before or after this edit."""
+        return drive(boxes_of(self.opened))
 
     def size_in_nm(self) -> VoxelSize:
         """The voxel size.

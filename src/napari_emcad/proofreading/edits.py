@@ -6,7 +6,7 @@ See docs/decisions/0007-edits.md.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -123,6 +123,11 @@ class Effect:
         """Of all edges that partings take out or put in."""
         graphs = [graph for p in self.partings for graph in (p.removed, p.added)]
         return np.concatenate([np.empty(0, np.uint32), *(ends for g in graphs for ends in (g.u, g.v))])
+
+
+def parted_boxes(effects: Iterable[Effect]) -> dict[int, Box]:
+    """Where the fragments lay that these edits parted, and where their parts lie."""
+    return {f: box for effect in effects for parting in effect.partings for f, box in parting.boxes()}
 
 
 def _any_in_both(one: NDArray, other: NDArray) -> bool:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.geometry import Box
 from napari_emcad.proofreading.edits import State
 
 
@@ -29,10 +28,6 @@ class Neurons:
     start: NDArray[np.int32]
     stop: NDArray[np.int32]
     done: NDArray[np.bool_]
-
-    def box(self, index: int) -> Box:
-        """Bounding box of a neuron."""
-        return Box(tuple(self.start[index].tolist()), tuple(self.stop[index].tolist()))
 
 
 def neurons_of(state: State, boxes: FragmentBoxes) -> Neurons:

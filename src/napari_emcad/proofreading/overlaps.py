@@ -2,114 +2,94 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Box
-from napari_emcad.core.progress import Job, Stopwatch
-
-_OLD_BITS = np.uint64(32)
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 
 
 @dataclass(frozen=True)
-class Overlaps:
-    """Pairs of an old and a new fragment that share voxels, sorted by the old one.
+class Shared:
+    """The new fragments that share voxels with an old one, in the order of their ids.
 
     Attributes
     ----------
-    shape : (z, y, x)
-        Of the stack.
-    key : (k,) uint64
-        Old fragment in the upper 32 bits, new one in the lower: 0 = none. Voxels of no old fragment are left out.
+    new : (k,) uint32
+        0 = none.
     voxels : (k,) int64
         That they share.
     run : (k,) int64
         The longest row of such voxels along x ...
-    middle : (k,) int64
-        ... and the flat index of the voxel in its middle: well inside both.
+    middle : (k, 3) int64
+        ... and the voxel (z, y, x) in its middle: well inside both.
     """
 
-    shape: tuple[int, int, int]
-    key: NDArray[np.uint64]
+    new: NDArray[np.uint32]
     voxels: NDArray[np.int64]
     run: NDArray[np.int64]
     middle: NDArray[np.int64]
 
-    def with_old(self, fragment: int) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
-        """The new fragments that share voxels with an old one, how many, and a voxel of each shared part (flat)."""
-        there = self._rows(np.array([fragment], np.uint32))
-        return self.key[there].astype(np.uint32), self.voxels[there], self.middle[there]
+
+class Overlaps:
+    """Counts the voxels that fragments share, of each old one when it is first asked for, where it lies.
+
+    Parameters
+    ----------
+    old, new : (z, y, x) uint32
+        Fragments, of one shape; not modified.
+    boxes : FragmentBoxes
+        Of the old ones.
+    """
+
+    def __init__(self, old: NDArray[np.uint32], new: NDArray[np.uint32], boxes: FragmentBoxes):
+        self._old, self._new, self._boxes = old, new, boxes
+        self._found: dict[int, Shared] = {}
+
+    def with_old(self, fragment: int) -> Shared:
+        """What shares voxels with an old fragment."""
+        if fragment not in self._found:
+            self._found[fragment] = self._counted(fragment)
+        return self._found[fragment]
 
     def shared(self, fragments: NDArray[np.uint32], n: int) -> NDArray[np.int64]:
         """Voxels that old fragments have in each new one, (n,) by its id; [0] = in none."""
-        there = self._rows(fragments)
-        return np.bincount(self.key[there].astype(np.uint32), self.voxels[there], n).astype(np.int64)
+        found = [self.with_old(fragment) for fragment in fragments.tolist()]
+        new = np.concatenate([np.empty(0, np.uint32), *(one.new for one in found)])
+        return np.bincount(new, np.concatenate([np.empty(0), *(one.voxels for one in found)]), n).astype(np.int64)
 
     def inside(self, fragment: int) -> tuple[int, int, int]:
         """A voxel (z, y, x) well inside an old fragment."""
-        there = self._rows(np.array([fragment], np.uint32))
-        return self.voxel(self.middle[there[np.argmax(self.run[there])]])
+        found = self.with_old(fragment)
+        return tuple(found.middle[np.argmax(found.run)].tolist())
 
-    def voxel(self, place: int) -> tuple[int, int, int]:
-        """(z, y, x) of a flat index."""
-        return tuple(map(int, np.unravel_index(place, self.shape)))
+    def redrawn(self, changed: Iterable[int]) -> None:
+        """New fragments of these ids were drawn anew."""
+        changed = list(changed)
+        self._found = {old: one for old, one in self._found.items() if not np.isin(one.new, changed).any()}
 
-    def redrawn(self, box: Box, old: NDArray[np.uint32], new: NDArray[np.uint32], changed: Iterable[int]) -> Self:
-        """The overlaps after new fragments of these ids, all inside a box, were drawn anew."""
-        changed = np.array(list(changed), np.uint32)
-        here = new[box.slices]
-        key, voxels, run, middle = _pairs(np.where(np.isin(here, changed), old[box.slices], 0), here)
-        within = np.stack(np.unravel_index(middle, box.shape)) + np.array(box.start)[:, None]
-        left = ~np.isin(self.key.astype(np.uint32), changed)
-        columns = zip(
-            (self.key[left], self.voxels[left], self.run[left], self.middle[left]),
-            (key, voxels, run, np.ravel_multi_index(tuple(within), self.shape)),
-            strict=True,
-        )
-        return type(self)(self.shape, *_added_up(*map(np.concatenate, columns)))
-
-    def _rows(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Of all pairs with these old fragments."""
-        low = fragments.astype(np.uint64) << _OLD_BITS
-        starts, stops = np.searchsorted(self.key, low), np.searchsorted(self.key, low | (1 << 32) - 1, side="right")
-        lengths = stops - starts
-        return np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
+    def _counted(self, fragment: int) -> Shared:
+        """Strategy: only runs of equal voxels are sorted, which are some twenty times fewer than voxels."""
+        places = self._boxes.box_of(np.array([fragment]) if fragment else np.empty(0, int)).slices
+        old, new = self._old[places], self._new[places]
+        start = [place.start for place in places]
+        ids, lengths, middle = _runs(old, new, fragment)
+        order = np.lexsort((lengths, ids))
+        found, first = np.unique(ids[order], return_index=True)
+        last = order[np.append(first[1:], len(order))[: len(first)] - 1]
+        voxels = np.add.reduceat(lengths[order], first) if len(first) else np.empty(0, np.int64)
+        return Shared(found, voxels, lengths[last], middle[last] + start)
 
 
-def overlaps(old: NDArray[np.uint32], new: NDArray[np.uint32]) -> Job[Overlaps]:
-    """Count the voxels that fragments share; both (z, y, x), of one shape, read by sections and not modified."""
-    parts, section = [(np.empty(0, np.uint64), *(np.empty(0, np.int64),) * 3)], old[0].size
-    watch = Stopwatch("overlaps", len(old))
+def _runs(old: NDArray[np.uint32], new: NDArray[np.uint32], fragment: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Rows of voxels along x that are in an old fragment and in one new one: its id, how many, and the middle one."""
+    parts = [(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty((0, 3), np.int64))]
     for z in range(len(old)):
-        key, voxels, run, middle = _pairs(old[z], new[z])
-        parts.append((key, voxels, run, middle + z * section))
-        yield watch.at(z + 1)
-    return Overlaps(old.shape, *_added_up(*map(np.concatenate, zip(*parts, strict=True))))
-
-
-def _pairs(old: NDArray[np.uint32], new: NDArray[np.uint32]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Key, voxels, longest run and its middle of the pairs in a piece of the stack.
-
-    Strategy: only runs of equal pairs are sorted, which are some twenty times fewer than voxels.
-    """
-    key = old.ravel().astype(np.uint64) << _OLD_BITS | new.ravel()
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    lengths = np.diff(np.append(starts, len(key)))
-    key = key[starts]
-    there = key >> _OLD_BITS > 0
-    lengths = lengths[there]
-    return _added_up(key[there], lengths, lengths, starts[there] + lengths // 2)
-
-
-def _added_up(
-    key: NDArray, voxels: NDArray, run: NDArray, middle: NDArray
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Each pair once: voxels summed, and the longest run."""
-    order = np.lexsort((run, key))
-    key = key[order]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
-    last = order[np.append(starts[1:], len(key))[: len(starts)] - 1]
-    counts = np.add.reduceat(voxels[order], starts) if len(starts) else np.empty(0, np.int64)
-    return key[starts], counts, run[last], middle[last]
+        y, x = np.nonzero(old[z] == fragment)
+        ids = new[z][y, x]
+        is_first = (np.diff(y, prepend=-1) != 0) | (np.diff(x, prepend=-1) != 1) | np.append(True, ids[1:] != ids[:-1])
+        starts = np.flatnonzero(is_first)
+        lengths = np.diff(np.append(starts, len(ids)))
+        middle = starts + lengths // 2
+        parts.append((ids[starts], lengths, np.stack([np.full(len(starts), z), y[middle], x[middle]], axis=1)))
+    return tuple(map(np.concatenate, zip(*parts, strict=True)))

@@ -48,14 +48,15 @@ class Places:
         if voxel is None:
             raise Lost("lost: there is no neuron any more.")
         was, here = int(self._old.base.fragments[voxel]), int(self._new.base.fragments[voxel])
-        new, voxels, middle = self._shared.with_old(was)
-        same = np.maximum(voxels / self._old.sizes[was], voxels / np.maximum(self._new.sizes[new], 1))
-        if self._new.table[here] and (not was or same[new == here].max(initial=0) >= SAME_FRAGMENT):
+        found = self._shared.with_old(was)
+        smaller = np.minimum(self._old.sizes[was], np.maximum(self._new.sizes[found.new], 1))
+        same = found.voxels / smaller
+        if self._new.table[here] and (not was or same[found.new == here].max(initial=0) >= SAME_FRAGMENT):
             return voxel
-        voxels = np.where(self._new.table[new] > 0, voxels, 0)
+        voxels = np.where(self._new.table[found.new] > 0, found.voxels, 0)
         if not voxels.any():
             raise Lost(f"lost: there is no neuron at {voxel} any more.")
-        return self._shared.voxel(middle[np.argmax(voxels)])
+        return tuple(found.middle[np.argmax(voxels)].tolist())
 
     def sides(self, claim: Claim) -> tuple[list[Voxel], list[Voxel]]:
         """Where the points of a claim are.
@@ -111,13 +112,10 @@ class Places:
     def catch_up(self, row: Row) -> None:
         """Count anew where an edit of the new session, or undoing it, drew fragments."""
         for parting in row.effect.partings:
-            fragments = self._old.base.fragments, self._new.base.fragments
-            self._shared = self._shared.redrawn(
-                parting.patch.box, *fragments, (parting.fragment, *parting.parts)
-            )  # fmt: skip
+            self._shared.redrawn((parting.fragment, *parting.parts))
 
     def _all_of(self, voxel: Voxel) -> list[Voxel]:
         """A voxel of each new fragment that lies mostly in the old one at this voxel, or of what has most of it."""
-        new, voxels, middle = self._shared.with_old(int(self._old.base.fragments[voxel]))
-        inside = (voxels > SAME_FRAGMENT * self._new.sizes[new]) & (self._new.table[new] > 0)
-        return [self._shared.voxel(m) for m in middle[inside]] or [self.of(voxel)]
+        found = self._shared.with_old(int(self._old.base.fragments[voxel]))
+        inside = (found.voxels > SAME_FRAGMENT * self._new.sizes[found.new]) & (self._new.table[found.new] > 0)
+        return list(map(tuple, found.middle[inside].tolist())) or [self.of(voxel)]

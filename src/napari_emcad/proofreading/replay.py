@@ -13,13 +13,14 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.proofreading.claims import Claim, Claims
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import Row
-from napari_emcad.proofreading.overlaps import overlaps
+from napari_emcad.proofreading.overlaps import Overlaps
 from napari_emcad.proofreading.part import Voxel
 from napari_emcad.proofreading.places import Lost, Places
 from napari_emcad.proofreading.session import Session
@@ -80,7 +81,9 @@ class Replayed:
     places: tuple[Voxel, ...] = ()
 
 
-def replay(old: Session, new: Session, found: list[Replayed] | None = None) -> Job[list[Replayed]]:
+def replay(
+    old: Session, new: Session, found: list[Replayed] | None = None, boxes: FragmentBoxes | None = None
+) -> Job[list[Replayed]]:
     """Make all edits in force of one session again in another; each is an edit there like any other.
 
     A threshold is set again only on the same fragments: it belongs to the affinities it was chosen for. On others the
@@ -95,6 +98,8 @@ def replay(old: Session, new: Session, found: list[Replayed] | None = None) -> J
         Of the same stack; it may have edits already.
     found : list of Replayed, optional
         Filled as edits are made: what is known where the generator is closed early.
+    boxes : FragmentBoxes, optional
+        Of the old fragments; sought where they are not given.
 
     Returns
     -------
@@ -112,7 +117,10 @@ def replay(old: Session, new: Session, found: list[Replayed] | None = None) -> J
             f"replay: the new session must be of the same region, {shape_text(shapes[0])} voxels, got "
             f"{shape_text(shapes[1])}; segment that region again."
         )
-    shared = yield from overlaps(*(session.state.base.fragments for session in (old, new)))
+    fragments = [session.state.base.fragments for session in (old, new)]
+    if boxes is None:
+        boxes = yield from fragment_boxes(fragments[0])
+    shared = Overlaps(*fragments, boxes)
     rows = [old.log.rows[seq - 1] for seq in old.in_force]
     again = _Again(old, new, Places(old, new, shared), Claims(old, shared.inside))
     watch, found = Stopwatch("edits", len(rows)), [] if found is None else found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.affinities import NEAREST
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal
@@ -103,6 +104,8 @@ class ReviewQueue:
         Seconds.
     learns : bool
         Whether probabilities follow the answers in the log.
+    boxes : callable, optional
+        Where the fragments lie now; without it voxels are read at every contact.
 
     Attributes
     ----------
@@ -110,8 +113,15 @@ class ReviewQueue:
         Answers since the queue was made.
     """
 
-    def __init__(self, session: Session, clock: Callable[[], float] = time.monotonic, learns: bool = True):
+    def __init__(
+        self,
+        session: Session,
+        clock: Callable[[], float] = time.monotonic,
+        learns: bool = True,
+        boxes: Callable[[], FragmentBoxes] | None = None,
+    ):
         self._session, self._clock, self._started, self._learns = session, clock, clock(), learns
+        self._boxes = boxes
         self.answered = 0
         self._decisions = Decisions(session)
         self._put_off: dict[Kind, list[tuple[int, int]]] = {kind: [] for kind in KINDS}
@@ -263,7 +273,8 @@ class ReviewQueue:
         self._graph, n = graph, len(self._session.state.table)
         self._edge_keys = _keys(np.stack([graph.u, graph.v], axis=1))
         self._contacts, self._edges_at = Contacts(graph, n), EdgesAt(graph, n)
-        self._across = between_sections(graph, self._session.state.base.fragments)
+        boxes = self._boxes and self._boxes()
+        self._across = between_sections(graph, self._session.state.base.fragments, boxes)
 
     def _shortened(self, kind: Kind, found: Suspects) -> Suspects:
         if len(found) <= SHORTLIST:

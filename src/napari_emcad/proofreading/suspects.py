@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.forest import Forest, spanning_forest
 from napari_emcad.proofreading.odds import Odds
@@ -169,11 +170,27 @@ def _overlap(shared: NDArray, one: NDArray, other: float) -> NDArray[np.float64]
     return shared / (one + other - shared)
 
 
-def between_sections(graph: RegionGraph, fragments: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Whether each edge lies between two sections, (m,): the face at its contact point does."""
-    z, y, x = graph.contact.T
+def between_sections(
+    graph: RegionGraph, fragments: NDArray[np.uint32], boxes: FragmentBoxes | None = None
+) -> NDArray[np.bool_]:
+    """Whether each edge lies between two sections, (m,): the face at its contact point does.
+
+    Voxels are read only where boxes do not tell: those of fragments of one section each always do.
+    """
+    nothing = np.zeros(len(graph), bool)
+    across, unknown = (nothing, ~nothing) if boxes is None else _by_boxes(graph, boxes)
+    z, y, x = graph.contact[unknown].T
     here, before = fragments[z, y, x], fragments[np.maximum(z - 1, 0), y, x]
-    return (np.minimum(here, before) == graph.u) & (np.maximum(here, before) == graph.v)
+    across[unknown] = (np.minimum(here, before) == graph.u[unknown]) & (np.maximum(here, before) == graph.v[unknown])
+    return across
+
+
+def _by_boxes(graph: RegionGraph, boxes: FragmentBoxes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which edges lie between two sections, and of which the boxes of their fragments do not say so, (m,) each."""
+    start, stop = boxes.start[:, 0], boxes.stop[:, 0]
+    apart = (stop[graph.u] <= start[graph.v]) | (stop[graph.v] <= start[graph.u])
+    is_flat = stop - start == 1
+    return apart, ~(apart | is_flat[graph.u] & is_flat[graph.v])
 
 
 def voi_change(one: NDArray, other: NDArray) -> NDArray[np.float64]:

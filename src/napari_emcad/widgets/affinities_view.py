@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_emcad.io.lazy import LazyArray
+
 
 class ComposedAffinities:
     """An array-like (z, y, x, 3) over affinities (3, z, y, x) uint8: z is red, y green, x blue; nothing is copied.
@@ -15,7 +17,7 @@ class ComposedAffinities:
     ndim = 4
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, affinities: NDArray[np.uint8]):
+    def __init__(self, affinities):
         self.affinities = affinities
 
     @property
@@ -34,9 +36,23 @@ class ComposedAffinities:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        return np.moveaxis(self.affinities, 0, -1)[key]
+        *place, channel = _whole_key(key)
+        return np.moveaxis(np.asarray(self.affinities[(slice(None), *place)]), 0, -1)[..., channel]
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         if copy is False:
             raise ValueError("affinities: a colour image without a copy is not possible.")
         return np.array(self[:], dtype or self.dtype)
+
+
+def channel_of(affinities, channel: int) -> LazyArray:
+    """One channel (z, y, x) of affinities (3, z, y, x) uint8; of those in a file only what is looked at is read."""
+    return LazyArray("affinities", affinities.shape[1:], np.uint8, lambda place: affinities[(channel, *place)])
+
+
+def _whole_key(key: Any) -> tuple[Any, Any, Any, Any]:
+    """A key with something for each of the axes z, y, x and channel."""
+    key = key if isinstance(key, tuple) else (key,)
+    dots = next((i for i, part in enumerate(key) if part is ...), len(key))
+    before, after = key[:dots], key[dots + 1 :]
+    return *before, *(slice(None),) * (ComposedAffinities.ndim - len(before) - len(after)), *after

@@ -45,6 +45,11 @@ class FragmentLabels:
         self._table[:] = table
 
     @property
+    def is_mapped(self) -> bool:
+        """Whether the fragments are too many to be read: only what is looked at is."""
+        return isinstance(self.fragments, np.memmap)
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         return self.fragments.shape
 
@@ -97,11 +102,13 @@ class Level(FragmentLabels):
 def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
     """The view, then every second pixel of it on y and x and so on down to `OVERVIEW` voxels; all follow its table.
 
-    Napari draws the last one in 3D. No voxel is copied.
+    Napari draws the last one in 3D: of mapped fragments that is a voxel of nothing. No voxel is copied.
     """
     fragments = [view.fragments]
     while fragments[-1].size > OVERVIEW and min(fragments[-1].shape[1:]) > 1:
         fragments.append(fragments[-1][:, ::2, ::2])
+    if view.is_mapped:
+        fragments.append(np.zeros((1, 1, 1), np.uint32))
     return [Level(view, level) for level in fragments] if fragments[1:] else [view]
 
 

@@ -8,6 +8,7 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.widgets.labels_view import FragmentLabels
 from napari_emcad.widgets.layers import voxel_size_of
 
 SECTIONS = 3
@@ -61,20 +62,20 @@ def nearest_labelled(labels: Any, voxel: Voxel, size: VoxelSize) -> Voxel | None
     return tuple(map(int, places[best])) if is_near else None
 
 
-def voxel_under(layer: Labels, labels: Any, event: Any) -> Voxel | None:
+def voxel_under(layer: Labels, labels: FragmentLabels, event: Any) -> Voxel | None:
     """The labelled voxel under a mouse event, or near it; in 3D the first one that the eye meets.
 
     Parameters
     ----------
     layer : Labels
         On whose grid they lie.
-    labels : array-like (z, y, x)
-        What can be clicked.
+    labels : FragmentLabels
+        What can be clicked; nothing in 3D where that is not drawn.
     event
         Of the mouse.
     """
     if len(event.dims_displayed) == 3:
-        return _first_on_ray(layer, labels, event)
+        return None if labels.is_mapped else _first_on_ray(layer, labels, event)
     voxel = tuple(round(float(c)) for c in layer.world_to_data(event.position)[-3:])
     return labelled_at(layer, labels, voxel)
 

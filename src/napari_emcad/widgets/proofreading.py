@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.io.sessions import OpenSession
+from napari_emcad.proofreading.edits import parted_boxes
 from napari_emcad.proofreading.neurons import neurons_of
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.labels_view import FragmentLabels
@@ -123,10 +124,10 @@ class Proofreading(QObject):
     def boxes(self) -> FragmentBoxes:
         """Where the fragments lie; also those that have been parted, and their parts, whichever are in force."""
         rows = self.session.log.rows
-        partings = [parting for row in rows[self._rows_read :] for parting in row.effect.partings]
+        parted = parted_boxes(row.effect for row in rows[self._rows_read :])
         self._rows_read = len(rows)
-        if partings:
-            self._boxes = self._boxes.changed({f: box for parting in partings for f, box in parting.boxes()})
+        if parted:
+            self._boxes = self._boxes.changed(parted)
         return self._boxes
 
     def rows(self) -> NDArray[np.int64]:

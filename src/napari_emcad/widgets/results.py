@@ -14,7 +14,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
-from napari_emcad.widgets.affinities_view import ComposedAffinities
+from napari_emcad.widgets.affinities_view import ComposedAffinities, channel_of
 from napari_emcad.widgets.at_rest import REST
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
@@ -84,10 +84,13 @@ class Results(QObject):
         Another result is the current one, or its neurons are.
     recut_wanted : Cut
         The threshold rests over neurons that people have edited: their session moves what is left to it.
+    left_out
+        The viewer has gone to 3D, where neurons are not drawn whose fragments are too many to be read.
     """
 
     changed = Signal()
     recut_wanted = Signal(object)
+    left_out = Signal()
 
     def __init__(self, viewer, parent: QObject | None = None):
         super().__init__(parent)
@@ -249,10 +252,12 @@ class Results(QObject):
         self._looked_at.stop()
         if self._viewer.dims.ndisplay == 3:
             self._looked_at.start()
+            if self.current is not None and self.current.view.is_mapped:
+                self.left_out.emit()
 
     def _show_whole(self) -> None:
         for layer in self._pyramids():
-            if layer.visible and layer.data[0].size <= WHOLE:
+            if layer.visible and layer.data[0].size <= WHOLE and not layer.data[0].is_mapped:
                 layer.locked_data_level = 0
 
     def _pyramids(self) -> list[Labels]:
@@ -316,7 +321,7 @@ def _channel_layers(result: Result) -> list[Image]:
     """Additive, so that the three channels together look like the composed image."""
     return [
         Image(
-            channel,
+            channel_of(result.affinities, channel),
             rgb=False,
             colormap=colour,
             contrast_limits=(0, 255),
@@ -324,7 +329,7 @@ def _channel_layers(result: Result) -> list[Image]:
             opacity=0.4,
             **_named(result, f"affinities {axis}", "affinities"),
         )
-        for channel, (axis, colour) in zip(result.affinities, CHANNEL_COLOURS.items(), strict=True)
+        for channel, (axis, colour) in enumerate(CHANNEL_COLOURS.items())
     ]
 
 

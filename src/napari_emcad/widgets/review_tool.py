@@ -50,7 +50,7 @@ class ReviewTool(Tool):
 
     def open(self) -> None:
         """Rank the questions, and ask the first one."""
-        self._queue = ReviewQueue(self._at.session)
+        self._queue = ReviewQueue(self._at.session, boxes=lambda: self._at.boxes)
         self._ask()
 
     def answer(self, answer: Answer) -> Row:
@@ -71,7 +71,6 @@ class ReviewTool(Tool):
 
     def follow(self) -> None:
         """Ask again what an undo has opened."""
-        self._queue.rank()
         self._ask()
 
     def _ask(self) -> None:

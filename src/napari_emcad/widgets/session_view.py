@@ -11,6 +11,7 @@ from napari_emcad.io.sessions import OpenSession
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.reader import read_layers
+from napari_emcad.widgets.affinities_view import channel_of
 from napari_emcad.widgets.layers import is_image, set_voxel_size, volume_of, voxel_size_of
 from napari_emcad.widgets.results import Result
 
@@ -51,7 +52,7 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
         fits = layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box
         if fits and not _are_labels(volume_of(layer), box, fragments):
             return layer, box
-    stand_in = np.zeros(shape, np.uint8) if opened.affinities is None else opened.affinities[1]
+    stand_in = np.zeros(shape, np.uint8) if opened.affinities is None else channel_of(opened.affinities, 1)
     size = opened.facts.voxel_size
     place = {"scale": tuple(size), "units": ("nm",) * 3} if size else {}
     look = {"name": opened.folder.stem, "axis_labels": ("z", "y", "x"), "metadata": {STAND_IN: True}}

@@ -5,7 +5,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
-from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
 from napari_emcad.widgets.layers import MADE, place_of, remove_layer
 
 NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
@@ -27,6 +27,7 @@ class SidesView:
     def __init__(self, viewer):
         self._viewer = viewer
         self._layer: Labels | None = None
+        self._view: FragmentLabels | None = None
 
     def show(self, neurons: Labels, fragments: NDArray[np.uint32], near: NDArray, far: NDArray, n: int) -> None:
         """Colour two groups of fragments.
@@ -43,13 +44,15 @@ class SidesView:
         table = np.zeros(n, np.uint8)
         table[far], table[near] = FAR_SIDE, NEAR_SIDE
         if self._layer is None or self._layer not in self._viewer.layers:
-            self._add(neurons, FragmentLabels(fragments, table, np.uint8))
-        elif self._layer.data.fragments is fragments and self._layer.data.holds(table):
-            self._layer.data.show(table)
+            self._view = FragmentLabels(fragments, table, np.uint8)
+            self._add(neurons)
+        elif self._view.fragments is fragments and self._view.holds(table):
+            self._view.show(table)
             self._layer.visible = True
             self._layer.refresh(extent=False)
         else:
-            self._layer.data = FragmentLabels(fragments, table, np.uint8)
+            self._view = FragmentLabels(fragments, table, np.uint8)
+            self._layer.data = self._data
             self._layer.visible, self._layer.editable = True, False
 
     def hide(self) -> None:
@@ -62,10 +65,16 @@ class SidesView:
         remove_layer(self._viewer, self._layer)
         self._layer = None
 
-    def _add(self, neurons: Labels, view: FragmentLabels) -> None:
+    @property
+    def _data(self) -> FragmentLabels | list[FragmentLabels]:
+        """Mapped fragments are not drawn in 3D."""
+        return pyramid(self._view) if self._view.is_mapped else self._view
+
+    def _add(self, neurons: Labels) -> None:
         active = self._viewer.layers.selection.active
         self._layer = Labels(
-            view,
+            self._data,
+            multiscale=self._view.is_mapped,
             name="sides",
             opacity=OPACITY,
             colormap=CyclicLabelColormap(colors=COLOURS, background_value=0),

@@ -1,0 +1,137 @@
+"""What is done in the window on a session whose fragments are too many to be read reads what it concerns."""
+
+import numpy as np
+import pytest
+import zarr
+from mapped import CELL, DEEP, SECTION_BYTES, SHAPE, bytes_read, write_session
+
+from napari_emcad.io.session_copy import copy_session
+from napari_emcad.io.session_facts import read_facts, write_facts
+from napari_emcad.widgets.picking import Click
+from napari_emcad.widgets.proofreading_modes import Mode
+
+PLACE = (DEEP + 1, 5 * CELL // 2, 5 * CELL // 2)
+BESIDE = (DEEP + 1, 5 * CELL // 2, 7 * CELL // 2)
+NEAR = 12 * SECTION_BYTES
+LABELS = {"stack neurons", "stack fragments", "sides"}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_session(tmp_path_factory.mktemp("large"))
+
+
+@pytest.fixture
+def large(desk, written, tmp_path, monkeypatch):
+    """A desk with the session open, far into the volume."""
+    monkeypatch.setattr("napari_emcad.io.session_files.IN_MEMORY_BYTES", 1000)
+    copy_session(written, tmp_path / "large.emcad")
+    desk.dock.proofread.open(tmp_path / "large.emcad")
+    desk.idle()
+    assert isinstance(fragments(desk), np.memmap), desk.message
+    desk.dock.proofread.go_near(PLACE)
+    return desk
+
+
+def names(desk) -> set[str]:
+    return {layer.name for layer in desk.viewer.layers if layer.visible}
+
+
+def fragments(desk) -> np.memmap:
+    return desk.dock.proofread.proofreading.session.state.base.fragments
+
+
+def read(desk) -> int:
+    return bytes_read(fragments(desk))
+
+
+def test_proofreading(large):
+    panel = large.dock.proofread
+    panel.click(Click(PLACE, False))
+    panel.enter(Mode.MERGE)
+    panel.click(Click(PLACE, False))
+    panel.click(Click(BESIDE, False))
+    panel.enter(Mode.SPLIT)
+    panel.click(Click(PLACE, False))
+    panel.click(Click((PLACE[0], PLACE[1] + 12, PLACE[2]), True))
+    panel.apply()
+    panel.undo()
+    panel.enter(Mode.SELECT)
+    panel.click(Click(BESIDE, False))
+    panel.toggle_done()
+    panel.centre()
+    kinds = [row.kind for row in panel.proofreading.session.log.rows]
+    assert kinds == ["merge", "split", "undo", "lock"], large.message
+    assert read(large) <= NEAR
+
+
+def test_review(large):
+    panel = large.dock.proofread
+    before = read(large)
+    panel.enter(Mode.REVIEW)
+    assert panel.tool.task is not None
+    panel.answer("join")
+    assert read(large) - before <= NEAR
+
+
+def test_surfaces(large):
+    panel = large.dock.proofread
+    panel.click(Click(PLACE, False))
+    panel.see_in_3d()
+    large.wait(lambda: panel._surfaces.is_settled)
+    assert panel._surfaces.shown == [panel.selected]
+    assert read(large) <= NEAR
+
+
+@pytest.mark.parametrize("mode", [Mode.SELECT, Mode.REVIEW])
+def test_in_3d_no_volume_is_drawn_and_that_is_said(large, mode):
+    panel = large.dock.proofread
+    panel.enter(mode)
+    before = read(large)
+    large.viewer.dims.ndisplay = 3
+    assert "See in 3D" in large.message
+    large.wait(lambda: not large.dock.segment.results._looked_at.isActive())
+    panel.undo()
+    assert not any(np.asarray(large.viewer.layers[name]._slice.image.raw).any() for name in LABELS & names(large))
+    assert read(large) - before <= NEAR
+
+
+def test_crops(large):
+    panel, sources = large.dock.proofread, large.dock.finetune.sources
+    panel.click(Click(PLACE, False))
+    panel.toggle_done()
+    (place,) = sources.done_places()
+    assert place.box.start[0] <= DEEP < place.box.stop[0] and place.share > 0
+    assert read(large) <= NEAR
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Values that were read of arrays in files, one number a time."""
+    sizes, get = [], zarr.Array.__getitem__
+
+    def counted(array, key):
+        part = get(array, key)
+        sizes.append(np.size(part))
+        return part
+
+    monkeypatch.setattr(zarr.Array, "__getitem__", counted)
+    monkeypatch.setattr(zarr.Array, "__array__", lambda *_: pytest.fail("all of a file was read"))
+    return sizes
+
+
+def test_affinities_are_read_by_sections(large, looked_at):
+    for by_channel in (True, False):
+        large.dock.segment.results.show_affinities(large.result, by_channel)
+    assert looked_at and max(looked_at) <= 3 * np.prod(SHAPE[1:])
+
+
+def test_affinities_stand_for_a_stack_that_is_gone(desk, written, tmp_path, looked_at):
+    copy_session(written, tmp_path / "large.emcad")
+    facts = read_facts(tmp_path / "large.emcad")
+    write_facts(tmp_path / "large.emcad", facts.model_copy(update={"source": str(tmp_path / "gone.tif")}))
+    desk.dock.proofread.open(tmp_path / "large.emcad")
+    desk.idle()
+    assert desk.result.source.data.shape == SHAPE and desk.result.source.data[DEEP].any()
+    of_affinities = [n for n in looked_at if n < np.prod(SHAPE)]  # the fragments are read, as they are few here
+    assert of_affinities and len(looked_at) - len(of_affinities) <= 1
