@@ -3,8 +3,8 @@
 session.json     what was segmented, how, and the hash of the fragments
 fragments.zarr   as agglomeration made them; edits never change them here
 fragments.npy    the same, where they are too many to be read when the session is opened
-boxes.npz        optional, where each fragment lies
-graph.npz        region graph, merge tree, sizes
+boxes/           optional, where each fragment lies
+graph/           region graph, merge tree, sizes: a file for each column
 affinities.zarr  optional
 edits.db         the edit log
 """
@@ -23,6 +23,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.session_facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.session_files import (
+    keep_boxes,
     map_fragments,
     read_affinities,
     read_boxes,
@@ -173,11 +174,14 @@ def session_at(opened: OpenSession, seq: int) -> Session:
 
 
 def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
-    """Where the fragments of a session lie, those that agglomeration made at least: kept with it, or sought."""
+    """Where the fragments of a session lie, those that agglomeration made at least: kept with it, or sought once."""
     kept, base = read_boxes(opened.folder), opened.session.state.base
     if kept is not None and len(kept) == len(base.sizes):
         return kept
-    return (yield from fragment_boxes(base.fragments))
+    boxes = yield from fragment_boxes(base.fragments)
+    if len(boxes) == len(base.sizes) and not opened.why_read_only:
+        keep_boxes(opened.folder, boxes)
+    return boxes
 
 
 def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:
