@@ -56,12 +56,12 @@ class Session:
         self._undone: list[int] = []
         self._live: list[int] = []
         self._disordered = False
-        self._largest = 0
         self._began: float | None = None
         with self.state.many():
             for row in log.rows:
                 self._check_base(row)
                 self._replay(row)
+        self._largest = int(self._all_sizes().argmax())
 
     def begin(self) -> None:
         """The first point of an edit has been placed, or a question asked: the next row says how long it took."""
@@ -391,10 +391,15 @@ class Session:
         state = self.state
         if size <= BY_FAR * state.sizes[state.members(self._largest)].sum():
             return False
-        all_sizes = np.bincount(state.table, weights=state.sizes)
-        all_sizes[0] = 0
+        all_sizes = self._all_sizes()
         self._largest = int(all_sizes.argmax())
         return size > BY_FAR * all_sizes[self._largest] and np.count_nonzero(all_sizes) > FEW
+
+    def _all_sizes(self) -> NDArray[np.float64]:
+        """Voxels of each segment by its id."""
+        found = np.bincount(self.state.table, weights=self.state.sizes)
+        found[0] = 0
+        return found
 
     def _held(self, segment: int, fragments: NDArray) -> Move:
         """Fragments stay where they are and leave the threshold's reach."""

@@ -17,6 +17,9 @@ AT_ONCE = 0.003
 IN_A_THREAD = 0.02
 """Seconds: what took longer to find the last time is found in a thread."""
 
+MANY = 500_000
+"""Fragments: what goes through more is found in a thread from the first time on."""
+
 
 class AtRest(QObject):
     """Does something at once where that is fast, else when it has not been asked for anew for a moment.
@@ -27,17 +30,27 @@ class AtRest(QObject):
         Finds what is to be shown by then. It leaves the window alone, as it may run in a thread.
     show : callable
         Shows what was found.
+    fragments : callable, optional
+        How many fragments are gone through for it.
     """
 
-    def __init__(self, find: Callable[[], Any], show: Callable[[Any], None], parent: QObject | None = None):
+    def __init__(
+        self,
+        find: Callable[[], Any],
+        show: Callable[[Any], None],
+        parent: QObject | None = None,
+        fragments: Callable[[], int] = lambda: 0,
+    ):
         super().__init__(parent)
-        self._find, self._show, self._finder = find, show, JobRunner(self)
+        self._find, self._show, self._fragments, self._finder = find, show, fragments, JobRunner(self)
         self._finding = self._showing = 0.0
         self._timer = QTimer(self, singleShot=True, interval=REST)
         self._timer.timeout.connect(self._on_rest)
 
     def ask(self) -> None:
         """Now or soon."""
+        if not self._finding and self._fragments() > MANY:
+            self._finding = 2 * IN_A_THREAD
         if self._finding + self._showing <= AT_ONCE:
             self.do()
         else:

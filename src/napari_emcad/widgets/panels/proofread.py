@@ -78,7 +78,7 @@ class ProofreadPanel(QWidget):
         self.click_to_segment = ClickToSegment(viewer, stack, segment, message)
         self.labels_start = LabelsStart(viewer, stack, segment, jobs, message)
         self._remark = ""
-        self._listing = AtRest(self._listed_anew, self._list, self)
+        self._listing = AtRest(self._listed_anew, self._list, self, lambda: len(self.proofreading.session.state.table))
         self.before = QWidget()
         self._lay_out()
         self._connect()

@@ -66,7 +66,7 @@ class SegmentPanel(QWidget):
         self._estimate = text()
         self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
         self._levels, self._kind = JobRunner(self), KindLine(self)
-        self._counting = AtRest(self._counted, self._tell_count, self)
+        self._counting = AtRest(self._counted, self._tell_count, self, lambda: len(self.results.current.neurons.table))
         self._again = QTimer(self, singleShot=True, interval=SETTLE)
         self._lay_out()
         self._connect()
