@@ -1,20 +1,23 @@
 """Scroll, threshold and edits in the dock, in a real napari window, on a million fragments.
 
-    xvfb-run -a python benchmarks/latencies.py [--sections 61 | --session NAME.emcad] [--picture OUT.png]
+    xvfb-run -a python benchmarks/latencies.py [--sections 61 [--keep FOLDER] | --session A.emcad] [--picture OUT.png]
 
 Sections of 1024 x 1024 in cells of 8 x 8 pixels, 16,384 fragments each, as a saved session that is opened in the dock.
 `all` is the time until the call returns, what napari does to slice and refresh its layers included; `ours` is that
 without napari's share, but with the lookup of our labels in it; `painted` adds Qt's drawing of the window (by software,
 where there is no GPU). Medians, in milliseconds. "threshold, volume" is napari's own way: a label volume is written
-anew. With --session one that is there already is opened, and edited: its log gets longer.
+anew. With --session one that is there already is opened, and edited: its log gets longer. What is found in a thread,
+while the window goes on, stands below, once each, and the longest that the window had to wait for a turn meanwhile.
 """
 
 import argparse
 import itertools
+import resource
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial, wraps
 from pathlib import Path
 
@@ -25,9 +28,11 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.surfaces import neuron_surface
 from napari_emcad.io.sessions import SessionFacts, create_session, open_session
 from napari_emcad.widgets.affinities_view import ComposedAffinities
 from napari_emcad.widgets.dock import EMCADDock
@@ -45,6 +50,7 @@ def main() -> None:
     parser.add_argument("--sections", type=int, default=61)
     parser.add_argument("--session", type=Path)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder in which the session that is made stays")
     options = parser.parse_args()
     clock = _Clock()
     viewer = napari.Viewer()
@@ -52,7 +58,7 @@ def main() -> None:
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD")
     with tempfile.TemporaryDirectory() as folder:
-        session = options.session or _session(Path(folder), _base(options.sections))
+        session = options.session or _session(options.keep or Path(folder), _base(options.sections))
         start = time.perf_counter()
         show_session(dock, open_session(session))
         _paint()
@@ -60,9 +66,13 @@ def main() -> None:
         print(f"{len(base.sizes) - 1:,} fragments, {' x '.join(map(str, base.fragments.shape))} voxels; ms")
         print(f"opened in {time.perf_counter() - start:.1f} s")
         print(f"{'':<22}{'ours':>10}{'all':>10}{'painted':>10}")
-        for name, act in _acts(viewer, dock, writes=options.session is None):
-            columns = zip(*(clock.time(act) for _ in range(REPEATS)), strict=True)
+        for name, act, *before in _acts(viewer, dock, writes=options.session is None):
+            columns = zip(*(clock.time(act, before) for _ in range(REPEATS)), strict=True)
             print(f"{name:<22}" + "".join(f"{statistics.median(c):>10.1f}" for c in columns), flush=True)
+        print(f"{'in a thread':<22}{'takes':>10}{'held up':>10}")
+        for name, find in _in_a_thread(dock):
+            print(f"{name:<22}" + "".join(f"{figure:>10.1f}" for figure in _beside(find)), flush=True)
+        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB, mapped files included")
         if options.picture:
             viewer.screenshot(options.picture, canvas_only=False)
         viewer.close()
@@ -77,7 +87,7 @@ def _acts(viewer, dock, writes: bool):
     tree, result = proofread.proofreading.session.state.base.tree, dock.segment.results.current
 
     def move() -> None:
-        result.view.show(tree.cut(next(values)))
+        result.view.show(LiveCut(tree, next(values)))
         result.neuron_layer.refresh(extent=False)
 
     if writes:
@@ -92,19 +102,62 @@ def _acts(viewer, dock, writes: bool):
     yield "threshold", move
     session = proofread.proofreading.session
 
-    def merge() -> None:
+    state = session.state
+
+    def edge(is_inside: bool) -> tuple[int, int]:
         while True:
-            edge = rng.integers(len(session.state.graph))
-            u, v = int(session.state.graph.u[edge]), int(session.state.graph.v[edge])
-            if session.state.table[u] != session.state.table[v]:
-                proofread._edit(partial(session.merge, u, v, confirmed=True))
-                return
+            at = rng.integers(len(state.graph))
+            u, v = int(state.graph.u[at]), int(state.graph.v[at])
+            if (state.table[u] == state.table[v]) == is_inside:
+                return u, v
+
+    def merge() -> None:
+        proofread._edit(partial(session.merge, *edge(is_inside=False)))
+
+    def split() -> None:
+        near, far = edge(is_inside=True)
+        proofread._edit(lambda: session.split(session.propose([near], [far])[0]))
 
     yield "merge", merge
     yield "undo", proofread.undo
     yield "redo", proofread.redo
-    cut = dock.segment.results.recut_wanted.emit
-    yield "threshold, edited", lambda: cut(Cut(round(next(values), 2)))
+    yield "split", split
+    moving, rests = dock.segment.results.cut, dock.segment.results.recut_wanted.emit
+    yield "threshold, edited", lambda: moving(Cut(round(next(values), 2)))
+
+    foreseen = []
+
+    def foresee() -> None:
+        foreseen[:] = [round(next(values), 2)]
+        state.foresee(*foreseen)
+
+    yield "threshold rests", lambda: rests(Cut(*foreseen)), foresee
+    click = dock.proofread.click_to_segment.click
+    height, width = (n // 2 for n in state.base.fragments.shape[1:])
+    yield "click to segment", lambda: click((next(sections), height, width))
+
+
+def _in_a_thread(dock):
+    at = dock.proofread.proofreading
+    state = at.session.state
+    yield "threshold, edited", lambda: state.foresee(state.threshold / 2)
+    yield "list of neurons", at.rows
+    neuron = int(np.bincount(state.table[1:]).argmax())
+    size = VoxelSize(*at.layer.scale[-3:])
+    yield "3D of a neuron", lambda: neuron_surface(state.base.fragments, state.members(neuron), at.boxes, size)
+
+
+def _beside(find: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds that something takes in a thread, and the longest that this thread had to wait for a turn."""
+    thread = threading.Thread(target=find)
+    start = before = time.perf_counter()
+    thread.start()
+    longest = 0.0
+    while thread.is_alive():
+        time.sleep(0.001)
+        now = time.perf_counter()
+        longest, before = max(longest, now - before), now
+    return (before - start) * 1e3, longest * 1e3
 
 
 class _Clock:
@@ -139,8 +192,10 @@ class _Clock:
 
         return timed
 
-    def time(self, act: Callable[[], object]) -> tuple[float, float, float]:
-        """Milliseconds: ours, all, painted."""
+    def time(self, act: Callable[[], object], before: Iterable[Callable[[], object]]) -> tuple[float, float, float]:
+        """Milliseconds: ours, all, painted; what comes before does not count."""
+        for prepare in before:
+            prepare()
         _paint()
         self._naparis = self._lookups = 0.0
         start = time.perf_counter()

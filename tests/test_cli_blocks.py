@@ -82,7 +82,7 @@ def same(one: Path, other: Path) -> None:
 
 def test_a_session_is_made(expected, files):
     left = {f.name for f in expected.iterdir()} - {"lock"}
-    assert left == {"affinities.zarr", "boxes.npz", "edits.db", "fragments.zarr", "graph.npz", "session.json"}
+    assert left == {"affinities.zarr", "boxes", "edits.db", "fragments.zarr", "graph", "session.json"}
     with open_session(expected) as opened:
         base = opened.session.state.base
         assert base.fragments.shape == SHAPE

@@ -12,9 +12,7 @@ def noise():
     return np.random.default_rng(3).integers(0, 41, (9, 22, 35), np.uint32)
 
 
-@pytest.mark.parametrize("slab", [1, 22 * 35, 4 * 22 * 35, 10**6])
-def test_boxes_of_fragments(noise, slab, monkeypatch):
-    monkeypatch.setattr("napari_emcad.core.fragment_boxes.SLAB", slab)
+def test_boxes_of_fragments(noise):
     noise[noise == 7] = 0
     noise[0][noise[0] == 9] = 0
     boxes = drive(fragment_boxes(noise))

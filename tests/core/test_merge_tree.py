@@ -45,6 +45,27 @@ def partition(names):
 
 
 @patient
+@given(histories(), st.sampled_from([*LEVELS, 0.29, 2]), st.data())
+def test_segments_of_some_fragments_are_those_of_the_cut(case, threshold, data):
+    tree = tree_of_merges(*case)
+    table = tree.cut(threshold)
+    some = data.draw(st.lists(st.integers(1, len(table) - 1), max_size=20))
+    found = tree.segments_of(np.array(some, np.uint32), threshold)
+    assert found.dtype == np.uint32
+    np.testing.assert_array_equal(found, table[some])
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 1000])
+def test_segments_of_long_runs(n):
+    rng = np.random.default_rng(n)
+    gaps = rng.random(n, np.float32)
+    gaps[0] = np.inf
+    tree = MergeTree(rng.permutation(np.arange(1, n + 1, dtype=np.uint32)), gaps)
+    for threshold in (0, 0.01, 0.5, 0.99, 0.999, 1):
+        np.testing.assert_array_equal(tree.segments_of(np.arange(1, n + 1), threshold), tree.cut(threshold)[1:])
+
+
+@patient
 @given(histories())
 def test_a_cut_gives_the_components_of_the_merges_below(case):
     merges, sizes = case

@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(folder, tmp_path, monkey
     assert [p.name for p in tmp_path.iterdir()] == ["a.emcad"]
 
 
-@pytest.mark.parametrize("name", ["session.json", "graph.npz", "fragments.zarr", "edits.db"])
+@pytest.mark.parametrize("name", ["session.json", "graph", "fragments.zarr", "edits.db"])
 def test_what_lacks_a_file_is_not_copied(folder, tmp_path, name):
     (folder / name).rename(tmp_path / "aside")
     with pytest.raises(UserError, match=r"missing; copy the session from where it is whole|a session folder"):

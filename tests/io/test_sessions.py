@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,10 +10,11 @@ import pytest
 from graphs import LADDER, LINE, groups, segmentation
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io import session_files
+from napari_emcad.io.session_copy import copy_session
 from napari_emcad.io.session_facts import SessionFacts
 from napari_emcad.io.session_files import write_boxes
 from napari_emcad.io.sessions import boxes_of, create_session, open_session, session_at
@@ -104,6 +106,55 @@ def test_the_session_as_it_was(folder):
         for wrong in (-1, 4):
             with pytest.raises(UserError, match=f"an edit from 0 to 3 is needed, got {wrong}"):
                 session_at(opened, wrong)
+
+
+def in_one_file(folder):
+    """Lay a session out as version 1 did."""
+    for name in ("graph", "boxes"):
+        if (folder / name).exists():
+            np.savez(folder / f"{name}.npz", **{file.stem: np.load(file) for file in (folder / name).iterdir()})
+            shutil.rmtree(folder / name)
+    _edit_json(folder, format_version=1)
+
+
+def test_a_session_of_an_earlier_version(folder):
+    write_boxes(folder, drive(fragment_boxes(segmentation(LINE).fragments)))
+    with open_session(folder) as opened:
+        opened.session.merge(1, 4, confirmed=True)
+        live, boxes = opened.session.state.digest(), drive(boxes_of(opened))
+    in_one_file(folder)
+    with open_session(folder) as opened:
+        assert opened.session.state.digest() == live
+        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, boxes.stop)
+        opened.session.split_fragment([(0, 0, 1)], [(0, 0, 8)])
+    copy_session(folder, folder.parent / "b.emcad")
+    with open_session(folder) as opened, open_session(folder.parent / "b.emcad") as copied:
+        assert copied.session.state.digest() == opened.session.state.digest() != live
+        np.testing.assert_array_equal(drive(boxes_of(copied)).stop, boxes.stop)
+    _cut_short(folder / "graph.npz")
+    with pytest.raises(UserError, match=r"graph\.npz: missing or damaged"):
+        open_session(folder)
+
+
+def test_of_the_tables_only_what_is_looked_at_is_read(folder):
+    with open_session(folder) as opened:
+        base = opened.session.state.base
+        for column in (base.graph.u, base.graph.quantiles, base.tree.gaps, base.sizes):
+            assert isinstance(column.base, np.memmap)
+
+
+def test_where_fragments_lie_is_sought_once(folder, monkeypatch):
+    with open_session(folder) as opened:
+        sought = drive(boxes_of(opened))
+    monkeypatch.setattr("napari_emcad.io.sessions.fragment_boxes", lambda _: pytest.fail("sought again"))
+    with open_session(folder) as opened:
+        np.testing.assert_array_equal(drive(boxes_of(opened)).start, sought.start)
+
+
+def test_of_a_session_that_is_only_read_nothing_is_kept(folder):
+    with open_session(folder, to_read=True) as opened:
+        drive(boxes_of(opened))
+    assert not (folder / "boxes").exists()
 
 
 @pytest.mark.parametrize("is_mapped", [False, True])
@@ -262,13 +313,16 @@ def _cut_short(path):
         (lambda f: (f / "session.json").write_text("{"), "session.json: the file is damaged"),
         (lambda f: (f / "session.json").write_text("[]"), "session.json: the file is damaged"),
         (lambda f: _edit_json(f, threshold="high"), "session.json: the file is damaged"),
-        (lambda f: _edit_json(f, format_version=2), "format 1 is needed, the session has format 2"),
+        (lambda f: _edit_json(f, format_version=3), "format 1 to 2 is needed, the session has format 3"),
         (lambda f: _edit_json(f, base_hash="0"), "its edits were made on other fragments"),
         (_swap_fragments, "its edits were made on other fragments"),
         (_foreign_log, "its edits were made on other fragments"),
-        (lambda f: (f / "graph.npz").unlink(), "graph.npz: missing or damaged"),
-        (lambda f: _cut_short(f / "graph.npz"), "graph.npz: missing or damaged"),
-        (lambda f: (f / "graph.npz").write_bytes(b""), "graph.npz: missing or damaged"),
+        (lambda f: (f / "graph").rename(f / "aside"), "graph: missing or damaged"),
+        (lambda f: (f / "graph" / "mean.npy").unlink(), "graph: missing or damaged"),
+        (lambda f: _cut_short(f / "graph" / "sizes.npy"), "graph: missing or damaged"),
+        (lambda f: (f / "graph" / "u.npy").write_bytes(b""), "graph: missing or damaged"),
+        (lambda f: np.save(f / "graph" / "v.npy", np.ones(2, np.uint32)), "graph: missing or damaged"),
+        (lambda f: np.save(f / "graph" / "sizes.npy", np.ones(4, np.int64)), "graph: missing or damaged"),
         (lambda f: (f / "fragments.zarr" / ".zarray").unlink(), "fragments.zarr: the Zarr folder cannot be read"),
         (lambda f: _cut_short(f / "fragments.zarr" / "0" / "0" / "0"), "fragments.zarr: missing or damaged"),
         (lambda f: (f / "fragments.zarr" / "0" / "0" / "0").unlink(), "its edits were made on other fragments"),

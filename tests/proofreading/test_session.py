@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from graphs import LINE, groups, session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.proofreading.errors import Refused
@@ -144,6 +146,31 @@ def test_34_any_edits_on_voxels(seed, edits):
     affinities = some_affinities(seed)
     look = partial(check_voxels, affinities=affinities)
     hold(lambda edits: checked(lambda log: on_voxels(affinities, log), edits, look), edits)
+
+
+@settings(unshrunk, max_examples=60)
+@given(graphs, st.sampled_from([0, 12]), steps(40, EDITS, THRESHOLDS, ANY_ORDER))
+def test_what_was_foreseen_is_what_comes(edges, min_size, edits):
+    """Of two sessions with the same edits one foresees each move of the threshold, and some that never come."""
+
+    def same(edits: list[Step]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            plain, seer = (on_graph(edges, quick(Path(folder), f"{i}.db"), min_size) for i in range(2))
+            for step in edits:
+                undone = seer.undoable if step.kind == "undo" else seer.redoable
+                moved = undone.effect.threshold if undone and step.kind in ("undo", "redo") else None
+                seer.state.foresee(moved[step.kind == "redo"] if moved else step.value)
+                for at in (plain, seer):
+                    with suppress(UserError):
+                        step.do(at)
+                assert plain.state.digest() == seer.state.digest()
+                for segment in np.unique(seer.state.table[1:]).tolist():
+                    expected = np.flatnonzero(seer.state.table == segment) if segment else []
+                    assert seer.state.members(segment).tolist() == list(expected)
+            for at in (plain, seer):
+                at.log.close()
+
+    hold(same, edits)
 
 
 def check_voxels(at: Session, affinities) -> None:

@@ -3,8 +3,10 @@ import pytest
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.live_cut import LiveCut
+from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.widgets.affinities_view import ComposedAffinities
-from napari_emcad.widgets.labels_view import FragmentLabels, part_of
+from napari_emcad.widgets.labels_view import FragmentLabels, Without, part_of, pyramid
 
 
 @pytest.fixture
@@ -34,6 +36,34 @@ def test_another_table_is_another_labelling(fragments):
     view.show(np.array([0, 1, 1, 1, 1, 1], np.uint32))
     np.testing.assert_array_equal(np.asarray(view), fragments > 0)
     np.testing.assert_array_equal(fragments, before)
+
+
+def test_a_table_is_followed(fragments):
+    table = np.arange(70_000, dtype=np.uint32)
+    view = FragmentLabels(fragments, table)
+    table[5] = 69_999
+    np.testing.assert_array_equal(np.asarray(view), table[fragments])
+
+
+def test_some_fragments_are_left_out(fragments):
+    table, out = np.array([0, 9, 8, 7, 6, 5], np.uint32), np.array([1, 4], np.uint32)
+    view = FragmentLabels(fragments, table)
+    view.show(Without(table, out))
+    expected = np.where(np.isin(fragments, out), 0, table[fragments])
+    np.testing.assert_array_equal(np.asarray(view), expected)
+    assert view[0].dtype == view.dtype == np.uint16
+    np.testing.assert_array_equal(view.table, [0, 0, 8, 7, 0, 5])
+
+
+def test_levels_show_what_the_view_shows(fragments, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.labels_view.OVERVIEW", 10)
+    tree = MergeTree(np.array([2, 1, 5, 3, 4], np.uint32), np.array([np.inf, 0.1, 0.5, 0.2, 0.6], np.float32))
+    view = FragmentLabels(fragments, tree.cut(0))
+    levels = pyramid(view)
+    view.show(LiveCut(tree, 0.3))
+    for step, level in zip((1, 2, 4), levels, strict=False):
+        np.testing.assert_array_equal(np.asarray(level), tree.cut(0.3)[fragments[:, ::step, ::step]])
+    assert view.holds(tree.cut(0.3)) and not view.holds(np.zeros(7, np.uint32))
 
 
 def test_painting_is_refused_with_a_sentence(fragments):

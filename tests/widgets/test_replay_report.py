@@ -269,7 +269,7 @@ def _other_stack(tmp_path, facts, elsewhere):
 
 
 def _damaged(tmp_path, facts, elsewhere):
-    (elsewhere / "graph.npz").write_bytes(b"nothing")
+    (elsewhere / "graph" / "leaves.npy").write_bytes(b"nothing")
     return elsewhere
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 
-SLAB = 4_000_000
-"""Voxels in which fragments are sought at once."""
+NEVER = np.iinfo(np.int32).max
+"""Where what is not there begins."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class FragmentBoxes:
     @classmethod
     def none(cls, n: int) -> "FragmentBoxes":
         """For fragments 1..n of which nothing is known."""
-        return cls(np.full((n + 1, 3), np.iinfo(np.int32).max, np.int32), np.zeros((n + 1, 3), np.int32))
+        return cls(np.full((n + 1, 3), NEVER, np.int32), np.zeros((n + 1, 3), np.int32))
 
     def __len__(self) -> int:
         return len(self.start)
@@ -51,33 +50,34 @@ class FragmentBoxes:
 
 
 def fragment_boxes(fragments: NDArray[np.uint32]) -> Job[FragmentBoxes]:
-    """Bounding boxes of all fragments of a volume (z, y, x), found slab by slab.
+    """Bounding boxes of all fragments of a volume (z, y, x), found section by section.
 
-    Strategy: SciPy finds boxes in one pass but holds the interpreter meanwhile; between slabs others get their turn.
+    Strategy: a row of voxels of one fragment counts by its ends; the fragments are the columns of tables, which have
+    room for twice as many whenever there are more.
     """
-    depth = max(1, SLAB // max(1, fragments[:1].size))
-    boxes, watch = FragmentBoxes.none(0), Stopwatch("fragments", len(fragments))
-    for z in range(0, len(fragments), depth):
-        ids, start, stop = _boxes_in(fragments[z : z + depth], z)
-        boxes = _grown(boxes, int(ids.max(initial=0)))
-        boxes.start[ids] = np.minimum(boxes.start[ids], start)
-        boxes.stop[ids] = np.maximum(boxes.stop[ids], stop)
-        yield watch.at(min(z + depth, len(fragments)))
-    return boxes
+    start, stop, n = np.full((3, 1), NEVER, np.int32), np.zeros((3, 1), np.int32), 0
+    watch = Stopwatch("fragments", len(fragments))
+    for z, section in enumerate(fragments):
+        n = max(n, int(section.max(initial=0)))
+        if n >= start.shape[1]:
+            more = ((0, 0), (0, 2 * n))
+            start, stop = np.pad(start, more, constant_values=NEVER), np.pad(stop, more)
+        ids, ends = _rows_in(section, z)
+        for axis, (first, last) in enumerate(ends):
+            np.minimum.at(start[axis], ids, first)
+            np.maximum.at(stop[axis], ids, last + 1)
+        yield watch.at(z + 1)
+    return FragmentBoxes(*(np.ascontiguousarray(ends[:, : n + 1].T) for ends in (start, stop)))
 
 
-def _boxes_in(slab: NDArray[np.uint32], z: int) -> tuple[NDArray, NDArray, NDArray]:
-    """The fragments of a slab that begins at section z: ids, first voxels, and those after the last, (k, 3)."""
-    found = [(i, place) for i, place in enumerate(find_objects(slab), start=1) if place is not None]
-    ends = [[(s.start, s.stop) for s in place] for _, place in found]
-    ends = np.array(ends, np.int32).reshape(-1, 3, 2)
-    ends[:, 0] += z
-    return np.array([i for i, _ in found], np.int64), ends[..., 0], ends[..., 1]
-
-
-def _grown(boxes: FragmentBoxes, n: int) -> FragmentBoxes:
-    """With room for fragments 1..n."""
-    if n < len(boxes):
-        return boxes
-    more = FragmentBoxes.none(n - len(boxes))
-    return FragmentBoxes(np.concatenate([boxes.start, more.start]), np.concatenate([boxes.stop, more.stop]))
+def _rows_in(section: NDArray[np.uint32], z: int) -> tuple[NDArray[np.intp], list[tuple[NDArray, NDArray]]]:
+    """The fragment of each row of voxels that one fragment fills, and its first and last voxel: on z, on y, on x."""
+    voxels, width = section.ravel(), section.shape[1]
+    is_first = np.concatenate([[True], voxels[1:] != voxels[:-1]])
+    is_first[::width] = True
+    first = np.flatnonzero(is_first)
+    last = np.append(first[1:], len(voxels)) - 1
+    filled = np.flatnonzero(voxels[first])
+    first, last = first[filled].astype(np.int32), last[filled].astype(np.int32)
+    y, sections = first // width, np.full(len(first), z, np.int32)
+    return voxels[first].astype(np.intp), [(sections, sections), (y, y), (first - y * width, last - y * width)]

@@ -50,6 +50,26 @@ class MergeTree:
         by_leaf.take(self._places, out=table[1:], mode="clip")
         return table
 
+    def segments_of(self, fragments: NDArray[np.integer], threshold: float) -> NDArray[np.uint32]:
+        """Segments of some fragments, (m,), none of them 0, as `cut` names them; the others take no time.
+
+        Strategy: the first leaf of a run is the last one up to the fragment's own whose gap is high enough: climb over
+        1, 2, 4, ... gaps at a time until one is, then go down to it.
+        """
+        place = self._places[fragments - 1]
+        level, climbing = np.zeros(len(place), np.int8), np.arange(len(place))
+        for highest in self._highest:
+            climbing = climbing[highest[place[climbing]] < np.float32(threshold)]
+            if not len(climbing):
+                break
+            place[climbing] = (place[climbing] - 1) >> 1
+            level[climbing] += 1
+        for below in reversed(range(level.max(initial=0))):
+            down = np.flatnonzero(level > below)
+            last = 2 * place[down] + 1
+            place[down] = last - (self._highest[below][last] < np.float32(threshold))
+        return self.leaves[place]
+
     def joined_at(self, u: NDArray[np.uint32], v: NDArray[np.uint32]) -> NDArray[np.float32]:
         """Score of the merge that joins each pair of fragments, (m,) each, u != v: the highest gap between them.
 
@@ -73,6 +93,16 @@ class MergeTree:
         places = np.empty(len(self.leaves), np.intp)
         places[self.leaves - 1] = np.arange(len(self.leaves))
         return places
+
+    @cached_property
+    def _highest(self) -> list[NDArray[np.float32]]:
+        """The highest of each gap, of each two, of each four and so on."""
+        levels = [self.gaps]
+        while len(levels[-1]) > 1:
+            if len(levels[-1]) % 2:
+                levels[-1] = np.append(levels[-1], np.float32(-np.inf))
+            levels.append(np.maximum(levels[-1][::2], levels[-1][1::2]))
+        return levels
 
 
 def merge_tree(graph: RegionGraph, sizes: NDArray[np.int64], scoring: str = DEFAULT_SCORING) -> MergeTree:

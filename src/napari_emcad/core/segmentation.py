@@ -56,11 +56,7 @@ class Segmentation:
             return table
         if crumbs == "background":
             return np.where(segment_sizes(table, self.sizes)[table] < min_size, 0, table).astype(np.uint32)
-        while True:
-            joined = self._join_crumbs(table, min_size)
-            if joined is None:
-                return table
-            table = joined
+        return self._with_crumbs_joined(table, min_size)
 
     def labels(self, table: NDArray, box: Box | None = None) -> NDArray:
         """Segment of each voxel, (z, y, x), uint16 where the ids allow, else uint32."""
@@ -71,29 +67,26 @@ class Segmentation:
         """Voxels of each segment there is, see `neuron_sizes`."""
         return neuron_sizes(table, self.sizes)
 
-    def _join_crumbs(self, table: NDArray, min_size: int) -> NDArray | None:
-        """Join every crumb to its strongest neighbour once; None where none has a neighbour.
+    def _with_crumbs_joined(self, table: NDArray, min_size: int) -> NDArray[np.uint32]:
+        """Join every crumb to its strongest neighbour, again until none has a neighbour.
 
-        Each crumb chooses one edge and a segment of full size chooses none, so no two of those get joined.
+        Only contacts of what is a crumb at first are looked at: what joins to a crumb was made of crumbs alone.
         """
         size = segment_sizes(table, self.sizes)
-        u, v = table[self.graph.u], table[self.graph.v]
-        out = u != v
-        u, v, mean = u[out], v[out], self.graph.mean[out]
-        crumb = np.concatenate([u, v])
-        neighbour = np.concatenate([v, u])
-        strength = np.concatenate([mean, mean])
-        small = size[crumb] < min_size
-        crumb, neighbour, strength = crumb[small], neighbour[small], strength[small]
-        if not len(crumb):
-            return None
-        best = np.lexsort((neighbour, -strength, crumb))
-        first = np.unique(crumb[best], return_index=True)[1]
-        chosen = best[first]
-        n = len(table)
-        edges = coo_array((np.ones(len(chosen), bool), (crumb[chosen], neighbour[chosen])), (n, n))
-        _, group = connected_components(edges, directed=False)
-        return _named_by_largest(group, size)[table]
+        is_crumb = (size < min_size)[table]
+        near = np.flatnonzero(is_crumb[self.graph.u] | is_crumb[self.graph.v])
+        u, v = table[self.graph.u[near]], table[self.graph.v[near]]
+        used, place = np.zeros(len(table), bool), np.empty(len(table), np.intp)
+        used[u] = used[v] = True
+        ids = np.flatnonzero(used)
+        place[ids] = names = np.arange(len(ids))
+        u, v, mean, size = place[u], place[v], self.graph.mean[near], size[ids]
+        while (joined := _joined_once(names[u], names[v], mean, size, min_size)) is not None:
+            names = joined[names]
+            size = np.bincount(joined, size, len(ids)).astype(np.int64)
+        name_of = np.arange(len(table), dtype=np.uint32)
+        name_of[ids] = ids[names]
+        return name_of[table]
 
 
 def segment_sizes(table: NDArray, fragment_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -118,9 +111,28 @@ def fragment_sizes(fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
     return sum((np.bincount(s.ravel(), minlength=n + 1) for s in fragments), np.zeros(n + 1, np.int64))
 
 
-def _named_by_largest(group: NDArray, size: NDArray) -> NDArray[np.uint32]:
-    """Name of each old segment's group: the id of its largest member."""
+def _joined_once(u: NDArray, v: NDArray, mean: NDArray, size: NDArray[np.int64], min_size: int) -> NDArray | None:
+    """Join every crumb to its strongest neighbour once: the new name of each segment; None where none has a neighbour.
+
+    Each crumb chooses one edge and a segment of full size chooses none, so no two of those get joined.
+    """
+    out = u != v
+    u, v, mean = u[out], v[out], mean[out]
+    crumb, neighbour, strength = np.concatenate([u, v]), np.concatenate([v, u]), np.concatenate([mean, mean])
+    small = size[crumb] < min_size
+    crumb, neighbour, strength = crumb[small], neighbour[small], strength[small]
+    if not len(crumb):
+        return None
+    best = np.lexsort((neighbour, -strength, crumb))
+    chosen = best[np.unique(crumb[best], return_index=True)[1]]
+    n = len(size)
+    edges = coo_array((np.ones(len(chosen), bool), (crumb[chosen], neighbour[chosen])), (n, n))
+    return _named_by_largest(connected_components(edges, directed=False)[1], size)
+
+
+def _named_by_largest(group: NDArray, size: NDArray) -> NDArray[np.intp]:
+    """Name of each old segment's group: its largest member, of several the last."""
     order = np.argsort(size, kind="stable")
-    name = np.zeros(int(group.max()) + 1, np.uint32)
+    name = np.zeros(int(group.max(initial=0)) + 1, np.intp)
     name[group[order]] = order  # the last written, so the largest, stays
     return name[group]

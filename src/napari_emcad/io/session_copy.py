@@ -10,11 +10,12 @@ from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.replay_report import NAME as REPLAY
 from napari_emcad.io.session_facts import NAME, read_facts
-from napari_emcad.io.session_files import AFFINITIES, BOXES, FRAGMENTS, GRAPH, MAPPED
+from napari_emcad.io.session_files import AFFINITIES, BOXES, EARLIER, FRAGMENTS, GRAPH, MAPPED
 from napari_emcad.io.sessions import EDITS, check_new
 from napari_emcad.proofreading.log import EditLog, write_rows
 
-_NEEDED = (NAME, FRAGMENTS, GRAPH, EDITS)
+_NEEDED = (NAME, FRAGMENTS, EDITS)
+_FILES = (NAME, REPLAY, FRAGMENTS, MAPPED, AFFINITIES, GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER)
 _PIECE = 1 << 22
 """Bytes that are copied at a time."""
 
@@ -80,7 +81,7 @@ def copying_session(folder: Path, new: Path) -> Job[Copied]:
 
 def _check(folder: Path, new: Path) -> None:
     read_facts(folder)
-    for name in _NEEDED:
+    for name in (*_NEEDED, GRAPH + EARLIER if (folder / (GRAPH + EARLIER)).exists() else GRAPH):
         if not (folder / name).exists():
             raise UserError(f"{folder / name}: missing; copy the session from where it is whole.")
     check_new(new)
@@ -90,7 +91,7 @@ def _check(folder: Path, new: Path) -> None:
 
 def _files(folder: Path) -> Iterator[Path]:
     """All but the log, and who holds it."""
-    for name in (NAME, REPLAY, GRAPH, BOXES, FRAGMENTS, MAPPED, AFFINITIES):
+    for name in _FILES:
         path = folder / name
         if path.is_file():
             yield path

@@ -11,7 +11,10 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.beside import written_beside
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 had region graph and boxes in one file each."""
+
+FIRST_VERSION = 1
 NAME = "session.json"
 UNFINISHED = "run.json"
 """In a folder that blocks are still being written to, or that waits for somebody to go on with it."""
@@ -22,7 +25,7 @@ class SessionFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    format_version: int = Field(FORMAT_VERSION, ge=FORMAT_VERSION, le=FORMAT_VERSION, title="Format")
+    format_version: int = Field(FORMAT_VERSION, ge=FIRST_VERSION, le=FORMAT_VERSION, title="Format")
     program: str = Field("", title="Program", description="Name and version.")
     source: str = Field("", title="Source", description="The stack that was segmented: its path or URL.")
     dataset: str | None = Field(
@@ -95,8 +98,8 @@ def read_facts(folder: Path) -> SessionFacts:
 
 
 def _check_version(folder: Path, version: object) -> None:
-    if version != FORMAT_VERSION:
+    if version not in range(FIRST_VERSION, FORMAT_VERSION + 1):
         raise UserError(
-            f"{folder}: format {FORMAT_VERSION} is needed, the session has format {version}; "
+            f"{folder}: format {FIRST_VERSION} to {FORMAT_VERSION} is needed, the session has format {version}; "
             "open it with the version of napari-emcad that wrote it."
         )

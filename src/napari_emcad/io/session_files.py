@@ -1,10 +1,12 @@
-"""The large files of a session: fragments as Zarr, region graph and merge tree as npz.
+"""The large files of a session: fragments as Zarr, the tables of fragments, edges and boxes a file for each column.
 
 Fragments lie in chunks of one section, compressed fast rather than well: they are all read when a session is opened.
-Where they are too many for that they lie in a plain file as well, of which the system reads what is looked at.
+Where they are too many for that they lie in a plain file as well. Of plain files the system reads what is looked at.
 """
 
 import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numcodecs
@@ -23,8 +25,11 @@ from napari_emcad.io.beside import written_beside
 from napari_emcad.io.lazy import READ_ERRORS
 from napari_emcad.io.zarr import zarr_node
 
-FRAGMENTS, GRAPH, AFFINITIES = "fragments.zarr", "graph.npz", "affinities.zarr"
-MAPPED, BOXES = "fragments.npy", "boxes.npz"
+FRAGMENTS, GRAPH, AFFINITIES = "fragments.zarr", "graph", "affinities.zarr"
+MAPPED, BOXES = "fragments.npy", "boxes"
+EARLIER = ".npz"
+"""How the name of a table ends that an earlier version wrote: all columns in one file, which is read whole."""
+
 IN_MEMORY_BYTES = 1 << 31
 """More fragments than that are mapped from a file instead of being read."""
 
@@ -32,6 +37,7 @@ _EDGE = 2048
 """Pixels: larger sections are several chunks."""
 _GRAPH_FIELDS = ("u", "v", "mean", "quantiles", "area", "contact")
 _TREE_FIELDS = ("leaves", "gaps")
+_BOX_FIELDS = ("start", "stop")
 
 
 def write_segmentation(folder: Path, segmentation: Segmentation, voxel_size: VoxelSize | None) -> None:
@@ -47,11 +53,11 @@ def write_graph(folder: Path, segmentation: Segmentation) -> None:
     """Write region graph, merge tree and sizes into a folder."""
     graph = {name: getattr(segmentation.graph, name) for name in _GRAPH_FIELDS}
     tree = {name: getattr(segmentation.tree, name) for name in _TREE_FIELDS}
-    np.savez(folder / GRAPH, **graph, **tree, sizes=segmentation.sizes)
+    _write_columns(folder / GRAPH, {**graph, **tree, "sizes": segmentation.sizes})
 
 
 def read_segmentation(folder: Path) -> Segmentation:
-    """Read what `write_segmentation` wrote, all of it into memory.
+    """Read what `write_segmentation` wrote; what is large is mapped, and read as it is looked at.
 
     Raises
     ------
@@ -81,16 +87,22 @@ def map_fragments(folder: Path) -> None:
 
 def write_boxes(folder: Path, boxes: FragmentBoxes) -> None:
     """Keep where the fragments lie."""
-    np.savez(folder / BOXES, start=boxes.start, stop=boxes.stop)
+    _write_columns(folder / BOXES, {name: getattr(boxes, name) for name in _BOX_FIELDS})
+
+
+def keep_boxes(folder: Path, boxes: FragmentBoxes) -> None:
+    """Add to a session where its fragments lie, so that it is not sought again; where that cannot be, it is left."""
+    with suppress(UserError), written_beside(folder / BOXES, lambda _: 2 * boxes.start.nbytes) as part:
+        _write_columns(part, {name: getattr(boxes, name) for name in _BOX_FIELDS})
 
 
 def read_boxes(folder: Path) -> FragmentBoxes | None:
     """Where the fragments lie, as `write_boxes` kept it; None where it did not, or is damaged."""
     try:
-        with np.load(folder / BOXES) as file:
-            return FragmentBoxes(file["start"], file["stop"])
-    except (*READ_ERRORS, zipfile.BadZipFile):
+        boxes = FragmentBoxes(**_read_columns(folder / BOXES, _BOX_FIELDS))
+    except UserError:
         return None
+    return boxes if len(boxes.start) == len(boxes.stop) else None
 
 
 def write_affinities(folder: Path, affinities, voxel_size: VoxelSize | None) -> None:
@@ -159,12 +171,31 @@ def _fragments(folder: Path) -> NDArray[np.uint32]:
 
 
 def _graph(folder: Path) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
+    columns = _read_columns(folder / GRAPH, (*_GRAPH_FIELDS, *_TREE_FIELDS, "sizes"))
+    edges, leaves = ({len(columns[name]) for name in names} for names in (_GRAPH_FIELDS, _TREE_FIELDS))
+    if len(edges) != 1 or leaves != {len(columns["sizes"]) - 1}:
+        raise _damaged(folder / GRAPH)
+    graph, tree = ({name: columns[name] for name in names} for names in (_GRAPH_FIELDS, _TREE_FIELDS))
+    return RegionGraph(**graph), MergeTree(**tree), columns["sizes"]
+
+
+def _write_columns(folder: Path, columns: Mapping[str, NDArray]) -> None:
+    """A table as a folder of plain files."""
+    folder.mkdir(exist_ok=True)
+    for name, column in columns.items():
+        np.save(folder / f"{name}.npy", column)
+
+
+def _read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray]:
+    """Columns of a table, mapped; read where an earlier version wrote it."""
+    earlier = folder.with_name(folder.name + EARLIER)
     try:
-        with np.load(folder / GRAPH) as file:
-            graph = RegionGraph(**{name: file[name] for name in _GRAPH_FIELDS})
-            return graph, MergeTree(**{name: file[name] for name in _TREE_FIELDS}), file["sizes"]
-    except (*READ_ERRORS, zipfile.BadZipFile, TypeError) as error:
-        raise _damaged(folder / GRAPH) from error
+        if folder.is_dir():
+            return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
+        with np.load(earlier) as file:
+            return {name: file[name] for name in names}
+    except (*READ_ERRORS, zipfile.BadZipFile) as error:
+        raise _damaged(earlier if earlier.exists() else folder) from error
 
 
 def _damaged(path: Path) -> UserError:

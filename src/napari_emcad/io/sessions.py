@@ -3,8 +3,8 @@
 session.json     what was segmented, how, and the hash of the fragments
 fragments.zarr   as agglomeration made them; edits never change them here
 fragments.npy    the same, where they are too many to be read when the session is opened
-boxes.npz        where each fragment lies; sought where it is missing
-graph.npz        region graph, merge tree, sizes
+boxes/           where each fragment lies; sought where it is missing
+graph/           region graph, merge tree, sizes: a file for each column
 affinities.zarr  optional
 edits.db         the edit log
 """
@@ -23,6 +23,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.session_facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.session_files import (
+    keep_boxes,
     map_fragments,
     read_affinities,
     read_boxes,
@@ -175,10 +176,14 @@ def session_at(opened: OpenSession, seq: int) -> Session:
 
 
 def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
-    """Where the fragments of a session lie, kept with it or sought; also those that were parted, and their parts."""
-    kept, base = read_boxes(opened.folder), opened.session.state.base
-    found = kept if kept is not None and len(kept) == len(base.sizes) else (yield from fragment_boxes(base.fragments))
-    return found.changed(parted_boxes(row.effect for row in opened.session.log.rows))
+    """Where the fragments of a session lie, kept with it or sought once; also those that were parted, and the parts."""
+    found, base = read_boxes(opened.folder), opened.session.state.base
+    if found is None or len(found) != len(base.sizes):
+        found = yield from fragment_boxes(base.fragments)
+        if len(found) == len(base.sizes) and not opened.why_read_only:
+            keep_boxes(opened.folder, found)
+    parted = parted_boxes(row.effect for row in opened.session.log.rows)
+    return found.changed(parted) if parted else found
 
 
 def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:

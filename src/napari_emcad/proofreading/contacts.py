@@ -14,12 +14,11 @@ class Contacts:
     """Looks up the edges of a region graph by fragment.
 
     Strategy: edges are sorted by u, and each is listed once with u < v; so all edges among some fragments are found in
-    the rows of those fragments.
+    the rows of those fragments, and each row by bisection. No index is made: it would have to be read for all of them.
     """
 
     def __init__(self, graph: RegionGraph, n: int):
         self._graph = graph
-        self._first = np.searchsorted(graph.u, np.arange(n + 2, dtype=np.uint32))
         self._mark = np.zeros(n + 1, np.uint8)
 
     def among(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -47,6 +46,7 @@ class Contacts:
         return SegmentGraph(fragments, *(np.searchsorted(fragments, e) for e in ends), capacity)
 
     def _rows(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
-        starts, stops = self._first[fragments], self._first[fragments.astype(np.int64) + 1]
+        fragments = fragments.astype(self._graph.u.dtype)  # of another dtype, all edges would be copied
+        starts, stops = (np.searchsorted(self._graph.u, fragments, side) for side in ("left", "right"))
         lengths = stops - starts
         return np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())

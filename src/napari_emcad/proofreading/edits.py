@@ -7,8 +7,8 @@ See docs/decisions/0007-edits.md.
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,13 +174,20 @@ class State:
         n = len(self.base.sizes)
         self.free = np.ones(n, bool)
         self.free[0] = False
-        self.sizes, self.graph = self.base.sizes.copy(), self.base.graph
+        self._members: dict[int, NDArray[np.uint32]] = {}  # those asked for since the table has changed
+        self._edition, self._is_settled, self._makes_many = 0, True, False
+        self._automatic_table: tuple[float, NDArray[np.uint32]] | None = None
+        self._foreseen: tuple[int, float, NDArray[np.uint32]] | None = None
+        self.sizes, self.graph = self.base.sizes, self.base.graph  # copied where a fragment is parted
         self.table = self._automatic(self.threshold)
         self.next_id = n
 
     def members(self, segment: int) -> NDArray[np.uint32]:
         """Fragments of a segment, sorted."""
-        return np.flatnonzero(self.table == segment).astype(np.uint32) if segment else np.empty(0, np.uint32)
+        if segment not in self._members:
+            found = np.flatnonzero(self.table == segment) if segment else np.empty(0)
+            self._members[segment] = found.astype(np.uint32)
+        return self._members[segment]
 
     def digest(self) -> str:
         """A hash of the state: equal states, equal hashes."""
@@ -192,6 +199,7 @@ class State:
 
     def apply(self, effect: Effect) -> None:
         """Make an edit."""
+        self._forget(effect)
         for parting in effect.partings:
             self._part(parting)
         for move in effect.moves:
@@ -212,6 +220,7 @@ class State:
         in_order : bool
             Whether it is the last one that is in force: then every free fragment stands where it stood before.
         """
+        self._forget(effect)
         for move in reversed(effect.moves):
             self.table[move.fragments] = move.before
             self.free[move.fragments] = move.was_free
@@ -226,9 +235,41 @@ class State:
             self.settle()
 
     def settle(self) -> None:
-        """Put every free fragment where the threshold wants it."""
+        """Put every free fragment where the threshold wants it; at the end only while many edits are made."""
+        self._is_settled = not self._makes_many
+        if self._makes_many:
+            return
+        self.table = self._foreseen[2] if self.foresees(self.threshold) else self._settled(self.threshold)
+        self._foreseen = None
+        self._members.clear()
+
+    @contextmanager
+    def many(self) -> Iterator[None]:
+        """While edits of a log are made: where free fragments are between them is of no use."""
+        self._makes_many = True
+        try:
+            yield
+        finally:
+            self._makes_many = False
+            if not self._is_settled:
+                self.settle()
+
+    def foresee(self, threshold: float) -> None:
+        """Find what moving the threshold would come to, so that it takes no time then; may run beside edits.
+
+        An edit in between makes it worthless.
+        """
+        edition = self._edition
+        self._foreseen = edition, threshold, self._settled(threshold)
+
+    def foresees(self, threshold: float) -> bool:
+        """Whether it is known what moving the threshold would come to."""
+        return self._foreseen is not None and self._foreseen[:2] == (self._edition, threshold)
+
+    def _settled(self, threshold: float) -> NDArray[np.uint32]:
+        """The table with every free fragment where a threshold wants it."""
         fixed = np.flatnonzero(~self.free)
-        wanted = self._automatic(self.threshold)
+        wanted = self._automatic(threshold)
         mixed = np.zeros(len(wanted), bool)
         mixed[wanted[fixed]] = True
         mixed[0] = False
@@ -236,7 +277,13 @@ class State:
         if left.any():
             self._name_pieces(wanted, left)
         wanted[fixed] = self.table[fixed]
-        self.table = wanted
+        return wanted
+
+    def _forget(self, effect: Effect) -> None:
+        """What was known of the table, which an effect changes."""
+        if effect.partings or effect.moves:
+            self._edition += 1
+            self._members.clear()
 
     def _part(self, parting: Parting) -> None:
         whole, (near, far) = parting.fragment, parting.parts
@@ -266,18 +313,16 @@ class State:
         self.settle()
 
     def _automatic(self, threshold: float) -> NDArray[np.uint32]:
+        if self._automatic_table is None or self._automatic_table[0] != threshold:
+            self._automatic_table = threshold, self.base.table(threshold, self.min_size)
         table = np.zeros(len(self.free), np.uint32)
-        table[: len(self.base.sizes)] = self.base.table(threshold, self.min_size)
+        table[: len(self.base.sizes)] = self._automatic_table[1]
         return table
-
-    @cached_property
-    def _base_contacts(self) -> Contacts:
-        return Contacts(self.base.graph, len(self.base.sizes))
 
     def _name_pieces(self, table: NDArray[np.uint32], left: NDArray[np.bool_]) -> None:
         """Part what hung together only through edited fragments; a piece is named by its largest fragment."""
         fragments = np.flatnonzero(left)
-        edges = self._base_contacts.among(fragments)
+        edges = Contacts(self.base.graph, len(self.base.sizes)).among(fragments)
         u, v = self.base.graph.u[edges], self.base.graph.v[edges]
         same = table[u] == table[v]
         ends = (np.searchsorted(fragments, side[same]) for side in (u, v))

@@ -57,9 +57,11 @@ class Session:
         self._live: list[int] = []
         self._disordered = False
         self._began: float | None = None
-        for row in log.rows:
-            self._check_base(row)
-            self._replay(row)
+        with self.state.many():
+            for row in log.rows:
+                self._check_base(row)
+                self._replay(row)
+        self._largest = int(self._all_sizes().argmax())
 
     def begin(self) -> None:
         """The first point of an edit has been placed, or a question asked: the next row says how long it took."""
@@ -381,10 +383,23 @@ class Session:
             raise Doubtful(
                 f"merge: the affinity between {kept} and {added} is only {affinity:.3f}; confirm to join them."
             )
-        all_sizes = np.bincount(self.state.table, weights=sizes)[1:]
-        size = sizes[ours].sum() + sizes[theirs].sum()
-        if size > BY_FAR * all_sizes.max() and np.count_nonzero(all_sizes) > FEW:
+        if self._is_by_far_the_largest(sizes[ours].sum() + sizes[theirs].sum()):
             raise Doubtful(f"merge: {kept} with {added} would be by far the largest segment; confirm to join them.")
+
+    def _is_by_far_the_largest(self, size: int) -> bool:
+        """Whether a segment of so many voxels would be; mostly the one that was found the largest before tells."""
+        state = self.state
+        if size <= BY_FAR * state.sizes[state.members(self._largest)].sum():
+            return False
+        all_sizes = self._all_sizes()
+        self._largest = int(all_sizes.argmax())
+        return size > BY_FAR * all_sizes[self._largest] and np.count_nonzero(all_sizes) > FEW
+
+    def _all_sizes(self) -> NDArray[np.float64]:
+        """Voxels of each segment by its id."""
+        found = np.bincount(self.state.table, weights=self.state.sizes)
+        found[0] = 0
+        return found
 
     def _held(self, segment: int, fragments: NDArray) -> Move:
         """Fragments stay where they are and leave the threshold's reach."""

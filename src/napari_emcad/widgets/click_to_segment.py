@@ -137,7 +137,7 @@ class ClickToSegment(QWidget):
         layer.selected_label, layer.show_selected_label = neuron, True
         for affinities in result.affinity_layers:
             affinities.visible = False
-        size = int((result.neurons.table == neuron) @ result.segmentation.sizes)
+        size = int(result.neurons.fragment_sizes[result.neurons.table == neuron].sum())
         self._message.result(
             f"Neuron {neuron}: {size:,} voxels in a box of {count(result.box.shape[0], 'section')}. "
             "Click another one, or start proofreading."

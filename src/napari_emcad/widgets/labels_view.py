@@ -1,6 +1,7 @@
 """Neurons as napari shows them: fragments and a table that says to which neuron each belongs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,31 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.lazy import LazyArray, Slices
+
+
+@dataclass(frozen=True)
+class Without:
+    """Stands for a table (n + 1,) in which some fragments have no neuron; it is not copied for that.
+
+    Attributes
+    ----------
+    table : (n + 1,) unsigned integer
+    fragments : (k,) uint32
+    """
+
+    table: NDArray
+    fragments: NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, fragments: NDArray[np.uint32]) -> NDArray:
+        is_out = np.zeros(len(self), bool)
+        is_out[self.fragments] = True
+        return self.table[fragments] * ~is_out[fragments]
 
 
 class FragmentLabels:
@@ -20,7 +44,7 @@ class FragmentLabels:
     fragments : (z, y, x) uint32
         1..n without gaps, 0 = none; neither copied nor modified.
     table : (n + 1,) uint32
-        Neuron of each fragment, 0 for none; copied.
+        Neuron of each fragment, 0 for none; not copied where it has the dtype.
     dtype : dtype, optional
         uint16 up to 65,535 fragments and ids, else uint32: napari draws these fastest.
     """
@@ -29,20 +53,22 @@ class FragmentLabels:
 
     def __init__(self, fragments: NDArray[np.uint32], table: NDArray, dtype: DTypeLike | None = None):
         self.fragments = fragments
-        self._table = table.astype(dtype or label_dtype(max(len(table) - 1, int(table.max(initial=0)))))
+        self._table = table.astype(dtype or label_dtype(max(len(table) - 1, int(table.max(initial=0)))), copy=False)
+        self.dtype = self._table.dtype
 
     @property
     def table(self) -> NDArray:
         """A copy of the table in use, (n + 1,)."""
-        return self._table.copy()
+        return self._looked_up(np.arange(len(self._table)))
 
     def holds(self, table: NDArray[np.uint32]) -> bool:
         """Whether a table can be shown: of the same length, and no id too large for the dtype."""
-        return len(table) == len(self._table) and int(table.max(initial=0)) <= np.iinfo(self.dtype).max
+        is_wide = self.dtype.itemsize >= table.itemsize
+        return len(table) == len(self._table) and (is_wide or int(table.max(initial=0)) <= np.iinfo(self.dtype).max)
 
-    def show(self, table: NDArray[np.uint32]) -> None:
-        """Take another table of the same length; refresh the layer after it."""
-        self._table[:] = table
+    def show(self, table: NDArray[np.uint32] | LiveCut | Without) -> None:
+        """Take another table of the same length; refresh the layer after it, and whenever the table is changed."""
+        self._table = table.astype(self.dtype, copy=False) if isinstance(table, np.ndarray) else table
 
     @property
     def is_mapped(self) -> bool:
@@ -52,10 +78,6 @@ class FragmentLabels:
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.fragments.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self._table.dtype
 
     @property
     def size(self) -> int:
@@ -72,7 +94,7 @@ class FragmentLabels:
         return (self[z] for z in range(len(self)))
 
     def __getitem__(self, key: Any) -> NDArray:
-        return self._table[self.fragments[key]]
+        return self._looked_up(self.fragments[key])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise UserError("neurons: these are computed from fragments and cannot be painted on; duplicate the layer.")
@@ -80,7 +102,10 @@ class FragmentLabels:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         if copy is False:
             raise ValueError("neurons: an array without a copy is not possible, they are looked up in a table.")
-        return self._table[self.fragments].astype(dtype or self.dtype, copy=False)
+        return self._looked_up(self.fragments).astype(dtype or self.dtype, copy=False)
+
+    def _looked_up(self, fragments: NDArray[np.uint32]) -> NDArray:
+        return self._table[fragments].astype(self.dtype, copy=False)
 
 
 OVERVIEW = 1 << 24
@@ -91,12 +116,17 @@ class Level(FragmentLabels):
     """A level of a pyramid, of which a box is another level: napari takes all sections of its canvas, then one."""
 
     def __init__(self, view: FragmentLabels, fragments: NDArray[np.uint32]):
-        self.fragments, self._table = fragments, view._table  # the very table of the view, which it follows
+        self.fragments, self._view, self.dtype = fragments, view, view.dtype
 
     def __getitem__(self, key: Any) -> "NDArray | Level":
         if isinstance(key, tuple) and all(isinstance(k, slice) for k in key):
-            return Level(self, self.fragments[key])
+            return Level(self._view, self.fragments[key])
         return super().__getitem__(key)
+
+    @property
+    def _table(self) -> NDArray | LiveCut | Without:
+        """That of the view, which it follows."""
+        return self._view._table
 
 
 def pyramid(view: FragmentLabels) -> list[FragmentLabels]:

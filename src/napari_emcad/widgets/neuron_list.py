@@ -1,5 +1,7 @@
 """The list of neurons: an array behind a table, so that ten thousand rows cost nothing."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
@@ -18,6 +20,14 @@ def neuron_rows(neurons: Neurons) -> NDArray[np.int64]:
     return np.stack([neurons.ids, neurons.voxels, sections, neurons.done], axis=1).astype(np.int64)
 
 
+class Arranged(NamedTuple):
+    """Rows, and those of them that are shown, in their order; `how`: digits sought, column, and whether it falls."""
+
+    rows: NDArray[np.int64]
+    shown: NDArray[np.int64]
+    how: tuple[str, int, bool]
+
+
 class NeuronModel(QAbstractTableModel):
     """Rows sorted by a column and reduced to ids that begin with the digits sought."""
 
@@ -25,22 +35,29 @@ class NeuronModel(QAbstractTableModel):
         super().__init__(parent)
         self._all = np.empty((0, len(COLUMNS)), np.int64)
         self._shown = self._all
-        self._sought, self._column, self._is_falling = "", VOXELS, True
+        self._how = ("", VOXELS, True)
 
     @property
     def ids(self) -> NDArray[np.int64]:
         """Of the rows shown, in their order."""
         return self._shown[:, 0]
 
-    def put(self, rows: NDArray[np.int64]) -> None:
+    def arranged(self, rows: NDArray[np.int64]) -> Arranged:
+        """Other neurons as they would be shown; may run in a thread."""
+        sought, column, is_falling = how = self._how
+        found = rows[np.char.startswith(rows[:, 0].astype(str), sought)] if sought else rows
+        values = found[:, column]
+        return Arranged(rows, found[np.argsort(-values if is_falling else values, kind="stable")], how)
+
+    def put(self, arranged: Arranged) -> None:
         """Show other neurons."""
-        self._all = rows
-        self._arrange()
+        self.beginResetModel()
+        self._all, self._shown, _ = arranged if arranged.how == self._how else self.arranged(arranged.rows)
+        self.endResetModel()
 
     def seek(self, digits: str) -> None:
         """Show neurons only whose id begins with these digits; all where there are none."""
-        self._sought = digits.strip()
-        self._arrange()
+        self._arrange(digits.strip(), *self._how[1:])
 
     def rowCount(self, _parent: QModelIndex | None = None) -> int:
         return len(self._shown)
@@ -62,17 +79,11 @@ class NeuronModel(QAbstractTableModel):
         return COLUMNS[section] if is_name else None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        self._column, self._is_falling = column, order == Qt.SortOrder.DescendingOrder
-        self._arrange()
+        self._arrange(self._how[0], column, order == Qt.SortOrder.DescendingOrder)
 
-    def _arrange(self) -> None:
-        self.beginResetModel()
-        rows = self._all
-        if self._sought:
-            rows = rows[np.char.startswith(rows[:, 0].astype(str), self._sought)]
-        values = rows[:, self._column]
-        self._shown = rows[np.argsort(-values if self._is_falling else values, kind="stable")]
-        self.endResetModel()
+    def _arrange(self, *how: str | int | bool) -> None:
+        self._how = how
+        self.put(self.arranged(self._all))
 
 
 class NeuronList(QWidget):

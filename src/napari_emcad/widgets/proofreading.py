@@ -7,17 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions import OpenSession
 from napari_emcad.proofreading.edits import parted_boxes
 from napari_emcad.proofreading.neurons import neurons_of
 from napari_emcad.proofreading.session import Session
-from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.jobs import Ended, one_step
+from napari_emcad.widgets.labels_view import FragmentLabels, Without
 from napari_emcad.widgets.neuron_list import neuron_rows
 from napari_emcad.widgets.picking import Voxel
 from napari_emcad.widgets.results import Result, Results
 from napari_emcad.widgets.segmenting import Cut, Neurons
 from napari_emcad.widgets.sides_view import SidesView
+
+AT_ONCE = 100_000
+"""Fragments up to which a threshold is moved at once; with more it is found in a thread what comes of it."""
 
 
 class Proofreading(QObject):
@@ -43,7 +49,9 @@ class Proofreading(QObject):
         self._boxes, self._rows_read = boxes, 0
         self._hides_done = False
         self._only: frozenset[int] = frozenset()
+        self._is_closed = False
         result.is_edited = True
+        results.moving.connect(self._on_moving)
         results.recut_wanted.connect(self._on_recut)
         self.show()
 
@@ -83,35 +91,42 @@ class Proofreading(QObject):
         self._sides.hide()
         state = self.session.state
         cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
-        neurons = Neurons(cut, state.table.copy(), state.sizes.copy(), 0.0)
+        neurons = Neurons(cut, state.table, state.sizes, 0.0)
         self.result.done = frozenset(state.locked)
-        shown = self._shown()
-        self.clickable = FragmentLabels(state.base.fragments, shown)
-        self._results.show_edited(self.result, state.base.fragments, neurons, shown)
+        self._shown = self._as_looked_at()
+        self.clickable = FragmentLabels(state.base.fragments, self._shown, state.table.dtype)
+        self._results.show_edited(self.result, state.base.fragments, neurons, self._shown)
         self.changed.emit()
+
+    def once_foreseen(self, threshold: float, move: Callable[[], None]) -> None:
+        """Do what moves the threshold there, once it is known what comes of it: at once where that is fast."""
+        state = self.session.state
+        if len(state.table) <= AT_ONCE or state.foresees(threshold):
+            move()
+        else:
+            job = one_step(state.foresee, threshold)
+            self._results.find(job, lambda ended: self._on_foreseen(ended, threshold, move))
 
     def show_sides(self, near: NDArray[np.uint32], far: NDArray[np.uint32], alone: bool = True) -> None:
         """Show two groups of fragments in the two colours of the sides, `alone` or among the other neurons."""
-        state, shown = self.session.state, self.clickable.table
-        shown[near] = shown[far] = 0
-        if alone:
-            shown[:] = 0
-        self._results.show_table(self.result, shown)
+        state = self.session.state
+        others = np.zeros_like(self._shown) if alone else Without(self._shown, np.concatenate([near, far]))
+        self._results.show_table(self.result, others)
         self._sides.show(self.layer, state.base.fragments, near, far, len(state.table))
 
     def end_sides(self) -> None:
         """Show the segments again, and no sides."""
         self._sides.hide()
-        self._results.show_table(self.result, self.clickable.table)
+        self._results.show_table(self.result, self._shown)
 
-    def _shown(self) -> NDArray[np.uint32]:
-        """The table as it is looked at."""
+    def _as_looked_at(self) -> NDArray[np.uint32]:
+        """The table of the session itself, or one in which some neurons are left out."""
         state = self.session.state
-        shown = state.table.copy()
-        if self._hides_done:
-            shown[np.isin(shown, list(state.locked))] = 0
+        shown = state.table
+        if self._hides_done and state.locked:
+            shown = np.where(np.isin(shown, list(state.locked)), 0, shown)
         if self._only:
-            shown[~np.isin(shown, list(self._only))] = 0
+            shown = np.where(np.isin(shown, list(self._only)), shown, 0)
         return shown
 
     def fragment_at(self, voxel: Voxel) -> int:
@@ -125,9 +140,9 @@ class Proofreading(QObject):
         """Where the fragments lie; also those that have been parted, and their parts, whichever are in force."""
         rows = self.session.log.rows
         parted = parted_boxes(row.effect for row in rows[self._rows_read :])
-        self._rows_read = len(rows)
         if parted:
             self._boxes = self._boxes.changed(parted)
+        self._rows_read = len(rows)
         return self._boxes
 
     def rows(self) -> NDArray[np.int64]:
@@ -147,12 +162,33 @@ class Proofreading(QObject):
 
     def close(self) -> None:
         """Let go of the files; the neurons stay as they are."""
+        self._is_closed = True
+        self._results.moving.disconnect(self._on_moving)
         self._results.recut_wanted.disconnect(self._on_recut)
         self._sides.close()
         self.opened.close()
 
+    def _on_moving(self, cut: Cut) -> None:
+        state = self.session.state
+        if not self._only:
+            self._results.show_moving(self.result, LiveCut(state.base.tree, cut.threshold, self._shown, state.free))
+
     def _on_recut(self, cut: Cut) -> None:
-        if cut.threshold != self.session.state.threshold:
-            self.edit(lambda: self.session.set_threshold(cut.threshold))
-        else:
+        if cut.threshold == self.session.state.threshold:
             self.show()
+        else:
+            self.once_foreseen(cut.threshold, lambda: self._move_threshold(cut.threshold))
+
+    def _move_threshold(self, threshold: float) -> None:
+        try:
+            self.edit(lambda: self.session.set_threshold(threshold))
+        except UserError:
+            self.show()
+            raise
+
+    def _on_foreseen(self, ended: Ended, threshold: float, move: Callable[[], None]) -> None:
+        """Edits may have come in between: then it has to be foreseen again."""
+        if ended.error is not None:
+            raise ended.error
+        if not self._is_closed:
+            self.once_foreseen(threshold, move)

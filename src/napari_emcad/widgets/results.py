@@ -1,6 +1,7 @@
 """What runs made: their layers, and the threshold that moves over them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.live_cut import LiveCut
+from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.affinities_view import ComposedAffinities, channel_of
 from napari_emcad.widgets.at_rest import REST
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
+from napari_emcad.widgets.labels_view import FragmentLabels, Without, pyramid
 from napari_emcad.widgets.layers import MADE, origin_of, place_of, voxel_size_of
 from napari_emcad.widgets.segmenting import Cut, Made, Neurons, neurons_of
 
@@ -82,13 +85,16 @@ class Results(QObject):
     -------
     changed
         Another result is the current one, or its neurons are.
+    moving : Cut
+        The threshold moves over neurons that people have edited: their session says what to look at meanwhile.
     recut_wanted : Cut
-        The threshold rests over neurons that people have edited: their session moves what is left to it.
+        It rests over them: their session moves what is left to it.
     left_out
         The viewer has gone to 3D, where neurons are not drawn whose fragments are too many to be read.
     """
 
     changed = Signal()
+    moving = Signal(object)
     recut_wanted = Signal(object)
     left_out = Signal()
 
@@ -183,16 +189,24 @@ class Results(QObject):
         self._wanted = cut
         if result is None or (result.neurons.cut == cut and self.is_settled):
             return
-        if result.is_edited:
-            self._rest.start()
-            return
-        if result.neurons.seconds < AT_ONCE:
+        if not result.is_edited and result.neurons.seconds < AT_ONCE:
             self._show(result, neurons_of(result.segmentation, cut))
             return
-        result.view.show(result.segmentation.tree.cut(cut.threshold))
         self._rest.start()
+        if result.is_edited:
+            self.moving.emit(cut)
+        else:
+            self.show_moving(result, LiveCut(result.segmentation.tree, cut.threshold))
+
+    def show_moving(self, result: Result, cut: LiveCut) -> None:
+        """Look at a cut while the threshold moves, where a repaint can follow it."""
+        result.view.show(cut)
         if self._repaint_seconds.get(self._viewer.dims.ndisplay, 0) < FLUENT:
             self._repaint(result)
+
+    def find(self, job: Job, then: Callable[[Ended], None]) -> None:
+        """Find in a thread what neurons are to be shown; they are not settled until then."""
+        self._cutter.start(job, then)
 
     def show_edited(
         self, result: Result, fragments: NDArray[np.uint32], neurons: Neurons, shown: NDArray[np.uint32]
@@ -218,7 +232,7 @@ class Results(QObject):
                 _replace_data(result.fragment_layer, fragments, np.arange(len(shown), dtype=np.uint32))
         self._tell(result)
 
-    def show_table(self, result: Result, shown: NDArray[np.uint32]) -> None:
+    def show_table(self, result: Result, shown: NDArray[np.uint32] | Without) -> None:
         """Show another table of neurons as they stand for a moment, such as without some of them."""
         result.view.show(shown)
         self._repaint(result)
@@ -275,7 +289,7 @@ class Results(QObject):
         result = self.current
         if ended.error is not None:
             raise ended.error
-        if result is None or ended.stopped or len(ended.result.table) != len(result.view.table):
+        if result is None or ended.stopped or not result.view.holds(ended.result.table):
             return
         if ended.result.cut == self._wanted:
             self._show(result, ended.result)

@@ -98,7 +98,7 @@ class ExportPanel(QWidget):
         self._lay_out()
         self.save_button.clicked.connect(self._on_save)
         self.format.currentIndexChanged.connect(self._update)
-        self._follow = AtRest(self._update, self)
+        self._follow = AtRest(self._count, self._update, self, self._fragments)
         results.changed.connect(self._follow.ask)
         neurites.changed.connect(self._follow.ask)
         jobs.running_changed.connect(self._update)
@@ -291,6 +291,13 @@ class ExportPanel(QWidget):
                 self.format.clear()
                 self.format.addItems(offers)
                 self.format.setCurrentText(chosen if chosen in offers else TIFF)
+
+    def _count(self) -> int:
+        """Their number is kept where it was counted, and takes no time then."""
+        return self._shown.count if self._shown else 0
+
+    def _fragments(self) -> int:
+        return len(self._results.current.neurons.table) if self._results.current else 0
 
     def _update(self, _value: object = None) -> None:
         shown, running = self._shown, self._jobs.running

@@ -31,6 +31,7 @@ from napari_emcad.widgets.labels_start import LabelsStart
 from napari_emcad.widgets.layers import volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.mouse import Clicks, Hover, Wheel
+from napari_emcad.widgets.neuron_list import Arranged
 from napari_emcad.widgets.panels.segment import SegmentPanel
 from napari_emcad.widgets.picking import Click, Voxel, voxel_under
 from napari_emcad.widgets.proofread_body import ProofreadBody
@@ -38,7 +39,7 @@ from napari_emcad.widgets.proofreading import Proofreading
 from napari_emcad.widgets.proofreading_modes import Banner, Mode
 from napari_emcad.widgets.results import Result
 from napari_emcad.widgets.review_tool import ReviewTool
-from napari_emcad.widgets.segmenting import Cut, neurons_of
+from napari_emcad.widgets.segmenting import Cut, Neurons
 from napari_emcad.widgets.select_tool import SelectTool
 from napari_emcad.widgets.session_place import SUFFIX, session_folder
 from napari_emcad.widgets.session_view import result_of
@@ -77,7 +78,7 @@ class ProofreadPanel(QWidget):
         self.click_to_segment = ClickToSegment(viewer, stack, segment, message)
         self.labels_start = LabelsStart(viewer, stack, segment, jobs, message)
         self._remark = ""
-        self._listing = AtRest(self._list, self)
+        self._listing = AtRest(self._listed_anew, self._list, self, lambda: len(self.proofreading.session.state.table))
         self.before = QWidget()
         self._lay_out()
         self._connect()
@@ -107,8 +108,9 @@ class ProofreadPanel(QWidget):
     def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
         """Show a session from its folder, with its stack, and edit it."""
         self.end()
-        result, base, facts = result_of(self._viewer, opened), opened.session.state.base, opened.facts
-        self._results.show_segmentation(result, base, neurons_of(base, Cut(facts.threshold, facts.min_size)))
+        result, state = result_of(self._viewer, opened), opened.session.state
+        neurons = Neurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
+        self._results.show_segmentation(result, state.base, neurons)
         self.attach(result, opened, boxes)
 
     def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
@@ -443,10 +445,22 @@ class ProofreadPanel(QWidget):
         self._try(self.tool.follow)
 
     def _undo_or_redo(self, way: str, what: Row | None, *seq: int) -> None:
-        done = partial(getattr(self.proofreading.session, way), *seq)
-        rows = len(self.proofreading.session.log.rows)
+        if what is None or what.effect.threshold is None:
+            self._take(way, what, *seq)
+        else:
+            before, after = what.effect.threshold
+            there = before if way == "undo" else after
+            self.proofreading.once_foreseen(there, lambda: self._take(way, what, *seq))
+
+    def _take(self, way: str, what: Row | None, *seq: int) -> None:
+        """Undo or redo, unless another edit has taken the place of this one meanwhile."""
+        session = self.proofreading.session
+        if not seq and what is not (session.undoable if way == "undo" else session.redoable):
+            return
+        done = partial(getattr(session, way), *seq)
+        rows = len(session.log.rows)
         self._try(lambda: self.proofreading.edit(done))
-        if len(self.proofreading.session.log.rows) > rows:
+        if len(session.log.rows) > rows:
             self._try(self.tool.follow)
             self.body.toast.setText(f"{'undone' if way == 'undo' else 'done again'}: {told(what)}")
 
@@ -632,9 +646,12 @@ class ProofreadPanel(QWidget):
             self._listing.ask()
             body.history.put(session)
 
-    def _list(self) -> None:
+    def _listed_anew(self) -> Arranged:
+        return self.body.neurons.model.arranged(self.proofreading.rows())
+
+    def _list(self, arranged: Arranged) -> None:
         chosen = self.selection
-        self.body.neurons.model.put(self.proofreading.rows())
+        self.body.neurons.model.put(arranged)
         self.body.neurons.select(*chosen)
 
     def _update_marked(self) -> None:

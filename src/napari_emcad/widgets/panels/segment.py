@@ -77,7 +77,7 @@ class SegmentPanel(QWidget):
         self._estimate = text()
         self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
         self._levels, self._kind = JobRunner(self), KindLine(self)
-        self._counting = AtRest(self._count, self)
+        self._counting = AtRest(self._counted, self._tell_count, self, lambda: len(self.results.current.neurons.table))
         self._again = QTimer(self, singleShot=True, interval=SETTLE)
         self._lay_out()
         self._connect()
@@ -385,8 +385,11 @@ class SegmentPanel(QWidget):
             self._counting.ask()
         self.neurons_changed.emit()
 
-    def _count(self) -> None:
-        self.threshold.read_out = neurons_text(self.results.current.neurons.sizes)
+    def _counted(self) -> str:
+        return neurons_text(self.results.current.neurons.sizes)
+
+    def _tell_count(self, words: str) -> None:
+        self.threshold.read_out = words
 
     def _on_model(self) -> None:
         if is_foreground(self.model.card) is not self._is_optical:

@@ -1,0 +1,46 @@
+"""A cut of a merge tree to look at while the threshold moves: what is not looked at is not found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.merge_tree import MergeTree
+
+
+@dataclass(frozen=True)
+class LiveCut:
+    """Stands for the table (n + 1,) of a cut in which fragments are looked up; crumbs are not joined.
+
+    Attributes
+    ----------
+    tree : MergeTree
+    threshold : float
+    table : (n + 1,) uint32, optional
+        Segments of the fragments that the threshold does not move; there may be more than in the tree.
+    free : (n + 1,) bool, optional
+        Which fragments the threshold moves; without a table all.
+    """
+
+    tree: MergeTree
+    threshold: float
+    table: NDArray[np.uint32] | None = None
+    free: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.tree.leaves) + 1 if self.table is None else len(self.table)
+
+    def __getitem__(self, fragments: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Segments of fragments, as many of each as there are voxels in a view, say.
+
+        Strategy: each fragment once; tables of all are touched only where these are, and so take no time.
+        """
+        is_there, found = np.zeros(len(self), bool), np.zeros(len(self), np.uint32)
+        is_there[fragments] = True
+        is_there[0] = False
+        there = np.flatnonzero(is_there)
+        if self.table is not None:
+            found[there] = self.table[there]
+            there = there[self.free[there]]
+        found[there] = self.tree.segments_of(there, self.threshold)
+        return found[fragments]
