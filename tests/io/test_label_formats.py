@@ -264,6 +264,16 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_tensorstore_says_is_one_sentence(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise ValueError("PERMISSION_DENIED: Error opening a file [OS error 13: EACCES Permission denied]")
+
+    monkeypatch.setattr("tensorstore.open", refused)
+    with pytest.raises(UserError, match=r"a\.precomputed: there is no permission to write in .*; choose another"):
+        drive(writing(tmp_path / "a.precomputed", volume_of(noise())))
+    assert not list(tmp_path.iterdir())
+
+
 class Endless:
     """A section of 256 MB that is made as it is read."""
 

@@ -138,6 +138,6 @@ def test_edits_made_again(folder, written, tmp_path):
 
 def test_a_copy_has_boxes_and_map(folder, tmp_path):
     copy_session(folder, tmp_path / "copy.emcad")
-    assert {"boxes.npz", "fragments.npy"} <= {path.name for path in (tmp_path / "copy.emcad").iterdir()}
+    assert {"boxes", "fragments.npy"} <= {path.name for path in (tmp_path / "copy.emcad").iterdir()}
     with open_session(tmp_path / "copy.emcad") as copied:
         assert copied.session.state.base.fragments.shape == SHAPE

@@ -7,7 +7,8 @@ where in the stack the labels do. Source: neuroglancer, src/datasource/precomput
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job
-from napari_emcad.io.beside import written_beside
+from napari_emcad.io.beside import FORBIDDEN, FULL, written_beside
 from napari_emcad.io.label_levels import Level, steps, writing_levels
 from napari_emcad.io.label_volume import LabelVolume, as_type, check_labels
 from napari_emcad.io.precomputed import is_precomputed, reason, tensorstore_for
@@ -71,11 +72,18 @@ class _Scale:
 
     def __setitem__(self, box: tuple[slice, ...], values: NDArray) -> None:
         fitting = as_type(self._path, values, self._dtype, box[0].start)
-        try:
+        with _as_os_error():
             self._view[box] = fitting
-        except ValueError as error:
-            full = os.strerror(errno.ENOSPC) in str(error)
-            raise OSError(errno.ENOSPC if full else errno.EIO, reason(error)) from error
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """What the system says comes from tensorstore in a `ValueError`."""
+    try:
+        yield
+    except ValueError as error:
+        said = (number for number in (*FULL, *FORBIDDEN) if os.strerror(number) in str(error))
+        raise OSError(next(said, errno.EIO), reason(error)) from error
 
 
 def _scale(ts: Any, part: Path, path: Path, volume: LabelVolume, dtype: np.dtype, step: int) -> Level:
@@ -102,7 +110,8 @@ def _scale(ts: Any, part: Path, path: Path, volume: LabelVolume, dtype: np.dtype
             "compressed_segmentation_block_size": _CUBE,
         },
     }
-    opened = ts.open(spec, open=True, create=True).result()
+    with _as_os_error():
+        opened = ts.open(spec, open=True, create=True).result()
     return Level(_Scale(path, opened[..., 0].T[ts.d[:].translate_to[0]], dtype), BLOCK, step, first)
 
 
