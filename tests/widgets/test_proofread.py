@@ -137,6 +137,30 @@ def test_done_neurons_are_hidden_and_refuse(proofreading):
     assert not panel.proofreading.session.state.locked
 
 
+def test_of_many_fragments_the_threshold_is_found_in_a_thread(proofreading, monkeypatch):
+    """While it moves what is on the screen follows; an edit that comes in between is kept; undo goes the same way."""
+    monkeypatch.setattr("napari_emcad.widgets.proofreading.AT_ONCE", 0)
+    desk, panel = proofreading, proofreading.dock.proofread
+    session = panel.proofreading.session
+    before = session.state.digest()
+    desk.dock.segment.threshold.value = 0.05
+    moving = desk.result.segmentation.tree.cut(0.05)
+    np.testing.assert_array_equal(desk.result.view.table, np.where(session.state.free, moving, session.state.table))
+    assert session.state.digest() == before
+    desk.wait(lambda: session.state.threshold == 0.05)
+    np.testing.assert_array_equal(desk.result.view.table, session.state.table)
+    after = session.state.digest()
+    panel.undo()
+    panel.proofreading.edit(lambda: session.note((0, 0, 0)))
+    panel.proofreading.edit(session.undo)
+    desk.wait(lambda: desk.dock.segment.results.is_settled)
+    assert session.state.digest() == before
+    panel.redo()
+    panel.redo()
+    desk.wait(lambda: session.state.threshold == 0.05)
+    assert session.state.digest() == after
+
+
 def test_edits_hold_when_the_threshold_moves(proofreading):
     desk, panel = proofreading, proofreading.dock.proofread
     panel.enter(Mode.SPLIT)
