@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,8 @@ def main() -> None:
         print("| | threads | s per megavoxel | bytes a voxel | memory, MB |\n|---|---|---|---|---|")
         for name in options.formats.split(","):
             for threads in map(int, options.threads.split(",")):
-                with multiprocessing.get_context("spawn").Pool(1) as pool:
-                    seconds, size, memory = pool.apply(measured, (mapped, name, threads, options.times))
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                    seconds, size, memory = pool.submit(measured, mapped, name, threads, options.times).result()
                 voxels = np.prod(shape)
                 print(f"| {name} | {threads} | {seconds / voxels * 1e6:.4f} | {size / voxels:.3f} | {memory >> 20} |")
 
