@@ -195,7 +195,7 @@ def test_fragments_too_many_to_be_read_are_mapped(folder, monkeypatch):
 
 def test_boxes_are_kept_or_sought(folder):
     with open_session(folder) as opened:
-        sought = drive(boxes_of(opened))
+        sought = drive(fragment_boxes(opened.session.state.base.fragments))
         write_boxes(folder, FragmentBoxes(sought.start + 1, sought.stop + 1))
         np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop + 1)
         write_boxes(folder, FragmentBoxes(sought.start[:-1], sought.stop[:-1]))  # of others
