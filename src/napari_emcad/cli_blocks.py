@@ -12,6 +12,7 @@ from napari_emcad import __version__
 from napari_emcad.blockwise import (
     BLOCK,
     GROUP,
+    PROGRAM_BYTES,
     InTurn,
     Pool,
     assembled,
@@ -68,14 +69,16 @@ def segment_blocks(options: argparse.Namespace) -> int:
     card = inspect(resolve(options.model))
     with opened(options) as volume:
         run, section = _run_of(options, volume, card), volume.array.shape[1:]
-    memory = _memory(options, memory_of_task(run, section, card), memory_at_the_end(run))
+    budget = _budget(options)
+    memory = _memory(options, budget, memory_of_task(run, section, card), memory_at_the_end(run))
     begun(options.session, run)
     tell(f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}, {memory}, {card.line()}")
     start = time.monotonic()
     try:
         with ExitStack() as stack:
             stack.callback(_locked(options.session).release)
-            follow(segment_by_blocks(options.session, run, _pool(options, stack)))
+            with ExitStack() as workers:
+                follow(segment_by_blocks(options.session, run, _pool(options, budget, workers)))
             with BlockFiles(options.session).told():
                 found = _finish(options.session, run, card)
     except KeyboardInterrupt as stop:
@@ -109,12 +112,17 @@ def _run_of(options: argparse.Namespace, volume: Volume, card: ModelCard) -> Blo
     )
 
 
-def _pool(options: argparse.Namespace, stack: ExitStack) -> Pool:
+def _pool(options: argparse.Namespace, budget: int, stack: ExitStack) -> Pool:
     if options.scheduler:
-        return stack.enter_context(cluster_at(options.scheduler))
-    if options.workers:
-        return stack.enter_context(own_cluster(options.workers, _budget(options)))
-    return InTurn()
+        cluster = cluster_at(options.scheduler)
+    elif options.workers:
+        cluster = own_cluster(options.workers, budget - PROGRAM_BYTES)
+    else:
+        return InTurn()
+    pool = stack.enter_context(cluster)
+    if pool.dashboard:
+        tell(f"what the workers do: {pool.dashboard}")
+    return pool
 
 
 def _finish(folder: Path, run: BlockRun, card: ModelCard) -> str:
@@ -157,7 +165,7 @@ def _budget(options: argparse.Namespace) -> int:
     return round(FREE_SHARE * psutil.virtual_memory().available)
 
 
-def _memory(options: argparse.Namespace, of_task: int, at_the_end: int) -> str:
+def _memory(options: argparse.Namespace, budget: int, of_task: int, at_the_end: int) -> str:
     """What is needed here, in words.
 
     Raises
@@ -165,8 +173,8 @@ def _memory(options: argparse.Namespace, of_task: int, at_the_end: int) -> str:
     UserError
         Where it is more than the budget.
     """
-    workers = 0 if options.scheduler else options.workers or 1
-    needed, budget = max(workers * of_task, at_the_end), _budget(options)
+    own = PROGRAM_BYTES + options.workers * of_task if options.workers else of_task
+    needed = max(0 if options.scheduler else own, at_the_end)
     if needed > budget:
         raise UserError(
             f"memory: {size_text(needed)} are needed and there are {size_text(budget)}; take fewer --workers, "
