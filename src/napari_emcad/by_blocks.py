@@ -1,6 +1,6 @@
 """A session made by blocks: how a run begins, what it takes, who does it, and the session that it ends in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -12,6 +12,7 @@ from napari_emcad import __version__
 from napari_emcad.blockwise import (
     BLOCK,
     GROUP,
+    PROGRAM_BYTES,
     InTurn,
     Pool,
     assembled,
@@ -72,7 +73,7 @@ class Means:
             with cluster_at(self.scheduler) as pool:
                 yield pool
         elif self.workers:
-            with own_cluster(self.workers, self.memory) as pool:
+            with own_cluster(self.workers, self.memory - PROGRAM_BYTES) as pool:
                 yield pool
         else:
             yield InTurn()
@@ -109,7 +110,10 @@ class Needs:
 
     def here(self, means: Means) -> int:
         """On this machine, at the peak."""
-        return max(self.task * (0 if means.scheduler else means.workers or 1), self.end)
+        if means.scheduler:
+            return self.end
+        tasks = PROGRAM_BYTES + means.workers * self.task if means.workers else self.task
+        return max(tasks, self.end)
 
     def check(self, means: Means) -> None:
         """Refuse a budget that does not suffice.
@@ -186,8 +190,16 @@ def new_run(
     )
 
 
-def finishing(folder: Path, run: BlockRun, means: Means) -> Job[int]:
+def finishing(folder: Path, run: BlockRun, means: Means, tell: Callable[[str], None] = lambda _: None) -> Job[int]:
     """Do all that is not done yet of a run that was begun, and make a session of it; how many neurons there are.
+
+    Parameters
+    ----------
+    folder : Path
+    run : BlockRun
+    means : Means
+    tell : callable
+        Hears of the page on which the workers can be watched, where there is one.
 
     Raises
     ------
@@ -200,6 +212,8 @@ def finishing(folder: Path, run: BlockRun, means: Means) -> Job[int]:
             raise UserError(lock.why_not)
         files = BlockFiles(folder)
         with means.pool() as pool, files.dashboard_told(pool.dashboard):
+            if pool.dashboard:
+                tell(f"what the workers do: {pool.dashboard}")
             yield from segment_by_blocks(folder, run, pool)
         with files.told():
             return _session(folder, run)

@@ -75,7 +75,7 @@ def _finish(options: argparse.Namespace, run: BlockRun) -> int:
     )
     start = time.monotonic()
     try:
-        found = follow(finishing(options.session, run, means))
+        found = follow(finishing(options.session, run, means, tell))
     except KeyboardInterrupt as stop:
         raise UserError("stopped: finished blocks are kept; run the same command again to go on.") from stop
     seconds, megavoxels = time.monotonic() - start, prod(run.place.shape) / 1e6

@@ -1,5 +1,9 @@
 """Blocks on a Dask cluster: the machine's own cores, or any cluster that runs."""
 
+import logging
+import os
+import signal
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,12 +20,30 @@ WAIT = "30s"
 """How long a scheduler may take to answer."""
 
 
+HERE = "127.0.0.1"
+"""Own clusters listen to this machine alone."""
+
+MEMORY = {f"distributed.worker.memory.{key}": False for key in ("target", "spill", "pause")}
+MEMORY["distributed.worker.memory.terminate"] = 1.0
+"""What Dask does at these parts of a worker's share. Workers keep nothing that could be spilled, and what a paused one
+holds it would hold for ever."""
+
+LOGS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+"""Loggers that would write across the bar; what matters comes as an exception."""
+
+
 class OnCluster:
-    """Gives the blocks to the workers of a Dask cluster. See `blockwise.Pool`."""
+    """Gives the blocks to the workers of a Dask cluster. See `blockwise.Pool`.
+
+    Attributes
+    ----------
+    dashboard : str or None
+        Address of the page on which Dask shows what the workers do; None where bokeh, which draws it, is not installed.
+    """
 
     def __init__(self, client: Any):
         self._client = client
-        self.dashboard = client.dashboard_link
+        self.dashboard: str | None = client.dashboard_link if find_spec("bokeh") else None
 
     def run(self, step: str, task, folder: Path, numbers: Sequence[int]) -> Job[None]:
         from distributed import as_completed
@@ -32,6 +54,7 @@ class OnCluster:
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 _check(future)
+                future.release()  # while it is held, Dask does it again if the worker that did it ends
                 yield watch.at(done)
         finally:
             self._client.cancel(futures)
@@ -53,12 +76,19 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
         Where Dask's cluster is not installed.
     """
     _check_installed()
-    from distributed import Client, LocalCluster
+    import dask
+    from distributed import Client, Nanny, Scheduler, SpecCluster
 
-    cluster = LocalCluster(
-        n_workers=workers, threads_per_worker=1, memory_limit=memory // workers, dashboard_address=":0"
-    )
-    with cluster, Client(cluster) as client:
+    quiet = {"silence_logs": logging.CRITICAL}
+    common = {"host": HERE, "nthreads": 1, "memory_limit": memory // workers, "dashboard": False, "preload": __name__}
+    specs = {k: {"cls": Nanny, "options": {**common, **quiet, "env": _device_of(k)}} for k in range(workers)}
+    scheduler = {"cls": Scheduler, "options": {"host": HERE, "port": 0, "dashboard_address": f"{HERE}:0"}}
+    with (
+        _silent(),
+        dask.config.set(MEMORY),
+        SpecCluster(specs, scheduler, **quiet) as cluster,
+        Client(cluster) as client,
+    ):
         yield OnCluster(client)
 
 
@@ -69,20 +99,18 @@ def cluster_at(address: str) -> Iterator[OnCluster]:
     Raises
     ------
     UserError
-        Where it does not answer, has no workers, or these have another version of this program.
+        Where it does not answer, has no workers, or runs another version of Dask or of this program.
     """
     _check_installed()
-    from distributed import Client
-
-    try:
-        client = Client(address, timeout=WAIT)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{address}: no Dask scheduler answers there ({error}); start it, or name another address."
-        ) from error
-    with client:
+    with _silent(), _connected(address) as client:
+        _check_dask(client, address)
         _check_workers(client, address)
         yield OnCluster(client)
+
+
+def dask_setup(worker: Any) -> None:
+    """Called by Dask in each worker of `own_cluster`: Ctrl+C is for the command, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def worker_version() -> str:
@@ -90,8 +118,37 @@ def worker_version() -> str:
     return __version__
 
 
+def cuda_devices() -> list[str]:
+    """Those this program may use, as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = allowed.split(",") if allowed else map(str, range(torch.cuda.device_count()))
+    return [name.strip() for name in names] if torch.cuda.is_available() else []
+
+
+def _device_of(worker: int) -> dict[str, str]:
+    """Environment of a worker: one CUDA device each, in turn."""
+    devices = cuda_devices()
+    return {"CUDA_VISIBLE_DEVICES": devices[worker % len(devices)]} if devices else {}
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Dask's loggers, as long as the block lasts."""
+    levels = {name: logging.getLogger(name).level for name in LOGS}
+    for name in LOGS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
 def _check(future: Any) -> None:
-    """One sentence for what a task says, or for a worker that ends again and again."""
+    """One sentence for what a task says, for a worker that ends again and again, and for a lost scheduler."""
+    from distributed import CancelledError
     from distributed.scheduler import KilledWorker
 
     try:
@@ -101,11 +158,44 @@ def _check(future: Any) -> None:
             "workers: one after the other ended in the same block, most likely for want of memory; "
             "give them more with --memory, and run the same command again."
         ) from error
+    except CancelledError as error:
+        raise UserError(
+            "scheduler: the connection to it was lost; start it again and run the same command again, "
+            "finished blocks are kept."
+        ) from error
 
 
 def _check_installed() -> None:
     if find_spec("distributed") is None:
         raise UserError(f"workers: Dask's cluster is not installed; {INSTALL}, or leave out --workers.")
+
+
+def _connected(address: str) -> Any:
+    """A client of the scheduler there."""
+    from distributed import Client
+    from distributed.versions import VersionMismatchWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VersionMismatchWarning)
+        try:
+            return Client(address, timeout=WAIT)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{address}: no Dask scheduler answers there ({error}); start it, or name another address."
+            ) from error
+
+
+def _check_dask(client: Any, address: str) -> None:
+    """Dask itself asks for the same version everywhere."""
+    found = client.get_versions()
+    own, *others = (
+        part["packages"]["distributed"] for part in (found["client"], found["scheduler"], *found["workers"].values())
+    )
+    if set(others) != {own}:
+        raise UserError(
+            f"{address}: Dask's distributed is there in version {', '.join(sorted(set(others)))}, and {own} here; "
+            "install the same version in both places."
+        )
 
 
 def _check_workers(client: Any, address: str) -> None:
