@@ -106,3 +106,10 @@ def test_neurons_of_other_fragments_are_a_pyramid_too(large):
     assert layer.multiscale
     assert layer.data[0].fragments is large.result.view.fragments
     assert len(np.unique(layer.data[1][1])) > 3
+
+
+def test_a_close_look_stays_when_a_fragment_is_parted(large):
+    layer, panel = large.result.neuron_layer, large.dock.proofread
+    layer.data_level, layer.corner_pixels = 0, np.array([[0, 36, 40], [0, 47, 63]])  # beyond the coarse level
+    panel.proofreading.edit(lambda: panel.proofreading.session.split_fragment([column(1)], [(1, 40, 5)]))
+    assert layer.data_level == 0 and layer._slice.image.raw.shape == (12, 24)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
 from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
@@ -140,6 +141,18 @@ def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
     if view.is_mapped:
         fragments.append(np.zeros((1, 1, 1), np.uint32))
     return [Level(view, level) for level in fragments] if fragments[1:] else [view]
+
+
+def replace_data(layer: Labels, data: FragmentLabels | list[FragmentLabels]) -> None:
+    """Give a layer other voxels of the same shape.
+
+    It goes on at the same level: napari takes the last one, but the corners of what is seen of the one before.
+    """
+    level = layer.data_level
+    layer.data = data
+    if layer.multiscale:
+        layer.data_level = level
+    layer.editable = False
 
 
 def part_of(array: Any, box: Box) -> LazyArray:

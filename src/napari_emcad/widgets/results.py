@@ -20,7 +20,7 @@ from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.affinities_view import ComposedAffinities, channel_of
 from napari_emcad.widgets.at_rest import REST
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.labels_view import FragmentLabels, Without, pyramid
+from napari_emcad.widgets.labels_view import FragmentLabels, Without, pyramid, replace_data
 from napari_emcad.widgets.layers import MADE, origin_of, place_of, voxel_size_of
 from napari_emcad.widgets.segmenting import Cut, Made, Neurons, neurons_of
 
@@ -350,8 +350,7 @@ def _channel_layers(result: Result) -> list[Image]:
 def _replace_data(layer: Labels, fragments: NDArray[np.uint32], table: NDArray[np.uint32]) -> FragmentLabels:
     """Other fragments, or ids that need another dtype; nothing was painted here that napari could undo wrongly."""
     view = FragmentLabels(fragments, table)
-    layer.data = pyramid(view) if layer.multiscale else view
-    layer.editable = False
+    replace_data(layer, pyramid(view) if layer.multiscale else view)
     return view
 
 

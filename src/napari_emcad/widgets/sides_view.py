@@ -5,7 +5,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
-from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
+from napari_emcad.widgets.labels_view import FragmentLabels, pyramid, replace_data
 from napari_emcad.widgets.layers import MADE, place_of, remove_layer
 
 NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
@@ -52,8 +52,8 @@ class SidesView:
             self._layer.refresh(extent=False)
         else:
             self._view = FragmentLabels(fragments, table, np.uint8)
-            self._layer.data = self._data
-            self._layer.visible, self._layer.editable = True, False
+            replace_data(self._layer, self._data)
+            self._layer.visible = True
 
     def hide(self) -> None:
         """Show nothing for now."""
