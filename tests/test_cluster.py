@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import distributed
 import pytest
 import torch
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Nanny
 
 from napari_emcad import cluster
 from napari_emcad.cluster import cluster_at, cuda_devices, own_cluster
@@ -35,7 +36,7 @@ def test_each_worker_has_a_gpu_of_its_own(tmp_path, monkeypatch):
 
 def test_without_a_gpu_nothing_is_set(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(cluster, "cuda_devices", lambda: [])
+    monkeypatch.setattr(cluster, "cuda_devices", list)
 
     def told(folder, number):
         (Path(folder) / "told").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
@@ -67,7 +68,7 @@ def test_a_worker_that_takes_too_much_is_one_sentence(tmp_path, capfd):
         time.sleep(1)
         (Path(folder) / f"{number}").write_text(f"{len(held)}")
 
-    with own_cluster(1, 500_000_000) as pool, pytest.raises(UserError, match="^workers: .* for want of memory; "):
+    with own_cluster(1, 500_000_000) as pool, pytest.raises(UserError, match=r"^workers: .* for want of memory; "):
         drive(pool.run("step", greedy, tmp_path, [1, 6]))
     assert [file.name for file in tmp_path.iterdir()] == ["1"]
     assert capfd.readouterr().err == ""
@@ -85,6 +86,47 @@ def test_a_worker_that_is_killed_costs_its_block_only(tmp_path, capfd):
         drive(pool.run("step", deadly, tmp_path, range(4)))
     assert sorted(file.stem for file in tmp_path.iterdir()) == ["0", "1", "2", "2", "3"]
     assert capfd.readouterr().err == ""
+
+
+def test_workers_that_cannot_start_again_are_one_sentence(tmp_path, monkeypatch):
+    async def fail(_):
+        raise RuntimeError
+
+    def ends(folder, number):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(cluster, "WITHOUT_WORKERS", "1s")
+    with own_cluster(1, ENOUGH) as pool, pytest.raises(UserError, match=r"^workers: none is left, and none could be "):
+        monkeypatch.setattr(Nanny, "instantiate", fail)
+        drive(pool.run("step", ends, tmp_path, [0]))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to groups")
+def test_ctrl_c_is_one_exception_and_no_word(tmp_path):
+    """At any moment, of the whole group of programs, as a terminal sends it."""
+    text = """if True:
+        import time
+        from napari_emcad.cluster import own_cluster
+        if __name__ == "__main__":
+            print("begins", flush=True)
+            try:
+                with own_cluster(2, 2_000_000_000):
+                    print("runs", flush=True)
+                    time.sleep(60)
+            except KeyboardInterrupt:
+                print("stopped")
+    """
+    (tmp_path / "program.py").write_text(text)
+    said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    for word, wait in (("begins", 0.5), ("begins", 1.5), ("runs", 0.5)):
+        program = subprocess.Popen([sys.executable, tmp_path / "program.py"], **said)
+        lines = []
+        while word not in lines:
+            lines.append(program.stdout.readline().strip())
+        time.sleep(wait)
+        os.killpg(program.pid, signal.SIGINT)
+        lines += program.communicate(timeout=100)[0].splitlines()
+        assert lines in (["begins", "stopped"], ["begins", "runs", "stopped"])
 
 
 @pytest.mark.slow
@@ -143,7 +185,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence(tmp_path, running, capfd):
     def done(folder, number):
         time.sleep(0.5)
 
-    with cluster_at(address) as pool, pytest.raises(UserError, match="^scheduler: the connection to it was lost; "):
+    with cluster_at(address) as pool, pytest.raises(UserError, match=r"^scheduler: the connection to it was lost; "):
         for progress in pool.run("step", done, tmp_path, range(20)):
             if progress.done == 2:
                 scheduler.kill()
@@ -161,9 +203,19 @@ def test_another_version_of_dask_is_one_sentence(monkeypatch):
     monkeypatch.setattr(Client, "get_versions", older)
     with (
         LocalCluster(n_workers=1, dashboard_address=None) as there,
-        pytest.raises(
-            UserError, match=r": Dask's distributed is there in version 20[\d.]+, 20[\d.]+, and 20[\d.]+ here; "
-        ),
+        pytest.raises(UserError, match=r": Dask's distributed is there in version 2024\.1\.0, and 20[\d.]+ here; "),
         cluster_at(there.scheduler_address),
+    ):
+        pass
+
+
+def test_a_scheduler_that_does_not_understand_is_one_sentence(monkeypatch):
+    def fail(*_, **__):
+        raise TypeError("identity() got an unexpected keyword argument")
+
+    monkeypatch.setattr(distributed, "Client", fail)
+    with (
+        pytest.raises(UserError, match=r"^tcp://x:1: the scheduler does not understand this Dask \(identity"),
+        cluster_at("tcp://x:1"),
     ):
         pass

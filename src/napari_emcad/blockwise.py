@@ -50,12 +50,15 @@ BLOCK = (16, 1024, 1024)
 PROGRAM_BYTES = 600_000_000
 """Main memory that a program with torch and these libraries takes before it has any data; measured: 0.45 GB."""
 
-CONTACT_BYTES, CONTACT_BYTES_OF_MANY = 5, 20
-"""Peak of a group's agglomeration a voxel, with seeds smoothed by a pixel and more, and with others: waterz keeps 1 KB
-for each contact."""
+BLOCK_BYTES = 30
+"""Peak of a block's fragments and region graph a voxel; measured on AC4: 22 and 28, seeds smoothed or not."""
 
-END_BYTES = 1
-"""Of the graph and tree of the whole a voxel."""
+CONTACT_BYTES, CONTACT_BYTES_OF_MANY = 10, 30
+"""Peak of a group's agglomeration a voxel, with seeds smoothed by a pixel and more, and with others, of which there are
+many: waterz keeps 1 KB for each contact. Measured on AC4: 6 with seeds smoothed by 2 pixels, 8 by one, 24 by none."""
+
+END_BYTES, END_BYTES_OF_MANY = 1.5, 4
+"""Peak of the graph and tree of the whole a voxel, likewise."""
 
 Task = Callable[[str, int], None]
 """(folder of the run, number of the block): does a step of a block."""
@@ -129,15 +132,17 @@ def memory_of_task(
     group : (z, y, x)
         Voxels, at least, whose contacts are agglomerated at once.
     """
-    block = memory_needed(blocks.box(0), section, card=card, seed_sigma=seed_sigma)
+    block = blocks.box(0)
+    network = memory_needed(block, section, card=card, seed_sigma=seed_sigma)
     seen = blocks.grouped(group).box(0).grown(AROUND).clipped(blocks.shape)
     contacts = CONTACT_BYTES if seed_sigma >= SMOOTHED else CONTACT_BYTES_OF_MANY
-    return PROGRAM_BYTES + max(block, contacts * prod(seen.shape))
+    return PROGRAM_BYTES + max(network, BLOCK_BYTES * prod(block.shape), contacts * prod(seen.shape))
 
 
-def memory_at_the_end(shape: tuple[int, int, int]) -> int:
+def memory_at_the_end(shape: tuple[int, int, int], seed_sigma: float) -> int:
     """Bytes of main memory for the region graph and merge tree of the whole, which are put together in one program."""
-    return PROGRAM_BYTES + END_BYTES * prod(shape)
+    of_voxel = END_BYTES if seed_sigma >= SMOOTHED else END_BYTES_OF_MANY
+    return PROGRAM_BYTES + round(of_voxel * prod(shape))
 
 
 def _task(do: Step) -> Task:
@@ -203,7 +208,7 @@ def agglomerate_group(run: BlockRun, files: BlockFiles, number: int) -> None:
     seen = inside.grown(AROUND).clipped(run.place.shape)
     own = run.blocks.touching(inside)
     own_graph = joined_graphs([_graph(files, k) for k in own])
-    around = [_graph(files, k) for k in run.blocks.touching(seen) if k not in own]
+    around = (_graph(files, k) for k in run.blocks.touching(seen) if k not in own)
     merges = block_merges(own_graph, around, seen, run.parameters["agglomeration"], run.parameters["scoring"])
     files.save(AGGLOMERATION, number, **merges._asdict())
 

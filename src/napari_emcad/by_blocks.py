@@ -105,8 +105,9 @@ class Needs:
 
         with open_volume(run.source, run.dataset) as volume:
             section = volume.array.shape[1:]
-        task = memory_of_task(run.blocks, section, inspect(Path(run.model)), run.parameters["seed_sigma"], run.group)
-        return cls(task, memory_at_the_end(run.place.shape))
+        sigma, card = run.parameters["seed_sigma"], inspect(Path(run.model))
+        task = memory_of_task(run.blocks, section, card, sigma, run.group)
+        return cls(task, memory_at_the_end(run.place.shape, sigma))
 
     def here(self, means: Means) -> int:
         """On this machine, at the peak."""

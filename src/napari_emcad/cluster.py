@@ -3,22 +3,29 @@
 import logging
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.io.lazy import one_line
 
 INSTALL = 'install it with: python -m pip install "napari-emcad[cluster]"'
 
 WAIT = "30s"
 """How long a scheduler may take to answer."""
 
+
+WITHOUT_WORKERS = "120s"
+"""How long a block waits where no worker of an own cluster is left: one that has ended is begun anew in seconds."""
 
 HERE = "127.0.0.1"
 """Own clusters listen to this machine alone."""
@@ -73,7 +80,7 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     Raises
     ------
     UserError
-        Where Dask's cluster is not installed.
+        Where Dask's cluster is not installed, or its workers do not start.
     """
     _check_installed()
     import dask
@@ -83,12 +90,17 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     common = {"host": HERE, "nthreads": 1, "memory_limit": memory // workers, "dashboard": False, "preload": __name__}
     specs = {k: {"cls": Nanny, "options": {**common, **quiet, "env": _device_of(k)}} for k in range(workers)}
     scheduler = {"cls": Scheduler, "options": {"host": HERE, "port": 0, "dashboard_address": f"{HERE}:0"}}
-    with (
-        _silent(),
-        dask.config.set(MEMORY),
-        SpecCluster(specs, scheduler, **quiet) as cluster,
-        Client(cluster) as client,
-    ):
+    settings = {**MEMORY, "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS}
+    with _silent(), dask.config.set(settings), ExitStack() as stack:
+        with _uninterrupted():
+            try:
+                cluster = SpecCluster(specs, scheduler, **quiet)
+            except RuntimeError as error:
+                raise UserError(
+                    f"workers: they could not be started ({one_line(error)}); run the same command again."
+                ) from error
+            client = Client(cluster)
+            stack.callback(_close, client, cluster)
         yield OnCluster(client)
 
 
@@ -108,14 +120,14 @@ def cluster_at(address: str) -> Iterator[OnCluster]:
         yield OnCluster(client)
 
 
-def dask_setup(worker: Any) -> None:
-    """Called by Dask in each worker of `own_cluster`: Ctrl+C is for the command, which ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def worker_version() -> str:
     """Of this program, where a worker runs."""
     return __version__
+
+
+def dask_setup(worker: Any) -> None:
+    """Called by Dask in each worker of `own_cluster`: Ctrl+C is for the command, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def cuda_devices() -> list[str]:
@@ -131,6 +143,37 @@ def _device_of(worker: int) -> dict[str, str]:
     """Environment of a worker: one CUDA device each, in turn."""
     devices = cuda_devices()
     return {"CUDA_VISIBLE_DEVICES": devices[worker % len(devices)]} if devices else {}
+
+
+def _close(*parts: Any) -> None:
+    with _uninterrupted():
+        for part in parts:
+            part.close()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl+C waits for the end of the block, and programs begun in it do not hear it.
+
+    Dask cannot end what it has half begun.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    pressed, blocks = [], hasattr(signal, "pthread_sigmask")  # not on Windows
+    handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    if blocks:
+        sys.warnoptions.append("ignore:resource_tracker")  # it would tell what killed workers have left
+        resource_tracker.ensure_running()  # later it would unblock the signal
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if blocks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -149,7 +192,7 @@ def _silent() -> Iterator[None]:
 def _check(future: Any) -> None:
     """One sentence for what a task says, for a worker that ends again and again, and for a lost scheduler."""
     from distributed import CancelledError
-    from distributed.scheduler import KilledWorker
+    from distributed.scheduler import KilledWorker, NoWorkerError
 
     try:
         future.result()
@@ -157,6 +200,10 @@ def _check(future: Any) -> None:
         raise UserError(
             "workers: one after the other ended in the same block, most likely for want of memory; "
             "give them more with --memory, and run the same command again."
+        ) from error
+    except NoWorkerError as error:
+        raise UserError(
+            "workers: none is left, and none could be started; run the same command again, finished blocks are kept."
         ) from error
     except CancelledError as error:
         raise UserError(
@@ -172,28 +219,34 @@ def _check_installed() -> None:
 
 def _connected(address: str) -> Any:
     """A client of the scheduler there."""
-    from distributed import Client
+    import distributed
     from distributed.versions import VersionMismatchWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VersionMismatchWarning)
         try:
-            return Client(address, timeout=WAIT)
+            return distributed.Client(address, timeout=WAIT)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{address}: no Dask scheduler answers there ({error}); start it, or name another address."
+            ) from error
+        except Exception as error:  # whatever another version makes of the question
+            raise UserError(
+                f"{address}: the scheduler does not understand this Dask ({one_line(error)}); "
+                f"install distributed {distributed.__version__} there."
             ) from error
 
 
 def _check_dask(client: Any, address: str) -> None:
     """Dask itself asks for the same version everywhere."""
     found = client.get_versions()
-    own, *others = (
+    own, *parts = (
         part["packages"]["distributed"] for part in (found["client"], found["scheduler"], *found["workers"].values())
     )
-    if set(others) != {own}:
+    others = set(parts) - {own}
+    if others:
         raise UserError(
-            f"{address}: Dask's distributed is there in version {', '.join(sorted(set(others)))}, and {own} here; "
+            f"{address}: Dask's distributed is there in version {', '.join(sorted(others))}, and {own} here; "
             "install the same version in both places."
         )
 

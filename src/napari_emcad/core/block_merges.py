@@ -6,7 +6,7 @@ blocks. With one block that is the merge tree itself. The idea is that of Funke 
 of blocks that overlap; here each contact has one block that answers for it, so none is decided twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from napari_emcad.core.region_graph import RegionGraph, joined_graphs
 
 def block_merges(
     own: RegionGraph,
-    around: Sequence[RegionGraph],
+    around: Iterable[RegionGraph],
     box: Box,
     way: Agglomeration = "waterz",
     scoring: str = DEFAULT_SCORING,
@@ -34,8 +34,8 @@ def block_merges(
     ----------
     own : RegionGraph
         Edges of the block, ids of the whole volume.
-    around : sequence of RegionGraph
-        Those of the blocks round it.
+    around : iterable of RegionGraph
+        Those of the blocks round it, which are looked at one by one.
     box : Box
         Edges outside of it, by their contact voxel, are not looked at.
     way, scoring
