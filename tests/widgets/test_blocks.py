@@ -45,10 +45,11 @@ def ended(desk, panel):
 
 def test_from_a_stack_to_neurons(desk, blocks):
     assert blocks.button.text() == "Start"
-    assert "on the disk" in blocks._takes.text()
+    assert "on the disk" in blocks._plan.text()
     blocks.button.click()
     assert blocks.button.text() == "Stop"
     desk.wait(lambda: blocks.view.map.counts == (2, 1, 1))
+    assert blocks._plan.text() == "large.tif, 18 x 48 x 64 voxels in 2 blocks, with tiny.pt"
     ended(desk, blocks)
     assert desk.message == 'large.emcad is finished: press "Open".'
     assert blocks.button.text() == "Open"

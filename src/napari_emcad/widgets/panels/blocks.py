@@ -2,6 +2,7 @@
 
 import shutil
 from enum import Enum
+from pathlib import PurePath
 
 import numpy as np
 from qtpy.QtCore import Signal
@@ -11,9 +12,9 @@ from napari_emcad.block_progress import Watch
 from napari_emcad.by_blocks import disk_needed
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.wording import size_text
+from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.io.block_files import BlockFiles
-from napari_emcad.io.block_run import unfinished_run
+from napari_emcad.io.block_run import BlockRun, unfinished_run
 from napari_emcad.io.session_facts import NAME as FINISHED
 from napari_emcad.io.session_facts import UNFINISHED
 from napari_emcad.io.session_lock import held_by
@@ -62,9 +63,9 @@ class BlocksPanel(QWidget):
     def __init__(self, viewer, stack: StackChoice, segment: SegmentPanel, message: MessageLine):
         super().__init__()
         self._viewer, self._stack, self._segment, self._message = viewer, stack, segment, message
-        self._jobs, self._proposed = JobRunner(self), None
+        self._jobs, self._proposed, self._facts = JobRunner(self), None, ""
         self.session, self.means, self.view = SessionChoice(), MeansChoice(), BlockView()
-        self.button, self._takes = QPushButton(), text()
+        self.button, self._plan = QPushButton(), text()
         self._lay_out()
         self._connect()
         self._on_stack()
@@ -115,7 +116,7 @@ class BlocksPanel(QWidget):
         rows.add("Session", self.session)
         rows.add("Memory", self.means.here)
         rows.add("Cluster", self.means.scheduler)
-        rows.add("Takes", self._takes)
+        rows.add("Plan", self._plan)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
         for widget in (rows_widget, self.button, self.view):
@@ -156,15 +157,19 @@ class BlocksPanel(QWidget):
             self._message.say(f"{held}; this is how far it is.", "result")
 
     def _start(self, job: Job[None]) -> None:
-        self._message.say("Finished blocks are kept, whatever happens; you can go on with other work.")
+        self._message.result("Finished blocks are kept, whatever happens; you can go on with other work.")
         self._jobs.start(job, self._on_ended)
 
     def _on_button(self) -> None:
         self.go_on()
 
     def _on_progress(self, progress: Progress) -> None:
+        folder = self.session.folder
         self.view.setVisible(True)
-        self.view.put(progress, BlockFiles(self.session.folder).dashboard)
+        self.view.put(progress, BlockFiles(folder).dashboard)
+        if not self._facts and (folder / UNFINISHED).is_file():
+            self._facts = facts_text(unfinished_run(folder))
+            self._update()
 
     def _on_ended(self, ended: Ended) -> None:
         self._on_folder()
@@ -177,7 +182,7 @@ class BlocksPanel(QWidget):
 
     def _on_folder(self) -> None:
         """Show how far what is in the folder named is."""
-        is_begun = self.stage is Stage.UNFINISHED
+        is_begun, self._facts = self.stage is Stage.UNFINISHED, ""
         self.view.setVisible(is_begun)
         if is_begun:
             try:
@@ -188,6 +193,7 @@ class BlocksPanel(QWidget):
                 return
             self.view.put(Watch(BlockFiles(self.session.folder), run).look())
             self.view.rest()
+            self._facts = facts_text(run)
         self._update()
 
     def _on_stack(self) -> None:
@@ -229,12 +235,12 @@ class BlocksPanel(QWidget):
         enable(self.button, why_not, TIPS[stage])
         for widget in (self.session, self.means.here, self.means.scheduler):
             widget.setEnabled(stage is not Stage.UNDER_WAY)
-        self._takes.setText(self._takes_text())
+        self._plan.setText(self._plan_text() if stage is Stage.NEW else self._facts)
 
-    def _takes_text(self) -> str:
+    def _plan_text(self) -> str:
         layer, folder = self._stack.layer, self.session.folder
-        if self.stage is not Stage.NEW or layer is None or self._segment.why_not:
-            return "-"
+        if layer is None or self._segment.why_not:
+            return "told once a stack and a model are there"
         try:
             box = self._segment.region.box()
         except UserError:
@@ -245,3 +251,9 @@ class BlocksPanel(QWidget):
         if folder is not None and folder.parent.is_dir():
             disk += f", {size_text(shutil.disk_usage(folder.parent).free)} are free"
         return ", ".join([*time, disk])
+
+
+def facts_text(run: BlockRun) -> str:
+    """What a run is about, such as "large.zarr, 48 x 2048 x 2048 voxels in 12 blocks, with AC34.ckpt"."""
+    size = f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}"
+    return f"{PurePath(run.source).name}, {size}, with {PurePath(run.model).name}"
