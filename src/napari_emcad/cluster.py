@@ -23,7 +23,6 @@ INSTALL = 'install it with: python -m pip install "napari-emcad[cluster]"'
 WAIT = "30s"
 """How long a scheduler may take to answer."""
 
-
 WITHOUT_WORKERS = "120s"
 """How long a block waits where no worker of an own cluster is left: one that has ended is begun anew in seconds."""
 
@@ -37,6 +36,9 @@ holds it would hold for ever."""
 
 LOGS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 """Loggers that would write across the bar; what matters comes as an exception."""
+
+TRACKER = "ignore:resource_tracker"
+"""For multiprocessing's own program, which would tell at the end what killed workers have left."""
 
 
 class OnCluster:
@@ -86,6 +88,8 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     import dask
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
+    if TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(TRACKER)
     quiet = {"silence_logs": logging.CRITICAL}
     common = {"host": HERE, "nthreads": 1, "memory_limit": memory // workers, "dashboard": False, "preload": __name__}
     specs = {k: {"cls": Nanny, "options": {**common, **quiet, "env": _device_of(k)}} for k in range(workers)}
@@ -99,8 +103,9 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
                 raise UserError(
                     f"workers: they could not be started ({one_line(error)}); run the same command again."
                 ) from error
+            stack.callback(_close, cluster)
             client = Client(cluster)
-            stack.callback(_close, client, cluster)
+            stack.callback(_close, client)
         yield OnCluster(client)
 
 
@@ -145,10 +150,9 @@ def _device_of(worker: int) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": devices[worker % len(devices)]} if devices else {}
 
 
-def _close(*parts: Any) -> None:
+def _close(part: Any) -> None:
     with _uninterrupted():
-        for part in parts:
-            part.close()
+        part.close()
 
 
 @contextmanager
@@ -163,7 +167,6 @@ def _uninterrupted() -> Iterator[None]:
     pressed, blocks = [], hasattr(signal, "pthread_sigmask")  # not on Windows
     handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     if blocks:
-        sys.warnoptions.append("ignore:resource_tracker")  # it would tell what killed workers have left
         resource_tracker.ensure_running()  # later it would unblock the signal
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -199,7 +202,7 @@ def _check(future: Any) -> None:
     except KilledWorker as error:
         raise UserError(
             "workers: one after the other ended in the same block, most likely for want of memory; "
-            "give them more with --memory, and run the same command again."
+            "give them more (--memory here, the memory of its jobs on a cluster), and run the same command again."
         ) from error
     except NoWorkerError as error:
         raise UserError(
