@@ -215,7 +215,7 @@ def test_a_scheduler_that_does_not_understand_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr(distributed, "Client", fail)
     with (
-        pytest.raises(UserError, match=r"^tcp://x:1: the scheduler does not understand this Dask \(identity"),
+        pytest.raises(UserError, match=r"^tcp://x:1: the scheduler does not understand this Dask \(TypeError\); "),
         cluster_at("tcp://x:1"),
     ):
         pass

@@ -16,7 +16,6 @@ from typing import Any
 from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.io.lazy import one_line
 
 INSTALL = 'install it with: python -m pip install "napari-emcad[cluster]"'
 
@@ -100,9 +99,7 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
             try:
                 cluster = SpecCluster(specs, scheduler, **quiet)
             except RuntimeError as error:
-                raise UserError(
-                    f"workers: they could not be started ({one_line(error)}); run the same command again."
-                ) from error
+                raise UserError(f"workers: they could not be started ({error}); run the same command again.") from error
             stack.callback(_close, cluster)
             client = Client(cluster)
             stack.callback(_close, client)
@@ -235,7 +232,7 @@ def _connected(address: str) -> Any:
             ) from error
         except Exception as error:  # whatever another version makes of the question
             raise UserError(
-                f"{address}: the scheduler does not understand this Dask ({one_line(error)}); "
+                f"{address}: the scheduler does not understand this Dask ({type(error).__name__}); "
                 f"install distributed {distributed.__version__} there."
             ) from error
 
