@@ -12,7 +12,7 @@ import tifffile
 import yaml
 from drawings import lively_student, uneven
 
-from napari_emcad import cli, cli_blocks
+from napari_emcad import by_blocks, cli
 from napari_emcad.io.sessions import open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
@@ -81,8 +81,8 @@ def changed(name: str, **lines: str) -> str:
 @pytest.mark.parametrize("name", OF_SYSTEM)
 def test_jobs_do_the_blocks(tmp_path, command, system, monkeypatch, name):
     pytest.importorskip("dask_jobqueue")
-    monkeypatch.setattr(cli_blocks, "GROUP", (1, 1, 1))
-    monkeypatch.setattr(cli_blocks, "FREE_SHARE", 1.0)
+    monkeypatch.setattr(by_blocks, "GROUP", (1, 1, 1))
+    monkeypatch.setattr(by_blocks, "FREE_SHARE", 1.0)
     folder, gpu = system(name), OF_SYSTEM[name][-1]
     text = changed(name, JOBS="2", MEMORY='"2GB"', THREADS="3", INTERFACE='"lo"', OPTIONS=f"[{gpu!r}]")
     workers = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, cwd=tmp_path)

@@ -294,7 +294,8 @@ def test_too_little_memory_proposes_a_box(desk, stack, monkeypatch):
     monkeypatch.setattr("napari_emcad.widgets.estimates.psutil.virtual_memory", lambda: _Memory(1_000_000))
     desk.open(stack)
     desk.dock.segment.run()
-    assert desk.message.startswith("memory: ") and "free; close other programs." in desk.message
+    assert desk.message.startswith("memory: ")
+    assert 'free; close other programs, or press "Start" under "By blocks".' in desk.message
     assert "stack affinities" not in desk.viewer.layers
 
 
