@@ -16,6 +16,7 @@ import numpy as np
 import zarr
 from screenshots import WINDOW, Camera, parser
 
+from napari_emcad.blockwise import FRAGMENTS
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.volumes import open_volume
 from napari_emcad.reader import read_layers
@@ -25,7 +26,7 @@ from napari_emcad.widgets.panels.blocks import Stage
 
 SECTIONS = 48
 SHARE = 0.4
-"""Of the blocks that are predicted when the picture is taken."""
+"""Of the blocks that are parted into fragments when the picture is taken."""
 
 
 def main() -> None:
@@ -51,7 +52,8 @@ def _by_blocks(dock: EMCADDock, take: Camera) -> None:
     wait(lambda: not panel._why_not_begin())
     dock._blocks_section.open()
     panel.button.click()
-    wait(lambda: not panel.view.isHidden() and panel.view.bar.value() > SHARE * panel.view.bar.maximum())
+    bar = panel.view.bar
+    wait(lambda: bar.format().startswith(FRAGMENTS) and bar.value() >= SHARE * bar.maximum())
     take("blocks")
     panel.button.click()
     wait(lambda: panel.stage is Stage.UNFINISHED)
