@@ -79,10 +79,16 @@ def map_fragments(folder: Path) -> None:
     if array.nbytes <= IN_MEMORY_BYTES or (folder / MAPPED).exists():
         return
     with written_beside(folder / MAPPED, lambda _: array.nbytes) as part:
-        mapped = np.lib.format.open_memmap(part, mode="w+", dtype=array.dtype, shape=array.shape)
+        _write_sections(part, array)
+
+
+def _write_sections(path: Path, array: zarr.Array) -> None:
+    """As npy, one section in memory after the other; written through a map, all of them would count as memory."""
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
         for z in range(array.shape[0]):
-            mapped[z] = array[z]
-        mapped.flush()
+            file.write(np.ascontiguousarray(array[z]))
 
 
 def write_boxes(folder: Path, boxes: FragmentBoxes) -> None:
