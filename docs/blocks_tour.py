@@ -42,7 +42,7 @@ def main() -> None:
             viewer.add_layer(napari.layers.Layer.create(data, meta, kind))
         if options.model:
             dock.segment.model.open_file(options.model)
-        viewer.camera.zoom *= 0.6  # a picture of fewer bytes
+        viewer.scene.camera.zoom *= 0.6  # a picture of fewer bytes
         _by_blocks(dock, Camera(viewer, options.images))
         viewer.close()
 
