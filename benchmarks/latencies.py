@@ -58,6 +58,8 @@ def main() -> None:
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD")
     with tempfile.TemporaryDirectory() as folder:
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
         session = options.session or _session(options.keep or Path(folder), _base(options.sections))
         start = time.perf_counter()
         show_session(dock, open_session(session))

@@ -81,7 +81,11 @@ class Camera:
         picture = Image.fromarray(self._viewer.screenshot(canvas_only=False, flash=False)[..., :3])
         path = self._folder / f"{name}.png"
         for colours in (None, 256, 128, 64):
-            small = picture if colours is None else picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            small = (
+                picture
+                if colours is None
+                else picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            )
             small.save(path, optimize=True)
             if path.stat().st_size < LARGEST:
                 break
