@@ -92,6 +92,11 @@ class Camera:
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
+def _of_few_colours(picture: Image.Image, colours: int) -> Image.Image:
+    """Also rare ones, such as those of a legend."""
+    return picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+
+
 def parser(description: str) -> argparse.ArgumentParser:
     """What all scripts that take pictures can be told."""
     made = argparse.ArgumentParser(description=description)
