@@ -46,8 +46,8 @@ def test_the_levels_of_a_stack_that_says_only_its_shapes():
     first, second = levels_of(image())
     np.testing.assert_allclose([first.factor, second.factor], [(1, 1, 1), (1, 25 / 13, 37 / 19)])
     np.testing.assert_array_equal([first.start, second.start], np.zeros((2, 3)))
-    assert first.text(VoxelSize(40, 5, 6)) == "Level 0: 4 x 25 x 37, 40 x 5 x 6 nm"
-    assert second.text(None) == "Level 1: 4 x 13 x 19, voxel size not known"
+    assert first.text(VoxelSize(40, 5, 6)) == "Level 0: 40 x 5 x 6 nm"
+    assert second.text(None) == "Level 1: 4 x 13 x 19 voxels"
     assert levels_of(Image(VALUES)) == levels_of(None) == []
 
 
@@ -56,7 +56,7 @@ def test_the_levels_of_a_stack_whose_file_says_more():
     second = levels_of(image(metadata={LEVELS: sizes}))[1]
     np.testing.assert_array_equal([second.factor, second.start], [(1, 2, 2), (0, 0.5, 0.5)])
     assert second.dataset == "s1"
-    assert second.text(VoxelSize(40, 5, 6)) == "Level 1: 4 x 13 x 19, 40 x 10 x 12 nm"
+    assert second.text(VoxelSize(40, 5, 6)) == "Level 1: 40 x 10 x 12 nm"
 
 
 def test_the_layer_of_a_level_lies_on_its_stack():
@@ -130,8 +130,8 @@ def test_the_level_is_chosen_and_shown(desk, pyramid, stack):
     choice = desk.dock.stack.level
     assert choice.isVisibleTo(desk.dock)
     assert [choice.itemText(i) for i in range(choice.count())] == [
-        "Level 0: 3 x 96 x 128, 40 x 5 x 4 nm",
-        "Level 1: 3 x 48 x 64, 40 x 10 x 8 nm",
+        "Level 0: 40 x 5 x 4 nm",
+        "Level 1: 40 x 10 x 8 nm",
     ]
     desk.dock.segment.prepare()
     desk.wait(lambda: desk.dock.segment.device.device is not None)
@@ -198,7 +198,7 @@ def test_another_voxel_size_holds_for_all_levels(desk, pyramid):
     level = desk.dock.stack.layer
     np.testing.assert_array_equal([level.scale, pyramid.scale], [(60, 20, 16), (60, 10, 8)])
     np.testing.assert_array_equal(level.translate, (0, 5, 4))
-    assert desk.dock.stack.level.currentText() == "Level 1: 3 x 48 x 64, 60 x 20 x 16 nm"
+    assert desk.dock.stack.level.currentText() == "Level 1: 60 x 20 x 16 nm"
 
 
 @pytest.mark.window

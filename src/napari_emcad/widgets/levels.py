@@ -44,9 +44,11 @@ class Level:
     dataset: str | None
 
     def text(self, finest: VoxelSize | None) -> str:
-        """Such as "Level 1: 125 x 625 x 625, 40 x 8 x 8 nm", for level 0 of this voxel size."""
-        size = finest and VoxelSize(*(float(f"{n:.6g}") for n in self.factor * finest))
-        return f"Level {self.number}: {shape_text(self.data.shape)}, {voxel_size_text(size)}"
+        """Such as "Level 1: 40 x 8 x 8 nm", for level 0 of this voxel size; its shape where that is not known."""
+        if finest is None:
+            return f"Level {self.number}: {shape_text(self.data.shape)} voxels"
+        size = VoxelSize(*(float(f"{n:.6g}") for n in self.factor * finest))
+        return f"Level {self.number}: {voxel_size_text(size)}"
 
 
 def levels_of(layer: Layer | None) -> list[Level]:
