@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.blockwise import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS
+from napari_emcad.blockwise import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS, parts_of
 from napari_emcad.core.progress import Progress
 from napari_emcad.io.block_files import BlockFiles
 from napari_emcad.io.block_run import BlockRun
@@ -59,7 +59,7 @@ class Watch:
         return BlockProgress(step, done, self._total(step), left, reached=reached, seconds_per_megavoxel=speed)
 
     def _total(self, step: str) -> int:
-        return len(self._run.groups if step == AGGLOMERATION else self._run.blocks)
+        return len(parts_of(self._run, step))
 
     def _under_way(self, finished: Mapping[str, set[int]]) -> tuple[str, int]:
         """The first step that is not done, or the last."""

@@ -51,7 +51,7 @@ PROGRAM_BYTES = 600_000_000
 """Main memory that a program with torch and these libraries takes before it has any data; measured: 0.45 GB."""
 
 BLOCK_BYTES = 30
-"""Peak of a block's fragments and region graph a voxel; measured on AC4: 22 and 28, seeds smoothed or not."""
+"""Peak of a block's fragments and region graph a voxel; measured on AC4: 27 to 29, seeds smoothed or not."""
 
 CONTACT_BYTES, CONTACT_BYTES_OF_MANY = 10, 30
 """Peak of a group's agglomeration a voxel, with seeds smoothed by a pixel and more, and with others, of which there are
@@ -111,9 +111,13 @@ def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
     for step, task in STEPS.items():
         if step == REGION_GRAPH:
             _number_blocks(files, len(run.blocks))
-        count = len(run.groups if step == AGGLOMERATION else run.blocks)
-        left = [number for number in range(count) if not files.has(step, number)]
+        left = [number for number in range(len(parts_of(run, step))) if not files.has(step, number)]
         yield from pool.run(step, task, folder, left)
+
+
+def parts_of(run: BlockRun, step: str) -> Blocks:
+    """What a step goes through one after the other: the blocks, or groups of them."""
+    return run.groups if step == AGGLOMERATION else run.blocks
 
 
 def memory_of_task(

@@ -10,7 +10,7 @@ from napari_emcad.by_blocks import Means, Needs, finishing, free_budget, new_run
 from napari_emcad.cli_bar import follow, tell, warn
 from napari_emcad.cli_options import METHOD, box_of, check_folder, check_suffix, given, opened
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.wording import count, shape_text, size_text
+from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.io.block_files import CHUNK
 from napari_emcad.io.block_run import BlockRun, begun, unfinished_run
@@ -69,10 +69,7 @@ def _finish(options: argparse.Namespace, run: BlockRun) -> int:
     needs = Needs.of(run)
     needs.check(means)
     begun(options.session, run)
-    tell(
-        f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}, {_memory(needs, means)}, "
-        f"{_card(run).line()}"
-    )
+    tell(f"{run.extent}, {_memory(needs, means)}, {_card(run).line()}")
     start = time.monotonic()
     try:
         found = follow(finishing(options.session, run, means, tell))

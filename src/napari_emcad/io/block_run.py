@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.session_facts import NAME as SESSION
 from napari_emcad.io.session_facts import UNFINISHED as NAME
 from napari_emcad.io.sessions import check_new
@@ -70,6 +71,11 @@ class BlockRun(BaseModel):
     def groups(self) -> Blocks:
         """Blocks that are agglomerated together: larger ones, each of whole blocks."""
         return self.blocks.grouped(self.group)
+
+    @property
+    def extent(self) -> str:
+        """Such as "48 x 2048 x 2048 voxels in 12 blocks"."""
+        return f"{shape_text(self.place.shape)} voxels in {count(len(self.blocks), 'block')}"
 
     @property
     def voxel_size(self) -> VoxelSize | None:

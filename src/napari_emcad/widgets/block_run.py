@@ -86,9 +86,7 @@ def going_on(folder: Path, means: Means) -> Job[None]:
     UserError
         What the command says.
     """
-    run = unfinished_run(folder)
-    Needs.of(run).check(means)
-    watch = Watch(BlockFiles(folder), run)
+    watch = Watch(BlockFiles(folder), unfinished_run(folder))
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(_command(folder, means), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:

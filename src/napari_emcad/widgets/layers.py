@@ -75,6 +75,13 @@ def origin_of(layer: Layer) -> dict[str, str | None]:
     return {"source": known, "dataset": layer.metadata.get("dataset")}
 
 
+def centre(viewer, layer: Layer, voxel: Sequence[float]) -> None:
+    """Put a voxel (z, y, x) of a layer into the middle of the canvas."""
+    world = tuple(np.array(layer.data_to_world(voxel))[-3:])
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), world)
+    viewer.scene.camera.center = world
+
+
 def set_voxel_size(layers: Sequence[Layer], layer: Layer, size: VoxelSize) -> None:
     """Give a stack, and every layer that lies on the same grid, another voxel size in nm."""
     rescale(on_grid_of(layers, layer), np.array(size) / layer.scale[-3:])

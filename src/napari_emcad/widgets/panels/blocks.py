@@ -12,7 +12,7 @@ from napari_emcad.block_progress import Watch
 from napari_emcad.by_blocks import disk_needed
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.wording import count, shape_text, size_text
+from napari_emcad.core.wording import size_text
 from napari_emcad.io.block_files import BlockFiles
 from napari_emcad.io.block_run import BlockRun, unfinished_run
 from napari_emcad.io.session_facts import NAME as FINISHED
@@ -23,7 +23,7 @@ from napari_emcad.widgets.block_run import Order, beginning, going_on, watching
 from napari_emcad.widgets.block_view import BlockView
 from napari_emcad.widgets.forms import enable, form, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
-from napari_emcad.widgets.layers import origin_of, volume_of, voxel_size_of
+from napari_emcad.widgets.layers import centre, origin_of, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.panels.segment import SegmentPanel
 from napari_emcad.widgets.session_choice import SessionChoice
@@ -154,7 +154,7 @@ class BlocksPanel(QWidget):
         held = held_by(folder)
         self._start(watching(folder) if held else going_on(folder, self.means.means))
         if held:
-            self._message.say(f"{held}; this is how far it is.", "result")
+            self._message.result(f"{held}; this is how far it is.")
 
     def _start(self, job: Job[None]) -> None:
         self._message.result("Finished blocks are kept, whatever happens; you can go on with other work.")
@@ -178,7 +178,7 @@ class BlocksPanel(QWidget):
         elif self.stage is Stage.FINISHED:
             self._message.result(f'{self.session.folder.name} is finished: press "Open".')
         else:
-            self._message.say('Stopped: finished blocks are kept; press "Resume" to go on.', "result")
+            self._message.result('Stopped: finished blocks are kept; press "Resume" to go on.')
 
     def _on_folder(self) -> None:
         """Show how far what is in the folder named is."""
@@ -211,9 +211,7 @@ class BlocksPanel(QWidget):
         run = unfinished_run(self.session.folder)
         box = run.blocks.box(int(np.ravel_multi_index(block, run.blocks.counts))).moved(run.place.start)
         middle = [(a + b) / 2 for a, b in zip(box.start, box.stop, strict=True)]
-        world = tuple(np.array(layer.data_to_world(middle))[-3:])
-        self._viewer.dims.set_point(range(self._viewer.dims.ndim - 3, self._viewer.dims.ndim), world)
-        self._viewer.scene.camera.center = world
+        centre(self._viewer, layer, middle)
 
     def _why_not_begin(self) -> str:
         folder, layer = self.session.folder, self._stack.layer
@@ -255,5 +253,4 @@ class BlocksPanel(QWidget):
 
 def facts_text(run: BlockRun) -> str:
     """What a run is about, such as "large.zarr, 48 x 2048 x 2048 voxels in 12 blocks, with AC34.ckpt"."""
-    size = f"{shape_text(run.place.shape)} voxels in {count(len(run.blocks), 'block')}"
-    return f"{PurePath(run.source).name}, {size}, with {PurePath(run.model).name}"
+    return f"{PurePath(run.source).name}, {run.extent}, with {PurePath(run.model).name}"

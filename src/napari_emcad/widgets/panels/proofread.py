@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
@@ -28,7 +27,7 @@ from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.key_binder import Borrowed, KeyBinder
 from napari_emcad.widgets.keys import ANSWER_WORDS, KEYS, PAINT
 from napari_emcad.widgets.labels_start import LabelsStart
-from napari_emcad.widgets.layers import volume_of, voxel_size_of
+from napari_emcad.widgets.layers import centre, volume_of, voxel_size_of
 from napari_emcad.widgets.messages import MessageLine
 from napari_emcad.widgets.mouse import Clicks, Hover, Wheel
 from napari_emcad.widgets.neuron_list import Arranged
@@ -312,9 +311,7 @@ class ProofreadPanel(QWidget):
 
     def go_to(self, voxel: Voxel) -> None:
         """Put a voxel into the middle of the canvas."""
-        world = np.array(self.proofreading.layer.data_to_world(voxel))[-3:]
-        self._viewer.dims.set_point(range(self._viewer.dims.ndim - 3, self._viewer.dims.ndim), tuple(world))
-        self._viewer.scene.camera.center = tuple(world)
+        centre(self._viewer, self.proofreading.layer, voxel)
 
     def go_near(self, voxel: Voxel) -> None:
         """And look at it closely enough to judge it; a closer look stays as it is."""
