@@ -131,7 +131,7 @@ def _failure(said: str, code: int) -> Exception:
     sentences = [line.removeprefix(PROGRAM) for line in said.splitlines() if line.startswith(PROGRAM)]
     if code < 0:
         return UserError(
-            "blocks: the system ended the run, most likely for want of memory; press Resume with less memory or fewer "
-            "workers, finished blocks are kept."
+            "blocks: the system ended the run, most likely for want of memory; close other programs or take fewer "
+            "processes, and press Resume: finished blocks are kept."
         )
     return UserError(sentences[-1]) if sentences else RuntimeError(said[-4000:])
