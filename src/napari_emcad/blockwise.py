@@ -245,7 +245,8 @@ def assembled(folder: Path, run: BlockRun) -> Segmentation:
     files, numbers = BlockFiles(folder), range(len(run.blocks))
     merges = [Merges(**files.load(AGGLOMERATION, number)) for number in range(len(run.groups))]
     graph = joined_graphs([_graph(files, number) for number in numbers])
-    sizes = np.concatenate([[0], *(files.load(FRAGMENTS, number)["sizes"][1:] for number in numbers)])
+    of_blocks = [files.load(FRAGMENTS, number)["sizes"] for number in numbers]
+    sizes = np.concatenate([[sum(found[0] for found in of_blocks)], *(found[1:] for found in of_blocks)])
     return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)
 
 

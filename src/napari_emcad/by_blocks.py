@@ -29,7 +29,6 @@ from napari_emcad.core.wording import size_text
 from napari_emcad.io.block_files import BlockFiles
 from napari_emcad.io.block_run import BlockRun
 from napari_emcad.io.session_facts import SessionFacts
-from napari_emcad.io.session_files import IN_MEMORY_BYTES
 from napari_emcad.io.session_lock import SessionLock
 from napari_emcad.io.sessions import finish_session
 from napari_emcad.io.volumes import Volume, open_volume
@@ -133,8 +132,7 @@ class Needs:
 
 def disk_needed(shape: tuple[int, int, int]) -> int:
     """Bytes on the disk at the peak, about, for a box of this shape (z, y, x)."""
-    voxels = prod(shape)
-    return round(DISK_BYTES * voxels) + (4 * voxels if 4 * voxels > IN_MEMORY_BYTES else 0)
+    return round(DISK_BYTES * prod(shape))
 
 
 def free_budget() -> int:

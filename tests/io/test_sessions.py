@@ -14,6 +14,7 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io import session_files
+from napari_emcad.io.chunked_labels import ChunkedLabels
 from napari_emcad.io.session_copy import copy_session
 from napari_emcad.io.session_facts import SessionFacts
 from napari_emcad.io.session_files import write_boxes
@@ -159,14 +160,14 @@ def test_of_a_session_that_is_only_read_nothing_is_kept(folder):
     assert not (folder / "boxes").exists()
 
 
-@pytest.mark.parametrize("is_mapped", [False, True])
-def test_a_parted_fragment_changes_no_file_and_can_be_seen_whole_again(folder, is_mapped, monkeypatch):
-    monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 0 if is_mapped else 1 << 31)
+@pytest.mark.parametrize("stays_in_files", [False, True])
+def test_a_parted_fragment_changes_no_file_and_can_be_seen_whole_again(folder, stays_in_files, monkeypatch):
+    monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 0 if stays_in_files else 1 << 31)
     with open_session(folder) as opened:
-        assert isinstance(opened.session.state.base.fragments, np.memmap) is is_mapped
-        before = opened.session.state.base.fragments.copy()
+        assert isinstance(opened.session.state.base.fragments, ChunkedLabels) is stays_in_files
+        before = np.array(opened.session.state.base.fragments[:])
         opened.session.split_fragment([(0, 0, 1)], [(0, 0, 8)])
-        live = opened.session.state.base.fragments.copy()
+        live = np.array(opened.session.state.base.fragments[:])
         assert len(np.unique(live)) == len(np.unique(before)) + 1
         np.testing.assert_array_equal(session_at(opened, 0).state.base.fragments, before)
         np.testing.assert_array_equal(opened.session.state.base.fragments, live)
@@ -174,20 +175,20 @@ def test_a_parted_fragment_changes_no_file_and_can_be_seen_whole_again(folder, i
         np.testing.assert_array_equal(opened.session.state.base.fragments, live)
 
 
-def test_fragments_too_many_to_be_read_are_mapped(folder, monkeypatch):
-    """Nothing but what is looked at is read: the Zarr is asked once, to make the plain file."""
+def test_fragments_too_many_to_be_read_are_read_where_they_are_looked_at(folder, monkeypatch):
     with open_session(folder) as opened:
         expected, base_hash = opened.session.state.base.fragments, opened.session.base_hash
     monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 0)
-    open_session(folder).close()
-    for chunk in (f for f in (folder / "fragments.zarr").rglob("*") if f.is_file() and not f.name.startswith(".z")):
-        chunk.unlink()
     with open_session(folder) as opened:
         np.testing.assert_array_equal(opened.session.state.base.fragments, expected)
         assert opened.session.base_hash == base_hash
         opened.session.merge(1, 4, confirmed=True)
+    for chunk in (f for f in (folder / "fragments.zarr").rglob("*") if f.is_file() and not f.name.startswith(".z")):
+        chunk.unlink()
     with open_session(folder) as opened:
         assert opened.session.state.table[1] == opened.session.state.table[4]
+        with pytest.raises(UserError, match=r"voxels 0:1,0:1,0:1 cannot be read \(.*No such file"):
+            opened.session.state.base.fragments[0, 0, 0]
     monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 1 << 31)
     with pytest.raises(UserError, match="its edits were made on other fragments"):
         open_session(folder)

@@ -26,8 +26,9 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.beside import FORBIDDEN, FULL
 from napari_emcad.io.block_run import NAME as RUN
+from napari_emcad.io.labels_array import new_labels_array
 from napari_emcad.io.lazy import READ_ERRORS, one_line
-from napari_emcad.io.session_files import AFFINITIES, FRAGMENTS, new_labels_array
+from napari_emcad.io.session_files import AFFINITIES, FRAGMENTS
 
 CHUNK = 512
 """Pixels a side of what is written at once: blocks begin at multiples of it, so that no two write the same file."""
@@ -62,7 +63,7 @@ class BlockFiles:
                 create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
             for name in (LOCAL, FRAGMENTS):
                 if not (self.folder / name).exists():
-                    new_labels_array(self.folder / name, shape, np.dtype(np.uint32), voxel_size, edge=CHUNK)
+                    new_labels_array(self.folder / name, shape, np.dtype(np.uint32), voxel_size, (1, CHUNK, CHUNK))
 
     @property
     def affinities(self) -> zarr.Array:

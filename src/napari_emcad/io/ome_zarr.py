@@ -15,7 +15,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.label_levels import Level, steps, writing_levels
 from napari_emcad.io.label_volume import LabelVolume, check_labels
-from napari_emcad.io.session_files import new_labels_array
+from napari_emcad.io.labels_array import new_labels_array
 from napari_emcad.io.zarr import is_zarr
 
 EDGE = 2048
@@ -68,7 +68,7 @@ def _check(path: Path, volume: LabelVolume) -> None:
 def _level(path: Path, volume: LabelVolume, step: int, size: VoxelSize | None = None, **attributes: Any) -> Level:
     depth, *plane = volume.values.shape
     shape = (depth, *(-(-n // step) for n in plane))
-    array = new_labels_array(path, shape, np.dtype(volume.values.dtype), size, EDGE, **attributes)
+    array = new_labels_array(path, shape, np.dtype(volume.values.dtype), size, (1, EDGE, EDGE), **attributes)
     return Level(array, array.chunks, step)
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.io.beside import written_beside
+from napari_emcad.io.fragment_levels import LEVELS
 from napari_emcad.io.replay_report import NAME as REPLAY
 from napari_emcad.io.session_facts import NAME, read_facts
-from napari_emcad.io.session_files import AFFINITIES, BOXES, EARLIER, FRAGMENTS, GRAPH, MAPPED
+from napari_emcad.io.session_files import AFFINITIES, BOXES, EARLIER, FRAGMENTS, GRAPH
 from napari_emcad.io.sessions import EDITS, check_new
 from napari_emcad.proofreading.log import EditLog, write_rows
 
 _NEEDED = (NAME, FRAGMENTS, EDITS)
-_FILES = (NAME, REPLAY, FRAGMENTS, MAPPED, AFFINITIES, GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER)
+_FILES = (NAME, REPLAY, FRAGMENTS, LEVELS, AFFINITIES, GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER)
 _PIECE = 1 << 22
 """Bytes that are copied at a time."""
 

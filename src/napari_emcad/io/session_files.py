@@ -1,7 +1,8 @@
 """The large files of a session: fragments as Zarr, the tables of fragments, edges and boxes a file for each column.
 
 Fragments lie in chunks of one section, compressed fast rather than well: they are all read when a session is opened.
-Where they are too many for that they lie in a plain file as well. Of plain files the system reads what is looked at.
+Where they are too many for that, they are read as they are looked at, and there are levels of fewer pixels. Tables
+lie in plain files, of which the system reads what is looked at.
 """
 
 import zipfile
@@ -9,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import numcodecs
 import numpy as np
 import zarr
 from numpy.typing import NDArray
@@ -22,19 +22,22 @@ from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.affinities import new_affinities, open_affinities
 from napari_emcad.io.beside import written_beside
+from napari_emcad.io.chunked_labels import ChunkedLabels
+from napari_emcad.io.fragment_levels import EDGE, make_levels, open_levels
+from napari_emcad.io.labels_array import new_labels_array
 from napari_emcad.io.lazy import READ_ERRORS
 from napari_emcad.io.zarr import zarr_node
 
 FRAGMENTS, GRAPH, AFFINITIES = "fragments.zarr", "graph", "affinities.zarr"
-MAPPED, BOXES = "fragments.npy", "boxes"
+BOXES = "boxes"
 EARLIER = ".npz"
 """How the name of a table ends that an earlier version wrote: all columns in one file, which is read whole."""
 
 IN_MEMORY_BYTES = 1 << 31
-"""More fragments than that are mapped from a file instead of being read."""
+"""Fragments that take more than that are read as they are looked at."""
 
-_EDGE = 2048
-"""Pixels: larger sections are several chunks."""
+_CHUNK, _CHUNK_OF_MANY = (1, 2048, 2048), (1, EDGE, EDGE)
+"""Voxels (z, y, x): of what is read whole, and of what is not."""
 _GRAPH_FIELDS = ("u", "v", "mean", "quantiles", "area", "contact")
 _TREE_FIELDS = ("leaves", "gaps")
 _BOX_FIELDS = ("start", "stop")
@@ -43,9 +46,11 @@ _BOX_FIELDS = ("start", "stop")
 def write_segmentation(folder: Path, segmentation: Segmentation, voxel_size: VoxelSize | None) -> None:
     """Write fragments, region graph, merge tree and sizes into a folder."""
     fragments = segmentation.fragments
-    array = new_labels_array(folder / FRAGMENTS, fragments.shape, np.dtype(np.uint32), voxel_size)
+    chunks = _CHUNK_OF_MANY if fragments.nbytes > IN_MEMORY_BYTES else _CHUNK
+    array = new_labels_array(folder / FRAGMENTS, fragments.shape, np.dtype(np.uint32), voxel_size, chunks)
     for z, section in enumerate(fragments):
         array[z] = section
+    write_levels(folder, voxel_size)
     write_graph(folder, segmentation)
 
 
@@ -56,39 +61,28 @@ def write_graph(folder: Path, segmentation: Segmentation) -> None:
     _write_columns(folder / GRAPH, {**graph, **tree, "sizes": segmentation.sizes})
 
 
-def read_segmentation(folder: Path) -> Segmentation:
-    """Read what `write_segmentation` wrote; what is large is mapped, and read as it is looked at.
-
-    Raises
-    ------
-    UserError
-        Where a file is missing or damaged.
-    """
-    return Segmentation(_fragments(folder), *_graph(folder))
-
-
-def map_fragments(folder: Path) -> None:
-    """Lay the fragments of a folder out in a plain file, where they are too many to be read.
+def write_levels(folder: Path, voxel_size: VoxelSize | None) -> None:
+    """Write the fragments of a folder in fewer pixels beside them, where they are too many to be read.
 
     Raises
     ------
     UserError
         Where the disk is full, or the folder may not be written to.
     """
-    array = zarr_node(folder / FRAGMENTS)
-    if array.nbytes <= IN_MEMORY_BYTES or (folder / MAPPED).exists():
-        return
-    with written_beside(folder / MAPPED, lambda _: array.nbytes) as part:
-        _write_sections(part, array)
+    if zarr_node(folder / FRAGMENTS).nbytes > IN_MEMORY_BYTES:
+        make_levels(folder / FRAGMENTS, voxel_size)
 
 
-def _write_sections(path: Path, array: zarr.Array) -> None:
-    """As npy, one section in memory after the other; written through a map, all of them would count as memory."""
-    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for z in range(array.shape[0]):
-            file.write(np.ascontiguousarray(array[z]))
+def read_segmentation(folder: Path) -> Segmentation:
+    """Read what `write_segmentation` wrote; what is large is read as it is looked at.
+
+    Raises
+    ------
+    UserError
+        Where a file is missing or damaged.
+    """
+    graph, tree, sizes = _graph(folder)
+    return Segmentation(_fragments(folder, is_full=not sizes[0]), graph, tree, sizes)
 
 
 def write_boxes(folder: Path, boxes: FragmentBoxes) -> None:
@@ -137,43 +131,17 @@ def read_affinities(folder: Path, shape: tuple[int, int, int]) -> zarr.Array | N
     return values
 
 
-def new_labels_array(
-    path: Path,
-    shape: tuple[int, int, int],
-    dtype: np.dtype,
-    voxel_size: VoxelSize | None,
-    edge: int = _EDGE,
-    **attributes,
-) -> zarr.Array:
-    """An empty Zarr array (z, y, x) for labels, in chunks of sections, at most `edge` pixels a side."""
-    return zarr.create_array(
-        path,
-        shape=shape,
-        chunks=tuple(min(n, c) for n, c in zip(shape, (1, edge, edge), strict=True)),
-        dtype=dtype,
-        compressors=numcodecs.Blosc("lz4", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE),
-        zarr_format=2,
-        chunk_key_encoding={"name": "v2", "separator": "/"},
-        fill_value=0,
-        attributes={
-            "axes": ["z", "y", "x"],
-            "voxel_size_nm": list(voxel_size) if voxel_size else None,
-            **attributes,
-        },
-    )
-
-
-def _fragments(folder: Path) -> NDArray[np.uint32]:
+def _fragments(folder: Path, is_full: bool) -> NDArray[np.uint32] | ChunkedLabels:
     found = zarr_node(folder / FRAGMENTS)
-    if found.nbytes > IN_MEMORY_BYTES:
-        map_fragments(folder)
-        return np.load(folder / MAPPED, mmap_mode="c")  # what splits write into it stays in memory
     try:
-        if found.ndim == 3 and found.dtype == np.uint32:
+        if found.ndim != 3 or found.dtype != np.uint32:
+            raise _damaged(folder / FRAGMENTS)
+        if found.nbytes <= IN_MEMORY_BYTES:
             return found[:]
     except (*READ_ERRORS, AttributeError) as error:
         raise _damaged(folder / FRAGMENTS) from error
-    raise _damaged(folder / FRAGMENTS)
+    make_levels(folder / FRAGMENTS, None)  # of a session that could be read whole where it was made
+    return open_levels(folder / FRAGMENTS, is_full)
 
 
 def _graph(folder: Path) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:

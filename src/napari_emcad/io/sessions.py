@@ -2,7 +2,7 @@
 
 session.json     what was segmented, how, and the hash of the fragments
 fragments.zarr   as agglomeration made them; edits never change them here
-fragments.npy    the same, where they are too many to be read when the session is opened
+coarser/         the same in fewer pixels, where they are too many to be read when the session is opened
 boxes/           where each fragment lies; sought where it is missing
 graph/           region graph, merge tree, sizes: a file for each column
 affinities.zarr  optional
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import zarr
 
 from napari_emcad.core.errors import UserError
@@ -21,16 +20,17 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.beside import written_beside
+from napari_emcad.io.chunked_labels import ChunkedLabels
 from napari_emcad.io.session_facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.session_files import (
     keep_boxes,
-    map_fragments,
     read_affinities,
     read_boxes,
     read_segmentation,
     write_affinities,
     write_boxes,
     write_graph,
+    write_levels,
     write_segmentation,
 )
 from napari_emcad.io.session_lock import SessionLock
@@ -116,7 +116,7 @@ def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxe
     """Make a session of a folder that holds the fragments already; it is one when `session.json` is there, the last."""
     write_graph(folder, segmentation)
     write_boxes(folder, boxes)
-    map_fragments(folder)
+    write_levels(folder, facts.voxel_size)
     EditLog(folder / EDITS).close()
     write_facts(folder, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
 
@@ -191,7 +191,7 @@ def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> Open
     affinities = read_affinities(folder, base.fragments.shape)
     why_not = f"{folder}: opened for reading only; open it to edit." if lock is None else lock.why_not
     log = _log(folder, to_read=bool(why_not))
-    here = facts.base_hash if isinstance(base.fragments, np.memmap) else base_hash(base)  # too many to be read
+    here = facts.base_hash if isinstance(base.fragments, ChunkedLabels) else base_hash(base)  # too many to be read
     if {here, *(row.base_hash for row in log.rows)} != {facts.base_hash}:
         log.close()
         raise UserError(

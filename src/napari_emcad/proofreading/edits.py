@@ -288,17 +288,16 @@ class State:
     def _part(self, parting: Parting) -> None:
         whole, (near, far) = parting.fragment, parting.parts
         self._make_room(max(parting.parts) + 1)
-        voxels, sides = self.base.fragments[parting.patch.box.slices], parting.patch.sides
+        parting.patch.draw(self.base.fragments, {NEAR: near, FAR: far})
         for part, side in ((near, NEAR), (far, FAR)):
-            voxels[sides == side] = part
-            self.sizes[part], self.table[part] = np.count_nonzero(sides == side), self.table[whole]
+            self.sizes[part], self.table[part] = np.count_nonzero(parting.patch.sides == side), self.table[whole]
         self.sizes[whole], self.table[whole], self.free[whole] = 0, 0, False
         self.graph = with_edges(without_edges(self.graph, parting.removed), parting.added)
         self.next_id = max(self.next_id, near + 1, far + 1)
 
     def _unite(self, parting: Parting) -> None:
         whole, parts = parting.fragment, list(parting.parts)
-        self.base.fragments[parting.patch.box.slices][parting.patch.sides > 0] = whole
+        parting.patch.draw(self.base.fragments, {NEAR: whole, FAR: whole})
         self.sizes[whole], self.table[whole] = self.sizes[parts].sum(), self.table[parts[0]]
         self.free[whole] = parting.was_free
         self.sizes[parts], self.table[parts] = 0, 0

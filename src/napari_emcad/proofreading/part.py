@@ -5,7 +5,9 @@ slowly through necks and over membranes, so that the two sides meet there (a see
 Meyer, Signal Processing 38:113, 1994).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +55,13 @@ class Patch:
         """Where it lies."""
         return Box.whole(self.sides.shape).moved(self.start)
 
+    def draw(self, fragments: Any, of_side: Mapping[int, int]) -> None:
+        """Write the fragment of each side into fragments (z, y, x)."""
+        voxels = np.array(fragments[self.box.slices])
+        for side, fragment in of_side.items():
+            voxels[self.sides == side] = fragment
+        fragments[self.box.slices] = voxels
+
 
 def part(fragments: NDArray, affinities, near: list[Voxel], far: list[Voxel]) -> Patch:
     """Part the fragment under the points.
@@ -85,21 +94,22 @@ def part(fragments: NDArray, affinities, near: list[Voxel], far: list[Voxel]) ->
     return Patch(box.start, sides)
 
 
-def edges_of_parts(fragments: NDArray, affinities, box: Box, parts: tuple[int, int]) -> RegionGraph:
-    """Edges of two new fragments inside a box, with each other and with their neighbours.
+def edges_of_parts(fragments: NDArray, affinities, patch: Patch, parts: tuple[int, int]) -> RegionGraph:
+    """Edges of two new fragments, with each other and with their neighbours.
 
     Parameters
     ----------
     fragments : (z, y, x) uint32
-        In which the parts are drawn already.
+        In which the parts are not drawn; not modified.
     affinities : (3, z, y, x) uint8 or None
-    box : Box
-        That holds both parts.
+    patch : Patch
     parts : (int, int)
+        Near and far.
     """
-    around = box.grown((1, 1, 1)).clipped(fragments.shape)
-    values = _read(affinities, around)
-    graph = drive(region_graph(values, np.ascontiguousarray(fragments[around.slices])))
+    around = patch.box.grown((1, 1, 1)).clipped(fragments.shape)
+    near = np.array(fragments[around.slices])
+    Patch(patch.box.within(around).start, patch.sides).draw(near, dict(zip((NEAR, FAR), parts, strict=True)))
+    graph = drive(region_graph(_read(affinities, around), near))
     ours = np.isin(graph.u, parts) | np.isin(graph.v, parts)
     return RegionGraph(
         graph.u[ours],

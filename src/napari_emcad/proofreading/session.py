@@ -406,15 +406,7 @@ class Session:
         return Move(fragments, segment, segment, bool(self.state.free[fragments[0]]))
 
     def _parting(self, fragment: int, parts: tuple[int, int], patch: Patch) -> Parting:
-        """With the edges of the parts, for which they are drawn for a moment."""
-        fragments, sides = self.state.base.fragments, patch.sides
-        voxels = fragments[patch.box.slices]
-        try:
-            for number, side in zip(parts, (NEAR, FAR), strict=True):
-                voxels[sides == side] = number
-            added = edges_of_parts(fragments, self._affinities, patch.box, parts)
-        finally:
-            voxels[sides > 0] = fragment
+        added = edges_of_parts(self.state.base.fragments, self._affinities, patch, parts)
         removed = edges_at(self.state.graph, fragment)
         return Parting(fragment, parts, bool(self.state.free[fragment]), patch, removed, added)
 
@@ -468,7 +460,7 @@ class Session:
         for given in (row.input for row in map(self._row, self._live) if row.kind in ("merge", "group")):
             ends = [given["anchor"], *given.get("others", [given.get("other")])]
             voxels = given.get("voxels", ())
-            if len(voxels) == len(ends):
+            if len(voxels) == len(ends) and not self.state.sizes[ends].all():  # one of them was parted
                 ends = [int(self.state.base.fragments[tuple(v)]) for v in voxels]
             found += [(ends[0], end) for end in ends[1:]]
         return found

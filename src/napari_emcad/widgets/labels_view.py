@@ -12,6 +12,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.segmentation import label_dtype
+from napari_emcad.io.chunked_labels import ChunkedLabels
+from napari_emcad.io.fragment_levels import OVERVIEW
 from napari_emcad.io.lazy import LazyArray, Slices
 
 
@@ -72,9 +74,9 @@ class FragmentLabels:
         self._table = table.astype(self.dtype, copy=False) if isinstance(table, np.ndarray) else table
 
     @property
-    def is_mapped(self) -> bool:
+    def lies_in_files(self) -> bool:
         """Whether the fragments are too many to be read: only what is looked at is."""
-        return isinstance(self.fragments, np.memmap)
+        return isinstance(self.fragments, ChunkedLabels)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -103,25 +105,22 @@ class FragmentLabels:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         if copy is False:
             raise ValueError("neurons: an array without a copy is not possible, they are looked up in a table.")
-        return self._looked_up(self.fragments).astype(dtype or self.dtype, copy=False)
+        return self[...].astype(dtype or self.dtype, copy=False)
 
     def _looked_up(self, fragments: NDArray[np.uint32]) -> NDArray:
         return self._table[fragments].astype(self.dtype, copy=False)
 
 
-OVERVIEW = 1 << 24
-"""Voxels that napari draws in 3D without a wait that is felt."""
-
-
 class Level(FragmentLabels):
     """A level of a pyramid, of which a box is another level: napari takes all sections of its canvas, then one."""
 
-    def __init__(self, view: FragmentLabels, fragments: NDArray[np.uint32]):
+    def __init__(self, view: FragmentLabels, fragments: NDArray[np.uint32] | LazyArray):
         self.fragments, self._view, self.dtype = fragments, view, view.dtype
 
     def __getitem__(self, key: Any) -> "NDArray | Level":
         if isinstance(key, tuple) and all(isinstance(k, slice) for k in key):
-            return Level(self._view, self.fragments[key])
+            ends = (k.indices(n)[:2] for k, n in zip(key, self.shape, strict=True))
+            return Level(self._view, part_of(self.fragments, Box(*zip(*ends, strict=True))))
         return super().__getitem__(key)
 
     @property
@@ -133,13 +132,11 @@ class Level(FragmentLabels):
 def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
     """The view, then every second pixel of it on y and x and so on down to `OVERVIEW` voxels; all follow its table.
 
-    Napari draws the last one in 3D: of mapped fragments that is a voxel of nothing. No voxel is copied.
+    Napari draws the last one in 3D. No voxel is copied.
     """
-    fragments = [view.fragments]
+    fragments = view.fragments.levels if view.lies_in_files else [view.fragments]
     while fragments[-1].size > OVERVIEW and min(fragments[-1].shape[1:]) > 1:
         fragments.append(fragments[-1][:, ::2, ::2])
-    if view.is_mapped:
-        fragments.append(np.zeros((1, 1, 1), np.uint32))
     return [Level(view, level) for level in fragments] if fragments[1:] else [view]
 
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
 from napari_emcad.widgets.layers import voxel_size_of
 
 SECTIONS = 3
@@ -70,12 +69,12 @@ def voxel_under(layer: Labels, labels: FragmentLabels, event: Any) -> Voxel | No
     layer : Labels
         On whose grid they lie.
     labels : FragmentLabels
-        What can be clicked; nothing in 3D where that is not drawn.
+        What can be clicked.
     event
         Of the mouse.
     """
     if len(event.dims_displayed) == 3:
-        return None if labels.is_mapped else _first_on_ray(layer, labels, event)
+        return _first_on_ray(layer, labels, event)
     voxel = tuple(round(float(c)) for c in layer.world_to_data(event.position)[-3:])
     return labelled_at(layer, labels, voxel)
 
@@ -93,16 +92,14 @@ def _size_of(layer: Labels) -> VoxelSize:
     return voxel_size_of(layer) or VoxelSize(*(SMALLEST * scale / scale.min()))
 
 
-def _first_on_ray(layer: Labels, labels: Any, event: Any) -> Voxel | None:
+def _first_on_ray(layer: Labels, labels: FragmentLabels, event: Any) -> Voxel | None:
     start, end = layer.get_ray_intersections(event.position, event.view_direction, event.dims_displayed)
     if start is None or end is None:
         return None
     steps = 2 * int(np.ceil(np.abs(np.subtract(end, start)).max())) + 1
     ray = np.round(np.linspace(start, end, steps)).astype(int)
     ray = np.clip(ray, 0, np.array(labels.shape) - 1)
-    hit = np.flatnonzero(_values(labels, ray))
-    return tuple(map(int, ray[hit[0]])) if len(hit) else None
-
-
-def _values(labels: Any, voxels: NDArray[np.int64]) -> NDArray:
-    return labels[tuple(voxels.T)]
+    levels = pyramid(labels) if labels.lies_in_files else [labels]
+    step = np.array([1, *[2 ** (len(levels) - 1)] * 2])
+    hit = np.flatnonzero(levels[-1][tuple((ray // step).T)])
+    return tuple(map(int, ray[hit[0]] // step * step)) if len(hit) else None

@@ -89,14 +89,11 @@ class Results(QObject):
         The threshold moves over neurons that people have edited: their session says what to look at meanwhile.
     recut_wanted : Cut
         It rests over them: their session moves what is left to it.
-    left_out
-        The viewer has gone to 3D, where neurons are not drawn whose fragments are too many to be read.
     """
 
     changed = Signal()
     moving = Signal(object)
     recut_wanted = Signal(object)
-    left_out = Signal()
 
     def __init__(self, viewer, parent: QObject | None = None):
         super().__init__(parent)
@@ -266,12 +263,10 @@ class Results(QObject):
         self._looked_at.stop()
         if self._viewer.dims.ndisplay == 3:
             self._looked_at.start()
-            if self.current is not None and self.current.view.is_mapped:
-                self.left_out.emit()
 
     def _show_whole(self) -> None:
         for layer in self._pyramids():
-            if layer.visible and layer.data[0].size <= WHOLE and not layer.data[0].is_mapped:
+            if layer.visible and layer.data[0].size <= WHOLE and not layer.data[0].lies_in_files:
                 layer.locked_data_level = 0
 
     def _pyramids(self) -> list[Labels]:

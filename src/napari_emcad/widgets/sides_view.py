@@ -67,14 +67,14 @@ class SidesView:
 
     @property
     def _data(self) -> FragmentLabels | list[FragmentLabels]:
-        """Mapped fragments are not drawn in 3D."""
-        return pyramid(self._view) if self._view.is_mapped else self._view
+        levels = pyramid(self._view) if self._view.lies_in_files else []
+        return levels if levels[1:] else self._view
 
     def _add(self, neurons: Labels) -> None:
-        active = self._viewer.layers.selection.active
+        active, data = self._viewer.layers.selection.active, self._data
         self._layer = Labels(
-            self._data,
-            multiscale=self._view.is_mapped,
+            data,
+            multiscale=isinstance(data, list),
             name="sides",
             opacity=OPACITY,
             colormap=CyclicLabelColormap(colors=COLOURS, background_value=0),

@@ -169,7 +169,6 @@ class ProofreadPanel(QWidget):
         """Let go of everything that is bound to the viewer."""
         self._results.changed.disconnect(self._on_results)
         self._results.recut_wanted.disconnect(self._on_recut)
-        self._results.left_out.disconnect(self._on_left_out)
         self._jobs.running_changed.disconnect(self._update)
         self.end()
         self.click_to_segment.close_mode()
@@ -360,7 +359,6 @@ class ProofreadPanel(QWidget):
         body.replay.failed.connect(self._message.error)
         self._results.changed.connect(self._on_results)
         self._results.recut_wanted.connect(self._on_recut)
-        self._results.left_out.connect(self._on_left_out)
         self._jobs.running_changed.connect(self._update)
 
     def _buttons(self) -> dict[QPushButton, Callable[[], None]]:
@@ -568,10 +566,6 @@ class ProofreadPanel(QWidget):
             self._threshold.put(self._results.current.neurons.cut.threshold)
             go_on = f'press "{self.start_button.text()}" to move it there'
             self._message.error(UserError(f"threshold: these neurons follow it in their session only; {go_on}."))
-
-    def _on_left_out(self) -> None:
-        see = self.body.view_button.text()
-        self._message.say(f'3D: this many neurons are not drawn as a volume; select some in 2D and press "{see}".')
 
     def _on_hide_done(self, hides: bool) -> None:
         if self.proofreading is not None:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from mapped import CELL, DEEP, SECTION_BYTES, SHAPE, SIZE, WHOLE_BYTES, bytes_read, neuron_at, write_session
+from large_session import CELL, DEEP, SECTION_BYTES, SHAPE, SIZE, WHOLE_BYTES, bytes_read, neuron_at, write_session
 
 from napari_emcad import training_data
 from napari_emcad.core.progress import drive
 from napari_emcad.core.surfaces import neuron_surface
+from napari_emcad.io.chunked_labels import ChunkedLabels
 from napari_emcad.io.export_meshes import exporting_meshes
 from napari_emcad.io.session_copy import copy_session
 from napari_emcad.io.session_export import Snapshot, exporting
@@ -37,7 +38,7 @@ def folder(written, tmp_path, monkeypatch):
 @pytest.fixture
 def opened(folder):
     with open_session(folder) as opened:
-        assert isinstance(opened.session.state.base.fragments, np.memmap)
+        assert isinstance(opened.session.state.base.fragments, ChunkedLabels)
         yield opened
 
 
@@ -136,8 +137,12 @@ def test_edits_made_again(folder, written, tmp_path):
         assert max(read(old), read(again)) <= NEAR
 
 
-def test_a_copy_has_boxes_and_map(folder, tmp_path):
+def test_a_copy_has_boxes_and_levels(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_emcad.io.fragment_levels.OVERVIEW", WHOLE_BYTES // 16)
+    open_session(folder).close()
     copy_session(folder, tmp_path / "copy.emcad")
-    assert {"boxes", "fragments.npy"} <= {path.name for path in (tmp_path / "copy.emcad").iterdir()}
+    assert {"boxes", "coarser"} <= {path.name for path in (tmp_path / "copy.emcad").iterdir()}
     with open_session(tmp_path / "copy.emcad") as copied:
-        assert copied.session.state.base.fragments.shape == SHAPE
+        fragments = copied.session.state.base.fragments
+        assert fragments.shape == SHAPE
+        np.testing.assert_array_equal(fragments.levels[1], fragments[:, ::2, ::2])

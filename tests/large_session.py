@@ -1,9 +1,8 @@
-"""A session whose fragments are mapped from their file, and how much of that has been read."""
+"""A session whose fragments stay in their files, and how much of these has been read."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tifffile
 
 from napari_emcad.core.geometry import VoxelSize
@@ -11,6 +10,7 @@ from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
+from napari_emcad.io.chunked_labels import ChunkedLabels
 from napari_emcad.io.session_facts import SessionFacts
 from napari_emcad.io.sessions import create_session
 
@@ -21,7 +21,6 @@ DEEP = 40
 SECTION_BYTES = SHAPE[1] * SHAPE[2] * 4
 WHOLE_BYTES = SHAPE[0] * SECTION_BYTES
 SIZE = VoxelSize(30, 6, 6)
-_SMAPS = Path("/proc/self/smaps")
 
 
 def write_session(folder: Path, name: str = "large.emcad", shift: int = 0) -> Path:
@@ -47,21 +46,10 @@ def write_session(folder: Path, name: str = "large.emcad", shift: int = 0) -> Pa
     return folder / name
 
 
-def bytes_read(fragments: np.memmap) -> int:
-    """Bytes of a mapped file that this program has looked at since it was opened, in pages around what it looked at.
-
-    Any array that reads them is seen by the system, whatever way it goes.
-    """
-    if not _SMAPS.exists():
-        pytest.skip("what has been read of a file is told by Linux only")
-    is_it, found = False, 0
-    for line in _SMAPS.read_text().splitlines():
-        words = line.split()
-        if "-" in words[0] and not words[0].endswith(":"):
-            is_it = len(words) > 5 and line.endswith(str(fragments.filename))
-        elif is_it and words[0] == "Rss:":
-            found += int(words[1]) * 1024
-    return found
+def bytes_read(fragments: ChunkedLabels) -> int:
+    """Bytes that have been read from the files of fragments since they were opened."""
+    chunks = fragments._decoded.cache_info().misses  # by whatever way they are read
+    return chunks * int(np.prod(fragments._chunks)) * fragments.dtype.itemsize
 
 
 def neuron_at(opened, voxel: tuple[int, int, int]) -> int:

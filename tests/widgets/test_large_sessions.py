@@ -1,13 +1,16 @@
 """What is done in the window on a session whose fragments are too many to be read reads what it concerns."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import zarr
-from mapped import CELL, DEEP, SECTION_BYTES, SHAPE, bytes_read, write_session
+from large_session import CELL, DEEP, SECTION_BYTES, SHAPE, bytes_read, write_session
 
+from napari_emcad.io.chunked_labels import ChunkedLabels
 from napari_emcad.io.session_copy import copy_session
 from napari_emcad.io.session_facts import read_facts, write_facts
-from napari_emcad.widgets.picking import Click
+from napari_emcad.widgets.picking import Click, voxel_under
 from napari_emcad.widgets.proofreading_modes import Mode
 
 PLACE = (DEEP + 1, 5 * CELL // 2, 5 * CELL // 2)
@@ -25,10 +28,23 @@ def written(tmp_path_factory):
 def large(desk, written, tmp_path, monkeypatch):
     """A desk with the session open, far into the volume."""
     monkeypatch.setattr("napari_emcad.io.session_files.IN_MEMORY_BYTES", 1000)
-    copy_session(written, tmp_path / "large.emcad")
-    desk.dock.proofread.open(tmp_path / "large.emcad")
+    return opened(desk, written, tmp_path)
+
+
+@pytest.fixture
+def afar(desk, written, tmp_path, monkeypatch):
+    """The same, with levels of fewer pixels, the last of a sixteenth."""
+    monkeypatch.setattr("napari_emcad.io.session_files.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_emcad.io.fragment_levels.OVERVIEW", np.prod(SHAPE) // 16)
+    monkeypatch.setattr("napari_emcad.widgets.labels_view.OVERVIEW", np.prod(SHAPE) // 16)
+    return opened(desk, written, tmp_path)
+
+
+def opened(desk, written, folder):
+    copy_session(written, folder / "large.emcad")
+    desk.dock.proofread.open(folder / "large.emcad")
     desk.idle()
-    assert isinstance(fragments(desk), np.memmap), desk.message
+    assert isinstance(fragments(desk), ChunkedLabels), desk.message
     desk.dock.proofread.go_near(PLACE)
     return desk
 
@@ -37,7 +53,7 @@ def names(desk) -> set[str]:
     return {layer.name for layer in desk.viewer.layers if layer.visible}
 
 
-def fragments(desk) -> np.memmap:
+def fragments(desk) -> ChunkedLabels:
     return desk.dock.proofread.proofreading.session.state.base.fragments
 
 
@@ -84,16 +100,43 @@ def test_surfaces(large):
 
 
 @pytest.mark.parametrize("mode", [Mode.SELECT, Mode.REVIEW])
-def test_in_3d_no_volume_is_drawn_and_that_is_said(large, mode):
-    panel = large.dock.proofread
+def test_3d_shows_what_is_seen_from_afar(afar, mode):
+    panel = afar.dock.proofread
     panel.enter(mode)
-    before = read(large)
-    large.viewer.dims.ndisplay = 3
-    assert "See in 3D" in large.message
-    large.wait(lambda: not large.dock.segment.results._looked_at.isActive())
+    before = read(afar)
+    afar.viewer.dims.ndisplay = 3
+    afar.wait(lambda: not afar.dock.segment.results._looked_at.isActive())
     panel.undo()
-    assert not any(np.asarray(large.viewer.layers[name]._slice.image.raw).any() for name in LABELS & names(large))
-    assert read(large) - before <= NEAR
+    drawn = [np.asarray(afar.viewer.layers[name]._slice.image.raw) for name in LABELS & names(afar)]
+    assert any(map(np.any, drawn))
+    assert {voxels.shape for voxels in drawn} == {(SHAPE[0], SHAPE[1] // 4, SHAPE[2] // 4)}
+    assert read(afar) == before
+
+
+def test_edits_are_seen_from_afar(afar):
+    panel, coarse = afar.dock.proofread, fragments(afar).levels[-1]
+    y, x = PLACE[1] // 4, PLACE[2] // 4
+    whole = int(coarse[PLACE[0], y, x])
+    panel.enter(Mode.SPLIT)
+    panel.click(Click((PLACE[0], PLACE[1] - 12, PLACE[2]), False))
+    panel.click(Click((PLACE[0], PLACE[1] + 12, PLACE[2]), True))
+    panel.apply()
+    one, other = (int(coarse[PLACE[0], y + d, x]) for d in (-2, 2))
+    assert len({one, other, whole}) == 3, afar.message
+    layer = afar.result.neuron_layer
+    assert layer.data[-1][PLACE[0], y - 2, x] != layer.data[-1][PLACE[0], y + 2, x]
+    panel.undo()
+    assert coarse[PLACE[0], y - 2, x] == coarse[PLACE[0], y + 2, x] == whole
+
+
+def test_a_click_in_3d_reads_what_is_seen_from_afar(afar):
+    afar.viewer.dims.ndisplay = 3
+    layer, before = afar.result.neuron_layer, read(afar)
+    towards = np.array([1.0, 0.0, 0.0])
+    position = np.asarray(layer.data_to_world(PLACE)) - 5000 * towards
+    event = SimpleNamespace(position=position, view_direction=towards, dims_displayed=[0, 1, 2])
+    assert voxel_under(layer, afar.dock.proofread.proofreading.clickable, event) == (0, *PLACE[1:])
+    assert read(afar) == before
 
 
 def test_crops(large):
