@@ -19,6 +19,7 @@ from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import SegmentGraph, proposals
+from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.replay import replay, summary
@@ -29,7 +30,7 @@ def proposed(edges, near, far):
     """Proposals in a segment of all fragments."""
     base = segmentation(edges)
     nodes = np.arange(1, len(base.sizes), dtype=np.uint32)
-    return proposals(Contacts(base.graph, len(base.sizes)).segment_graph(nodes, []), near, far)
+    return proposals(Contacts(EditedGraph.of(base.graph), len(base.sizes)).segment_graph(nodes, []), near, far)
 
 
 def test_every_scenario_has_its_test():
@@ -168,7 +169,7 @@ def test_18_contacts_in_several_places_are_one_edge():
     graph = drive(region_graph(affinities, fragments))
     (edge,) = np.flatnonzero((graph.u == 1) & (graph.v == 2))
     assert graph.area[edge] == 2 and graph.mean[edge] == pytest.approx((51 + 204) / 2 / 255)
-    joined = Contacts(graph, 4).segment_graph(np.array([1, 2], np.uint32), [])
+    joined = Contacts(EditedGraph.of(graph), 4).segment_graph(np.array([1, 2], np.uint32), [])
     assert proposals(joined, [1], [2])[0].cost == pytest.approx(1.0)
 
 

@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 from graphs import LINE, groups, segmentation, segments, session
 
+from napari_emcad.proofreading import walk
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.walk import join_heights
+from napari_emcad.proofreading.walk import outwards
 
 CHAIN = [*LINE, (4, 5, 0.6), (5, 6, 0.1)]
 """At 0.2: {1, 2}, {3, 4}, 5, 6; then 5 joins at 0.4, {1, 2} at 0.8, 6 at 0.9."""
+
+
+@pytest.fixture(autouse=True, params=[1, walk.REACH])
+def reach(request, monkeypatch):
+    """Leaves that are looked at first: one, so that more are needed, and all."""
+    monkeypatch.setattr(walk, "REACH", request.param)
 
 
 def test_a_segment_takes_in_what_joins_it_next(tmp_path):
@@ -66,6 +73,24 @@ def test_crumbs_do_not_leave(tmp_path):
     at.state.min_size = 5
     at.walk(3, upwards=False)  # 5 would leave first; it goes with 4, on which it hangs
     assert groups(at) == [[1, 2], [3], [4, 5], [6]]
+
+
+def join_heights(tree, fragment):
+    """Of all fragments, (n + 1,)."""
+    *_, (leaves, found, beyond) = outwards(tree, fragment)
+    heights = np.full(len(leaves) + 1, np.inf)
+    heights[leaves] = found
+    assert np.isinf(beyond)
+    return heights
+
+
+def test_what_comes_farther_out_is_no_lower():
+    base = segmentation(CHAIN)
+    for fragment in range(1, 7):
+        every = join_heights(base.tree, fragment)
+        for leaves, heights, beyond in outwards(base.tree, fragment):
+            np.testing.assert_array_equal(heights, every[leaves])
+            assert (np.delete(every, leaves)[1:] >= beyond).all()
 
 
 def test_heights_are_the_scores_of_the_merges(tmp_path):

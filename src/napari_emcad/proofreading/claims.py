@@ -51,7 +51,7 @@ class Claims:
 
     def __init__(self, session: Session, inside: Callable[[int], Voxel]):
         self._state, self._inside = session.state, inside
-        self._contacts = Contacts(session.state.graph, len(session.state.table))
+        self._contacts = Contacts(session.state.edges, len(session.state.table))
         rows = (session.log.rows[seq - 1] for seq in session.in_force)
         self._parts = {p.fragment: p.parts for row in rows for p in row.effect.partings}
 
@@ -116,7 +116,7 @@ class Claims:
 
         On the same fragments no other cut keeps all of these on their sides.
         """
-        graph, edges = self._state.graph, self._contacts.between(near, far)
+        graph, edges = self._state.edges, self._contacts.between(near, far)
         bridges = [b for b in self._state.bridges if np.isin(b, near).sum() == np.isin(b, far).sum() == 1]
         ends = np.concatenate([graph.u[edges], graph.v[edges], np.array(bridges, np.uint32).ravel()])
         return tuple(self._inside_each(side, ends) for side in (near, far))

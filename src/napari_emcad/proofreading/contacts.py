@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.cut import SegmentGraph
+from napari_emcad.proofreading.edges import EditedGraph
 
 BRIDGE = 1e-3
 """Capacity of a join across a gap: cut before anything else."""
@@ -17,14 +17,14 @@ class Contacts:
     the rows of those fragments, and each row by bisection. No index is made: it would have to be read for all of them.
     """
 
-    def __init__(self, graph: RegionGraph, n: int):
+    def __init__(self, graph: EditedGraph, n: int):
         self._graph = graph
         self._mark = np.zeros(n + 1, np.uint8)
 
     def among(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Edges with both ends in `fragments`."""
         self._mark[fragments] = 1
-        rows = self._rows(fragments)
+        rows = self._graph.rows_from(fragments)
         found = rows[self._mark[self._graph.v[rows]] == 1]
         self._mark[fragments] = 0
         return found
@@ -32,7 +32,7 @@ class Contacts:
     def between(self, one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Edges from a fragment of `one` to a fragment of `other`, which have none in common."""
         self._mark[one], self._mark[other] = 1, 2
-        rows = np.concatenate([self._rows(one), self._rows(other)])
+        rows = np.concatenate([self._graph.rows_from(one), self._graph.rows_from(other)])
         found = rows[self._mark[self._graph.u[rows]] + self._mark[self._graph.v[rows]] == 3]
         self._mark[one] = self._mark[other] = 0
         return found
@@ -44,9 +44,3 @@ class Contacts:
         ends = [np.concatenate([graph.u[edges], joins[:, 0]]), np.concatenate([graph.v[edges], joins[:, 1]])]
         capacity = np.concatenate([graph.mean[edges] * graph.area[edges], np.full(len(joins), BRIDGE)])
         return SegmentGraph(fragments, *(np.searchsorted(fragments, e) for e in ends), capacity)
-
-    def _rows(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
-        fragments = fragments.astype(self._graph.u.dtype)  # of another dtype, all edges would be copied
-        starts, stops = (np.searchsorted(self._graph.u, fragments, side) for side in ("left", "right"))
-        lengths = stops - starts
-        return np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())

@@ -20,7 +20,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
-from napari_emcad.proofreading.edges import with_edges, without_edges
+from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.proofreading.part import FAR, NEAR, Patch
 
 
@@ -152,7 +152,7 @@ class State:
         Whether the threshold moves a fragment.
     sizes : (n + 1,) int64
         Voxels of each fragment.
-    graph : RegionGraph
+    edges : EditedGraph
     bridges : list of (int, int)
     locked : set of int
     next_id : int
@@ -165,7 +165,7 @@ class State:
     table: NDArray[np.uint32] = field(init=False)
     free: NDArray[np.bool_] = field(init=False)
     sizes: NDArray[np.int64] = field(init=False)
-    graph: RegionGraph = field(init=False)
+    edges: EditedGraph = field(init=False)
     bridges: list[tuple[int, int]] = field(default_factory=list)
     locked: set[int] = field(default_factory=set)
     next_id: int = field(init=False)
@@ -178,7 +178,8 @@ class State:
         self._edition, self._is_settled, self._makes_many = 0, True, False
         self._automatic_table: tuple[float, NDArray[np.uint32]] | None = None
         self._foreseen: tuple[int, float, NDArray[np.uint32]] | None = None
-        self.sizes, self.graph = self.base.sizes, self.base.graph  # copied where a fragment is parted
+        self.sizes = self.base.sizes  # copied where a fragment is parted
+        self.edges = EditedGraph.of(self.base.graph)
         self.table = self._automatic(self.threshold)
         self.next_id = n
 
@@ -188,6 +189,11 @@ class State:
             found = np.flatnonzero(self.table == segment) if segment else np.empty(0)
             self._members[segment] = found.astype(np.uint32)
         return self._members[segment]
+
+    @property
+    def graph(self) -> RegionGraph:
+        """All edges there are; where a fragment was parted, they are copied for it."""
+        return self.edges.whole
 
     def digest(self) -> str:
         """A hash of the state: equal states, equal hashes."""
@@ -292,7 +298,7 @@ class State:
         for part, side in ((near, NEAR), (far, FAR)):
             self.sizes[part], self.table[part] = np.count_nonzero(parting.patch.sides == side), self.table[whole]
         self.sizes[whole], self.table[whole], self.free[whole] = 0, 0, False
-        self.graph = with_edges(without_edges(self.graph, parting.removed), parting.added)
+        self.edges = self.edges.without(parting.removed).also(parting.added)
         self.next_id = max(self.next_id, near + 1, far + 1)
 
     def _unite(self, parting: Parting) -> None:
@@ -301,11 +307,12 @@ class State:
         self.sizes[whole], self.table[whole] = self.sizes[parts].sum(), self.table[parts[0]]
         self.free[whole] = parting.was_free
         self.sizes[parts], self.table[parts] = 0, 0
-        self.graph = with_edges(without_edges(self.graph, parting.added), parting.removed)
+        self.edges = self.edges.without(parting.added).also(parting.removed)
 
     def _make_room(self, n: int) -> None:
-        more = max(0, n - len(self.table))
-        self.table, self.free, self.sizes = (np.pad(a, (0, more)) for a in (self.table, self.free, self.sizes))
+        more = n - len(self.table)
+        if more > 0:
+            self.table, self.free, self.sizes = (np.pad(a, (0, more)) for a in (self.table, self.free, self.sizes))
 
     def _move_threshold(self, threshold: float) -> None:
         self.threshold = threshold
@@ -321,7 +328,7 @@ class State:
     def _name_pieces(self, table: NDArray[np.uint32], left: NDArray[np.bool_]) -> None:
         """Part what hung together only through edited fragments; a piece is named by its largest fragment."""
         fragments = np.flatnonzero(left)
-        edges = Contacts(self.base.graph, len(self.base.sizes)).among(fragments)
+        edges = Contacts(EditedGraph.of(self.base.graph), len(self.base.sizes)).among(fragments)
         u, v = self.base.graph.u[edges], self.base.graph.v[edges]
         same = table[u] == table[v]
         ends = (np.searchsorted(fragments, side[same]) for side in (u, v))

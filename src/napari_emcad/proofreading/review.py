@@ -14,6 +14,7 @@ from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.decisions import Decisions
+from napari_emcad.proofreading.edges import EditedGraph, ranges
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.forest import Forest, spanning_forest
 from napari_emcad.proofreading.log import Row
@@ -94,8 +95,8 @@ class _Look:
 class ReviewQueue:
     """Questions about a session, and the edits that the answers make.
 
-    Strategy: all edges are ranked at the start, and again after a move of the threshold, a split of a fragment, or when
-    the shortlists are used up. In between, an edit changes few segments: only questions about those are found anew.
+    Strategy: all edges are ranked before the first question, and again after a move of the threshold or when the
+    shortlists are used up. In between, an edit changes few segments: only questions about those are found anew.
 
     Parameters
     ----------
@@ -129,8 +130,8 @@ class ReviewQueue:
         self._last_look: _Look | None = None
         self._learned: dict[Kind, tuple[NDArray, Odds]] = {}  # with the lessons
         self._opened: tuple[tuple[int, ...], dict[Kind, Suspects]] = ((), {})
-        self._look_up(session.state.graph)
-        self.rank()
+        self._threshold: float | None = None
+        self._of_base: tuple[EdgesAt, NDArray[np.bool_]] | None = None
 
     def next(self) -> Task | None:
         """The question with the largest expected gain; None where nothing is left to ask."""
@@ -191,16 +192,24 @@ class ReviewQueue:
         """
         return self._looked_at(task).cut
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the next question is found without a look at all edges."""
+        return self._threshold == self._session.state.threshold and not self._is_used_up(self._open())
+
     def rank(self) -> None:
-        """Rank all edges anew, which takes in what is beyond the shortlists; edits and undo need no call."""
+        """Look at all edges, which the next question does where it has to; edits and undo need no call.
+
+        May run in a thread while the session is edited.
+        """
         state = self._session.state
-        if state.graph is not self._graph:
-            self._look_up(state.graph)
-        self._threshold, self._table = state.threshold, state.table.copy()
-        found = self._joins(np.arange(len(self._graph))), self._cuts(np.flatnonzero(self._table))
-        self._is_short = any(len(some) > SHORTLIST for some in found)
+        threshold, self._table = state.threshold, state.table.copy()
+        self._look_up(state.edges)
+        found = self._joins(self._graph.rows()), self._cuts(np.flatnonzero(self._table))
         self._listed = {kind: self._shortened(kind, some) for kind, some in zip(KINDS, found, strict=True)}
+        self._is_short = any(len(some) > SHORTLIST for some in found) and any(map(len, self._listed.values()))
         self._opened = (), {}
+        self._threshold = threshold
 
     @property
     def left(self) -> int:
@@ -216,6 +225,7 @@ class ReviewQueue:
     # ---- answers -----------------------------------------------------------------------------------------------
 
     def _made(self, task: Task, answer: Answer) -> Row:
+        self._open()  # what the answer is looked up in
         a, b = task.a, task.b
         given = {"question": task.kind, "features": list(task.features)}
         if (task.kind, answer) == ("part?", "apart"):
@@ -258,23 +268,24 @@ class ReviewQueue:
         return int(self._graph.u[edge]), int(self._graph.v[edge]), edge
 
     def _edge(self, a: int, b: int) -> int:
-        found = _places(self._edge_keys, np.array([[a, b]]))
-        if not len(found):
+        found = int(self._graph.find(np.array([[a, b]]))[0])
+        if found < 0:
             raise Refused("review: these two do not touch any more; go on to the next question.")
-        return int(found[0])
+        return found
 
     def _voxels(self, a: int, b: int, edge: int) -> list[list[int]]:
         return both_sides(self._session.state.base.fragments, a, b, self._graph.contact[edge])
 
     # ---- ranking -----------------------------------------------------------------------------------------------
 
-    def _look_up(self, graph: RegionGraph) -> None:
+    def _look_up(self, graph: EditedGraph) -> None:
         """What holds at any threshold."""
-        self._graph, n = graph, len(self._session.state.table)
-        self._edge_keys = _keys(np.stack([graph.u, graph.v], axis=1))
-        self._contacts, self._edges_at = Contacts(graph, n), EdgesAt(graph, n)
-        boxes = self._boxes and self._boxes()
-        self._across = between_sections(graph, self._session.state.base.fragments, boxes)
+        fragments, boxes = self._session.state.base.fragments, self._boxes and self._boxes()
+        if self._of_base is None:
+            self._of_base = EdgesAt(graph.base), between_sections(graph.base, fragments, boxes)
+        self._edges_at, across = self._of_base
+        self._across = np.concatenate([across, between_sections(graph.new, fragments, boxes)])
+        self._contacts, self._graph = Contacts(graph, len(self._session.state.table)), graph
 
     def _shortened(self, kind: Kind, found: Suspects) -> Suspects:
         if len(found) <= SHORTLIST:
@@ -284,23 +295,24 @@ class ReviewQueue:
     def _catch_up(self) -> None:
         """Take in what was edited since the last look."""
         state = self._session.state
-        if state.graph is not self._graph or state.threshold != self._threshold:
-            self.rank()
-            return
+        if state.edges is not self._graph:
+            self._look_up(state.edges)
+            self._table = np.pad(self._table, (0, len(state.table) - len(self._table)))
         moved = np.flatnonzero(state.table != self._table)
         if not len(moved):
             return
-        changed = np.unique(np.concatenate([self._table[moved], state.table[moved]]))
+        changed = np.setdiff1d(np.concatenate([self._table[moved], state.table[moved]]), [0])
         self._table[moved] = state.table[moved]
         members = np.flatnonzero(np.isin(self._table, changed))
-        edges = self._edges_at(members)
+        edges = self._edges_at(members, self._graph)
         found = self._joins(edges), self._cuts(members)
+        stale = np.concatenate([edges, self._graph.gone])
         for kind, some in zip(KINDS, found, strict=True):
             kept = self._listed[kind]
-            self._listed[kind] = kept.chosen(~np.isin(kept.edge, edges)).with_also(some)
+            self._listed[kind] = kept.chosen(~np.isin(kept.edge, stale)).with_also(some)
 
     def _joins(self, edges: NDArray) -> Suspects:
-        volume = np.bincount(self._table, self._session.state.sizes)
+        volume = np.bincount(self._table, self._session.state.sizes[: len(self._table)])
         return suspicious_splits(self._graph, edges, self._table, volume, self._across)
 
     def _cuts(self, fragments: NDArray) -> Suspects:
@@ -314,7 +326,7 @@ class ReviewQueue:
 
     @property
     def _joined(self) -> NDArray[np.int64]:
-        return _places(self._edge_keys, self._decisions.pairs("join"))
+        return self._rows(self._decisions.pairs("join"))
 
     def _odds(self, kind: Kind) -> Odds:
         """As shipped, moved by the answers."""
@@ -328,16 +340,18 @@ class ReviewQueue:
     # ---- what is open ------------------------------------------------------------------------------------------
 
     def _open(self) -> dict[Kind, Suspects]:
-        """The questions on the shortlists that nobody decided about; ranked anew where none are left."""
+        """The questions on the shortlists that nobody decided about."""
         now = (len(self._session.log.rows), *(len(self._put_off[kind]) for kind in KINDS))
+        if self._threshold != self._session.state.threshold:
+            self.rank()
         if self._opened[0] != now:
             self._catch_up()
-            opened = {kind: self._undecided(kind, some) for kind, some in self._listed.items()}
-            if self._is_short and not any(map(len, opened.values())):
-                self.rank()
-                opened = {kind: self._undecided(kind, some) for kind, some in self._listed.items()}
-            self._opened = now, opened
+            self._opened = now, {kind: self._undecided(kind, some) for kind, some in self._listed.items()}
         return self._opened[1]
+
+    def _is_used_up(self, opened: dict[Kind, Suspects]) -> bool:
+        """Whether there may be questions beyond the shortlists, and none on them."""
+        return self._is_short and not any(map(len, opened.values()))
 
     def _undecided(self, kind: Kind, suspects: Suspects) -> Suspects:
         ends = self._segments_at(suspects)
@@ -346,7 +360,7 @@ class ReviewQueue:
             stale = ends[:, 0] == ends[:, 1]
         else:
             answered = np.concatenate([self._answered(kind, "join"), *self._settled_pairs()])
-            decided = np.isin(suspects.edge, _places(self._edge_keys, answered))
+            decided = np.isin(suspects.edge, self._rows(answered))
             stale = ends[:, 0] != ends[:, 1]
         locked = np.isin(ends, list(self._session.state.locked)).any(axis=1)
         return suspects.chosen(~(decided | stale | locked))
@@ -359,6 +373,11 @@ class ReviewQueue:
         """Fragments at both ends, (k, 2)."""
         return np.stack([self._graph.u[edges], self._graph.v[edges]], axis=1)
 
+    def _rows(self, pairs: NDArray) -> NDArray[np.int64]:
+        """Rows of the edges between these pairs of fragments; pairs that do not touch have none."""
+        rows = self._graph.find(pairs)
+        return rows[rows >= 0]
+
     def _settled_pairs(self) -> list[NDArray[np.uint32]]:
         in_force = set(self._session.in_force) if self._settled else ()
         return [pairs for seq, pairs in self._settled.items() if seq in in_force]
@@ -369,6 +388,8 @@ class ReviewQueue:
         return np.concatenate([self._decisions.pairs(answer), self._decisions.pairs("unknown"), put_off])
 
     def _best(self) -> Task | None:
+        if not self.is_ranked:
+            self.rank()
         opened = self._open()
         tasks = [self._task(k, opened[k], opened[k].gain(self._odds(k)).argmax()) for k in KINDS if len(opened[k])]
         return max(tasks, key=lambda task: task.gain, default=None)
@@ -387,18 +408,26 @@ class ReviewQueue:
 
 
 class EdgesAt:
-    """Looks up the edges of a region graph that have an end in some fragments."""
+    """Looks up the edges that have an end in some fragments.
 
-    def __init__(self, graph: RegionGraph, n: int):
-        ends = np.arange(n + 1, dtype=np.uint32)
-        self._first_by_u = np.searchsorted(graph.u, ends)
-        self._by_v = np.argsort(graph.v, kind="stable")
-        self._first_by_v = np.searchsorted(graph.v[self._by_v], ends)
+    Parameters
+    ----------
+    base : RegionGraph
+        That the graphs are made of in which they are looked up.
+    """
 
-    def __call__(self, fragments: NDArray) -> NDArray[np.int64]:
-        by_u, by_v = (_ranges(first[fragments], first[fragments + 1]) for first in (self._first_by_u, self._first_by_v))
-        found = np.zeros(len(self._by_v), bool)  # sorting would take longer where there are many
-        found[by_u] = found[self._by_v[by_v]] = True
+    def __init__(self, base: RegionGraph):
+        self._by_v = np.argsort(base.v, kind="stable")
+        self._v = base.v[self._by_v]
+
+    def __call__(self, fragments: NDArray, graph: EditedGraph) -> NDArray[np.int64]:
+        """Rows of a graph, sorted."""
+        fragments = fragments.astype(self._v.dtype)
+        by_v = ranges(*(np.searchsorted(self._v, fragments, side) for side in ("left", "right")))
+        found = np.zeros(graph.room, bool)  # sorting would take longer where there are many
+        found[graph.rows_from(fragments)] = found[self._by_v[by_v]] = True
+        found[len(graph.base) :] |= np.isin(graph.new.v, fragments)
+        found[graph.gone] = False
         return np.flatnonzero(found)
 
 
@@ -411,22 +440,7 @@ def both_sides(fragments: NDArray, a: int, b: int, contact: NDArray | Voxel) -> 
     return [first[f] for f in (a, b) if f in first]
 
 
-def _ranges(starts: NDArray, stops: NDArray) -> NDArray[np.int64]:
-    """All numbers of several ranges."""
-    lengths = stops - starts
-    return np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
-
-
 def _keys(pairs: NDArray) -> NDArray[np.uint64]:
     """One number for each unordered pair."""
     pairs = np.sort(pairs.astype(np.uint64), axis=1)
     return pairs[:, 0] << np.uint64(32) | pairs[:, 1]
-
-
-def _places(keys: NDArray[np.uint64], pairs: NDArray) -> NDArray[np.int64]:
-    """Rows of the edges between these pairs of fragments; pairs that do not touch have none."""
-    wanted = _keys(pairs)
-    places = np.searchsorted(keys, wanted)
-    there = places < len(keys)
-    there[there] = keys[places[there]] == wanted[there]
-    return places[there]

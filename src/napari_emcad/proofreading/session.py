@@ -10,10 +10,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal, proposals
-from napari_emcad.proofreading.edges import edges_at, with_edges, without_edges
 from napari_emcad.proofreading.edits import Effect, Move, Parting, State
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog, Row
@@ -52,7 +52,7 @@ class Session:
         self.state = State(base, threshold, min_size)
         self.log, self._affinities = log, affinities
         self.base_hash = known_hash or base_hash(base)
-        self._contacts = Contacts(self.state.graph, len(self.state.table))
+        self._contacts = Contacts(self.state.edges, len(self.state.table))
         self._undone: list[int] = []
         self._live: list[int] = []
         self._disordered = False
@@ -351,7 +351,7 @@ class Session:
 
     def _look_up_again(self, seq: int) -> None:
         if self._row(seq).effect.partings:
-            self._contacts = Contacts(self.state.graph, len(self.state.table))
+            self._contacts = Contacts(self.state.edges, len(self.state.table))
 
     def _row(self, seq: int) -> Row:
         return self.log.rows[seq - 1]
@@ -376,7 +376,7 @@ class Session:
                 raise Refused(f"locked: segment {segment} is done; unlock it first.")
 
     def _check_likely(self, kept: int, added: int, edges: NDArray, ours: NDArray, theirs: NDArray) -> None:
-        graph, sizes = self.state.graph, self.state.sizes
+        graph, sizes = self.state.edges, self.state.sizes
         if not len(edges):
             raise Doubtful(f"merge: segments {kept} and {added} do not touch; confirm to join them across the gap.")
         if (affinity := float(graph.mean[edges].max())) < VERY_LOW:
@@ -407,8 +407,11 @@ class Session:
 
     def _parting(self, fragment: int, parts: tuple[int, int], patch: Patch) -> Parting:
         added = edges_of_parts(self.state.base.fragments, self._affinities, patch, parts)
-        removed = edges_at(self.state.graph, fragment)
+        removed = self._edges_of(fragment)
         return Parting(fragment, parts, bool(self.state.free[fragment]), patch, removed, added)
+
+    def _edges_of(self, fragment: int) -> RegionGraph:
+        return self.state.edges.at(self.state.edges.rows_of(fragment))
 
     def _moves_after(
         self, parting: Parting, segment: int, new: int, bridges: tuple[tuple[int, int], ...]
@@ -417,7 +420,7 @@ class Session:
         members, free = self.state.members(segment), bool(self.state.free[parting.fragment])
         others = members[members != parting.fragment]
         nodes = np.concatenate([others, np.array(parting.parts, np.uint32)])
-        graph = with_edges(without_edges(self.state.graph, parting.removed), parting.added)
+        graph = self.state.edges.without(parting.removed).also(parting.added)
         contacts = Contacts(graph, parting.parts[1] + 1)
         joined = contacts.segment_graph(nodes, [*self.state.bridges, *bridges])
         cut = proposals(joined, parting.parts[:1], parting.parts[1:])[0]
@@ -439,7 +442,7 @@ class Session:
 
         That of the largest fragment comes first.
         """
-        edges, graph = self._contacts.among(fragments), self.state.graph
+        edges, graph = self._contacts.among(fragments), self.state.edges
         if wanted is not None:
             edges = edges[wanted[graph.u[edges]] == wanted[graph.v[edges]]]
         by_hand = np.array([*self.state.bridges, *self._joins()], np.uint32).reshape(-1, 2)
@@ -510,7 +513,7 @@ class Session:
         return tuple((self._nearer_part(parting, end), end) for end in ends)
 
     def _nearer_part(self, parting: Parting, fragment: int) -> int:
-        contacts = edges_at(self.state.graph, fragment).contact
+        contacts = self._edges_of(fragment).contact
         if not len(contacts):
             return parting.parts[0]
         voxels = [np.argwhere(parting.patch.sides == side) + parting.patch.start for side in (NEAR, FAR)]

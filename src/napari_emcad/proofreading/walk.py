@@ -1,11 +1,16 @@
 """One step up or down the merge tree for one segment."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.proofreading.edits import State
 from napari_emcad.proofreading.errors import Refused
+
+REACH = 1 << 12
+"""Leaves on each side that are looked at first: most neurons grow by what stands beside them."""
 
 
 def joining_next(state: State, segment: int) -> list[int]:
@@ -18,13 +23,14 @@ def joining_next(state: State, segment: int) -> list[int]:
     Refused
         Where none ever joins.
     """
-    heights = _heights(state, segment)
-    known = np.arange(len(heights))
-    names = known[state.free[known] & (state.table[known] == known) & (known != segment)]
-    lowest = np.min(heights[names], initial=np.inf)
+    for leaves, heights, beyond in outwards(state.base.tree, _largest(state, segment)):
+        is_other = state.free[leaves] & (state.table[leaves] == leaves) & (leaves != segment)
+        lowest = np.min(heights[is_other], initial=np.inf)
+        if beyond > lowest or np.isinf(beyond):
+            break
     if not np.isfinite(lowest):
         raise Refused(f"threshold: nothing more joins segment {segment} in the merge tree; merge by hand.")
-    return names[heights[names] == lowest].tolist()
+    return np.sort(leaves[is_other & (heights == lowest)]).tolist()
 
 
 def leaving_next(state: State, segment: int, held: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -42,36 +48,51 @@ def leaving_next(state: State, segment: int, held: NDArray[np.uint32]) -> NDArra
     Refused
         Where none ever leaves.
     """
-    heights = _heights(state, segment)
-    members = np.setdiff1d(state.members(segment), held)
-    members = members[members < len(heights)]
-    members = members[np.isfinite(heights[members]) & (heights[members] > 0)]
-    levels, level = np.unique(heights[members], return_inverse=True)
+    is_member = np.zeros(len(state.table), bool)
+    is_member[np.setdiff1d(state.members(segment), held)] = True
+    is_member[len(state.base.sizes) :] = False  # in no tree
+    wanted = np.count_nonzero(is_member)
+    around = outwards(state.base.tree, _largest(state, segment))
+    leaves, heights, _ = next(found for found in around if np.count_nonzero(is_member[found[0]]) == wanted)
+    here = is_member[leaves] & np.isfinite(heights) & (heights > 0)
+    members, heights = leaves[here], heights[here]
+    levels, level = np.unique(heights, return_inverse=True)
     voxels = np.bincount(level, state.sizes[members], len(levels))
     enough = np.flatnonzero(voxels >= max(1, state.min_size))
     if not len(enough):
         raise Refused(f"threshold: nothing more leaves segment {segment} in the merge tree; split it by hand.")
-    return members[level == enough[-1]]
+    return np.sort(members[level == enough[-1]])
 
 
-def join_heights(tree: MergeTree, fragment: int) -> NDArray[np.float32]:
-    """Score of the merge that brings each fragment into one cluster with this one, (n + 1,).
+def outwards(tree: MergeTree, fragment: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.float32], float]]:
+    """More and more leaves of a tree round a fragment, in their order, at last all of them.
 
-    It is the highest gap between the two in leaf order; 0 for the fragment itself, infinite for none.
+    Yields
+    ------
+    leaves : (k,) uint32
+    heights : (k,) float32
+        Score of the merge that brings each into one cluster with the fragment, which is the highest gap between the two
+        in leaf order; 0 for the fragment itself, infinite for none.
+    beyond : float
+        All others come no lower; infinite where there are none.
     """
-    place = int(np.flatnonzero(tree.leaves == fragment)[0])
-    along = np.zeros(len(tree.leaves), np.float32)
-    along[place + 1 :] = np.maximum.accumulate(tree.gaps[place + 1 :])
-    along[:place] = np.maximum.accumulate(tree.gaps[place:0:-1])[::-1]
-    heights = np.full(len(tree.leaves) + 1, np.inf, np.float32)
-    heights[tree.leaves] = along
-    return heights
+    n, place, reach = len(tree.leaves), int(np.flatnonzero(tree.leaves == fragment)[0]), REACH
+    while True:
+        low, high = max(0, place - reach), min(n, place + reach + 1)
+        heights = np.zeros(high - low, np.float32)
+        heights[place - low + 1 :] = np.maximum.accumulate(tree.gaps[place + 1 : high])
+        heights[: place - low] = np.maximum.accumulate(tree.gaps[place:low:-1])[::-1]
+        ends = [heights[0]] * (low > 0) + [heights[-1]] * (high < n)
+        yield tree.leaves[low:high], heights, min(ends, default=np.inf)
+        if high - low == n:
+            return
+        reach *= 8
 
 
-def _heights(state: State, segment: int) -> NDArray[np.float32]:
-    """Seen from the largest fragment of a segment that is in the tree."""
+def _largest(state: State, segment: int) -> int:
+    """The largest fragment of a segment that is in the tree."""
     members = state.members(segment)
     members = members[members < len(state.base.sizes)]
     if not len(members):
         raise Refused(f"threshold: segment {segment} was made by hand and is in no merge tree; merge by hand.")
-    return join_heights(state.base.tree, int(members[np.argmax(state.sizes[members])]))
+    return int(members[np.argmax(state.sizes[members])])

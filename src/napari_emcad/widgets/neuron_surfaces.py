@@ -51,13 +51,13 @@ class NeuronSurfaces:
         self._at, self._room = proofreading, room
         self._kept: OrderedDict[Make, Surface] = OrderedDict()
         self._made: deque[tuple[int, Make, Surface]] = deque()
-        self._graph, self._edition = proofreading.session.state.graph, 0
+        self._edges, self._edition = proofreading.session.state.edges, 0
 
     @property
     def edition(self) -> int:
         """Another number whenever fragments have been parted, or that was undone."""
-        if self._at.session.state.graph is not self._graph:
-            self._graph = self._at.session.state.graph
+        if self._at.session.state.edges is not self._edges:
+            self._edges = self._at.session.state.edges
             self._edition += 1
         return self._edition
 
