@@ -340,6 +340,30 @@ def test_a_fragment_that_was_parted_is_asked_about_anew(tmp_path):
         queue.answer(replace(before, a=1, b=2), "join")
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_questions_kept_up_are_those_found_anew(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    at = session(random_edges(seed), tmp_path, sizes=[10] * 30)
+    queue = ReviewQueue(at)
+    first = queue.next()
+    for _ in range(15):
+        act = rng.choice(["answer", "divide", "undo", "redo"])
+        if act == "answer" and (task := queue.next()):
+            others = ["join"] if task.kind == "join?" else []  # of a "part?" only this queue knows what it settles
+            queue.answer(task, rng.choice(["apart", "unknown", *others]))
+        elif act == "divide":
+            fragment = int(rng.choice(np.flatnonzero(at.state.table)))
+            there = np.argwhere(at.state.base.fragments == fragment)
+            if len(there) > 1:
+                at.split_fragment([tuple(there[0])], [tuple(there[-1])])
+        elif act in ("undo", "redo") and (at.undoable if act == "undo" else at.redoable):
+            getattr(at, act)()
+        assert [(t.kind, t.a, t.b, t.features) for t in queue.tasks()] == [
+            (t.kind, t.a, t.b, t.features) for t in ReviewQueue(at).tasks()
+        ]
+    assert first is not None
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_decisions_kept_up_are_those_read_anew(tmp_path, seed):
     rng = np.random.default_rng(seed)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal
@@ -198,14 +199,20 @@ class ReviewQueue:
         return self._threshold == self._session.state.threshold and not self._is_used_up(self._open())
 
     def rank(self) -> None:
-        """Look at all edges, which the next question does where it has to; edits and undo need no call.
+        """Look at all edges, which the next question does where it has to; edits and undo need no call."""
+        drive(self.ranking())
 
-        May run in a thread while the session is edited.
-        """
-        state = self._session.state
+    def ranking(self) -> Job[None]:
+        """The same, step by step; it may run in a thread while the session is edited."""
+        state, watch = self._session.state, Stopwatch("questions", 4)
+        yield watch.at(0)
         threshold, self._table = state.threshold, state.table.copy()
         self._look_up(state.edges)
-        found = self._joins(self._graph.rows()), self._cuts(np.flatnonzero(self._table))
+        yield watch.at(1)
+        joins = self._joins(self._graph.rows())
+        yield watch.at(2)
+        found = joins, self._cuts(np.flatnonzero(self._table))
+        yield watch.at(3)
         self._listed = {kind: self._shortened(kind, some) for kind, some in zip(KINDS, found, strict=True)}
         self._is_short = any(len(some) > SHORTLIST for some in found) and any(map(len, self._listed.values()))
         self._opened = (), {}

@@ -125,7 +125,7 @@ class ProofreadPanel(QWidget):
             Mode.MERGE: MergeTool(at),
             Mode.SPLIT: SplitTool(self._viewer, at),
             Mode.GROW: GrowTool(at),
-            Mode.REVIEW: ReviewTool(at, self.go_near),
+            Mode.REVIEW: ReviewTool(at, self.go_near, self._update),
         }
         self._mouse = [
             Clicks(self._viewer, self._on_click),
