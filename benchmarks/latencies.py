@@ -34,6 +34,7 @@ from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.surfaces import neuron_surface
 from napari_emcad.io.sessions import SessionFacts, create_session, open_session
+from napari_emcad.proofreading.review import ReviewQueue
 from napari_emcad.widgets.affinities_view import ComposedAffinities
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.labels_view import FragmentLabels
@@ -108,8 +109,8 @@ def _acts(viewer, dock, writes: bool):
 
     def edge(is_inside: bool) -> tuple[int, int]:
         while True:
-            at = rng.integers(len(state.graph))
-            u, v = int(state.graph.u[at]), int(state.graph.v[at])
+            at = rng.integers(state.edges.room)
+            u, v = int(state.edges.u[at]), int(state.edges.v[at])
             if (state.table[u] == state.table[v]) == is_inside:
                 return u, v
 
@@ -124,6 +125,17 @@ def _acts(viewer, dock, writes: bool):
     yield "undo", proofread.undo
     yield "redo", proofread.redo
     yield "split", split
+
+    def divide() -> None:
+        proofread._edit(lambda: session.split_fragment(*_ends_of_one(session, rng)))
+
+    yield "divide a fragment", divide
+    yield "undo that", proofread.undo
+
+    def grow() -> None:
+        proofread._edit(lambda: session.walk(int(state.table[edge(is_inside=True)[0]]), upwards=True))
+
+    yield "grow", grow
     moving, rests = dock.segment.results.cut, dock.segment.results.recut_wanted.emit
     yield "threshold, edited", lambda: moving(Cut(round(next(values), 2)))
 
@@ -139,11 +151,23 @@ def _acts(viewer, dock, writes: bool):
     yield "click to segment", lambda: click((next(sections), height, width))
 
 
+def _ends_of_one(session, rng) -> tuple[list, list]:
+    """The two ends on x of a fragment that has two."""
+    state = session.state
+    while True:
+        contact = state.edges.contact[rng.integers(state.edges.room)]
+        there = np.argwhere(state.base.fragments[contact[0]] == state.base.fragments[tuple(contact)])
+        near, far = (there[place] for place in (there[:, 1].argmin(), there[:, 1].argmax()))
+        if near[1] < far[1] and state.table[state.base.fragments[tuple(contact)]]:
+            return [(int(contact[0]), *map(int, near))], [(int(contact[0]), *map(int, far))]
+
+
 def _in_a_thread(dock):
     at = dock.proofread.proofreading
     state = at.session.state
     yield "threshold, edited", lambda: state.foresee(state.threshold / 2)
     yield "list of neurons", at.rows
+    yield "review", lambda: ReviewQueue(at.session, boxes=lambda: at.boxes).rank()
     neuron = int(np.bincount(state.table[1:]).argmax())
     size = VoxelSize(*at.layer.scale[-3:])
     yield "3D of a neuron", lambda: neuron_surface(state.base.fragments, state.members(neuron), at.boxes, size)
