@@ -219,3 +219,22 @@ def test_a_scheduler_that_does_not_understand_is_one_sentence(monkeypatch):
         cluster_at("tcp://x:1"),
     ):
         pass
+
+
+@pytest.mark.parametrize("failing", [2, 3])
+def test_workers_that_end_while_they_start_are_started_anew(failing):
+    """Dask gives up the whole cluster then; the third time so does the command."""
+    tries = []
+
+    def start():
+        tries.append(1)
+        if len(tries) <= failing:
+            raise RuntimeError("Nanny failed to start.")
+        return "cluster"
+
+    if failing < cluster.STARTS:
+        assert cluster._started(start) == "cluster"
+        return
+    with pytest.raises(UserError, match=r"workers: they could not be started \(Nanny .*\); resume the run"):
+        cluster._started(start)
+    assert len(tries) == cluster.STARTS

@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -24,6 +25,9 @@ WAIT = "30s"
 
 WITHOUT_WORKERS = "120s"
 """How long a block waits where no worker of an own cluster is left: one that has ended is begun anew in seconds."""
+
+STARTS = 3
+"""How often workers are started before that is given up."""
 
 HERE = "127.0.0.1"
 """Own clusters listen to this machine alone."""
@@ -96,10 +100,7 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     settings = {**MEMORY, "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS}
     with _silent(), dask.config.set(settings), ExitStack() as stack:
         with _uninterrupted():
-            try:
-                cluster = SpecCluster(specs, scheduler, **quiet)
-            except RuntimeError as error:
-                raise UserError(f"workers: they could not be started ({error}); run the same command again.") from error
+            cluster = _started(partial(SpecCluster, specs, scheduler, **quiet))
             stack.callback(_close, cluster)
             client = Client(cluster)
             stack.callback(_close, client)
@@ -145,6 +146,16 @@ def _device_of(worker: int) -> dict[str, str]:
     """Environment of a worker: one CUDA device each, in turn."""
     devices = cuda_devices()
     return {"CUDA_VISIBLE_DEVICES": devices[worker % len(devices)]} if devices else {}
+
+
+def _started(start: Callable[[], Any]) -> Any:
+    """A cluster; where a worker ends while it starts, Dask gives all of them up, so that they are started anew."""
+    for left in reversed(range(STARTS)):
+        try:
+            return start()
+        except RuntimeError as error:
+            if not left:
+                raise UserError(f"workers: they could not be started ({error}); resume the run.") from error
 
 
 def _close(part: Any) -> None:
@@ -199,16 +210,15 @@ def _check(future: Any) -> None:
     except KilledWorker as error:
         raise UserError(
             "workers: one after the other ended in the same block, most likely for want of memory; "
-            "give them more (--memory here, the memory of its jobs on a cluster), and run the same command again."
+            "give them more (--memory here, the memory of its jobs on a cluster), and resume the run."
         ) from error
     except NoWorkerError as error:
         raise UserError(
-            "workers: none is left, and none could be started; run the same command again, finished blocks are kept."
+            "workers: none is left, and none could be started; resume the run, finished blocks are kept."
         ) from error
     except CancelledError as error:
         raise UserError(
-            "scheduler: the connection to it was lost; start it again and run the same command again, "
-            "finished blocks are kept."
+            "scheduler: the connection to it was lost; start it again and resume the run, finished blocks are kept."
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -41,6 +42,12 @@ def blocks(desk, file):
 
 def ended(desk, panel):
     desk.wait(lambda: not panel.running)
+
+
+def test_too_small_a_disk_is_told_before(blocks, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10_000))
+    blocks._update()
+    assert "but only" in blocks._plan.text() and blocks.button.isEnabled()
 
 
 def test_from_a_stack_to_neurons(desk, blocks):

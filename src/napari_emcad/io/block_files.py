@@ -107,7 +107,7 @@ class BlockFiles:
                 return dict(file)
         except (*READ_ERRORS, zipfile.BadZipFile) as error:
             raise UserError(
-                f"{self._table(step, number)}: missing or damaged; remove this file and run the same command again."
+                f"{self._table(step, number)}: missing or damaged; remove this file and resume the run."
             ) from error
 
     def finished(self) -> dict[str, set[int]]:
@@ -147,14 +147,12 @@ class BlockFiles:
     def _explained(self, error: Exception) -> UserError:
         number = getattr(error, "errno", None)
         if number in FULL:
-            return UserError(
-                f"{self.folder}: disk full; make room and run the same command again, finished blocks are kept."
-            )
+            return UserError(f"{self.folder}: disk full; make room and resume the run, finished blocks are kept.")
         if number in FORBIDDEN:
             return UserError(f"{self.folder}: there is no permission to write in it; choose another folder.")
         return UserError(
             f"{self.folder}: a block cannot be read or written ({one_line(error)}); "
-            "run the same command again, finished blocks are kept."
+            "resume the run, finished blocks are kept."
         )
 
     def _array(self, name: str) -> zarr.Array:
@@ -162,7 +160,7 @@ class BlockFiles:
             return zarr.open_array(self.folder / name, mode="r+")
         except (*READ_ERRORS, TypeError) as error:
             raise UserError(
-                f"{self.folder / name}: missing or damaged; remove {self.folder} and run the same command again."
+                f"{self.folder / name}: missing or damaged; remove {self.folder} and begin anew."
             ) from error
 
     def _table(self, step: str, number: int) -> Path:

@@ -27,6 +27,7 @@ class SessionChoice(QWidget):
             f"Folder of the session, a name that ends in {SUFFIX}; one that was begun is gone on with."
         )
         self._look.setText("...")
+        self._look.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # it would lie over the text
         self._look.setToolTip("Choose a new name, or a session that is not finished.")
         menu = QMenu(self)
         menu.addAction("New session ...").triggered.connect(self._ask_new)

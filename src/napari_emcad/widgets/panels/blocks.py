@@ -245,9 +245,11 @@ class BlocksPanel(QWidget):
             return "told once a box is drawn"
         found = self._segment.estimate(box, volume_of(layer).shape)
         time = [] if found is None or found.seconds is None else [about(found.seconds)]
-        disk = f"about {size_text(disk_needed(box.shape))} on the disk"
+        needed = disk_needed(box.shape)
+        disk = f"about {size_text(needed)} on the disk"
         if folder is not None and folder.parent.is_dir():
-            disk += f", {size_text(shutil.disk_usage(folder.parent).free)} are free"
+            free = shutil.disk_usage(folder.parent).free
+            disk += f", {'but only ' if free < needed else ''}{size_text(free)} are free"
         return ", ".join([*time, disk])
 
 
