@@ -53,6 +53,22 @@ def test_segment_writes_a_session(segmented):
     assert facts.fingerprint
 
 
+def test_a_session_needs_no_labels(segmented, tmp_path, capsys):
+    command = [
+        "segment",
+        str(segmented / "stack.tif"),
+        "--box",
+        "1:4,0:20,8:40",
+        "--model",
+        str(segmented / "small.pt"),
+    ]
+    assert cli.main([*command, "--session", str(tmp_path / "a.emcad")]) == 0
+    assert capsys.readouterr().out.endswith(f"-> {tmp_path / 'a.emcad'}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.emcad"]
+    assert cli.main(command) == 1
+    assert "add -o LABELS.tif, or --session OUT.emcad" in capsys.readouterr().err
+
+
 def test_a_level_behind_a_url(segmented, memory, tmp_path):
     write_pyramid(f"{memory}/em.zarr", np.repeat(np.repeat(uneven((4, 32, 48), seed=1), 2, 1), 2, 2))
     command = ["segment", f"{memory}/em.zarr", "-o", str(tmp_path / "labels.tif"), "--dataset", "s1"]

@@ -110,13 +110,14 @@ def _segment_em(options: argparse.Namespace) -> int:
         segmentation = follow(run(volume.array, network, affinities, box, parameters))
         seconds = time.monotonic() - start
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
-        labels = segmentation.labels(table)
-        follow(writing_labels(options.output, labels, voxel_size, made, int(table.max())))
+        if options.output:
+            labels = segmentation.labels(table)
+            follow(writing_labels(options.output, labels, voxel_size, made, int(table.max())))
         if options.session:
             facts = SessionFacts.of(made | {"source": str(volume.path.absolute())}, voxel_size)
             create_session(options.session, segmentation, affinities, facts).close()
     found = count(len(segmentation.neuron_sizes(table)), "neuron")
-    tell(_outcome(found, seconds, labels.size, options.output))
+    tell(_outcome(found, seconds, segmentation.fragments.size, options.output or options.session))
     return 0
 
 
@@ -155,11 +156,11 @@ def _origin(volume: Volume) -> dict[str, str | None]:
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Before the work, not after it."""
-    if options.output is None:
-        raise UserError("output: a name for the labels is needed; add -o LABELS.tif.")
+    if not (options.output or options.session):
+        raise UserError("output: a name for the labels is needed; add -o LABELS.tif, or --session OUT.emcad.")
     for output in filter(None, (options.output, options.affinities, options.session)):
         check_folder(output)
-    if options.output.suffix.lower() not in (".tif", ".tiff"):
+    if options.output and options.output.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"output: a name that ends in .tif is needed, got {options.output}.")
     if options.session:
         check_session(options.session)
