@@ -126,7 +126,7 @@ class Needs:
         if needed > means.memory:
             raise UserError(
                 f"memory: {size_text(needed)} are needed and there are {size_text(means.memory)}; take fewer workers, "
-                "smaller blocks, a smaller box, or more memory."
+                "a smaller box, more memory, or smaller blocks (--block)."
             )
 
 

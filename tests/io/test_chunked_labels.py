@@ -111,8 +111,10 @@ def test_a_missing_chunk_is_told_where_every_voxel_has_a_label(tmp_path, values)
     assert not ChunkedLabels(folder, is_full=False)[0, 0, 0]
     full = ChunkedLabels(folder, is_full=True)
     np.testing.assert_array_equal(full[0, :, 7:], values[0, :, 7:])
-    with pytest.raises(UserError, match=r"voxels 0:1,0:1,0:1 .*No such file.*copy the session again"):
+    with pytest.raises(UserError, match=r"a\.zarr/0/0/0: cannot be read \(.*No such file.*copy the session again"):
         full[0, 0, 0]
+    with pytest.raises(UserError, match=r"a\.zarr/0/0/0: cannot be read"):
+        full[np.array([3, 0]), np.array([9, 0]), np.array([9, 0])]
 
 
 def test_a_damaged_chunk_is_told(tmp_path, values):
@@ -120,5 +122,5 @@ def test_a_damaged_chunk_is_told(tmp_path, values):
     (folder / "0" / "0" / "0").write_bytes(b"nothing that blosc knows")
     labels = ChunkedLabels(folder, is_full=False)
     np.testing.assert_array_equal(labels[2:], values[2:])
-    with pytest.raises(UserError, match=r"voxels 0:1,0:23,0:30 cannot be read.*copy the session again"):
+    with pytest.raises(UserError, match=r"a\.zarr/0/0/0: cannot be read.*copy the session again"):
         labels[0]

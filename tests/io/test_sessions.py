@@ -187,7 +187,7 @@ def test_fragments_too_many_to_be_read_are_read_where_they_are_looked_at(folder,
         chunk.unlink()
     with open_session(folder) as opened:
         assert opened.session.state.table[1] == opened.session.state.table[4]
-        with pytest.raises(UserError, match=r"voxels 0:1,0:1,0:1 cannot be read \(.*No such file"):
+        with pytest.raises(UserError, match=r"fragments\.zarr/0/0/0: cannot be read \(.*No such file"):
             opened.session.state.base.fragments[0, 0, 0]
     monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 1 << 31)
     with pytest.raises(UserError, match="its edits were made on other fragments"):

@@ -188,3 +188,16 @@ def test_30_a_locked_segment_is_not_parted(tmp_path):
     at.lock(int(at.state.table[1]))
     with pytest.raises(Refused, match=r"^locked"):
         at.split_fragment([LEFT], [RIGHT])
+
+
+@pytest.mark.parametrize(
+    "where", [(slice(4, 5), slice(3, 60), slice(2, 90)), (slice(0, 3), slice(0, 9), slice(40, 95))]
+)
+def test_what_is_looked_at_is_no_larger_than_the_fragment(where):
+    """However far it reaches from the points, and on however few sections."""
+    fragments = np.ones((9, 64, 96), np.uint32)
+    fragments[where] = 2
+    corner = tuple(s.start for s in where)
+    patch = part(fragments, None, [corner], [tuple(c + 1 if axis else c for axis, c in enumerate(corner))])
+    assert patch.box.slices == where
+    assert {NEAR, FAR} == set(np.unique(patch.sides).tolist())

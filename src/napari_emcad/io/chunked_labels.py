@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.io.lazy import LazyArray, Slices
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.lazy import READ_ERRORS, LazyArray, Slices, one_line
 from napari_emcad.io.zarr import zarr_node
 
 KEPT_BYTES = 1 << 28
@@ -47,7 +48,7 @@ class ChunkedLabels(LazyArray):
 
     def __init__(self, folder: Path, is_full: bool, coarser: "ChunkedLabels | None" = None):
         array = zarr_node(folder)
-        super().__init__(str(folder), array.shape, array.dtype, self._read_parts, mend=MEND)
+        super().__init__(str(folder), array.shape, array.dtype, self._read_parts)
         self._folder, self._metadata, self._chunks = folder, array.metadata, array.chunks
         self._is_full, self._coarser = is_full, coarser
         self._changed: dict[Chunk, NDArray] = {}
@@ -57,10 +58,10 @@ class ChunkedLabels(LazyArray):
     @property
     def levels(self) -> "list[ChunkedLabels]":
         """These, and those of fewer and fewer pixels."""
-        return [self, *(self._coarser.levels if self._coarser else ())]
+        return [self, *([] if self._coarser is None else self._coarser.levels)]
 
     def __getitem__(self, key: Any) -> NDArray:
-        if isinstance(key, tuple) and all(isinstance(k, np.ndarray) for k in key):
+        if isinstance(key, tuple) and len(key) == 3 and all(isinstance(k, np.ndarray) for k in key):
             return self._at(np.stack(key, axis=-1))
         return super().__getitem__(key)
 
@@ -71,7 +72,7 @@ class ChunkedLabels(LazyArray):
             if chunk not in self._changed:
                 self._changed[chunk] = self._decoded(chunk).copy()
             self._changed[chunk][tuple(p.inside for p in parts)] = values[tuple(p.place for p in parts)]
-        if self._coarser:
+        if self._coarser is not None:
             z, *plane = key
             every_second = (slice(None), *(slice(s.start % 2, None, 2) for s in plane))
             self._coarser[(z, *(slice((s.start + 1) // 2, (s.stop + 1) // 2) for s in plane))] = values[every_second]
@@ -101,13 +102,12 @@ class ChunkedLabels(LazyArray):
     def _decode(self, number: Chunk) -> NDArray:
         """A chunk as it lies in its file, not to be modified; zarr would take it through two other threads."""
         file = self._folder / self._metadata.encode_chunk_key(number)
-        try:
-            values = self._metadata.compressor.decode(file.read_bytes())
-        except FileNotFoundError:
-            if self._is_full:
-                raise
+        if not self._is_full and not file.exists():
             return np.zeros(self._chunks, self.dtype)
-        return np.frombuffer(values, self.dtype).reshape(self._chunks)
+        try:
+            return np.frombuffer(self._metadata.compressor.decode(file.read_bytes()), self.dtype).reshape(self._chunks)
+        except READ_ERRORS as error:
+            raise UserError(f"{file}: cannot be read ({one_line(error)}); {MEND}.") from error
 
 
 def _parts(slices: Slices, chunks: Sequence[int]) -> Iterator[tuple[_Part, _Part, _Part]]:

@@ -21,8 +21,8 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import RegionGraph, region_graph
 from napari_emcad.proofreading.errors import Refused
 
-MARGIN = 16
-"""Voxels on y and x that are looked at around the points, doubled until the fragment is whole."""
+MARGIN = np.array([1, 16, 16])
+"""Voxels (z, y, x) that are looked at around the points first."""
 
 STEEP = 6.0
 """A step over a full membrane takes exp(STEEP) times as long as one inside the cytoplasm ..."""
@@ -122,15 +122,17 @@ def edges_of_parts(fragments: NDArray, affinities, patch: Patch, parts: tuple[in
 
 
 def _box_of(fragments: NDArray, fragment: int, points: list[Voxel]) -> Box:
-    """A box round the points that grows until the fragment does not reach its faces."""
-    tight = Box(tuple(np.min(points, axis=0).tolist()), tuple((np.max(points, axis=0) + 1).tolist()))
-    margin = np.array([0, MARGIN, MARGIN])
+    """The box of the fragment under the points: a box round them grows where the fragment reaches its faces."""
+    start, stop = np.min(points, axis=0) - MARGIN, np.max(points, axis=0) + 1 + MARGIN
     while True:
-        box = tight.grown(margin).clipped(fragments.shape)
-        wider = box.grown((1, 1, 1)).clipped(fragments.shape)
-        if np.count_nonzero(fragments[wider.slices] == fragment) == np.count_nonzero(fragments[box.slices] == fragment):
-            return box
-        margin = 2 * margin + np.array([1, 0, 0])
+        seen = Box(tuple(start.tolist()), tuple(stop.tolist())).clipped(fragments.shape)
+        (place,) = ndimage.find_objects((fragments[seen.slices] == fragment).view(np.uint8))
+        found = Box(*zip(*((s.start, s.stop) for s in place), strict=True)).moved(seen.start)
+        low = (np.array(found.start) == seen.start) & (np.array(seen.start) > 0)
+        high = (np.array(found.stop) == seen.stop) & (np.array(seen.stop) < fragments.shape)
+        if not (low | high).any():
+            return found
+        start, stop = start - low * (stop - start), stop + high * (stop - start)
 
 
 def _read(affinities, box: Box) -> NDArray[np.uint8]:

@@ -118,7 +118,7 @@ class Level(FragmentLabels):
         self.fragments, self._view, self.dtype = fragments, view, view.dtype
 
     def __getitem__(self, key: Any) -> "NDArray | Level":
-        if isinstance(key, tuple) and all(isinstance(k, slice) for k in key):
+        if isinstance(key, tuple) and all(isinstance(k, slice) and k.step in (None, 1) for k in key):
             ends = (k.indices(n)[:2] for k, n in zip(key, self.shape, strict=True))
             return Level(self._view, part_of(self.fragments, Box(*zip(*ends, strict=True))))
         return super().__getitem__(key)
