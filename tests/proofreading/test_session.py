@@ -72,12 +72,19 @@ class Watched:
     def _locked(self) -> dict[int, list[int]]:
         return {s: self.at.state.members(s).tolist() for s in self.at.state.locked}
 
+    def _check_members(self) -> None:
+        """Those that are kept are those there are."""
+        state = self.at.state
+        for segment in {*state._members, *np.unique(state.table).tolist()} - {0}:
+            assert state.members(segment).tolist() == np.flatnonzero(state.table == segment).tolist()
+
     def _check_same(self) -> None:
         assert self.at.state.digest() == self._digest
         np.testing.assert_array_equal(self.at.state.base.fragments, self._fragments)
 
     def _check_state(self) -> None:
         """Fragments partition the foreground, segments hang together, nothing is left for the threshold to move."""
+        self._check_members()
         state, there = self.at.state, self.at.state.sizes > 0
         np.testing.assert_array_equal(state.table > 0, there)
         assert state.sizes.sum() == self._voxels and state.table.max() < state.next_id
@@ -87,6 +94,7 @@ class Watched:
         table = state.table.copy()
         state.settle()
         np.testing.assert_array_equal(state.table, table)
+        self._check_members()  # and keeps all of them for the next step
 
     def _check_ids(self, next_id: int) -> None:
         """Ids that were not there before are those of free segments, or new ones."""

@@ -70,3 +70,12 @@ def test_what_fails_in_a_thread_is_tried_again(qtbot):
     follow.ask()
     qtbot.waitUntil(lambda: shown == [5, 5])
     follow.stop()
+
+
+def test_what_takes_long_waits_as_long_for_the_next_wish(qtbot):
+    """So that it does not slow down people who go on."""
+    follow = AtRest(lambda: time.sleep(0.4), lambda _: None)
+    follow.do()
+    follow.ask()
+    assert follow._timer.interval() >= 400
+    follow.stop()

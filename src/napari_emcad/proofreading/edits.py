@@ -174,7 +174,7 @@ class State:
         n = len(self.base.sizes)
         self.free = np.ones(n, bool)
         self.free[0] = False
-        self._members: dict[int, NDArray[np.uint32]] = {}  # those asked for since the table has changed
+        self._members: dict[int, NDArray[np.uint32]] = {}  # those asked for since they have changed
         self._edition, self._is_settled, self._makes_many = 0, True, False
         self._automatic_table: tuple[float, NDArray[np.uint32]] | None = None
         self._foreseen: tuple[int, float, NDArray[np.uint32]] | None = None
@@ -212,6 +212,9 @@ class State:
             self.table[move.fragments] = move.after
             self.free[move.fragments] = False
             self.next_id = max(self.next_id, move.after + 1)
+        for segment in {move.after for move in effect.moves}:  # all that is in it is among them
+            parts = [move.fragments for move in effect.moves if move.after == segment]
+            self._members[segment] = np.sort(np.concatenate(parts))
         self.bridges.extend(effect.bridges)
         self.locked = (self.locked | set(effect.locked)) - set(effect.unlocked)
         if effect.threshold:
@@ -286,10 +289,13 @@ class State:
         return wanted
 
     def _forget(self, effect: Effect) -> None:
-        """What was known of the table, which an effect changes."""
-        if effect.partings or effect.moves:
-            self._edition += 1
-            self._members.clear()
+        """What was known of what an effect changes."""
+        self._edition += bool(effect.partings or effect.moves)
+        for segment in (s for move in effect.moves for s in (move.before, move.after)):
+            self._members.pop(segment, None)
+        for fragment in (f for parting in effect.partings for f in (parting.fragment, *parting.parts)):
+            if fragment < len(self.table):
+                self._members.pop(int(self.table[fragment]), None)
 
     def _part(self, parting: Parting) -> None:
         whole, (near, far) = parting.fragment, parting.parts

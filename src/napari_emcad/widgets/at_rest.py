@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
 
 REST = 150
-"""Milliseconds without another wish."""
+"""Milliseconds without another wish; as many as it took to find the last time, where those are more."""
 
 AT_ONCE = 0.003
 """Seconds: what took no longer the last time is done at once."""
@@ -44,7 +44,7 @@ class AtRest(QObject):
         super().__init__(parent)
         self._find, self._show, self._fragments, self._finder = find, show, fragments, JobRunner(self)
         self._finding = self._showing = 0.0
-        self._timer = QTimer(self, singleShot=True, interval=REST)
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_rest)
 
     def ask(self) -> None:
@@ -54,7 +54,7 @@ class AtRest(QObject):
         if self._finding + self._showing <= AT_ONCE:
             self.do()
         else:
-            self._timer.start()
+            self._timer.start(max(REST, round(1000 * self._finding)))
 
     def do(self) -> None:
         """Now."""
