@@ -31,6 +31,11 @@ class _Column:
         return found[()]
 
 
+def _column(name: str) -> cached_property:
+    """A column of an `EditedGraph`."""
+    return cached_property(lambda graph: _Column(getattr(graph.base, name), getattr(graph.new, name)))
+
+
 @dataclass(frozen=True)
 class EditedGraph:
     """Edges u < v between touching fragments, by row: a row keeps its number as long as there is the session.
@@ -43,6 +48,8 @@ class EditedGraph:
         Those of the rows after them, in the order in which they came.
     gone : (g,) int64
         Rows that are not there (any more), sorted.
+    u, v, mean, area, contact
+        Columns of `RegionGraph`, indexed by rows.
     """
 
     base: RegionGraph
@@ -54,25 +61,8 @@ class EditedGraph:
         """A graph as it is."""
         return cls(base, base.chosen(slice(0, 0)), np.empty(0, np.int64))
 
-    @cached_property
-    def u(self) -> _Column:
-        return _Column(self.base.u, self.new.u)
-
-    @cached_property
-    def v(self) -> _Column:
-        return _Column(self.base.v, self.new.v)
-
-    @cached_property
-    def mean(self) -> _Column:
-        return _Column(self.base.mean, self.new.mean)
-
-    @cached_property
-    def area(self) -> _Column:
-        return _Column(self.base.area, self.new.area)
-
-    @cached_property
-    def contact(self) -> _Column:
-        return _Column(self.base.contact, self.new.contact)
+    u, v = _column("u"), _column("v")
+    mean, area, contact = _column("mean"), _column("area"), _column("contact")
 
     @property
     def room(self) -> int:
