@@ -88,17 +88,14 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
         Where Dask's cluster is not installed, or its workers do not start.
     """
     _check_installed()
-    with _uninterrupted():  # what is imported may swallow Ctrl+C
-        import dask
-        from distributed import Client, Nanny, Scheduler, SpecCluster
-
-        devices = [_device_of(k) for k in range(workers)]
+    import dask
+    from distributed import Client, Nanny, Scheduler, SpecCluster
 
     if TRACKER not in sys.warnoptions:
         sys.warnoptions.append(TRACKER)
     quiet = {"silence_logs": logging.CRITICAL}
     common = {"host": HERE, "nthreads": 1, "memory_limit": memory // workers, "dashboard": False, "preload": __name__}
-    specs = {k: {"cls": Nanny, "options": {**common, **quiet, "env": env}} for k, env in enumerate(devices)}
+    specs = {k: {"cls": Nanny, "options": {**common, **quiet, "env": _device_of(k)}} for k in range(workers)}
     scheduler = {"cls": Scheduler, "options": {"host": HERE, "port": 0, "dashboard_address": f"{HERE}:0"}}
     settings = {**MEMORY, "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS}
     with _silent(), dask.config.set(settings), ExitStack() as stack:
