@@ -105,9 +105,10 @@ def test_workers_that_cannot_start_again_are_one_sentence(tmp_path, monkeypatch)
 def test_ctrl_c_is_one_exception_and_no_word(tmp_path):
     """At any moment, of the whole group of programs, as a terminal sends it."""
     text = """if True:
-        import time
+        import signal, time
         from napari_emcad.cluster import own_cluster
         if __name__ == "__main__":
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run where it is ignored
             print("begins", flush=True)
             try:
                 with own_cluster(2, 2_000_000_000):

@@ -77,6 +77,7 @@ class Watched:
         state = self.at.state
         for segment in {*state._members, *np.unique(state.table).tolist()} - {0}:
             assert state.members(segment).tolist() == np.flatnonzero(state.table == segment).tolist()
+            assert state.members(segment).dtype == np.uint32
 
     def _check_same(self) -> None:
         assert self.at.state.digest() == self._digest

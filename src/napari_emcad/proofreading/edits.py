@@ -214,7 +214,7 @@ class State:
             self.next_id = max(self.next_id, move.after + 1)
         for segment in {move.after for move in effect.moves}:  # all that is in it is among them
             parts = [move.fragments for move in effect.moves if move.after == segment]
-            self._members[segment] = np.sort(np.concatenate(parts))
+            self._members[segment] = np.sort(np.concatenate(parts)).astype(np.uint32)
         self.bridges.extend(effect.bridges)
         self.locked = (self.locked | set(effect.locked)) - set(effect.unlocked)
         if effect.threshold:
