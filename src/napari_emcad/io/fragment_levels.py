@@ -37,10 +37,10 @@ def open_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
     UserError
         Where a level cannot be read.
     """
-    finer = None
+    level = None
     for step, _ in reversed(list(_coarser(zarr_node(fragments).shape))):
-        finer = ChunkedLabels(fragments.parent / LEVELS / f"{step}.zarr", is_full, finer)
-    return ChunkedLabels(fragments, is_full, finer)
+        level = ChunkedLabels(fragments.parent / LEVELS / f"{step}.zarr", is_full, level)
+    return ChunkedLabels(fragments, is_full, level)
 
 
 def make_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:

@@ -74,8 +74,8 @@ class EditedGraph:
         """All edges that are there, sorted by (u, v); copied where any was taken out or put in."""
         if not len(self.new) + len(self.gone):
             return self.base
-        there = self._there(np.arange(len(self.base), self.room))
-        rest, new = self.base.chosen(self._there(np.arange(len(self.base)))), self.at(there)
+        rows = self.rows()
+        rest, new = self.at(rows[rows < len(self.base)]), self.at(rows[rows >= len(self.base)])
         new = new.chosen(np.argsort(_keys(new)))
         places = np.searchsorted(_keys(rest), _keys(new))
         columns = zip(_columns(rest), _columns(new), strict=True)
@@ -83,7 +83,7 @@ class EditedGraph:
 
     def rows(self) -> NDArray[np.int64]:
         """All that are there."""
-        return np.delete(np.arange(self.room), self.gone) if len(self.gone) else np.arange(self.room)
+        return np.delete(np.arange(self.room), self.gone)
 
     def at(self, rows: NDArray[np.int64]) -> RegionGraph:
         """The edges of some rows, in their order."""
