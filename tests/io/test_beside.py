@@ -1,6 +1,7 @@
 import errno
 import os
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -50,6 +51,31 @@ def test_it_replaces_the_older(folder, name, kind):
         assert {"old.txt": "old", "old.zarr/chunk": "old"}.items() <= contents(folder).items()
     place = {"file": "old.txt", "folder": "old.zarr/chunk"}[kind]
     assert contents(folder) == {"old.txt": "old", "old.zarr/chunk": "old"} | {place: "new"}
+
+
+def test_a_failure_leaves_nothing_where_others_write_on_for_a_moment(folder, monkeypatch):
+    """As zarr and tensorstore do when one of several chunks cannot be written."""
+    looked, written = Event(), Event()
+
+    def look(_: float) -> None:
+        looked.set()
+        assert written.wait(10)
+
+    def write_on(part: Path) -> None:
+        assert looked.wait(10)
+        (part / "late").mkdir(parents=True)
+        (part / "late" / "chunk").write_text("late")
+        written.set()
+
+    before = contents(folder)
+    monkeypatch.setattr("napari_emcad.io.beside.time.sleep", look)
+    with pytest.raises(UserError, match="disk full"), written_beside(folder / "new.zarr", needed) as part:
+        (part / "c").mkdir(parents=True)
+        late = Thread(target=write_on, args=(part,))
+        late.start()
+        raise OSError(errno.ENOSPC, "no space")
+    late.join()
+    assert contents(folder) == before and not part.exists()
 
 
 @pytest.mark.parametrize("name", ["old.txt", "new.txt"])

@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from napari_emcad.core.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+PAUSES = (0.0, 0.05, 0.2, 0.5)
+"""Seconds after which it is looked again whether a folder that was given up is gone."""
 
 
 @contextmanager
@@ -89,6 +93,10 @@ def _rename(part: Path, target: Path) -> None:
 
 
 def _remove(part: Path) -> None:
-    if part.is_dir():
+    """Take away what was not finished; threads of zarr and tensorstore write on for a moment when one of them fails."""
+    if not part.is_dir():
+        part.unlink(missing_ok=True)
+        return
+    for pause in PAUSES:
+        time.sleep(pause)
         shutil.rmtree(part, ignore_errors=True)
-    part.unlink(missing_ok=True)
