@@ -22,6 +22,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.fragments import stack_fragments
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import ROOM, Ids, id_dtype, in_memory
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph, joined_graphs, region_graph
 from napari_emcad.core.segmentation import Segmentation
@@ -110,7 +111,7 @@ def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
     files.create(run.place.shape, run.voxel_size)
     for step, task in STEPS.items():
         if step == REGION_GRAPH:
-            _number_blocks(files, len(run.blocks))
+            _number_blocks(files, run)
         left = [number for number in range(len(parts_of(run, step))) if not files.has(step, number)]
         yield from pool.run(step, task, folder, left)
 
@@ -240,7 +241,7 @@ def assembled(folder: Path, run: BlockRun) -> Segmentation:
     Returns
     -------
     Segmentation
-        `fragments` is a Zarr array (z, y, x) uint32.
+        `fragments` is a Zarr array (z, y, x) uint32 or uint64.
     """
     files, numbers = BlockFiles(folder), range(len(run.blocks))
     merges = [Merges(**files.load(AGGLOMERATION, number)) for number in range(len(run.groups))]
@@ -290,18 +291,15 @@ def _tile(run: BlockRun, network: Any) -> int | None:
     return max(run.block[1:]) if isinstance(network, Student) else None
 
 
-def _number_blocks(files: BlockFiles, count: int) -> None:
-    """How many fragments the blocks before each have."""
-    counts = [len(files.load(FRAGMENTS, number)["sizes"]) - 1 for number in range(count)]
+def _number_blocks(files: BlockFiles, run: BlockRun) -> None:
+    """How many fragments the blocks before each have, and how large their ids get."""
+    counts = [len(files.load(FRAGMENTS, number)["sizes"]) - 1 for number in range(len(run.blocks))]
     first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    if first[-1] >= 2**32:
-        raise UserError(
-            f"fragments: at most 4,294,967,295 are possible, got {first[-1]:,}; choose a smaller box or smoother seeds."
-        )
     files.save(NUMBERS, 0, first=first)
+    files.create_fragments(id_dtype(first[-1] + ROOM), run.voxel_size)
 
 
-def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], Ids]:
     """Fragments of a box, 1..n in the order of their ids in the volume, and these ids, (n + 1,), [0] = 0."""
     fragments, first = files.local[seen.slices], files.load(NUMBERS, 0)["first"]
     ids, count = [np.zeros(1, np.int64)], 0
@@ -313,7 +311,7 @@ def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.
         fragments[part] = place[fragments[part]]
         ids.append(here + first[number])
         count += len(here)
-    return fragments, np.concatenate(ids).astype(np.uint32)
+    return fragments, np.concatenate(ids).astype(in_memory(files.fragments.dtype))
 
 
 def _shared(one: Box, other: Box) -> Box:

@@ -144,7 +144,7 @@ def test_beyond_4_gb_it_is_a_bigtiff(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "max_id", "sentence"),
     [
-        (neurons(2**32, dtype=np.uint64), None, r"ids up to 4,294,967,295 can be written, got 4,294,967,296; renumber"),
+        (neurons(2**32, dtype=np.uint64), None, r"ids up to 4,294,967,295 can be written as TIFF, got 4,294,967,296;"),
         (-neurons(dtype=np.int32), None, r"ids from 0 to 65,535 are needed, got -\d+ in section 0; renumber"),
         (neurons(70_000), 400, r"ids from 0 to 65,535 are needed, got [\d,]+ in section 0; renumber"),
         (neurons().astype(float), None, r"whole-number labels .* are needed, got shape \(5, 24, 37\) of float64"),

@@ -13,6 +13,7 @@ import numpy as np
 import waterz
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.region_graph import RegionGraph
 
 SCORINGS = {"mean": ("OneMinus<MeanAffinity<RegionGraphType, ScoreValue>>", 0)} | {
@@ -28,8 +29,8 @@ DEFAULT_SCORING = "quantile 50"
 class Merges(NamedTuple):
     """Merges in the order they are made: the region of fragment `b` joins that of fragment `a`."""
 
-    a: NDArray[np.uint32]
-    b: NDArray[np.uint32]
+    a: Ids
+    b: Ids
     score: NDArray[np.float32]
 
 

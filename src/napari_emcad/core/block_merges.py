@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from napari_emcad.core._waterz import DEFAULT_SCORING, Merges
 from napari_emcad.core.agglomeration import Agglomeration, agglomerated
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.merge_tree import MergeTree, tree_of_merges
 from napari_emcad.core.region_graph import RegionGraph, joined_graphs
 
@@ -73,12 +74,12 @@ def _inside(graph: RegionGraph, box: Box) -> RegionGraph:
     return graph.chosen(((graph.contact >= box.start) & (graph.contact < box.stop)).all(axis=1))
 
 
-def _numbered(fragments: NDArray[np.uint32], ids: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def _numbered(fragments: Ids, ids: Ids) -> NDArray[np.uint32]:
     """Places, from 1, among sorted ids."""
     return (np.searchsorted(ids, fragments) + 1).astype(np.uint32)
 
 
-def _spanning(merges: Merges, ids: NDArray[np.uint32]) -> Merges:
+def _spanning(merges: Merges, ids: Ids) -> Merges:
     """Those of the lowest scores that join what all of them join; a merge that is never made is none."""
     made = np.isfinite(merges.score)
     a, b, score = (column[made] for column in merges)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.merge_tree import MergeTree
 
 
@@ -16,7 +17,7 @@ class LiveCut:
     ----------
     tree : MergeTree
     threshold : float
-    table : (n + 1,) uint32, optional
+    table : (n + 1,) Ids, optional
         Segments of the fragments that the threshold does not move; there may be more than in the tree.
     free : (n + 1,) bool, optional
         Which fragments the threshold moves; without a table all.
@@ -24,18 +25,18 @@ class LiveCut:
 
     tree: MergeTree
     threshold: float
-    table: NDArray[np.uint32] | None = None
+    table: Ids | None = None
     free: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.tree.leaves) + 1 if self.table is None else len(self.table)
 
-    def __getitem__(self, fragments: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    def __getitem__(self, fragments: Ids) -> Ids:
         """Segments of fragments, as many of each as there are voxels in a view, say.
 
         Strategy: each fragment once; tables of all are touched only where these are, and so take no time.
         """
-        is_there, found = np.zeros(len(self), bool), np.zeros(len(self), np.uint32)
+        is_there, found = np.zeros(len(self), bool), np.zeros(len(self), self.tree.leaves.dtype)
         is_there[fragments] = True
         is_there[0] = False
         there = np.flatnonzero(is_there)

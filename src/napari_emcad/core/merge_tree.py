@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, agglomerate
+from napari_emcad.core.ids import ROOM, Ids, id_dtype
 from napari_emcad.core.region_graph import RegionGraph
 
 __all__ = ["DEFAULT_SCORING", "SCORINGS", "MergeTree", "merge_tree"]
@@ -25,32 +26,32 @@ class MergeTree:
 
     Attributes
     ----------
-    leaves : (n,) uint32
+    leaves : (n,) Ids
         Fragments 1..n in leaf order.
     gaps : (n,) float32
         Score of the merge between leaf i - 1 and leaf i; infinite where they are never merged; gaps[0] is infinite.
     """
 
-    leaves: NDArray[np.uint32]
+    leaves: Ids
     gaps: NDArray[np.float32]
 
-    def cut(self, threshold: float) -> NDArray[np.uint32]:
+    def cut(self, threshold: float) -> Ids:
         """Segments at a threshold: the components of all merges with score < threshold.
 
         Returns
         -------
-        (n + 1,) uint32
+        (n + 1,) Ids
             Segment of each fragment, [0] = 0. A segment is named by one of its fragments, that of its larger part
             at each merge, so that names (and colours) mostly stay while the threshold moves.
         """
         is_first = self.gaps >= np.float32(threshold)
         run = np.cumsum(is_first, dtype=np.intp) - 1
         by_leaf = self.leaves.take(np.flatnonzero(is_first)).take(run, mode="clip")  # unchecked: a third of the time
-        table = np.zeros(len(self.leaves) + 1, np.uint32)
+        table = np.zeros(len(self.leaves) + 1, self.leaves.dtype)
         by_leaf.take(self._places, out=table[1:], mode="clip")
         return table
 
-    def segments_of(self, fragments: NDArray[np.integer], threshold: float) -> NDArray[np.uint32]:
+    def segments_of(self, fragments: NDArray[np.integer], threshold: float) -> Ids:
         """Segments of some fragments, (m,), none of them 0, as `cut` names them; the others take no time.
 
         Strategy: the first leaf of a run is the last one up to the fragment's own whose gap is high enough: climb over
@@ -70,7 +71,7 @@ class MergeTree:
             place[down] = last - (self._highest[below][last] < np.float32(threshold))
         return self.leaves[place]
 
-    def joined_at(self, u: NDArray[np.uint32], v: NDArray[np.uint32]) -> NDArray[np.float32]:
+    def joined_at(self, u: Ids, v: Ids) -> NDArray[np.float32]:
         """Score of the merge that joins each pair of fragments, (m,) each, u != v: the highest gap between them.
 
         Infinite where they are never joined.
@@ -166,7 +167,7 @@ def _root(root: list[int], fragment: int) -> int:
     return fragment
 
 
-def _walk(following: list[int], behind: bytearray) -> NDArray[np.uint32]:
+def _walk(following: list[int], behind: bytearray) -> Ids:
     """List all leaves, list after list, from those that hang behind no other."""
     leaves = []
     for leaf in range(1, len(following)):
@@ -174,4 +175,4 @@ def _walk(following: list[int], behind: bytearray) -> NDArray[np.uint32]:
             while leaf:
                 leaves.append(leaf)
                 leaf = following[leaf]
-    return np.array(leaves, np.uint32)
+    return np.array(leaves, id_dtype(len(leaves) + ROOM))

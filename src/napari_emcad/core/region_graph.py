@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.affinities import NEAREST, shifted
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 
 QUANTILES = (10, 25, 50, 75, 100)
@@ -29,7 +30,7 @@ class RegionGraph:
 
     Attributes
     ----------
-    u, v : (m,) uint32
+    u, v : (m,) Ids
     mean : (m,) float32
         Mean affinity over the contact, in [0, 1].
     quantiles : (m, len(QUANTILES)) float32
@@ -40,8 +41,8 @@ class RegionGraph:
         A voxel (z, y, x) at the contact, one of median affinity.
     """
 
-    u: NDArray[np.uint32]
-    v: NDArray[np.uint32]
+    u: Ids
+    v: Ids
     mean: NDArray[np.float32]
     quantiles: NDArray[np.float32]
     area: NDArray[np.int64]

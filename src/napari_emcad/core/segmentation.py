@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids, id_dtype
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 
@@ -21,7 +22,7 @@ class Segmentation:
 
     Attributes
     ----------
-    fragments : (z, y, x) uint32
+    fragments : (z, y, x) Ids
         1..n without gaps, 0 = none.
     graph : RegionGraph
     tree : MergeTree
@@ -29,12 +30,12 @@ class Segmentation:
         Voxels of each fragment; sizes[0] = voxels of none.
     """
 
-    fragments: NDArray[np.uint32]
+    fragments: Ids
     graph: RegionGraph
     tree: MergeTree
     sizes: NDArray[np.int64]
 
-    def table(self, threshold: float, min_size: int = 0, crumbs: Crumbs = "strongest") -> NDArray[np.uint32]:
+    def table(self, threshold: float, min_size: int = 0, crumbs: Crumbs = "strongest") -> Ids:
         """Segment of each fragment at a threshold.
 
         Parameters
@@ -48,18 +49,18 @@ class Segmentation:
 
         Returns
         -------
-        (n + 1,) uint32
+        (n + 1,) Ids
             segment_of_fragment, [0] = 0.
         """
         table = self.tree.cut(threshold)
         if min_size <= 1:
             return table
         if crumbs == "background":
-            return np.where(segment_sizes(table, self.sizes)[table] < min_size, 0, table).astype(np.uint32)
+            return np.where(segment_sizes(table, self.sizes)[table] < min_size, 0, table)
         return self._with_crumbs_joined(table, min_size)
 
     def labels(self, table: NDArray, box: Box | None = None) -> NDArray:
-        """Segment of each voxel, (z, y, x), uint16 where the ids allow, else uint32."""
+        """Segment of each voxel, (z, y, x), uint16 where the ids allow, else Ids."""
         place = box.slices if box else ...
         return table.astype(label_dtype(int(table.max())))[self.fragments[place]]
 
@@ -67,7 +68,7 @@ class Segmentation:
         """Voxels of each segment there is, see `neuron_sizes`."""
         return neuron_sizes(table, self.sizes)
 
-    def _with_crumbs_joined(self, table: NDArray, min_size: int) -> NDArray[np.uint32]:
+    def _with_crumbs_joined(self, table: NDArray, min_size: int) -> Ids:
         """Join every crumb to its strongest neighbour, again until none has a neighbour.
 
         Only contacts of what is a crumb at first are looked at: what joins to a crumb was made of crumbs alone.
@@ -84,7 +85,7 @@ class Segmentation:
         while (joined := _joined_once(names[u], names[v], mean, size, min_size)) is not None:
             names = joined[names]
             size = np.bincount(joined, size, len(ids)).astype(np.int64)
-        name_of = np.arange(len(table), dtype=np.uint32)
+        name_of = np.arange(len(table), dtype=table.dtype)
         name_of[ids] = ids[names]
         return name_of[table]
 
@@ -100,12 +101,12 @@ def neuron_sizes(table: NDArray, fragment_sizes: NDArray[np.int64]) -> NDArray[n
     return sizes[sizes > 0]
 
 
-def label_dtype(largest: int) -> type[np.unsignedinteger]:
+def label_dtype(largest: int) -> type[np.integer]:
     """The smallest dtype napari shows fast that holds this id."""
-    return np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
+    return np.uint16 if largest <= np.iinfo(np.uint16).max else id_dtype(largest)
 
 
-def fragment_sizes(fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
+def fragment_sizes(fragments: Ids) -> NDArray[np.int64]:
     """Voxels of each fragment, (n + 1,), counted section by section to spare memory."""
     n = int(fragments.max()) if fragments.size else 0
     return sum((np.bincount(s.ravel(), minlength=n + 1) for s in fragments), np.zeros(n + 1, np.int64))

@@ -10,6 +10,7 @@ from skimage.measure import marching_cubes
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.ids import Ids
 
 BUDGET = 1_000_000
 """Cells that a neuron may be looked at in; a larger one gets coarser cells. Few neurons have 100,000 faces then."""
@@ -58,8 +59,8 @@ class Surface:
 
 
 def whole_surface(
-    fragments: NDArray[np.uint32],
-    members: NDArray[np.uint32],
+    fragments: Ids,
+    members: Ids,
     boxes: FragmentBoxes,
     voxel_size: VoxelSize,
     start: tuple[int, int, int] = (0, 0, 0),
@@ -71,9 +72,9 @@ def whole_surface(
 
     Parameters
     ----------
-    fragments : (z, y, x) uint32
+    fragments : (z, y, x) Ids
         Read only where the neuron is.
-    members : (k,) uint32
+    members : (k,) Ids
         The fragments, at least one; all of them must be in `boxes`.
     boxes : FragmentBoxes
     voxel_size : VoxelSize
@@ -97,8 +98,8 @@ def whole_surface(
 
 
 def neuron_surface(
-    fragments: NDArray[np.uint32],
-    members: NDArray[np.uint32],
+    fragments: Ids,
+    members: Ids,
     boxes: FragmentBoxes,
     voxel_size: VoxelSize,
     budget: int = BUDGET,
@@ -112,9 +113,9 @@ def neuron_surface(
 
     Parameters
     ----------
-    fragments : (z, y, x) uint32
+    fragments : (z, y, x) Ids
         Read only where the neuron is.
-    members : (k,) uint32
+    members : (k,) Ids
         The fragments, at least one; all of them must be in `boxes`.
     boxes : FragmentBoxes
     voxel_size : VoxelSize
@@ -182,16 +183,14 @@ class _Grid:
         return (self.first + start) * self.strides, (self.first + stop) * self.strides
 
 
-def _belonging(members: NDArray[np.uint32], boxes: FragmentBoxes) -> NDArray[np.bool_]:
+def _belonging(members: Ids, boxes: FragmentBoxes) -> NDArray[np.bool_]:
     """Whether each fragment is one of these, (n + 1,)."""
     belongs = np.zeros(len(boxes), bool)
     belongs[members] = True
     return belongs
 
 
-def _with_rim(
-    fragments: NDArray[np.uint32], belongs: NDArray[np.bool_], start: NDArray, stop: NDArray
-) -> NDArray[np.bool_]:
+def _with_rim(fragments: Ids, belongs: NDArray[np.bool_], start: NDArray, stop: NDArray) -> NDArray[np.bool_]:
     """Which voxels between these belong; those outside the volume do not."""
     low, high = np.maximum(start, 0), np.minimum(stop, fragments.shape)
     inside = belongs[fragments[tuple(map(slice, low, high))]]

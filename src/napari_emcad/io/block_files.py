@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.ids import in_files
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.beside import FORBIDDEN, FULL
 from napari_emcad.io.block_run import NAME as RUN
@@ -61,9 +62,12 @@ class BlockFiles:
             (self.folder / TABLES).mkdir(exist_ok=True)
             if not (self.folder / AFFINITIES).exists():
                 create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
-            for name in (LOCAL, FRAGMENTS):
-                if not (self.folder / name).exists():
-                    new_labels_array(self.folder / name, shape, np.dtype(np.uint32), voxel_size, (1, CHUNK, CHUNK))
+            self._create_labels(LOCAL, shape, np.dtype(np.uint32), voxel_size)
+
+    def create_fragments(self, dtype: DTypeLike, voxel_size: VoxelSize | None) -> None:
+        """Make the array of the fragments numbered in the volume, for ids of this dtype; one that is there stays."""
+        with self.told():
+            self._create_labels(FRAGMENTS, self.local.shape, in_files(dtype), voxel_size)
 
     @property
     def affinities(self) -> zarr.Array:
@@ -77,7 +81,7 @@ class BlockFiles:
 
     @property
     def fragments(self) -> zarr.Array:
-        """(z, y, x) uint32: 1..n in the volume."""
+        """(z, y, x) uint32 or uint64: 1..n in the volume."""
         return self._array(FRAGMENTS)
 
     def has(self, step: str, number: int) -> bool:
@@ -143,6 +147,12 @@ class BlockFiles:
         (self.folder / RUN).unlink(missing_ok=True)
         for name in (LOCAL, TABLES):
             shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _create_labels(
+        self, name: str, shape: tuple[int, int, int], dtype: np.dtype, voxel_size: VoxelSize | None
+    ) -> None:
+        if not (self.folder / name).exists():
+            new_labels_array(self.folder / name, shape, dtype, voxel_size, (1, CHUNK, CHUNK))
 
     def _explained(self, error: Exception) -> UserError:
         number = getattr(error, "errno", None)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.ids import in_memory
 from napari_emcad.io.lazy import READ_ERRORS, LazyArray, Slices, one_line
 from napari_emcad.io.zarr import zarr_node
 
@@ -48,7 +49,7 @@ class ChunkedLabels(LazyArray):
 
     def __init__(self, folder: Path, is_full: bool, coarser: "ChunkedLabels | None" = None):
         array = zarr_node(folder)
-        super().__init__(str(folder), array.shape, array.dtype, self._read_parts)
+        super().__init__(str(folder), array.shape, in_memory(array.dtype), self._read_parts)
         self._folder, self._metadata, self._chunks = folder, array.metadata, array.chunks
         self._is_full, self._coarser = is_full, coarser
         self._changed: dict[Chunk, NDArray] = {}

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.surfaces import whole_surface
 from napari_emcad.io.beside import written_beside
@@ -38,7 +38,7 @@ def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] |
     return folder
 
 
-def _wanted(there: NDArray[np.uint32], segments: Iterable[int] | None) -> list[int]:
+def _wanted(there: Ids, segments: Iterable[int] | None) -> list[int]:
     wanted = there.tolist() if segments is None else list(segments)
     if missing := [s for s in wanted if s not in there]:
         raise UserError(f"meshes: there is no segment {missing[0]}; choose segments of this session.")

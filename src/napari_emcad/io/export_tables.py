@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import as_ids
 from napari_emcad.io.beside import written_beside
 from napari_emcad.io.snapshot import Snapshot
 from napari_emcad.io.tables import write_csv
@@ -88,7 +89,7 @@ def time_text(seconds: float) -> str:
 
 def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray]:
     state = snapshot.session.state
-    graph, bridges = state.graph, np.array(state.bridges, np.uint32).reshape(-1, 2)
+    graph, bridges = state.graph, as_ids(state.bridges).reshape(-1, 2)
     u, v = np.concatenate([graph.u, bridges[:, 0]]), np.concatenate([graph.v, bridges[:, 1]])
     places = np.concatenate([graph.contact + np.array(snapshot.start), np.full((len(bridges), 3), -1)])
     return {

@@ -160,5 +160,8 @@ def _bytes(shape: Sequence[int], dtype: np.dtype) -> int:
 def _dtype(path: Path, max_id: int) -> np.dtype:
     fits = [t for t in (np.uint16, np.uint32) if max_id <= np.iinfo(t).max]
     if not fits:
-        raise UserError(f"{path}: ids up to 4,294,967,295 can be written, got {max_id:,}; renumber the labels.")
+        raise UserError(
+            f"{path}: ids up to 4,294,967,295 can be written as TIFF, got {max_id:,}; choose OME-Zarr, "
+            "or renumber the labels."
+        )
     return np.dtype(fits[0])

@@ -10,6 +10,7 @@ from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.ids import Ids, in_files
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.sessions import OpenSession, boxes_of, session_at
@@ -23,12 +24,12 @@ class Looked:
 
     Attributes
     ----------
-    fragments : (z, y, x) uint32
-    table : (n + 1,) uint16 or uint32
+    fragments : (z, y, x) Ids
+    table : (n + 1,) uint16, uint32 or uint64
         Label of each fragment.
     """
 
-    fragments: NDArray[np.uint32]
+    fragments: Ids
     table: NDArray
 
     @property
@@ -82,12 +83,12 @@ class Snapshot:
     def labels(self) -> Looked:
         """Segment of each voxel."""
         table = self.session.state.table
-        return Looked(self.session.state.base.fragments, table.astype(label_dtype(int(table.max()))))
+        return Looked(self.session.state.base.fragments, table.astype(in_files(label_dtype(int(table.max())))))
 
     @property
-    def fragments(self) -> NDArray[np.uint32]:
+    def fragments(self) -> Ids:
         """The fragments that are there."""
-        return np.flatnonzero((self.session.state.sizes > 0) & (self.session.state.table > 0)).astype(np.uint32)
+        return np.flatnonzero((self.session.state.sizes > 0) & (self.session.state.table > 0))
 
     def neurons(self) -> Neurons:
         """All neurons, with their places."""

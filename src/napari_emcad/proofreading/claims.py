@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.log import Row
 from napari_emcad.proofreading.part import Voxel
@@ -25,7 +26,7 @@ class Claim:
         Places on the side that kept its id, and on the other.
     placed : bool
         A person placed all these points; otherwise each stands for the whole fragment that it is in.
-    sides : ((k,) uint32, (k,) uint32)
+    sides : ((k,) Ids, (k,) Ids)
         All fragments of the near and of the far side, as they are now; empty for a decision.
     detached : bool
         The far side is one fragment that was taken out of the near side.
@@ -35,7 +36,7 @@ class Claim:
     near: list[Voxel]
     far: list[Voxel]
     placed: bool
-    sides: tuple[NDArray[np.uint32], ...] = ()
+    sides: tuple[Ids, ...] = ()
     detached: bool = False
 
 
@@ -67,17 +68,17 @@ class Claims:
         apart = [self._apart(row, *sides) for sides in zip(rests, leaving, strict=True)]
         return apart + [self._together(row, stays, fragments) for fragments in taken]
 
-    def now(self, fragments: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    def now(self, fragments: Ids) -> Ids:
         """What has become of fragments: where one was parted later, its parts."""
         left, found = fragments.tolist(), []
         while left:
             fragment = left.pop()
             left.extend(self._parts.get(fragment, ()))
             found.extend([fragment] if fragment not in self._parts else [])
-        found = np.array(sorted(found), np.uint32)
+        found = as_ids(sorted(found))
         return found[self._state.sizes[np.minimum(found, len(self._state.sizes) - 1)] > 0]
 
-    def middle(self, fragments: NDArray[np.uint32]) -> Voxel | None:
+    def middle(self, fragments: Ids) -> Voxel | None:
         """A voxel well inside the largest of these fragments; None where nothing is left of them."""
         there = self.now(fragments)
         return self._inside(int(there[np.argmax(self._state.sizes[there])])) if len(there) else None
@@ -85,7 +86,7 @@ class Claims:
     def pair(self, row: Row) -> list[Voxel | None]:
         """Where the two fragments are that a decision is about."""
         clicked = _voxels(row, "voxels")
-        return clicked if len(clicked) == 2 else [self.middle(np.array([row.input[k]], np.uint32)) for k in "ab"]
+        return clicked if len(clicked) == 2 else [self.middle(as_ids([row.input[k]])) for k in "ab"]
 
     def borders(self, claim: Claim) -> Claim:
         """The same claim with points that nobody placed."""
@@ -118,14 +119,14 @@ class Claims:
         """
         graph, edges = self._state.edges, self._contacts.between(near, far)
         bridges = [b for b in self._state.bridges if np.isin(b, near).sum() == np.isin(b, far).sum() == 1]
-        ends = np.concatenate([graph.u[edges], graph.v[edges], np.array(bridges, np.uint32).ravel()])
+        ends = np.concatenate([graph.u[edges], graph.v[edges], as_ids(bridges).ravel()])
         return tuple(self._inside_each(side, ends) for side in (near, far))
 
     def _inside_each(self, side: NDArray, ends: NDArray) -> list[Voxel]:
         chosen = np.union1d(np.intersect1d(side, ends), self._largest_of_pieces(side))
         return [self._inside(int(fragment)) for fragment in chosen]
 
-    def _largest_of_pieces(self, side: NDArray) -> NDArray[np.uint32]:
+    def _largest_of_pieces(self, side: NDArray) -> Ids:
         graph, n = self._contacts.segment_graph(side, []), len(side)
         piece = connected_components(coo_array((np.ones(len(graph.u)), (graph.u, graph.v)), (n, n)), False)[1]
         order = np.argsort(-self._state.sizes[side], kind="stable")
@@ -139,7 +140,7 @@ class Claims:
     def _end(self, row: Row, fragments: NDArray) -> tuple[Voxel | None, bool]:
         """Where a person clicked in these fragments, or the middle of the one named, or of the largest."""
         given, voxels = row.input, _voxels(row, "voxels")
-        named = np.array([given[k] for k in ("anchor", "other") if k in given] + given.get("others", []), np.uint32)
+        named = as_ids([given[k] for k in ("anchor", "other") if k in given] + given.get("others", []))
         places = np.flatnonzero(np.isin(named, fragments))
         if len(places) and len(voxels) == len(named):
             return voxels[places[0]], True

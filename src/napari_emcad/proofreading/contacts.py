@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.proofreading.cut import SegmentGraph
 from napari_emcad.proofreading.edges import EditedGraph
 
@@ -21,7 +22,7 @@ class Contacts:
         self._graph = graph
         self._mark = np.zeros(n + 1, np.uint8)
 
-    def among(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def among(self, fragments: Ids) -> NDArray[np.int64]:
         """Edges with both ends in `fragments`."""
         self._mark[fragments] = 1
         rows = self._graph.rows_from(fragments)
@@ -29,7 +30,7 @@ class Contacts:
         self._mark[fragments] = 0
         return found
 
-    def between(self, one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def between(self, one: Ids, other: Ids) -> NDArray[np.int64]:
         """Edges from a fragment of `one` to a fragment of `other`, which have none in common."""
         self._mark[one], self._mark[other] = 1, 2
         rows = np.concatenate([self._graph.rows_from(one), self._graph.rows_from(other)])
@@ -37,10 +38,10 @@ class Contacts:
         self._mark[one] = self._mark[other] = 0
         return found
 
-    def segment_graph(self, fragments: NDArray[np.uint32], bridges: list[tuple[int, int]]) -> SegmentGraph:
+    def segment_graph(self, fragments: Ids, bridges: list[tuple[int, int]]) -> SegmentGraph:
         """The region graph of a segment, sorted fragments in; capacity = mean affinity x contact area."""
         edges, graph = self.among(fragments), self._graph
-        joins = np.array([b for b in bridges if np.isin(b, fragments).all()], np.uint32).reshape(-1, 2)
+        joins = as_ids([b for b in bridges if np.isin(b, fragments).all()]).reshape(-1, 2)
         ends = [np.concatenate([graph.u[edges], joins[:, 0]]), np.concatenate([graph.v[edges], joins[:, 1]])]
         capacity = np.concatenate([graph.mean[edges] * graph.area[edges], np.full(len(joins), BRIDGE)])
         return SegmentGraph(fragments, *(np.searchsorted(fragments, e) for e in ends), capacity)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.crop import SMALLEST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.log import Row
 from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.surroundings import disjoint_boxes, surroundings
@@ -49,7 +50,7 @@ class NamedBox:
     verified: float
 
 
-def verified(session: Session, box: Box, all_checked: bool = False) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+def verified(session: Session, box: Box, all_checked: bool = False) -> tuple[Ids, NDArray[np.bool_]]:
     """The segments in a box, and where they are verified, see `verified_fragments`.
 
     Parameters
@@ -63,7 +64,7 @@ def verified(session: Session, box: Box, all_checked: bool = False) -> tuple[NDA
 
     Returns
     -------
-    labels : (z, y, x) uint32
+    labels : (z, y, x) Ids
         0 = none.
     known : (z, y, x) bool
     """
@@ -177,7 +178,7 @@ def _share(voxels: NDArray[np.int64], known: NDArray[np.bool_]) -> float:
     return float(voxels[known].sum() / max(1, voxels.sum()))
 
 
-def _neurons_text(owner: NDArray[np.uint32], voxels: NDArray[np.int64]) -> str:
+def _neurons_text(owner: Ids, voxels: NDArray[np.int64]) -> str:
     """The neurons in a box, those with most voxels first."""
     ids, row = np.unique(owner, return_inverse=True)
     count = np.bincount(row, voxels)

@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import (
     minimum_spanning_tree,
 )
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.errors import Refused
 
 LARGEST_FLOW = 1 << 30
@@ -33,7 +34,7 @@ class SegmentGraph:
 
     Attributes
     ----------
-    nodes : (n,) uint32
+    nodes : (n,) Ids
         Fragments, sorted.
     u, v : (m,) int
         Ends of each edge, as places in `nodes`; parallel edges add up.
@@ -41,7 +42,7 @@ class SegmentGraph:
         What it costs to cut: mean affinity x contact area in voxel faces.
     """
 
-    nodes: NDArray[np.uint32]
+    nodes: Ids
     u: NDArray[np.integer]
     v: NDArray[np.integer]
     capacity: NDArray[np.floating]
@@ -54,7 +55,7 @@ class SegmentGraph:
         Refused
             Where one is not of this segment.
         """
-        wanted = np.unique(np.asarray(fragments, np.uint32))
+        wanted = np.unique(np.asarray(fragments, np.int64))
         places = np.minimum(np.searchsorted(self.nodes, wanted), len(self.nodes) - 1)
         if not len(wanted) or (self.nodes[places] != wanted).any():
             raise Refused("split: points on both sides and in one segment are needed; place them again.")
@@ -69,7 +70,7 @@ class Proposal:
     ----------
     method : str
         For people: "minimum cut" or "spanning tree".
-    near, far : (k,) uint32
+    near, far : (k,) Ids
         Fragments on the side of the first points, and on that of the second; sorted.
     cost : float
         Affinity x area of all that is cut.
@@ -78,8 +79,8 @@ class Proposal:
     """
 
     method: str
-    near: NDArray[np.uint32]
-    far: NDArray[np.uint32]
+    near: Ids
+    far: Ids
     cost: float
     warning: str = ""
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.proofreading.log import Row
 from napari_emcad.proofreading.session import Session
 
@@ -23,7 +24,7 @@ class Decisions:
         self._session = session
         self._forget()
 
-    def pairs(self, answer: str) -> NDArray[np.uint32]:
+    def pairs(self, answer: str) -> Ids:
         """Fragments of which "join", "apart" or "unknown" was said, (k, 2)."""
         self._catch_up()
         return self._pairs[answer]
@@ -44,7 +45,7 @@ class Decisions:
 
     def _forget(self) -> None:
         self._read = 0
-        self._pairs = {answer: np.empty((0, 2), np.uint32) for answer in ANSWERS}
+        self._pairs = {answer: as_ids(np.empty((0, 2))) for answer in ANSWERS}
         self._lessons = {question: (np.empty((0, 0)), np.empty(0, bool)) for question in ERROR_IF}
 
     def _add(self, rows: list[Row]) -> None:
@@ -75,12 +76,12 @@ def _answer_of(row: Row) -> str | None:
     return said.get(row.kind)
 
 
-def _pairs_of(rows: list[Row], fragments: NDArray) -> NDArray[np.uint32]:
+def _pairs_of(rows: list[Row], fragments: Ids) -> Ids:
     """Fragments under the two voxels of each row; those it names where it does not carry two voxels."""
     places = [row.input["voxels"] for row in rows if len(row.input.get("voxels", ())) == 2]
     under = fragments[tuple(np.array(places, np.int64).reshape(-1, 3).T)].reshape(-1, 2)
     named = [pair for row in rows if len(row.input.get("voxels", ())) != 2 for pair in _named(row)]
-    return np.concatenate([under, np.array(named, np.uint32).reshape(-1, 2)]).astype(np.uint32)
+    return np.concatenate([under, as_ids(named).reshape(-1, 2)])
 
 
 def _named(row: Row) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.region_graph import RegionGraph
 
 
@@ -76,8 +77,8 @@ class EditedGraph:
             return self.base
         rows = self.rows()
         rest, new = self.at(rows[rows < len(self.base)]), self.at(rows[rows >= len(self.base)])
-        new = new.chosen(np.argsort(_keys(new)))
-        places = np.searchsorted(_keys(rest), _keys(new))
+        new = new.chosen(np.lexsort((new.v, new.u)))
+        places = _places(rest, new.u, new.v)[0]
         columns = zip(_columns(rest), _columns(new), strict=True)
         return RegionGraph(*(np.insert(old, places, more, axis=0) for old, more in columns))
 
@@ -93,7 +94,7 @@ class EditedGraph:
         parts = zip(_columns(self.base), _columns(self.new), strict=True)
         return RegionGraph(*(_Column(base, new)[rows] for base, new in parts))
 
-    def rows_from(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def rows_from(self, fragments: Ids) -> NDArray[np.int64]:
         """Rows of the edges of which one of these fragments is u; of sorted fragments they are sorted."""
         fragments = fragments.astype(self.base.u.dtype)  # of another dtype, all edges would be copied
         starts, stops = (np.searchsorted(self.base.u, fragments, side) for side in ("left", "right"))
@@ -126,9 +127,7 @@ class EditedGraph:
     def _ever(self, pairs: NDArray) -> NDArray[np.int64]:
         """Row of each pair, there or gone; -1 where there never was one."""
         low, high = np.sort(pairs, axis=1).astype(self.base.u.dtype).T
-        starts, stops = (np.searchsorted(self.base.u, low, side) for side in ("left", "right"))
-        ends = zip(starts, stops, high, strict=True)
-        rows = starts + np.array([np.searchsorted(self.base.v[a:b], v) for a, b, v in ends], np.int64)
+        rows, stops = _places(self.base, low, high)
         there = rows < stops
         there[there] = self.base.v[rows[there]] == high[there]
         rows[~there] = -1
@@ -151,9 +150,12 @@ def ranges(starts: NDArray, stops: NDArray) -> NDArray[np.int64]:
     return np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
 
 
-def _keys(graph: RegionGraph) -> NDArray[np.uint64]:
-    """One number for each edge, in their order."""
-    return (graph.u.astype(np.uint64) << np.uint64(32)) | graph.v
+def _places(graph: RegionGraph, u: Ids, v: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each of these edges stands in a graph, or would, and where the edges of its u end."""
+    u = u.astype(graph.u.dtype)  # of another dtype, all edges would be copied
+    starts, stops = (np.searchsorted(graph.u, u, side) for side in ("left", "right"))
+    ends = zip(starts, stops, v, strict=True)
+    return starts + np.array([np.searchsorted(graph.v[a:b], other) for a, b, other in ends], np.int64), stops
 
 
 def _columns(graph: RegionGraph) -> tuple[NDArray, ...]:

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
@@ -30,7 +31,7 @@ class Move:
 
     Attributes
     ----------
-    fragments : (k,) uint32
+    fragments : (k,) Ids
         Sorted.
     before, after : int
         Their segment.
@@ -38,7 +39,7 @@ class Move:
         Whether the threshold moved them until now.
     """
 
-    fragments: NDArray[np.uint32]
+    fragments: Ids
     before: int
     after: int
     was_free: bool
@@ -113,16 +114,16 @@ class Effect:
             or _any_in_both(self._ends(), other._parted())
         )
 
-    def _fragments(self) -> NDArray[np.uint32]:
+    def _fragments(self) -> Ids:
         return np.concatenate([self._parted(), *(m.fragments for m in self.moves)])
 
-    def _parted(self) -> NDArray[np.uint32]:
-        return np.array([f for p in self.partings for f in (p.fragment, *p.parts)], np.uint32)
+    def _parted(self) -> Ids:
+        return as_ids([f for p in self.partings for f in (p.fragment, *p.parts)])
 
-    def _ends(self) -> NDArray[np.uint32]:
+    def _ends(self) -> Ids:
         """Of all edges that partings take out or put in."""
         graphs = [graph for p in self.partings for graph in (p.removed, p.added)]
-        return np.concatenate([np.empty(0, np.uint32), *(ends for g in graphs for ends in (g.u, g.v))])
+        return np.concatenate([as_ids([]), *(ends for g in graphs for ends in (g.u, g.v))])
 
 
 def parted_boxes(effects: Iterable[Effect]) -> dict[int, Box]:
@@ -146,7 +147,7 @@ class State:
     threshold : float
     min_size : int
         Voxels; smaller segments that nobody edited are crumbs and join their strongest neighbour.
-    table : (n + 1,) uint32
+    table : (n + 1,) Ids
         Segment of each fragment, [0] = 0; 0 as well where there is no such fragment (any more).
     free : (n + 1,) bool
         Whether the threshold moves a fragment.
@@ -162,7 +163,7 @@ class State:
     base: Segmentation
     threshold: float
     min_size: int = 0
-    table: NDArray[np.uint32] = field(init=False)
+    table: Ids = field(init=False)
     free: NDArray[np.bool_] = field(init=False)
     sizes: NDArray[np.int64] = field(init=False)
     edges: EditedGraph = field(init=False)
@@ -174,20 +175,20 @@ class State:
         n = len(self.base.sizes)
         self.free = np.ones(n, bool)
         self.free[0] = False
-        self._members: dict[int, NDArray[np.uint32]] = {}  # those asked for since they have changed
+        self._members: dict[int, Ids] = {}  # those asked for since they have changed
         self._edition, self._is_settled, self._makes_many = 0, True, False
-        self._automatic_table: tuple[float, NDArray[np.uint32]] | None = None
-        self._foreseen: tuple[int, float, NDArray[np.uint32]] | None = None
+        self._automatic_table: tuple[float, Ids] | None = None
+        self._foreseen: tuple[int, float, Ids] | None = None
         self.sizes = self.base.sizes  # copied where a fragment is parted
         self.edges = EditedGraph.of(self.base.graph)
         self.table = self._automatic(self.threshold)
         self.next_id = n
 
-    def members(self, segment: int) -> NDArray[np.uint32]:
+    def members(self, segment: int) -> Ids:
         """Fragments of a segment, sorted."""
         if segment not in self._members:
             found = np.flatnonzero(self.table == segment) if segment else np.empty(0)
-            self._members[segment] = found.astype(np.uint32)
+            self._members[segment] = found.astype(self.table.dtype)
         return self._members[segment]
 
     @property
@@ -197,7 +198,7 @@ class State:
 
     def digest(self) -> str:
         """A hash of the state: equal states, equal hashes."""
-        found, there = hashlib.sha256(), np.flatnonzero(self.sizes).astype(np.uint32)
+        found, there = hashlib.sha256(), np.flatnonzero(self.sizes).astype(self.table.dtype)
         for array in (there, self.table[there], self.free[there], self.sizes[there], self.graph.u, self.graph.v):
             found.update(np.ascontiguousarray(array))
         found.update(repr((self.threshold, sorted(self.bridges), sorted(self.locked))).encode())
@@ -214,7 +215,7 @@ class State:
             self.next_id = max(self.next_id, move.after + 1)
         for segment in {move.after for move in effect.moves}:  # all that is in it is among them
             parts = [move.fragments for move in effect.moves if move.after == segment]
-            self._members[segment] = np.sort(np.concatenate(parts)).astype(np.uint32)
+            self._members[segment] = np.sort(np.concatenate(parts)).astype(self.table.dtype)
         self.bridges.extend(effect.bridges)
         self.locked = (self.locked | set(effect.locked)) - set(effect.unlocked)
         if effect.threshold:
@@ -275,7 +276,7 @@ class State:
         """Whether it is known what moving the threshold would come to."""
         return self._foreseen is not None and self._foreseen[:2] == (self._edition, threshold)
 
-    def _settled(self, threshold: float) -> NDArray[np.uint32]:
+    def _settled(self, threshold: float) -> Ids:
         """The table with every free fragment where a threshold wants it."""
         fixed = np.flatnonzero(~self.free)
         wanted = self._automatic(threshold)
@@ -324,14 +325,14 @@ class State:
         self.threshold = threshold
         self.settle()
 
-    def _automatic(self, threshold: float) -> NDArray[np.uint32]:
+    def _automatic(self, threshold: float) -> Ids:
         if self._automatic_table is None or self._automatic_table[0] != threshold:
             self._automatic_table = threshold, self.base.table(threshold, self.min_size)
-        table = np.zeros(len(self.free), np.uint32)
+        table = np.zeros(len(self.free), self._automatic_table[1].dtype)
         table[: len(self.base.sizes)] = self._automatic_table[1]
         return table
 
-    def _name_pieces(self, table: NDArray[np.uint32], left: NDArray[np.bool_]) -> None:
+    def _name_pieces(self, table: Ids, left: NDArray[np.bool_]) -> None:
         """Part what hung together only through edited fragments; a piece is named by its largest fragment."""
         fragments = np.flatnonzero(left)
         edges = Contacts(EditedGraph.of(self.base.graph), len(self.base.sizes)).among(fragments)
@@ -341,6 +342,6 @@ class State:
         n = len(fragments)
         piece = connected_components(coo_array((np.ones(same.sum(), bool), tuple(ends)), (n, n)), False)[1]
         order = np.lexsort((-fragments, self.base.sizes[fragments]))
-        name = np.zeros(n, np.uint32)
+        name = np.zeros(n, table.dtype)
         name[piece[order]] = fragments[order]  # the last written, so the largest, stays
         table[fragments] = name[piece]

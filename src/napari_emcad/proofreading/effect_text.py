@@ -7,8 +7,8 @@ from dataclasses import fields as fields_of
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.proofreading.edits import Effect, Move, Parting
 from napari_emcad.proofreading.part import Patch
@@ -45,7 +45,7 @@ def effect_from(text: str) -> Effect:
     )
 
 
-def runs(fragments: NDArray[np.uint32]) -> list[int]:
+def runs(fragments: Ids) -> list[int]:
     """Sorted ids as first, length, first, length, ..."""
     if not len(fragments):
         return []
@@ -54,11 +54,11 @@ def runs(fragments: NDArray[np.uint32]) -> list[int]:
     return np.stack([fragments[starts], lengths], axis=1).ravel().tolist()
 
 
-def from_runs(numbers: list[int]) -> NDArray[np.uint32]:
+def from_runs(numbers: list[int]) -> Ids:
     """The ids that `runs` wrote."""
     firsts, lengths = np.array(numbers, np.int64).reshape(-1, 2).T
     offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return (np.repeat(firsts, lengths) + offsets).astype(np.uint32)
+    return as_ids(np.repeat(firsts, lengths) + offsets)
 
 
 def _parting_text(parting: Parting) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _graph_text(graph: RegionGraph) -> dict[str, list]:
 
 
 def _graph_from(columns: dict[str, list]) -> RegionGraph:
-    u, v = (np.array(columns[name], np.uint32) for name in "uv")
+    u, v = (as_ids(columns[name]) for name in "uv")
     return RegionGraph(
         u,
         v,

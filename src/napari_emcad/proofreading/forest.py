@@ -60,13 +60,13 @@ class Forest:
         both = np.bincount(self.u, weight, n) + np.bincount(self.v, weight, n)
         return both - 2 * np.bincount(self._meetings, weight, n)
 
-    def sides(self, edge: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    def sides(self, edge: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Fragments below one of the edges and the others of its tree, sorted."""
         node, nodes = self.lower[self.edge == edge][0], np.arange(len(self.above))
         downwards = csr_array((np.ones(len(nodes) - 1), (self.above[1:], nodes[1:])), (len(nodes), len(nodes)))
         below = np.isin(nodes, breadth_first_order(downwards, node, return_predecessors=False))
         tree = self.root == self.root[node]
-        return tuple(np.sort(self.fragments[side]).astype(np.uint32) for side in (below, tree & ~below))
+        return tuple(np.sort(self.fragments[side]) for side in (below, tree & ~below))
 
     @cached_property
     def _equations(self) -> csr_array:

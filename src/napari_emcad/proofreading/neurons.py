@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.edits import State
 
 
@@ -15,7 +16,7 @@ class Neurons:
 
     Attributes
     ----------
-    ids : (k,) uint32
+    ids : (k,) Ids
     voxels : (k,) int64
     start, stop : (k, 3) int32
         Bounding boxes, half open, in voxels (z, y, x).
@@ -23,7 +24,7 @@ class Neurons:
         Whether a neuron is locked.
     """
 
-    ids: NDArray[np.uint32]
+    ids: Ids
     voxels: NDArray[np.int64]
     start: NDArray[np.int32]
     stop: NDArray[np.int32]
@@ -53,5 +54,5 @@ def neurons_of(state: State, boxes: FragmentBoxes) -> Neurons:
         for axis in range(3):
             np.minimum.at(start[axis], owner, boxes.start[there, axis])
             np.maximum.at(stop[axis], owner, boxes.stop[there, axis])
-    ids = np.flatnonzero(voxels).astype(np.uint32)
+    ids = np.flatnonzero(voxels).astype(table.dtype)
     return Neurons(ids, voxels[ids], start.T[ids], stop.T[ids], np.isin(ids, list(state.locked)))

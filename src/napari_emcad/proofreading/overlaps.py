@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.ids import Ids, as_ids
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Shared:
 
     Attributes
     ----------
-    new : (k,) uint32
+    new : (k,) Ids
         0 = none.
     voxels : (k,) int64
         That they share.
@@ -25,7 +26,7 @@ class Shared:
         ... and the voxel (z, y, x) in its middle: well inside both.
     """
 
-    new: NDArray[np.uint32]
+    new: Ids
     voxels: NDArray[np.int64]
     run: NDArray[np.int64]
     middle: NDArray[np.int64]
@@ -36,13 +37,13 @@ class Overlaps:
 
     Parameters
     ----------
-    old, new : (z, y, x) uint32
+    old, new : (z, y, x) Ids
         Fragments, of one shape; not modified.
     boxes : FragmentBoxes
         Of the old ones.
     """
 
-    def __init__(self, old: NDArray[np.uint32], new: NDArray[np.uint32], boxes: FragmentBoxes):
+    def __init__(self, old: Ids, new: Ids, boxes: FragmentBoxes):
         self._old, self._new, self._boxes = old, new, boxes
         self._found: dict[int, Shared] = {}
 
@@ -52,10 +53,10 @@ class Overlaps:
             self._found[fragment] = self._counted(fragment)
         return self._found[fragment]
 
-    def shared(self, fragments: NDArray[np.uint32], n: int) -> NDArray[np.int64]:
+    def shared(self, fragments: Ids, n: int) -> NDArray[np.int64]:
         """Voxels that old fragments have in each new one, (n,) by its id; [0] = in none."""
         found = [self.with_old(fragment) for fragment in fragments.tolist()]
-        new = np.concatenate([np.empty(0, np.uint32), *(one.new for one in found)])
+        new = np.concatenate([as_ids([]), *(one.new for one in found)])
         return np.bincount(new, np.concatenate([np.empty(0), *(one.voxels for one in found)]), n).astype(np.int64)
 
     def inside(self, fragment: int) -> tuple[int, int, int]:
@@ -81,9 +82,9 @@ class Overlaps:
         return Shared(found, voxels, lengths[last], middle[last] + start)
 
 
-def _runs(old: NDArray[np.uint32], new: NDArray[np.uint32], fragment: int) -> tuple[NDArray, NDArray, NDArray]:
+def _runs(old: Ids, new: Ids, fragment: int) -> tuple[NDArray, NDArray, NDArray]:
     """Rows of voxels along x that are in an old fragment and in one new one: its id, how many, and the middle one."""
-    parts = [(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty((0, 3), np.int64))]
+    parts = [(as_ids([]), np.empty(0, np.int64), np.empty((0, 3), np.int64))]
     for z in range(len(old)):
         y, x = np.nonzero(old[z] == fragment)
         ids = new[z][y, x]

@@ -6,7 +6,7 @@ Meyer, Signal Processing 38:113, 1994).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from skimage.graph import MCP
 from napari_emcad.core.affinities import UNKNOWN
 from napari_emcad.core.fragments import boundary_map
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import RegionGraph, region_graph
 from napari_emcad.proofreading.errors import Refused
@@ -63,12 +64,12 @@ class Patch:
         fragments[self.box.slices] = voxels
 
 
-def part(fragments: NDArray, affinities, near: list[Voxel], far: list[Voxel]) -> Patch:
+def part(fragments: Ids, affinities, near: list[Voxel], far: list[Voxel]) -> Patch:
     """Part the fragment under the points.
 
     Parameters
     ----------
-    fragments : (z, y, x) uint32
+    fragments : (z, y, x) Ids
         Not modified.
     affinities : (3, z, y, x) uint8 or None
         Read inside the fragment's box only.
@@ -94,12 +95,12 @@ def part(fragments: NDArray, affinities, near: list[Voxel], far: list[Voxel]) ->
     return Patch(box.start, sides)
 
 
-def edges_of_parts(fragments: NDArray, affinities, patch: Patch, parts: tuple[int, int]) -> RegionGraph:
+def edges_of_parts(fragments: Ids, affinities, patch: Patch, parts: tuple[int, int]) -> RegionGraph:
     """Edges of two new fragments, with each other and with their neighbours.
 
     Parameters
     ----------
-    fragments : (z, y, x) uint32
+    fragments : (z, y, x) Ids
         In which the parts are not drawn; not modified.
     affinities : (3, z, y, x) uint8 or None
     patch : Patch
@@ -109,16 +110,11 @@ def edges_of_parts(fragments: NDArray, affinities, patch: Patch, parts: tuple[in
     around = patch.box.grown((1, 1, 1)).clipped(fragments.shape)
     near = np.array(fragments[around.slices])
     Patch(patch.box.within(around).start, patch.sides).draw(near, dict(zip((NEAR, FAR), parts, strict=True)))
-    graph = drive(region_graph(_read(affinities, around), near))
-    ours = np.isin(graph.u, parts) | np.isin(graph.v, parts)
-    return RegionGraph(
-        graph.u[ours],
-        graph.v[ours],
-        graph.mean[ours],
-        graph.quantiles[ours],
-        graph.area[ours],
-        graph.contact[ours] + np.array(around.start, np.int32),
-    )
+    ids, numbered = np.unique(np.append(0, near), return_inverse=True)
+    graph = drive(region_graph(_read(affinities, around), numbered[1:].reshape(near.shape)))
+    ids = ids.astype(near.dtype)
+    graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=graph.contact + np.array(around.start, np.int32))
+    return graph.chosen(np.isin(graph.u, parts) | np.isin(graph.v, parts))
 
 
 def _box_of(fragments: NDArray, fragment: int, points: list[Voxel]) -> Box:

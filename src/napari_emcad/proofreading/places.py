@@ -7,6 +7,7 @@ a say.
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.claims import Claim
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import Row
@@ -89,7 +90,7 @@ class Places:
         """The new segment at a voxel of the new session."""
         return int(self._new.table[self.fragment(voxel)])
 
-    def best_segment(self, fragments: NDArray[np.uint32]) -> tuple[int, float]:
+    def best_segment(self, fragments: Ids) -> tuple[int, float]:
         """The new segment that shares most voxels with old fragments, and intersection over union.
 
         Raises
@@ -105,7 +106,7 @@ class Places:
         both = self._old.sizes[fragments].sum() + self._new.sizes[self._new.table == segment].sum()
         return segment, float(shared[segment] / (both - shared[segment]))
 
-    def shared(self, fragments: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def shared(self, fragments: Ids) -> NDArray[np.int64]:
         """Voxels of old fragments in each new one, (n + 1,)."""
         return self._shared.shared(fragments, len(self._new.table))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.contacts import Contacts
@@ -127,7 +128,7 @@ class ReviewQueue:
         self.answered = 0
         self._decisions = Decisions(session)
         self._put_off: dict[Kind, list[tuple[int, int]]] = {kind: [] for kind in KINDS}
-        self._settled: dict[int, NDArray[np.uint32]] = {}  # pairs whose cuts are like one that an edit says is wrong
+        self._settled: dict[int, Ids] = {}  # pairs whose cuts are like one that an edit says is wrong
         self._last_look: _Look | None = None
         self._learned: dict[Kind, tuple[NDArray, Odds]] = {}  # with the lessons
         self._opened: tuple[tuple[int, ...], dict[Kind, Suspects]] = ((), {})
@@ -363,7 +364,7 @@ class ReviewQueue:
     def _undecided(self, kind: Kind, suspects: Suspects) -> Suspects:
         ends = self._segments_at(suspects)
         if kind == "join?":
-            decided = np.isin(_keys(ends), _keys(self._table[self._answered(kind, "apart")]))
+            decided = _are_among(ends, self._table[self._answered(kind, "apart")])
             stale = ends[:, 0] == ends[:, 1]
         else:
             answered = np.concatenate([self._answered(kind, "join"), *self._settled_pairs()])
@@ -372,11 +373,11 @@ class ReviewQueue:
         locked = np.isin(ends, list(self._session.state.locked)).any(axis=1)
         return suspects.chosen(~(decided | stale | locked))
 
-    def _segments_at(self, suspects: Suspects) -> NDArray[np.uint32]:
+    def _segments_at(self, suspects: Suspects) -> Ids:
         """Segments on both sides of each edge, (k, 2)."""
         return self._table[self._ends_of(suspects.edge)]
 
-    def _ends_of(self, edges: NDArray) -> NDArray[np.uint32]:
+    def _ends_of(self, edges: NDArray) -> Ids:
         """Fragments at both ends, (k, 2)."""
         return np.stack([self._graph.u[edges], self._graph.v[edges]], axis=1)
 
@@ -385,13 +386,13 @@ class ReviewQueue:
         rows = self._graph.find(pairs)
         return rows[rows >= 0]
 
-    def _settled_pairs(self) -> list[NDArray[np.uint32]]:
+    def _settled_pairs(self) -> list[Ids]:
         in_force = set(self._session.in_force) if self._settled else ()
         return [pairs for seq, pairs in self._settled.items() if seq in in_force]
 
-    def _answered(self, kind: Kind, answer: Answer) -> NDArray[np.uint32]:
+    def _answered(self, kind: Kind, answer: Answer) -> Ids:
         """Fragments not to be asked about: answered so, unknown, or put off."""
-        put_off = np.array(self._put_off[kind], np.uint32).reshape(-1, 2)
+        put_off = as_ids(self._put_off[kind]).reshape(-1, 2)
         return np.concatenate([self._decisions.pairs(answer), self._decisions.pairs("unknown"), put_off])
 
     def _best(self) -> Task | None:
@@ -447,7 +448,9 @@ def both_sides(fragments: NDArray, a: int, b: int, contact: NDArray | Voxel) -> 
     return [first[f] for f in (a, b) if f in first]
 
 
-def _keys(pairs: NDArray) -> NDArray[np.uint64]:
-    """One number for each unordered pair."""
-    pairs = np.sort(pairs.astype(np.uint64), axis=1)
-    return pairs[:, 0] << np.uint64(32) | pairs[:, 1]
+def _are_among(pairs: Ids, others: Ids) -> NDArray[np.bool_]:
+    """Which of many pairs, (k, 2), are among a few others, in either order."""
+    known = {frozenset(pair) for pair in others.tolist()}
+    found = np.isin(pairs, others).all(axis=1)
+    found[found] = [frozenset(pair) in known for pair in pairs[found].tolist()]
+    return found

@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
@@ -121,7 +122,7 @@ class Session:
         rest = members[members != fragment]
         parts = sorted(self._pieces(rest), key=lambda p: (-self.state.sizes[p].sum(), p[0]))
         free = bool(self.state.free[fragment])
-        leaving = [np.array([fragment], np.uint32), *parts[1:]]
+        leaving = [as_ids([fragment]), *parts[1:]]
         moves = [Move(p, segment, self.state.next_id + i, free) for i, p in enumerate(leaving)]
         return self._make(
             "detach", {"fragment": fragment, **given}, Effect(moves=(self._held(segment, parts[0]), *moves))
@@ -364,7 +365,7 @@ class Session:
             raise Refused("background: there is no segment here; click on one.")
         return segment
 
-    def _members(self, segment: int) -> NDArray[np.uint32]:
+    def _members(self, segment: int) -> Ids:
         members = self.state.members(segment)
         if not len(members):
             raise Refused(f"segment: there is no segment {segment} any more; click on one.")
@@ -419,7 +420,7 @@ class Session:
         """Split the segment between the two parts, as if the fragment were parted already."""
         members, free = self.state.members(segment), bool(self.state.free[parting.fragment])
         others = members[members != parting.fragment]
-        nodes = np.concatenate([others, np.array(parting.parts, np.uint32)])
+        nodes = np.concatenate([others, as_ids(parting.parts)])
         graph = self.state.edges.without(parting.removed).also(parting.added)
         contacts = Contacts(graph, parting.parts[1] + 1)
         joined = contacts.segment_graph(nodes, [*self.state.bridges, *bridges])
@@ -429,9 +430,9 @@ class Session:
         drawn = [Move(np.intersect1d(side, parting.parts), segment, after, False) for side, after in sides]
         return tuple(m for m in (*made, *drawn) if len(m.fragments))
 
-    def _wanted_at(self, threshold: float) -> NDArray[np.uint32]:
+    def _wanted_at(self, threshold: float) -> Ids:
         """Cluster of each fragment in the merge tree; parts of a fragment are where it was."""
-        wanted = np.zeros(len(self.state.table), np.uint32)
+        wanted = np.zeros_like(self.state.table)
         wanted[: len(self.state.base.sizes)] = self.state.base.tree.cut(threshold)
         for parting in (p for row in map(self._row, self._live) for p in row.effect.partings):
             wanted[list(parting.parts)] = wanted[parting.fragment]
@@ -445,7 +446,7 @@ class Session:
         edges, graph = self._contacts.among(fragments), self.state.edges
         if wanted is not None:
             edges = edges[wanted[graph.u[edges]] == wanted[graph.v[edges]]]
-        by_hand = np.array([*self.state.bridges, *self._joins()], np.uint32).reshape(-1, 2)
+        by_hand = as_ids([*self.state.bridges, *self._joins()]).reshape(-1, 2)
         by_hand = by_hand[np.isin(by_hand, fragments).all(axis=1)]
         ends = (
             np.concatenate([ends, hand])
@@ -488,13 +489,13 @@ class Session:
         inside = np.isin(wanted, np.unique(wanted[stays])) & (wanted > 0)
         return np.unique(self.state.table[inside & self.state.free]).tolist()
 
-    def _joined_by_hand(self, segment: int) -> NDArray[np.uint32]:
+    def _joined_by_hand(self, segment: int) -> Ids:
         """Fragments that merges brought to the largest fragment of a segment, from either side."""
         members = self.state.members(segment)
         largest = members[np.argmax(self.state.sizes[members])]
         merges = [r.effect.moves for r in map(self._row, self._live) if r.kind in ("merge", "group")]
         sides = [m.fragments for moves in merges for m in moves if largest not in m.fragments]
-        return np.intersect1d(members, np.concatenate([np.empty(0, np.uint32), *sides]))
+        return np.intersect1d(members, np.concatenate([as_ids([]), *sides]))
 
     def _bridges_to(self, anchor: int, others: list[int], fragments: NDArray) -> tuple[tuple[int, int], ...]:
         """One bridge for each piece of these fragments that another point is in and the anchor is not."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.ids import Ids, order_of_pairs
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.forest import Forest, spanning_forest
 from napari_emcad.proofreading.odds import Odds
@@ -84,7 +85,7 @@ def suspicious_splits(graph: RegionGraph, edges: NDArray, table: NDArray, volume
     graph : RegionGraph
     edges : (k,) int64
         Those looked at: of two segments all or none.
-    table : (n + 1,) uint32
+    table : (n + 1,) Ids
         Segment of each fragment, 0 = none.
     volume : (s,) float
         Voxels of each segment, by its id.
@@ -96,11 +97,11 @@ def suspicious_splits(graph: RegionGraph, edges: NDArray, table: NDArray, volume
     edges, low, high = edges[out], np.minimum(u, v)[out], np.maximum(u, v)[out]
     if not len(edges):
         return _none(JOIN_ODDS)
-    key = low.astype(np.uint64) << np.uint64(32) | high
     area = graph.area[edges].astype(np.float64)
     strength = area * graph.mean[edges]
-    order = np.argsort(key, kind="stable")
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(key[order]) > 0]))
+    order = order_of_pairs(low, high)
+    is_new = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
+    starts = np.flatnonzero(np.append(True, is_new))
     first, flat = _first_of_largest(strength, order, starts), ~across[edges]
     faces = [_sums((area * kind)[order], starts) for kind in (flat, ~flat)]
     strengths = [_sums((strength * kind)[order], starts) for kind in (flat, ~flat)]
@@ -153,7 +154,7 @@ def much_alike(forest: Forest, sizes: NDArray, near: NDArray, far: NDArray) -> N
         Of the segment.
     sizes : (n + 1,) int64
         Voxels of each fragment.
-    near, far : (f,) uint32
+    near, far : (f,) Ids
         Fragments on both sides of the other cut.
     """
     values = forest.of_nodes(sizes)
@@ -170,9 +171,7 @@ def _overlap(shared: NDArray, one: NDArray, other: float) -> NDArray[np.float64]
     return shared / (one + other - shared)
 
 
-def between_sections(
-    graph: RegionGraph, fragments: NDArray[np.uint32], boxes: FragmentBoxes | None = None
-) -> NDArray[np.bool_]:
+def between_sections(graph: RegionGraph, fragments: Ids, boxes: FragmentBoxes | None = None) -> NDArray[np.bool_]:
     """Whether each edge lies between two sections, (m,): the face at its contact point does.
 
     Voxels are read only where boxes do not tell: those of fragments of one section each always do.

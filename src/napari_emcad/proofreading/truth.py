@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, vstack
 from scipy.special import xlogy
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.scores import Scores, contingency, scores_of
 from napari_emcad.proofreading.edits import Parting
 
@@ -22,7 +23,7 @@ class Truth:
         Their ids.
     """
 
-    def __init__(self, fragments: NDArray[np.uint32], truth: NDArray):
+    def __init__(self, fragments: Ids, truth: NDArray):
         self.truth = truth
         self.neurons = np.unique(truth[truth != 0])
         ids = np.unique(fragments[truth != 0])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.proofreading.edits import State
 from napari_emcad.proofreading.errors import Refused
@@ -33,14 +34,14 @@ def joining_next(state: State, segment: int) -> list[int]:
     return np.sort(leaves[is_other & (heights == lowest)]).tolist()
 
 
-def leaving_next(state: State, segment: int, held: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def leaving_next(state: State, segment: int, held: Ids) -> Ids:
     """The fragments that joined this segment last in the merge tree, at least a crumb's worth of them.
 
     Parameters
     ----------
     state : State
     segment : int
-    held : (k,) uint32
+    held : (k,) Ids
         Fragments that people joined by hand: they stay.
 
     Raises
@@ -64,12 +65,12 @@ def leaving_next(state: State, segment: int, held: NDArray[np.uint32]) -> NDArra
     return np.sort(members[level == enough[-1]])
 
 
-def outwards(tree: MergeTree, fragment: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.float32], float]]:
+def outwards(tree: MergeTree, fragment: int) -> Iterator[tuple[Ids, NDArray[np.float32], float]]:
     """More and more leaves of a tree round a fragment, in their order, at last all of them.
 
     Yields
     ------
-    leaves : (k,) uint32
+    leaves : (k,) Ids
     heights : (k,) float32
         Score of the merge that brings each into one cluster with the fragment, which is the highest gap between the two
         in leaf order; 0 for the fragment itself, infinite for none.

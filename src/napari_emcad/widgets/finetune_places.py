@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.hold_out import hold_out
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.corrections import CORRECTIONS, share_verified, verified
 from napari_emcad.proofreading.session import Session
@@ -53,7 +54,7 @@ class SessionTruth:
     def known_in(self, box: Box, all_checked: bool) -> NDArray[np.bool_] | None:
         return None if all_checked else verified(self.session, box.within(self.box))[1]
 
-    def labels_in(self, box: Box) -> NDArray[np.uint32]:
+    def labels_in(self, box: Box) -> Ids:
         return verified(self.session, box.within(self.box))[0]
 
     def share_in(self, box: Box, all_checked: bool) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.chunked_labels import ChunkedLabels
@@ -23,17 +24,17 @@ class Without:
 
     Attributes
     ----------
-    table : (n + 1,) unsigned integer
-    fragments : (k,) uint32
+    table : (n + 1,) integer
+    fragments : (k,) Ids
     """
 
     table: NDArray
-    fragments: NDArray[np.uint32]
+    fragments: Ids
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, fragments: NDArray[np.uint32]) -> NDArray:
+    def __getitem__(self, fragments: Ids) -> NDArray:
         is_out = np.zeros(len(self), bool)
         is_out[self.fragments] = True
         return self.table[fragments] * ~is_out[fragments]
@@ -44,17 +45,17 @@ class FragmentLabels:
 
     Parameters
     ----------
-    fragments : (z, y, x) uint32
+    fragments : (z, y, x) Ids
         1..n without gaps, 0 = none; neither copied nor modified.
-    table : (n + 1,) uint32
+    table : (n + 1,) Ids
         Neuron of each fragment, 0 for none; not copied where it has the dtype.
     dtype : dtype, optional
-        uint16 up to 65,535 fragments and ids, else uint32: napari draws these fastest.
+        uint16 up to 65,535 fragments and ids, else uint32 where they fit: napari draws these fastest.
     """
 
     ndim = 3
 
-    def __init__(self, fragments: NDArray[np.uint32], table: NDArray, dtype: DTypeLike | None = None):
+    def __init__(self, fragments: Ids, table: NDArray, dtype: DTypeLike | None = None):
         self.fragments = fragments
         self._table = table.astype(dtype or label_dtype(max(len(table) - 1, int(table.max(initial=0)))), copy=False)
         self.dtype = self._table.dtype
@@ -64,12 +65,12 @@ class FragmentLabels:
         """A copy of the table in use, (n + 1,)."""
         return self._looked_up(np.arange(len(self._table)))
 
-    def holds(self, table: NDArray[np.uint32]) -> bool:
+    def holds(self, table: Ids) -> bool:
         """Whether a table can be shown: of the same length, and no id too large for the dtype."""
         is_wide = self.dtype.itemsize >= table.itemsize
         return len(table) == len(self._table) and (is_wide or int(table.max(initial=0)) <= np.iinfo(self.dtype).max)
 
-    def show(self, table: NDArray[np.uint32] | LiveCut | Without) -> None:
+    def show(self, table: Ids | LiveCut | Without) -> None:
         """Take another table of the same length; refresh the layer after it, and whenever the table is changed."""
         self._table = table.astype(self.dtype, copy=False) if isinstance(table, np.ndarray) else table
 
@@ -107,14 +108,14 @@ class FragmentLabels:
             raise ValueError("neurons: an array without a copy is not possible, they are looked up in a table.")
         return self[...].astype(dtype or self.dtype, copy=False)
 
-    def _looked_up(self, fragments: NDArray[np.uint32]) -> NDArray:
+    def _looked_up(self, fragments: Ids) -> NDArray:
         return self._table[fragments].astype(self.dtype, copy=False)
 
 
 class Level(FragmentLabels):
     """A level of a pyramid, of which a box is another level: napari takes all sections of its canvas, then one."""
 
-    def __init__(self, view: FragmentLabels, fragments: NDArray[np.uint32] | LazyArray):
+    def __init__(self, view: FragmentLabels, fragments: Ids | LazyArray):
         self.fragments, self._view, self.dtype = fragments, view, view.dtype
 
     def __getitem__(self, key: Any) -> "NDArray | Level":

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.surfaces import Surface, neuron_surface
 from napari_emcad.widgets.proofreading import Proofreading
@@ -24,7 +25,7 @@ class Make:
     Attributes
     ----------
     fragments : bytes
-        Ids, sorted, uint32.
+        Ids, sorted, of 8 bytes each.
     voxel_size : VoxelSize
     """
 
@@ -32,9 +33,9 @@ class Make:
     voxel_size: VoxelSize
 
     @property
-    def members(self) -> NDArray[np.uint32]:
+    def members(self) -> NDArray[np.int64]:
         """The ids of the fragments, sorted."""
-        return np.frombuffer(self.fragments, np.uint32)
+        return np.frombuffer(self.fragments, np.int64)
 
     def shares(self, other: "Make") -> bool:
         """Whether a fragment is in both."""
@@ -61,9 +62,9 @@ class NeuronSurfaces:
             self._edition += 1
         return self._edition
 
-    def make_of(self, members: NDArray[np.uint32]) -> Make:
+    def make_of(self, members: Ids) -> Make:
         """What a neuron of these fragments is made of."""
-        return Make(members.tobytes(), VoxelSize(*self._at.layer.scale[-3:]))
+        return Make(members.astype(np.int64).tobytes(), VoxelSize(*self._at.layer.scale[-3:]))
 
     def get(self, make: Make) -> Surface | None:
         """A surface that has been made."""
@@ -86,9 +87,7 @@ class NeuronSurfaces:
             if size > self._room:
                 size -= self._kept.pop(make).nbytes
 
-    def _making(
-        self, makes: list[Make], edition: int, fragments: NDArray[np.uint32], boxes: FragmentBoxes
-    ) -> Job[None]:
+    def _making(self, makes: list[Make], edition: int, fragments: Ids, boxes: FragmentBoxes) -> Job[None]:
         watch = Stopwatch("surfaces", len(makes))
         for done, make in enumerate(makes, start=1):
             self._made.append((edition, make, neuron_surface(fragments, make.members, boxes, make.voxel_size)))

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions import OpenSession
 from napari_emcad.proofreading.edits import parted_boxes
@@ -107,7 +108,7 @@ class Proofreading(QObject):
             job = one_step(state.foresee, threshold)
             self._results.find(job, lambda ended: self._on_foreseen(ended, threshold, move))
 
-    def show_sides(self, near: NDArray[np.uint32], far: NDArray[np.uint32], alone: bool = True) -> None:
+    def show_sides(self, near: Ids, far: Ids, alone: bool = True) -> None:
         """Show two groups of fragments in the two colours of the sides, `alone` or among the other neurons."""
         state = self.session.state
         others = np.zeros_like(self._shown) if alone else Without(self._shown, np.concatenate([near, far]))
@@ -119,7 +120,7 @@ class Proofreading(QObject):
         self._sides.hide()
         self._results.show_table(self.result, self._shown)
 
-    def _as_looked_at(self) -> NDArray[np.uint32]:
+    def _as_looked_at(self) -> Ids:
         """The table of the session itself, or one in which some neurons are left out."""
         state = self.session.state
         shown = state.table

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
@@ -171,7 +172,7 @@ class Results(QObject):
         self._remove([layer for layer in (result.fragment_layer, result.neuron_layer) if layer is not None])
         result.segmentation, result.neurons, self._wanted = segmentation, neurons, neurons.cut
         result.view = FragmentLabels(segmentation.fragments, neurons.table)
-        identity = np.arange(len(neurons.table), dtype=np.uint32)
+        identity = np.arange(len(neurons.table), dtype=neurons.table.dtype)
         fragments = FragmentLabels(segmentation.fragments, identity)
         result.fragment_layer = _labels_layer(result, fragments, "fragments", visible=False, opacity=0.5)
         result.neuron_layer = _labels_layer(result, result.view, "neurons", opacity=0.5)
@@ -205,17 +206,15 @@ class Results(QObject):
         """Find in a thread what neurons are to be shown; they are not settled until then."""
         self._cutter.start(job, then)
 
-    def show_edited(
-        self, result: Result, fragments: NDArray[np.uint32], neurons: Neurons, shown: NDArray[np.uint32]
-    ) -> None:
+    def show_edited(self, result: Result, fragments: Ids, neurons: Neurons, shown: Ids) -> None:
         """Show neurons as people have edited them.
 
         Parameters
         ----------
         result : Result
-        fragments : (z, y, x) uint32
+        fragments : (z, y, x) Ids
         neurons : Neurons
-        shown : (n + 1,) uint32
+        shown : (n + 1,) Ids
             Their table as it is looked at: some may be left out.
         """
         result.neurons, self._wanted = neurons, neurons.cut
@@ -226,10 +225,10 @@ class Results(QObject):
             result.segmentation = replace(result.segmentation, fragments=fragments)
             result.view = _replace_data(result.neuron_layer, fragments, shown)
             if result.fragment_layer is not None:
-                _replace_data(result.fragment_layer, fragments, np.arange(len(shown), dtype=np.uint32))
+                _replace_data(result.fragment_layer, fragments, np.arange(len(shown), dtype=shown.dtype))
         self._tell(result)
 
-    def show_table(self, result: Result, shown: NDArray[np.uint32] | Without) -> None:
+    def show_table(self, result: Result, shown: Ids | Without) -> None:
         """Show another table of neurons as they stand for a moment, such as without some of them."""
         result.view.show(shown)
         self._repaint(result)
@@ -342,7 +341,7 @@ def _channel_layers(result: Result) -> list[Image]:
     ]
 
 
-def _replace_data(layer: Labels, fragments: NDArray[np.uint32], table: NDArray[np.uint32]) -> FragmentLabels:
+def _replace_data(layer: Labels, fragments: Ids, table: Ids) -> FragmentLabels:
     """Other fragments, or ids that need another dtype; nothing was painted here that napari could undo wrongly."""
     view = FragmentLabels(fragments, table)
     replace_data(layer, pyramid(view) if layer.multiscale else view)

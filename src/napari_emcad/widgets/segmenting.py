@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.networks.card import ModelCard
@@ -32,7 +33,7 @@ class Neurons:
     """A cut made: the table (n + 1,), the voxels of each fragment, and the seconds it took."""
 
     cut: Cut
-    table: NDArray[np.uint32]
+    table: Ids
     fragment_sizes: NDArray[np.int64]
     seconds: float
 

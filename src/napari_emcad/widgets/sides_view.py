@@ -5,6 +5,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.widgets.labels_view import FragmentLabels, pyramid, replace_data
 from napari_emcad.widgets.layers import MADE, place_of, remove_layer
 
@@ -29,15 +30,15 @@ class SidesView:
         self._layer: Labels | None = None
         self._view: FragmentLabels | None = None
 
-    def show(self, neurons: Labels, fragments: NDArray[np.uint32], near: NDArray, far: NDArray, n: int) -> None:
+    def show(self, neurons: Labels, fragments: Ids, near: NDArray, far: NDArray, n: int) -> None:
         """Colour two groups of fragments.
 
         Parameters
         ----------
         neurons : Labels
             The layer over which they lie.
-        fragments : (z, y, x) uint32
-        near, far : (k,) uint32
+        fragments : (z, y, x) Ids
+        near, far : (k,) Ids
         n : int
             One more than the largest fragment.
         """

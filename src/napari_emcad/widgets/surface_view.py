@@ -4,10 +4,10 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.wording import count
 from napari_emcad.widgets.forms import enable, text
 from napari_emcad.widgets.jobs import Ended, JobRunner
@@ -66,7 +66,7 @@ class SurfaceView(QWidget):
         self._jobs = JobRunner(self)
         self._canvas = SurfaceCanvas(self)
         self._rest = QTimer(self, singleShot=True, interval=0)
-        self._wanted: dict[int, NDArray[np.uint32]] = {}
+        self._wanted: dict[int, Ids] = {}
         self._shown: dict[int, Make] = {}
         self._asked: tuple[int, frozenset[Make]] | None = None
         self._fits = False

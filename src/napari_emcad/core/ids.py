@@ -1,0 +1,44 @@
+"""Ids of fragments and segments: of 4 bytes, or of 8 where there are too many for that."""
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+LARGEST_OF_4_BYTES = 2**32 - 1
+
+ROOM = 2**24
+"""Ids that are left for what edits make."""
+
+Ids = NDArray[np.uint32] | NDArray[np.int64]
+"""Ids in memory. Those of 8 bytes have a sign there: NumPy makes floats of uint64 and other integers together."""
+
+
+def id_dtype(largest: int) -> type[np.uint32] | type[np.int64]:
+    """Of ids in memory."""
+    return np.uint32 if largest <= LARGEST_OF_4_BYTES else np.int64
+
+
+def as_ids(numbers: ArrayLike) -> Ids:
+    """A few ids, in the dtype that the largest of them needs."""
+    found = np.asarray(numbers, np.int64)
+    return found.astype(id_dtype(found.max(initial=0)), copy=False)
+
+
+def in_files(dtype: DTypeLike) -> np.dtype:
+    """Of the same ids in files: unsigned, as other programs expect."""
+    return np.dtype(np.uint64) if np.dtype(dtype) == np.int64 else np.dtype(dtype)
+
+
+def in_memory(dtype: DTypeLike) -> np.dtype:
+    """Of the same ids in memory; arrays of one may be viewed as the other."""
+    return np.dtype(np.int64) if np.dtype(dtype) == np.uint64 else np.dtype(dtype)
+
+
+def order_of_pairs(one: Ids, other: Ids) -> NDArray[np.intp]:
+    """The order of pairs by the one and then the other, (k,) each; equal ones stay in theirs.
+
+    Two ids of 4 bytes are sorted as one number, more than twice as fast.
+    """
+    bits = int(other.max(initial=0)).bit_length()
+    if int(one.max(initial=0)).bit_length() + bits > 64:
+        return np.lexsort((other, one))
+    return np.argsort(one.astype(np.uint64) << np.uint64(bits) | other.astype(np.uint64), kind="stable")
