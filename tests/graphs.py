@@ -1,9 +1,11 @@
 """Region graphs written as lists of edges, and sessions on them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_emcad.core._waterz import Merges
-from napari_emcad.core.merge_tree import tree_of_merges
+from napari_emcad.core.merge_tree import MergeTree, tree_of_merges
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.log import EditLog
@@ -31,6 +33,13 @@ def segmentation(edges, sizes=None) -> Segmentation:
     merges = Merges(u[order], v[order], 1 - mean[order])
     fragments = np.repeat(np.arange(1, n + 1, dtype=np.uint32), counts[1:])[None, None]
     return Segmentation(fragments, graph, tree_of_merges(merges, counts), counts)
+
+
+def widened(base: Segmentation) -> Segmentation:
+    """The same with ids of 8 bytes."""
+    graph = replace(base.graph, u=base.graph.u.astype(np.int64), v=base.graph.v.astype(np.int64))
+    tree = MergeTree(base.tree.leaves.astype(np.int64), base.tree.gaps)
+    return replace(base, fragments=base.fragments.astype(np.int64), graph=graph, tree=tree)
 
 
 def session(edges, folder, threshold=0.5, sizes=None, name="edits.db") -> Session:

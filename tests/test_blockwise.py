@@ -132,6 +132,19 @@ def test_blocks_fit_together(tmp_path, run_of, block):
     assert ((there == found.graph.u) | (there == found.graph.v)).all()
 
 
+def test_more_fragments_than_4_bytes_can_number(tmp_path, run_of, monkeypatch):
+    """They have 8 bytes in the files, and in memory, and nothing else changes."""
+    expected = done(tmp_path / "few", run_of((3, 20, 24)))
+    monkeypatch.setattr("napari_emcad.core.ids.LARGEST_OF_4_BYTES", expected.graph.v.max())
+    found = done(tmp_path / "many", run_of((3, 20, 24)))
+    assert (found.fragments.dtype, found.tree.leaves.dtype, found.graph.u.dtype) == (np.uint64, np.int64, np.int64)
+    np.testing.assert_array_equal(found.fragments[:], expected.fragments[:])
+    for name in ("u", "v", "mean", "quantiles", "area", "contact"):
+        np.testing.assert_array_equal(getattr(found.graph, name), getattr(expected.graph, name))
+    for threshold in (0, 0.3, 0.5, 1):
+        np.testing.assert_array_equal(found.table(threshold, min_size=5), expected.table(threshold, min_size=5))
+
+
 def test_a_teacher_goes_by_blocks(tmp_path, run_of, files):
     teacher = build_teacher(ResidualUNetConfig(maps=(4, 6, 8, 10, 12))).eval()
     card = save_model(teacher, tmp_path / "teacher.pt", ModelCard(title="small"))

@@ -5,9 +5,11 @@ from datetime import datetime
 import numpy as np
 import pytest
 import zarr
+from graphs import widened
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.ids import in_files
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
@@ -39,13 +41,14 @@ def drawn() -> tuple[Segmentation, np.ndarray]:
     return Segmentation(fragments, graph, tree, sizes), affinities
 
 
-@pytest.fixture
-def opened(tmp_path):
+@pytest.fixture(params=["ids of 4 bytes", "ids of 8 bytes"])
+def opened(tmp_path, request):
     """Edits: 1 merge 1 + 4, 2 lock it; 3 detach is undone by 4 and so is not in force; 5 a fragment parted.
 
     Then there are {1, 2, 3, 4} -> with its fragments 1, 3, 4 and the two parts of 2.
     """
     base, affinities = drawn()
+    base = widened(base) if request.param == "ids of 8 bytes" else base
     with create_session(tmp_path / "a.emcad", base, affinities, FACTS) as opened:
         session = opened.session
         session.merge(2, 3, voxels=[[0, 1, 3], [0, 1, 4]])
@@ -109,7 +112,7 @@ def test_fragments(opened, tmp_path):
     path = export("fragments", tmp_path / "fragments.zarr", opened)
     found = zarr.open(path, mode="r")[:]
     np.testing.assert_array_equal(found, opened.session.state.base.fragments)
-    assert 2 not in found
+    assert 2 not in found and found.dtype == in_files(opened.session.state.table.dtype)
     np.testing.assert_array_equal(zarr.open(opened.folder / "fragments.zarr", mode="r")[:], drawn()[0].fragments)
 
 

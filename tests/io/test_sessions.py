@@ -7,7 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from graphs import LADDER, LINE, groups, segmentation
+import zarr
+from graphs import LADDER, LINE, groups, segmentation, widened
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
@@ -67,6 +68,24 @@ def test_round_trip(folder):
         assert opened.facts.voxel_size == VoxelSize(40, 5, 6)
         assert opened.facts.box_of((1, 1, 40)) == Box((1, 2, 3), (2, 3, 43))
     assert [f.name for f in folder.parent.iterdir()] == ["a.emcad"]
+
+
+@pytest.mark.parametrize("stays_in_files", [False, True])
+def test_ids_of_8_bytes(tmp_path, stays_in_files, monkeypatch):
+    """Unsigned in the fragments' files, which other programs read."""
+    base = widened(segmentation(LINE))
+    create_session(tmp_path / "a.emcad", base, affinities(base.fragments.shape), FACTS).close()
+    assert zarr.open(tmp_path / "a.emcad" / "fragments.zarr", mode="r").dtype == np.uint64
+    monkeypatch.setattr(session_files, "IN_MEMORY_BYTES", 0 if stays_in_files else 1 << 31)
+    with open_session(tmp_path / "a.emcad") as opened:
+        state = opened.session.state
+        assert isinstance(state.base.fragments, ChunkedLabels) is stays_in_files
+        assert {a.dtype for a in (state.base.fragments, state.table, state.graph.u)} == {np.dtype(np.int64)}
+        opened.session.split_fragment([(0, 0, 1)], [(0, 0, 8)])
+        expected = np.array(state.base.fragments[:])
+        assert set(np.unique(expected)) == {2, 3, 4, 5, 6}
+    with open_session(tmp_path / "a.emcad") as opened:
+        np.testing.assert_array_equal(opened.session.state.base.fragments, expected)
 
 
 def test_facts_of_a_provenance():

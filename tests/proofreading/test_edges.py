@@ -1,5 +1,7 @@
 """A region graph in which edges come and go is what it would be if it were made anew."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,9 @@ from napari_emcad.proofreading.edges import EditedGraph
 N = 9
 """Fragments."""
 
+FAR = 2**33
+"""Added to their ids, these have 8 bytes."""
+
 pairs = st.tuples(st.integers(1, N), st.integers(1, N)).filter(lambda pair: pair[0] < pair[1])
 COLUMNS = ("u", "v", "mean", "quantiles", "area", "contact")
 
@@ -21,6 +26,11 @@ def graph_of(pairs):
     seed = u.astype(np.float32) * 100 + v
     contact = np.stack([u, v, u + v], axis=1).astype(np.int32)
     return RegionGraph(u, v, seed, np.repeat(seed[:, None], len(QUANTILES), 1), (u * v).astype(np.int64), contact)
+
+
+def far(graph):
+    """The same edges between fragments of other ids."""
+    return replace(graph, u=graph.u + np.int64(FAR), v=graph.v + np.int64(FAR))
 
 
 def assert_same(one, other):
@@ -50,6 +60,22 @@ def test_edges_come_and_go(first, changes):
         some = np.array([2, 3, 7], np.uint32)
         ours = graph.rows_from(some)
         assert sorted(ours) == ours.tolist() and len(ours) == sum(u in some for u, _ in there)
+
+
+@settings(deadline=None)
+@given(st.sets(pairs), st.lists(st.sets(pairs, min_size=1), max_size=6))
+def test_ids_of_8_bytes_make_no_difference(first, changes):
+    narrow, there = EditedGraph.of(graph_of(sorted(first))), set(first)
+    wide = EditedGraph.of(far(narrow.base))
+    for change in changes:
+        gone, come = graph_of(change & there), graph_of(change - there)
+        narrow, wide = narrow.without(gone).also(come), wide.without(far(gone)).also(far(come))
+        there ^= change
+        assert_same(wide.whole, far(narrow.whole))
+        asked = np.array(sorted(there)).reshape(-1, 2)
+        np.testing.assert_array_equal(wide.find(asked + FAR), narrow.find(asked))
+        for fragment in range(1, N + 1):
+            np.testing.assert_array_equal(wide.rows_of(fragment + FAR), narrow.rows_of(fragment))
 
 
 def test_where_nothing_was_edited_nothing_is_copied():

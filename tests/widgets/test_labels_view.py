@@ -55,6 +55,19 @@ def test_some_fragments_are_left_out(fragments):
     np.testing.assert_array_equal(view.table, [0, 0, 8, 7, 0, 5])
 
 
+def test_ids_of_8_bytes_are_shown(fragments, make_napari_viewer_proxy):
+    table = np.array([0, 2**32 + 9, 8, 7, 2**32 + 6, 5])
+    view = FragmentLabels(fragments.astype(np.int64), table)
+    np.testing.assert_array_equal(np.asarray(view), table[fragments])
+    assert view.dtype == np.int64 and view.holds(table) and view.holds(table.astype(np.uint32))
+    viewer = make_napari_viewer_proxy()
+    layer = viewer.add_labels(view)
+    z, y, x = np.argwhere(fragments == 1)[0]
+    viewer.dims.set_point(0, z)
+    assert layer.get_value((z, y, x)) == 2**32 + 9
+    assert not np.array_equal(layer.get_color(2**32 + 9), layer.get_color(2**32 + 6))
+
+
 def test_levels_show_what_the_view_shows(fragments, monkeypatch):
     monkeypatch.setattr("napari_emcad.widgets.labels_view.OVERVIEW", 10)
     tree = MergeTree(np.array([2, 1, 5, 3, 4], np.uint32), np.array([np.inf, 0.1, 0.5, 0.2, 0.6], np.float32))
