@@ -12,6 +12,9 @@ from napari_emcad.core.progress import Job, Stopwatch
 NEVER = np.iinfo(np.int32).max
 """Where what is not there begins."""
 
+ROOM = 1 << 12
+"""Fragments for which there is room in tables that had to get longer: ten million are not copied for each of them."""
+
 
 @dataclass(frozen=True)
 class FragmentBoxes:
@@ -41,9 +44,10 @@ class FragmentBoxes:
         return Box(tuple(self.start[known].min(0).tolist()), tuple(self.stop[known].max(0).tolist()))
 
     def changed(self, boxes: Mapping[int, Box]) -> "FragmentBoxes":
-        """With other boxes for some fragments, of which there may be more than before."""
-        more = max(0, max(boxes, default=0) + 1 - len(self))
-        made = FragmentBoxes(*(np.pad(ends, ((0, more), (0, 0))) for ends in (self.start, self.stop)))
+        """With other boxes for some fragments, of which there may be more than before: these, where there is room."""
+        more, made = max(0, max(boxes, default=0) + 1 - len(self)), self
+        if more or not self.start.flags.writeable:
+            made = FragmentBoxes(*(np.pad(ends, ((0, more + ROOM), (0, 0))) for ends in (self.start, self.stop)))
         for fragment, box in boxes.items():
             made.start[fragment], made.stop[fragment] = box.start, box.stop
         return made

@@ -16,6 +16,7 @@ from scipy.ndimage import find_objects
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_emcad.core.fragment_boxes import ROOM
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import RegionGraph
@@ -177,6 +178,7 @@ class State:
         self.free[0] = False
         self._members: dict[int, Ids] = {}  # those asked for since they have changed
         self._edition, self._is_settled, self._makes_many = 0, True, False
+        self._room: dict[str, NDArray] = {}  # tables with more rows than are in use
         self._automatic_table: tuple[float, Ids] | None = None
         self._foreseen: tuple[int, float, Ids] | None = None
         self.sizes = self.base.sizes  # copied where a fragment is parted
@@ -317,9 +319,15 @@ class State:
         self.edges = self.edges.without(parting.added).also(parting.removed)
 
     def _make_room(self, n: int) -> None:
-        more = n - len(self.table)
-        if more > 0:
-            self.table, self.free, self.sizes = (np.pad(a, (0, more)) for a in (self.table, self.free, self.sizes))
+        """Tables of so many rows; a few thousand more are kept behind them, so that they are not copied each time."""
+        if n <= len(self.table):
+            return
+        tables = {"table": self.table, "free": self.free, "sizes": self.sizes}
+        for name, table in tables.items():
+            room = self._room.get(name)
+            if room is None or table.base is not room or n > len(room):
+                self._room[name] = room = np.pad(table, (0, n + ROOM - len(table)))
+            setattr(self, name, room[:n])
 
     def _move_threshold(self, threshold: float) -> None:
         self.threshold = threshold
