@@ -115,28 +115,25 @@ def _acts(viewer, dock, writes: bool):
             if (state.table[u] == state.table[v]) == is_inside:
                 return u, v
 
-    def merge() -> None:
-        proofread._edit(partial(session.merge, *edge(is_inside=False)))
+    chosen = []  # what a person sees and clicks
+
+    def choose(find: Callable[[], tuple]) -> Callable[[], None]:
+        return lambda: chosen.__setitem__(slice(None), find())
 
     def split() -> None:
-        near, far = edge(is_inside=True)
+        near, far = chosen
         proofread._edit(lambda: session.split(session.propose([near], [far])[0]))
 
-    yield "merge", merge
+    apart, together = (choose(partial(edge, is_inside)) for is_inside in (False, True))
+    yield "merge", lambda: proofread._edit(partial(session.merge, *chosen)), apart
     yield "undo", proofread.undo
     yield "redo", proofread.redo
-    yield "split", split
-
-    def divide() -> None:
-        proofread._edit(lambda: session.split_fragment(*_ends_of_one(session, rng)))
-
-    yield "divide a fragment", divide
+    yield "split", split, together
+    ends = choose(lambda: _ends_of_one(session, rng))
+    yield "divide a fragment", lambda: proofread._edit(partial(session.split_fragment, *chosen)), ends
     yield "undo that", proofread.undo
-
-    def grow() -> None:
-        proofread._edit(lambda: session.walk(int(state.table[edge(is_inside=True)[0]]), upwards=True))
-
-    yield "grow", grow
+    neuron = choose(lambda: (int(state.table[edge(is_inside=True)[0]]),))
+    yield "grow", lambda: proofread._edit(partial(session.walk, *chosen, upwards=True)), neuron
     moving, rests = dock.segment.results.cut, dock.segment.results.recut_wanted.emit
     yield "threshold, edited", lambda: moving(Cut(round(next(values), 2)))
 
