@@ -81,11 +81,7 @@ class Camera:
         picture = Image.fromarray(self._viewer.screenshot(canvas_only=False, flash=False)[..., :3])
         path = self._folder / f"{name}.png"
         for colours in (None, 256, 128, 64):
-            small = (
-                picture
-                if colours is None
-                else picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-            )
+            small = picture if colours is None else _of_few_colours(picture, colours)
             small.save(path, optimize=True)
             if path.stat().st_size < LARGEST:
                 break
@@ -93,8 +89,8 @@ class Camera:
 
 
 def _of_few_colours(picture: Image.Image, colours: int) -> Image.Image:
-    """Also rare ones, such as those of a legend."""
-    return picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    """Also rare ones, such as those of a legend; the means of what is near them, so that grey stays grey."""
+    return picture.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=10, dither=Image.Dither.NONE)
 
 
 def parser(description: str) -> argparse.ArgumentParser:
