@@ -2,12 +2,14 @@
 
 import threading
 
+import numpy as np
 import pytest
 from proofreading_hands import groups
 
 from napari_emcad.proofreading.review import ReviewQueue
 from napari_emcad.widgets import review_tool
 from napari_emcad.widgets.proofreading_modes import Mode
+from napari_emcad.widgets.review_tool import _beside
 
 
 @pytest.fixture
@@ -89,3 +91,21 @@ def test_leaving_the_mode_stops_it(reviewing, held):
     assert tool(reviewing).task is None and panel.mode is Mode.SELECT and not panel.body.facts.isVisible()
     panel.enter(Mode.REVIEW)
     reviewing.wait(lambda: tool(reviewing).task is not None)
+
+
+@pytest.mark.parametrize(
+    ("voxel", "expected"),
+    [
+        ((1, 1, 1), " Orange is in the section before."),
+        ((0, 1, 1), " Blue is in the section after."),
+        ((1, 1, 4), ""),
+        ((2, 1, 1), " Blue is in the section before."),
+        ((3, 1, 1), ""),
+    ],
+)
+def test_the_side_that_is_not_seen_in_the_section_is_told(voxel, expected):
+    """3 lies over 1 2, which touch in their section; nothing of the sides touches the last section."""
+    fragments = np.zeros((4, 3, 9), np.uint32)
+    fragments[0], fragments[1, :, :5], fragments[1, :, 5:] = 3, 1, 2
+    blue, orange = (np.array([1], np.uint32), np.array([2 if voxel[2] == 4 else 3], np.uint32))
+    assert _beside(fragments, voxel, blue, orange) == expected

@@ -49,8 +49,9 @@ class Banner:
         self._before: dict[str, Any] | None = None
 
     def show(self, words: str) -> None:
-        """Show a line."""
-        look = {"text": words, "visible": True, "position": "top_center", "font_size": 10, "box": True}
+        """Show some lines."""
+        roomy = "\n".join(f" {line} " for line in words.split("\n"))  # napari's box is a little too narrow
+        look = {"text": roomy, "visible": True, "position": "top_center", "font_size": 10, "box": True}
         if self._before is None:
             self._before = {name: getattr(self._overlay, name) for name in look}
         self._put(look)

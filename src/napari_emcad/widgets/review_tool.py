@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.errors import Refused
@@ -37,7 +40,7 @@ class ReviewTool(Tool):
         self._threshold: float | None = None
         self._ranker = JobRunner(proofreading)
         self._ranker.progressed.connect(self._on_progress)
-        self._progress = ""
+        self._progress = self._where = ""
 
     @property
     def words(self) -> str:
@@ -47,8 +50,8 @@ class ReviewTool(Tool):
         if self.task is None:
             return NOTHING_LEFT
         if self.task.kind == "join?":
-            return "Are blue and orange one neuron?"
-        return "Is this one neuron, or do blue and orange part here?"
+            return f"Are blue and orange one neuron?{self._where}"
+        return f"Is this one neuron, or do blue and orange part here?{self._where}"
 
     @property
     def facts(self) -> str:
@@ -147,6 +150,19 @@ class ReviewTool(Tool):
                 return False
             sides = [cut.near, cut.far]
         self._at.session.begin()
+        self._where = _beside(state.base.fragments, task.voxel, *sides)
         self._at.show_sides(*sides)
         self._go_to(task.voxel)
         return True
+
+
+def _beside(fragments: Ids, voxel: Voxel, blue: Ids, orange: Ids) -> str:
+    """Where the other side is, if it does not touch in the section that is shown."""
+    start = np.maximum(np.array(voxel) - 1, 0)
+    near = fragments[tuple(slice(a, v + 2) for a, v in zip(start, voxel, strict=True))]
+    z = voxel[0] - start[0]
+    for name, side in (("Blue", blue), ("Orange", orange)):
+        sections = np.isin(near, side).any(axis=(1, 2))
+        if sections.any() and not sections[z]:
+            return f" {name} is in the section {'before' if sections[:z].any() else 'after'}."
+    return ""
