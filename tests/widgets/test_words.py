@@ -62,6 +62,15 @@ def test_remembered_from_one_day_to_the_next(tmp_path):
     assert again.seconds_per_megavoxel("CPU") == 1.5 and again.seconds_per_megavoxel("CUDA") is None
 
 
+def test_a_small_run_says_how_fast_a_device_is_only_where_no_other_did():
+    remembered, small, large = Remembered(None), Box.whole((1, 100, 100)), Box.whole((4, 1000, 1000))
+    remembered.measured("CPU", Planned(small, small.shape), 1.0)
+    assert remembered.seconds_per_megavoxel("CPU") == pytest.approx(100)
+    remembered.measured("CPU", Planned(large, large.shape), 4.0)
+    remembered.measured("CPU", Planned(small, small.shape), 1.0)
+    assert remembered.seconds_per_megavoxel("CPU") == pytest.approx(1)
+
+
 @pytest.mark.parametrize("content", ["{", "[1, 2]", json.dumps({"models": []})])
 def test_a_damaged_memory_is_an_empty_one(tmp_path, content):
     (tmp_path / "remembered.json").write_text(content)

@@ -136,12 +136,20 @@ class NeuronList(QWidget):
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the canvas
         self._view.verticalHeader().setVisible(False)
         self._view.verticalHeader().setDefaultSectionSize(self._view.fontMetrics().height() + 6)
-        self._view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._lay_out_columns()
         self._view.setFixedHeight(HEIGHT)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.search)
         column.addWidget(self._view)
+
+    def _lay_out_columns(self) -> None:
+        """Ids and voxels as wide as what is to be seen of them; the others have what is left."""
+        header = self._view.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        for column in (0, VOXELS):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setResizeContentsPrecision(0)
 
     def _on_clicked(self, index: QModelIndex) -> None:
         """The row clicked comes last."""

@@ -13,6 +13,11 @@ from napari_emcad.widgets.estimates import Planned, is_teacher
 RECENT = 6
 """Models that are remembered."""
 
+SMALL = 2_000_000
+"""Voxels of work: what a run of fewer takes is mostly its beginning, and says little of longer ones."""
+
+_SPEEDS, _SPEEDS_OF_SMALL = "seconds_per_megavoxel", "seconds_per_megavoxel_of_small_runs"
+
 
 def default_file() -> Path | None:
     """In the configuration folder of the person; None (nothing is kept) where napari keeps no settings either."""
@@ -48,16 +53,17 @@ class Remembered:
     def seconds_per_megavoxel(self, device: str, card: ModelCard | None = None) -> float | None:
         """Of work, as `Planned` counts it: of the last run of such a model on a device, by its name, else of a student.
 
-        None where there was neither.
+        A small run counts where there was no other. None where there was none.
         """
-        speeds = self._facts.get("seconds_per_megavoxel", {})
-        return speeds.get(_runner(device, card), speeds.get(device))
+        kept = [self._facts.get(key, {}) for key in (_SPEEDS, _SPEEDS_OF_SMALL)]
+        found = (speeds[runner] for runner in (_runner(device, card), device) for speeds in kept if runner in speeds)
+        return next(found, None)
 
     def measured(self, device: str, planned: Planned, seconds: float) -> None:
         """Keep the speed of a run."""
-        speeds = self._facts.get("seconds_per_megavoxel", {})
+        key = _SPEEDS_OF_SMALL if planned.work < SMALL else _SPEEDS
         speed = {_runner(device, planned.card): seconds / (planned.work / 1e6)}
-        self._keep("seconds_per_megavoxel", {**speeds, **speed})
+        self._keep(key, {**self._facts.get(key, {}), **speed})
 
     def _keep(self, key: str, value: Any) -> None:
         self._facts[key] = value
