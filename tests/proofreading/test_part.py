@@ -10,7 +10,7 @@ from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.part import FAR, NEAR, part
+from napari_emcad.proofreading.part import FAR, NEAR, edges_of_parts, part
 from napari_emcad.proofreading.session import Session
 
 DUMBBELL = """
@@ -201,3 +201,18 @@ def test_what_is_looked_at_is_no_larger_than_the_fragment(where):
     patch = part(fragments, None, [corner], [tuple(c + 1 if axis else c for axis, c in enumerate(corner))])
     assert patch.box.slices == where
     assert {NEAR, FAR} == set(np.unique(patch.sides).tolist())
+
+
+def test_a_fragment_of_a_large_id_is_divided_like_any_other():
+    """No table is as long as the ids of a volume are large."""
+    fragments, far = drawn(DUMBBELL), 2**40
+    wide = np.where(fragments, fragments.astype(np.int64) + far, 0)
+    affinities = np.random.default_rng(0).integers(0, 256, (3, *fragments.shape), np.uint8)
+    patches = [part(of, affinities, [LEFT], [RIGHT]) for of in (fragments, wide)]
+    np.testing.assert_array_equal(patches[0].sides, patches[1].sides)
+    expected = edges_of_parts(fragments, affinities, patches[0], (5, 6))
+    found = edges_of_parts(wide, affinities, patches[1], (5 + far, 6 + far))
+    np.testing.assert_array_equal([found.u, found.v], np.array([expected.u, expected.v], np.int64) + far)
+    for name in ("mean", "quantiles", "area", "contact"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert len(found) and found.u.dtype == np.int64 and expected.u.dtype == np.uint32
