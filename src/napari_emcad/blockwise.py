@@ -22,7 +22,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.fragments import stack_fragments
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.ids import ROOM, Ids, id_dtype, in_memory
+from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, in_memory
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph, joined_graphs, region_graph
 from napari_emcad.core.segmentation import Segmentation
@@ -296,7 +296,7 @@ def _number_blocks(files: BlockFiles, run: BlockRun) -> None:
     counts = [len(files.load(FRAGMENTS, number)["sizes"]) - 1 for number in range(len(run.blocks))]
     first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     files.save(NUMBERS, 0, first=first)
-    files.create_fragments(id_dtype(first[-1] + ROOM), run.voxel_size)
+    files.create_fragments(id_dtype(first[-1] + FOR_EDITS), run.voxel_size)
 
 
 def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], Ids]:

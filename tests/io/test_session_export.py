@@ -123,6 +123,7 @@ def test_table(opened, tmp_path):
     assert {int(line["fragment"]): int(line["segment"]) for line in lines} == expected
     with np.load(export("table", tmp_path / "table.npz", opened)) as file:
         assert dict(zip(file["fragment"].tolist(), file["segment"].tolist(), strict=True)) == expected
+        assert file["fragment"].dtype == file["segment"].dtype == state.table.dtype
 
 
 def test_graph(opened, tmp_path):

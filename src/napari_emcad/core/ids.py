@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 LARGEST_OF_4_BYTES = 2**32 - 1
 
-ROOM = 2**24
+FOR_EDITS = 2**24
 """Ids that are left for what edits make."""
 
 Ids = NDArray[np.uint32] | NDArray[np.int64]

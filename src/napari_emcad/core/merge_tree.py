@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, agglomerate
-from napari_emcad.core.ids import ROOM, Ids, id_dtype
+from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype
 from napari_emcad.core.region_graph import RegionGraph
 
 __all__ = ["DEFAULT_SCORING", "SCORINGS", "MergeTree", "merge_tree"]
@@ -175,4 +175,4 @@ def _walk(following: list[int], behind: bytearray) -> Ids:
             while leaf:
                 leaves.append(leaf)
                 leaf = following[leaf]
-    return np.array(leaves, id_dtype(len(leaves) + ROOM))
+    return np.array(leaves, id_dtype(len(leaves) + FOR_EDITS))

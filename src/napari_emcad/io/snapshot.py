@@ -88,7 +88,8 @@ class Snapshot:
     @property
     def fragments(self) -> Ids:
         """The fragments that are there."""
-        return np.flatnonzero((self.session.state.sizes > 0) & (self.session.state.table > 0))
+        state = self.session.state
+        return np.flatnonzero((state.sizes > 0) & (state.table > 0)).astype(state.table.dtype)
 
     def neurons(self) -> Neurons:
         """All neurons, with their places."""
