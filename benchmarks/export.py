@@ -19,10 +19,12 @@ from skimage.transform import resize
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.io import label_levels, label_volume, tiff_pages
-from napari_emcad.io.label_formats import writing
-from napari_emcad.io.label_volume import LabelVolume
-from napari_emcad.io.snapshot import Looked
+from napari_emcad.io.labels import levels as label_levels
+from napari_emcad.io.labels import tiff_pages
+from napari_emcad.io.labels import volume as label_volume
+from napari_emcad.io.labels.formats import writing
+from napari_emcad.io.labels.volume import LabelVolume
+from napari_emcad.io.sessions.snapshot import Looked
 
 NAMES = ("labels.tif", "labels", "labels.zarr", "labels.ome.zarr", "labels.precomputed")
 CELL = 45

@@ -22,11 +22,11 @@ import numpy as np
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.core.scores import Scores, score
-from napari_emcad.finetune import Order, fine_tune, write_run
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.finetuning.crops import CropFiles, Places, crops_of_files
+from napari_emcad.finetuning.run import Order, fine_tune, write_run
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.pipeline import segment
 from napari_emcad.training.params import NEEDS_TEACHER, TrainingParameters
-from napari_emcad.training_data import CropFiles, Places, crops_of_files
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.inference.device import reuse_memory
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.inference.engines.device import reuse_memory
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.zoo import resolve
 from napari_emcad.pipeline import SegmentParameters, run, settled

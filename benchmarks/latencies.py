@@ -33,13 +33,13 @@ from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.surfaces import neuron_surface
-from napari_emcad.io.sessions import SessionFacts, create_session, open_session
-from napari_emcad.proofreading.review import ReviewQueue
-from napari_emcad.widgets.affinities_view import ComposedAffinities
+from napari_emcad.io.sessions.folder import SessionFacts, create_session, open_session
+from napari_emcad.proofreading.review.queue import ReviewQueue
 from napari_emcad.widgets.dock import EMCADDock
-from napari_emcad.widgets.labels_view import FragmentLabels
+from napari_emcad.widgets.kit.affinities_view import ComposedAffinities
+from napari_emcad.widgets.kit.labels_view import FragmentLabels
 from napari_emcad.widgets.proofread_window import show_session
-from napari_emcad.widgets.segmenting import Cut
+from napari_emcad.workers.segmentation import Cut
 
 SIDE, CELL = 1024, 8
 GRID = SIDE // CELL

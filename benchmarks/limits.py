@@ -22,8 +22,8 @@ from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import fragment_sizes
-from napari_emcad.inference.device import reuse_memory
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.inference.engines.device import reuse_memory
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.zoo import resolve

@@ -18,8 +18,8 @@ from scipy import ndimage
 from napari_emcad.core.affinities import affinities_of_labels, without_borders
 from napari_emcad.core.malis import pair_counts
 from napari_emcad.core.wording import shape_text
-from napari_emcad.inference.device import reuse_memory
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.inference.engines.device import reuse_memory
+from napari_emcad.io.stacks.volumes import open_volume
 
 SHAPES = ((2, 160, 160), (5, 160, 160), (18, 160, 160), (18, 320, 320))
 """A student's block, a block with a teacher, that of the published 3D networks, and one four times as large."""

@@ -16,18 +16,18 @@ from unittest import mock
 
 import numpy as np
 
-from napari_emcad import training_data
 from napari_emcad.core.fragment_boxes import fragment_boxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.surfaces import Surface, whole_surface
-from napari_emcad.io.chunked_labels import ChunkedLabels
-from napari_emcad.io.session_copy import copy_session
-from napari_emcad.io.session_replay import replaying
-from napari_emcad.io.sessions import OpenSession, boxes_of, open_session
+from napari_emcad.finetuning import crops as training_data
+from napari_emcad.finetuning.crops import Places, crops_of_session
+from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.sessions.copy import copy_session
+from napari_emcad.io.sessions.folder import OpenSession, boxes_of, open_session
+from napari_emcad.io.sessions.replay import replaying
 from napari_emcad.proofreading.neurons import neurons_of
-from napari_emcad.proofreading.review import ReviewQueue
-from napari_emcad.training_data import Places, crops_of_session
+from napari_emcad.proofreading.review.queue import ReviewQueue
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ import numpy as np
 from labelled_volume import parser, segmented
 from numpy.typing import NDArray
 
+from napari_emcad.proofreading.known_truth import Truth
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.odds import Odds, fitted
-from napari_emcad.proofreading.review import KINDS, Kind, ReviewQueue, Task
+from napari_emcad.proofreading.review.odds import Odds, fitted
+from napari_emcad.proofreading.review.queue import KINDS, Kind, ReviewQueue, Task
 from napari_emcad.proofreading.session import Session
-from napari_emcad.proofreading.truth import Truth
 
 
 def main() -> None:

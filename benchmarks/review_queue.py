@@ -15,7 +15,7 @@ import numpy as np
 from proofreading import _cube, _neuron
 
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.review import ReviewQueue, both_sides
+from napari_emcad.proofreading.review.queue import ReviewQueue, both_sides
 from napari_emcad.proofreading.session import Session
 
 NEURONS = (0, 5_000, 100_000)

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_emcad.inference.extras import has_onnxruntime, has_openvino
+from napari_emcad.inference.engines.extras import has_onnxruntime, has_openvino
 
 PUBLISHED, OURS = "published", "ours"
 ENGINES = {"ours, OpenVINO": "openvino", "ours, ONNX Runtime": "onnxruntime"}
@@ -68,7 +68,7 @@ def _comparison(options: argparse.Namespace) -> None:
 
 def _engines(device: str) -> list[str]:
     """Recipes of the engines besides torch that are installed and compute on this device."""
-    from napari_emcad.inference.device import choose_device
+    from napari_emcad.inference.engines.device import choose_device
 
     installed = {"openvino": has_openvino(), "onnxruntime": has_onnxruntime()}
     return [recipe for recipe, wish in ENGINES.items() if installed[wish] and choose_device(wish).kind == device]
@@ -108,8 +108,8 @@ def _measure(options: argparse.Namespace) -> dict:
 
     from napari_emcad.core.geometry import Box
     from napari_emcad.core.scores import score
-    from napari_emcad.inference.device import reuse_memory
-    from napari_emcad.io.volumes import open_volume
+    from napari_emcad.inference.engines.device import reuse_memory
+    from napari_emcad.io.stacks.volumes import open_volume
 
     if options.threads:
         torch.set_num_threads(options.threads)

@@ -22,11 +22,11 @@ import numpy as np
 from labelled_volume import Segmented, parser, segmented
 from skimage.measure import label
 
-from napari_emcad.proofreading.clicks import Clicks
+from napari_emcad.proofreading.known_truth import Truth
 from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.review.clicks import Clicks
+from napari_emcad.proofreading.review.simulated import Manner, Progress, operations_needed, proofread
 from napari_emcad.proofreading.session import Session
-from napari_emcad.proofreading.simulated import Manner, Progress, operations_needed, proofread
-from napari_emcad.proofreading.truth import Truth
 
 SHOWN = (0, 5, 10, 25, 50, 100, 200, 400)
 WANTED = (0.05, 0.03)

@@ -14,8 +14,8 @@ import numpy as np
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.inference.device import reuse_memory
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.inference.engines.device import reuse_memory
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.networks.checkpoint import load_teacher
 from napari_emcad.networks.residual_unet import ResidualUNet
 from napari_emcad.networks.student import Student

@@ -3,9 +3,9 @@
 python benchmarks/train_models.py teacher RAW LABELS FOLDER --minutes 240
 python benchmarks/train_models.py student RAW LABELS FOLDER --minutes 60 --teacher FOLDER_OF_THE_TEACHER/best_N.pt
 
-FOLDER is that of a run (see `napari_emcad.finetune`): the same command goes on with what is there, events.jsonl has the
-curves, best_N.pt and best_N.json are the model and its card. The student begins with the bundled one and learns with
-the teacher by all losses of CAD (--mode joint, the default), from a frozen one, or alone.
+FOLDER is that of a run (see `napari_emcad.finetuning.run`): the same command goes on with what is there,
+events.jsonl has the curves, best_N.pt and best_N.json are the model and its card. The student begins with the bundled
+one and learns with the teacher by all losses of CAD (--mode joint, the default), from a frozen one, or alone.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.finetune import Order, fine_tune, write_run
+from napari_emcad.finetuning.crops import CropFiles, Places, crops_of_files
+from napari_emcad.finetuning.run import Order, fine_tune, write_run
 from napari_emcad.networks.zoo import resolve
 from napari_emcad.training.params import TrainingParameters
-from napari_emcad.training_data import CropFiles, Places, crops_of_files
 
 TRAIN, HELD_OUT = "0:80,:,:", {"teacher": "80:90,256:768,256:768", "student": "80:100,:,:"}
 TEACHER_MAPS = (16, 24, 32, 48, 64)

@@ -16,13 +16,13 @@ import numpy as np
 import zarr
 from screenshots import WINDOW, Camera, parser
 
-from napari_emcad.blockwise import FRAGMENTS
+from napari_emcad.blocks.steps import FRAGMENTS
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.reader import read_layers
+from napari_emcad.widgets.blocks.panel import Stage
 from napari_emcad.widgets.demo import wait
 from napari_emcad.widgets.dock import EMCADDock
-from napari_emcad.widgets.panels.blocks import Stage
 
 SECTIONS = 48
 SHARE = 0.4

@@ -18,11 +18,11 @@ from screenshots import Camera, parser
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.scores import score
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
-from napari_emcad.widgets.forms import Section
+from napari_emcad.widgets.kit.forms import Section
 
 WINDOW = (1280, 1150)
 CORRECTED = 3

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from napari_emcad.widgets.keys import KEYS
+from napari_emcad.widgets.proofread.keys import KEYS
 
 PAGE = Path(__file__).parent / "proofreading.md"
 START, END = "<!-- keys: made by docs/keys.py -->", "<!-- end of keys -->"

@@ -13,7 +13,7 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose se
 import napari
 from PIL import Image
 
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
 

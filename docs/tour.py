@@ -24,7 +24,7 @@ from scipy.ndimage import distance_transform_edt
 from screenshots import PART, WINDOW, Camera, parser
 
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock

@@ -1,6 +1,6 @@
 """The curves of a run as a picture: python docs/training_curves.py FOLDER PICTURE.png.
 
-FOLDER is that of a run, see `napari_emcad.finetune`. Wants a screen, or a virtual one (xvfb-run).
+FOLDER is that of a run, see `napari_emcad.finetuning.run`. Wants a screen, or a virtual one (xvfb-run).
 """
 
 import sys
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QApplication
 
-from napari_emcad.widgets.curves import Curves
-from napari_emcad.widgets.finetune_record import Record
+from napari_emcad.finetuning.record import Record
+from napari_emcad.widgets.finetune.learning_curves import Curves
 
 SIZE = (960, 180)
 

@@ -10,9 +10,9 @@ from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
-from napari_emcad.io.chunked_labels import ChunkedLabels
-from napari_emcad.io.session_facts import SessionFacts
-from napari_emcad.io.sessions import create_session
+from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.folder import create_session
 
 SHAPE, CELL, LENGTH = (64, 256, 256), 32, 4
 DEEP = 40

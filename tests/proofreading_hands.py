@@ -12,8 +12,8 @@ from napari.utils.interactions import (
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_emcad.widgets.picking import Click
-from napari_emcad.widgets.segmenting import Cut
+from napari_emcad.widgets.kit.picking import Click
+from napari_emcad.workers.segmentation import Cut
 
 EDGES = [(1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.2), (4, 5, 0.9), (5, 6, 0.9)]
 """At the threshold 0.5: neuron {1, 2, 3} and neuron {4, 5, 6}, side by side."""

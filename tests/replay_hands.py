@@ -11,7 +11,7 @@ from graphs import segmentation
 from proofreading_hands import CUT, WIDTH, column
 
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.widgets.segmenting import Made, neurons_of
+from napari_emcad.workers.segmentation import Made, neurons_of
 
 OUTCOMES = ["right", "applied", "lost", "conflict"]
 """Of the edits of `make_edits` on the other neurons."""
@@ -51,7 +51,7 @@ def give_other_neurons(monkeypatch, card) -> list:
         return Made(parameters, made, card, neurons_of(made, CUT), "CPU", "cpu", 0.1)
         yield
 
-    monkeypatch.setattr("napari_emcad.widgets.panels.segment.segmenting", drawn_run)
+    monkeypatch.setattr("napari_emcad.widgets.segment.panel.segmenting", drawn_run)
     return asked
 
 

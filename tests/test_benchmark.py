@@ -9,7 +9,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
-from napari_emcad.io.paper_datasets import NEURON_IDS, open_pair
+from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, open_pair
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, run, settled
 

@@ -14,6 +14,7 @@ PACKAGE = "napari_emcad"
 SOURCE = Path(__file__).parents[1] / "src"
 
 ROOMS = {"core", "networks", "inference", "training", "proofreading", "io", "widgets"}
+BELOW = ROOMS - {"widgets"} | {"pipeline", "optical"}
 DOORS = {
     "core": set(),
     "networks": {"core"},
@@ -23,42 +24,18 @@ DOORS = {
     "io": {"proofreading", "core"},
     "pipeline": ROOMS - {"widgets"},
     "optical": ROOMS - {"widgets"} | {"pipeline"},
-    "from_labels": ROOMS - {"widgets"} | {"pipeline"},
-    "held_out": ROOMS - {"widgets"} | {"pipeline"},
-    "finetune": ROOMS - {"widgets"} | {"held_out"},
-    "training_data": ROOMS - {"widgets"} | {"pipeline"},
-    "benchmark": ROOMS - {"widgets"} | {"pipeline"},
-    "blockwise": ROOMS - {"widgets"} | {"pipeline"},
-    "cluster": {"core"},
-    "by_blocks": ROOMS - {"widgets"} | {"pipeline", "blockwise", "cluster"},
-    "block_progress": ROOMS - {"widgets"} | {"blockwise"},
-    "cli_blocks": ROOMS - {"widgets"} | {"pipeline", "blockwise", "by_blocks", "cli_bar", "cli_options"},
-    "cli_bar": {"core"},
-    "cli_options": {"io", "core"},
-    "cli_segment": ROOMS - {"widgets"} | {"pipeline", "optical", "cli_bar", "cli_blocks", "cli_options"},
-    "cli_benchmark": ROOMS - {"widgets"} | {"pipeline", "benchmark", "cli_bar", "cli_options"},
-    "train_optical": ROOMS - {"widgets"},
-    "cli_optical": ROOMS - {"widgets"} | {"train_optical", "cli_bar", "cli_options", "cli_training"},
-    "cli_training": ROOMS - {"widgets"} | {"finetune", "training_data", "cli_bar", "cli_options"},
-    "cli": ROOMS - {"widgets"}
-    | {
-        "from_labels",
-        "desktop",
-        "cli_bar",
-        "cli_blocks",
-        "cli_options",
-        "cli_segment",
-        "cli_benchmark",
-        "cli_optical",
-        "cli_training",
-    },
+    "session_of_labels": BELOW,
+    "finetuning": BELOW | {"widgets"},
+    "benchmark": BELOW,
+    "blocks": BELOW,
+    "workers": BELOW | {"blocks", "finetuning", "widgets"},
+    "cli": BELOW | {"blocks", "finetuning", "benchmark", "session_of_labels", "desktop"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
-    "widgets": ROOMS
-    | {"pipeline", "optical", "finetune", "training_data", "from_labels", "desktop", "sample_data", "reader"}
-    | {"by_blocks", "blockwise", "block_progress"},
+    "widgets": BELOW
+    | {"blocks", "finetuning", "workers", "session_of_labels", "desktop", "sample_data", "reader", "widgets"},
 }
 """Room or top-level module -> what of ours it may import besides itself and the version."""
 
@@ -118,7 +95,7 @@ def forbidden(module: str, found: Import) -> str | None:
     if library == "waterz":
         return None if module == f"{PACKAGE}.core._waterz" else "waterz belongs in core/_waterz.py"
     if library in SCREEN_LIBRARIES:
-        return None if room == "widgets" else "napari and Qt belong in widgets"
+        return None if room in {"widgets", "workers"} else "napari and Qt belong in widgets"
     if room == "core" and library not in CORE_LIBRARIES | set(sys.stdlib_module_names):
         return f"core knows {', '.join(sorted(CORE_LIBRARIES))} only"
     return None
@@ -201,13 +178,13 @@ def loaded_by(wanted: list[str]) -> set[str]:
         ("core.__init__", "from .geometry import Box", "imports are absolute"),
         ("networks.card", "def f():\n from torch import load", "the card is read without torch"),
         ("networks.zoo", "from napari.utils import progress", "napari and Qt belong in widgets"),
-        ("cli", "def f():\n import napari_emcad.widgets.dock", "cli has no door to widgets.dock"),
+        ("cli.main", "def f():\n import napari_emcad.widgets.dock", "cli has no door to widgets.dock"),
         ("widgets.dock", "class A:\n import torch", "torch costs two seconds"),
         ("core._waterz", "import waterz, numpy.typing", None),
         ("core.scores", "from napari_emcad.core.geometry import Box", None),
         ("widgets.dock", "class A:\n def f(self):\n  import torch", None),
         ("widgets.dock", "from napari_emcad.training import loop", None),
-        ("io.labels", "from napari_emcad import __version__", None),
+        ("io.labels.tiff", "from napari_emcad import __version__", None),
         ("networks.student", "import torch, pydantic", None),
     ],
 )

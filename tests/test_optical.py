@@ -3,13 +3,13 @@ import pytest
 import tifffile
 from drawings import lively_sdasn, lively_student, uneven
 
-from napari_emcad import cli
+from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.neurites import neurites
 from napari_emcad.core.synthetic.optical import synthetic_optical
-from napari_emcad.io.labels import read_provenance
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.optical import OpticalParameters, find_neurites, memory_needed, settled

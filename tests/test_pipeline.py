@@ -16,7 +16,7 @@ from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerated
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.inference import device
+from napari_emcad.inference.engines import device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model

@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.stacks.volumes import open_volume
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

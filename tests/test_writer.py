@@ -3,8 +3,8 @@ import pytest
 from napari.layers import Labels
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.labels import read_provenance
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.writer import write_labels_layer
 
 VALUES = np.random.default_rng(4).integers(0, 70_000, (5, 24, 37)).astype(np.uint32)

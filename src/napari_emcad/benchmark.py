@@ -11,7 +11,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import Scores, score
-from napari_emcad.io.paper_datasets import Pair
+from napari_emcad.io.stacks.paper_datasets import Pair
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, agglomerate, predict
 

@@ -141,7 +141,7 @@ def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: 
 
 def settled(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentParameters:
     """What a run will really use: the model's threshold, the data's grey levels and the device that is there."""
-    from napari_emcad.inference.device import choose_device
+    from napari_emcad.inference.engines.device import choose_device
 
     recommended = recommended_threshold(card, parameters.agglomeration)
     threshold = recommended if parameters.threshold is None else parameters.threshold
@@ -177,8 +177,8 @@ def predict(
     volume, network, affinities, box: Box, parameters: SegmentParameters, device=None, tile: int | None = None
 ) -> Job[None]:
     """Volume -> affinities, by a student or a teacher; on the parameters' device and in the usual tiles, else these."""
-    from napari_emcad.inference.device import choose_device
-    from napari_emcad.inference.predict import Prediction, predict_affinities
+    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.predict_student import Prediction, predict_affinities
     from napari_emcad.inference.predict_teacher import predict_teacher
     from napari_emcad.networks.student import Student
 
@@ -223,7 +223,7 @@ def memory_needed(
 
     The network's while predicting, or the agglomeration's after it.
     """
-    from napari_emcad.inference.predict import network_memory
+    from napari_emcad.inference.predict_student import network_memory
     from napari_emcad.inference.predict_teacher import teacher_memory
 
     voxels = int(np.prod(box.shape, dtype=np.int64))

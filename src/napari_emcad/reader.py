@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.datasets import SeveralStacks
-from napari_emcad.io.labels import is_label_tiff
-from napari_emcad.io.lazy import LazyArray, NotAStack, Source
-from napari_emcad.io.locations import Location, Url, location
-from napari_emcad.io.paper_layouts import voxel_size_by_name
-from napari_emcad.io.precomputed import is_precomputed
-from napari_emcad.io.volumes import Volume, levels, open_volume, stack_names
-from napari_emcad.io.zarr import is_zarr
+from napari_emcad.io.labels.tiff import is_label_tiff
+from napari_emcad.io.stacks.datasets import SeveralStacks
+from napari_emcad.io.stacks.lazy import LazyArray, NotAStack, Source
+from napari_emcad.io.stacks.locations import Location, Url, location
+from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
+from napari_emcad.io.stacks.precomputed import is_precomputed
+from napari_emcad.io.stacks.volumes import Volume, levels, open_volume, stack_names
+from napari_emcad.io.stacks.zarr import is_zarr
 
 LayerData = tuple[Any, dict[str, Any], str]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.labels import write_labels
-from napari_emcad.io.voxel_sizes import voxel_size
+from napari_emcad.io.labels.tiff import write_labels
+from napari_emcad.io.stacks.voxel_sizes import voxel_size
 
 
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:

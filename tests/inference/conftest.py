@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.inference import device as device_module
-from napari_emcad.inference.device import Device
+from napari_emcad.inference.engines import device as device_module
+from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
-from napari_emcad.inference.predict import Prediction, predict_affinities
+from napari_emcad.inference.predict_student import Prediction, predict_affinities
 from napari_emcad.networks.embedding import pair_affinities
 
 CPU = Device("cpu", "CPU, 1 thread")

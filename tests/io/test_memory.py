@@ -10,7 +10,7 @@ import pytest
 import tifffile
 import zarr
 
-from napari_emcad.io.volumes import open_volume
+from napari_emcad.io.stacks.volumes import open_volume
 
 SHAPE = (2048, 1024, 1024)
 LITTLE = 20 * 2**20

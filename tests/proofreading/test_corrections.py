@@ -25,9 +25,9 @@ from napari_emcad.proofreading.corrections import (
     verified,
     verified_fragments,
 )
-from napari_emcad.proofreading.edits import State
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.state import State
 
 CHAIN = [*LINE, (4, 5, 0.6), (5, 6, 0.1)]
 """At 0.5: {1, 2}, {3, 4, 5}, 6; 6 joins last."""

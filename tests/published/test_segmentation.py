@@ -8,8 +8,8 @@ import torch
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
-from napari_emcad.inference import torch_engine
-from napari_emcad.inference.extras import has_onnxruntime, has_openvino, install
+from napari_emcad.inference.engines import torch as torch_engine
+from napari_emcad.inference.engines.extras import has_onnxruntime, has_openvino, install
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.pipeline import SegmentParameters, run, segment
 

@@ -8,9 +8,9 @@ import tifffile
 import torch
 import zarr
 
-from napari_emcad import cli
+from napari_emcad.cli import main as cli
 from napari_emcad.core.geometry import Box
-from napari_emcad.inference import device
+from napari_emcad.inference.engines import device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.networks.checkpoint import inspect, load_teacher
 from napari_emcad.networks.mala import MalaUNetConfig

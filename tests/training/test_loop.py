@@ -19,7 +19,7 @@ from napari_emcad.training.crops import Wanted, middle, random_views
 from napari_emcad.training.descent import learning_rate
 from napari_emcad.training.loop import shown_for, student_of, teacher_of, train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
-from napari_emcad.training.state import TrainingState
+from napari_emcad.training.saved_state import TrainingState
 from napari_emcad.training.views import of_views
 
 MODES = ("student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher")

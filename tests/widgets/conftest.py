@@ -7,9 +7,9 @@ from napari.utils._proxies import PublicOnlyProxy
 
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.dock import EMCADDock
-from napari_emcad.widgets.results import Result
-from napari_emcad.widgets.segmenting import neurons_of
+from napari_emcad.workers.segmentation import neurons_of
 
 SHAPE = (3, 48, 64)
 SCALE = (40, 5, 6)
@@ -21,7 +21,7 @@ PATIENCE = 120_000
 def own_runs(tmp_path_factory, monkeypatch):
     """Where runs without a session lie: a new place for every test."""
     folder = tmp_path_factory.mktemp("runs")
-    monkeypatch.setattr("napari_emcad.widgets.finetune_runs.own_folder", lambda: folder)
+    monkeypatch.setattr("napari_emcad.widgets.finetune.runs.own_folder", lambda: folder)
     return folder
 
 
@@ -132,7 +132,7 @@ def proofreading(desk, stack, drawn, tmp_path, monkeypatch):
     """A desk whose current result is the drawn one, with a session begun."""
     from proofreading_hands import CUT
 
-    monkeypatch.setattr("napari_emcad.widgets.panels.proofread.session_folder", lambda _: tmp_path / "stack.emcad")
+    monkeypatch.setattr("napari_emcad.widgets.proofread.panel.session_folder", lambda _: tmp_path / "stack.emcad")
     source = desk.open(stack, translate=(400, 50, 60))
     affinities = np.full((3, *stack.shape), 255, np.uint8)
     parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)

@@ -1,4 +1,4 @@
-"""Stands for `napari_emcad.finetune` where the panel is tested: says what it says and makes the files it makes.
+"""Stands for `napari_emcad.finetuning.run` where the panel is tested: says what it says and makes the files it makes.
 
 Which way it goes is in the environment variable FAKE_TRAINER.
 """

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_emcad.core.scores import score
-from napari_emcad.widgets.layers import place_of
+from napari_emcad.widgets.kit.layers import place_of
 
 pytestmark = pytest.mark.window
 

@@ -7,11 +7,11 @@ import pytest
 import zarr
 from large_session import CELL, DEEP, SECTION_BYTES, SHAPE, bytes_read, write_session
 
-from napari_emcad.io.chunked_labels import ChunkedLabels
-from napari_emcad.io.session_copy import copy_session
-from napari_emcad.io.session_facts import read_facts, write_facts
-from napari_emcad.widgets.picking import Click, voxel_under
-from napari_emcad.widgets.proofreading_modes import Mode
+from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.sessions.copy import copy_session
+from napari_emcad.io.sessions.facts import read_facts, write_facts
+from napari_emcad.widgets.kit.picking import Click, voxel_under
+from napari_emcad.widgets.proofread.modes import Mode
 
 PLACE = (DEEP + 1, 5 * CELL // 2, 5 * CELL // 2)
 BESIDE = (DEEP + 1, 5 * CELL // 2, 7 * CELL // 2)
@@ -27,16 +27,16 @@ def written(tmp_path_factory):
 @pytest.fixture
 def large(desk, written, tmp_path, monkeypatch):
     """A desk with the session open, far into the volume."""
-    monkeypatch.setattr("napari_emcad.io.session_files.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_emcad.io.sessions.files.IN_MEMORY_BYTES", 1000)
     return opened(desk, written, tmp_path)
 
 
 @pytest.fixture
 def afar(desk, written, tmp_path, monkeypatch):
     """The same, with levels of fewer pixels, the last of a sixteenth."""
-    monkeypatch.setattr("napari_emcad.io.session_files.IN_MEMORY_BYTES", 1000)
-    monkeypatch.setattr("napari_emcad.io.fragment_levels.OVERVIEW", np.prod(SHAPE) // 16)
-    monkeypatch.setattr("napari_emcad.widgets.labels_view.OVERVIEW", np.prod(SHAPE) // 16)
+    monkeypatch.setattr("napari_emcad.io.sessions.files.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_emcad.io.sessions.fragment_levels.OVERVIEW", np.prod(SHAPE) // 16)
+    monkeypatch.setattr("napari_emcad.widgets.kit.labels_view.OVERVIEW", np.prod(SHAPE) // 16)
     return opened(desk, written, tmp_path)
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from proofreading_hands import column
 
-from napari_emcad.widgets import labels_view, results
-from napari_emcad.widgets.labels_view import FragmentLabels, pyramid
-from napari_emcad.widgets.picking import voxel_under
+from napari_emcad.widgets.desk import results
+from napari_emcad.widgets.kit import labels_view
+from napari_emcad.widgets.kit.labels_view import FragmentLabels, pyramid
+from napari_emcad.widgets.kit.picking import voxel_under
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from proofreading_hands import click, column, groups, press, press_mouse
 from qtpy.QtCore import Qt
 
-from napari_emcad.widgets.picking import Click
-from napari_emcad.widgets.proofreading_modes import Mode
+from napari_emcad.widgets.kit.picking import Click
+from napari_emcad.widgets.proofread.modes import Mode
 
 pytestmark = pytest.mark.window
 

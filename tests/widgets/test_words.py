@@ -9,8 +9,8 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.widgets import wording
-from napari_emcad.widgets.estimates import Planned
-from napari_emcad.widgets.remembered import Remembered
+from napari_emcad.widgets.kit.remembered import Remembered
+from napari_emcad.workers.estimates import Planned
 
 
 @pytest.mark.parametrize(

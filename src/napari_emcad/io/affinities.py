@@ -17,8 +17,8 @@ import zarr
 from napari_emcad.core.affinities import NEAREST, Affinities
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.beside import written_beside
-from napari_emcad.io.zarr import is_zarr, zarr_node
+from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.stacks.zarr import is_zarr, zarr_node
 
 _CHUNK = (3, 1, 512, 512)
 

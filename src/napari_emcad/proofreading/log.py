@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.proofreading.edits import Effect
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
+from napari_emcad.proofreading.state import Effect
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS edits (

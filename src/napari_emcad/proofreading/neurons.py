@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.ids import Ids
-from napari_emcad.proofreading.edits import State
+from napari_emcad.proofreading.state import State
 
 
 @dataclass(frozen=True)

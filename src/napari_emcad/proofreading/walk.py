@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.merge_tree import MergeTree
-from napari_emcad.proofreading.edits import State
 from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.state import State
 
 REACH = 1 << 12
 """Leaves on each side that are looked at first: most neurons grow by what stands beside them."""

@@ -29,7 +29,7 @@ from napari_emcad.training.descent import descend, learning_rate
 from napari_emcad.training.objective import Outputs, by_crop, total_loss
 from napari_emcad.training.pairs import embed_pairs
 from napari_emcad.training.params import NEEDS_LABELS, TrainingParameters
-from napari_emcad.training.state import TrainingState
+from napari_emcad.training.saved_state import TrainingState
 from napari_emcad.training.truth import Truth
 from napari_emcad.training.views import of_restored, of_views
 

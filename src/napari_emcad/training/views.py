@@ -15,7 +15,7 @@ from napari_emcad.training.crops import Shape, Views, middle
 from napari_emcad.training.objective import by_crop
 from napari_emcad.training.pairs import FIRST, SECOND, embed_pairs
 from napari_emcad.training.perturb import View, affinities_back
-from napari_emcad.training.state import HEAD, TrainingState
+from napari_emcad.training.saved_state import HEAD, TrainingState
 
 
 def of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:

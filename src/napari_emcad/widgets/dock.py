@@ -9,21 +9,21 @@ from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScro
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
 from napari_emcad.reader import read_layers
-from napari_emcad.widgets.bring_edits import BringEdits
-from napari_emcad.widgets.finetune_models import FineTuneModels
-from napari_emcad.widgets.finetune_sources import CropSources
-from napari_emcad.widgets.forms import Section
-from napari_emcad.widgets.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.messages import MessageLine
-from napari_emcad.widgets.panels.blocks import BlocksPanel
-from napari_emcad.widgets.panels.evaluate import EvaluatePanel
-from napari_emcad.widgets.panels.export import ExportPanel
-from napari_emcad.widgets.panels.finetune import FineTunePanel
-from napari_emcad.widgets.panels.proofread import ProofreadPanel
-from napari_emcad.widgets.panels.segment import SegmentPanel
-from napari_emcad.widgets.remembered import Remembered, default_file
-from napari_emcad.widgets.segment_again import SegmentAgain
-from napari_emcad.widgets.stack_choice import StackChoice
+from napari_emcad.widgets.blocks.panel import BlocksPanel
+from napari_emcad.widgets.evaluate import EvaluatePanel
+from napari_emcad.widgets.export.panel import ExportPanel
+from napari_emcad.widgets.finetune.models import FineTuneModels
+from napari_emcad.widgets.finetune.panel import FineTunePanel
+from napari_emcad.widgets.finetune.sources import CropSources
+from napari_emcad.widgets.kit.forms import Section
+from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.kit.messages import MessageLine
+from napari_emcad.widgets.kit.remembered import Remembered, default_file
+from napari_emcad.widgets.kit.stack_choice import StackChoice
+from napari_emcad.widgets.proofread.bring_edits import BringEdits
+from napari_emcad.widgets.proofread.panel import ProofreadPanel
+from napari_emcad.widgets.proofread.segment_again import SegmentAgain
+from napari_emcad.widgets.segment.panel import SegmentPanel
 from napari_emcad.widgets.wording import progress_text
 
 WIDTH = 380

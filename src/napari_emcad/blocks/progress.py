@@ -1,0 +1,84 @@
+"""How far a run by blocks is, seen from its folder: whoever does the blocks, here or elsewhere."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.blocks.steps import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS, parts_of
+from napari_emcad.core.progress import Progress
+from napari_emcad.io.sessions.block_files import BlockFiles
+from napari_emcad.io.sessions.block_run import BlockRun
+
+SHARES = {AFFINITIES: 0.75, FRAGMENTS: 0.11, REGION_GRAPH: 0.10, AGGLOMERATION: 0.02}
+"""Of the seconds of a run that each step takes on a CPU, and the rest at the end: docs/scale.md."""
+
+
+@dataclass(frozen=True)
+class BlockProgress(Progress):
+    """How far a run is: blocks of the step under way, or groups of them; the seconds left are those of the whole run.
+
+    Attributes
+    ----------
+    reached : (z, y, x) uint8
+        Steps that are done of each block, 0 to 4.
+    seconds_per_megavoxel : float or None
+        Of all steps, since somebody began to watch; None while nothing was done since.
+    """
+
+    reached: NDArray[np.uint8] = field(kw_only=True)
+    seconds_per_megavoxel: float | None = None
+
+
+class Watch:
+    """Looks at a run from time to time.
+
+    Parameters
+    ----------
+    files : BlockFiles
+    run : BlockRun
+    """
+
+    def __init__(self, files: BlockFiles, run: BlockRun):
+        self._files, self._run = files, run
+        self._start, self._share_before = time.monotonic(), self._share(files.finished())
+
+    def look(self) -> BlockProgress:
+        """How far it is now."""
+        finished, passed = self._files.finished(), time.monotonic() - self._start
+        step, done = self._under_way(finished)
+        share = self._share(finished)
+        speed = left = None
+        if share > self._share_before:
+            seconds = passed / (share - self._share_before)
+            speed, left = seconds / prod(self._run.place.shape) * 1e6, seconds * max(0.0, 1 - share)
+        reached = self._reached(finished)
+        return BlockProgress(step, done, self._total(step), left, reached=reached, seconds_per_megavoxel=speed)
+
+    def _total(self, step: str) -> int:
+        return len(parts_of(self._run, step))
+
+    def _under_way(self, finished: Mapping[str, set[int]]) -> tuple[str, int]:
+        """The first step that is not done, or the last."""
+        for step in STEPS:
+            done = len(finished.get(step, ()))
+            if done < self._total(step):
+                break
+        return step, done
+
+    def _share(self, finished: Mapping[str, set[int]]) -> float:
+        """Of all the work, that is done."""
+        return sum(SHARES[step] * len(finished.get(step, ())) / self._total(step) for step in STEPS)
+
+    def _reached(self, finished: Mapping[str, set[int]]) -> NDArray[np.uint8]:
+        blocks, groups = self._run.blocks, self._run.groups
+        reached = np.zeros(len(blocks), np.uint8)
+        for step in STEPS:
+            done = finished.get(step, set())
+            if step == AGGLOMERATION:
+                done = [number for group in done for number in blocks.touching(groups.box(group))]
+            reached[list(done)] += 1
+        return reached.reshape(blocks.counts)

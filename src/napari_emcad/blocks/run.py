@@ -1,0 +1,233 @@
+"""A session made by blocks: how a run begins, what it takes, who does it, and the session that it ends in."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import psutil
+
+from napari_emcad import __version__
+from napari_emcad.blocks.cluster import cluster_at, own_cluster
+from napari_emcad.blocks.steps import (
+    BLOCK,
+    GROUP,
+    PROGRAM_BYTES,
+    InTurn,
+    Pool,
+    assembled,
+    boxes_of_blocks,
+    memory_at_the_end,
+    memory_of_task,
+    segment_by_blocks,
+)
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.progress import Job
+from napari_emcad.core.wording import size_text
+from napari_emcad.io.sessions.block_files import BlockFiles
+from napari_emcad.io.sessions.block_run import BlockRun
+from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.folder import finish_session
+from napari_emcad.io.sessions.lock import SessionLock
+from napari_emcad.io.stacks.volumes import Volume, open_volume
+from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, settled
+
+DISK_BYTES = 2.3
+"""A voxel: affinities 1.7, fragments twice 0.16, tables 0.2; measured on AC4."""
+
+FREE_SHARE = 0.5
+"""Of the main memory that is free: the budget where none is given."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """Who does the blocks of a run; the result does not depend on it.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes of main memory for all processes on this machine.
+    workers : int or None
+        Processes on this machine; None = this one.
+    scheduler : str or None
+        Address of a Dask cluster, which has workers of its own.
+    """
+
+    memory: int
+    workers: int | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"workers: 1 or more are needed, got {self.workers}.")
+        if self.workers is not None and self.scheduler is not None:
+            raise UserError("workers: those of a cluster are its own; leave out the workers or the scheduler.")
+
+    @contextmanager
+    def pool(self) -> Iterator[Pool]:
+        """As long as the block lasts."""
+        if self.scheduler:
+            with cluster_at(self.scheduler) as pool:
+                yield pool
+        elif self.workers:
+            with own_cluster(self.workers, self.memory - PROGRAM_BYTES) as pool:
+                yield pool
+        else:
+            yield InTurn()
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a run takes, in bytes of main memory.
+
+    Attributes
+    ----------
+    task, end : int
+        Of one process for a block, and of the program that puts the session together at the end.
+    """
+
+    task: int
+    end: int
+
+    @classmethod
+    def of(cls, run: BlockRun) -> "Needs":
+        """Looks at the stack and the model.
+
+        Raises
+        ------
+        UserError
+            Where one of them is not there any more.
+        """
+        from napari_emcad.networks.checkpoint import inspect
+
+        with open_volume(run.source, run.dataset) as volume:
+            section = volume.array.shape[1:]
+        sigma, card = run.parameters["seed_sigma"], inspect(Path(run.model))
+        task = memory_of_task(run.blocks, section, card, sigma, run.group)
+        return cls(task, memory_at_the_end(run.place.shape, sigma))
+
+    def here(self, means: Means) -> int:
+        """On this machine, at the peak."""
+        if means.scheduler:
+            return self.end
+        tasks = PROGRAM_BYTES + means.workers * self.task if means.workers else self.task
+        return max(tasks, self.end)
+
+    def check(self, means: Means) -> None:
+        """Refuse a budget that does not suffice.
+
+        Raises
+        ------
+        UserError
+        """
+        needed = self.here(means)
+        if needed > means.memory:
+            raise UserError(
+                f"memory: {size_text(needed)} are needed and there are {size_text(means.memory)}; take fewer workers, "
+                "a smaller box, more memory, or smaller blocks (--block)."
+            )
+
+
+def disk_needed(shape: tuple[int, int, int]) -> int:
+    """Bytes on the disk at the peak, about, for a box of this shape (z, y, x)."""
+    return round(DISK_BYTES * prod(shape))
+
+
+def free_budget() -> int:
+    """Bytes of main memory where nobody says how many."""
+    return round(FREE_SHARE * psutil.virtual_memory().available)
+
+
+def new_run(
+    volume: Volume,
+    model: Path,
+    box: Box,
+    parameters: SegmentParameters,
+    voxel_size: VoxelSize | None = None,
+    block: tuple[int, int, int] = BLOCK,
+) -> BlockRun:
+    """What a run on a box of a stack is; nothing is written.
+
+    Parameters
+    ----------
+    volume : Volume
+        Of a file or URL that every worker can read.
+    model : Path
+    box : Box
+    parameters : SegmentParameters
+    voxel_size : VoxelSize, optional
+        In nm; None = as the file says.
+    block : (z, y, x)
+        Voxels.
+
+    Raises
+    ------
+    UserError
+        Where the volume is no stack, or the device is not there.
+    """
+    from napari_emcad.inference.engines.device import choose_device, multiplies_bf16
+    from napari_emcad.networks.checkpoint import inspect
+
+    check_volume(volume.array)
+    card, voxel_size = inspect(model), voxel_size or volume.voxel_size
+    parameters = settled(parameters, volume.array, card)
+    return BlockRun(
+        program=f"napari-emcad {__version__}",
+        source=str(volume.path.absolute()),
+        dataset=volume.dataset,
+        fingerprint=volume.fingerprint,
+        voxel_size_nm=voxel_size and tuple(voxel_size),
+        model=str(model.absolute()),
+        model_sha256=card.sha256,
+        parameters=parameters.model_dump(),
+        precision="bf16" if multiplies_bf16(choose_device(parameters.device)) else "fp32",
+        box=(box.start, box.stop),
+        block=block,
+        group=GROUP,
+    )
+
+
+def finishing(folder: Path, run: BlockRun, means: Means, tell: Callable[[str], None] = lambda _: None) -> Job[int]:
+    """Do all that is not done yet of a run that was begun, and make a session of it; how many neurons there are.
+
+    Parameters
+    ----------
+    folder : Path
+    run : BlockRun
+    means : Means
+    tell : callable
+        Hears of the page on which the workers can be watched, where there is one.
+
+    Raises
+    ------
+    UserError
+        Where another program is at it, or something cannot be read or written; finished blocks are kept.
+    """
+    lock = SessionLock(folder)
+    try:
+        if lock.why_not:
+            raise UserError(lock.why_not)
+        files = BlockFiles(folder)
+        with means.pool() as pool, files.dashboard_told(pool.dashboard):
+            if pool.dashboard:
+                tell(f"what the workers do: {pool.dashboard}")
+            yield from segment_by_blocks(folder, run, pool)
+        with files.told():
+            return _session(folder, run)
+    finally:
+        lock.release()
+
+
+def _session(folder: Path, run: BlockRun) -> int:
+    """Make the session of what the blocks have left, and remove that; how many neurons there are."""
+    from napari_emcad.networks.checkpoint import inspect
+
+    parameters, segmentation = SegmentParameters(**run.parameters), assembled(folder, run)
+    origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint}
+    made = provenance(inspect(Path(run.model)), parameters, run.place, **origin)
+    finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made, run.voxel_size))
+    BlockFiles(folder).clear()
+    table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
+    return len(segmentation.neuron_sizes(table))

@@ -1,0 +1,180 @@
+"""Crops to train with, read from files or from a proofreading session."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.crop import Crop, unlabelled_crop
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
+from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.io.sessions.folder import OpenSession, boxes_of, open_session
+from napari_emcad.io.stacks.locations import Location, location
+from napari_emcad.io.stacks.volumes import Volume, open_volume
+from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
+from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified
+
+
+@dataclass(frozen=True)
+class Places:
+    """Which parts of a stack: boxes as "z0:z1,y0:y1,x0:x1" in its voxels.
+
+    Attributes
+    ----------
+    train : sequence of str
+        None = the whole stack; of a session, what was proofread.
+    held_out : sequence of str
+    unlabelled : sequence of str
+        Of which nothing is known: only a teacher teaches there.
+    """
+
+    train: Sequence[str] = ()
+    held_out: Sequence[str] = ()
+    unlabelled: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class CropFiles:
+    """A stack with its labels and mask; each of the same shape (z, y, x)."""
+
+    raw: Location
+    dataset: str | None = None
+    labels: Location | None = None
+    mask: Location | None = None
+
+
+def crops_of_files(files: CropFiles, places: Places) -> tuple[list[Crop], list[Crop]]:
+    """Crops to train on and to hold out; without labels all is 0.
+
+    Raises
+    ------
+    UserError
+        Where a file cannot be read, shapes differ or a box lies outside.
+    """
+    with ExitStack() as stack:
+        raw = stack.enter_context(open_volume(files.raw, files.dataset))
+        check_volume(raw.array)
+        labels, mask = (path and stack.enter_context(open_volume(path)) for path in (files.labels, files.mask))
+        for what, other in (("labels", labels), ("mask", mask)):
+            _check_shape(what, other, raw)
+        shape = raw.array.shape
+        train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
+        held_out = [Box.parse(text, shape) for text in places.held_out]
+        opened = _Files(raw, normalisation_of(raw.array, SegmentParameters()), labels, mask)
+        crops = [opened.crop(box) for box in train] + opened.unlabelled(places.unlabelled)
+        return crops, [opened.crop(box) for box in held_out]
+
+
+def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tuple[list[Crop], list[Crop]]:
+    """Crops of what was proofread: around the done neurons; where there are none, around the corrections.
+
+    A box that is named counts as verified in all its voxels.
+
+    Parameters
+    ----------
+    folder : Path
+        NAME.emcad; it is only read.
+    raw : CropFiles, optional
+        Where its stack is now; None = where it was segmented.
+    places : Places
+
+    Raises
+    ------
+    UserError
+        Where session or stack cannot be read or do not belong together, or nothing was proofread.
+    """
+    with open_session(folder, to_read=True) as opened, _stack_of(opened, raw) as stack:
+        session, shape = opened.session, opened.session.state.base.fragments.shape
+        place = opened.facts.box_of(shape)
+        if place.clipped(stack.array.shape) != place:
+            raise UserError(
+                f"{stack.path}: the stack of {folder} is needed, and its region {place.start} to {place.stop} does "
+                f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
+            )
+        levels = SegmentParameters(**{name: opened.facts.parameters.get(name) for name in ("black", "white")})
+        proofread = _Proofread(stack, normalisation_of(stack.array, levels), opened, place)
+        if places.train or places.held_out:
+            named = [[proofread.named(text) for text in texts] for texts in (places.train, places.held_out)]
+            train, held_out = ([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)
+            return train + proofread.unlabelled(places.unlabelled), held_out
+        found = boxes_of_locked(session, drive(boxes_of(opened)))
+        found = found or boxes_of_corrections(session, last=len(session.log.rows))
+        if not found:
+            raise UserError(f"{folder}: nothing in it is done or corrected; proofread some neurons, or name a --box.")
+        return [proofread.crop(box) for box in found] + proofread.unlabelled(places.unlabelled), []
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """A stack that is open, and its grey levels."""
+
+    raw: Volume
+    levels: Normalisation
+
+    def pixels(self, box: Box) -> NDArray:
+        return self.levels.for_crops(np.asarray(self.raw.array[box.slices]))
+
+    def name_of(self, box: Box) -> str:
+        return self.raw.path.stem if box == Box.whole(self.raw.array.shape) else f"{self.raw.path.stem}[{box.text}]"
+
+    def unlabelled(self, texts: Sequence[str]) -> list[Crop]:
+        """Crops of which nothing is known."""
+        boxes = [Box.parse(text, self.raw.array.shape) for text in texts]
+        return [unlabelled_crop(self.pixels(box), f"{self.name_of(box)}, unlabelled") for box in boxes]
+
+
+@dataclass(frozen=True)
+class _Files(_Stack):
+    """What `CropFiles` names, open."""
+
+    labels: Volume | None
+    mask: Volume | None
+
+    def crop(self, box: Box) -> Crop:
+        truth = np.zeros(box.shape, np.uint8) if self.labels is None else np.asarray(self.labels.array[box.slices])
+        known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
+        return Crop(self.pixels(box), truth, known, self.name_of(box))
+
+
+@dataclass(frozen=True)
+class _Proofread(_Stack):
+    """A session, the stack that it belongs to, and its region in that."""
+
+    opened: OpenSession
+    place: Box
+
+    def crop(self, found: NamedBox, all_checked: bool = False) -> Crop:
+        labels, known = verified(self.opened.session, found.box, all_checked)
+        return Crop(self.pixels(found.box.moved(self.place.start)), labels, known, found.name)
+
+    def named(self, text: str) -> NamedBox:
+        """A box of the stack as one of the session's fragments."""
+        box = Box.parse(text, self.raw.array.shape)
+        inner = box.within(self.place)
+        if inner.clipped(self.place.shape) != inner:
+            raise UserError(f"box: {text} does not lie in the session's region {self.place.text}; choose it inside.")
+        return NamedBox(f"{self.raw.path.stem}[{box.text}]", inner, 1.0)
+
+
+def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Volume:
+    if raw:
+        return open_volume(raw.raw, raw.dataset)
+    source = location(opened.facts.source)
+    if not opened.facts.source or (isinstance(source, Path) and not source.exists()):
+        raise UserError(
+            f'{opened.folder}: its stack "{opened.facts.source}" is not there any more; name it with --raw.'
+        )
+    return open_volume(source, opened.facts.dataset)
+
+
+def _check_shape(what: str, other: Volume | None, raw: Volume) -> None:
+    if other is not None and other.array.shape != raw.array.shape:
+        raise UserError(
+            f"{what}: the shape of the stack {tuple(raw.array.shape)} is needed, {other.path} has "
+            f"{tuple(other.array.shape)}; choose the file that belongs to the stack."
+        )

@@ -1,0 +1,175 @@
+"""What a training run has said so far, and how people read it. No Qt."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from napari_emcad.core.wording import count
+from napari_emcad.finetuning.run import best_model, read_events
+from napari_emcad.widgets.wording import clock, duration
+
+Event = dict[str, Any]
+
+LOSSES = {
+    "student": "student",
+    "teacher": "teacher",
+    "cross": "student against teacher",
+    "interaction": "student among teacher sections",
+    "consistency": "two views of uncorrected sections",
+    "restore": "restored sections",
+}
+"""Names of losses, as they are told."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of the network at a step, on the held-out crops; VOI in bits. Step 0 is before fine-tuning."""
+
+    step: int
+    voi: float
+    arand: float
+    voi_split: float = 0.0
+    voi_merge: float = 0.0
+    threshold: float = 0.0
+    best: bool = False
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        return cls(**{field.name: event[field.name] for field in fields(cls) if field.name in event})
+
+
+class Record:
+    """A run's events, one after the other.
+
+    Attributes
+    ----------
+    losses : dict of str to list of (step, value)
+    scores : dict of int to Score
+        By step.
+    stage, device, failure : str
+    done, seconds : float
+        Share of the budget, 0 to 1; time spent.
+    finished : dict or None
+        The last event of a run that has ended well.
+    """
+
+    def __init__(self):
+        self.losses: dict[str, list[tuple[int, float]]] = {}
+        self.scores: dict[int, Score] = {}
+        self.stage = self.device = self.failure = ""
+        self.step, self.done, self.seconds = 0, 0.0, 0.0
+        self.finished: Event | None = None
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """The record of a run that is not going on now."""
+        record = cls()
+        for event in read_events(folder):
+            record.take(event)
+        return record
+
+    def take(self, event: Event) -> None:
+        """Note an event; those of a kind that is not known are left out."""
+        note = getattr(self, f"_take_{event.get('event')}", None)
+        if note is not None:
+            note(event)
+
+    def go_on(self) -> None:
+        """It is started, maybe again: how it ended before says nothing any more."""
+        self.stage, self.failure, self.finished = "starting Python", "", None
+
+    @property
+    def before(self) -> Score | None:
+        """None where nothing is held out."""
+        return self.scores.get(0)
+
+    @property
+    def best(self) -> Score | None:
+        """The latest that was the best; None where no step has helped yet."""
+        return next((score for score in reversed(self.scores.values()) if score.best), None)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None as long as nobody can tell."""
+        return self.seconds * (1 - self.done) / self.done if self.done > 0.01 else None
+
+    @property
+    def progress_text(self) -> str:
+        """Such as "step 41, 1:12 left"."""
+        if self.stage or not self.step:
+            return f"{self.stage or 'starting'} ..."
+        left = self.seconds_left
+        return f"step {self.step}" if left is None else f"step {self.step}, {clock(left)} left"
+
+    @property
+    def scores_text(self) -> str:
+        """The score before and the best so far."""
+        if self.before is None:
+            return ""
+        best = self.best
+        so_far = f"; best so far {score_text(best)} at step {best.step}" if best else ""
+        return f"Held out: {score_text(self.before)} before{so_far}."
+
+    def _take_stage(self, event: Event) -> None:
+        self.stage = event["text"]
+
+    def _take_started(self, event: Event) -> None:
+        """Steps after those that it goes on from have been lost."""
+        self.device, self.finished, self.failure = event["device"], None, ""
+        self.step = event.get("step", 0)
+        self.losses = {n: [p for p in points if p[0] <= self.step] for n, points in self.losses.items()}
+
+    def _take_step(self, event: Event) -> None:
+        self.stage, self.failure = "", ""
+        self.step, self.done, self.seconds = event["step"], event["done"], event["seconds"]
+        for name, value in event["parts"].items():
+            self.losses.setdefault(name, []).append((self.step, value))
+
+    def _take_score(self, event: Event) -> None:
+        self.stage = ""
+        self.scores[event["step"]] = Score.of(event)
+
+    def _take_finished(self, event: Event) -> None:
+        self.stage, self.finished = "", event
+
+    def _take_failed(self, event: Event) -> None:
+        self.stage, self.failure = "", event["sentence"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run that is not going on has brought, and what it came to.
+
+    Attributes
+    ----------
+    sentence : str
+    can_keep : bool
+        Whether there is a network that is better than the one before, or that nothing is known of but its steps.
+    """
+
+    sentence: str
+    can_keep: bool
+
+    @classmethod
+    def of(cls, record: Record, folder: Path) -> Self:
+        has_model, best = best_model(folder) is not None, record.best
+        early = "" if record.finished else ", not finished"
+        done = f"{count(record.step, 'step')} in {duration(record.seconds)}{early}"
+        if record.before is None and record.finished and has_model:
+            return cls(f"{done}; nothing is held out, so there are no scores: try it before you rely on it.", True)
+        if record.before is None:
+            return cls(f"No network to keep yet: {done}.", False)
+        if best is None or not has_model:
+            stays = f"{score_text(record.before)} on the held-out crops before"
+            return cls(f"Fine-tuning has not helped ({done}): {stays}, and no step scored better.", False)
+        return cls(f"{gain_text(record.before, best)} on the held-out crops; {done}.", True)
+
+
+def score_text(score: Score) -> str:
+    """Such as "VOI 4.89 bits, ARAND 0.897"."""
+    return f"VOI {score.voi:.2f} bits, ARAND {score.arand:.3f}"
+
+
+def gain_text(before: Score, after: Score) -> str:
+    """Such as "VOI 4.89 -> 0.65 bits, ARAND 0.897 -> 0.049"."""
+    return f"VOI {before.voi:.2f} -> {after.voi:.2f} bits, ARAND {before.arand:.3f} -> {after.arand:.3f}"

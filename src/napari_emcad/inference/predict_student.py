@@ -1,0 +1,204 @@
+"""A student and a volume -> affinities, section by section."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.tiling import Tile, section_tiles
+from napari_emcad.inference.engines.device import Device, release_memory, reuse_memory
+from napari_emcad.inference.engines.engine import Engine, engine_for
+from napari_emcad.inference.normalisation import Normalisation, not_finite
+from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
+from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
+
+HALO = RECEPTIVE_RADIUS + 1
+TILE = {"cpu": 2048, "cuda": 2048, "mps": 1024}
+"""Pixels a side of a tile's core, at most, by device: the larger, the less is computed twice in their halos.
+
+A section of 2048 x 2048 takes two CPU cores 0.77 s a megapixel at once and 1.21 in four tiles.
+"""
+
+FREE_SHARE = 0.5
+"""Of the main memory that is free: what the network may take on a CPU before tiles are made smaller."""
+
+SMALLEST_TILE = 128
+BYTES_A_PIXEL = 1350
+"""Peak memory of the network a pixel of its window, fp32; measured: 950 at 512 x 512, 1,330 at 1024 x 1024."""
+
+
+KEPT_PIXELS, KEPT_BYTES = 1 << 23, 96
+"""Features of a section are kept for its second pair while its windows have at most so many pixels, of 96 bytes."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What to predict and how.
+
+    Attributes
+    ----------
+    box : Box
+        Part of the volume; what lies around it is read as context, so that it equals that part of the whole.
+    normalisation : Normalisation
+    device : Device
+    tile : int or None
+        Pixels a side; None = what device and memory allow.
+    """
+
+    box: Box
+    normalisation: Normalisation
+    device: Device
+    tile: int | None = None
+
+
+def predict_affinities(student: Student, volume, out, prediction: Prediction) -> Job[None]:
+    """Write the affinities of a box of a volume, section by section; stop within one tile by closing the job.
+
+    Parameters
+    ----------
+    student : Student
+        Not modified.
+    volume : array-like (z, y, x)
+        Read by slices only.
+    out : array-like (3, z, y, x) uint8
+        Of the box's shape, written by sections: value x 255, channels z, y, x, to the previous voxel.
+        A volume's first section is paired with itself, its first row and column copy their neighbours.
+    prediction : Prediction
+
+    Raises
+    ------
+    UserError
+        Where a section holds NaN, or memory does not suffice for the smallest tile.
+    """
+    reuse_memory()
+    box, device = prediction.box, prediction.device
+    engine = _engine(student, device)
+    tile = prediction.tile or usual_tile(box, volume.shape[1:], device.kind)
+    try:
+        watch, done = Stopwatch("affinities", box.shape[0]), 0
+        yield watch.at(0)
+        while done < box.shape[0]:
+            try:
+                # no name is bound to the walk: it would keep the features' memory from being released
+                for part, affinities in _Walk(engine, volume, prediction, tile).sections(box.start[0] + done):
+                    if affinities is not None:
+                        out[:, done] = affinities
+                        done += 1
+                    yield watch.at(done, part)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                tile = _halved(tile)
+            release_memory(device)
+    finally:
+        del engine
+        release_memory(device)
+
+
+class _Walk:
+    """Goes through the sections of a box in order with one tile size; each section is encoded once."""
+
+    def __init__(self, engine: Engine, volume, prediction: Prediction, tile: int):
+        self.engine, self.volume, self.prediction = engine, volume, prediction
+        self.padded = padded(volume.shape[1:])
+        self.tiles = section_tiles(prediction.box, self.padded, tile, HALO, STRIDE)
+        self.keeps = keeps_features([_area(t) for t in self.tiles])
+        self.kept: dict[Tile, Any] = {}
+
+    def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
+        """After each tile the part of its section that is done; after the last 0 and the affinities (3, y, x) uint8."""
+        box = self.prediction.box
+        for z in range(first, box.stop[0]):
+            section = np.empty((3, *box.shape[1:]), np.uint8)
+            for i, tile in enumerate(self.tiles):
+                if i:
+                    yield i / len(self.tiles), None
+                place = tuple(slice(a - o, b - o) for (a, b), o in zip(tile.core, box.start[1:], strict=True))
+                section[(slice(None), *place)] = self._tile(z, tile)
+            yield 0.0, section
+
+    def _tile(self, z: int, tile: Tile) -> NDArray[np.uint8]:
+        """Affinities (3, y, x) of a tile's core."""
+        current = self._encode(z, tile)
+        previous = self.kept.get(tile) or (self._encode(z - 1, tile) if z else current)
+        if self.keeps:
+            self.kept[tile] = current
+        values = self.engine.affinities(previous, current, self._window(tile))
+        return _copy_first_row_and_column(values, tile)[(slice(None), *tile.core_in_window)]
+
+    def _encode(self, z: int, tile: Tile) -> Any:
+        (top, bottom), (left, right) = tile.window
+        height, width = self.volume.shape[1:]
+        read = np.asarray(self.volume[z, top : min(bottom, height), left : min(right, width)])
+        if not np.isfinite(read).all():
+            raise UserError(not_finite(f"section {z}"))
+        grey = self.prediction.normalisation.apply(read)
+        grey = np.pad(grey, [(0, bottom - top - grey.shape[0]), (0, right - left - grey.shape[1])], mode="reflect")
+        return self.engine.encode(grey)
+
+    def _window(self, tile: Tile) -> Window | None:
+        """None where the tile sees the whole section: torch's own upsampling is faster."""
+        (top, bottom), (left, right) = tile.window
+        size = bottom - top, right - left
+        return None if size == self.padded else Window(top, left, size, self.padded)
+
+
+def _engine(student: Student, device: Device) -> Engine:
+    with explained("the network"):
+        return engine_for(student, device)
+
+
+def network_memory(box: Box, section: tuple[int, int], tile: int | None = None) -> int:
+    """Bytes the network needs at its peak on the CPU for a box of sections of this size (y, x)."""
+    tile = tile or usual_tile(box, section, "cpu")
+    areas = [_area(t) for t in section_tiles(box, padded(section), tile, HALO, STRIDE)]
+    kept = KEPT_BYTES * sum(areas) if len(areas) > 1 and keeps_features(areas) else 0
+    return BYTES_A_PIXEL * max(areas) + kept
+
+
+def usual_tile(box: Box, section: tuple[int, int], device_kind: str) -> int:
+    """Pixels a side of the tiles for a box of sections of this size (y, x): on a CPU smaller where memory is short."""
+    tile = TILE[device_kind]
+    if device_kind == "cpu":
+        free = FREE_SHARE * psutil.virtual_memory().available
+        while tile // 2 >= SMALLEST_TILE and network_memory(box, section, tile) > free:
+            tile //= 2
+    return tile
+
+
+def padded(section: tuple[int, int]) -> tuple[int, int]:
+    """The size (y, x) that the student takes a section at."""
+    return -(-section[0] // STRIDE) * STRIDE, -(-section[1] // STRIDE) * STRIDE
+
+
+def keeps_features(areas: list[int]) -> bool:
+    """Whether the features of all tiles of these areas are kept for the next section."""
+    return len(areas) * max(areas) <= KEPT_PIXELS
+
+
+def _copy_first_row_and_column(values: NDArray, tile: Tile) -> NDArray:
+    """As published: the volume's first row and column, which have no partner, take their neighbours' values."""
+    if tile.window[0][0] == 0:
+        values[1, 0] = values[1, 1]
+    if tile.window[1][0] == 0:
+        values[2, :, 0] = values[2, :, 1]
+    return values
+
+
+def _area(tile: Tile) -> int:
+    (top, bottom), (left, right) = tile.window
+    return (bottom - top) * (right - left)
+
+
+def _halved(tile: int) -> int:
+    if tile // 2 < SMALLEST_TILE:
+        raise UserError(
+            f"memory: it does not suffice even for tiles of {tile} pixels; close other programs or choose the CPU."
+        )
+    return tile // 2

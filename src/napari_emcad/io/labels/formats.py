@@ -1,0 +1,47 @@
+"""Formats of labels, by the end of a file's name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Job
+from napari_emcad.io.labels.ome_zarr import writing_ome_zarr, writing_zarr
+from napari_emcad.io.labels.precomputed import writing_precomputed
+from napari_emcad.io.labels.tiff import writing_labels, writing_sections
+from napari_emcad.io.labels.volume import LabelVolume
+
+
+def _writing_tiff(path: Path, volume: LabelVolume) -> Job[Path]:
+    return writing_labels(path, volume.values, volume.voxel_size, volume.provenance, volume.largest)
+
+
+FORMATS: dict[str, Callable[[Path, LabelVolume], Job[Path]]] = {
+    ".ome.zarr": writing_ome_zarr,
+    ".zarr": writing_zarr,
+    ".precomputed": writing_precomputed,
+    ".tif": _writing_tiff,
+    ".tiff": _writing_tiff,
+    "": writing_sections,
+}
+"""The end of a name, and what it asks for; without one it is a folder of sections."""
+
+
+def writing(path: Path, volume: LabelVolume, ending: str | None = None) -> Job[Path]:
+    """Write labels in one of `FORMATS`; None = that which the name asks for.
+
+    Raises
+    ------
+    UserError
+        Where it asks for none of them, or is that of the stack the labels come from; and as the format's own.
+    """
+    if path.exists() and path.resolve() == Path(str(volume.provenance.get("source"))).resolve():
+        raise UserError(f"{path}: this is the stack that the labels come from; choose another name.")
+    return FORMATS[_ending(path) if ending is None else ending](path, volume)
+
+
+def _ending(path: Path) -> str:
+    named = next((end for end in FORMATS if end and path.name.lower().endswith(end)), path.suffix)
+    if named not in FORMATS:
+        known = ", ".join(end for end in FORMATS if end)
+        raise UserError(f"{path}: a name that ends in {known}, or a folder's without an end, is needed for labels.")
+    return named

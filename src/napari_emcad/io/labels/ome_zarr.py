@@ -1,0 +1,89 @@
+"""Labels as an OME-Zarr image, version 0.4, or as a plain Zarr array.
+
+Source: Moore et al., "OME-Zarr: a cloud-optimized bioimaging file format", Histochem. Cell Biol. 2023.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.progress import Job
+from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.labels.array import new_labels_array
+from napari_emcad.io.labels.levels import Level, steps, writing_levels
+from napari_emcad.io.labels.volume import LabelVolume, check_labels
+from napari_emcad.io.stacks.zarr import is_zarr
+
+EDGE = 2048
+"""Pixels of a chunk, which is of one section."""
+
+
+def writing_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
+    """Write labels with all their levels, by blocks; an older Zarr folder is replaced.
+
+    Raises
+    ------
+    UserError
+        Where there are no labels, the name is taken by something else, the disk is full, or the folder is missing or
+        may not be written to.
+    """
+    _check(path, volume)
+    found = steps(volume.values.shape[1:])
+    with written_beside(path, lambda _: 2 * volume.nbytes) as part:
+        zarr.create_group(part, zarr_format=2, attributes=_attributes(found, volume))
+        levels = [_level(part / str(number), volume, step) for number, step in enumerate(found)]
+        yield from writing_levels(volume.values, levels)
+    return path
+
+
+def writing_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
+    """Write labels as one Zarr array, format 2, by blocks; an older Zarr folder is replaced.
+
+    Its attributes say voxel size and offset as funlib, gunpowder and CREMI do (`resolution`, `offset`, `units`).
+
+    Raises
+    ------
+    UserError
+        As `writing_ome_zarr`.
+    """
+    _check(path, volume)
+    size, attributes = volume.voxel_size, {"provenance": dict(volume.provenance)}
+    if size:
+        attributes |= {"resolution": list(size), "offset": list(volume.offset_nm), "units": ["nm"] * 3}
+    with written_beside(path, lambda _: volume.nbytes) as part:
+        yield from writing_levels(volume.values, [_level(part, volume, 1, size, **attributes)])
+    return path
+
+
+def _check(path: Path, volume: LabelVolume) -> None:
+    check_labels(path, volume.values)
+    if path.exists() and not is_zarr(path):
+        raise UserError(f"{path}: this name is taken by something that is no Zarr folder; choose another name.")
+
+
+def _level(path: Path, volume: LabelVolume, step: int, size: VoxelSize | None = None, **attributes: Any) -> Level:
+    depth, *plane = volume.values.shape
+    shape = (depth, *(-(-n // step) for n in plane))
+    array = new_labels_array(path, shape, np.dtype(volume.values.dtype), size, (1, EDGE, EDGE), **attributes)
+    return Level(array, array.chunks, step)
+
+
+def _attributes(found: list[int], volume: LabelVolume) -> dict[str, Any]:
+    unit = {"unit": "nanometer"} if volume.voxel_size else {}
+    z, y, x = volume.voxel_size or (1, 1, 1)
+    moved = [{"type": "translation", "translation": list(volume.offset_nm)}] if any(volume.offset_nm) else []
+    levels = [
+        {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": [z, y * step, x * step]}, *moved]}
+        for i, step in enumerate(found)
+    ]
+    image = {
+        "version": "0.4",
+        "name": "labels",
+        "axes": [{"name": axis, "type": "space", **unit} for axis in "zyx"],
+        "datasets": levels,
+    }
+    return {"multiscales": [image], "image-label": {"version": "0.4"}, "provenance": dict(volume.provenance)}

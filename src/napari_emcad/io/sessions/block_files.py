@@ -1,0 +1,177 @@
+"""What a run by blocks has made so far: a folder that becomes a session.
+
+run.json          what is segmented, and how
+affinities.zarr   written block by block, as are
+local.zarr        fragments numbered in each block alone, and
+fragments.zarr    fragments numbered in the whole volume
+blocks/           tables, one file a block and step; a step of a block is done when its file is there
+dashboard.txt     where the run can be watched, as long as it is under way
+"""
+
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import zarr
+from numpy.typing import DTypeLike, NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.ids import in_files
+from napari_emcad.io.affinities import create_affinities
+from napari_emcad.io.atomic import FORBIDDEN, FULL
+from napari_emcad.io.labels.array import new_labels_array
+from napari_emcad.io.sessions.block_run import NAME as RUN
+from napari_emcad.io.sessions.files import AFFINITIES, FRAGMENTS
+from napari_emcad.io.stacks.lazy import READ_ERRORS, one_line
+
+CHUNK = 512
+"""Pixels a side of what is written at once: blocks begin at multiples of it, so that no two write the same file."""
+
+LOCAL, TABLES, DASHBOARD = "local.zarr", "blocks", "dashboard.txt"
+
+
+@dataclass(frozen=True)
+class BlockFiles:
+    """The files of a run by blocks. Safe to use by several programs at once, as long as each block is done by one.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Say in one sentence why something cannot be written or read, and that what is finished is kept."""
+        try:
+            yield
+        except (*READ_ERRORS, zipfile.BadZipFile) as error:
+            raise self._explained(error) from error
+
+    def create(self, shape: tuple[int, int, int], voxel_size: VoxelSize | None) -> None:
+        """Make the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
+        with self.told():
+            (self.folder / TABLES).mkdir(exist_ok=True)
+            if not (self.folder / AFFINITIES).exists():
+                create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
+            self._create_labels(LOCAL, shape, np.dtype(np.uint32), voxel_size)
+
+    def create_fragments(self, dtype: DTypeLike, voxel_size: VoxelSize | None) -> None:
+        """Make the array of the fragments numbered in the volume, for ids of this dtype; one that is there stays."""
+        with self.told():
+            self._create_labels(FRAGMENTS, self.local.shape, in_files(dtype), voxel_size)
+
+    @property
+    def affinities(self) -> zarr.Array:
+        """(3, z, y, x) uint8."""
+        return self._array(AFFINITIES)
+
+    @property
+    def local(self) -> zarr.Array:
+        """(z, y, x) uint32: 1..n in each block."""
+        return self._array(LOCAL)
+
+    @property
+    def fragments(self) -> zarr.Array:
+        """(z, y, x) uint32 or uint64: 1..n in the volume."""
+        return self._array(FRAGMENTS)
+
+    def has(self, step: str, number: int) -> bool:
+        """Whether a step of a block is done."""
+        return self._table(step, number).exists()
+
+    def save(self, step: str, number: int, **columns: NDArray) -> None:
+        """Write the table of a step of a block, and with it that the step is done."""
+        target = self._table(step, number)
+        part = target.with_name(f"{target.name}.{secrets.token_hex(3)}.part")
+        with self.told():
+            with part.open("wb") as file:
+                np.savez(file, **columns)
+                os.fsync(file.fileno())
+            part.replace(target)
+
+    def load(self, step: str, number: int) -> dict[str, NDArray]:
+        """The table of a step of a block.
+
+        Raises
+        ------
+        UserError
+            Where it is missing or damaged.
+        """
+        try:
+            with np.load(self._table(step, number)) as file:
+                return dict(file)
+        except (*READ_ERRORS, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"{self._table(step, number)}: missing or damaged; remove this file and resume the run."
+            ) from error
+
+    def finished(self) -> dict[str, set[int]]:
+        """Numbers of the blocks that are done, by step; found with one look at the folder."""
+        done: dict[str, set[int]] = {}
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.folder / TABLES):
+                if name.endswith(".npz"):
+                    step, number, _ = name.split(".")
+                    done.setdefault(step.replace("_", " "), set()).add(int(number))
+        return done
+
+    @property
+    def dashboard(self) -> str:
+        """URL of a page that shows what is going on; empty where there is none."""
+        try:
+            return (self.folder / DASHBOARD).read_text("utf-8")
+        except OSError:
+            return ""
+
+    @contextmanager
+    def dashboard_told(self, url: str | None) -> Iterator[None]:
+        """Leave the URL of such a page, where there is one, in the folder as long as the block lasts."""
+        try:
+            with self.told():
+                (self.folder / DASHBOARD).write_text(url or "", "utf-8")
+            yield
+        finally:
+            (self.folder / DASHBOARD).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove what a session does not need; the run first, so that nothing of it is done again."""
+        (self.folder / RUN).unlink(missing_ok=True)
+        for name in (LOCAL, TABLES):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _create_labels(
+        self, name: str, shape: tuple[int, int, int], dtype: np.dtype, voxel_size: VoxelSize | None
+    ) -> None:
+        if not (self.folder / name).exists():
+            new_labels_array(self.folder / name, shape, dtype, voxel_size, (1, CHUNK, CHUNK))
+
+    def _explained(self, error: Exception) -> UserError:
+        number = getattr(error, "errno", None)
+        if number in FULL:
+            return UserError(f"{self.folder}: disk full; make room and resume the run, finished blocks are kept.")
+        if number in FORBIDDEN:
+            return UserError(f"{self.folder}: there is no permission to write in it; choose another folder.")
+        return UserError(
+            f"{self.folder}: a block cannot be read or written ({one_line(error)}); "
+            "resume the run, finished blocks are kept."
+        )
+
+    def _array(self, name: str) -> zarr.Array:
+        try:
+            return zarr.open_array(self.folder / name, mode="r+")
+        except (*READ_ERRORS, TypeError) as error:
+            raise UserError(
+                f"{self.folder / name}: missing or damaged; remove {self.folder} and begin anew."
+            ) from error
+
+    def _table(self, step: str, number: int) -> Path:
+        return self.folder / TABLES / f"{step.replace(' ', '_')}.{number}.npz"

@@ -1,0 +1,153 @@
+"""What a run by blocks segments, and how: `run.json` in the folder that becomes a session."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_emcad.core.blocks import Blocks
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.wording import count, shape_text
+from napari_emcad.io.sessions.facts import NAME as SESSION
+from napari_emcad.io.sessions.facts import UNFINISHED as NAME
+from napari_emcad.io.sessions.folder import check_new
+
+Place = tuple[int, int, int]
+
+
+class BlockRun(BaseModel):
+    """All that a task needs to know; equal for runs that give the same result.
+
+    Attributes
+    ----------
+    source, dataset, fingerprint
+        The stack, see `io.volumes.Volume`; the path is absolute.
+    voxel_size_nm : (z, y, x) or None
+    model, model_sha256 : str
+        Name or file of the weights.
+    parameters : dict
+        Fields of `pipeline.SegmentParameters`, settled.
+    precision : "fp32" or "bf16"
+        See `inference.device.Device`.
+    box : (start, stop)
+        Of the stack, in voxels (z, y, x).
+    block : (z, y, x)
+        Voxels of a block.
+    group : (z, y, x)
+        Voxels, at least, whose contacts are agglomerated at once.
+    program : str
+        Name and version.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format_version: Literal[1] = 1
+    program: str
+    source: str
+    dataset: str | None
+    fingerprint: str
+    voxel_size_nm: tuple[float, float, float] | None
+    model: str
+    model_sha256: str
+    parameters: dict[str, Any]
+    precision: Literal["fp32", "bf16"]
+    box: tuple[Place, Place]
+    block: Place
+    group: Place
+
+    @property
+    def place(self) -> Box:
+        """The box in the stack."""
+        return Box(*self.box)
+
+    @property
+    def blocks(self) -> Blocks:
+        """Of the box: their first voxel is that of the box."""
+        return Blocks(self.place.shape, self.block)
+
+    @property
+    def groups(self) -> Blocks:
+        """Blocks that are agglomerated together: larger ones, each of whole blocks."""
+        return self.blocks.grouped(self.group)
+
+    @property
+    def extent(self) -> str:
+        """Such as "48 x 2048 x 2048 voxels in 12 blocks"."""
+        return f"{shape_text(self.place.shape)} voxels in {count(len(self.blocks), 'block')}"
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """In nm; None where it is not known."""
+        return VoxelSize(*self.voxel_size_nm) if self.voxel_size_nm else None
+
+
+def begun(folder: Path, run: BlockRun) -> None:
+    """Make the folder of a run, or go on with it where it was begun.
+
+    Raises
+    ------
+    UserError
+        Where the folder is something else, or another run.
+    """
+    file = folder / NAME
+    if file.is_file():
+        before = read_run(folder)
+        if before != run:
+            raise UserError(
+                f"{folder}: it was begun with another {_difference(before, run)}; "
+                "run the command as it was, or choose another name."
+            )
+        return
+    check_new(folder)
+    try:
+        folder.mkdir()
+        part = folder / f"{NAME}.part"
+        part.write_text(run.model_dump_json(indent=2), "utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise UserError(f"{folder}: could not be made ({error}); choose another folder.") from error
+
+
+def unfinished_run(folder: Path) -> BlockRun:
+    """The run that was begun in a folder.
+
+    Raises
+    ------
+    UserError
+        Where there is none, or it has ended in a session.
+    """
+    if (folder / SESSION).is_file():
+        raise UserError(f"{folder}: this session is finished; open it with: napari-emcad proofread {folder}")
+    if not (folder / NAME).is_file():
+        raise UserError(
+            f"{folder}: nothing was begun there by blocks; choose another folder, or begin with: napari-emcad segment"
+        )
+    return read_run(folder)
+
+
+def read_run(folder: Path) -> BlockRun:
+    """Read `run.json`.
+
+    Raises
+    ------
+    UserError
+        Where it is damaged.
+    """
+    try:
+        return BlockRun(**json.loads((folder / NAME).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, ValidationError) as error:
+        raise UserError(f"{folder / NAME}: missing or damaged; remove {folder} and run the command again.") from error
+
+
+def _difference(before: BlockRun, run: BlockRun) -> str:
+    """The first thing that two runs do not share, in words."""
+    for name in BlockRun.model_fields:
+        old, new = getattr(before, name), getattr(run, name)
+        if old != new and name == "parameters":
+            key = next(k for k in {**old, **new} if old.get(k) != new.get(k))
+            return f"{key} ({old.get(key)}, not {new.get(key)})"
+        if old != new:
+            return f"{name} ({old}, not {new})"
+    return "version of the program"

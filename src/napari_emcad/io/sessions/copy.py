@@ -1,0 +1,110 @@
+"""A copy of a session: whole, or with the edits up to the last good one where its log is damaged."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Job, Stopwatch, drive
+from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.sessions.facts import NAME, read_facts
+from napari_emcad.io.sessions.files import AFFINITIES, BOXES, EARLIER, FRAGMENTS, GRAPH
+from napari_emcad.io.sessions.folder import EDITS, check_new
+from napari_emcad.io.sessions.fragment_levels import LEVELS
+from napari_emcad.io.sessions.replay_report import NAME as REPLAY
+from napari_emcad.proofreading.log import EditLog, write_rows
+
+_NEEDED = (NAME, FRAGMENTS, EDITS)
+_FILES = (NAME, REPLAY, FRAGMENTS, LEVELS, AFFINITIES, GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER)
+_PIECE = 1 << 22
+"""Bytes that are copied at a time."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What was copied.
+
+    Attributes
+    ----------
+    edits : int
+        Rows of the log.
+    damage : str
+        Why there were no more; empty where all were copied.
+    """
+
+    edits: int
+    damage: str
+
+
+def copy_session(folder: Path, new: Path) -> Copied:
+    """Copy a session that nobody has to close, see `copying_session`."""
+    return drive(copying_session(folder, new))
+
+
+def copying_session(folder: Path, new: Path) -> Job[Copied]:
+    """Copy a session; the new folder is there once all of it is written.
+
+    Edits are copied row by row, up to the last good one, into a log of their own: others may read the session or edit
+    it meanwhile. Progress is in bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        NAME.emcad; not modified.
+    new : Path
+        NAME.emcad; must not exist.
+
+    Returns
+    -------
+    Copied
+
+    Raises
+    ------
+    UserError
+        Where the folder is no session or lacks a file, the name is taken, or the disk is full.
+    """
+    folder, new = Path(folder), Path(new)
+    _check(folder, new)
+    log = EditLog(folder / EDITS, read_only=True)
+    files = {path: path.stat().st_size for path in _files(folder)}
+    total, done = sum(files.values()), 0
+    watch = Stopwatch("copy", total)
+    with written_beside(new, lambda _: total) as part:
+        part.mkdir()
+        write_rows(part / EDITS, log.rows)
+        for path, size in files.items():
+            _copy(path, part / path.relative_to(folder))
+            done += size
+            yield watch.at(min(done, total))
+    return Copied(len(log.rows), log.damage)
+
+
+def _check(folder: Path, new: Path) -> None:
+    read_facts(folder)
+    for name in (*_NEEDED, GRAPH + EARLIER if (folder / (GRAPH + EARLIER)).exists() else GRAPH):
+        if not (folder / name).exists():
+            raise UserError(f"{folder / name}: missing; copy the session from where it is whole.")
+    check_new(new)
+    if new.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{new}: a place outside the session is needed; choose another folder for the copy.")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All but the log, and who holds it."""
+    for name in _FILES:
+        path = folder / name
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.is_file())
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error}); nothing was copied.") from error
+    with source, target.open("wb") as copy:
+        shutil.copyfileobj(source, copy, _PIECE)

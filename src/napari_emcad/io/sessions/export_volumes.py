@@ -1,0 +1,35 @@
+"""Labels and fragments of a session as volumes, in any of `FORMATS`."""
+
+from pathlib import Path
+from typing import Any
+
+from napari_emcad.core.ids import Ids, in_files
+from napari_emcad.core.progress import Job
+from napari_emcad.io.labels.formats import writing
+from napari_emcad.io.labels.volume import LabelVolume
+from napari_emcad.io.sessions.snapshot import Snapshot
+from napari_emcad.io.stacks.lazy import LazyArray
+
+
+def exporting_labels(path: Path, snapshot: Snapshot) -> Job[Path]:
+    """Edited labels, one segment id a voxel."""
+    labels = snapshot.labels
+    return _exporting(path, snapshot, labels, int(labels.table.max()))
+
+
+def exporting_fragments(path: Path, snapshot: Snapshot) -> Job[Path]:
+    """Fragments, as edits parted them: what tables, region graph and equivalences speak of."""
+    state = snapshot.session.state
+    return _exporting(path, snapshot, _unsigned(state.base.fragments), len(state.sizes) - 1)
+
+
+def _exporting(path: Path, snapshot: Snapshot, values: Any, largest: int) -> Job[Path]:
+    return writing(path, LabelVolume(values, snapshot.voxel_size, snapshot.provenance, snapshot.start, largest))
+
+
+def _unsigned(fragments: Ids | LazyArray) -> Any:
+    """An array-like of the ids as files have them."""
+    dtype = in_files(fragments.dtype)
+    if dtype == fragments.dtype:
+        return fragments
+    return LazyArray("fragments", fragments.shape, dtype, fragments.__getitem__)

@@ -1,0 +1,105 @@
+"""What a session is about: `session.json`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.atomic import written_beside
+
+FORMAT_VERSION = 2
+"""1 had region graph and boxes in one file each."""
+
+FIRST_VERSION = 1
+NAME = "session.json"
+UNFINISHED = "run.json"
+"""In a folder that blocks are still being written to, or that waits for somebody to go on with it."""
+
+
+class SessionFacts(BaseModel):
+    """Where the fragments of a session come from, and how they were made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format_version: int = Field(FORMAT_VERSION, ge=FIRST_VERSION, le=FORMAT_VERSION, title="Format")
+    program: str = Field("", title="Program", description="Name and version.")
+    source: str = Field("", title="Source", description="The stack that was segmented: its path or URL.")
+    dataset: str | None = Field(
+        None, title="Dataset", description="Path inside the source; None = what opens by itself."
+    )
+    fingerprint: str = Field("", title="Fingerprint", description="Of the stack, as `Volume.fingerprint`.")
+    voxel_size_nm: tuple[float, float, float] | None = Field(None, title="Voxel size", description="z, y, x in nm.")
+    box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = Field(
+        None, title="Box", description="Start and stop in the stack, voxels (z, y, x); None = all of it."
+    )
+    model: str = Field("", title="Model")
+    model_sha256: str = Field("", title="sha256 of the model")
+    parameters: dict[str, Any] = Field(default_factory=dict, title="Parameters", description="Of the segmentation.")
+    threshold: float = Field(ge=0, title="Threshold", description="Where the first edit found the segments.")
+    min_size: int = Field(0, ge=0, title="Smallest neuron", description="Voxels.")
+    base_hash: str = Field("", title="Hash", description="Of fragments and merge tree; set when they are written.")
+
+    @classmethod
+    def of(cls, provenance: Mapping[str, Any], voxel_size: VoxelSize | None) -> Self:
+        """The facts in the provenance of a segmentation, which holds its settled parameters."""
+        parameters = provenance["parameters"]
+        known = {name: provenance[name] for name in cls.model_fields if name in provenance}
+        settled = {name: parameters[name] for name in ("threshold", "min_size")}
+        return cls(**known, **settled, voxel_size_nm=voxel_size and tuple(voxel_size))
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """In nm; None where it is not known."""
+        return VoxelSize(*self.voxel_size_nm) if self.voxel_size_nm else None
+
+    def box_of(self, shape: tuple[int, int, int]) -> Box:
+        """The box of the fragments, which have this shape, in the stack."""
+        return Box(*self.box) if self.box else Box.whole(shape)
+
+
+def write_facts(folder: Path, facts: SessionFacts) -> None:
+    """Write `session.json` into a folder."""
+    text = facts.model_dump_json(indent=2)
+    with written_beside(folder / NAME, lambda _: len(text)) as part:
+        part.write_text(text, "utf-8")
+
+
+def read_facts(folder: Path) -> SessionFacts:
+    """Read `session.json` from a folder.
+
+    Raises
+    ------
+    UserError
+        Where there is none, it is damaged, or of another format version.
+    """
+    try:
+        text = (folder / NAME).read_text("utf-8")
+    except OSError as error:
+        if (folder / UNFINISHED).is_file():
+            raise UserError(
+                f'{folder}: its blocks are not finished; go on with it under "By blocks", '
+                f"or with: napari-emcad resume {folder}"
+            ) from error
+        raise UserError(
+            f"{folder}: a session folder (NAME.emcad with {NAME}) is needed, this is none; choose another folder."
+        ) from error
+    try:
+        fields = json.loads(text)
+        _check_version(folder, fields["format_version"])
+        return SessionFacts(**fields)
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise UserError(f"{folder / NAME}: the file is damaged; copy the session again from where it is whole.") from (
+            error
+        )
+
+
+def _check_version(folder: Path, version: object) -> None:
+    if version not in range(FIRST_VERSION, FORMAT_VERSION + 1):
+        raise UserError(
+            f"{folder}: format {FIRST_VERSION} to {FORMAT_VERSION} is needed, the session has format {version}; "
+            "open it with the version of napari-emcad that wrote it."
+        )

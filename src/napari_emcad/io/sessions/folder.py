@@ -1,0 +1,208 @@
+"""Sessions on disk: a folder NAME.emcad with all that proofreading needs.
+
+session.json     what was segmented, how, and the hash of the fragments
+fragments.zarr   as agglomeration made them; edits never change them here
+coarser/         the same in fewer pixels, where they are too many to be read when the session is opened
+boxes/           where each fragment lies; sought where it is missing
+graph/           region graph, merge tree, sizes: a file for each column
+affinities.zarr  optional
+edits.db         the edit log
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import zarr
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.progress import Job, drive
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
+from napari_emcad.io.sessions.files import (
+    keep_boxes,
+    read_affinities,
+    read_boxes,
+    read_segmentation,
+    write_affinities,
+    write_boxes,
+    write_graph,
+    write_levels,
+    write_segmentation,
+)
+from napari_emcad.io.sessions.lock import SessionLock
+from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.session import Session, base_hash
+from napari_emcad.proofreading.state import parted_boxes
+
+__all__ = ["OpenSession", "SessionFacts", "boxes_of", "create_session", "finish_session", "open_session", "session_at"]
+
+EDITS = "edits.db"
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session in a folder. Close it, or use it as a context manager.
+
+    Attributes
+    ----------
+    folder : Path
+    facts : SessionFacts
+    session : Session
+    affinities : array-like (3, z, y, x) uint8, or None
+        Read by what is sliced from it.
+    why_read_only : str
+        One sentence; empty where edits can be made.
+    lock : SessionLock or None
+        None where it was opened only to read.
+    """
+
+    folder: Path
+    facts: SessionFacts
+    session: Session
+    affinities: zarr.Array | None
+    why_read_only: str
+    lock: SessionLock | None = None
+
+    def close(self) -> None:
+        """Let others write to the session."""
+        try:
+            self.session.log.close()
+        finally:
+            if self.lock:
+                self.lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def create_session(folder: Path, segmentation: Segmentation, affinities, facts: SessionFacts) -> OpenSession:
+    """Write a new session and open it; the folder is there once all of it is written.
+
+    Parameters
+    ----------
+    folder : Path
+        NAME.emcad; must not exist.
+    segmentation : Segmentation
+    affinities : array-like (3, z, y, x) uint8, or None
+        Read by sections.
+    facts : SessionFacts
+
+    Raises
+    ------
+    UserError
+        Where the name is taken, the disk is full, or the folder's folder is missing or may not be written to.
+    """
+    folder = Path(folder)
+    check_new(folder)
+    with written_beside(folder, lambda _: segmentation.fragments.nbytes) as part:
+        part.mkdir()
+        write_segmentation(part, segmentation, facts.voxel_size)
+        write_boxes(part, drive(fragment_boxes(segmentation.fragments)))
+        if affinities is not None:
+            write_affinities(part, affinities, facts.voxel_size)
+        EditLog(part / EDITS).close()
+        write_facts(part, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
+    return open_session(folder)
+
+
+def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxes, facts: SessionFacts) -> None:
+    """Make a session of a folder that holds the fragments already; it is one when `session.json` is there, the last."""
+    write_graph(folder, segmentation)
+    write_boxes(folder, boxes)
+    write_levels(folder, facts.voxel_size)
+    EditLog(folder / EDITS).close()
+    write_facts(folder, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
+
+
+def check_new(folder: Path) -> None:
+    """Refuse a name that is taken: a session holds hours of work.
+
+    Raises
+    ------
+    UserError
+    """
+    if folder.exists():
+        raise UserError(f"{folder}: this name is taken; choose another name for the new session.")
+
+
+def open_session(folder: Path, to_read: bool = False) -> OpenSession:
+    """Open a session: to edit it, or to read where another program edits it or its log is damaged.
+
+    Parameters
+    ----------
+    folder : Path
+    to_read : bool
+        Only to read; the session stays free for others to edit.
+
+    Raises
+    ------
+    UserError
+        Where the folder is no session, or a file of it is missing, damaged, or does not belong to the others.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    lock = None if to_read else SessionLock(folder)
+    try:
+        return _opened(folder, facts, lock)
+    except BaseException:
+        if lock:
+            lock.release()
+        raise
+
+
+def session_at(opened: OpenSession, seq: int) -> Session:
+    """The session as it was after edit `seq`, 0 = before the first; it is apart from the open one and read-only.
+
+    Raises
+    ------
+    UserError
+        Where there is no such edit.
+    """
+    last = len(opened.session.log.rows)
+    if not 0 <= seq <= last:
+        raise UserError(f"{opened.folder}: an edit from 0 to {last} is needed, got {seq}; choose one from the log.")
+    log = _log(opened.folder, to_read=True)
+    del log.rows[seq:]
+    base = read_segmentation(opened.folder)
+    facts = opened.facts
+    return Session(base, log, facts.threshold, facts.min_size, opened.affinities, facts.base_hash)
+
+
+def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
+    """Where the fragments of a session lie, kept with it or sought once; also those that were parted, and the parts."""
+    found, base = read_boxes(opened.folder), opened.session.state.base
+    if found is None or len(found) != len(base.sizes):
+        found = yield from fragment_boxes(base.fragments)
+        if len(found) == len(base.sizes) and not opened.why_read_only:
+            keep_boxes(opened.folder, found)
+    parted = parted_boxes(row.effect for row in opened.session.log.rows)
+    return found.changed(parted) if parted else found
+
+
+def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:
+    base = read_segmentation(folder)
+    affinities = read_affinities(folder, base.fragments.shape)
+    why_not = f"{folder}: opened for reading only; open it to edit." if lock is None else lock.why_not
+    log = _log(folder, to_read=bool(why_not))
+    here = facts.base_hash if isinstance(base.fragments, ChunkedLabels) else base_hash(base)  # too many to be read
+    if {here, *(row.base_hash for row in log.rows)} != {facts.base_hash}:
+        log.close()
+        raise UserError(
+            f"{folder}: its edits were made on other fragments than those it holds; "
+            "copy the session again from where it is whole."
+        )
+    session = Session(base, log, facts.threshold, facts.min_size, affinities, here)
+    return OpenSession(folder, facts, session, affinities, log.damage or why_not, lock)
+
+
+def _log(folder: Path, to_read: bool) -> EditLog:
+    if not (folder / EDITS).is_file():
+        raise UserError(f"{folder / EDITS}: the edit log is missing; copy the session again from where it is whole.")
+    return EditLog(folder / EDITS, read_only=to_read)

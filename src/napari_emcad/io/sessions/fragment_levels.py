@@ -1,0 +1,86 @@
+"""Fragments in fewer and fewer pixels, kept beside them: what is seen from afar is read from there."""
+
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.progress import drive
+from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.labels.array import new_labels_array
+from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.labels.levels import Level, writing_levels
+from napari_emcad.io.stacks.zarr import zarr_node
+
+LEVELS = "coarser"
+"""Folder with `2.zarr`, `4.zarr` and so on: every second pixel on y and x, every fourth, ..."""
+
+OVERVIEW = 1 << 24
+"""Voxels of the last level: as many as napari draws in 3D without a wait that is felt."""
+
+EDGE = 512
+"""Pixels a side of a chunk at most."""
+
+
+def open_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
+    """Fragments with their levels, of which nothing is read yet.
+
+    Parameters
+    ----------
+    fragments : Path
+        As `labels_array.new_labels_array` makes it; the levels lie beside it.
+    is_full : bool
+        Whether every voxel is of a fragment.
+
+    Raises
+    ------
+    UserError
+        Where a level cannot be read.
+    """
+    level = None
+    for step, _ in reversed(list(_coarser(zarr_node(fragments).shape))):
+        level = ChunkedLabels(fragments.parent / LEVELS / f"{step}.zarr", is_full, level)
+    return ChunkedLabels(fragments, is_full, level)
+
+
+def make_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
+    """Write the levels of fragments, where they are not there yet.
+
+    Parameters
+    ----------
+    fragments : Path
+        As `labels_array.new_labels_array` makes it; the levels lie beside it.
+    voxel_size : VoxelSize or None
+        In nm.
+
+    Raises
+    ------
+    UserError
+        Where the disk is full, or the folder may not be written to.
+    """
+    array, target = zarr_node(fragments), fragments.parent / LEVELS
+    coarser = list(_coarser(array.shape))
+    if not coarser or target.exists():
+        return
+    with written_beside(target, lambda _: array.nbytes // 20) as part:
+        part.mkdir()
+        finer = ChunkedLabels(fragments, is_full=False)
+        for step, shape in coarser:
+            size = voxel_size and VoxelSize(voxel_size.z, step * voxel_size.y, step * voxel_size.x)
+            level = new_labels_array(part / f"{step}.zarr", shape, array.dtype, size, _chunks(shape))
+            drive(writing_levels(finer, [Level(level, level.chunks, step=2)]))
+            finer = ChunkedLabels(part / f"{step}.zarr", is_full=False)
+
+
+def _coarser(shape: tuple[int, int, int]) -> Iterator[tuple[int, tuple[int, int, int]]]:
+    """Step and shape (z, y, x) of each level."""
+    step = 1
+    while prod(shape) > OVERVIEW and min(shape[1:]) > 1:
+        step, shape = 2 * step, (shape[0], -(-shape[1] // 2), -(-shape[2] // 2))
+        yield step, shape
+
+
+def _chunks(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """As many voxels in chunks of small sections as in those of large ones."""
+    y, x = (min(n, EDGE) for n in shape[1:])
+    return min(shape[0], EDGE**2 // (y * x)), y, x

@@ -1,0 +1,97 @@
+"""The edits of one session, made again in another one of the same region."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts
+from napari_emcad.io.sessions.folder import OpenSession, boxes_of
+from napari_emcad.io.sessions.lock import held_by
+from napari_emcad.io.sessions.replay_report import Brought, ReplayReport, read_report, write_report
+from napari_emcad.proofreading.replay.replay import Replayed, replay
+
+_CONTENT = 3
+"""Words of a fingerprint that tell of content, shape and dtype; what follows changes with every copy of the file."""
+
+
+def replaying(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
+    """Make all edits in force of one session again in another, see `proofreading.replay`.
+
+    The report is left in the new session's folder, also where the job is closed early: with the edits until then.
+
+    Raises
+    ------
+    UserError
+        Where they are not of the same region of the same stack, or the new one cannot be edited.
+    """
+    _check_two(old.folder, new)
+    _check_stack(old.facts, new.facts)
+    _check_box(*(opened.facts.box_of(opened.session.state.base.fragments.shape) for opened in (old, new)))
+    before, found = _open_before(old, new), []
+    try:
+        boxes = yield from boxes_of(old)
+        yield from replay(old.session, new.session, found, boxes)
+    except BaseException:
+        with suppress(UserError):
+            write_report(new.folder, ReplayReport.of(old, found, before))
+        raise
+    write_report(new.folder, ReplayReport.of(old, found, before))
+    return found
+
+
+def check_replay(old: Path, new: OpenSession) -> None:
+    """Refuse at once what `replaying` would refuse, and a session that somebody is editing just now.
+
+    Parameters
+    ----------
+    old : Path
+        Folder of the session that the edits are in; not opened.
+    new : OpenSession
+
+    Raises
+    ------
+    UserError
+    """
+    _check_two(old, new)
+    facts = read_facts(old)
+    if holder := held_by(old):
+        raise UserError(f"{old}: {holder}; close it there first, then bring its edits.")
+    _check_stack(facts, new.facts)
+    if facts.box is not None:
+        _check_box(Box(*facts.box), new.facts.box_of(new.session.state.base.fragments.shape))
+
+
+def _check_two(old: Path, new: OpenSession) -> None:
+    if old.resolve() == new.folder.resolve():
+        raise UserError(f"replay: two sessions are needed, got {old} twice.")
+    if new.why_read_only:
+        raise UserError(new.why_read_only)
+
+
+def _check_stack(old: SessionFacts, new: SessionFacts) -> None:
+    contents = [facts.fingerprint.split()[:_CONTENT] for facts in (old, new)]
+    if all(contents) and contents[0] != contents[1]:
+        raise UserError(
+            f"replay: sessions of the same stack are needed, got {old.source} and {new.source}; "
+            "segment the stack of the old session again."
+        )
+
+
+def _check_box(old: Box, new: Box) -> None:
+    if old != new:
+        raise UserError(
+            f"replay: a session of the same region {old.text} is needed, got {new.text}; segment that region."
+        )
+
+
+def _open_before(*sessions: OpenSession) -> Sequence[Brought]:
+    """What is still to be looked at from earlier replays into these sessions."""
+    found = []
+    for opened in sessions:
+        with suppress(UserError):
+            report = read_report(opened.folder)
+            found += report.open if report else ()
+    return found

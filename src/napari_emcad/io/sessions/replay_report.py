@@ -1,0 +1,126 @@
+"""What became of edits that were brought from another session: `replay.json` in the session that they came to."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.wording import count
+from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.proofreading.part import Voxel
+from napari_emcad.proofreading.replay.replay import Outcome, Replayed, summary
+
+FORMAT_VERSION = 1
+NAME = "replay.json"
+
+
+class Brought(BaseModel):
+    """One edit, see `proofreading.replay.Replayed`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    session: str = Field(title="Session", description="Folder of the session that the edit was made in.")
+    seq: int = Field(ge=1, title="Edit", description="Its number there.")
+    kind: str = Field(title="Kind")
+    outcome: Outcome = Field(title="Outcome")
+    why: str = Field("", title="Why")
+    voxel: Voxel | None = Field(None, title="Place", description="Where to look, (z, y, x) in the session's fragments.")
+    places: tuple[Voxel, ...] = Field((), title="Neurons", description="A voxel in each that it is about.")
+    is_ticked: bool = Field(False, title="Ticked", description="Somebody has looked after it.")
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether it is not in force here."""
+        return self.outcome in ("conflict", "lost")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has had that look yet."""
+        return self.needs_a_look and not self.is_ticked
+
+
+class ReplayReport(BaseModel):
+    """The last replay into a session, and what is open from those before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = Field(FORMAT_VERSION, ge=FORMAT_VERSION, le=FORMAT_VERSION, title="Format")
+    session: str = Field(title="Session", description="Folder that the edits came from.")
+    total: int = Field(ge=0, title="Edits", description="In force there; fewer are listed where it was stopped.")
+    damage: str = Field("", title="Damage", description="Why not all edits of that session could be read.")
+    edits: tuple[Brought, ...] = Field((), title="What became of them")
+    is_dismissed: bool = Field(False, title="Dismissed")
+
+    @classmethod
+    def of(cls, old: OpenSession, found: Iterable[Replayed], before: Iterable[Brought] = ()) -> Self:
+        """The report on edits of a session, which are all there are where they were not stopped; then those before."""
+        folder = str(old.folder.absolute())
+        edits = [Brought(session=folder, **vars(one)) for one in found]
+        others = {(one.session, one.seq): one for one in before if one.session != folder}
+        total = len(old.session.in_force)
+        return cls(session=folder, total=total, damage=old.session.log.damage, edits=(*edits, *others.values()))
+
+    @property
+    def open(self) -> tuple[Brought, ...]:
+        """The edits that somebody has to look at."""
+        return () if self.is_dismissed else tuple(edit for edit in self.edits if edit.is_open)
+
+    @property
+    def made(self) -> int:
+        """How many edits of the session were come to."""
+        return sum(edit.session == self.session for edit in self.edits)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody stopped it."""
+        return self.made >= self.total
+
+    def line(self) -> str:
+        """Such as "23 edits: 15 already right, 5 applied again, 2 in conflict, 1 lost.", and where it was stopped."""
+        stopped = f" Stopped after {self.made} of {count(self.total, 'edit')}; bring them again to go on."
+        return f"{summary(self.edits)}.{'' if self.is_whole else stopped}"
+
+    def ticked(self, place: int, is_ticked: bool) -> Self:
+        """The same with the edit at this place in the list ticked off, or not."""
+        edits = list(self.edits)
+        edits[place] = edits[place].model_copy(update={"is_ticked": is_ticked})
+        return self.model_copy(update={"edits": tuple(edits)})
+
+    def dismissed(self) -> Self:
+        """The same, to be shown no more."""
+        return self.model_copy(update={"is_dismissed": True})
+
+
+def write_report(folder: Path, report: ReplayReport) -> None:
+    """Write the report into a session's folder, where it takes the place of an earlier one.
+
+    Raises
+    ------
+    UserError
+        Where the disk is full or the folder may not be written to.
+    """
+    said = report.model_dump_json(indent=1)
+    with written_beside(Path(folder) / NAME, lambda _: len(said)) as part:
+        part.write_text(said, "utf-8")
+
+
+def read_report(folder: Path) -> ReplayReport | None:
+    """Read the report in a session's folder; None where nothing was brought to it.
+
+    Raises
+    ------
+    UserError
+        Where the file is damaged.
+    """
+    path = Path(folder) / NAME
+    try:
+        return ReplayReport.model_validate_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ValidationError) as error:
+        raise UserError(
+            f"{path}: the report cannot be read; the edits are not touched by this, bring them again to see it."
+        ) from error

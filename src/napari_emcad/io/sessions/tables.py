@@ -1,0 +1,26 @@
+"""Tables as CSV files."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_emcad.io.atomic import written_beside
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a table with a line of names above it.
+
+    Raises
+    ------
+    UserError
+        Where the disk is full, or the folder is missing or may not be written to.
+    """
+    with (
+        written_beside(path, lambda part: part.stat().st_size) as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
+        lines = csv.writer(file)
+        lines.writerow(header)
+        lines.writerows(rows)
+    return path

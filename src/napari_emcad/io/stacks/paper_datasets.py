@@ -1,0 +1,165 @@
+"""The datasets of the papers: a file or folder goes in, a stack with its labels comes out."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.stacks.hdf5 import is_hdf5
+from napari_emcad.io.stacks.locations import Location
+from napari_emcad.io.stacks.paper_layouts import CREMI, NAMES, Layout, layouts_called
+from napari_emcad.io.stacks.volumes import Volume, open_volume, stack_names
+
+RAW, NEURON_IDS = "volumes/raw", "volumes/labels/neuron_ids"
+"""Datasets of a CREMI file."""
+
+_SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".hdf")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A stack with its labels. Close it, or use it as a context manager.
+
+    Attributes
+    ----------
+    layout : str
+        Name of the dataset.
+    raw, labels : Volume
+        Grey values and neurons, 0 = background; both carry the pair's voxel size.
+    voxel_size : VoxelSize
+        In nm, as the files say; where they do not, as it is known of the dataset.
+    place : Box
+        Where the labels lie in the stack, in its voxels; of the labels' shape.
+    """
+
+    layout: str
+    raw: Volume
+    labels: Volume
+    voxel_size: VoxelSize
+    place: Box
+
+    @property
+    def title(self) -> str:
+        """Dataset and volume, such as "CREMI sample_B_padded"."""
+        return f"{self.layout} {self.raw.path.stem}"
+
+    def close(self) -> None:
+        """Give the files back."""
+        self.raw.close()
+        self.labels.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def open_pair(path: Path | str, name: str | None = None) -> Pair:
+    """Open a dataset of the papers; voxels are read when they are asked for, and nothing is changed.
+
+    Parameters
+    ----------
+    path : path
+        A CREMI file, either file of a pair named as `LAYOUTS` lists, or the folder of one such dataset.
+    name : str, optional
+        One of `NAMES`, in any capitals, where a folder holds several or names are alike; None = any.
+
+    Raises
+    ------
+    UserError
+        Where there is no such file, it is none of these, stack or labels are missing or do not belong together, or a
+        folder holds several pairs.
+    """
+    path = Path(path)
+    if name is not None and not any(layouts_called(name)):
+        raise UserError(f'layout: one of {", ".join(NAMES)} is needed, got "{name}"; leave it out to go by the files.')
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file or folder; check its name and place.")
+    files = _chosen(path, _found(path, name))
+    with ExitStack() as on_failure:
+        raw, labels = (on_failure.enter_context(open_volume(*of)) for of in (files.raw, files.labels))
+        size = raw.voxel_size or labels.voxel_size or files.layout.voxel_size
+        raw, labels = replace(raw, voxel_size=size), replace(labels, voxel_size=size)
+        pair = Pair(files.layout.name, raw, labels, size, _place(raw, labels))
+        on_failure.pop_all()
+    return pair
+
+
+def neurons_in(path: Location) -> str | None:
+    """The dataset of the neurons in a CREMI file, where grey values are what opens by itself; None in other files."""
+    return NEURON_IDS if NEURON_IDS in stack_names(path) else None
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What may be a pair: file and dataset of the stack and of the labels; `missing` says what is not there."""
+
+    layout: Layout
+    raw: tuple[Path, str | None]
+    labels: tuple[Path, str | None]
+    missing: str = ""
+
+
+def _found(path: Path, name: str | None) -> list[_Files]:
+    """All that a file, or each file of a folder, can belong to."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    known = [file for file in files if file.suffix.lower() in _SUFFIXES]
+    return list(dict.fromkeys(pair for file in known for pair in _of_file(file, name)))
+
+
+def _of_file(file: Path, name: str | None) -> list[_Files]:
+    layouts = list(layouts_called(name))
+    if CREMI in layouts and is_hdf5(file) and RAW in (datasets := stack_names(file)):
+        missing = (
+            "" if NEURON_IDS in datasets else f'the neurons, "{NEURON_IDS}", are not in it; choose another sample.'
+        )
+        return [_Files(CREMI, (file, RAW), (file, NEURON_IDS), missing)]
+    stems = [(layout, found) for layout in layouts if (found := layout.stems(file.stem))]
+    return [_beside(file, layout, *found) for layout, found in stems]
+
+
+def _beside(file: Path, layout: Layout, *stems: str) -> _Files:
+    """The two files of these names in the folder of a file that is one of them; one of its own suffix comes first."""
+    there = sorted(file.parent.iterdir(), key=lambda other: (other != file, other.suffix != file.suffix, other.name))
+    usable = [other for other in there if other.suffix.lower() in _SUFFIXES]
+    found = [next((f for f in usable if f.stem.lower() == stem.lower()), None) for stem in stems]
+    absent = [stem for stem, at in zip(stems, found, strict=True) if at is None]
+    missing = f"{absent[0]}{file.suffix} is needed beside it, and is not there; copy it there." if absent else ""
+    raw, labels = (at or file for at in found)
+    return _Files(layout, (raw, None), (labels, None), missing)
+
+
+def _chosen(path: Path, found: list[_Files]) -> _Files:
+    whole = [files for files in found if not files.missing]
+    if len(whole) == 1:
+        return whole[0]
+    if whole:
+        listed = ", ".join(dict.fromkeys(files.raw[0].name for files in whole))
+        raise UserError(f"{path}: one stack with labels is needed, it holds {len(whole)}, {listed}; name one of them.")
+    if found:
+        raise UserError(f"{found[0].raw[0]}: {found[0].missing}")
+    raise UserError(
+        f"{path}: files of {', '.join(NAMES)} are needed, there are none; "
+        "name yours as they are there, such as AC4_inputs.tif and AC4_labels.tif."
+    )
+
+
+def _place(raw: Volume, labels: Volume) -> Box:
+    """Where the labels lie in the stack: at their offset, or all over it."""
+    if labels.array.dtype.kind not in "bui":
+        raise UserError(
+            f"{labels.path}: whole-number labels are needed, got {labels.array.dtype}; choose the file of the neurons."
+        )
+    zero = (0.0, 0.0, 0.0)
+    ends = zip(labels.offset or zero, (labels.offset and raw.offset) or zero, raw.voxel_size, strict=True)
+    place = Box.whole(labels.array.shape).moved([round((a - b) / size) for a, b, size in ends])
+    shape = raw.array.shape
+    if place.clipped(shape) != place or (labels.offset is None and place.shape != shape):
+        raise UserError(
+            f"{labels.path}: labels that lie in the stack of shape {shape} are needed, got {place.start} to "
+            f"{place.stop}; choose the files that belong together."
+        )
+    return place

@@ -1,0 +1,73 @@
+"""How the datasets of the papers name their files, and the voxel sizes that those files leave out."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.stacks.locations import Location
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A dataset whose volumes are two files each, the stack and its labels, in one folder.
+
+    Attributes
+    ----------
+    name : str
+        Of the dataset.
+    voxel_size : VoxelSize
+        In nm.
+    volumes : str
+        Regular expression of the volumes' names; capitals do not count.
+    raw, labels : str
+        Names of the two files without suffix; {} = the volume's.
+    telling : bool
+        Whether nothing else is called so: the name of a file alone says what its voxel size is.
+    """
+
+    name: str
+    voxel_size: VoxelSize
+    volumes: str
+    raw: str
+    labels: str
+    telling: bool = False
+
+    def stems(self, stem: str) -> tuple[str, str] | None:
+        """The names of stack and labels, without suffix, where a file of this name is one of them; else None."""
+        for template in (self.raw, self.labels):
+            found = re.fullmatch(template.format(f"(?P<volume>{self.volumes})"), stem, re.IGNORECASE)
+            if found:
+                volume = found.groupdict().get("volume", "")
+                return self.raw.format(volume), self.labels.format(volume)
+        return None
+
+
+CREMI = Layout("CREMI", VoxelSize(40, 4, 4), "cremi_?[abc]", "{}_inputs", "{}_labels", telling=True)
+
+LAYOUTS = (
+    CREMI,
+    Layout("AC3-AC4", VoxelSize(30, 6, 6), "ac[34]", "{}_inputs", "{}_labels", telling=True),
+    Layout("SNEMI3D", VoxelSize(30, 6, 6), "train|test", "{}-input", "{}-labels"),
+    Layout("SNEMI3D", VoxelSize(30, 6, 6), "", "raw", "neuron_ids"),
+    Layout("Wafer4", VoxelSize(35, 8, 8), r"wafer\d+(_\w+)?", "{}_inputs", "{}_labels", telling=True),
+    Layout("Kasthuri15", VoxelSize(30, 6, 6), "train|test", "{}_input", "{}_labels"),
+)
+"""Names of the files and voxel sizes (z, y, x): CREMI, cremi.org/data; AC3, AC4, SNEMI3D and Kasthuri15, Kasthuri et
+al., Cell 162:648, 2015; Wafer4, Liu et al., CVPR 2024."""
+
+NAMES = tuple(dict.fromkeys(layout.name for layout in LAYOUTS))
+
+
+def layouts_called(name: str | None) -> Iterator[Layout]:
+    """The layouts of a dataset, whatever the capitals; all of them without a name."""
+    return (layout for layout in LAYOUTS if name is None or layout.name.lower() == name.lower())
+
+
+def voxel_size_by_name(path: Location) -> VoxelSize | None:
+    """The voxel size of a file that says none, where its name leaves no doubt about the dataset; else None.
+
+    >>> voxel_size_by_name(Path("AC4_inputs.h5")), voxel_size_by_name(Path("raw.tif"))
+    (VoxelSize(z=30, y=6, x=6), None)
+    """
+    return next((layout.voxel_size for layout in LAYOUTS if layout.telling and layout.stems(path.stem)), None)

@@ -1,0 +1,184 @@
+"""The door for stacks: a path or URL goes in, a volume that is read as it is used comes out."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.stacks.hdf5 import hdf5_stacks, is_hdf5, open_hdf5
+from napari_emcad.io.stacks.lazy import LazyArray, NotAStack, Source
+from napari_emcad.io.stacks.locations import Location, Url, location
+from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, precomputed_levels
+from napari_emcad.io.stacks.section_images import SUFFIXES, TIFF, open_folder
+from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
+from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, zarr_levels, zarr_stacks
+
+_SAMPLE = 64
+"""Edge, in voxels, of the squares that the fingerprint looks at."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A stack that is open. Close it, or use it as a context manager; it also closes when no longer used.
+
+    Attributes
+    ----------
+    array : LazyArray (z, y, x)
+        Reads what is sliced from it; its type is that of the file.
+    voxel_size : VoxelSize or None
+        In nm; None where the file does not say.
+    path : Path or Url
+        What was opened.
+    dataset : str or None
+        Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale.
+    fingerprint : str
+        sha256 of three samples, shape, type, bytes, time of change and name, with blanks between. Equal for the same
+        unchanged file; cheap, so that a change elsewhere shows only in the time. Behind a URL, length and sha256 of
+        the metadata stand for bytes and time.
+    offset : (z, y, x) or None
+        Where its first voxel begins, in nm, as the labels of a padded CREMI file say it; None where the file does not.
+    """
+
+    array: LazyArray
+    voxel_size: VoxelSize | None
+    path: Location
+    dataset: str | None
+    fingerprint: str
+    offset: tuple[float, float, float] | None = None
+
+    def close(self) -> None:
+        """Give the file back; the array cannot be read afterwards."""
+        self.array.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def open_volume(path: Location | str, dataset: str | None = None, voxel_size: VoxelSize | None = None) -> Volume:
+    """Open a stack: a TIFF, HDF5, Zarr, neuroglancer precomputed, or a folder of section images; nothing is changed.
+
+    Parameters
+    ----------
+    path : path or URL
+        File or folder; of a Zarr any URL that fsspec reads, of a precomputed volume one that begins with
+        precomputed://.
+    dataset : str, optional
+        Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale. Left out: the only stack in
+        it, volumes/raw, main or raw, or level 0 of several resolutions.
+    voxel_size : VoxelSize, optional
+        In nm (z, y, x); replaces what the file says.
+
+    Raises
+    ------
+    UserError
+        Where there is no such file, it is damaged or of another kind, or the dataset cannot be told; of a URL also
+        where its host cannot be reached, its library is not installed or a secret is in it.
+    NotAStack
+        Where it is an image, but not one grey stack: a single section, colours, channels or time points.
+    """
+    path = location(path)
+    _check_voxel_size(voxel_size)
+    source = _source(path, dataset)
+    try:
+        fingerprint = _fingerprint(path, source)
+    except BaseException:
+        source.array.close()
+        raise
+    return Volume(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint, source.offset)
+
+
+def levels(path: Location | str) -> list[Source]:
+    """The resolutions of an OME-Zarr image or a precomputed volume, the finest first; none where there is one only.
+
+    Raises
+    ------
+    UserError
+        As `open_volume`.
+    """
+    path = location(path)
+    if is_precomputed(path):
+        found = precomputed_levels(path)
+    else:
+        found = zarr_levels(path) if isinstance(path, Url) or is_zarr(path) else []
+    return found if len(found) > 1 else []
+
+
+def stack_names(path: Location | str) -> list[str]:
+    """The datasets in an HDF5 file or Zarr group that `open_volume` can open; empty where a file is one stack.
+
+    Raises
+    ------
+    UserError
+        Where the file is damaged.
+    """
+    path = location(path)
+    if is_precomputed(path):
+        return []
+    if isinstance(path, Url) or is_zarr(path):
+        return zarr_stacks(path)
+    return hdf5_stacks(path) if is_hdf5(path) else []
+
+
+def _source(path: Location, dataset: str | None) -> Source:
+    if is_precomputed(path):
+        return open_precomputed(path, dataset)
+    if isinstance(path, Url):
+        return open_zarr(path, dataset)
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file or folder; check its name and place.")
+    if is_zarr(path):
+        return open_zarr(path, dataset)
+    if is_hdf5(path):
+        return open_hdf5(path, dataset)
+    if dataset:
+        raise UserError(f'{path}: only HDF5 and Zarr hold datasets, "{dataset}" is not in it; leave the dataset out.')
+    if path.is_dir():
+        return open_folder(path)
+    if is_tiff(path):
+        return open_tiff(path)
+    raise _unknown(path)
+
+
+def _unknown(path: Path) -> UserError:
+    if path.suffix.lower() in SUFFIXES - TIFF:
+        return NotAStack(f"{path}: a stack (z, y, x) is needed, got one image; open the folder of all sections.")
+    return UserError(
+        f"{path}: a TIFF, HDF5 or Zarr stack or a folder of section images is needed, and this file is none of them; "
+        "export it as TIFF."
+    )
+
+
+def _check_voxel_size(size: VoxelSize | None) -> None:
+    if size is not None and not all(math.isfinite(n) and n > 0 for n in size):
+        raise UserError(f"voxel size: three lengths above 0 nm (z, y, x) are needed, got {tuple(size)}.")
+
+
+def fingerprint_of_content(array) -> str:
+    """The first words of a `Volume.fingerprint`, which copies share: sha256 of three samples, shape and type.
+
+    Parameters
+    ----------
+    array : array-like (z, y, x)
+        Three squares of it are read.
+    """
+    depth, *plane = array.shape
+    middle = tuple(slice(max(0, (n - _SAMPLE) // 2), (n + _SAMPLE) // 2) for n in plane)
+    digest = hashlib.sha256()
+    for z in sorted({0, depth // 2, depth - 1}):
+        digest.update(np.asarray(array[(z, *middle)]).tobytes())
+    shape = "x".join(map(str, array.shape))
+    return f"{digest.hexdigest()} {shape} {array.dtype}"
+
+
+def _fingerprint(path: Location, source: Source) -> str:
+    size, changed = source.stamp
+    name = path.name if isinstance(path, Url) else path.resolve().name
+    return f"{fingerprint_of_content(source.array)} {size} {changed} {name}"

@@ -1,0 +1,214 @@
+"""Where a segmentation is probably wrong, and what it would gain by being corrected.
+
+A segment of s voxels that should be parts of s1 and s2 adds (s ln s - s1 ln s1 - s2 ln s2) / N to the variation of
+information of N voxels, and so do two that should be one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import xlogy
+
+from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.ids import Ids, order_of_pairs
+from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.proofreading.review.forest import Forest, spanning_forest
+from napari_emcad.proofreading.review.odds import Odds
+
+ALIKE = 0.5
+"""Share of their voxels that the sides of two cuts have in common from which on the two are one question."""
+
+JOIN_ODDS = Odds(
+    (-3.668, 0.505, 0.543, -1.028, 0.172, -1.083),
+    mean=(0.139, 0.079, 4.561, 5.37, 8.844),
+    spread=(0.094, 0.088, 1.832, 2.093, 2.03),
+)
+"""Of "these two segments are one neuron"; see `suspicious_splits` for the features."""
+
+CUT_ODDS = Odds(
+    (-4.955, -1.264, -0.675, 1.473, 1.42),
+    mean=(0.799, 5.609, 5.896, 11.046),
+    spread=(0.163, 2.617, 3.972, 1.544),
+)
+"""Of "this segment is two neurons that part here"; see `suspicious_merges`. Both were fitted by
+benchmarks/review_odds.py on AC4[0:20], [20:40] and [60:80] with the CAD student AC34 at its threshold 0.3: 7,795 pairs
+of segments, 862 of one neuron; 29,308 cuts, 765 of which make the segmentation better."""
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Edges of a region graph about which somebody should be asked.
+
+    Attributes
+    ----------
+    edge : (k,) int64
+        Row of the region graph.
+    features : (k, f) float64
+        What the probability of an error is estimated from.
+    change : (k,) float64
+        By how much the correction changes the variation of information, in bits x voxels.
+    """
+
+    edge: NDArray[np.int64]
+    features: NDArray[np.float64]
+    change: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.edge)
+
+    def chosen(self, which: NDArray) -> "Suspects":
+        """Some of them."""
+        return Suspects(self.edge[which], self.features[which], self.change[which])
+
+    def gain(self, odds: Odds) -> NDArray[np.float64]:
+        """Expected change, in bits x voxels."""
+        return odds.p(self.features) * self.change
+
+    def best(self, most: int, odds: Odds) -> "Suspects":
+        """At most so many, those with the largest expected gain."""
+        return self.chosen(np.argsort(-self.gain(odds), kind="stable")[:most])
+
+    def with_also(self, others: "Suspects") -> "Suspects":
+        """These and those."""
+        pairs = ((self.edge, others.edge), (self.features, others.features), (self.change, others.change))
+        return Suspects(*map(np.concatenate, pairs))
+
+
+def suspicious_splits(graph: RegionGraph, edges: NDArray, table: NDArray, volume: NDArray, across: NDArray) -> Suspects:
+    """Segments that touch and may be one; for each two, the edge between them of the largest capacity.
+
+    The features: mean affinity within sections and between them, ln faces of each kind, ln voxels of the smaller.
+
+    Parameters
+    ----------
+    graph : RegionGraph
+    edges : (k,) int64
+        Those looked at: of two segments all or none.
+    table : (n + 1,) Ids
+        Segment of each fragment, 0 = none.
+    volume : (s,) float
+        Voxels of each segment, by its id.
+    across : (m,) bool
+        Whether an edge lies between two sections, see `between_sections`.
+    """
+    u, v = table[graph.u[edges]], table[graph.v[edges]]
+    out = (u != v) & (u > 0) & (v > 0)
+    edges, low, high = edges[out], np.minimum(u, v)[out], np.maximum(u, v)[out]
+    if not len(edges):
+        return _none(JOIN_ODDS)
+    area = graph.area[edges].astype(np.float64)
+    strength = area * graph.mean[edges]
+    order = order_of_pairs(low, high)
+    is_new = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
+    starts = np.flatnonzero(np.append(True, is_new))
+    first, flat = _first_of_largest(strength, order, starts), ~across[edges]
+    faces = [_sums((area * kind)[order], starts) for kind in (flat, ~flat)]
+    strengths = [_sums((strength * kind)[order], starts) for kind in (flat, ~flat)]
+    one, other = volume[low[first]], volume[high[first]]
+    means = [s / np.maximum(f, 1) for s, f in zip(strengths, faces, strict=True)]
+    features = np.stack([*means, *map(np.log1p, faces), np.log(np.maximum(np.minimum(one, other), 1))], axis=1)
+    return Suspects(edges[first], features, voi_change(one, other))
+
+
+def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined: NDArray) -> Suspects:
+    """Places inside segments where a cheap cut parts much from much.
+
+    Strategy: in the spanning tree of largest capacity (mean affinity x area) of each segment, every edge parts it in
+    two; the voxels below each edge, and the faces between both sides with their affinities, are summed up level by
+    level. The features are those of the whole cut, because a merger mostly hangs on few faces of low affinity while a
+    neuron hangs together in many places: mean affinity, ln faces, ln voxels of the smaller side and of the larger.
+
+    Parameters
+    ----------
+    graph : RegionGraph
+    edges : (k,) int64
+        All that lie inside the segments in question.
+    sizes : (n + 1,) int64
+        Voxels of each fragment.
+    joined : (j,) int64
+        Edges that people joined: they come before all others in the tree, so that as few as can be cross a cut.
+    """
+    if not len(edges):
+        return _none(CUT_ODDS)
+    forest = spanning_forest(graph, edges, joined)
+    area = graph.area[edges].astype(np.float64)
+    values = forest.of_nodes(sizes), forest.ends(area), forest.ends(area * graph.mean[edges])
+    below = forest.sums_below(*values)
+    one, faces, strength = below[forest.lower].T
+    whole = below[forest.root[forest.lower], 0]
+    faces, small = np.maximum(faces, 1), np.minimum(one, whole - one)
+    features = np.stack([strength / faces, *(np.log(np.maximum(x, 1)) for x in (faces, small, whole - small))], axis=1)
+    return Suspects(edges[forest.edge], features, voi_change(one, whole - one))
+
+
+def much_alike(forest: Forest, sizes: NDArray, near: NDArray, far: NDArray) -> NDArray[np.int64]:
+    """The tree edges, (k,), that part a segment nearly as another cut does.
+
+    Where both sides have more than half of all their voxels in common with those of the other, people who looked at the
+    other have seen what is most of each; a long neurite would otherwise be asked about all along its length.
+
+    Parameters
+    ----------
+    forest : Forest
+        Of the segment.
+    sizes : (n + 1,) int64
+        Voxels of each fragment.
+    near, far : (f,) Ids
+        Fragments on both sides of the other cut.
+    """
+    values = forest.of_nodes(sizes)
+    below = forest.sums_below(values, np.where(np.isin(forest.fragments, near), values, 0))
+    here, shared = below[forest.lower].T
+    whole, (one, other) = values.sum(), (float(sizes[side].sum()) for side in (near, far))
+    straight = _overlap(shared, here, one), _overlap(other - here + shared, whole - here, other)
+    crossed = _overlap(here - shared, here, other), _overlap(one - shared, whole - here, one)
+    return forest.edge[(np.minimum(*straight) > ALIKE) | (np.minimum(*crossed) > ALIKE)]
+
+
+def _overlap(shared: NDArray, one: NDArray, other: float) -> NDArray[np.float64]:
+    """Of two sets, what they share as a part of all they have."""
+    return shared / (one + other - shared)
+
+
+def between_sections(graph: RegionGraph, fragments: Ids, boxes: FragmentBoxes | None = None) -> NDArray[np.bool_]:
+    """Whether each edge lies between two sections, (m,): the face at its contact point does.
+
+    Voxels are read only where boxes do not tell: those of fragments of one section each always do.
+    """
+    nothing = np.zeros(len(graph), bool)
+    across, unknown = (nothing, ~nothing) if boxes is None else _by_boxes(graph, boxes)
+    z, y, x = graph.contact[unknown].T
+    here, before = fragments[z, y, x], fragments[np.maximum(z - 1, 0), y, x]
+    across[unknown] = (np.minimum(here, before) == graph.u[unknown]) & (np.maximum(here, before) == graph.v[unknown])
+    return across
+
+
+def _by_boxes(graph: RegionGraph, boxes: FragmentBoxes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which edges lie between two sections, and of which the boxes of their fragments do not say so, (m,) each."""
+    start, stop = boxes.start[:, 0], boxes.stop[:, 0]
+    apart = (stop[graph.u] <= start[graph.v]) | (stop[graph.v] <= start[graph.u])
+    is_flat = stop - start == 1
+    return apart, ~(apart | is_flat[graph.u] & is_flat[graph.v])
+
+
+def voi_change(one: NDArray, other: NDArray) -> NDArray[np.float64]:
+    """How much joining or parting pieces of so many voxels changes the variation of information, in bits x voxels."""
+    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    whole = one + other
+    return (xlogy(whole, whole) - xlogy(one, one) - xlogy(other, other)) / np.log(2)
+
+
+def _first_of_largest(values: NDArray, order: NDArray, starts: NDArray) -> NDArray[np.int64]:
+    """Of each run of ordered values, where the largest stands; the first of equals."""
+    runs = np.diff(np.append(starts, len(order)))
+    at = np.flatnonzero(values[order] == np.repeat(np.maximum.reduceat(values[order], starts), runs))
+    return order[at[np.searchsorted(at, starts)]]
+
+
+def _sums(values: NDArray, starts: NDArray) -> NDArray[np.float64]:
+    return np.add.reduceat(values.astype(np.float64), starts)
+
+
+def _none(odds: Odds) -> Suspects:
+    return Suspects(np.empty(0, np.int64), np.empty((0, len(odds.mean))), np.empty(0))

@@ -1,0 +1,195 @@
+"""A session laid over a result: its edits, and what the neurons layer shows of them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.ids import Ids
+from napari_emcad.core.live_cut import LiveCut
+from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.proofreading.neurons import neurons_of
+from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.state import parted_boxes
+from napari_emcad.widgets.desk.results import Result, Results
+from napari_emcad.widgets.desk.sides import SidesView
+from napari_emcad.widgets.kit.jobs import Ended, one_step
+from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without
+from napari_emcad.widgets.kit.picking import Voxel
+from napari_emcad.widgets.proofread.neuron_list import neuron_rows
+from napari_emcad.workers.segmentation import Cut, Neurons
+
+AT_ONCE = 100_000
+"""Fragments up to which a threshold is moved at once; with more it is found in a thread what comes of it."""
+
+
+class Proofreading(QObject):
+    """The session of one result, and its view.
+
+    Attributes
+    ----------
+    clickable : FragmentLabels
+        The neurons that are not hidden, whatever else lies over them.
+
+    Signals
+    -------
+    changed
+        The session has changed, or what is shown of it.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer, results: Results, result: Result, opened: OpenSession, boxes: FragmentBoxes):
+        super().__init__()
+        self.result, self.opened = result, opened
+        self._results, self._sides = results, SidesView(viewer)
+        self._boxes, self._rows_read = boxes, 0
+        self._hides_done = False
+        self._only: frozenset[int] = frozenset()
+        self._is_closed = False
+        result.is_edited = True
+        results.moving.connect(self._on_moving)
+        results.recut_wanted.connect(self._on_recut)
+        self.show()
+
+    @property
+    def session(self) -> Session:
+        return self.opened.session
+
+    @property
+    def layer(self):
+        """The neurons layer."""
+        return self.result.neuron_layer
+
+    @property
+    def hides_done(self) -> bool:
+        return self._hides_done
+
+    @hides_done.setter
+    def hides_done(self, hides: bool) -> None:
+        self._hides_done = hides
+        self.show()
+
+    def edit(self, make: Callable[[], Any]) -> Any:
+        """Make an edit and show what came of it; nothing changes where it is refused."""
+        made = make()
+        self.show()
+        return made
+
+    def show_only(self, neurons: Iterable[int]) -> None:
+        """Show these neurons and no others; all where there are none."""
+        only = frozenset(neurons)
+        if only != self._only:
+            self._only = only
+            self.show()
+
+    def show(self) -> None:
+        """Show the segments as they are."""
+        self._sides.hide()
+        state = self.session.state
+        cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
+        neurons = Neurons(cut, state.table, state.sizes, 0.0)
+        self.result.done = frozenset(state.locked)
+        self._shown = self._as_looked_at()
+        self.clickable = FragmentLabels(state.base.fragments, self._shown, state.table.dtype)
+        self._results.show_edited(self.result, state.base.fragments, neurons, self._shown)
+        self.changed.emit()
+
+    def once_foreseen(self, threshold: float, move: Callable[[], None]) -> None:
+        """Do what moves the threshold there, once it is known what comes of it: at once where that is fast."""
+        state = self.session.state
+        if len(state.table) <= AT_ONCE or state.foresees(threshold):
+            move()
+        else:
+            job = one_step(state.foresee, threshold)
+            self._results.find(job, lambda ended: self._on_foreseen(ended, threshold, move))
+
+    def show_sides(self, near: Ids, far: Ids, alone: bool = True) -> None:
+        """Show two groups of fragments in the two colours of the sides, `alone` or among the other neurons."""
+        state = self.session.state
+        others = np.zeros_like(self._shown) if alone else Without(self._shown, np.concatenate([near, far]))
+        self._results.show_table(self.result, others)
+        self._sides.show(self.layer, state.base.fragments, near, far, len(state.table))
+
+    def end_sides(self) -> None:
+        """Show the segments again, and no sides."""
+        self._sides.hide()
+        self._results.show_table(self.result, self._shown)
+
+    def _as_looked_at(self) -> Ids:
+        """The table of the session itself, or one in which some neurons are left out."""
+        state = self.session.state
+        shown = state.table
+        if self._hides_done and state.locked:
+            shown = np.where(np.isin(shown, list(state.locked)), 0, shown)
+        if self._only:
+            shown = np.where(np.isin(shown, list(self._only)), shown, 0)
+        return shown
+
+    def fragment_at(self, voxel: Voxel) -> int:
+        return int(self.session.state.base.fragments[voxel])
+
+    def neuron_at(self, voxel: Voxel) -> int:
+        return int(self.session.state.table[self.fragment_at(voxel)])
+
+    @property
+    def boxes(self) -> FragmentBoxes:
+        """Where the fragments lie; also those that have been parted, and their parts, whichever are in force."""
+        rows = self.session.log.rows
+        parted = parted_boxes(row.effect for row in rows[self._rows_read :])
+        if parted:
+            self._boxes = self._boxes.changed(parted)
+        self._rows_read = len(rows)
+        return self._boxes
+
+    def rows(self) -> NDArray[np.int64]:
+        """The list of neurons, see `neuron_rows`."""
+        return neuron_rows(neurons_of(self.session.state, self.boxes))
+
+    def voxel_of(self, neuron: int) -> Voxel | None:
+        """A voxel in the middle of a neuron's largest fragment; None where there is no such neuron."""
+        state = self.session.state
+        members = state.members(neuron)
+        if not len(members):
+            return None
+        box = self.boxes.box_of(members[[np.argmax(state.sizes[members])]])
+        there = np.argwhere(state.base.fragments[box.slices] == members[np.argmax(state.sizes[members])])
+        middle = there[np.argmin(((there - np.median(there, axis=0)) ** 2).sum(axis=1))]
+        return tuple((middle + box.start).tolist())
+
+    def close(self) -> None:
+        """Let go of the files; the neurons stay as they are."""
+        self._is_closed = True
+        self._results.moving.disconnect(self._on_moving)
+        self._results.recut_wanted.disconnect(self._on_recut)
+        self._sides.close()
+        self.opened.close()
+
+    def _on_moving(self, cut: Cut) -> None:
+        state = self.session.state
+        if not self._only:
+            self._results.show_moving(self.result, LiveCut(state.base.tree, cut.threshold, self._shown, state.free))
+
+    def _on_recut(self, cut: Cut) -> None:
+        if cut.threshold == self.session.state.threshold:
+            self.show()
+        else:
+            self.once_foreseen(cut.threshold, lambda: self._move_threshold(cut.threshold))
+
+    def _move_threshold(self, threshold: float) -> None:
+        try:
+            self.edit(lambda: self.session.set_threshold(threshold))
+        except UserError:
+            self.show()
+            raise
+
+    def _on_foreseen(self, ended: Ended, threshold: float, move: Callable[[], None]) -> None:
+        """Edits may have come in between: then it has to be foreseen again."""
+        if ended.error is not None:
+            raise ended.error
+        if not self._is_closed:
+            self.once_foreseen(threshold, move)

@@ -1,0 +1,131 @@
+"""The levels of a multiscale stack: which there are, and one as a layer of its own, to work on as on any stack."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Layer
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.wording import shape_text
+from napari_emcad.reader import LEVELS
+from napari_emcad.widgets.kit.layers import on_grid_of, origin_of, place_of, voxel_size_of
+from napari_emcad.widgets.wording import voxel_size_text
+
+LEVEL_OF = "level_of"
+"""Key in the metadata of a layer that is one level of another: that one's unique id."""
+
+NUMBER = "level"
+"""Key beside it: which level."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a stack; 0 is the finest.
+
+    Attributes
+    ----------
+    number : int
+    data : array-like (z, y, x)
+    factor : (z, y, x) float
+        Edges of its voxels, in voxels of level 0.
+    start : (z, y, x) float
+        Where the middle of its first voxel lies, in voxels of level 0.
+    dataset : str or None
+        Path of it in the file, where that is known.
+    """
+
+    number: int
+    data: Any
+    factor: NDArray[np.float64]
+    start: NDArray[np.float64]
+    dataset: str | None
+
+    def text(self, finest: VoxelSize | None) -> str:
+        """Such as "Level 1: 40 x 8 x 8 nm", for level 0 of this voxel size; its shape where that is not known."""
+        if finest is None:
+            return f"Level {self.number}: {shape_text(self.data.shape)} voxels"
+        size = VoxelSize(*(float(f"{n:.6g}") for n in self.factor * finest))
+        return f"Level {self.number}: {voxel_size_text(size)}"
+
+
+def levels_of(layer: Layer | None) -> list[Level]:
+    """The levels of a multiscale stack, the finest first; none of any other layer.
+
+    Their voxel sizes are as the file says them. Where it does not, they are told by the shapes, and the first voxels of
+    all levels have one middle, as napari draws them.
+    """
+    if layer is None or not layer.multiscale or layer.ndim != 3 or getattr(layer, "rgb", False):
+        return []
+    known = layer.metadata.get(LEVELS) or [{}] * len(layer.data)
+    says_sizes = all(level.get("voxel_size_nm") for level in known)
+    found = []
+    for number, (data, level) in enumerate(zip(layer.data, known, strict=True)):
+        factor, start = np.array(layer.downsample_factors[number], float), np.zeros(3)
+        if says_sizes:
+            factor, start = _placed(level, known[0])
+        found.append(Level(number, data, factor, start, level.get("dataset")))
+    return found
+
+
+def pyramid_of(layers: Sequence[Layer], layer: Layer | None) -> Layer | None:
+    """The multiscale stack that a layer is, or is a level of; None for any other."""
+    if layer is None or levels_of(layer):
+        return layer
+    return next((other for other in layers if other.unique_id == layer.metadata.get(LEVEL_OF)), None)
+
+
+def layer_of_level(viewer, pyramid: Image, number: int) -> Image:
+    """The layer to work on a level with: the stack itself for level 0, else a hidden one, added where it is not there.
+
+    It lies on its stack, which goes on being looked at.
+    """
+    if number == 0:
+        return pyramid
+    for layer in viewer.layers:
+        if (layer.metadata.get(LEVEL_OF), layer.metadata.get(NUMBER)) == (pyramid.unique_id, number):
+            return layer
+    active, made = viewer.layers.selection.active, _layer(pyramid, levels_of(pyramid)[number])
+    viewer.layers.insert(viewer.layers.index(pyramid) + 1, made)
+    viewer.layers.selection.active = active
+    return made
+
+
+def on_grids_of(layers: Sequence[Layer], layer: Layer) -> list[Layer]:
+    """The layers on the grid of a stack, or on that of any level of the same stack."""
+    pyramid = pyramid_of(layers, layer)
+    levels = [] if pyramid is None else [o for o in layers if o.metadata.get(LEVEL_OF) == pyramid.unique_id]
+    family = dict.fromkeys([layer, *([pyramid] if pyramid else []), *levels])
+    return list(dict.fromkeys(other for member in family for other in on_grid_of(layers, member)))
+
+
+def _placed(level: dict[str, Any], finest: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Factor and start, from what the file says in nm."""
+    size = np.array(finest["voxel_size_nm"])
+    offset, origin = (np.array(one.get("offset_nm") or (0.0, 0.0, 0.0)) for one in (level, finest))
+    return np.array(level["voxel_size_nm"]) / size, (offset - origin) / size
+
+
+def _layer(pyramid: Image, level: Level) -> Image:
+    place = place_of(pyramid, level.start)
+    finest = voxel_size_of(pyramid)
+    known = {name: value for name, value in pyramid.metadata.items() if name != LEVELS}
+    metadata = {
+        **known,
+        "source": origin_of(pyramid)["source"] if level.dataset else None,
+        "dataset": level.dataset,
+        "voxel_size_nm": finest and tuple(map(float, level.factor * finest)),
+        LEVEL_OF: pyramid.unique_id,
+        NUMBER: level.number,
+    }
+    return Image(
+        level.data,
+        name=f"{pyramid.name} level {level.number}",
+        visible=False,
+        rgb=False,
+        contrast_limits=pyramid.contrast_limits,
+        metadata=metadata,
+        **place | {"scale": tuple(level.factor * pyramid.scale)},
+    )

@@ -1,0 +1,52 @@
+"""Where a new session goes."""
+
+import os
+from pathlib import Path
+
+from napari.layers import Layer
+
+from napari_emcad.io.stacks.locations import location
+from napari_emcad.networks.own_data import own_data
+from napari_emcad.widgets.kit.layers import origin_of
+
+SUFFIX = ".emcad"
+
+
+def session_folder(layer: Layer) -> Path:
+    """A name that is free: beside the stack's file where that folder can be written to, else in the person's data.
+
+    Parameters
+    ----------
+    layer : Layer
+        The stack; its metadata or its reader may know the file.
+    """
+    source = location(origin_of(layer)["source"] or "")
+    if isinstance(source, Path) and source.name and source.exists() and os.access(source.parent, os.W_OK):
+        return _free(source.parent / f"{source.stem}{SUFFIX}")
+    folder = own_data() / "sessions"
+    folder.mkdir(parents=True, exist_ok=True)
+    return _free(folder / f"{_file_name(layer.name)}{SUFFIX}")
+
+
+def next_session_folder(old: Path, layer: Layer) -> Path:
+    """Where a session goes that follows another one: NAME-2.emcad beside NAME.emcad, then NAME-3.emcad.
+
+    Where nothing can be written beside it, a name is chosen as for a first session on the layer, the stack.
+    """
+    if not os.access(old.parent, os.W_OK):
+        return session_folder(layer)
+    name, _, number = old.stem.rpartition("-")
+    follows = number.isdecimal() and old.with_name(f"{name}{SUFFIX}").exists()
+    stem = name if follows else old.stem
+    tries = (old.with_name(f"{stem}-{n}{SUFFIX}") for n in range(2, 10**6))
+    return next(p for p in tries if not p.exists())
+
+
+def _free(path: Path) -> Path:
+    """The path, with the first number behind its name that is not taken."""
+    tries = (path.with_name(f"{path.stem}_{n}{path.suffix}") for n in range(2, 10**6))
+    return path if not path.exists() else next(p for p in tries if not p.exists())
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() or "stack"

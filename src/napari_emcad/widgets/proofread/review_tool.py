@@ -1,0 +1,168 @@
+"""The mode Review: one question after another, both sides shown."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_emcad.core.ids import Ids
+from napari_emcad.core.progress import Progress
+from napari_emcad.core.wording import count
+from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.review.queue import Answer, ReviewQueue, Task
+from napari_emcad.widgets.desk.on_screen import AT_ONCE, Proofreading
+from napari_emcad.widgets.kit.jobs import Ended, JobRunner
+from napari_emcad.widgets.kit.picking import Voxel
+from napari_emcad.widgets.proofread.tools import Tool
+from napari_emcad.widgets.wording import progress_text
+
+NOTHING_LEFT = "Nothing is left to ask at this threshold."
+LOOKING = "Looking for what is most worth asking; go on as you like, or leave the mode to stop it."
+
+
+class ReviewTool(Tool):
+    """Asks the question of the largest expected gain; the answers are edits or remembered decisions.
+
+    Parameters
+    ----------
+    proofreading : Proofreading
+    go_to : callable
+        Puts a voxel into the middle of the canvas.
+    told : callable
+        Called when words and facts have changed by themselves.
+    """
+
+    def __init__(self, proofreading: Proofreading, go_to: Callable[[Voxel], None], told: Callable[[], None]):
+        super().__init__(proofreading)
+        self._go_to, self._told = go_to, told
+        self._queue: ReviewQueue | None = None
+        self.task: Task | None = None
+        self._threshold: float | None = None
+        self._ranker = JobRunner(proofreading)
+        self._ranker.progressed.connect(self._on_progress)
+        self._progress = self._where = ""
+
+    @property
+    def words(self) -> str:
+        """The question."""
+        if self._ranker.running:
+            return LOOKING
+        if self.task is None:
+            return NOTHING_LEFT
+        if self.task.kind == "join?":
+            return f"Are blue and orange one neuron?{self._where}"
+        return f"Is this one neuron, or do blue and orange part here?{self._where}"
+
+    @property
+    def facts(self) -> str:
+        """How far the review is."""
+        queue = self._queue
+        if queue is None or self._ranker.running or not queue.is_ranked:
+            return self._progress
+        speed = f"{count(queue.answered, 'answer')}, {queue.per_minute:.0f} a minute"
+        gain = f", expected gain {1000 * self.task.gain:.2f} millibits" if self.task else ""
+        return f"{queue.left:,} left, {speed}{gain}"
+
+    def open(self) -> None:
+        """Rank the questions, and ask the first one."""
+        self._queue = ReviewQueue(self._at.session, boxes=lambda: self._at.boxes)
+        self._at.changed.connect(self._on_changed)
+        self._ask()
+
+    def answer(self, answer: Answer) -> Row:
+        """Take an answer and ask the next question.
+
+        Raises
+        ------
+        Refused
+            Where nothing is asked, or the answer cannot be made to come true; the next question is asked all the same.
+        """
+        if self.task is None:
+            raise Refused("review: nothing is left to ask; move the threshold or leave the mode.")
+        task = self.task
+        try:
+            return self._at.edit(lambda: self._queue.answer(task, answer))
+        finally:
+            self._ask()
+
+    def follow(self) -> None:
+        """Ask again what an undo has opened."""
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask what is most worth asking now; of many fragments it is sought in a thread."""
+        if self._ranker.running:
+            return
+        self._threshold = self._at.session.state.threshold
+        if len(self._at.session.state.table) <= AT_ONCE or self._queue.is_ranked:
+            self._ask_now()
+        else:
+            self.task = None
+            self._at.end_sides()
+            self._ranker.start(self._queue.ranking(), self._on_ranked)
+
+    def _ask_now(self) -> None:
+        self.task = self._queue.next()
+        while self.task is not None and not self._is_shown(self.task):
+            self.task = self._queue.next()
+        if self.task is None:
+            self._at.show()
+
+    def look(self) -> None:
+        """Go to the place again."""
+        if self.task is not None:
+            self._go_to(self.task.voxel)
+
+    def close(self) -> None:
+        if self._queue is not None:
+            self._at.changed.disconnect(self._on_changed)
+        self._ranker.close(0)
+        self._queue = self.task = None
+        self._progress = ""
+        self._at.end_sides()
+
+    def _on_changed(self) -> None:
+        """At another threshold there are other questions."""
+        if self._threshold != self._at.session.state.threshold:
+            self._ask()
+            self._told()
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._progress = progress_text(progress)
+        self._told()
+
+    def _on_ranked(self, ended: Ended) -> None:
+        """Where it failed, an edit came in between: then it is done anew, or fails again here."""
+        self._progress = ""
+        self._ask_now() if ended.error else self._ask()
+        self._told()
+
+    def _is_shown(self, task: Task) -> bool:
+        """Show both sides; a cut that cannot be made is put off by the queue and asked no more."""
+        state = self._at.session.state
+        if task.kind == "join?":
+            sides = [state.members(int(state.table[f])) for f in (task.a, task.b)]
+        else:
+            try:
+                cut = self._queue.cut(task)
+            except Refused:
+                self._queue.put_off(task)
+                return False
+            sides = [cut.near, cut.far]
+        self._at.session.begin()
+        self._where = _beside(state.base.fragments, task.voxel, *sides)
+        self._at.show_sides(*sides)
+        self._go_to(task.voxel)
+        return True
+
+
+def _beside(fragments: Ids, voxel: Voxel, blue: Ids, orange: Ids) -> str:
+    """Where the other side is, if it does not touch in the section that is shown."""
+    start = np.maximum(np.array(voxel) - 1, 0)
+    near = fragments[tuple(slice(a, v + 2) for a, v in zip(start, voxel, strict=True))]
+    z = voxel[0] - start[0]
+    for name, side in (("Blue", blue), ("Orange", orange)):
+        sections = np.isin(near, side).any(axis=(1, 2))
+        if sections.any() and not sections[z]:
+            return f" {name} is in the section {'before' if sections[:z].any() else 'after'}."
+    return ""

@@ -1,0 +1,92 @@
+"""The points of a split: two sides in two colours."""
+
+import numpy as np
+from napari.layers import Points
+
+from napari_emcad.widgets.desk.sides import FAR_COLOUR, NEAR_COLOUR
+from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
+from napari_emcad.widgets.kit.picking import Voxel
+
+PIXELS = 14
+"""Diameter on the screen."""
+
+LARGE = 1000
+"""Diameter in voxels, more than the screen allows at any zoom."""
+
+
+class SplitPoints:
+    """Points in voxels of the neurons layer; `near` is the side that keeps the id.
+
+    Their layer is hidden between two uses, as that of the sides.
+    """
+
+    def __init__(self, viewer):
+        self._viewer = viewer
+        self._points: list[tuple[Voxel, bool]] = []
+        self._layer: Points | None = None
+
+    @property
+    def near(self) -> list[Voxel]:
+        return [voxel for voxel, is_far in self._points if not is_far]
+
+    @property
+    def far(self) -> list[Voxel]:
+        return [voxel for voxel, is_far in self._points if is_far]
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def add(self, voxel: Voxel, is_far: bool, neurons) -> None:
+        """Place a point on the neurons layer."""
+        self._points.append((voxel, is_far))
+        self._draw(neurons)
+
+    def remove_last(self, neurons) -> None:
+        """Take the point away that was placed last."""
+        if self._points:
+            self._points.pop()
+            self._draw(neurons)
+
+    def keep_near(self, neurons) -> None:
+        """Take the points of the far side away."""
+        self._points = [(voxel, is_far) for voxel, is_far in self._points if not is_far]
+        self._draw(neurons)
+
+    def clear(self) -> None:
+        """Take all points away."""
+        self._points = []
+        if self._layer is not None:
+            self._layer.visible = False
+
+    def close(self) -> None:
+        """Take the layer away as well."""
+        self.clear()
+        remove_layer(self._viewer, self._layer)
+        self._layer = None
+
+    def _draw(self, neurons) -> None:
+        active = self._viewer.layers.selection.active
+        if self._layer is None or self._layer not in self._viewer.layers:
+            self._layer = self._viewer.add_layer(_points_layer(neurons))
+            self._viewer.layers.selection.active = active or neurons
+        self._layer.visible = True
+        self._layer.data = np.array([voxel for voxel, _ in self._points], float).reshape(-1, 3)
+        if self._points:
+            colours = [FAR_COLOUR if is_far else NEAR_COLOUR for _, is_far in self._points]
+            self._layer.face_color = colours
+            self._layer.border_color = "white"  # seen on the sides' own colours
+            self._layer.selected_data = set()
+
+
+def _points_layer(neurons) -> Points:
+    layer = Points(
+        np.empty((0, 3)),
+        name="split points",
+        size=LARGE,
+        border_width=0.2,
+        canvas_size_limits=(0, PIXELS),  # no lower limit: napari draws a point of size 0 where a section has none
+        metadata={MADE: "split points"},
+        **place_of(neurons),
+    )
+    layer.editable = False
+    return layer

@@ -1,0 +1,146 @@
+"""The mode Split: points on two sides, the splits they propose, and one of those shown."""
+
+import numpy as np
+
+from napari_emcad.core.wording import count
+from napari_emcad.proofreading.cut import Proposal
+from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.log import Row
+from napari_emcad.widgets.desk.on_screen import Proofreading
+from napari_emcad.widgets.kit.picking import Click, Voxel
+from napari_emcad.widgets.proofread.keys import KEYS
+from napari_emcad.widgets.proofread.split_points import SplitPoints
+from napari_emcad.widgets.proofread.tools import Tool
+
+
+class SplitTool(Tool):
+    """Click one side, Shift+click the other."""
+
+    def __init__(self, viewer, proofreading: Proofreading):
+        super().__init__(proofreading)
+        self.points = SplitPoints(viewer)
+        self._proposals: list[Proposal] = []
+        self._place = 0
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The one that is shown."""
+        return self._proposals[self._place] if self._proposals else None
+
+    @property
+    def is_in_one_fragment(self) -> bool:
+        """Whether there are points on both sides, all of them in one fragment."""
+        both = bool(self.points.near and self.points.far)
+        return both and len({*self._fragments(self.points.near), *self._fragments(self.points.far)}) == 1
+
+    @property
+    def can_apply(self) -> bool:
+        return self.proposal is not None or self.is_in_one_fragment
+
+    @property
+    def can_change(self) -> bool:
+        """Whether there is another proposal."""
+        return len(self._proposals) > 1
+
+    @property
+    def words(self) -> str:
+        """What is shown, or what to click."""
+        if self.is_in_one_fragment:
+            return f"All points lie in one fragment: {KEYS['apply'].label} divides the fragment itself."
+        if self.proposal is not None:
+            return _told(self.proposal, self._place, len(self._proposals))
+        return "Click the side that keeps its id." if not self.points.near else "Shift+click the side to part from it."
+
+    def click(self, click: Click) -> None:
+        """Place a point; one that is refused is taken away again."""
+        if self._starts_anew(click):
+            self.points.clear()
+        if not len(self.points):
+            self._at.session.begin()
+        self.points.add(click.voxel, click.is_shifted, self._at.layer)
+        try:
+            self._propose()
+        except Refused:
+            self.back()
+            raise
+
+    def back(self) -> None:
+        """Remove the last point."""
+        self.points.remove_last(self._at.layer)
+        self._propose()
+
+    def next(self) -> None:
+        """Show the next proposal."""
+        if self._proposals:
+            self._place = (self._place + 1) % len(self._proposals)
+            self._preview()
+
+    def apply(self) -> Row:
+        """Make the split that is shown; the points of the first side stay for the next one."""
+        if not self.can_apply:
+            raise Refused("split: points on both sides are needed; click one side, Shift+click the other.")
+        row = self._at.edit(self._made)
+        self._proposals = []
+        self.points.keep_near(self._at.layer)
+        return row
+
+    def follow(self) -> None:
+        """Points that stood for another state go."""
+        self.points.clear()
+        self._proposals = []
+        self._at.show()
+
+    def close(self) -> None:
+        """Take points and preview away."""
+        self.points.clear()
+        self._proposals = []
+        self._at.end_sides()
+
+    def end(self) -> None:
+        """The session ends."""
+        self.points.close()
+
+    def _made(self) -> Row:
+        near, far = self.points.near, self.points.far
+        if self.is_in_one_fragment:
+            return self._at.session.split_fragment(near, far, voxels=_lists([*near, *far]))
+        return self._at.session.split(self.proposal, near=_lists(near), far=_lists(far), voxels=_lists([*near, *far]))
+
+    def _starts_anew(self, click: Click) -> bool:
+        """A first side in another neuron than the points that are left of the last split."""
+        if click.is_shifted or self.points.far or not self.points.near:
+            return False
+        return self._at.neuron_at(click.voxel) != self._at.neuron_at(self.points.near[0])
+
+    def _propose(self) -> None:
+        self._proposals, self._place = [], 0
+        near, far = self._fragments(self.points.near), self._fragments(self.points.far)
+        if near and far and not self.is_in_one_fragment:
+            self._proposals = self._at.session.propose(near, far)
+        self._preview()
+
+    def _preview(self) -> None:
+        if self.proposal is not None:
+            self._at.show_sides(self.proposal.near, self.proposal.far)
+        elif self.points.near:
+            members = self._at.session.state.members(self._at.neuron_at(self.points.near[0]))
+            self._at.show_sides(members, np.empty(0, np.uint32), alone=False)
+        else:
+            self._at.show()
+
+    def _fragments(self, voxels: list[Voxel]) -> list[int]:
+        return [self._at.fragment_at(v) for v in voxels]
+
+
+def _lists(voxels: list[Voxel]) -> list[list[int]]:
+    return [list(voxel) for voxel in voxels]
+
+
+def _told(proposal: Proposal, place: int, among: int) -> str:
+    which = f"Split {place + 1} of {among} ({proposal.method})"
+    cost, part = f"cost {proposal.cost:,.2f} (affinity x faces)", count(len(proposal.far), "fragment")
+    return f"{which}: {cost}, {part} of {_all(proposal)} part. {proposal.warning}".strip()
+
+
+def _all(proposal: Proposal) -> int:
+    return len(proposal.near) + len(proposal.far)

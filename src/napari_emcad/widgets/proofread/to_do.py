@@ -1,0 +1,51 @@
+"""Places to come back to, as points over the neurons."""
+
+import numpy as np
+from napari.layers import Points
+
+from napari_emcad.proofreading.log import Row
+from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
+from napari_emcad.widgets.proofread.split_points import LARGE, PIXELS
+
+COLOUR = "#f0e442"
+"""Yellow of Okabe and Ito."""
+
+
+class ToDoPoints:
+    """A layer that is there as long as a place is open."""
+
+    def __init__(self, viewer):
+        self._viewer = viewer
+        self._layer: Points | None = None
+
+    def show(self, rows: list[Row], neurons) -> None:
+        """Show the places of these notes on the neurons layer's grid."""
+        if not rows:
+            self.close()
+            return
+        if self._layer is None or self._layer not in self._viewer.layers:
+            self._add(neurons)
+        self._layer.data = np.array([row.input["voxels"][0] for row in rows], float)
+        self._layer.selected_data = set()
+
+    def close(self) -> None:
+        """Take the layer away."""
+        remove_layer(self._viewer, self._layer)
+        self._layer = None
+
+    def _add(self, neurons) -> None:
+        active = self._viewer.layers.selection.active
+        self._layer = Points(
+            np.empty((0, 3)),
+            name="to do",
+            size=LARGE,
+            symbol="ring",
+            face_color=COLOUR,
+            border_color=COLOUR,
+            canvas_size_limits=(0, PIXELS),
+            metadata={MADE: "to do"},
+            **place_of(neurons),
+        )
+        self._layer.editable = False
+        self._viewer.add_layer(self._layer)
+        self._viewer.layers.selection.active = active or neurons

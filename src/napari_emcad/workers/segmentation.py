@@ -1,0 +1,100 @@
+"""Jobs that the dock starts: what they are given, what they give back. No Qt."""
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
+from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.segmentation import Segmentation, neuron_sizes
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters, settled
+from napari_emcad.workers.agglomeration import agglomerate_beside
+from napari_emcad.workers.prediction import Model, predict_beside
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How neurons are cut from a segmentation: the threshold, and what becomes of crumbs."""
+
+    threshold: float
+    min_size: int = 0
+    crumbs: str = "strongest"
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """A cut made: the table (n + 1,), the voxels of each fragment, and the seconds it took."""
+
+    cut: Cut
+    table: Ids
+    fragment_sizes: NDArray[np.int64]
+    seconds: float
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels of each neuron, by id."""
+        return neuron_sizes(self.table, self.fragment_sizes)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for; `affinities` (3, z, y, x) uint8 are written while it runs."""
+
+    volume: Any
+    model: Path
+    box: Box
+    parameters: SegmentParameters
+    affinities: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run gives: the parameters it used, and device and seconds, to estimate the next one.
+
+    The device is told by its name and by its kind: "cpu", "cuda" or "mps".
+    """
+
+    parameters: SegmentParameters
+    segmentation: Segmentation
+    card: ModelCard
+    neurons: Neurons
+    device: str
+    device_kind: str
+    seconds: float
+
+
+def segmenting(request: Request) -> Job[Made]:
+    """Load the model, predict, agglomerate and cut at the threshold asked for, else the model's."""
+    yield Progress("loading the model", 0, 1)
+    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.networks.checkpoint import inspect
+
+    device = choose_device(request.parameters.device)
+    card = inspect(request.model)
+    parameters = settled(request.parameters, request.volume, card)
+    start = time.monotonic()
+    yield from predict_beside(request.volume, Model(request.model, card), request.affinities, request.box, parameters)
+    segmentation = yield from agglomerate_beside(request.affinities, parameters)
+    neurons = neurons_of(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
+    seconds = time.monotonic() - start
+    return Made(parameters, segmentation, card, neurons, device.name, device.kind, seconds)
+
+
+def agglomerating(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:
+    """Affinities that are there -> a segmentation and its neurons."""
+    segmentation = yield from agglomerate_beside(affinities, parameters)
+    return segmentation, neurons_of(segmentation, cut)
+
+
+def neurons_of(segmentation: Segmentation, cut: Cut) -> Neurons:
+    """Cut and join crumbs."""
+    start = time.perf_counter()
+    table = segmentation.table(cut.threshold, cut.min_size, cut.crumbs)
+    return Neurons(cut, table, segmentation.sizes, time.perf_counter() - start)

@@ -1,0 +1,308 @@
+"""`napari-emcad segment` by blocks: into a session, in turn or on a Dask cluster."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from drawings import lively_student, uneven
+
+from napari_emcad import __version__
+from napari_emcad.blocks import cluster
+from napari_emcad.blocks import run as by_blocks
+from napari_emcad.blocks import steps as blockwise
+from napari_emcad.cli import main as cli
+from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.progress import drive
+from napari_emcad.io.sessions.folder import boxes_of, open_session
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_model
+from napari_emcad.proofreading.session import base_hash
+
+SHAPE = (5, 40, 1040)
+"""Three blocks of 512 x 512 beside each other, two above each other: six."""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stack and model")
+    tifffile.imwrite(folder / "stack.tif", uneven(SHAPE, seed=1), photometric="minisblack")
+    save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(by_blocks, "GROUP", (1, 1, 1))
+    blockwise._loaded.cache_clear()
+
+
+def arguments(files, session, *more):
+    return [
+        *("segment", str(files / "stack.tif"), "--model", str(files / "small.pt")),
+        *("--session", str(session), "--block", "3,512,512", "--device", "cpu", *more),
+    ]
+
+
+@pytest.fixture
+def sentence(files, tmp_path, capsys):
+    """(options) -> what the command says when it refuses them."""
+
+    def sentence(*more, session="a.emcad"):
+        assert cli.main(arguments(files, tmp_path / session, *more)) == 1
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        return said.removeprefix("napari-emcad: ").strip()
+
+    return sentence
+
+
+@pytest.fixture(scope="module")
+def expected(files, tmp_path_factory):
+    """A session made in turn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(by_blocks, "GROUP", (1, 1, 1))
+        folder = tmp_path_factory.mktemp("expected") / "a.emcad"
+        assert cli.main(arguments(files, folder)) == 0
+    return folder
+
+
+def same(one: Path, other: Path) -> None:
+    """The sessions hold the same, byte by byte."""
+    names = [sorted(str(f.relative_to(p)) for f in p.rglob("*") if f.is_file()) for p in (one, other)]
+    kept = [[n for n in some if not n.startswith(("edits.db", "lock", "session.json"))] for some in names]
+    assert kept[0] == kept[1]
+    for name in kept[0]:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    with open_session(one) as a, open_session(other) as b:
+        assert a.facts == b.facts
+
+
+def test_a_session_is_made(expected, files):
+    left = {f.name for f in expected.iterdir()} - {"lock"}
+    assert left == {"affinities.zarr", "boxes", "edits.db", "fragments.zarr", "graph", "session.json"}
+    with open_session(expected) as opened:
+        base = opened.session.state.base
+        assert base.fragments.shape == SHAPE
+        assert opened.facts.base_hash == base_hash(base)
+        kept, sought = drive(boxes_of(opened)), drive(fragment_boxes(base.fragments))
+        np.testing.assert_array_equal(kept.start, sought.start)
+        np.testing.assert_array_equal(kept.stop, sought.stop)
+        assert opened.facts.source == str(files / "stack.tif")
+        assert opened.facts.parameters["device"] == "cpu"
+        segment = int(opened.session.state.table[1])
+        others = np.setdiff1d(opened.session.state.table, [0, segment])
+        opened.session.merge(1, int(np.flatnonzero(opened.session.state.table == others[0])[0]), confirmed=True)
+        opened.session.undo()
+
+
+def test_it_says_what_it_takes_and_what_it_found(files, tmp_path, capsys):
+    assert cli.main(arguments(files, tmp_path / "a.emcad", "--memory", "20")) == 0
+    plan, outcome = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"5 x 40 x 1040 voxels in 6 blocks, at most \d+ MB here, student, .*", plan)
+    assert re.fullmatch(r"[\d,]+ neurons? in \d+\.\d s, \d+\.\d\d s per megavoxel -> .*a\.emcad", outcome)
+
+
+def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):
+    assert cli.main(arguments(files, expected)) == 1
+    assert "this name is taken" in capsys.readouterr().err
+
+
+def test_resume_goes_on_without_being_told_what(files, tmp_path, sentence, expected, monkeypatch, capsys):
+    session, fragments = tmp_path / "a.emcad", blockwise.stack_fragments
+    with monkeypatch.context() as patch:
+        patch.setattr(blockwise, "stack_fragments", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        sentence()
+    assert blockwise.stack_fragments is fragments
+    assert cli.main(["export", str(session), "-o", str(tmp_path / "a.tif")]) == 1
+    assert f"or with: napari-emcad resume {session}" in capsys.readouterr().err
+    assert cli.main(["resume", str(session)]) == 0
+    same(session, expected)
+
+
+def test_resume_of_what_is_not_begun_is_one_sentence(expected, tmp_path, capsys):
+    assert cli.main(["resume", str(expected)]) == 1
+    assert "this session is finished; open it with: napari-emcad proofread" in capsys.readouterr().err
+    assert cli.main(["resume", str(tmp_path / "none.emcad")]) == 1
+    assert "nothing was begun there by blocks; choose another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected_sentence"),
+    [
+        (("-o", "a.tif"), "output: by blocks only a session is written; leave it out and use napari-emcad export "),
+        (("--affinities", "a.zarr"), "affinities: by blocks only a session is written; "),
+        (("--workers", "2", "--scheduler", "tcp://x:1"), "workers: those of a cluster are its own; "),
+        (("--block", "3,500,512"), "block: Z,Y,X is needed, with Y and X multiples of 512, got 3,500,512; "),
+        (("--block", "0,512,512"), "block: Z,Y,X is needed"),
+        (("--block", "many"), "block: Z,Y,X is needed"),
+        (("--memory", "0.1"), r"memory: \d+ MB are needed and there are 100 MB; take fewer workers, "),
+        (("--workers", "3", "--memory", "1"), r"memory: [\d.]+ GB are needed and there are 1.0 GB; "),
+        (("--workers", "0"), "workers: 1 or more are needed, got 0"),
+    ],
+)
+def test_wrong_options_are_one_sentence(sentence, options, expected_sentence, tmp_path):
+    assert re.match(expected_sentence, sentence(*options))
+    assert not (tmp_path / "a.emcad").exists()
+
+
+def test_a_session_has_its_name_and_place(sentence, files, capsys):
+    assert sentence(session="a").startswith("session: a name that ends in .emcad is needed")
+    assert sentence(session="gone/a.emcad").startswith("output: the folder ")
+    assert cli.main(["segment", str(files / "stack.tif"), "--block", "3,512,512"]) == 1
+    assert "by blocks neurons go into a session" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "expected_sentence"),
+    [
+        (
+            OSError(28, "No space left"),
+            "disk full; make room and resume the run, finished blocks are kept.",
+        ),
+        (OSError(13, "denied"), "there is no permission to write in it; choose another folder."),
+        (RuntimeError("blosc"), "a block cannot be read or written (blosc); resume the run, finished "),
+        (KeyboardInterrupt(), "stopped: finished blocks are kept; run the same command again to go on."),
+    ],
+)
+def test_what_is_done_is_kept(files, tmp_path, sentence, expected, monkeypatch, error, expected_sentence):
+    fragments, done = blockwise.stack_fragments, []
+
+    def failing(*given):
+        done.append(given)
+        if len(done) == 4:
+            raise error
+        return fragments(*given)
+
+    monkeypatch.setattr(blockwise, "stack_fragments", failing)
+    assert expected_sentence in sentence()
+    assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
+    assert len(done) == 7  # six blocks, one of them twice
+    same(tmp_path / "a.emcad", expected)
+
+
+def test_a_disk_that_is_full_at_the_end_is_one_sentence(files, tmp_path, sentence, expected, monkeypatch):
+    from napari_emcad.io.sessions import folder as sessions
+
+    write_graph = sessions.write_graph
+
+    def full(*_):
+        raise OSError(28, "No space")
+
+    monkeypatch.setattr(sessions, "write_graph", full)
+    assert sentence().endswith("disk full; make room and resume the run, finished blocks are kept.")
+    monkeypatch.setattr(sessions, "write_graph", write_graph)
+    assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
+    same(tmp_path / "a.emcad", expected)
+
+
+def test_a_damaged_chunk_is_one_sentence(files, tmp_path, sentence, monkeypatch):
+    connect = blockwise.connect_block
+
+    def damaged(folder, number):
+        for chunk in (Path(folder) / "affinities.zarr").rglob("*"):
+            if chunk.is_file() and not chunk.name.startswith("."):
+                chunk.write_bytes(chunk.read_bytes()[:50])
+        connect(folder, number)
+
+    monkeypatch.setitem(blockwise.STEPS, "region graph", damaged)
+    assert re.search(r"a\.emcad: a block cannot be read or written \(.*\); resume the run, ", sentence())
+
+
+def test_no_scheduler_is_one_sentence(sentence, monkeypatch):
+    monkeypatch.setattr(cluster, "WAIT", "1s")
+    for address in ("tcp://127.0.0.1:9", "nonsense"):
+        assert sentence("--scheduler", address).startswith(f"{address}: no Dask scheduler answers there ")
+
+
+def test_without_dask_the_way_to_install_it_is_told(sentence, monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda _: None)
+    told = sentence("--workers", "2", "--memory", "20")
+    assert told.startswith("workers: Dask's cluster is not installed; ")
+    assert 'python -m pip install "napari-emcad[cluster]"' in told
+
+
+@pytest.fixture
+def scheduler():
+    """Address of a cluster of two processes that others run."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as running:
+        yield running.scheduler_address
+
+
+def test_a_cluster_that_runs_gives_the_same(files, tmp_path, expected, scheduler, monkeypatch):
+    monkeypatch.setattr(by_blocks, "FREE_SHARE", 1.0)
+    assert cli.main(arguments(files, tmp_path / "a.emcad", "--scheduler", scheduler)) == 0
+    with open_session(tmp_path / "a.emcad") as found, open_session(expected) as wanted:
+        np.testing.assert_array_equal(found.session.state.base.fragments, wanted.session.state.base.fragments)
+
+
+def test_workers_of_another_version_are_refused(sentence, scheduler, monkeypatch):
+    monkeypatch.setattr(cluster, "__version__", "9.9")
+    assert sentence("--scheduler", scheduler).startswith(
+        f"{scheduler}: its workers have napari-emcad {__version__}, and 9.9 is needed; "
+    )
+
+
+def test_a_cluster_without_workers_is_refused(sentence):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=0, dashboard_address=None) as running:
+        assert sentence("--scheduler", running.scheduler_address).endswith(
+            "the cluster has no workers; start some and run the command again."
+        )
+
+
+BY_TWO = ("--workers", "2", "--memory", "20")
+
+
+@pytest.fixture(scope="module")
+def plain(files, tmp_path_factory):
+    """A session made by two processes that nobody killed."""
+    folder = tmp_path_factory.mktemp("plain") / "a.emcad"
+    assert subprocess.run(_command(files, folder, *BY_TWO), check=False).returncode == 0
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["a worker", "the command"])
+def test_kill_9_costs_blocks_not_the_result(files, tmp_path, plain, who):
+    """Ended in the middle, and begun again where nobody does it."""
+    killed = tmp_path / "killed.emcad"
+    running = subprocess.Popen(_command(files, killed, *BY_TWO), start_new_session=True)
+    _wait_for(killed / "blocks")
+    if who == "the command":
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        assert not (killed / "session.json").exists()
+        running = subprocess.Popen(_command(files, killed, *BY_TWO))
+    else:
+        os.kill(_workers_of(running.pid)[0], signal.SIGKILL)
+    assert running.wait(timeout=300) == 0
+    same(killed, plain)
+
+
+def _command(files, session, *more):
+    return [sys.executable, "-m", "napari_emcad.cli.main", *arguments(files, session, *more)]
+
+
+def _wait_for(folder: Path) -> None:
+    """Until a block is done."""
+    until = time.monotonic() + 120
+    while not any(folder.glob("*.npz")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def _workers_of(pid: int) -> list[int]:
+    import psutil
+
+    nannies = psutil.Process(pid).children(recursive=True)
+    return [p.pid for p in nannies if "spawn_main" in " ".join(p.cmdline())]

@@ -1,0 +1,213 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from drawings import lively_student, uneven
+
+from napari_emcad.cli import bar as cli_bar
+from napari_emcad.cli import main as cli
+from napari_emcad.cli import segment as cli_segment
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.affinities import open_affinities
+from napari_emcad.io.labels.tiff import read_provenance, write_labels
+from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import inspect, save_model
+from napari_emcad.networks.zoo import keep
+
+SHAPE = (4, 32, 48)
+
+
+@pytest.fixture(scope="module")
+def student():
+    return lively_student()
+
+
+@pytest.fixture
+def model(student, tmp_path):
+    path = tmp_path / "small.pt"
+    save_model(student, path, ModelCard(title="small"))
+    return path
+
+
+@pytest.fixture
+def stack(tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, uneven(SHAPE, seed=1), photometric="minisblack")
+    return path
+
+
+def segment(stack, model, output, *more):
+    return cli.main(["segment", str(stack), "-o", str(output), "--model", str(model), *more])
+
+
+def test_segment_writes_labels_with_voxel_size_and_provenance(stack, model, tmp_path, capsys):
+    output = tmp_path / "labels.tif"
+    assert segment(stack, model, output, "--voxel-size", "40", "5", "6", "--threshold", "0.2") == 0
+    with open_volume(output) as labels:
+        assert labels.array.shape == SHAPE
+        assert labels.array.dtype == np.uint16
+        assert labels.voxel_size == VoxelSize(40, 5, 6)
+        assert labels.array[:].any()
+    told = read_provenance(output)
+    assert told["model"] == "small"
+    assert told["parameters"]["threshold"] == 0.2
+    assert len(told["model_sha256"]) == 64
+    assert "per megavoxel" in capsys.readouterr().out
+
+
+def test_the_voxel_size_of_a_known_dataset_goes_into_the_labels(stack, model, tmp_path):
+    stack = stack.rename(tmp_path / "AC3_inputs.tif")
+    assert segment(stack, model, tmp_path / "labels.tif") == 0
+    assert segment(stack, model, tmp_path / "given.tif", "--voxel-size", "29", "5", "5") == 0
+    sizes = [open_volume(tmp_path / name).voxel_size for name in ("labels.tif", "given.tif")]
+    assert sizes == [(30, 6, 6), (29, 5, 5)]
+
+
+def test_options_reach_the_pipeline(stack, model, tmp_path):
+    output = tmp_path / "labels.tif"
+    assert segment(stack, model, output, "--min-size", "7", "--seed-sigma", "1", "--device", "cpu") == 0
+    assert segment(stack, model, tmp_path / "cut.tif", "--agglomeration", "multicut") == 0
+    assert read_provenance(tmp_path / "cut.tif")["parameters"]["agglomeration"] == "multicut"
+    parameters = read_provenance(output)["parameters"]
+    assert (parameters["min_size"], parameters["seed_sigma"], parameters["device"]) == (7, 1, "cpu")
+
+
+def test_box_and_affinities(stack, model, tmp_path):
+    output, affinities = tmp_path / "labels.tif", tmp_path / "affinities.zarr"
+    assert segment(stack, model, output, "--box", "1:3,0:20,8:40", "--affinities", str(affinities)) == 0
+    assert tifffile.imread(output).shape == (2, 20, 32)
+    values = open_affinities(affinities).values
+    assert values.shape == (3, 2, 20, 32)
+    assert np.asarray(values).any()
+
+
+def test_segmenting_twice_gives_the_same(stack, model, tmp_path):
+    first, second = tmp_path / "first.tif", tmp_path / "second.tif"
+    assert segment(stack, model, first) == segment(stack, model, second) == 0
+    assert np.array_equal(tifffile.imread(first), tifffile.imread(second))
+
+
+def test_evaluate(tmp_path, capsys):
+    truth = np.repeat(np.array([[[1, 1, 2, 2]]], np.uint16), 2, axis=0)
+    labels = np.where(truth == 2, 1, truth)
+    write_labels(tmp_path / "truth.tif", truth, None, {})
+    write_labels(tmp_path / "labels.tif", labels, None, {})
+    assert cli.main(["evaluate", str(tmp_path / "labels.tif"), str(tmp_path / "truth.tif"), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["voi_split"] == 0
+    assert scores["voi"] == scores["voi_merge"] == pytest.approx(1)
+    assert scores["segments"] == 1
+    assert cli.main(["evaluate", str(tmp_path / "labels.tif"), str(tmp_path / "truth.tif")]) == 0
+    assert "VOI merge 1.0000 bits" in capsys.readouterr().out
+
+
+def test_evaluate_takes_labels_of_the_box(tmp_path, capsys):
+    truth = uneven((3, 8, 9), np.uint16) % 4 + 1
+    write_labels(tmp_path / "truth.tif", truth, None, {})
+    write_labels(tmp_path / "labels.tif", truth[1:, 2:6], None, {})
+    command = ["evaluate", str(tmp_path / "labels.tif"), str(tmp_path / "truth.tif"), "--json"]
+    assert cli.main([*command, "--box", "1:3,2:6,:"]) == 0
+    assert json.loads(capsys.readouterr().out)["voi"] == pytest.approx(0)
+    assert cli.main(command) == 1
+    assert "name the box that was segmented" in capsys.readouterr().err
+
+
+def test_models_shows_the_card_of_a_file(model, capsys):
+    assert cli.main(["models", "--show", str(model)]) == 0
+    card = json.loads(capsys.readouterr().out)
+    assert (card["role"], card["maps"], card["title"]) == ("student", 4, "small")
+
+
+def test_models_lists_the_bundled_one(capsys):
+    assert cli.main(["models"]) == 0
+    assert capsys.readouterr().out.startswith("bundled: student, 0.9 M values")
+
+
+def test_own_models_are_listed_and_segment_by_their_name(stack, model, tmp_path, own_models, capsys):
+    keep(model, "my mouse")
+    (own_models / "broken.pt").write_text("no weights")
+    assert cli.main(["models"]) == 0
+    bundled, teacher, broken, own = capsys.readouterr().out.splitlines()
+    assert bundled.startswith("bundled: student, ")
+    assert teacher.startswith("mouse_cortex_teacher: residual U-Net ")
+    assert broken.startswith("broken: checkpoint: ") and "broken.pt" in broken
+    assert own == "my mouse: " + inspect(model).line()
+    assert cli.main(["models", "--show", "my mouse"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "small"
+    assert segment(stack, "my mouse", tmp_path / "labels.tif") == 0
+    assert read_provenance(tmp_path / "labels.tif")["model_sha256"] == inspect(model).sha256
+    assert segment(stack, "your mouse", tmp_path / "other.tif") == 1
+    assert (
+        "the name of a model (bundled, mouse_cortex_teacher, broken, my mouse) or a checkpoint file"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("input_", "output", "sentence"),
+    [
+        ("missing.tif", "labels.tif", "there is no such file"),
+        ("stack.tif", "missing/labels.tif", "does not exist"),
+        ("stack.tif", "labels.png", "a name that ends in .tif"),
+        ("text.tif", "labels.tif", "text.tif"),
+        ("image.tif", "labels.tif", "image.tif"),
+    ],
+)
+def test_what_a_person_gets_wrong_is_one_sentence(stack, model, tmp_path, capsys, input_, output, sentence):
+    (tmp_path / "text.tif").write_text("not a picture")
+    tifffile.imwrite(tmp_path / "image.tif", uneven((20, 30)))
+    assert segment(tmp_path / input_, model, tmp_path / output) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("napari-emcad: ")
+    assert error.count("\n") == 1
+    assert sentence in error
+    assert not (tmp_path / output).exists()
+
+
+@pytest.mark.parametrize("wrong", [("--threshold", "1.5"), ("--min-size", "-1"), ("--voxel-size", "0", "1", "1")])
+def test_wrong_use_exits_with_2(stack, model, tmp_path, wrong):
+    with pytest.raises(SystemExit) as ended:
+        segment(stack, model, tmp_path / "labels.tif", *wrong)
+    assert ended.value.code == 2
+
+
+def test_nan_in_a_section_is_told_and_nothing_is_written(model, tmp_path, capsys):
+    volume = uneven(SHAPE, np.float32)
+    volume[2, 3, 5] = np.nan
+    tifffile.imwrite(tmp_path / "nan.tif", volume, photometric="minisblack")
+    affinities = tmp_path / "affinities.zarr"
+    assert segment(tmp_path / "nan.tif", model, tmp_path / "labels.tif", "--affinities", str(affinities)) == 1
+    assert "NaN" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["nan.tif", "small.json", "small.pt"]
+
+
+@pytest.mark.parametrize("stage", ["affinities", "fragments", "export"])
+def test_ctrl_c_leaves_nothing_half_written(stack, model, tmp_path, capsys, monkeypatch, stage):
+    real = cli_bar.tqdm
+
+    def bar(*arguments, desc, **options):
+        if desc == stage:
+            raise KeyboardInterrupt
+        return real(*arguments, desc=desc, **options)
+
+    monkeypatch.setattr(cli_bar, "tqdm", bar)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert segment(stack, model, tmp_path / "labels.tif", "--affinities", str(tmp_path / "affinities.zarr")) == 1
+    assert "stopped" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_an_older_result_stays_when_the_run_is_stopped(stack, model, tmp_path, monkeypatch):
+    output = tmp_path / "labels.tif"
+    assert segment(stack, model, output) == 0
+    older = output.read_bytes()
+    monkeypatch.setattr(cli_segment, "writing_labels", _interrupted)
+    assert segment(stack, model, output, "--threshold", "0.9") == 1
+    assert output.read_bytes() == older
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
+    yield

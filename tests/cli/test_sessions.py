@@ -1,0 +1,174 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from drawings import lively_student, uneven
+from graphs import LINE, segmentation
+from pyramids import write_pyramid
+
+from napari_emcad.cli import main as cli
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts
+from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_model
+
+
+@pytest.fixture(scope="module")
+def segmented(tmp_path_factory):
+    """A stack segmented in a box, with labels, affinities and session."""
+    folder = tmp_path_factory.mktemp("segmented")
+    save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
+    tifffile.imwrite(folder / "stack.tif", uneven((4, 32, 48), seed=1), photometric="minisblack")
+    command = ["segment", str(folder / "stack.tif"), "-o", str(folder / "labels.tif"), "--box", "1:4,0:20,8:40"]
+    command += ["--model", str(folder / "small.pt"), "--voxel-size", "40", "5", "6", "--threshold", "0.2"]
+    command += ["--session", str(folder / "a.emcad"), "--affinities", str(folder / "affinities.zarr")]
+    assert cli.main(command) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A session with edits: merge, detach, undo."""
+    with create_session(tmp_path / "a.emcad", segmentation(LINE), None, SessionFacts(threshold=0.5)) as opened:
+        opened.session.merge(1, 4, confirmed=True)
+        opened.session.detach(2)
+        opened.session.undo()
+    return tmp_path / "a.emcad"
+
+
+def test_segment_writes_a_session(segmented):
+    with open_session(segmented / "a.emcad") as opened:
+        facts, state = opened.facts, opened.session.state
+        np.testing.assert_array_equal(state.table[state.base.fragments], tifffile.imread(segmented / "labels.tif"))
+        assert opened.affinities.shape == (3, 3, 20, 32)
+        assert opened.affinities[:].any()
+    assert (facts.voxel_size, facts.box) == (VoxelSize(40, 5, 6), ((1, 0, 8), (4, 20, 40)))
+    assert (facts.model, facts.threshold, facts.source) == ("small", 0.2, str(segmented / "stack.tif"))
+    assert len(facts.model_sha256) == 64
+    assert facts.fingerprint
+
+
+def test_a_session_needs_no_labels(segmented, tmp_path, capsys):
+    command = [
+        "segment",
+        str(segmented / "stack.tif"),
+        "--box",
+        "1:4,0:20,8:40",
+        "--model",
+        str(segmented / "small.pt"),
+    ]
+    assert cli.main([*command, "--session", str(tmp_path / "a.emcad")]) == 0
+    assert capsys.readouterr().out.endswith(f"-> {tmp_path / 'a.emcad'}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.emcad"]
+    assert cli.main(command) == 1
+    assert "add -o LABELS.tif, or --session OUT.emcad" in capsys.readouterr().err
+
+
+def test_a_level_behind_a_url(segmented, memory, tmp_path):
+    write_pyramid(f"{memory}/em.zarr", np.repeat(np.repeat(uneven((4, 32, 48), seed=1), 2, 1), 2, 2))
+    command = ["segment", f"{memory}/em.zarr", "-o", str(tmp_path / "labels.tif"), "--dataset", "s1"]
+    command += ["--box", "1:4,0:20,8:40", "--model", str(segmented / "small.pt"), "--threshold", "0.2"]
+    assert cli.main([*command, "--session", str(tmp_path / "a.emcad")]) == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "labels.tif"), tifffile.imread(segmented / "labels.tif"))
+    told, facts = read_provenance(tmp_path / "labels.tif"), read_facts(tmp_path / "a.emcad")
+    assert (told["source"], told["dataset"]) == (facts.source, facts.dataset) == (f"{memory}/em.zarr", "s1")
+    assert (facts.voxel_size, facts.fingerprint) == ((40, 10, 8), open_volume(f"{memory}/em.zarr", "s1").fingerprint)
+
+
+def test_a_secret_in_a_url_is_refused_and_not_repeated(tmp_path, capsys):
+    command = ["segment", "https://me:secret@host/em.zarr", "-o", str(tmp_path / "labels.tif")]
+    assert cli.main(command) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("napari-emcad: https://host/em.zarr: a URL without user, password or signature is needed")
+    assert "secret" not in told
+
+
+def test_labels_of_a_session_are_those_of_segment(segmented, tmp_path):
+    assert cli.main(["export", str(segmented / "a.emcad"), "-o", str(tmp_path / "again.tif")]) == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif"), tifffile.imread(segmented / "labels.tif"))
+
+
+@pytest.mark.parametrize("name", ["again.zarr", "again.ome.zarr", "again.precomputed", "again/"])
+def test_labels_by_the_end_of_the_name(segmented, tmp_path, name):
+    assert cli.main(["export", str(segmented / "a.emcad"), "-o", f"{tmp_path}/{name}"]) == 0
+    with open_volume(tmp_path / name) as found:
+        np.testing.assert_array_equal(found.array[:], tifffile.imread(segmented / "labels.tif"))
+        assert found.voxel_size == (40, 5, 6)
+
+
+def test_a_name_that_is_no_format_of_labels(folder, capsys):
+    assert cli.main(["export", str(folder), "-o", str(folder.parent / "labels.csv")]) == 1
+    assert "labels.csv: a name that ends in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("a.emcad", "this name is taken"), ("b", "ends in .emcad"), ("none/a.emcad", "does not exist")],
+)
+def test_a_wrong_name_is_told_before_the_work(folder, capsys, name, sentence):
+    command = ["segment", str(folder / "no such stack.tif"), "-o", str(folder.parent / "labels.tif")]
+    assert cli.main([*command, "--session", str(folder.parent / name)]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_export_at(folder, tmp_path, capsys):
+    counts = []
+    for at in ("0", "1", "2", "3"):
+        assert cli.main(["export", str(folder), "-o", str(tmp_path / "labels.tif"), "--at", at]) == 0
+        counts.append(len(np.unique(tifffile.imread(tmp_path / "labels.tif"))))
+    assert counts == [2, 1, 3, 1]
+    assert f"labels -> {tmp_path / 'labels.tif'}" in capsys.readouterr().out
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "labels.tif"), "--at", "4"]) == 1
+    assert "an edit from 0 to 3 is needed, got 4" in capsys.readouterr().err
+
+
+def test_export_of_a_table(folder, tmp_path):
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "table.csv"), "--what", "table"]) == 0
+    assert (tmp_path / "table.csv").read_text().split() == ["fragment,segment", "1,1", "2,1", "3,1", "4,1"]
+
+
+def test_export_while_it_is_open(folder, tmp_path):
+    with open_session(folder):
+        assert cli.main(["export", str(folder), "-o", str(tmp_path / "labels.tif")]) == 0
+    assert (tmp_path / "labels.tif").is_file()
+
+
+def test_log(folder, capsys):
+    assert cli.main(["log", str(folder)]) == 0
+    merge, detach, undo = capsys.readouterr().out.splitlines()
+    assert merge.startswith("1  20")
+    assert merge.endswith("merge  anchor 1, other 4")
+    assert detach.endswith("detach  fragment 2  (undone)")
+    assert undo.endswith("undo  seq 2")
+
+
+def test_a_damaged_log_is_told(folder, tmp_path, capsys):
+    log = folder / "edits.db"
+    log.write_bytes(log.read_bytes().replace(b'"fragment":2', b'"fragment":3'))
+    assert cli.main(["log", str(folder)]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 1
+    assert "damaged after edit 1" in told.err
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "labels.tif")]) == 0
+    assert "damaged after edit 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["log", "proofread", "export"])
+def test_a_folder_that_is_no_session(tmp_path, capsys, command):
+    more = ["-o", str(tmp_path / "labels.tif")] if command == "export" else []
+    assert cli.main([command, str(tmp_path), *more]) == 1
+    assert "a session folder" in capsys.readouterr().err
+
+
+def test_proofread_opens_a_program_of_its_own(folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: seen.append(command) or subprocess.CompletedProcess(command, 3)
+    )
+    assert cli.main(["proofread", str(folder)]) == 3
+    assert seen == [[sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(folder)]]

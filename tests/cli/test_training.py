@@ -1,0 +1,210 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from toy_crops import squares
+
+from napari_emcad.cli import main as cli
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
+from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+from napari_emcad.networks.student import Student, StudentConfig
+
+QUICK = ("--batch", "2", "--sections", "2", "--size", "32", "--learning-rate", "0.01", "--ema", "0.8", "--warm-up", "3")
+STEPS = ("--steps", "24")
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A stack with labels, a mask, a student and a teacher."""
+    folder = tmp_path_factory.mktemp("files")
+    crop = squares((10, 72, 84))
+    for name, values in (
+        ("raw", crop.raw),
+        ("labels", crop.labels.astype(np.uint16)),
+        ("mask", np.ones_like(crop.raw)),
+        ("small", crop.labels[:, :40].astype(np.uint16)),
+    ):
+        tifffile.imwrite(folder / f"{name}.tif", values, photometric="minisblack")
+    torch.manual_seed(0)
+    student, teacher = Student(StudentConfig(4, 4)), ResidualUNet(ResidualUNetConfig(maps=(4, 6), outputs=4))
+    save_model(student, folder / "student.pt", ModelCard(title="small"))
+    save_model(teacher, folder / "teacher.pt", ModelCard(title="deep"))
+    return folder
+
+
+def run(command, files, output, *more):
+    return cli.main([command, "--raw", str(files / "raw.tif"), "-o", str(output), "--device", "cpu", *QUICK, *more])
+
+
+def finetune(files, output, *more):
+    student = ("--labels", str(files / "labels.tif"), "--student", str(files / "student.pt"))
+    return run("finetune", files, output, *student, *(more or STEPS))
+
+
+@pytest.mark.parametrize("suffix", ["pt", "ckpt"])
+def test_finetune_writes_a_better_student(files, tmp_path, capsys, suffix):
+    output = tmp_path / f"new.{suffix}"
+    assert finetune(files, output) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("24 steps, ")
+    assert said.endswith(f"-> {output}\n")
+    card = inspect(output)
+    scores = card.scores
+    assert scores["VOI on the held-out crops"] < scores["VOI on the held-out crops before fine-tuning"]
+    assert card.parent_sha256 == inspect(files / "student.pt").sha256
+    load_student(output)
+    assert not (tmp_path / "new.run").exists()
+
+
+def test_json_lines(files, tmp_path, capsys):
+    assert finetune(files, tmp_path / "new.pt", *STEPS, "--json") == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [e["event"] for e in events if e["event"] != "step"][:2] == ["stage", "started"]
+    assert events[-1]["event"] == "finished"
+
+
+def test_boxes_mask_and_card(files, tmp_path):
+    more = ("--box", "0:6,:,:", "--hold-out", "6:10,:,:", "--mask", str(files / "mask.tif"))
+    about = ("--about", '{"title": "mine", "voxel_size": [30, 6, 6]}')
+    assert finetune(files, tmp_path / "new.pt", *STEPS, *more, *about) == 0
+    card = inspect(tmp_path / "new.pt")
+    assert card.data == "raw[0:6,0:72,0:84]"
+    assert (card.title, card.voxel_size) == ("mine", (30, 6, 6))
+
+
+def test_malis(files, tmp_path):
+    assert finetune(files, tmp_path / "new.pt", *STEPS, "--loss", "malis") == 0
+    assert '"loss":"malis"' in inspect(tmp_path / "new.pt").description
+
+
+def test_with_a_teacher(files, tmp_path):
+    more = ("--teacher", str(files / "teacher.pt"), "--steps", "40")
+    assert finetune(files, tmp_path / "new.pt", *more) == 0
+    assert "teacher as it is" in inspect(tmp_path / "new.pt").description
+
+
+def test_a_teacher_that_learns_is_written_beside_the_student(files, tmp_path, capsys):
+    more = ("--teacher", str(files / "teacher.pt"), "--mode", "joint", "--steps", "40")
+    assert finetune(files, tmp_path / "new.pt", *more) == 0
+    assert capsys.readouterr().out.endswith(f"-> {tmp_path / 'new.pt'}, {tmp_path / 'new_teacher.pt'}\n")
+    load_teacher(tmp_path / "new_teacher.pt")
+    (tmp_path / "new.pt").unlink()
+    assert finetune(files, tmp_path / "new.pt", *more) == 1
+    assert "new_teacher.pt exists, and no model is overwritten" in capsys.readouterr().err
+
+
+def test_a_teacher_teaches_in_unlabelled_boxes_too(files, tmp_path, capsys):
+    more = ("--box", "0:5,:,:", "--hold-out", "8:10,:,:", "--unlabelled", "5:8,:,:")
+    assert finetune(files, tmp_path / "new.pt", *more, "--teacher", str(files / "teacher.pt"), "--steps", "40") == 0
+    assert inspect(tmp_path / "new.pt").data == "raw[0:5,0:72,0:84], raw[5:8,0:72,0:84], unlabelled"
+    assert finetune(files, tmp_path / "other.pt", *more, *STEPS) == 1
+    assert "raw[5:8,0:72,0:84], unlabelled: nothing in it is labelled" in capsys.readouterr().err
+
+
+def test_train_teacher(files, tmp_path):
+    labels = ("--labels", str(files / "labels.tif"), "--maps", "4,6")
+    assert run("train-teacher", files, tmp_path / "teacher.pt", *labels, "--steps", "60") == 0
+    assert load_teacher(tmp_path / "teacher.pt")[0].config.maps == (4, 6)
+
+
+def test_distill(files, tmp_path, capsys):
+    networks = ("--student", str(files / "student.pt"), "--teacher", str(files / "teacher.pt"))
+    assert run("distill", files, tmp_path / "new.pt", *networks, "--steps", "2") == 0
+    assert capsys.readouterr().out.startswith("2 steps, ")
+    load_student(tmp_path / "new.pt")
+
+
+@pytest.mark.parametrize(("network", "load"), [("student", load_student), ("teacher", load_teacher)])
+@pytest.mark.parametrize("begins", ["new", "with one"])
+def test_pretrain(files, tmp_path, network, load, begins):
+    maps = ("--maps", "4,6") if (network, begins) == ("teacher", "new") else ()
+    name = "new" if begins == "new" else str(files / f"{network}.pt")
+    made = tmp_path / "new.pt"
+    assert run("pretrain", files, made, f"--{network}", name, *maps, "--steps", "2", "--size", "32") == 0
+    _, card = load(made)
+    assert "restore perturbed sections" in card.description
+
+
+def test_pretraining_needs_one_network(files, tmp_path):
+    both = ("--student", "new", "--teacher", "new")
+    for networks in ((), both):
+        with pytest.raises(SystemExit):
+            run("pretrain", files, tmp_path / "new.pt", *networks)
+
+
+def test_a_run_cut_off_is_gone_on_with(files, tmp_path, monkeypatch, capsys):
+    from napari_emcad.cli import training as cli_training
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_training, "_copy_model", killed)
+    assert finetune(files, tmp_path / "new.pt") == 1
+    monkeypatch.undo()
+    assert (tmp_path / "new.run").exists()
+    assert finetune(files, tmp_path / "new.pt", "--steps", "26") == 0
+    assert inspect(tmp_path / "new.pt").iteration <= 26
+    assert capsys.readouterr().out.startswith("26 steps, ")
+
+
+def test_another_run_in_the_way_is_told(files, tmp_path, monkeypatch, capsys):
+    from napari_emcad.cli import training as cli_training
+
+    monkeypatch.setattr(cli_training, "fine_tune", lambda *_: iter([]))
+    with pytest.raises(KeyError):
+        finetune(files, tmp_path / "new.pt")
+    assert finetune(files, tmp_path / "new.pt", *STEPS, "--seed", "3") == 1
+    assert "another run is kept there; remove the folder, or choose another output." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--labels", "small.tif"), "labels: the shape of the stack (10, 72, 84) is needed, "),
+        (("--mask", "small.tif"), "mask: the shape of the stack (10, 72, 84) is needed, "),
+        (("--labels", "none.tif"), "there is no such file or folder"),
+        (("--box", "0:1,:,:"), "at least 2 sections of 32 x 32 pixels are needed, got 1 x 72 x 84; choose a larger"),
+        (("--box", "0:4,0:40"), 'box: "z0:z1,y0:y1,x0:x1" is needed'),
+        (("--student", "teacher.pt"), "student checkpoint: a CAD student is needed"),
+        (("--teacher", "student.pt"), "teacher checkpoint: a "),
+        (("--mode", "joint"), "teacher"),
+        (("--mode", "frozen-teacher"), "teacher: this mode needs one"),
+        (("--steps", "0"), "steps: Input should be greater than or equal to 1."),
+        (("--student", "nothing"), "model: the name of a model"),
+    ],
+)
+def test_what_a_person_gets_wrong_is_one_sentence(files, tmp_path, capsys, more, sentence):
+    named = [str(files / part) if part.endswith((".tif", ".pt")) else part for part in more]
+    if more == ("--mode", "joint"):
+        named += ["--student", str(files / "teacher.pt")]
+    assert finetune(files, tmp_path / "new.pt", *STEPS, *named) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("napari-emcad: ")
+    assert sentence in said
+    assert not (tmp_path / "new.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("folder/new.pt", "does not exist; make it or choose another one."),
+        ("new.h5", "output: a name that ends in .ckpt or .pt is needed"),
+        ("there.pt", "exists, and no model is overwritten; choose another name."),
+    ],
+)
+def test_outputs_that_cannot_be_are_told_before_the_work(files, tmp_path, capsys, output, sentence):
+    (tmp_path / "there.pt").write_bytes(b"")
+    assert finetune(files, tmp_path / output) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_no_raw_is_told(files, tmp_path, capsys):
+    command = ["finetune", "--labels", str(files / "labels.tif"), "-o", str(tmp_path / "new.pt"), *STEPS]
+    assert cli.main(command) == 1
+    assert "raw: a stack is needed; name it with --raw." in capsys.readouterr().err

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import tifffile
+from pyramids import write_pyramid
+from toy_crops import squares
+
+from napari_emcad.cli import main as cli
+from napari_emcad.core.errors import UserError
+from napari_emcad.finetuning.crops import CropFiles, Places, crops_of_files, crops_of_session
+from napari_emcad.io.sessions.facts import read_facts, write_facts
+from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.networks.checkpoint import inspect
+
+SHAPE = (4, 72, 84)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A stack of squares with labels, and a session of these."""
+    folder, crop = tmp_path_factory.mktemp("files"), squares(SHAPE)
+    tifffile.imwrite(folder / "raw.tif", crop.raw, photometric="minisblack")
+    tifffile.imwrite(folder / "deep.tif", crop.raw.astype(np.uint16) * 100, photometric="minisblack")
+    tifffile.imwrite(folder / "labels.tif", crop.labels.astype(np.uint16), photometric="minisblack")
+    command = ["session", str(folder / "labels.tif"), "--stack", str(folder / "raw.tif"), "--model", "none"]
+    assert cli.main([*command, "-o", str(folder / "squares.emcad")]) == 0
+    return folder
+
+
+@pytest.fixture
+def session(files, tmp_path):
+    assert cli.main(["copy", str(files / "squares.emcad"), str(tmp_path / "mine.emcad")]) == 0
+    return tmp_path / "mine.emcad"
+
+
+def test_boxes_of_files(files):
+    places = Places(["0:2,:,:"], ["2:4,0:40,:"])
+    (train,), (held_out,) = crops_of_files(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)
+    whole = squares(SHAPE)
+    np.testing.assert_array_equal(train.raw, whole.raw[:2])
+    np.testing.assert_array_equal(held_out.labels, whole.labels[2:, :40])
+    assert (train.name, held_out.name) == ("raw[0:2,0:72,0:84]", "raw[2:4,0:40,0:84]")
+    assert train.known is None
+
+
+def test_unlabelled_boxes_of_files_and_sessions(files, session):
+    with open_session(session) as opened:
+        opened.session.lock(int(opened.session.state.table[opened.session.state.base.fragments[0, 18, 18]]))
+    places = Places(unlabelled=["1:3,0:40,:"])
+    of_files, _ = crops_of_files(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)
+    of_session, _ = crops_of_session(session, None, places)
+    for crop in (of_files[-1], of_session[-1]):
+        np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[1:3, :40])
+        assert (crop.name, crop.voxels_known, crop.truth.any()) == ("raw[1:3,0:40,0:84], unlabelled", 0, False)
+    assert [bool(crop.voxels_known) for crop in of_files] == [True, False]
+
+
+def test_other_grey_levels_are_brought_to_0_to_1(files):
+    (crop,), _ = crops_of_files(CropFiles(files / "deep.tif"), Places())
+    assert crop.raw.dtype == np.float32
+    assert (crop.raw.min(), crop.raw.max()) == (0, 1)
+    assert not crop.labels.any()
+
+
+def test_done_neurons_of_a_session(files, session):
+    with open_session(session) as opened:
+        neuron = int(opened.session.state.table[opened.session.state.base.fragments[0, 18, 18]])
+        opened.session.lock(neuron)
+    (crop,), held_out = crops_of_session(session, None, Places())
+    assert not held_out
+    np.testing.assert_array_equal(np.unique(crop.labels[crop.known]), [neuron])
+    assert crop.voxels_known == np.count_nonzero(squares(SHAPE).labels == neuron)
+    assert crop.raw.dtype == np.uint8
+
+
+def test_a_named_box_counts_as_verified_as_a_whole(session):
+    (crop,), (held_out,) = crops_of_session(session, None, Places(["0:4,0:40,:"], ["0:4,36:72,:"]))
+    assert crop.known.all()
+    np.testing.assert_array_equal(crop.labels > 0, squares(SHAPE).labels[:, :40] > 0)
+    np.testing.assert_array_equal(held_out.raw, squares(SHAPE).raw[:, 36:])
+
+
+def test_the_stack_of_a_session_is_a_level_behind_a_url(session, memory):
+    """Its finest level, which opens by itself, has voxels in the box as well, but others."""
+    fine = np.repeat(np.repeat(squares(SHAPE).raw, 2, 1), 2, 2)
+    write_pyramid(f"{memory}/em.zarr", fine)
+    write_facts(session, read_facts(session).model_copy(update={"source": f"{memory}/em.zarr", "dataset": "s1"}))
+    (crop,), _ = crops_of_session(session, None, Places(["0:4,0:40,:"]))
+    np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[:, :40])
+    assert crop.name == "em[0:4,0:40,0:84]"
+
+
+def test_what_does_not_go_together_is_told(files, session, tmp_path):
+    with pytest.raises(UserError, match=r"nothing in it is done or corrected; proofread some neurons, or name a --box"):
+        crops_of_session(session, None, Places())
+    small = tmp_path / "small.tif"
+    tifffile.imwrite(small, squares((2, 40, 40)).raw, photometric="minisblack")
+    with pytest.raises(UserError, match=r"does not lie in this one of shape .*; name the right one with --raw\.$"):
+        crops_of_session(session, CropFiles(small), Places(["0:2,0:40,0:40"]))
+    with pytest.raises(UserError, match="there is no such file"):
+        crops_of_session(session, CropFiles(tmp_path / "none.tif"), Places())
+
+
+def test_finetune_from_a_session(files, session, tmp_path, capsys):
+    with open_session(session) as opened:
+        table = opened.session.state.table[opened.session.state.base.fragments[0]]
+        for neuron in np.unique(table[table > 0]).tolist():
+            opened.session.lock(neuron)
+    quick = ["--steps", "20", "--batch", "1", "--size", "64", "--student", "new", "--learning-rate", "0.003"]
+    output = tmp_path / "new.ckpt"
+    assert cli.main(["finetune", "--session", str(session), *quick, "--device", "cpu", "-o", str(output)]) == 0
+    assert capsys.readouterr().out.startswith("20 steps, ")
+    assert inspect(output).scores["VOI on the held-out crops"] > 0

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.stacks.locations import Url, location
+
+
+@pytest.mark.parametrize("text", ["em.zarr", "/data/em.zarr", "C:/data/em.tif"])
+def test_a_path_is_a_path(text):
+    assert location(text) == location(Path(text)) == Path(text)
+
+
+def test_a_file_url_is_a_path(tmp_path):
+    assert location((tmp_path / "a b.zarr").as_uri()) == tmp_path / "a b.zarr"
+
+
+@pytest.mark.parametrize(
+    "text", ["s3://bucket/em.zarr", "https://host:80/x/em.zarr", "memory://em.zarr", "precomputed://gs://b/em.zarr"]
+)
+def test_a_url_stays_as_it_is(text):
+    url = location(text)
+    assert (str(url), url.name, url.stem, url.absolute()) == (text, "em.zarr", "em", url)
+    assert location(url) is url
+    assert location(f"{text}/") == url
+    assert url.is_precomputed == text.startswith("precomputed")
+
+
+@pytest.mark.parametrize("text", ["abfs://container@account.dfs.core.windows.net/em.zarr", "ssh://me@host/em.zarr"])
+def test_a_name_before_the_host_is_no_secret_where_it_is_no_token(text):
+    assert location(text) == Url(text)
+
+
+@pytest.mark.parametrize("before", ["", "precomputed://", "simplecache::", "zip://em.zarr::"])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:secret@host/em.zarr", "https://host/em.zarr"),
+        ("https://secret@host/em.zarr", "https://host/em.zarr"),
+        ("ssh://me:secret@host:22/em.zarr", "ssh://host:22/em.zarr"),
+        ("s3://key:secret@bucket/em.zarr", "s3://bucket/em.zarr"),
+        ("https://host/em.zarr?X-Amz-Signature=secret", "https://host/em.zarr"),
+    ],
+)
+def test_secrets_are_refused_and_not_repeated(before, text, shown):
+    with pytest.raises(UserError) as told:
+        location(before + text)
+    assert str(told.value).startswith(f"{shown}: a URL without user, password or signature is needed")
+    assert "secret" not in str(told.value)
+    assert "in the environment" in str(told.value)
+
+
+def test_no_address():
+    with pytest.raises(UserError, match=r"URL: an address such as https://host/em\.zarr is needed"):
+        location("https://[host/em.zarr")

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.labels.tiff import write_labels
+from napari_emcad.io.stacks.lazy import NotAStack
+from napari_emcad.io.stacks.section_images import open_folder
+
+
+def save(folder, names, stack):
+    for name, section in zip(names, stack, strict=True):
+        if name.endswith((".tif", ".tiff")):
+            tifffile.imwrite(folder / name, section)
+        else:
+            Image.fromarray(section).save(folder / name)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF", ".bmp"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_natural_order_of_names(tmp_path, stack, suffix, dtype):
+    if (suffix, dtype) == (".bmp", np.uint16):
+        return
+    values = stack.astype(dtype) * (1 if dtype == np.uint8 else 257)
+    save(tmp_path, [f"{n}{suffix.lower()}" for n in ("s10", "S9", "s100", "s011", "s2")], values)
+    for file in list(tmp_path.iterdir()):
+        file.rename(file.with_suffix(suffix))
+    source = open_folder(tmp_path)
+    assert (source.array.shape, source.array.dtype, source.voxel_size) == (values.shape, dtype, None)
+    np.testing.assert_array_equal(source.array[:], values[[4, 1, 0, 3, 2]])
+
+
+def test_the_voxel_size_is_that_of_the_first(tmp_path, stack):
+    for z, size in ((1, VoxelSize(40, 5, 4)), (2, VoxelSize(30, 6, 6))):
+        write_labels(tmp_path / f"s{z}.tif", stack[z : z + 1], size, {})
+    assert open_folder(tmp_path).voxel_size == (40, 5, 4)
+
+
+def test_only_the_section_asked_for_is_read(tmp_path, stack, monkeypatch):
+    save(tmp_path, [f"{z}.png" for z in range(5)], stack)
+    array = open_folder(tmp_path).array
+    for z in (0, 1, 2, 4):
+        (tmp_path / f"{z}.png").write_text("no image any more")
+    np.testing.assert_array_equal(array[3, 4:6], stack[3, 4:6])
+    with pytest.raises(UserError, match="voxels 2:3,0:24,0:37 cannot be read"):
+        array[2]
+
+
+def test_other_and_hidden_files_are_passed_over(tmp_path, stack):
+    save(tmp_path, ["1.png", "2.png"], stack[:2])
+    (tmp_path / "notes.txt").write_text("made on Monday")
+    (tmp_path / ".3.png").write_text("left by a file browser")
+    (tmp_path / "4.png").mkdir()
+    assert open_folder(tmp_path).array.shape == (2, 24, 37)
+
+
+def test_the_stamp_changes_with_any_file(tmp_path, stack):
+    save(tmp_path, [f"{z}.tif" for z in range(5)], stack)
+    before = open_folder(tmp_path).stamp
+    tifffile.imwrite(tmp_path / "3.tif", stack[0])
+    assert open_folder(tmp_path).stamp != before
+
+
+def test_no_images(tmp_path):
+    with pytest.raises(UserError, match=r"a folder of section images \(.*\.png.*\) is needed, but none is in it"):
+        open_folder(tmp_path)
+
+
+def test_two_sizes(tmp_path, stack):
+    save(tmp_path, ["1.png", "2.png"], stack[:2])
+    save(tmp_path, ["3.png"], stack[2:3, 1:])
+    sentence = r"3\.png: sections of one size .* are needed, got 23 x 37 uint8 where 1\.png has 24 x 37 uint8"
+    with pytest.raises(UserError, match=sentence):
+        open_folder(tmp_path)
+
+
+def test_two_types(tmp_path, stack):
+    save(tmp_path, ["1.png"], stack[:1])
+    save(tmp_path, ["2.tif"], stack[1:2].astype(np.uint16))
+    with pytest.raises(UserError, match=r"2\.tif: .* got 24 x 37 uint16 where 1\.png has 24 x 37 uint8"):
+        open_folder(tmp_path)
+
+
+def test_no_image_in_spite_of_its_name(tmp_path, stack):
+    save(tmp_path, ["1.png"], stack[:1])
+    (tmp_path / "2.png").write_text("no image")
+    with pytest.raises(UserError, match=r"2\.png: this section cannot be read as an image"):
+        open_folder(tmp_path)
+    (tmp_path / "2.png").rename(tmp_path / "2.tif")
+    with pytest.raises(UserError, match=r"2\.tif: this section cannot be read as an image"):
+        open_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["1.png", "1.jpg", "1.tif"])
+def test_colours(tmp_path, name):
+    image = np.zeros((24, 37, 3), np.uint8)
+    if name == "1.tif":
+        tifffile.imwrite(tmp_path / name, image, photometric="rgb")
+    else:
+        Image.fromarray(image).save(tmp_path / name)
+    with pytest.raises(NotAStack, match=rf"{name}: a grey image .* is needed for each section, got shape \(24, 37, "):
+        open_folder(tmp_path)
+
+
+def test_sections_larger_than_pillow_likes(tmp_path, stack, monkeypatch):
+    save(tmp_path, ["1.png", "2.png"], stack[:2])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    np.testing.assert_array_equal(open_folder(tmp_path).array[:], stack[:2])
+    assert Image.MAX_IMAGE_PIXELS == 10

@@ -1,0 +1,196 @@
+"""Label files become sessions, through the command line and back to labels."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import torch
+from drawings import lively_student, uneven
+
+from napari_emcad.cli import main as cli
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.affinities import new_affinities
+from napari_emcad.io.labels.tiff import write_labels
+from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_model
+from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+from napari_emcad.networks.zoo import keep
+from napari_emcad.pipeline import SegmentParameters
+
+SHAPE = (3, 20, 32)
+
+
+def neurons() -> np.ndarray:
+    """Four neurons in rows of eight columns, of which the third ends early; a line of background between two."""
+    labels = np.repeat(np.array([7, 2, 5, 9], np.uint16), 8)[None, None].repeat(3, 0).repeat(20, 1)
+    labels[:, 10] = 0
+    labels[2, :, 16:24] = 0
+    return labels
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Labels, their stack, and a student."""
+    folder = tmp_path_factory.mktemp("labelled")
+    save_model(lively_student(), folder / "small.pt", ModelCard(title="small", threshold=0.4))
+    write_labels(folder / "labels.tif", neurons(), VoxelSize(40, 5, 6), {})
+    tifffile.imwrite(folder / "raw.tif", uneven(SHAPE, seed=1), photometric="minisblack")
+    with new_affinities(folder / "a.zarr", SHAPE, None, {}) as affinities:
+        affinities[:] = np.broadcast_to(np.uint8([40, 41, 42])[:, None, None, None], (3, *SHAPE))
+    return folder
+
+
+def made(files, tmp_path, *options: str) -> int:
+    return cli.main(["session", str(files / "labels.tif"), "-o", str(tmp_path / "made.emcad"), *options])
+
+
+def refused(files, tmp_path, capsys, *options: str) -> str:
+    assert made(files, tmp_path, *options) == 1
+    assert not (tmp_path / "made.emcad").exists()
+    return capsys.readouterr().err
+
+
+def test_there_and_back(files, tmp_path, capsys):
+    before = (files / "labels.tif").read_bytes()
+    assert made(files, tmp_path) == 0
+    said = capsys.readouterr().out
+    assert said == f"4 neurons, 22 fragments, 28 edges; all ids are kept -> {tmp_path / 'made.emcad'}\n"
+    assert cli.main(["export", str(tmp_path / "made.emcad"), "-o", str(tmp_path / "back.tif")]) == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "back.tif"), neurons())
+    assert (files / "labels.tif").read_bytes() == before
+    with open_session(tmp_path / "made.emcad") as opened:
+        facts = opened.facts
+        assert opened.affinities is None
+        assert (opened.session.state.graph.mean == np.float32(128 / 255)).all()
+    assert (facts.voxel_size, facts.model, facts.min_size) == (VoxelSize(40, 5, 6), "labels labels.tif", 0)
+    assert facts.source == str(files / "labels.tif")
+    SegmentParameters(**facts.parameters)
+
+
+def test_edits_of_labels(files, tmp_path):
+    assert made(files, tmp_path) == 0
+    with open_session(tmp_path / "made.emcad") as opened:
+        session, fragments = opened.session, opened.session.state.base.fragments
+        anchor, other = int(fragments[0, 0, 0]), int(fragments[0, 0, 8])
+        session.merge(anchor, other)
+        session.set_threshold(0.9)  # changes nothing that is a label
+        assert np.unique(session.state.table[1:]).tolist() == [5, 7, 9]
+        session.undo()
+        session.undo()
+        np.testing.assert_array_equal(session.state.table[fragments], neurons())
+
+
+def test_affinities_of_the_student(files, tmp_path):
+    assert made(files, tmp_path, "--stack", str(files / "raw.tif"), "--model", str(files / "small.pt")) == 0
+    with open_session(tmp_path / "made.emcad") as opened:
+        assert opened.affinities[:].any()
+        assert len(np.unique(opened.session.state.graph.mean)) > 10
+        facts = opened.facts
+    assert (facts.source, facts.model) == (str(files / "raw.tif"), "labels labels.tif, affinities of small")
+    assert (facts.threshold, len(facts.model_sha256), facts.voxel_size) == (0.4, 64, VoxelSize(40, 5, 6))
+    assert cli.main(["export", str(tmp_path / "made.emcad"), "-o", str(tmp_path / "back.tif")]) == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "back.tif"), neurons())
+
+
+def test_affinities_of_a_teacher_by_its_name(files, tmp_path):
+    torch.manual_seed(1)
+    save_model(ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)), tmp_path / "deep.ckpt", ModelCard(title="deep"))
+    keep(tmp_path / "deep.ckpt", "my teacher")
+    assert made(files, tmp_path, "--stack", str(files / "raw.tif"), "--model", "my teacher") == 0
+    with open_session(tmp_path / "made.emcad") as opened:
+        assert opened.affinities[:].any()
+        assert opened.facts.model == "labels labels.tif, affinities of deep"
+
+
+def test_a_stack_that_is_only_shown(files, tmp_path):
+    more = ["--model", "none", "--voxel-size", "30", "4", "4"]
+    assert made(files, tmp_path, "--stack", str(files / "raw.tif"), *more) == 0
+    with open_session(tmp_path / "made.emcad") as opened:
+        assert opened.affinities is None
+        assert (opened.facts.source, opened.facts.voxel_size) == (str(files / "raw.tif"), VoxelSize(30, 4, 4))
+
+
+def test_affinities_that_are_there(files, tmp_path):
+    assert made(files, tmp_path, "--affinities", str(files / "a.zarr")) == 0
+    with open_session(tmp_path / "made.emcad") as opened:
+        assert opened.facts.model == "labels labels.tif, affinities in a.zarr"
+        graph, fragments = opened.session.state.graph, opened.session.state.base.fragments
+    section = np.zeros(int(fragments.max()) + 1, int)
+    for z in range(len(fragments)):
+        section[fragments[z]] = z
+    inside = section[graph.u] == section[graph.v]
+    assert inside.any() and not inside.all()
+    np.testing.assert_array_equal(graph.mean, np.where(inside, np.float32(42 / 255), np.float32(40 / 255)))
+
+
+def test_a_dataset_has_to_be_named_where_there_are_several(files, tmp_path, capsys):
+    with h5py.File(tmp_path / "both.h5", "w") as file:
+        file["volumes/raw"] = uneven(SHAPE, seed=1)
+        file["volumes/labels/neuron_ids"] = neurons().astype(np.uint64)
+    command = ["session", str(tmp_path / "both.h5"), "-o", str(tmp_path / "made.emcad")]
+    assert cli.main(command) == 1
+    assert "a dataset is needed, it holds volumes/labels/neuron_ids, volumes/raw" in capsys.readouterr().err
+    assert cli.main([*command, "--dataset", "volumes/labels/neuron_ids"]) == 0
+    assert "all ids are kept" in capsys.readouterr().out
+
+
+def test_ids_that_cannot_be_kept_are_counted(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "labels.tif", neurons().astype(np.uint32) * 1_000_003, photometric="minisblack")
+    assert cli.main(["session", str(tmp_path / "labels.tif"), "-o", str(tmp_path / "a.emcad")]) == 0
+    assert "4 of 4 ids renumbered, as they are above 22" in capsys.readouterr().out
+
+
+def test_what_does_not_fit_is_refused(files, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "other.tif", uneven((3, 20, 30), seed=1), photometric="minisblack")
+    with new_affinities(tmp_path / "other.zarr", (3, 20, 30), None, {}):
+        pass
+    told = refused(files, tmp_path, capsys, "--stack", str(tmp_path / "other.tif"))
+    assert "stack: the shape of the labels (3, 20, 32) is needed, got (3, 20, 30); cut both to the same box." in told
+    told = refused(files, tmp_path, capsys, "--affinities", str(tmp_path / "other.zarr"))
+    assert "affinities: the shape of the labels (3, 20, 32) is needed, got (3, 20, 30)" in told
+    assert "a stack is needed to predict" in refused(files, tmp_path, capsys, "--model", "bundled")
+    assert "there are none" in refused(files, tmp_path, capsys, "--affinities", str(tmp_path))
+    with pytest.raises(SystemExit):
+        made(files, tmp_path, "--model", "bundled", "--affinities", str(files / "a.zarr"))
+
+
+def test_affinities_of_another_kind_are_refused(files, tmp_path, capsys):
+    shutil.copytree(files / "a.zarr", tmp_path / "far.zarr")
+    attributes = json.loads((tmp_path / "far.zarr" / ".zattrs").read_text())
+    attributes["offsets"][0] = [-2, 0, 0]
+    (tmp_path / "far.zarr" / ".zattrs").write_text(json.dumps(attributes))
+    told = refused(files, tmp_path, capsys, "--affinities", str(tmp_path / "far.zarr"))
+    assert "channels z, y, x to the previous voxel as uint8 are needed, got uint8 to the offsets ((-2, 0, 0)," in told
+
+
+def test_grey_values_are_no_labels(files, tmp_path, capsys):
+    assert cli.main(["session", str(files / "raw.tif"), "-o", str(tmp_path / "made.emcad")]) == 1
+    assert "these look like grey values" in capsys.readouterr().err
+    assert not (tmp_path / "made.emcad").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("made", "ends in .emcad"), ("none/made.emcad", "does not exist"), ("taken.emcad", "this name is taken")],
+)
+def test_a_wrong_name_is_told_before_the_work(files, tmp_path, capsys, name, sentence):
+    (tmp_path / "taken.emcad").mkdir()
+    assert cli.main(["session", str(files / "no such labels.tif"), "-o", str(tmp_path / name)]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(tmp_path, capsys):
+    assert cli.main(["session", str(tmp_path / "none.h5"), "-o", str(tmp_path / "made.emcad")]) == 1
+    assert "there is no such file" in capsys.readouterr().err
+
+
+def test_facts_name_what_they_are_of(files, tmp_path):
+    assert made(files, tmp_path, "--stack", str(files / "raw.tif"), "--affinities", str(files / "a.zarr")) == 0
+    facts = read_facts(tmp_path / "made.emcad")
+    assert facts.fingerprint.endswith("raw.tif") and facts.source.endswith("raw.tif")
+    assert facts.box_of(SHAPE).shape == SHAPE

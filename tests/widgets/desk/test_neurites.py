@@ -1,0 +1,179 @@
+"""A foreground network in the dock: probability, neurites, and the threshold over them."""
+
+import numpy as np
+import pytest
+from drawings import lively_sdasn, uneven
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.neurites import neurites
+from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_model
+from napari_emcad.widgets.desk.neurites import Foreground
+from napari_emcad.widgets.export.panel import ALL, DONE, SELECTED, TIFF_AND_ZARR
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture(scope="module")
+def sdasn(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sdasn") / "fibres.pt"
+    save_model(lively_sdasn(), path, ModelCard(title="fibres", threshold=0.4, black=100, white=600))
+    return path
+
+
+@pytest.fixture
+def optical(desk, sdasn):
+    """A desk with an optical volume and a network for it."""
+    raw = (uneven((12, 40, 48), np.uint16, seed=4) % 400 + 80).astype(np.uint16)
+    desk.viewer.add_image(raw, name="fibres", scale=(2, 1, 1), translate=(10, 20, 30))
+    segment = desk.dock.segment
+    segment.model.open_file(sdasn)
+    desk.wait(lambda: segment.model.card is not None and segment.model.card.role == "foreground")
+    segment.advanced.min_size.setValue(5)
+    return desk
+
+
+def layers(desk):
+    return [layer.name for layer in desk.viewer.layers]
+
+
+def test_run_shows_probability_and_neurites(optical):
+    segment = optical.dock.segment
+    assert segment.threshold.value == 0.4
+    optical.run()
+    assert layers(optical)[-2:] == ["fibres foreground", "fibres neurites"]
+    found = segment.neurites.current
+    assert found.probability.any()
+    np.testing.assert_array_equal(found.labels_layer.data, neurites(found.probability, 0.4, 5))
+    np.testing.assert_allclose(found.labels_layer.translate, (10, 20, 30))
+    np.testing.assert_allclose(found.labels_layer.scale, (2, 1, 1))
+    made = found.labels_layer.metadata["provenance"]
+    assert made["model"] == "fibres" and made["parameters"]["threshold"] == 0.4
+    assert (made["parameters"]["black"], made["parameters"]["white"]) == (100, 600)
+    assert "neurite" in segment.threshold.read_out and "neurite" in optical.message
+
+
+def test_the_threshold_moves_over_the_neurites(optical):
+    segment = optical.dock.segment
+    optical.run()
+    found = segment.neurites.current
+    for threshold in (0.6, 0.2):
+        segment.threshold.value = threshold
+        expected = neurites(found.probability, threshold, 5)
+        optical.wait(lambda e=expected: np.array_equal(found.labels_layer.data, e))
+        optical.wait(lambda t=threshold: found.labels_layer.metadata["provenance"]["parameters"]["threshold"] == t)
+    segment.advanced.min_size.setValue(10**6)
+    optical.wait(lambda: not found.labels_layer.data.any())
+    optical.wait(lambda: segment.threshold.read_out == "no neurites")
+
+
+def test_a_run_of_an_em_model_takes_the_threshold_over(optical, model):
+    segment = optical.dock.segment
+    optical.run()
+    optical.viewer.layers["fibres neurites"].data[0, 0, 0] = 7  # corrected by hand
+    segment.model.open_file(model)
+    optical.wait(lambda: segment.model.card is not None and segment.model.card.role == "student")
+    assert segment.threshold.value != 0.4 and segment.advanced.seed_sigma.isEnabled()
+    optical.run()
+    assert segment.neurites.current is None
+    assert optical.result is not None
+    assert optical.viewer.layers["fibres neurites"].data[0, 0, 0] == 7
+
+
+def test_export_writes_the_neurites(optical, tmp_path):
+    export = optical.dock.export
+    optical.run()
+    found = optical.dock.segment.neurites.current
+    optical.wait(lambda: export.save_button.isEnabled())
+    assert (
+        "neurite" in export._facts.text()
+        and not export._neurons[DONE].isEnabled()
+        and TIFF_AND_ZARR not in formats(export)
+    )
+    found.labels_layer.data[0, 0, 0] = 900  # corrected by hand
+    export.save(tmp_path / "neurites.tif")
+    optical.idle()
+    with open_volume(tmp_path / "neurites.tif") as volume:
+        np.testing.assert_array_equal(volume.array[:], found.labels_layer.data)
+    told = read_provenance(tmp_path / "neurites.tif")
+    assert told["model"] == "fibres" and told["neurons"] == "all"
+
+
+def test_export_of_one_neurite(optical, tmp_path):
+    export = optical.dock.export
+    optical.run()
+    found = optical.dock.segment.neurites.current
+    export.neurons, found.labels_layer.selected_label = SELECTED, 1
+    export.save(tmp_path / "one.tif")
+    optical.idle()
+    with open_volume(tmp_path / "one.tif") as volume:
+        np.testing.assert_array_equal(volume.array[:] > 0, found.labels_layer.data == 1)
+    found.labels_layer.selected_label = 4000
+    export.save(tmp_path / "none.tif")
+    assert "is no neurite" in optical.message
+    export.neurons = DONE
+    export.save(tmp_path / "none.tif")
+    assert 'choose "all"' in optical.message and not (tmp_path / "none.tif").exists()
+    export.neurons = ALL
+    optical.dock.segment.threshold.value = 0.7
+    export.save(tmp_path / "none.tif")
+    assert "has just been moved" in optical.message
+    export.add_layer()
+    optical.idle()
+
+
+def test_without_neurites_there_is_nothing_to_export(optical):
+    export = optical.dock.export
+    optical.run()
+    optical.viewer.layers.remove("fibres neurites")
+    optical.wait(lambda: not export.save_button.isEnabled())
+    assert not export.has_something
+
+
+def formats(export):
+    return [export.format.itemText(i) for i in range(export.format.count())]
+
+
+def test_what_an_optical_network_does_not_have_cannot_be_chosen(optical):
+    advanced = optical.dock.segment.advanced
+    for widget in (advanced.crumbs, advanced.seed_sigma, advanced.agglomeration, advanced.scoring):
+        assert not widget.isEnabled() and "no fragments" in widget.toolTip()
+    assert (advanced.black.value(), advanced.white.value()) == (100, 600)
+
+
+def test_a_click_needs_affinities(optical):
+    segment = optical.dock.segment
+    segment.segment_box(Box((0, 0, 0), (4, 32, 32)))
+    assert "choose a student or a teacher" in optical.message
+    assert not optical.dock.jobs.running
+
+
+def test_removing_the_neurites_ends_them(optical):
+    optical.run()
+    optical.viewer.layers.remove("fibres neurites")
+    assert optical.dock.segment.neurites.current is None
+    optical.dock.segment.threshold.value = 0.7
+    optical.run()
+    assert optical.dock.segment.neurites.current is not None
+
+
+def test_removing_the_volume_in_mid_run_is_told(optical, monkeypatch):
+    segment = optical.dock.segment
+    segment.run()
+    assert isinstance(segment._finding, Foreground)
+    optical.viewer.layers.remove("fibres")
+    optical.idle()
+    assert segment.neurites.current is None
+    assert "fibres neurites" not in layers(optical)
+    assert "was removed" in optical.message or "stopped" in optical.message
+
+
+def test_the_wrong_kind_of_volume_is_told(desk, stack, sdasn):
+    desk.open(stack)
+    segment = desk.dock.segment
+    segment.model.open_file(sdasn)
+    desk.wait(lambda: "made for optical volumes" in segment._kind.label.text())
+    assert not segment._kind.label.isHidden()
+    assert segment.run_button.isEnabled()

@@ -1,0 +1,415 @@
+"""Neurons as surfaces beside the canvas, in a real window: six fragments drawn on paper, two neurons of three each."""
+
+import gc
+import threading
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graphs import segmentation
+from napari.qt import QtViewer
+from napari.settings import get_settings
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QDockWidget
+
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.surfaces import neuron_surface
+from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.proofread import surfaces as neuron_surfaces
+from napari_emcad.widgets.proofread.surface_view import NOTHING, TITLE, SurfaceView, show_beside
+from napari_emcad.workers.segmentation import Cut, neurons_of
+
+pytestmark = pytest.mark.window
+
+EDGES = [(1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.2), (4, 5, 0.9), (5, 6, 0.9)]
+"""At the threshold 0.5: neuron {1, 2, 3} and neuron {4, 5, 6}, side by side."""
+
+SCALE = np.array((40, 5, 6))
+WIDTH = 10
+CUT = Cut(0.5)
+
+
+class Bench:
+    """A desk with a session, a view in a dock, and surfaces that wait where they are told to."""
+
+    def __init__(self, desk):
+        self.desk, self.viewer, self.wait = desk, desk.viewer, desk.wait
+        self.made: list[list[int]] = []
+        self.may_go = threading.Event()
+        self.may_go.set()
+        self.view = SurfaceView(self.at)
+        self.dock = show_beside(self.viewer, self.view, desk.dock)
+
+    @property
+    def at(self):
+        return self.desk.dock.proofread.proofreading
+
+    @property
+    def state(self):
+        return self.at.session.state
+
+    @property
+    def layers(self):
+        return self.view._canvas.layers
+
+    @property
+    def camera(self):
+        camera = self.view._canvas.model.scene.camera
+        return (*camera.center, camera.zoom, *camera.angles)
+
+    def make(self, fragments, members, *rest):
+        self.made.append(members.tolist())
+        assert self.may_go.wait(60)
+        return neuron_surface(fragments, members, *rest)
+
+    def neuron(self, fragment: int) -> int:
+        return int(self.state.table[fragment])
+
+    def show(self, *neurons: int) -> None:
+        self.view.show_neurons(neurons)
+        self.settle()
+
+    def settle(self) -> None:
+        self.wait(lambda: self.view.is_settled)
+
+    def merge(self, anchor: int = 1, other: int = 6) -> None:
+        self.at.edit(lambda: self.at.session.merge(anchor, other, confirmed=True))
+
+    def undo(self) -> None:
+        self.at.edit(self.at.session.undo)
+
+    def part(self) -> tuple[int, int]:
+        """Part fragment 2 in its left and right half."""
+        near, far = [(1, 20, 11)], [(1, 20, 18)]
+        self.at.edit(lambda: self.at.session.split_fragment(near, far))
+        return tuple(int(self.state.base.fragments[v[0]]) for v in (near, far))
+
+    def columns(self, neuron: int) -> tuple[float, float]:
+        """Where the surface begins and ends on x, in voxels."""
+        x = self.layers[neuron].vertices[:, 2] / SCALE[2]
+        return float(x.min()), float(x.max())
+
+    def end(self) -> None:
+        self.may_go.set()
+        self.view.release()
+
+
+@pytest.fixture
+def bench(desk, stack, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.proofread.panel.session_folder", lambda _: tmp_path / "stack.emcad")
+    fragments = np.zeros(stack.shape, np.uint32)
+    for fragment in range(1, 7):
+        fragments[:, 4:44, (fragment - 1) * WIDTH : fragment * WIDTH] = fragment
+    base = replace(segmentation(EDGES, np.bincount(fragments.ravel())[1:].tolist()), fragments=fragments)
+    source = desk.open(stack, scale=SCALE, translate=(400, 50, 60))
+    affinities = np.full((3, *stack.shape), 255, np.uint8)
+    parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
+    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
+    desk.dock.segment.results.show_segmentation(result, base, neurons_of(base, CUT))
+    desk.dock.proofread.start()
+    desk.idle()
+    made = Bench(desk)
+    monkeypatch.setattr(neuron_surfaces, "neuron_surface", made.make)
+    yield made
+    made.end()
+
+
+def test_a_neuron_lies_where_its_voxels_are(bench):
+    assert bench.view.words.text() == NOTHING and not bench.view.fit_button.isEnabled()
+    one = bench.neuron(1)
+    bench.show(one)
+    assert bench.view.shown == [one] and bench.view.words.text() == "1 neuron"
+    low, high = (np.array([0, 4, 0]) - 0.5) * SCALE, (np.array([2, 43, 29]) + 0.5) * SCALE
+    vertices = bench.layers[one].vertices
+    np.testing.assert_array_less(np.abs(vertices.min(0) - low), 0.31 * SCALE)
+    np.testing.assert_array_less(np.abs(vertices.max(0) - high), 0.31 * SCALE)
+    assert [str(unit) for unit in bench.layers[one].units] == ["nanometer"] * 3
+
+
+def test_the_dock_lies_between_canvas_and_panel(bench):
+    window = bench.viewer.window._qt_window
+    window.resize(1500, 900)
+    window.show()
+    bench.wait(lambda: bench.view.isVisible())
+    assert isinstance(bench.dock, QDockWidget) and bench.dock.windowTitle() == TITLE
+    canvas, panel = bench.viewer.window._qt_viewer, bench.desk.dock
+    places = [widget.mapTo(window, QPoint(0, 0)).x() for widget in (canvas, bench.view, panel)]
+    assert places == sorted(places) and len(set(places)) == 3
+    assert min(bench.view._canvas.widget.width(), bench.view._canvas.widget.height()) >= 300
+
+
+def test_colours_are_those_of_the_neurons(bench):
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.show(one, other)
+    layer = bench.at.layer
+
+    def agree():
+        return all(np.allclose(bench.layers[n].colormap.colors[-1], layer.get_color(n)) for n in (one, other))
+
+    assert agree() and not np.allclose(layer.get_color(one), layer.get_color(other))
+    before = layer.get_color(one).copy()
+    layer.new_colormap(seed=5)
+    assert agree() and not np.allclose(before, layer.get_color(one))
+    layer.selected_label, layer.show_selected_label = one, True
+    bench.view.refresh()
+    assert bench.layers[other].colormap.colors[-1][3] == 1, "hidden in the sections only"
+
+
+def test_no_surface_is_made_twice(bench):
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.show(one)
+    bench.show(one, other)
+    bench.show(other)
+    bench.show(one)
+    bench.at.show()
+    bench.settle()
+    assert bench.made == [[1, 2, 3], [4, 5, 6]]
+    bench.merge()
+    bench.settle()
+    bench.undo()
+    assert bench.view.is_settled, "nothing to be made"
+    bench.at.edit(bench.at.session.redo)
+    assert bench.view.is_settled and bench.made == [[1, 2, 3], [4, 5, 6], [1, 2, 3, 4, 5, 6]]
+
+
+def test_the_old_surfaces_stay_until_the_new_one_is_there(bench):
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.show(one, other)
+    layer, camera = bench.layers[one], bench.camera
+    bench.may_go.clear()
+    bench.merge()
+    bench.wait(lambda: len(bench.made) == 3)
+    assert not bench.view.is_settled and "making surface 1 of 1" in bench.view.words.text()
+    assert bench.view.shown == [one, other] and all(layer.visible for layer in bench.layers.values())
+    assert bench.columns(one)[1] < 30 < bench.columns(other)[0] + 1
+    bench.may_go.set()
+    bench.settle()
+    assert bench.view.shown == [one] and bench.layers[one] is layer
+    assert bench.columns(one)[0] < 0 and bench.columns(one)[1] > 59
+    bench.undo()
+    assert bench.view.shown == [one, other] and bench.columns(one)[1] < 30
+    assert bench.camera == camera
+
+
+def test_one_that_is_merged_away_shows_as_what_it_is_part_of(bench):
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.show(other)
+    camera = bench.camera
+    bench.merge()
+    bench.settle()
+    assert bench.view.shown == [one] and bench.columns(one)[1] > 59
+    bench.show(one)  # it is selected now
+    assert bench.camera == camera
+    bench.undo()
+    bench.show(other)
+    assert bench.view.shown == [other] and bench.camera == camera
+
+
+def test_the_camera_moves_only_for_other_neurons(bench):
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.show(one)
+    first = bench.camera
+    bench.show(one, other)
+    assert bench.camera == first
+    bench.view.fit()
+    assert bench.camera != first
+    bench.show(one)
+    before = bench.camera
+    bench.show(other)
+    assert bench.camera != before and bench.camera[4:] == first[4:], "the angles stay"
+
+
+def test_the_newest_wish_wins(bench):
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.show()
+    bench.may_go.clear()
+    bench.view.show_neurons([one])
+    bench.wait(lambda: bench.made == [[1, 2, 3]])
+    bench.view.show_neurons([other])
+    bench.may_go.set()
+    bench.settle()
+    assert bench.view.shown == [other]
+    bench.view.show_neurons([])
+    assert bench.view.shown == [] and bench.view.words.text() == NOTHING
+    assert not any(layer.visible for layer in bench.view._canvas.model.layers)
+
+
+def test_a_neuron_that_is_not_there_is_not_shown(bench):
+    bench.show(bench.neuron(1), 77)
+    assert bench.view.shown == [bench.neuron(1)]
+
+
+def test_parts_of_a_fragment(bench):
+    one = bench.neuron(1)
+    bench.show(one)
+    near, far = bench.part()
+    bench.show(bench.neuron(near), bench.neuron(far))
+    assert bench.neuron(near) == one != bench.neuron(far)
+    assert bench.columns(one)[1] < 20 < 25 < bench.columns(bench.neuron(far))[1]
+    bench.undo()
+    assert bench.view.is_settled and bench.columns(one)[1] > 29
+    bench.at.edit(bench.at.session.redo)
+    assert bench.view.is_settled and bench.columns(one)[1] < 20
+
+
+def test_a_fragment_parted_while_its_surface_is_made(bench):
+    one = bench.neuron(1)
+    bench.show(bench.neuron(4))
+    bench.may_go.clear()
+    bench.view.show_neurons([one])
+    bench.wait(lambda: bench.made[-1] == [1, 2, 3])
+    near, _ = bench.part()
+    bench.may_go.set()
+    bench.settle()
+    assert bench.made[-1] == [1, near] and bench.columns(one)[1] < 20
+    bench.undo()
+    bench.settle()
+    assert bench.made[-1] == [1, 2, 3], "what was made of a fragment under change is not kept"
+    assert bench.columns(one)[0] < 0 and bench.columns(one)[1] > 29
+
+
+def test_another_voxel_size(bench):
+    one = bench.neuron(1)
+    bench.show(one)
+    bench.at.layer.scale = (80, 5, 6)
+    bench.settle()
+    assert bench.view.shown == [one] and np.ptp(bench.layers[one].vertices[:, 0]) > 2 * 80
+    assert bench.layers[one].visible
+
+
+def test_what_fails_is_said(bench, monkeypatch):
+    def fail(*_):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(neuron_surfaces, "neuron_surface", fail)
+    bench.show(bench.neuron(1))
+    assert "no room" in bench.view.words.text()
+    monkeypatch.setattr(neuron_surfaces, "neuron_surface", bench.make)
+    bench.at.show()
+    bench.settle()
+    assert bench.view.shown == [bench.neuron(1)] and bench.view.words.text() == "1 neuron"
+
+
+def test_surfaces_looked_at_long_ago_go(bench):
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.view._surfaces._room = 1
+    bench.show(one, other)
+    assert bench.view.shown == [one, other], "what is in use stays"
+    bench.show(one)
+    bench.merge()
+    bench.settle()
+    bench.undo()
+    bench.settle()
+    assert bench.made.count([1, 2, 3]) == 2 and bench.columns(one)[1] < 30
+
+
+def press(bench, key=Qt.KeyboardModifier.NoModifier, to: int = 0) -> None:
+    """A click in the middle of the canvas, or a drag from there."""
+    native = bench.view._canvas.widget.canvas.native
+    middle = native.rect().center()
+    QTest.mousePress(native, Qt.MouseButton.LeftButton, key, middle)
+    for there in [QPointF(middle.x() + step, middle.y()) for step in range(0, to, 10)]:
+        held = (Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, key)
+        QApplication.sendEvent(native, QMouseEvent(QEvent.Type.MouseMove, there, native.mapToGlobal(there), *held))
+        QTest.qWait(20)  # faster ones are dropped
+    QTest.mouseRelease(native, Qt.MouseButton.LeftButton, key, middle + QPoint(to, 0))
+
+
+def test_a_click_on_a_surface(bench):
+    bench.viewer.window._qt_window.show()
+    bench.wait(lambda: bench.view.isVisible())
+    got = []
+    bench.view.picked.connect(got.append)
+    one = bench.neuron(1)
+    bench.show(one)
+    press(bench)
+    press(bench, Qt.KeyboardModifier.ShiftModifier)
+    assert [click.is_shifted for click in got] == [False, True]
+    z, y, x = got[0].voxel
+    assert int(bench.state.base.fragments[z, y, x]) in (1, 2, 3) and z in (0, 2)
+    assert abs(y - 24) < 12 and abs(x - 15) < 9, "near the middle of the neuron, which is in the middle of the canvas"
+    angles = bench.camera[4:]
+    press(bench, to=60)
+    assert len(got) == 2 and bench.camera[4:] != angles, "a drag turns"
+    bench.show()
+    press(bench)
+    assert len(got) == 2, "nothing is there"
+
+
+def test_the_surface_in_front_is_picked(bench):
+    bench.viewer.window._qt_window.show()
+    bench.wait(lambda: bench.view.isVisible())
+    got = []
+    bench.view.picked.connect(got.append)
+    one, other = bench.neuron(1), bench.neuron(4)
+    bench.show(one, other)
+    for looks, expected in (((0, 0, 1), one), ((0, 0, -1), other)):
+        bench.view._canvas.model.scene.camera.set_view_direction(looks, (0, -1, 0))
+        bench.view.fit()
+        press(bench)
+        assert bench.at.neuron_at(got[-1].voxel) == expected and got[-1].voxel[2] == (0 if expected == one else 59)
+
+
+def test_keys_and_files_stay_with_the_canvas(bench):
+    bench.viewer.window._qt_window.show()
+    bench.wait(lambda: bench.view.isVisible())
+    widget = bench.view._canvas.widget
+    press(bench)
+    assert not widget.canvas.native.hasFocus() and not widget.acceptDrops()
+
+
+def test_it_follows_the_theme(bench):
+    def brightness():
+        return float(bench.view._canvas.model.canvas.background_color[:3].mean())
+
+    dark = brightness()
+    get_settings().appearance.theme = "light"
+    assert brightness() > dark + 0.5
+
+
+def is_gone(bench) -> bool:
+    """Released, and nothing holds the canvas any more."""
+    gc.collect()
+    return bench.view.is_released and len(QtViewer._instances) == 1  # the viewer's own
+
+
+def test_the_dock_is_closed_while_a_surface_is_made(bench):
+    canvas = weakref.ref(bench.view._canvas.widget)
+    bench.show(bench.neuron(1))
+    bench.may_go.clear()
+    bench.merge()
+    bench.wait(lambda: len(bench.made) == 2)
+    threading.Timer(0.1, bench.may_go.set).start()
+    bench.dock.destroyOnClose()  # its button
+    QTest.qWait(50)
+    assert is_gone(bench) and canvas() is None
+    bench.undo()  # the session goes on
+    bench.view.show_neurons([bench.neuron(1)])
+    get_settings().appearance.theme = "light"
+    bench.at.layer.new_colormap(seed=3)
+
+
+def test_the_window_is_closed(bench):
+    bench.show(bench.neuron(1))
+    bench.viewer.close()
+    assert bench.view.is_released
+
+
+def test_another_view_after_the_first(bench):
+    bench.show(bench.neuron(1))
+    bench.viewer.window.remove_dock_widget(bench.view)
+    QTest.qWait(50)
+    assert is_gone(bench)
+    bench.view = SurfaceView(bench.at)
+    bench.dock = show_beside(bench.viewer, bench.view, bench.desk.dock)
+    bench.show(bench.neuron(4))
+    assert bench.view.shown == [bench.neuron(4)]
+
+
+def test_voxel_size_of_a_make(bench):
+    bench.show(bench.neuron(1))
+    assert {make.voxel_size for make in bench.view._shown.values()} == {VoxelSize(*map(float, SCALE))}
