@@ -1,10 +1,10 @@
-"""Rooms and their doors: who may import whom. See the flow in the README; a new room gets its line in DOORS."""
+"""Rooms and their doors: who may import whom (docs/architecture.md). A new room gets its line in DOORS."""
 
 import ast
 import functools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,31 +13,60 @@ import pytest
 PACKAGE = "napari_emcad"
 SOURCE = Path(__file__).parents[1] / "src"
 
-ROOMS = {"core", "networks", "inference", "training", "proofreading", "io", "widgets"}
-BELOW = ROOMS - {"widgets"} | {"pipeline", "optical"}
+METHOD = {"core", "networks", "inference", "training", "proofreading", "io"}
+WHOLE = METHOD | {"pipeline", "optical", "session_of_labels", "benchmark", "blocks", "finetuning", "workers"}
 DOORS = {
     "core": set(),
-    "networks": {"core"},
-    "inference": {"networks", "core"},
-    "training": {"networks", "core"},
+    "networks": {"core", "io.atomic"},
+    "inference": {"networks", "core", "io.atomic"},
+    "training": {"networks", "core", "io.atomic"},
     "proofreading": {"core"},
     "io": {"proofreading", "core"},
-    "pipeline": ROOMS - {"widgets"},
-    "optical": ROOMS - {"widgets"} | {"pipeline"},
-    "session_of_labels": BELOW,
-    "finetuning": BELOW | {"widgets"},
-    "benchmark": BELOW,
-    "blocks": BELOW,
-    "workers": BELOW | {"blocks", "finetuning", "widgets"},
-    "cli": BELOW | {"blocks", "finetuning", "benchmark", "session_of_labels", "desktop"},
+    "pipeline": METHOD,
+    "optical": METHOD | {"pipeline"},
+    "session_of_labels": METHOD | {"pipeline"},
+    "benchmark": METHOD | {"pipeline"},
+    "blocks": METHOD | {"pipeline"},
+    "finetuning": METHOD | {"pipeline"},
+    "workers": WHOLE,
+    "cli": WHOLE | {"desktop"},
     "desktop": {"core"},
     "reader": {"io", "core"},
     "writer": {"io", "core"},
     "sample_data": {"io", "core"},
-    "widgets": BELOW
-    | {"blocks", "finetuning", "workers", "session_of_labels", "desktop", "sample_data", "reader", "widgets"},
+    "widgets": WHOLE | {"desktop", "reader", "sample_data"},
 }
-"""Room or top-level module -> what of ours it may import besides itself and the version."""
+"""Room, or module at the top -> what of ours it may import besides itself and the version: rooms, or files of them."""
+
+CLOSED = {
+    "inference.engines": {"inference.engines"},
+    "widgets.kit": {"widgets.kit"},
+    "widgets.desk": {"widgets.desk", "widgets.kit"},
+    "widgets.segment": {"widgets.segment", "widgets.desk", "widgets.kit"},
+    "widgets.blocks": {"widgets.blocks", "widgets.desk", "widgets.kit"},
+    "widgets.proofread": {"widgets.proofread", "widgets.desk", "widgets.kit"},
+    "widgets.finetune": {"widgets.finetune", "widgets.desk", "widgets.kit"},
+    "widgets.export": {"widgets.export", "widgets.desk", "widgets.kit"},
+}
+"""Room inside a room -> all that it may import of that room: no engine knows the choice among them, and no panel
+another panel. What two panels share is on the desk."""
+
+TO_MEND = {
+    "inference.engines.device",
+    "widgets.blocks.panel",
+    "widgets.desk.on_screen",
+    "widgets.finetune.panel",
+    "widgets.finetune.sources",
+    "widgets.proofread.click_to_segment",
+    "widgets.proofread.from_labels",
+    "widgets.proofread.panel",
+    "widgets.proofread.segment_again",
+    "workers.training",
+}
+"""Modules whose doors are still to be shut."""
+
+KNOWN_CIRCLE = [f"napari_emcad.inference.engines.{name}" for name in ("device", "openvino", "probe", "torch")]
+
 
 CORE_LIBRARIES = {"numpy", "scipy", "skimage", "bioimage_cpp"}
 TORCH_ROOMS = {"networks", "inference", "training"}
@@ -88,17 +117,31 @@ def forbidden(module: str, found: Import) -> str | None:
     if found.relative:
         return "imports are absolute"
     if library == PACKAGE:
-        allowed = DOORS.get(room, set()) | {room, "__version__"}
-        return None if inside and inside[0] in allowed else f"{room} has no door to {'.'.join(inside) or PACKAGE}"
+        return _forbidden_door(module, ".".join(inside))
     if library == "torch":
         return _forbidden_torch(module, room, found.at_start)
     if library == "waterz":
         return None if module == f"{PACKAGE}.core._waterz" else "waterz belongs in core/_waterz.py"
     if library in SCREEN_LIBRARIES:
-        return None if room in {"widgets", "workers"} else "napari and Qt belong in widgets"
+        return None if room == "widgets" else "napari and Qt belong in widgets"
     if room == "core" and library not in CORE_LIBRARIES | set(sys.stdlib_module_names):
         return f"core knows {', '.join(sorted(CORE_LIBRARIES))} only"
     return None
+
+
+def _forbidden_door(module: str, wanted: str) -> str | None:
+    """`wanted` is what is imported, below the package."""
+    room, inner = room_of(module), ".".join(module.split(".")[1:3])
+    if not any(_lies_below(wanted, door) for door in DOORS.get(room, set()) | {room, "__version__"}):
+        return f"{room} has no door to {wanted or PACKAGE}"
+    doors = CLOSED.get(inner)
+    if doors and _lies_below(wanted, room) and not any(_lies_below(wanted, door) for door in doors):
+        return f"{inner} has no door to {wanted}"
+    return None
+
+
+def _lies_below(name: str, place: str) -> bool:
+    return f"{name}.".startswith(f"{place}.")
 
 
 def _forbidden_torch(module: str, room: str, at_start: bool) -> str | None:
@@ -121,6 +164,7 @@ def test_doors(module):
     room = room_of(module)
     assert room in DOORS or room == "__init__", f"{module}: give {room} its line in DOORS"
     wrong = [(i, why) for i in imports(module, modules()[module]) if (why := forbidden(module, i))]
+    wrong = [(i, why) for i, why in wrong if module.removeprefix(f"{PACKAGE}.") not in TO_MEND]
     assert not wrong, "\n".join(f"{module}:{i.line} imports {i.name}: {why}" for i, why in wrong)
 
 
@@ -130,6 +174,57 @@ def test_annotations_of_widgets_are_there_at_run_time(module):
     found = [i.name for i in imports(module, modules()[module])]
     assert "__future__.annotations" not in found
     assert "typing.TYPE_CHECKING" not in found
+
+
+def circles(sources: Mapping[str, str]) -> list[list[str]]:
+    """Modules that import each other round in a circle, wherever the imports stand; each circle once, sorted.
+
+    Strategy: two modules lie on one circle where each reaches the other.
+    """
+    graph = {module: _imported(module, source, sources) for module, source in sources.items()}
+    reached = {module: _reachable(graph, module) for module in graph}
+    found = {frozenset(m for m in reached[module] if module in reached[m]) for module in graph}
+    return sorted(sorted(circle) for circle in found if circle)
+
+
+def _imported(module: str, source: str, sources: Mapping[str, str]) -> set[str]:
+    """The modules that a module names in its imports; a package stands for its `__init__`."""
+    found = set()
+    for one in imports(module, source):
+        names = [one.name, one.name.rpartition(".")[0]]
+        known = (n for name in names for n in (name, f"{name}.__init__") if n in sources)
+        found.add(next(known, module))
+    return found - {module}
+
+
+def _reachable(graph: Mapping[str, set[str]], module: str) -> set[str]:
+    seen, pending = set(), [module]
+    while pending:
+        new = graph[pending.pop()] - seen
+        seen |= new
+        pending.extend(new)
+    return seen
+
+
+def test_no_circle():
+    assert circles(modules()) == [KNOWN_CIRCLE]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        ({"a": "import p.b", "b": ""}, []),
+        ({"a": "import p.b", "b": "def f():\n from p import a"}, [["p.a", "p.b"]]),
+        ({"a": "from p.b import x", "b": "from p.c import y", "c": "from p.a import z"}, [["p.a", "p.b", "p.c"]]),
+        (
+            {"a": "import p.b", "b": "import p.a", "c": "import p.d", "d": "import p.c, p.a"},
+            [["p.a", "p.b"], ["p.c", "p.d"]],
+        ),
+        ({"q.__init__": "from p.q.r import x", "q.r": "import p.q"}, [["p.q.__init__", "p.q.r"]]),
+    ],
+)
+def test_circles_are_seen(drawn, expected):
+    assert circles({f"p.{name}": source for name, source in drawn.items()}) == expected
 
 
 HEAVY = ("torch", *sorted(SCREEN_LIBRARIES - {"magicgui", "superqt", "vispy"}))
@@ -178,6 +273,22 @@ def loaded_by(wanted: list[str]) -> set[str]:
         ("core.__init__", "from .geometry import Box", "imports are absolute"),
         ("networks.card", "def f():\n from torch import load", "the card is read without torch"),
         ("networks.zoo", "from napari.utils import progress", "napari and Qt belong in widgets"),
+        ("io.sessions.log", "from napari_emcad.io.stacks import tiff", None),
+        ("networks.card", "from napari_emcad.io.atomic import write_beside", None),
+        ("networks.card", "from napari_emcad.io.stacks import tiff", "networks has no door to io.stacks.tiff"),
+        (
+            "inference.engines.torch",
+            "import napari_emcad.inference.choice",
+            "inference.engines has no door to inference.ch",
+        ),
+        (
+            "widgets.blocks.panel",
+            "from napari_emcad.widgets.segment.panel import A",
+            "widgets.blocks has no door to wid",
+        ),
+        ("widgets.desk.desk", "from napari_emcad.widgets.dock import A", "widgets.desk has no door to widgets.dock"),
+        ("widgets.dock", "from napari_emcad.widgets.blocks.panel import A", None),
+        ("workers.process", "from qtpy.QtCore import QProcess", "napari and Qt belong in widgets"),
         ("cli.main", "def f():\n import napari_emcad.widgets.dock", "cli has no door to widgets.dock"),
         ("widgets.dock", "class A:\n import torch", "torch costs two seconds"),
         ("core._waterz", "import waterz, numpy.typing", None),

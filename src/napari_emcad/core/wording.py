@@ -1,6 +1,15 @@
-"""Counts, sizes and shapes as people read them."""
+"""Numbers, sizes, times and lists as people read them; every number has a unit."""
 
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.progress import Progress
+
+UNLIKE = 2.0
+"""Areas of pixels that differ by this factor look different to a network."""
 
 
 def count(number: int, noun: str) -> str:
@@ -16,3 +25,61 @@ def size_text(size: int) -> str:
 def shape_text(shape: Sequence[int]) -> str:
     """Such as "100 x 1024 x 1024"."""
     return " x ".join(str(n) for n in shape)
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """The first names of a list, and how many more there are: "a, b, c and 155 more"."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def progress_text(progress: Progress) -> str:
+    """Such as "affinities 34/100, 0:41 left"."""
+    if progress.total <= 1:
+        return f"{progress.stage} ..."
+    left = "" if progress.seconds_left is None else f", {clock(progress.seconds_left)} left"
+    return f"{progress.stage} {progress.done}/{progress.total}{left}"
+
+
+def clock(seconds: float) -> str:
+    """Such as "0:41", or "1:02:03" from an hour on."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def about(seconds: float) -> str:
+    """Such as "~ 20 s", "~ 3 min" or "~ 1.5 h"."""
+    if seconds < 90:
+        return f"~ {max(1, round(seconds))} s"
+    return f"~ {round(seconds / 60)} min" if seconds < 5400 else f"~ {seconds / 3600:.1f} h"
+
+
+def duration(seconds: float) -> str:
+    """Such as "21 s" or "3 min 5 s"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def voxel_size_text(size: VoxelSize | None) -> str:
+    """Such as "30 x 6 x 6 nm"."""
+    return "voxel size not known" if size is None else " x ".join(f"{n:g}" for n in size) + " nm"
+
+
+def neurons_text(sizes: NDArray[np.int64], what: str = "neuron") -> str:
+    """Such as "412 neurons, median 1,930 voxels"."""
+    if not len(sizes):
+        return f"no {what}s"
+    return f"{count(len(sizes), what)}, median {round(float(np.median(sizes))):,} voxels"
+
+
+def pixel_size_note(trained: VoxelSize | None, stack: VoxelSize | None) -> str:
+    """A warning where a stack's pixels are `UNLIKE` those a model was trained on; else nothing."""
+    if trained is None or stack is None or 1 / UNLIKE < (trained.y * trained.x) / (stack.y * stack.x) < UNLIKE:
+        return ""
+    return (
+        f"This model was trained on pixels of {trained.x:g} nm and this stack has {stack.x:g} nm: "
+        "try one section first; if neurons look wrong, rescale the stack or check its voxel size."
+    )

@@ -4,9 +4,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from napari_emcad.core.wording import count
+from napari_emcad.core.wording import clock, count, duration
 from napari_emcad.finetuning.run import best_model, read_events
-from napari_emcad.widgets.wording import clock, duration
 
 Event = dict[str, Any]
 

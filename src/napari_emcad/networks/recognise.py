@@ -9,14 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.wording import count
+from napari_emcad.core.wording import count, first_few
 from napari_emcad.networks.card import Role
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.teacher import TeacherConfig, build_teacher
-from napari_emcad.networks.wording import first_few
 
 STUDENT = "CAD student"
 """Architecture of the networks that segment."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks.wording import first_few
+from napari_emcad.core.wording import first_few
 
 _ZIP = b"PK\x03\x04"
 _LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)

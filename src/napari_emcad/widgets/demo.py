@@ -16,11 +16,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
-from napari_emcad.core.wording import shape_text, size_text
+from napari_emcad.core.wording import duration, shape_text, size_text
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.evaluate import scores_text
 from napari_emcad.widgets.kit.stack_choice import SAMPLES
-from napari_emcad.widgets.wording import duration
 
 WINDOW = (1500, 950)
 """Pixels."""

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScro
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
+from napari_emcad.core.wording import progress_text
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.blocks.panel import BlocksPanel
 from napari_emcad.widgets.evaluate import EvaluatePanel
@@ -24,7 +25,6 @@ from napari_emcad.widgets.proofread.bring_edits import BringEdits
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
 from napari_emcad.widgets.proofread.segment_again import SegmentAgain
 from napari_emcad.widgets.segment.panel import SegmentPanel
-from napari_emcad.widgets.wording import progress_text
 
 WIDTH = 380
 """Pixels."""

@@ -8,9 +8,8 @@ import psutil
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.wording import shape_text, size_text
+from napari_emcad.core.wording import about, shape_text, size_text
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.widgets.wording import about
 
 SAFETY = 0.9
 """Part of the free memory that a proposed box may take."""

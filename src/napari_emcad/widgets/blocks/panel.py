@@ -12,7 +12,7 @@ from napari_emcad.blocks.progress import Watch
 from napari_emcad.blocks.run import disk_needed
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.wording import size_text
+from napari_emcad.core.wording import about, size_text
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run import BlockRun, unfinished_run
 from napari_emcad.io.sessions.facts import NAME as FINISHED
@@ -28,7 +28,6 @@ from napari_emcad.widgets.kit.session_choice import SessionChoice
 from napari_emcad.widgets.kit.session_place import SUFFIX, session_folder
 from napari_emcad.widgets.kit.stack_choice import StackChoice
 from napari_emcad.widgets.segment.panel import SegmentPanel
-from napari_emcad.widgets.wording import about
 from napari_emcad.workers.blocks import Order, beginning, going_on, watching
 
 

@@ -6,9 +6,9 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.blocks.steps import STEPS
 from napari_emcad.core.progress import Progress
+from napari_emcad.core.wording import about
 from napari_emcad.widgets.blocks.map import COLOURS, BlockMap
 from napari_emcad.widgets.kit.forms import text
-from napari_emcad.widgets.wording import about
 
 
 class BlockView(QWidget):

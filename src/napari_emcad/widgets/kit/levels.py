@@ -9,10 +9,9 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.wording import shape_text
+from napari_emcad.core.wording import shape_text, voxel_size_text
 from napari_emcad.reader import LEVELS
 from napari_emcad.widgets.kit.layers import on_grid_of, origin_of, place_of, voxel_size_of
-from napari_emcad.widgets.wording import voxel_size_text
 
 LEVEL_OF = "level_of"
 """Key in the metadata of a layer that is one level of another: that one's unique id."""

@@ -17,12 +17,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.wording import shape_text
+from napari_emcad.core.wording import shape_text, voxel_size_text
 from napari_emcad.widgets.kit.forms import LayerCombo, form, text
 from napari_emcad.widgets.kit.layers import is_image, rescale, volume_of, voxel_size_of
 from napari_emcad.widgets.kit.level_choice import LevelChoice
 from napari_emcad.widgets.kit.levels import on_grids_of
-from napari_emcad.widgets.wording import voxel_size_text
 
 SAMPLES = {
     "small": "Small: a few seconds to make",

@@ -21,7 +21,7 @@ from napari_emcad.core.label_pieces import (
 )
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.core.wording import count, shape_text, size_text
+from napari_emcad.core.wording import count, shape_text, size_text, voxel_size_text
 from napari_emcad.io.stacks.locations import location
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, settled
@@ -33,7 +33,6 @@ from napari_emcad.widgets.kit.layers import MADE, check_layer, is_labels, origin
 from napari_emcad.widgets.kit.messages import MessageLine
 from napari_emcad.widgets.kit.stack_choice import StackChoice
 from napari_emcad.widgets.segment.panel import SegmentPanel
-from napari_emcad.widgets.wording import voxel_size_text
 from napari_emcad.workers.estimates import check_memory
 from napari_emcad.workers.prediction import Model, predict_beside
 from napari_emcad.workers.segmentation import Cut, Neurons, neurons_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Progress
-from napari_emcad.core.wording import count
+from napari_emcad.core.wording import count, progress_text
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import Row
 from napari_emcad.proofreading.review.queue import Answer, ReviewQueue, Task
@@ -14,7 +14,6 @@ from napari_emcad.widgets.desk.on_screen import AT_ONCE, Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner
 from napari_emcad.widgets.kit.picking import Voxel
 from napari_emcad.widgets.proofread.tools import Tool
-from napari_emcad.widgets.wording import progress_text
 
 NOTHING_LEFT = "Nothing is left to ask at this threshold."
 LOOKING = "Looking for what is most worth asking; go on as you like, or leave the mode to stop it."

@@ -10,7 +10,7 @@ from napari_emcad import optical
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
-from napari_emcad.core.wording import count
+from napari_emcad.core.wording import count, duration, neurons_text, pixel_size_note
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters, recommended_threshold
 from napari_emcad.widgets.desk.neurites import Foreground, Neurites, finding
@@ -28,7 +28,6 @@ from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.widgets.kit.stack_choice import StackChoice
 from napari_emcad.widgets.segment.advanced import Advanced
 from napari_emcad.widgets.segment.threshold import ThresholdBar
-from napari_emcad.widgets.wording import duration, neurons_text, pixel_size_note
 from napari_emcad.workers.estimates import (
     Estimate,
     Planned,

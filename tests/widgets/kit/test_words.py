@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from napari_emcad.core import wording
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count, shape_text, size_text
-from napari_emcad.widgets import wording
 from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.workers.estimates import Planned
 
