@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box, VoxelSize, triple
 
 SHAPE = (4, 10, 7)
 ends = st.tuples(*[st.integers(-15, 15)] * 3)
@@ -54,6 +54,19 @@ def test_numbers_of_numpy_become_plain_ones():
     box = Box.whole(np.array(SHAPE))
     assert box == Box((0, 0, 0), SHAPE)
     assert {type(n) for n in box.stop} == {int}
+
+
+def test_a_triple_is_three_plain_numbers():
+    for values in (np.array([4, 10, 7], np.int32), [4, 10, 7], iter(SHAPE)):
+        found = triple(values)
+        assert found == SHAPE
+        assert {type(n) for n in found} == {int}
+
+
+@pytest.mark.parametrize("values", [(), (4, 10), (4, 10, 7, 1)])
+def test_a_triple_has_three(values):
+    with pytest.raises(ValueError, match="unpack"):
+        triple(values)
 
 
 def test_slices_and_shape_belong_together():

@@ -16,7 +16,7 @@ from skimage.graph import MCP
 
 from napari_emcad.core.affinities import UNKNOWN
 from napari_emcad.core.fragments import boundary_map
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import RegionGraph, region_graph
@@ -32,8 +32,6 @@ NARROW = 2
 """... and one where the fragment is half as wide 2 ** NARROW times as long."""
 
 NEAR, FAR = 1, 2
-
-Voxel = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

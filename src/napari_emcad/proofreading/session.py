@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
@@ -17,7 +18,7 @@ from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal, proposals
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog, Row
-from napari_emcad.proofreading.part import FAR, NEAR, Patch, Voxel, edges_of_parts, part
+from napari_emcad.proofreading.part import FAR, NEAR, Patch, edges_of_parts, part
 from napari_emcad.proofreading.state import Effect, Move, Parting, State
 from napari_emcad.proofreading.walk import joining_next, leaving_next
 

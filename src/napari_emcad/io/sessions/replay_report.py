@@ -7,10 +7,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.io.atomic import written_beside
 from napari_emcad.io.sessions.folder import OpenSession
-from napari_emcad.proofreading.part import Voxel
 from napari_emcad.proofreading.replay.replay import Outcome, Replayed, summary
 
 FORMAT_VERSION = 1

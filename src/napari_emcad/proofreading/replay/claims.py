@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.log import Row
-from napari_emcad.proofreading.part import Voxel
 from napari_emcad.proofreading.session import Session
 
 

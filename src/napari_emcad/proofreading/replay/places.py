@@ -7,10 +7,10 @@ a say.
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import Row
-from napari_emcad.proofreading.part import Voxel
 from napari_emcad.proofreading.replay.claims import Claim
 from napari_emcad.proofreading.replay.overlaps import Overlaps
 from napari_emcad.proofreading.session import Session

@@ -14,12 +14,12 @@ import numpy as np
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import Row
-from napari_emcad.proofreading.part import Voxel
 from napari_emcad.proofreading.replay.claims import Claim, Claims
 from napari_emcad.proofreading.replay.overlaps import Overlaps
 from napari_emcad.proofreading.replay.places import Lost, Places

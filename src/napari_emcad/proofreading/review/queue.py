@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph
@@ -34,7 +35,6 @@ from napari_emcad.proofreading.session import Session
 
 Kind = Literal["join?", "part?"]
 Answer = Literal["join", "apart", "later", "unknown"]
-Voxel = tuple[int, int, int]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ANSWERS: tuple[Answer, ...] = get_args(Answer)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions.folder import OpenSession
@@ -19,7 +20,6 @@ from napari_emcad.widgets.desk.results import Result, Results
 from napari_emcad.widgets.desk.sides import SidesView
 from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without
-from napari_emcad.widgets.kit.picking import Voxel
 from napari_emcad.widgets.proofread.neuron_list import neuron_rows
 from napari_emcad.workers.segmentation import Cut, Neurons
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Voxel, VoxelSize
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, pyramid
 from napari_emcad.widgets.kit.layers import voxel_size_of
 
@@ -18,8 +18,6 @@ REACH = 100.0
 
 SMALLEST = 10.0
 """Nanometres that the smallest edge of a voxel is taken for where nobody knows the voxel size."""
-
-Voxel = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from qtpy.QtGui import QBrush, QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions.folder import OpenSession
 from napari_emcad.io.sessions.replay_report import Brought, ReplayReport, read_report, write_report
-from napari_emcad.proofreading.part import Voxel
 from napari_emcad.proofreading.replay.replay import OUTCOMES
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.question import Question

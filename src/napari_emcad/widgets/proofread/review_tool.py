@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count, progress_text
@@ -12,7 +13,6 @@ from napari_emcad.proofreading.log import Row
 from napari_emcad.proofreading.review.queue import Answer, ReviewQueue, Task
 from napari_emcad.widgets.desk.on_screen import AT_ONCE, Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner
-from napari_emcad.widgets.kit.picking import Voxel
 from napari_emcad.widgets.proofread.tools import Tool
 
 NOTHING_LEFT = "Nothing is left to ask at this threshold."

@@ -3,9 +3,9 @@
 import numpy as np
 from napari.layers import Points
 
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.widgets.desk.sides import FAR_COLOUR, NEAR_COLOUR
 from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
-from napari_emcad.widgets.kit.picking import Voxel
 
 PIXELS = 14
 """Diameter on the screen."""
