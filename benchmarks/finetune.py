@@ -22,8 +22,8 @@ import numpy as np
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.core.scores import Scores, score
-from napari_emcad.finetuning.crops import CropFiles, Places, crops_of_files
-from napari_emcad.finetuning.run import Order, fine_tune, write_run
+from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops
+from napari_emcad.finetuning.run import TrainingOrder, fine_tune, write_run
 from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.pipeline import segment
 from napari_emcad.training.params import NEEDS_TEACHER, TrainingParameters
@@ -54,12 +54,12 @@ def _run(options: argparse.Namespace, folder: Path, sections: int, mode: str, se
     start = int(first.split(":")[0])
     mode, _, consistency = mode.partition("+")
     others = options.unlabelled or f"{start + sections}:{first.split(':')[1]},{rest}"
-    places = Places([f"{start}:{start + sections},{rest}"], unlabelled=[others] if consistency else [])
-    crops, _ = crops_of_files(CropFiles(options.raw, labels=options.labels), places)
+    places = CropPlaces([f"{start}:{start + sections},{rest}"], unlabelled=[others] if consistency else [])
+    crops, _ = read_crops(CropFiles(options.raw, labels=options.labels), places)
     budget = {"steps": options.steps} if options.steps else {"minutes": options.minutes}
     parameters = TrainingParameters(mode=mode, seed=seed, consistency=consistency or "off", **budget)
     teacher = options.teacher if mode in NEEDS_TEACHER else None
-    write_run(folder, Order(student=options.student, teacher=teacher, parameters=parameters), *hold_out(crops))
+    write_run(folder, TrainingOrder(student=options.student, teacher=teacher, parameters=parameters), *hold_out(crops))
     last = {}
     for last in fine_tune(folder):  # noqa: B007 the last one is what is wanted
         pass

@@ -14,7 +14,7 @@ from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.zoo import resolve
-from napari_emcad.pipeline import SegmentParameters, run, settled
+from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def segmented(options: argparse.Namespace) -> Segmented:
     reuse_memory()
     student, card = load_student(resolve(options.model))
     raw, truth = open_volume(options.raw, options.dataset), open_volume(options.labels, options.truth_dataset)
-    parameters = settled(SegmentParameters(), raw.array, card)
+    parameters = resolve_parameters(SegmentParameters(), raw.array, card)
     box = Box.parse(options.box, raw.array.shape) if options.box else Box.whole(raw.array.shape)
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(raw.array, student, affinities, box, parameters))

@@ -27,7 +27,7 @@ from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.zoo import resolve
-from napari_emcad.pipeline import SegmentParameters, predict, settled
+from napari_emcad.pipeline import SegmentParameters, predict, resolve_parameters
 
 BYTES = {"fragments": 2 + 4, "region graph": 3 + 4, "agglomeration": 3 + 4}
 """A voxel: affinities read as uint8, fragments read or written as uint32."""
@@ -41,7 +41,7 @@ def main() -> None:
     student, card = load_student(resolve(options.model))
     with open_volume(options.raw) as opened:
         raw = np.asarray(opened.array[Box.parse(options.box, opened.array.shape).slices])
-    seconds = _stages(raw, student, settled(SegmentParameters(), raw, card))
+    seconds = _stages(raw, student, resolve_parameters(SegmentParameters(), raw, card))
     limits = {"affinities": _operations(student) / peak, **{s: n / bandwidth for s, n in BYTES.items()}}
     print(f"{'a voxel':<16}{'ns':>10}{'limit, ns':>12}{'of limit':>10}{'of total':>10}")
     total = sum(seconds.values())

@@ -21,7 +21,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.surfaces import Surface, whole_surface
 from napari_emcad.finetuning import crops as training_data
-from napari_emcad.finetuning.crops import Places, crops_of_session
+from napari_emcad.finetuning.crops import CropPlaces, read_session_crops
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.folder import OpenSession, boxes_of, open_session
@@ -84,7 +84,7 @@ def _crops(folder: Path) -> None:
 
     with mock.patch.object(training_data, "open_session", open_and_keep):
         start = time.perf_counter()
-        found = sum(map(len, crops_of_session(folder, None, Places())))
+        found = sum(map(len, read_session_crops(folder, None, CropPlaces())))
         _print(f"crops around a done neuron ({found})", time.perf_counter() - start, *kept)
 
 

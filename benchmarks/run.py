@@ -184,11 +184,11 @@ def _published_fragments(affinities) -> np.ndarray:
 
 def _ours(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     from napari_emcad.core.geometry import Box
-    from napari_emcad.pipeline import SegmentParameters, run, settled
+    from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
 
     student, card = _student(options)
     told = SegmentParameters(seed_sigma=options.seed_sigma, device=ENGINES.get(options.recipe, options.device))
-    parameters = settled(told, volume, card)
+    parameters = resolve_parameters(told, volume, card)
     affinities = np.zeros((3, *volume.shape), np.uint8)
     clock, stage = _Clock(), STAGES[0]
     job = run(volume, student, affinities, Box.whole(volume.shape), parameters)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.finetuning.crops import CropFiles, Places, crops_of_files
-from napari_emcad.finetuning.run import Order, fine_tune, write_run
+from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops
+from napari_emcad.finetuning.run import TrainingOrder, fine_tune, write_run
 from napari_emcad.networks.zoo import resolve
 from napari_emcad.training.params import TrainingParameters
 
@@ -42,7 +42,7 @@ def main() -> None:
             print(json.dumps(event), flush=True)
 
 
-def _order(options: argparse.Namespace) -> Order:
+def _order(options: argparse.Namespace) -> TrainingOrder:
     told = {
         "minutes": options.minutes,
         "augmentation": "full",
@@ -53,15 +53,15 @@ def _order(options: argparse.Namespace) -> Order:
     if options.role == "teacher":
         about = ABOUT | {"title": "Mouse cortex, teacher", "commit": options.commit}
         parameters = TrainingParameters(mode="teacher", **told)
-        return Order(teacher_maps=TEACHER_MAPS, parameters=parameters, about=about)
+        return TrainingOrder(teacher_maps=TEACHER_MAPS, parameters=parameters, about=about)
     about = ABOUT | {"title": "Mouse cortex", "commit": options.commit}
     parameters = TrainingParameters(mode=options.mode, **told)
-    return Order(student=resolve(options.student), teacher=options.teacher, parameters=parameters, about=about)
+    return TrainingOrder(student=resolve(options.student), teacher=options.teacher, parameters=parameters, about=about)
 
 
 def _crops(options: argparse.Namespace) -> tuple[list[Crop], list[Crop]]:
-    train, held_out = crops_of_files(
-        CropFiles(options.raw, labels=options.labels), Places([TRAIN], [HELD_OUT[options.role]])
+    train, held_out = read_crops(
+        CropFiles(options.raw, labels=options.labels), CropPlaces([TRAIN], [HELD_OUT[options.role]])
     )
     stacks = [synthetic_stack(seed=seed) for seed in SYNTHETIC_SEEDS]
     made = [Crop(s.raw, s.labels, name=f"synthetic {n}") for n, s in zip(SYNTHETIC_SEEDS, stacks, strict=True)]

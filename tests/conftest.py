@@ -76,6 +76,34 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A student with drawn weights: its neurons are noise, but its runs are like any other."""
+    from drawings import lively_student
+
+    from napari_emcad.core.geometry import VoxelSize
+    from napari_emcad.networks.card import ModelCard
+    from napari_emcad.networks.checkpoint import save_model
+
+    path = tmp_path_factory.mktemp("models") / "tiny.pt"
+    card = ModelCard(title="tiny", threshold=0.45, voxel_size=VoxelSize(40, 6, 6))
+    save_model(lively_student(), path, card)
+    return path
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher with random weights, as a published file: nothing beside it says what it is."""
+    import torch
+
+    from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+
+    torch.manual_seed(3)
+    path = tmp_path_factory.mktemp("teachers") / "deep.ckpt"
+    torch.save({"model_weights": ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)).state_dict()}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of published data and weights beside the checkout, or where NAPARI_EMCAD_SHARED says."""
     beside = Path(__file__).resolve().parents[2] / "shared"

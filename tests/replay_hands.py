@@ -11,7 +11,7 @@ from graphs import segmentation
 from proofreading_hands import CUT, WIDTH, column
 
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.workers.segmentation import Made, neurons_of
+from napari_emcad.workers.segmentation import SegmentResult, cut_neurons
 
 OUTCOMES = ["right", "applied", "lost", "conflict"]
 """Of the edits of `make_edits` on the other neurons."""
@@ -48,10 +48,10 @@ def give_other_neurons(monkeypatch, card) -> list:
         made = other_neurons()
         request.affinities[:] = 200
         parameters = request.parameters.model_copy(update={"threshold": CUT.threshold, "min_size": CUT.min_size})
-        return Made(parameters, made, card, neurons_of(made, CUT), "CPU", "cpu", 0.1)
+        return SegmentResult(parameters, made, card, cut_neurons(made, CUT), "CPU", "cpu", 0.1)
         yield
 
-    monkeypatch.setattr("napari_emcad.widgets.segment.panel.segmenting", drawn_run)
+    monkeypatch.setattr("napari_emcad.widgets.segment.panel.segment_beside", drawn_run)
     return asked
 
 

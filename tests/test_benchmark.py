@@ -11,7 +11,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
 from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, open_pair
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, run, settled
+from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
 
 RAW, START = uneven((6, 48, 56), seed=2), (2, 3, 5)
 TRUTH = np.kron(uneven((3, 4, 5), np.uint16, seed=3) % 5, np.ones((1, 8, 8), np.uint16)).astype(np.uint16)
@@ -39,7 +39,7 @@ def student():
 
 @pytest.fixture(scope="module")
 def parameters():
-    return settled(SegmentParameters(threshold=0.3, min_size=7, device="cpu"), RAW, CARD)
+    return resolve_parameters(SegmentParameters(threshold=0.3, min_size=7, device="cpu"), RAW, CARD)
 
 
 def rows_of(pair, box, student, parameters):

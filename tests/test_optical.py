@@ -12,7 +12,7 @@ from napari_emcad.io.labels.tiff import read_provenance
 from napari_emcad.io.stacks.volumes import open_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
-from napari_emcad.optical import OpticalParameters, find_neurites, memory_needed, settled
+from napari_emcad.optical import OpticalParameters, find_neurites, memory_needed, resolve_parameters
 from napari_emcad.pipeline import segment
 
 SHAPE = (20, 30, 27)
@@ -54,9 +54,9 @@ def test_a_box_is_that_part_of_the_whole(volume, model):
 
 def test_grey_levels_are_the_models_then_the_datas(volume):
     card = ModelCard(role="foreground", black=168.5, white=668.5)
-    chosen = settled(OpticalParameters(white=900, device="cpu"), volume, card)
+    chosen = resolve_parameters(OpticalParameters(white=900, device="cpu"), volume, card)
     assert (chosen.black, chosen.white, chosen.threshold) == (168.5, 900, 0.5)
-    chosen = settled(OpticalParameters(device="cpu"), volume, ModelCard(role="foreground"))
+    chosen = resolve_parameters(OpticalParameters(device="cpu"), volume, ModelCard(role="foreground"))
     assert volume.min() <= chosen.black < chosen.white <= volume.max()
 
 

@@ -27,9 +27,9 @@ from napari_emcad.pipeline import (
     memory_needed,
     normalisation_of,
     provenance,
+    resolve_parameters,
     run,
     segment,
-    settled,
 )
 
 SHAPE = (3, 40, 53)
@@ -310,7 +310,7 @@ def test_an_unknown_device_is_told(model):
     [(None, None, DEFAULT_THRESHOLDS["waterz"]), (None, 0.6, 0.6), (0.2, 0.6, 0.2), (0.0, 0.6, 0.0), (None, 0.0, 0.0)],
 )
 def test_the_threshold_asked_for_comes_before_the_recommended_one(asked, recommended, expected):
-    made = settled(SegmentParameters(threshold=asked), uneven(SHAPE), ModelCard(threshold=recommended))
+    made = resolve_parameters(SegmentParameters(threshold=asked), uneven(SHAPE), ModelCard(threshold=recommended))
     assert made.threshold == expected
 
 

@@ -17,7 +17,7 @@ from napari_emcad.pipeline import SegmentParameters, agglomerate, predict
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchmarkRow:
     """How good one agglomeration of a model's affinities is.
 
     Attributes
@@ -47,7 +47,9 @@ class Row:
         return row | row.pop("scores") | {"voi": self.scores.voi}
 
 
-def benchmark(pair: Pair, box: Box, network, card: ModelCard, ways: Sequence[SegmentParameters]) -> Job[list[Row]]:
+def benchmark(
+    pair: Pair, box: Box, network, card: ModelCard, ways: Sequence[SegmentParameters]
+) -> Job[list[BenchmarkRow]]:
     """Segment the labelled part of a stack once in each way; affinities are predicted once.
 
     Parameters
@@ -59,7 +61,7 @@ def benchmark(pair: Pair, box: Box, network, card: ModelCard, ways: Sequence[Seg
     card : ModelCard
         Of the network.
     ways : sequence of SegmentParameters
-        Settled, see `napari_emcad.pipeline.settled`; they differ in agglomeration, threshold and crumbs alone.
+        As `pipeline.resolve_parameters` returns them; they differ in agglomeration, threshold and crumbs alone.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def benchmark(pair: Pair, box: Box, network, card: ModelCard, ways: Sequence[Seg
         seconds = predicted + time.monotonic() - start
         scores = score(labels, pair.labels.array[box.slices])
         way = parameters.agglomeration, parameters.threshold
-        rows.append(Row(_named(pair, box), card.title, *way, scores, seconds))
+        rows.append(BenchmarkRow(_named(pair, box), card.title, *way, scores, seconds))
     return rows
 
 

@@ -87,13 +87,13 @@ def find_neurites(volume, model: str, box: Box | None = None, **parameters: Any)
     wished, box = OpticalParameters.of(**parameters), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
     network, card = load_foreground(resolve(model))
-    chosen = settled(wished, volume, card)
+    chosen = resolve_parameters(wished, volume, card)
     probability = np.zeros(box.shape, np.uint8)
     labels = drive(run(volume, network, probability, box, chosen))
     return Found(labels, probability, chosen.threshold, provenance(card, chosen, box))
 
 
-def settled(parameters: OpticalParameters, volume, card: ModelCard) -> OpticalParameters:
+def resolve_parameters(parameters: OpticalParameters, volume, card: ModelCard) -> OpticalParameters:
     """What a run will really use: the model's threshold and grey levels, the data's where it has none, the device."""
     from napari_emcad.inference.engines.device import choose_device
 

@@ -132,14 +132,14 @@ def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: 
     wished, box = SegmentParameters.of(**parameters), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
     network, card = load_model(resolve(model))
-    chosen = settled(wished, volume, card)
+    chosen = resolve_parameters(wished, volume, card)
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(volume, network, affinities, box, chosen))
     labels = segmentation.labels(segmentation.table(chosen.threshold, chosen.min_size, chosen.crumbs))
     return Segmented(labels, segmentation, affinities, chosen.threshold, provenance(card, chosen, box))
 
 
-def settled(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentParameters:
+def resolve_parameters(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentParameters:
     """What a run will really use: the model's threshold, the data's grey levels and the device that is there."""
     from napari_emcad.inference.engines.device import choose_device
 

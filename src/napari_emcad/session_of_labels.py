@@ -28,7 +28,14 @@ from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.volumes import Volume, open_volume, stack_names
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve
-from napari_emcad.pipeline import SegmentParameters, check_volume, predict, provenance, recommended_threshold, settled
+from napari_emcad.pipeline import (
+    SegmentParameters,
+    check_volume,
+    predict,
+    provenance,
+    recommended_threshold,
+    resolve_parameters,
+)
 
 SMALLEST_MEAN = 4
 """Voxels of a piece in a section: neurons have hundreds, grey values of electron micrographs 1.2."""
@@ -153,7 +160,7 @@ def _affinity_source(files: LabelFiles, shape: Sequence[int], stack: Volume | No
     from napari_emcad.networks.checkpoint import load_model
 
     network, card = load_model(resolve(files.model))
-    parameters = settled(SegmentParameters(), stack.array, card)
+    parameters = resolve_parameters(SegmentParameters(), stack.array, card)
     values = np.zeros((len(NEAREST), *shape), np.uint8)
     return AffinitySource(values, f"of {card.title or files.model}", network, parameters, card.sha256)
 

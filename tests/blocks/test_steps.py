@@ -11,7 +11,7 @@ import tifffile
 from drawings import lively_student, uneven
 
 from napari_emcad.blocks import steps as blockwise
-from napari_emcad.blocks.steps import STEPS, InTurn, assembled, segment_by_blocks
+from napari_emcad.blocks.steps import STEPS, InTurn, assemble, segment_by_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -76,7 +76,7 @@ def plain_programs(monkeypatch):
 def done(folder, run, pool=None):
     begun(folder, run)
     drive(segment_by_blocks(folder, run, pool or InTurn()))
-    return assembled(folder, run)
+    return assemble(folder, run)
 
 
 def digest(folder: Path) -> str:
@@ -276,4 +276,4 @@ def test_a_damaged_table_is_told(tmp_path, run_of):
     table = tmp_path / "a" / "blocks" / "region_graph.0.npz"
     table.write_bytes(table.read_bytes()[:100])
     with pytest.raises(UserError, match=r"region_graph.0.npz: missing or damaged; remove this file "):
-        assembled(tmp_path / "a", run)
+        assemble(tmp_path / "a", run)

@@ -6,7 +6,7 @@ from toy_crops import squares
 
 from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.crops import CropFiles, Places, crops_of_files, crops_of_session
+from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
 from napari_emcad.io.sessions.facts import read_facts, write_facts
 from napari_emcad.io.sessions.folder import open_session
 from napari_emcad.networks.checkpoint import inspect
@@ -33,8 +33,8 @@ def session(files, tmp_path):
 
 
 def test_boxes_of_files(files):
-    places = Places(["0:2,:,:"], ["2:4,0:40,:"])
-    (train,), (held_out,) = crops_of_files(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)
+    places = CropPlaces(["0:2,:,:"], ["2:4,0:40,:"])
+    (train,), (held_out,) = read_crops(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)
     whole = squares(SHAPE)
     np.testing.assert_array_equal(train.raw, whole.raw[:2])
     np.testing.assert_array_equal(held_out.labels, whole.labels[2:, :40])
@@ -45,9 +45,9 @@ def test_boxes_of_files(files):
 def test_unlabelled_boxes_of_files_and_sessions(files, session):
     with open_session(session) as opened:
         opened.session.lock(int(opened.session.state.table[opened.session.state.base.fragments[0, 18, 18]]))
-    places = Places(unlabelled=["1:3,0:40,:"])
-    of_files, _ = crops_of_files(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)
-    of_session, _ = crops_of_session(session, None, places)
+    places = CropPlaces(unlabelled=["1:3,0:40,:"])
+    of_files, _ = read_crops(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)
+    of_session, _ = read_session_crops(session, None, places)
     for crop in (of_files[-1], of_session[-1]):
         np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[1:3, :40])
         assert (crop.name, crop.voxels_known, crop.truth.any()) == ("raw[1:3,0:40,0:84], unlabelled", 0, False)
@@ -55,7 +55,7 @@ def test_unlabelled_boxes_of_files_and_sessions(files, session):
 
 
 def test_other_grey_levels_are_brought_to_0_to_1(files):
-    (crop,), _ = crops_of_files(CropFiles(files / "deep.tif"), Places())
+    (crop,), _ = read_crops(CropFiles(files / "deep.tif"), CropPlaces())
     assert crop.raw.dtype == np.float32
     assert (crop.raw.min(), crop.raw.max()) == (0, 1)
     assert not crop.labels.any()
@@ -65,7 +65,7 @@ def test_done_neurons_of_a_session(files, session):
     with open_session(session) as opened:
         neuron = int(opened.session.state.table[opened.session.state.base.fragments[0, 18, 18]])
         opened.session.lock(neuron)
-    (crop,), held_out = crops_of_session(session, None, Places())
+    (crop,), held_out = read_session_crops(session, None, CropPlaces())
     assert not held_out
     np.testing.assert_array_equal(np.unique(crop.labels[crop.known]), [neuron])
     assert crop.voxels_known == np.count_nonzero(squares(SHAPE).labels == neuron)
@@ -73,7 +73,7 @@ def test_done_neurons_of_a_session(files, session):
 
 
 def test_a_named_box_counts_as_verified_as_a_whole(session):
-    (crop,), (held_out,) = crops_of_session(session, None, Places(["0:4,0:40,:"], ["0:4,36:72,:"]))
+    (crop,), (held_out,) = read_session_crops(session, None, CropPlaces(["0:4,0:40,:"], ["0:4,36:72,:"]))
     assert crop.known.all()
     np.testing.assert_array_equal(crop.labels > 0, squares(SHAPE).labels[:, :40] > 0)
     np.testing.assert_array_equal(held_out.raw, squares(SHAPE).raw[:, 36:])
@@ -84,20 +84,20 @@ def test_the_stack_of_a_session_is_a_level_behind_a_url(session, memory):
     fine = np.repeat(np.repeat(squares(SHAPE).raw, 2, 1), 2, 2)
     write_pyramid(f"{memory}/em.zarr", fine)
     write_facts(session, read_facts(session).model_copy(update={"source": f"{memory}/em.zarr", "dataset": "s1"}))
-    (crop,), _ = crops_of_session(session, None, Places(["0:4,0:40,:"]))
+    (crop,), _ = read_session_crops(session, None, CropPlaces(["0:4,0:40,:"]))
     np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[:, :40])
     assert crop.name == "em[0:4,0:40,0:84]"
 
 
 def test_what_does_not_go_together_is_told(files, session, tmp_path):
     with pytest.raises(UserError, match=r"nothing in it is done or corrected; proofread some neurons, or name a --box"):
-        crops_of_session(session, None, Places())
+        read_session_crops(session, None, CropPlaces())
     small = tmp_path / "small.tif"
     tifffile.imwrite(small, squares((2, 40, 40)).raw, photometric="minisblack")
     with pytest.raises(UserError, match=r"does not lie in this one of shape .*; name the right one with --raw\.$"):
-        crops_of_session(session, CropFiles(small), Places(["0:2,0:40,0:40"]))
+        read_session_crops(session, CropFiles(small), CropPlaces(["0:2,0:40,0:40"]))
     with pytest.raises(UserError, match="there is no such file"):
-        crops_of_session(session, CropFiles(tmp_path / "none.tif"), Places())
+        read_session_crops(session, CropFiles(tmp_path / "none.tif"), CropPlaces())
 
 
 def test_finetune_from_a_session(files, session, tmp_path, capsys):

@@ -8,7 +8,7 @@ import torch
 from napari_emcad.cli import main as cli
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.optical import Lesson, _parted, train_optical
+from napari_emcad.finetuning.optical import OpticalLesson, _parted, train_optical
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_foreground
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
@@ -30,7 +30,7 @@ def run(tmp_path, raw=None, labels=None, **card):
     raw, labels = (given if given is not None else made for given, made in zip((raw, labels), volume(), strict=True))
     torch.manual_seed(0)
     network = Sdasn(SdasnConfig((3, 4, 5)))
-    lesson = Lesson(raw, labels, "bars")
+    lesson = OpticalLesson(raw, labels, "bars")
     return train_optical(lesson, network, ModelCard(**card), TOLD, tmp_path / "new.pt")
 
 

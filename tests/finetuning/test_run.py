@@ -16,7 +16,7 @@ from napari_emcad.finetuning import run as finetune
 from napari_emcad.finetuning.held_out import HeldOutScore
 from napari_emcad.finetuning.run import (
     AS_GOOD,
-    Order,
+    TrainingOrder,
     best_model,
     fine_tune,
     read_events,
@@ -52,7 +52,7 @@ def models(tmp_path_factory):
 def order(models, mode="student", budget=None, **about):
     networks = {"student": ("student",), "teacher": ("teacher",)}.get(mode, ("student", "teacher"))
     parameters = TrainingParameters(mode=mode, **(budget or {"steps": 24}), **LEARN)
-    return Order(parameters=parameters, device="cpu", about=about, **{name: models[name] for name in networks})
+    return TrainingOrder(parameters=parameters, device="cpu", about=about, **{name: models[name] for name in networks})
 
 
 def begun(models, folder, **told):

@@ -6,7 +6,7 @@ from threading import Event, Thread
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 
 
 def needed(_: Path) -> int:
@@ -37,7 +37,7 @@ def write(part, kind):
 @pytest.mark.parametrize(("name", "kind"), [("new.txt", "file"), ("new.zarr", "folder")])
 def test_it_appears_at_the_end(folder, name, kind):
     before = contents(folder)
-    with written_beside(folder / name, needed) as part:
+    with write_beside(folder / name, needed) as part:
         write(part, kind)
         assert not (folder / name).exists()
         assert part.parent == folder
@@ -46,7 +46,7 @@ def test_it_appears_at_the_end(folder, name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), [("old.txt", "file"), ("old.zarr", "folder")])
 def test_it_replaces_the_older(folder, name, kind):
-    with written_beside(folder / name, needed) as part:
+    with write_beside(folder / name, needed) as part:
         write(part, kind)
         assert {"old.txt": "old", "old.zarr/chunk": "old"}.items() <= contents(folder).items()
     place = {"file": "old.txt", "folder": "old.zarr/chunk"}[kind]
@@ -69,7 +69,7 @@ def test_a_failure_leaves_nothing_where_others_write_on_for_a_moment(folder, mon
 
     before = contents(folder)
     monkeypatch.setattr("napari_emcad.io.atomic.time.sleep", look)
-    with pytest.raises(UserError, match="disk full"), written_beside(folder / "new.zarr", needed) as part:
+    with pytest.raises(UserError, match="disk full"), write_beside(folder / "new.zarr", needed) as part:
         (part / "c").mkdir(parents=True)
         late = Thread(target=write_on, args=(part,))
         late.start()
@@ -83,7 +83,7 @@ def test_a_failure_leaves_nothing_where_others_write_on_for_a_moment(folder, mon
 @pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt, GeneratorExit])
 def test_a_failure_leaves_nothing(folder, name, kind, end):
     before = contents(folder)
-    with pytest.raises(end), written_beside(folder / name, needed) as part:
+    with pytest.raises(end), write_beside(folder / name, needed) as part:
         write(part, kind)
         raise end
     assert contents(folder) == before
@@ -103,7 +103,7 @@ def test_a_failure_leaves_nothing(folder, name, kind, end):
 def test_what_the_system_says_is_one_sentence(folder, number, sentence):
     before = contents(folder)
     target = folder / "old.txt"
-    with pytest.raises(UserError, match=rf"old\.txt: {sentence}\.$"), written_beside(target, needed) as part:
+    with pytest.raises(UserError, match=rf"old\.txt: {sentence}\.$"), write_beside(target, needed) as part:
         write(part, "file")
         raise OSError(number, os.strerror(number))
     assert contents(folder) == before
@@ -112,7 +112,7 @@ def test_what_the_system_says_is_one_sentence(folder, number, sentence):
 def test_a_missing_folder_is_told_before_the_work(tmp_path):
     with (
         pytest.raises(UserError, match=r"labels\.tif: cannot be written, the folder .*none does not exist; create"),
-        written_beside(tmp_path / "none" / "labels.tif", needed),
+        write_beside(tmp_path / "none" / "labels.tif", needed),
     ):
         pytest.fail("no work should have begun")
 
@@ -120,7 +120,7 @@ def test_a_missing_folder_is_told_before_the_work(tmp_path):
 def test_a_link_is_followed(folder):
     (folder / "disk").mkdir()
     (folder / "link.txt").symlink_to(folder / "disk" / "real.txt")
-    with written_beside(folder / "link.txt", needed) as part:
+    with write_beside(folder / "link.txt", needed) as part:
         write(part, "file")
     assert (folder / "link.txt").is_symlink()
     assert (folder / "disk" / "real.txt").read_text() == "new"
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_older(folder, monkeypat
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refused)
-    with pytest.raises(UserError, match="no permission"), written_beside(folder / "old.zarr", needed) as part:
+    with pytest.raises(UserError, match="no permission"), write_beside(folder / "old.zarr", needed) as part:
         write(part, "folder")
     assert contents(folder) == before
     assert len(list(folder.iterdir())) == 2

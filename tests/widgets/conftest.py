@@ -5,11 +5,11 @@ import pytest
 from graphs import segmentation
 from napari.utils._proxies import PublicOnlyProxy
 
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.dock import EMCADDock
-from napari_emcad.workers.segmentation import neurons_of
+from napari_emcad.workers.segmentation import cut_neurons
 
 SHAPE = (3, 48, 64)
 SCALE = (40, 5, 6)
@@ -23,33 +23,6 @@ def own_runs(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("runs")
     monkeypatch.setattr("napari_emcad.widgets.finetune.runs.own_folder", lambda: folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    """A student with drawn weights: its neurons are noise, but its runs are like any other."""
-    from drawings import lively_student
-
-    from napari_emcad.networks.card import ModelCard
-    from napari_emcad.networks.checkpoint import save_model
-
-    path = tmp_path_factory.mktemp("models") / "tiny.pt"
-    card = ModelCard(title="tiny", threshold=0.45, voxel_size=VoxelSize(40, 6, 6))
-    save_model(lively_student(), path, card)
-    return path
-
-
-@pytest.fixture(scope="session")
-def teacher(tmp_path_factory):
-    """A teacher with random weights, as a published file: nothing beside it says what it is."""
-    import torch
-
-    from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-
-    torch.manual_seed(3)
-    path = tmp_path_factory.mktemp("teachers") / "deep.ckpt"
-    torch.save({"model_weights": ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)).state_dict()}, path)
-    return path
 
 
 @pytest.fixture
@@ -138,7 +111,7 @@ def proofreading(desk, stack, drawn, tmp_path, monkeypatch):
     parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
     result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
     desk.dock.segment.threshold.put(CUT.threshold)
-    desk.dock.segment.results.show_segmentation(result, drawn, neurons_of(drawn, CUT))
+    desk.dock.segment.results.show_segmentation(result, drawn, cut_neurons(drawn, CUT))
     desk.dock._proofread_section.open()
     desk.dock.proofread.start_button.click()
     desk.idle()

@@ -8,7 +8,7 @@ import pytest
 from napari_emcad.workers import training as module
 from napari_emcad.workers.training import Trainer
 
-FAKE = Path(__file__).with_name("fake_trainer.py")
+FAKE = Path(__file__).parents[1] / "widgets" / "fake_trainer.py"
 
 pytestmark = pytest.mark.window
 

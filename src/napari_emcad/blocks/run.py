@@ -16,7 +16,7 @@ from napari_emcad.blocks.steps import (
     PROGRAM_BYTES,
     InTurn,
     Pool,
-    assembled,
+    assemble,
     boxes_of_blocks,
     memory_at_the_end,
     memory_of_task,
@@ -32,7 +32,7 @@ from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import finish_session
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.stacks.volumes import Volume, open_volume
-from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, settled
+from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, resolve_parameters
 
 DISK_BYTES = 2.3
 """A voxel: affinities 1.7, fragments twice 0.16, tables 0.2; measured on AC4."""
@@ -172,7 +172,7 @@ def new_run(
 
     check_volume(volume.array)
     card, voxel_size = inspect(model), voxel_size or volume.voxel_size
-    parameters = settled(parameters, volume.array, card)
+    parameters = resolve_parameters(parameters, volume.array, card)
     return BlockRun(
         program=f"napari-emcad {__version__}",
         source=str(volume.path.absolute()),
@@ -189,7 +189,7 @@ def new_run(
     )
 
 
-def finishing(folder: Path, run: BlockRun, means: Means, tell: Callable[[str], None] = lambda _: None) -> Job[int]:
+def finish_run(folder: Path, run: BlockRun, means: Means, tell: Callable[[str], None] = lambda _: None) -> Job[int]:
     """Do all that is not done yet of a run that was begun, and make a session of it; how many neurons there are.
 
     Parameters
@@ -224,7 +224,7 @@ def _session(folder: Path, run: BlockRun) -> int:
     """Make the session of what the blocks have left, and remove that; how many neurons there are."""
     from napari_emcad.networks.checkpoint import inspect
 
-    parameters, segmentation = SegmentParameters(**run.parameters), assembled(folder, run)
+    parameters, segmentation = SegmentParameters(**run.parameters), assemble(folder, run)
     origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint}
     made = provenance(inspect(Path(run.model)), parameters, run.place, **origin)
     finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made, run.voxel_size))

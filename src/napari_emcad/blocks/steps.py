@@ -98,7 +98,7 @@ class InTurn:
 
 
 def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
-    """Do all that is not done yet of a run; afterwards the folder holds what `assembled` needs.
+    """Do all that is not done yet of a run; afterwards the folder holds what `assemble` needs.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def boxes_of_blocks(folder: Path, run: BlockRun) -> FragmentBoxes:
     return FragmentBoxes(start.astype(np.int32), stop.astype(np.int32))
 
 
-def assembled(folder: Path, run: BlockRun) -> Segmentation:
+def assemble(folder: Path, run: BlockRun) -> Segmentation:
     """Region graph and merge tree of all blocks; the fragments stay on the disk.
 
     Returns

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_emcad.benchmark import Row, benchmark
+from napari_emcad.benchmark import BenchmarkRow, benchmark
 from napari_emcad.cli.bar import follow, tell
 from napari_emcad.cli.options import box_of, given
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
@@ -15,7 +15,7 @@ from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.stacks.paper_datasets import open_pair
 from napari_emcad.io.stacks.paper_layouts import NAMES
 from napari_emcad.networks.zoo import BUNDLED, resolve
-from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, settled
+from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, resolve_parameters
 
 HEADER = ("dataset", "model", "agglomeration", "threshold", "VOI split", "VOI merge", "VOI", "ARAND", "seconds")
 
@@ -50,7 +50,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     with open_pair(options.dataset, options.layout) as pair:
         check_volume(pair.raw.array)
         box = box_of(options, pair.labels.array.shape)
-        ways = [settled(way, pair.raw.array, card) for way in wished]
+        ways = [resolve_parameters(way, pair.raw.array, card) for way in wished]
         if not options.json:
             memory = size_text(memory_needed(box, pair.raw.array.shape[1:], card=card))
             size = f"{shape_text(box.shape)} voxels of {shape_text(f'{n:g}' for n in pair.voxel_size)} nm"
@@ -72,7 +72,7 @@ def _ways(options: argparse.Namespace) -> list[SegmentParameters]:
     ]
 
 
-def _table(rows: Sequence[Row]) -> str:
+def _table(rows: Sequence[BenchmarkRow]) -> str:
     """In Markdown, every column as wide as its widest entry."""
     lines = [HEADER, *(_entries(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -80,7 +80,7 @@ def _table(rows: Sequence[Row]) -> str:
     return "\n".join(f"| {' | '.join(e.ljust(w) for e, w in zip(line, widths, strict=True))} |" for line in lines)
 
 
-def _entries(row: Row) -> tuple[str, ...]:
+def _entries(row: BenchmarkRow) -> tuple[str, ...]:
     scores = row.scores
     figures = (f"{n:.4f}" for n in (scores.voi_split, scores.voi_merge, scores.voi, scores.arand))
     return row.dataset, row.model, row.agglomeration, f"{row.threshold:.2f}", *figures, f"{row.seconds:.1f}"

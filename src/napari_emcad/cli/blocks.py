@@ -5,7 +5,7 @@ import time
 from math import prod
 from pathlib import Path
 
-from napari_emcad.blocks.run import Means, Needs, finishing, free_budget, new_run
+from napari_emcad.blocks.run import Means, Needs, finish_run, free_budget, new_run
 from napari_emcad.blocks.steps import BLOCK
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.options import METHOD, box_of, check_folder, check_suffix, given, opened
@@ -72,7 +72,7 @@ def _finish(options: argparse.Namespace, run: BlockRun) -> int:
     tell(f"{run.extent}, {_memory(needs, means)}, {_card(run).line()}")
     start = time.monotonic()
     try:
-        found = follow(finishing(options.session, run, means, tell))
+        found = follow(finish_run(options.session, run, means, tell))
     except KeyboardInterrupt as stop:
         raise UserError("stopped: finished blocks are kept; run the same command again to go on.") from stop
     seconds, megavoxels = time.monotonic() - start, prod(run.place.shape) / 1e6

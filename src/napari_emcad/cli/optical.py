@@ -16,7 +16,7 @@ from napari_emcad.cli.training import (
     with_budget,
 )
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.optical import Lesson, train_optical
+from napari_emcad.finetuning.optical import OpticalLesson, train_optical
 from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.io.stacks.locations import location
 from napari_emcad.io.stacks.volumes import open_volume
@@ -74,7 +74,7 @@ def _network(model: str, seed: int):
     return (Sdasn(), ModelCard()) if model == SCRATCH else load_foreground(resolve(model))
 
 
-def _lesson(options: argparse.Namespace) -> Lesson:
+def _lesson(options: argparse.Namespace) -> OpticalLesson:
     with open_volume(options.raw, options.dataset) as raw, open_volume(options.labels) as labels:
         if raw.array.shape != labels.array.shape or labels.array.dtype.kind not in "bui":
             raise UserError(
@@ -83,7 +83,7 @@ def _lesson(options: argparse.Namespace) -> Lesson:
             )
         box = box_of(options, raw.array.shape)
         name = f"{options.raw.stem}[{box.text}]"
-        return Lesson(np.asarray(raw.array[box.slices]), np.asarray(labels.array[box.slices]), name)
+        return OpticalLesson(np.asarray(raw.array[box.slices]), np.asarray(labels.array[box.slices]), name)
 
 
 def _until(events, stopped):

@@ -39,7 +39,7 @@ from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.volumes import Volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve
-from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, run, settled
+from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, resolve_parameters, run
 
 _LEVELS = "default: the model's own grey level, or that of the data"
 
@@ -98,7 +98,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         check_volume(volume.array)
         warn(kind_warning(card, volume.array, voxel_size))
         box = box_of(options, volume.array.shape)
-        parameters = settled(wished, volume.array, card)
+        parameters = resolve_parameters(wished, volume.array, card)
         memory = memory_needed(box, volume.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
         tell(_plan(box, memory, card))
         made = provenance(card, parameters, box, **_origin(volume))
@@ -130,7 +130,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
         check_volume(volume.array, smallest=1)
         warn(kind_warning(card, volume.array, volume.voxel_size))
         box = box_of(options, volume.array.shape)
-        parameters = optical.settled(wished, volume.array, card)
+        parameters = optical.resolve_parameters(wished, volume.array, card)
         memory = optical.memory_needed(box, volume.array.shape, card)
         tell(_plan(box, memory, card))
         made = provenance(card, parameters, box, **_origin(volume))

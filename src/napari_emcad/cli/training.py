@@ -17,8 +17,8 @@ from napari_emcad.cli.options import add_dataset, check_folder, given
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
-from napari_emcad.finetuning.crops import CropFiles, Places, crops_of_files, crops_of_session
-from napari_emcad.finetuning.run import Event, Order, fine_tune, read_order, say, teacher_beside, write_run
+from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
+from napari_emcad.finetuning.run import Event, TrainingOrder, fine_tune, read_order, say, teacher_beside, write_run
 from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.io.stacks.locations import location
 from napari_emcad.networks.zoo import BUNDLED, resolve
@@ -119,11 +119,11 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _order(options: argparse.Namespace) -> Order:
+def _order(options: argparse.Namespace) -> TrainingOrder:
     mode = options.mode or options.modes[options.teacher is not None]
     numbers = ("minutes", "steps", "learning_rate", "ema", "batch", "sections", "size", "seed", "warm_up")
     names = (*numbers, "loss", "consistency", "augmentation")
-    return Order(
+    return TrainingOrder(
         student=_model(options.student),
         teacher=_model(options.teacher),
         teacher_maps=getattr(options, "maps", None),
@@ -142,7 +142,7 @@ def _model(name: str | None) -> Path | None:
     return None if name in (None, SCRATCH) else resolve(name).absolute()
 
 
-def _go_on(folder: Path, order: Order) -> None:
+def _go_on(folder: Path, order: TrainingOrder) -> None:
     """The run there is resumed if it is the same but for its budget."""
     budget = {"steps": None, "minutes": 1.0}
     old = read_order(folder)
@@ -154,14 +154,14 @@ def _go_on(folder: Path, order: Order) -> None:
 
 def _crops(options: argparse.Namespace, mode: Mode) -> tuple[list[Crop], list[Crop]]:
     """Crops to train on and to hold out."""
-    places = Places(options.box or (), options.hold_out or (), options.unlabelled or ())
+    places = CropPlaces(options.box or (), options.hold_out or (), options.unlabelled or ())
     files = options.raw and CropFiles(options.raw, options.dataset, options.labels, options.mask)
     if options.session:
-        train, held_out = crops_of_session(options.session, files, places)
+        train, held_out = read_session_crops(options.session, files, places)
     elif files is None:
         raise UserError("raw: a stack is needed; name it with --raw.")
     else:
-        train, held_out = crops_of_files(files, places)
+        train, held_out = read_crops(files, places)
     return (train, held_out) if held_out or mode not in NEEDS_LABELS else hold_out(train)
 
 

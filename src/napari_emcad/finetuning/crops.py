@@ -21,7 +21,7 @@ from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections
 
 
 @dataclass(frozen=True)
-class Places:
+class CropPlaces:
     """Which parts of a stack: boxes as "z0:z1,y0:y1,x0:x1" in its voxels.
 
     Attributes
@@ -48,7 +48,7 @@ class CropFiles:
     mask: Location | None = None
 
 
-def crops_of_files(files: CropFiles, places: Places) -> tuple[list[Crop], list[Crop]]:
+def read_crops(files: CropFiles, places: CropPlaces) -> tuple[list[Crop], list[Crop]]:
     """Crops to train on and to hold out; without labels all is 0.
 
     Raises
@@ -70,7 +70,7 @@ def crops_of_files(files: CropFiles, places: Places) -> tuple[list[Crop], list[C
         return crops, [opened.crop(box) for box in held_out]
 
 
-def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tuple[list[Crop], list[Crop]]:
+def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) -> tuple[list[Crop], list[Crop]]:
     """Crops of what was proofread: around the done neurons; where there are none, around the corrections.
 
     A box that is named counts as verified in all its voxels.
@@ -81,7 +81,7 @@ def crops_of_session(folder: Path, raw: CropFiles | None, places: Places) -> tup
         NAME.emcad; it is only read.
     raw : CropFiles, optional
         Where its stack is now; None = where it was segmented.
-    places : Places
+    places : CropPlaces
 
     Raises
     ------

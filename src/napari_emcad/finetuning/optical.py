@@ -34,7 +34,7 @@ THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True)
-class Lesson:
+class OpticalLesson:
     """What is learnt from.
 
     Attributes
@@ -53,13 +53,13 @@ class Lesson:
 
 
 def train_optical(
-    lesson: Lesson, network, card: ModelCard, parameters: TrainingParameters, output: Path, device: str = "auto"
+    lesson: OpticalLesson, network, card: ModelCard, parameters: TrainingParameters, output: Path, device: str = "auto"
 ) -> Iterator[dict[str, Any]]:
     """Train until the budget is spent, or nobody asks for the next event.
 
     Parameters
     ----------
-    lesson : Lesson
+    lesson : OpticalLesson
     network : Sdasn
         To begin with; trained in place.
     card : ModelCard
@@ -104,7 +104,7 @@ def train_optical(
     yield {"event": "finished", "seconds": time.monotonic() - began, "after": best}
 
 
-def _check(lesson: Lesson) -> None:
+def _check(lesson: OpticalLesson) -> None:
     if not np.isfinite(lesson.raw).all():
         raise UserError(f"{lesson.name}: it holds NaN or infinite values; replace them.")
     if max(lesson.raw.shape) < 2 * LEAST:
@@ -114,7 +114,7 @@ def _check(lesson: Lesson) -> None:
         )
 
 
-def _levels(lesson: Lesson, card: ModelCard) -> tuple[float, float]:
+def _levels(lesson: OpticalLesson, card: ModelCard) -> tuple[float, float]:
     """Grey levels that become 0 and 1."""
     from napari_emcad.inference.normalisation import Normalisation
 
@@ -124,7 +124,7 @@ def _levels(lesson: Lesson, card: ModelCard) -> tuple[float, float]:
     return data.low, data.high
 
 
-def _crop(lesson: Lesson, levels: tuple[float, float]) -> Crop:
+def _crop(lesson: OpticalLesson, levels: tuple[float, float]) -> Crop:
     from napari_emcad.inference.normalisation import Normalisation
 
     grey = Normalisation(*levels, clips=False).apply(lesson.raw)
@@ -175,7 +175,9 @@ def _keep(network, output: Path, card: ModelCard) -> None:
     save_model(network, output, card)
 
 
-def _card(parent: ModelCard, lesson: Lesson, levels: tuple[float, float], score: dict, seconds: float) -> ModelCard:
+def _card(
+    parent: ModelCard, lesson: OpticalLesson, levels: tuple[float, float], score: dict, seconds: float
+) -> ModelCard:
     return parent.changed(
         title=f"{parent.title or 'SDASN'}, trained on {lesson.name}",
         description="Foreground probability of neurites in optical (light-microscopy) volumes: 0 = background, 1 = "

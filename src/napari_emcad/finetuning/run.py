@@ -66,7 +66,7 @@ SAVE_EVERY = 30.0
 """Seconds between two states on disk."""
 
 
-class Order(BaseModel):
+class TrainingOrder(BaseModel):
     """What a run is asked to do.
 
     Attributes
@@ -97,7 +97,7 @@ class Order(BaseModel):
         (folder / ORDER).write_text(self.model_dump_json(indent=2))
 
 
-def write_run(folder: Path, order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
+def write_run(folder: Path, order: TrainingOrder, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
     """Make the folder of a new run.
 
     Raises
@@ -116,7 +116,7 @@ def write_run(folder: Path, order: Order, train: Sequence[Crop], held_out: Seque
         raise UserError(f"{folder}: the crops could not be written ({error.strerror}); make room.") from error
 
 
-def read_order(folder: Path) -> Order:
+def read_order(folder: Path) -> TrainingOrder:
     """What the run of this folder was asked to do.
 
     Raises
@@ -125,7 +125,7 @@ def read_order(folder: Path) -> Order:
         Where it is no such folder.
     """
     try:
-        return Order.model_validate_json((folder / ORDER).read_bytes())
+        return TrainingOrder.model_validate_json((folder / ORDER).read_bytes())
     except (OSError, ValidationError) as error:
         raise UserError(f"{folder}: this is no folder of a training run; choose another one.") from error
 
@@ -187,7 +187,7 @@ def _work(folder: Path, wanted: Callable[[], bool]) -> Iterator[Event]:
 class _Run:
     """The state of a run and what is written of it."""
 
-    def __init__(self, folder: Path, order: Order):
+    def __init__(self, folder: Path, order: TrainingOrder):
         import torch
 
         from napari_emcad.inference.engines.device import choose_device, multiplies_bf16, reuse_memory
@@ -388,7 +388,7 @@ def read_events(folder: Path) -> list[Event]:
     return events
 
 
-def _networks(order: Order) -> tuple[dict, dict]:
+def _networks(order: TrainingOrder) -> tuple[dict, dict]:
     """The networks of a run, and the cards of what they were before."""
     from napari_emcad.networks.card import ModelCard
     from napari_emcad.networks.checkpoint import load_student, load_teacher
@@ -409,7 +409,7 @@ def _networks(order: Order) -> tuple[dict, dict]:
     return networks, cards
 
 
-def _check(order: Order, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
+def _check(order: TrainingOrder, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
     mode = order.parameters.mode
     if not train:
         raise UserError("crops: one to train on is needed, there is none; add a box, done neurons or edits.")

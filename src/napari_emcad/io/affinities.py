@@ -17,7 +17,7 @@ import zarr
 from napari_emcad.core.affinities import NEAREST, Affinities
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.stacks.zarr import is_zarr, zarr_node
 
 _CHUNK = (3, 1, 512, 512)
@@ -51,7 +51,7 @@ def new_affinities(
     path = Path(path)
     if path.exists() and not _holds_affinities(path):
         raise UserError(f"{path}: this name is taken by something that is not affinities; choose another name.")
-    with written_beside(path, lambda _: len(NEAREST) * math.prod(shape)) as part:
+    with write_beside(path, lambda _: len(NEAREST) * math.prod(shape)) as part:
         yield create_affinities(part, shape, voxel_size, provenance)
 
 

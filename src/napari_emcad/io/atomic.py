@@ -19,7 +19,7 @@ PAUSES = (0.0, 0.05, 0.2, 0.5)
 
 
 @contextmanager
-def written_beside(target: Path, bytes_needed: Callable[[Path], int]) -> Iterator[Path]:
+def write_beside(target: Path, bytes_needed: Callable[[Path], int]) -> Iterator[Path]:
     """Give a path in the target's folder to write a file or a folder to; it becomes the target at the end.
 
     Whatever ends the block early (an error, a cancelled job) removes it and leaves an existing target as it was.

@@ -33,7 +33,7 @@ PROGRAM = "napari-emcad: "
 
 
 @dataclass(frozen=True)
-class Order:
+class BlockOrder:
     """A run that is to begin.
 
     Attributes
@@ -60,8 +60,8 @@ class Order:
     parameters: SegmentParameters
 
 
-def beginning(folder: Path, order: Order, means: Means) -> Job[None]:
-    """Begin a run in a new folder, and do it: see `going_on`.
+def start_run(folder: Path, order: BlockOrder, means: Means) -> Job[None]:
+    """Begin a run in a new folder, and do it: see `resume_run`.
 
     Raises
     ------
@@ -75,10 +75,10 @@ def beginning(folder: Path, order: Order, means: Means) -> Job[None]:
         run = new_run(volume, order.model, order.box, order.parameters, order.voxel_size)
     Needs.of(run).check(means)
     begun(folder, run)
-    yield from going_on(folder, means)
+    yield from resume_run(folder, means)
 
 
-def going_on(folder: Path, means: Means) -> Job[None]:
+def resume_run(folder: Path, means: Means) -> Job[None]:
     """Do what is left of a run, in a process of its own; yields `BlockProgress`. Closing the job ends the process.
 
     Raises
@@ -100,7 +100,7 @@ def going_on(folder: Path, means: Means) -> Job[None]:
             raise _failure(said.read().decode(errors="replace"), process.returncode)
 
 
-def watching(folder: Path) -> Job[None]:
+def watch_run(folder: Path) -> Job[None]:
     """See how another program does a run, until it ends or leaves; yields `BlockProgress`."""
     watch = Watch(BlockFiles(folder), unfinished_run(folder))
     while held_by(folder):

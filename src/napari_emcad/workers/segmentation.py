@@ -14,7 +14,7 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, settled
+from napari_emcad.pipeline import SegmentParameters, resolve_parameters
 from napari_emcad.workers.agglomeration import agglomerate_beside
 from napari_emcad.workers.prediction import Model, predict_beside
 
@@ -29,7 +29,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Neurons:
+class CutNeurons:
     """A cut made: the table (n + 1,), the voxels of each fragment, and the seconds it took."""
 
     cut: Cut
@@ -44,7 +44,7 @@ class Neurons:
 
 
 @dataclass(frozen=True)
-class Request:
+class SegmentRequest:
     """What a run is asked for; `affinities` (3, z, y, x) uint8 are written while it runs."""
 
     volume: Any
@@ -55,7 +55,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Made:
+class SegmentResult:
     """What a run gives: the parameters it used, and device and seconds, to estimate the next one.
 
     The device is told by its name and by its kind: "cpu", "cuda" or "mps".
@@ -64,13 +64,13 @@ class Made:
     parameters: SegmentParameters
     segmentation: Segmentation
     card: ModelCard
-    neurons: Neurons
+    neurons: CutNeurons
     device: str
     device_kind: str
     seconds: float
 
 
-def segmenting(request: Request) -> Job[Made]:
+def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
     """Load the model, predict, agglomerate and cut at the threshold asked for, else the model's."""
     yield Progress("loading the model", 0, 1)
     from napari_emcad.inference.engines.device import choose_device
@@ -78,23 +78,23 @@ def segmenting(request: Request) -> Job[Made]:
 
     device = choose_device(request.parameters.device)
     card = inspect(request.model)
-    parameters = settled(request.parameters, request.volume, card)
+    parameters = resolve_parameters(request.parameters, request.volume, card)
     start = time.monotonic()
     yield from predict_beside(request.volume, Model(request.model, card), request.affinities, request.box, parameters)
     segmentation = yield from agglomerate_beside(request.affinities, parameters)
-    neurons = neurons_of(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
+    neurons = cut_neurons(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     seconds = time.monotonic() - start
-    return Made(parameters, segmentation, card, neurons, device.name, device.kind, seconds)
+    return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds)
 
 
-def agglomerating(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:
+def agglomerate_again(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:
     """Affinities that are there -> a segmentation and its neurons."""
     segmentation = yield from agglomerate_beside(affinities, parameters)
-    return segmentation, neurons_of(segmentation, cut)
+    return segmentation, cut_neurons(segmentation, cut)
 
 
-def neurons_of(segmentation: Segmentation, cut: Cut) -> Neurons:
+def cut_neurons(segmentation: Segmentation, cut: Cut) -> CutNeurons:
     """Cut and join crumbs."""
     start = time.perf_counter()
     table = segmentation.table(cut.threshold, cut.min_size, cut.crumbs)
-    return Neurons(cut, table, segmentation.sizes, time.perf_counter() - start)
+    return CutNeurons(cut, table, segmentation.sizes, time.perf_counter() - start)

@@ -7,7 +7,7 @@ from large_session import CELL, DEEP, SECTION_BYTES, SHAPE, SIZE, WHOLE_BYTES, b
 from napari_emcad.core.progress import drive
 from napari_emcad.core.surfaces import neuron_surface
 from napari_emcad.finetuning import crops as training_data
-from napari_emcad.finetuning.crops import Places, crops_of_session
+from napari_emcad.finetuning.crops import CropPlaces, read_session_crops
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.export import Snapshot, exporting
@@ -120,7 +120,7 @@ def test_crops_of_done_neurons(folder, monkeypatch):
         return kept[-1]
 
     monkeypatch.setattr(training_data, "open_session", open_and_keep)
-    (crop,), _ = crops_of_session(folder, None, Places())
+    (crop,), _ = read_session_crops(folder, None, CropPlaces())
     assert crop.voxels_known == 4 * CELL * CELL
     assert 0 < read(kept[0]) <= NEAR
 

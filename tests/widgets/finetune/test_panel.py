@@ -18,7 +18,7 @@ from napari_emcad.widgets.finetune import sources as finetune_sources
 from napari_emcad.widgets.finetune.crop_places import NoTruth, Role
 from napari_emcad.workers import training as trainer
 
-FAKE = Path(__file__).with_name("fake_trainer.py")
+FAKE = Path(__file__).parents[1] / "fake_trainer.py"
 
 pytestmark = pytest.mark.window
 

@@ -112,7 +112,7 @@ def test_a_run_that_is_stopped_leaves_the_session_on(edited, model, tmp_path, mo
             time.sleep(0.01)
             yield bring_edits.Progress("affinities", 0, 3)
 
-    monkeypatch.setattr("napari_emcad.widgets.segment.panel.segmenting", endless)
+    monkeypatch.setattr("napari_emcad.widgets.segment.panel.segment_beside", endless)
     at = session_of(edited)
     edited.dock.segment_again(model)
     assert edited.dock.jobs.running and not at.layer.visible

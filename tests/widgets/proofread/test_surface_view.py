@@ -21,7 +21,7 @@ from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.proofread import surfaces as neuron_surfaces
 from napari_emcad.widgets.proofread.surface_view import NOTHING, TITLE, SurfaceView, show_beside
-from napari_emcad.workers.segmentation import Cut, neurons_of
+from napari_emcad.workers.segmentation import Cut, cut_neurons
 
 pytestmark = pytest.mark.window
 
@@ -109,7 +109,7 @@ def bench(desk, stack, tmp_path, monkeypatch):
     affinities = np.full((3, *stack.shape), 255, np.uint8)
     parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
     result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
-    desk.dock.segment.results.show_segmentation(result, base, neurons_of(base, CUT))
+    desk.dock.segment.results.show_segmentation(result, base, cut_neurons(base, CUT))
     desk.dock.proofread.start()
     desk.idle()
     made = Bench(desk)

@@ -12,7 +12,7 @@ import zarr
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Job
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.array import new_labels_array
 from napari_emcad.io.labels.levels import Level, steps, writing_levels
 from napari_emcad.io.labels.volume import LabelVolume, check_labels
@@ -33,7 +33,7 @@ def writing_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     """
     _check(path, volume)
     found = steps(volume.values.shape[1:])
-    with written_beside(path, lambda _: 2 * volume.nbytes) as part:
+    with write_beside(path, lambda _: 2 * volume.nbytes) as part:
         zarr.create_group(part, zarr_format=2, attributes=_attributes(found, volume))
         levels = [_level(part / str(number), volume, step) for number, step in enumerate(found)]
         yield from writing_levels(volume.values, levels)
@@ -54,7 +54,7 @@ def writing_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     size, attributes = volume.voxel_size, {"provenance": dict(volume.provenance)}
     if size:
         attributes |= {"resolution": list(size), "offset": list(volume.offset_nm), "units": ["nm"] * 3}
-    with written_beside(path, lambda _: volume.nbytes) as part:
+    with write_beside(path, lambda _: volume.nbytes) as part:
         yield from writing_levels(volume.values, [_level(part, volume, 1, size, **attributes)])
     return path
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job
-from napari_emcad.io.atomic import FORBIDDEN, FULL, written_beside
+from napari_emcad.io.atomic import FORBIDDEN, FULL, write_beside
 from napari_emcad.io.labels.levels import Level, steps, writing_levels
 from napari_emcad.io.labels.volume import LabelVolume, as_type, check_labels
 from napari_emcad.io.stacks.precomputed import is_precomputed, reason, tensorstore_for
@@ -49,7 +49,7 @@ def writing_precomputed(path: Path, volume: LabelVolume) -> Job[Path]:
     if path.exists() and not is_precomputed(path):
         raise UserError(f"{path}: this name is taken by something that is no precomputed volume; choose another name.")
     dtype = np.dtype(np.uint64 if np.dtype(volume.values.dtype).itemsize == 8 else np.uint32)
-    with written_beside(path, lambda _: 2 * volume.nbytes) as part:
+    with write_beside(path, lambda _: 2 * volume.nbytes) as part:
         scales = [_scale(ts, part, path, volume, dtype, step) for step in steps(volume.values.shape[1:])]
         (part / _PROVENANCE).write_text(_provenance(volume.provenance), "utf-8")
         yield from writing_levels(volume.values, scales)

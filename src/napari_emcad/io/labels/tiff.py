@@ -11,7 +11,7 @@ import tifffile
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Job, drive
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.precomputed import read_precomputed_provenance
 from napari_emcad.io.labels.tiff_pages import writing_pages
 from napari_emcad.io.labels.volume import LabelVolume, check_labels, largest_id
@@ -81,7 +81,7 @@ def writing_labels(
     depth, uncompressed, done = labels.shape[0], _bytes(labels.shape, dtype), 0
     first, size = described(labels.shape, voxel_size, _record(provenance)), resolution(voxel_size)
     with (
-        written_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
+        write_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
         tifffile.TiffWriter(part, bigtiff=uncompressed > _CLASSIC_BYTES) as tiff,
     ):
 
@@ -110,7 +110,7 @@ def writing_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     dtype = _dtype(folder, (yield from largest_id(labels)) if volume.largest is None else volume.largest)
     shape = (1, *labels.shape[1:])
     text, is_big = described(shape, size, _record(volume.provenance)), _bytes(shape, dtype) > _CLASSIC_BYTES
-    with written_beside(folder, lambda _: _bytes(labels.shape, dtype)) as part:
+    with write_beside(folder, lambda _: _bytes(labels.shape, dtype)) as part:
         part.mkdir()
 
         def write(z: int, strips: Iterator[bytes], layout: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch, drive
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.facts import NAME, read_facts
 from napari_emcad.io.sessions.files import AFFINITIES, BOXES, EARLIER, FRAGMENTS, GRAPH
 from napari_emcad.io.sessions.folder import EDITS, check_new
@@ -70,7 +70,7 @@ def copying_session(folder: Path, new: Path) -> Job[Copied]:
     files = {path: path.stat().st_size for path in _files(folder)}
     total, done = sum(files.values()), 0
     watch = Stopwatch("copy", total)
-    with written_beside(new, lambda _: total) as part:
+    with write_beside(new, lambda _: total) as part:
         part.mkdir()
         write_rows(part / EDITS, log.rows)
         for path, size in files.items():

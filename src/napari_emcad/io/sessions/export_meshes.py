@@ -9,7 +9,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.surfaces import whole_surface
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.meshes import write_ply
 from napari_emcad.io.sessions.snapshot import Snapshot
 
@@ -29,7 +29,7 @@ def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] |
     if folder.exists():
         raise UserError(f"{folder}: this name is taken; choose another folder for the meshes.")
     watch, boxes = Stopwatch("meshes", len(wanted)), snapshot.boxes()
-    with written_beside(folder, lambda _: state.base.fragments.nbytes) as part:
+    with write_beside(folder, lambda _: state.base.fragments.nbytes) as part:
         part.mkdir()
         for done, segment in enumerate(wanted, start=1):
             made = whole_surface(state.base.fragments, state.members(segment), boxes, size, snapshot.start)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.ids import as_ids
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.snapshot import Snapshot
 from napari_emcad.io.sessions.tables import write_csv
 from napari_emcad.proofreading.effect_text import effect_text
@@ -77,7 +77,7 @@ def export_equivalences(path: Path, snapshot: Snapshot) -> Path:
     order = np.argsort(segments, kind="stable")
     groups = np.split(fragments[order], np.flatnonzero(np.diff(segments[order])) + 1)
     text = json.dumps([[str(f) for f in group] for group in groups if len(group) > 1])
-    with written_beside(path, lambda _: len(text)) as part:
+    with write_beside(path, lambda _: len(text)) as part:
         part.write_text(text, "utf-8")
     return path
 
@@ -110,6 +110,6 @@ def _write_columns(path: Path, columns: Mapping[str, NDArray]) -> Path:
 
 
 def _write_npz(path: Path, columns: Mapping[str, NDArray]) -> Path:
-    with written_beside(path, lambda _: sum(c.nbytes for c in columns.values())) as part, part.open("wb") as file:
+    with write_beside(path, lambda _: sum(c.nbytes for c in columns.values())) as part, part.open("wb") as file:
         np.savez_compressed(file, **columns)
     return path

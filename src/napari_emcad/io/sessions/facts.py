@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 
 FORMAT_VERSION = 2
 """1 had region graph and boxes in one file each."""
@@ -64,7 +64,7 @@ class SessionFacts(BaseModel):
 def write_facts(folder: Path, facts: SessionFacts) -> None:
     """Write `session.json` into a folder."""
     text = facts.model_dump_json(indent=2)
-    with written_beside(folder / NAME, lambda _: len(text)) as part:
+    with write_beside(folder / NAME, lambda _: len(text)) as part:
         part.write_text(text, "utf-8")
 
 

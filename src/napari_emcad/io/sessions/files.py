@@ -22,7 +22,7 @@ from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.affinities import new_affinities, open_affinities
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.array import new_labels_array
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.fragment_levels import EDGE, make_levels, open_levels
@@ -93,7 +93,7 @@ def write_boxes(folder: Path, boxes: FragmentBoxes) -> None:
 
 def keep_boxes(folder: Path, boxes: FragmentBoxes) -> None:
     """Add to a session where its fragments lie, so that it is not sought again; where that cannot be, it is left."""
-    with suppress(UserError), written_beside(folder / BOXES, lambda _: 2 * boxes.start.nbytes) as part:
+    with suppress(UserError), write_beside(folder / BOXES, lambda _: 2 * boxes.start.nbytes) as part:
         _write_columns(part, {name: getattr(boxes, name) for name in _BOX_FIELDS})
 
 

@@ -19,7 +19,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.sessions.files import (
@@ -101,7 +101,7 @@ def create_session(folder: Path, segmentation: Segmentation, affinities, facts: 
     """
     folder = Path(folder)
     check_new(folder)
-    with written_beside(folder, lambda _: segmentation.fragments.nbytes) as part:
+    with write_beside(folder, lambda _: segmentation.fragments.nbytes) as part:
         part.mkdir()
         write_segmentation(part, segmentation, facts.voxel_size)
         write_boxes(part, drive(fragment_boxes(segmentation.fragments)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.array import new_labels_array
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.labels.levels import Level, writing_levels
@@ -62,7 +62,7 @@ def make_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
     coarser = list(_coarser(array.shape))
     if not coarser or target.exists():
         return
-    with written_beside(target, lambda _: array.nbytes // 20) as part:
+    with write_beside(target, lambda _: array.nbytes // 20) as part:
         part.mkdir()
         finer = ChunkedLabels(fragments, is_full=False)
         for step, shape in coarser:

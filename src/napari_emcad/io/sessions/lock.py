@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.proofreading.log import user_name
 
 HOLDER = "holder.json"
@@ -69,7 +69,7 @@ def held_by(folder: Path) -> str:
 
 def _write_holder(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-    with written_beside(path, lambda _: 200) as part:
+    with write_beside(path, lambda _: 200) as part:
         part.write_text(
             json.dumps({"user": user_name() or "somebody", "host": socket.gethostname(), "since": since}), "utf-8"
         )

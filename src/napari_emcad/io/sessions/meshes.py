@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_emcad.core.surfaces import Surface
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 
 _HEADER = """ply
 format binary_little_endian 1.0
@@ -32,7 +32,7 @@ def write_ply(path: Path, surface: Surface) -> Path:
     vertices, faces = surface.vertices[:, ::-1], surface.faces
     lists = np.empty(len(faces), _FACE)
     lists["corners"], lists["vertices"] = 3, faces
-    with written_beside(path, lambda _: 12 * len(vertices) + lists.nbytes) as part:
+    with write_beside(path, lambda _: 12 * len(vertices) + lists.nbytes) as part:
         header = _HEADER.format(vertices=len(vertices), faces=len(faces)).encode("ascii")
         part.write_bytes(header + vertices.astype("<f4").tobytes() + lists.tobytes())
     return path

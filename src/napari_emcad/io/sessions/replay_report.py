@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.folder import OpenSession
 from napari_emcad.proofreading.replay.replay import Outcome, Replayed, summary
 
@@ -103,7 +103,7 @@ def write_report(folder: Path, report: ReplayReport) -> None:
         Where the disk is full or the folder may not be written to.
     """
     said = report.model_dump_json(indent=1)
-    with written_beside(Path(folder) / NAME, lambda _: len(said)) as part:
+    with write_beside(Path(folder) / NAME, lambda _: len(said)) as part:
         part.write_text(said, "utf-8")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_emcad.io.atomic import written_beside
+from napari_emcad.io.atomic import write_beside
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
@@ -17,7 +17,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         Where the disk is full, or the folder is missing or may not be written to.
     """
     with (
-        written_beside(path, lambda part: part.stat().st_size) as part,
+        write_beside(path, lambda part: part.stat().st_size) as part,
         part.open("w", newline="", encoding="utf-8") as file,
     ):
         lines = csv.writer(file)

@@ -28,7 +28,7 @@ from napari_emcad.widgets.kit.session_choice import SessionChoice
 from napari_emcad.widgets.kit.session_place import SUFFIX, session_folder
 from napari_emcad.widgets.kit.stack_choice import StackChoice
 from napari_emcad.widgets.segment.panel import SegmentPanel
-from napari_emcad.workers.blocks import Order, beginning, going_on, watching
+from napari_emcad.workers.blocks import BlockOrder, resume_run, start_run, watch_run
 
 
 class Stage(Enum):
@@ -138,7 +138,7 @@ class BlocksPanel(QWidget):
         if why_not := self._why_not_begin():
             raise UserError(why_not)
         layer, segment = self._stack.layer, self._segment
-        order = Order(
+        order = BlockOrder(
             **origin_of(layer),
             shape=volume_of(layer).shape,
             voxel_size=voxel_size_of(layer),
@@ -146,12 +146,12 @@ class BlocksPanel(QWidget):
             box=segment.region.box(),
             parameters=segment.parameters(),
         )
-        self._start(beginning(self.session.folder, order, self.means.means))
+        self._start(start_run(self.session.folder, order, self.means.means))
 
     def _resume(self) -> None:
         folder = self.session.folder
         held = held_by(folder)
-        self._start(watching(folder) if held else going_on(folder, self.means.means))
+        self._start(watch_run(folder) if held else resume_run(folder, self.means.means))
         if held:
             self._message.result(f"{held}; this is how far it is.")
 

@@ -63,7 +63,7 @@ def finding(volume: Any, model: Path, run: Foreground) -> Job[tuple[NDArray[np.u
     from napari_emcad.networks.checkpoint import load_foreground
 
     network, card = load_foreground(model)
-    parameters = optical.settled(run.parameters, volume, card)
+    parameters = optical.resolve_parameters(run.parameters, volume, card)
     labels = yield from optical.run(volume, network, run.probability, run.box, parameters)
     return labels, parameters, card
 

@@ -21,7 +21,7 @@ from napari_emcad.widgets.desk.sides import SidesView
 from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without
 from napari_emcad.widgets.proofread.neuron_list import neuron_rows
-from napari_emcad.workers.segmentation import Cut, Neurons
+from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 AT_ONCE = 100_000
 """Fragments up to which a threshold is moved at once; with more it is found in a thread what comes of it."""
@@ -92,7 +92,7 @@ class Proofreading(QObject):
         self._sides.hide()
         state = self.session.state
         cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
-        neurons = Neurons(cut, state.table, state.sizes, 0.0)
+        neurons = CutNeurons(cut, state.table, state.sizes, 0.0)
         self.result.done = frozenset(state.locked)
         self._shown = self._as_looked_at()
         self.clickable = FragmentLabels(state.base.fragments, self._shown, state.table.dtype)

@@ -23,7 +23,7 @@ from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without, pyramid, replace_data
 from napari_emcad.widgets.kit.layers import MADE, origin_of, place_of, voxel_size_of
-from napari_emcad.workers.segmentation import Cut, Made, Neurons, neurons_of
+from napari_emcad.workers.segmentation import Cut, CutNeurons, SegmentResult, cut_neurons
 
 AT_ONCE = 0.03
 """Seconds that a cut may take to be made whole at each move of the slider."""
@@ -57,7 +57,7 @@ class Result:
     affinity_layers: list[Image] = field(default_factory=list)
     card: ModelCard | None = None
     segmentation: Segmentation | None = None
-    neurons: Neurons | None = None
+    neurons: CutNeurons | None = None
     view: FragmentLabels | None = None
     neuron_layer: Labels | None = None
     fragment_layer: Labels | None = None
@@ -156,7 +156,7 @@ class Results(QObject):
         for layer in self._present(result.affinity_layers):
             layer.refresh(extent=False)
 
-    def finish(self, result: Result, made: Made) -> None:
+    def finish(self, result: Result, made: SegmentResult) -> None:
         """Show the neurons of a run that is done; trials before it go, unless they were edited."""
         passing = [r for r in self._results if r.is_trial and not r.is_edited]
         for old in passing:
@@ -167,7 +167,7 @@ class Results(QObject):
         for layer in self._present(result.affinity_layers):
             layer.refresh(extent=False)
 
-    def show_segmentation(self, result: Result, segmentation: Segmentation, neurons: Neurons) -> None:
+    def show_segmentation(self, result: Result, segmentation: Segmentation, neurons: CutNeurons) -> None:
         """Show fragments (hidden) and neurons; those shown before are replaced."""
         self._remove([layer for layer in (result.fragment_layer, result.neuron_layer) if layer is not None])
         result.segmentation, result.neurons, self._wanted = segmentation, neurons, neurons.cut
@@ -188,7 +188,7 @@ class Results(QObject):
         if result is None or (result.neurons.cut == cut and self.is_settled):
             return
         if not result.is_edited and result.neurons.seconds < AT_ONCE:
-            self._show(result, neurons_of(result.segmentation, cut))
+            self._show(result, cut_neurons(result.segmentation, cut))
             return
         self._rest.start()
         if result.is_edited:
@@ -206,14 +206,14 @@ class Results(QObject):
         """Find in a thread what neurons are to be shown; they are not settled until then."""
         self._cutter.start(job, then)
 
-    def show_edited(self, result: Result, fragments: Ids, neurons: Neurons, shown: Ids) -> None:
+    def show_edited(self, result: Result, fragments: Ids, neurons: CutNeurons, shown: Ids) -> None:
         """Show neurons as people have edited them.
 
         Parameters
         ----------
         result : Result
         fragments : (z, y, x) Ids
-        neurons : Neurons
+        neurons : CutNeurons
         shown : (n + 1,) Ids
             Their table as it is looked at: some may be left out.
         """
@@ -276,7 +276,7 @@ class Results(QObject):
         if self.current is not None and self.current.is_edited:
             self.recut_wanted.emit(self._wanted)
         elif self.current is not None:
-            job = one_step(neurons_of, self.current.segmentation, self._wanted)
+            job = one_step(cut_neurons, self.current.segmentation, self._wanted)
             self._cutter.start(job, self._settled)
 
     def _settled(self, ended: Ended) -> None:
@@ -288,7 +288,7 @@ class Results(QObject):
         if ended.result.cut == self._wanted:
             self._show(result, ended.result)
 
-    def _show(self, result: Result, neurons: Neurons) -> None:
+    def _show(self, result: Result, neurons: CutNeurons) -> None:
         result.neurons = neurons
         result.view.show(neurons.table)
         self._repaint(result)

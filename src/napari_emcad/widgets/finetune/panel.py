@@ -10,7 +10,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.wording import size_text
 from napari_emcad.finetuning.record import Outcome, Record
-from napari_emcad.finetuning.run import Order, best_model, teacher_beside
+from napari_emcad.finetuning.run import TrainingOrder, best_model, teacher_beside
 from napari_emcad.networks import zoo
 from napari_emcad.training.params import HEARS_TEACHER, LEARNS_ALONE, NEEDS_LABELS, TrainingParameters
 from napari_emcad.widgets.finetune.budget import Budget
@@ -226,7 +226,7 @@ class FineTunePanel(QWidget):
         parent, size = self.models.learner.card, voxel_size_of(self.sources.stack)
         about = about_crops(plan, parent.data if parent else "") | ({"voxel_size": list(size)} if size else {})
         parameters = self._parameters()
-        order = Order(**networks, parameters=parameters, device=self._segment.device.wish, about=about)
+        order = TrainingOrder(**networks, parameters=parameters, device=self._segment.device.wish, about=about)
         at = self.sources.session
         session = at.opened.folder if at is not None and not at.opened.why_read_only else None
         return Request.of(runs_folder(session), order, plan, self._segment.parameters())

@@ -19,7 +19,7 @@ from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.finetuning.run import ORDER, Order, read_order, write_run
+from napari_emcad.finetuning.run import ORDER, TrainingOrder, read_order, write_run
 from napari_emcad.networks.own_data import own_data
 from napari_emcad.pipeline import SegmentParameters, normalisation_of
 from napari_emcad.widgets.finetune.crop_places import Plan, PlannedCrop
@@ -75,7 +75,7 @@ class RunFolder:
         return None
 
     @property
-    def order(self) -> Order:
+    def order(self) -> TrainingOrder:
         """What was asked for."""
         return read_order(self.folder)
 
@@ -123,14 +123,14 @@ class Request:
     """A run to write: what is asked for, and the crops with where those held out lie."""
 
     runs: Path
-    order: Order
+    order: TrainingOrder
     train: Sequence[Source]
     held_out: Sequence[Source]
     places: Sequence[Mapping[str, Any]]
     levels: SegmentParameters
 
     @classmethod
-    def of(cls, runs: Path, order: Order, plan: Plan, levels: SegmentParameters) -> Self:
+    def of(cls, runs: Path, order: TrainingOrder, plan: Plan, levels: SegmentParameters) -> Self:
         train, held_out = ([source_of(crop) for crop in crops] for crops in (plan.train, plan.held_out))
         return cls(runs, order, train, held_out, [place_facts(crop) for crop in plan.held_out], levels)
 

@@ -24,7 +24,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.wording import count, shape_text, size_text, voxel_size_text
 from napari_emcad.io.stacks.locations import location
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, settled
+from napari_emcad.pipeline import SegmentParameters, resolve_parameters
 from napari_emcad.session_of_labels import card_of_labels, parameters_of_labels
 from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.kit.forms import LayerCombo, enable, form, text
@@ -35,7 +35,7 @@ from napari_emcad.widgets.kit.stack_choice import StackChoice
 from napari_emcad.widgets.segment.panel import SegmentPanel
 from napari_emcad.workers.estimates import check_memory
 from napari_emcad.workers.prediction import Model, predict_beside
-from napari_emcad.workers.segmentation import Cut, Neurons, neurons_of
+from napari_emcad.workers.segmentation import Cut, CutNeurons, cut_neurons
 
 BYTES = 20
 """Peak memory of labels without a model, a voxel; measured on 20 x 1024 x 1024 voxels: 18."""
@@ -61,7 +61,7 @@ class FromLabels:
 
     pieces: LabelFragments
     segmentation: Segmentation
-    neurons: Neurons
+    neurons: CutNeurons
     affinities: NDArray[np.uint8] | None
     card: ModelCard
     parameters: SegmentParameters
@@ -75,7 +75,7 @@ def from_labels(asked: Asked) -> Job[FromLabels]:
         affinities, card, used = yield from _predicted(asked)
     segmentation = yield from segmentation_of_fragments(pieces, affinities)
     parameters = parameters_of_labels(used)
-    neurons = neurons_of(segmentation, Cut(parameters.threshold))
+    neurons = cut_neurons(segmentation, Cut(parameters.threshold))
     return FromLabels(pieces, segmentation, neurons, affinities, card, parameters)
 
 
@@ -84,7 +84,7 @@ def _predicted(asked: Asked) -> Job[tuple[NDArray[np.uint8], ModelCard, SegmentP
     from napari_emcad.networks.checkpoint import inspect
 
     card = inspect(asked.model)
-    used = settled(asked.parameters, asked.stack, card)
+    used = resolve_parameters(asked.parameters, asked.stack, card)
     affinities = np.zeros((3, *asked.box.shape), np.uint8)
     yield from predict_beside(asked.stack, Model(asked.model, card), affinities, asked.box, used)
     return affinities, card_of_labels(asked.name, f"of {card.title or asked.model.name}", card.sha256), used

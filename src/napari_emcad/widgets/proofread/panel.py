@@ -45,7 +45,7 @@ from napari_emcad.widgets.proofread.surface_view import SurfaceView, show_beside
 from napari_emcad.widgets.proofread.to_do import ToDoPoints
 from napari_emcad.widgets.proofread.tools import GrowTool, MergeTool, Tool
 from napari_emcad.widgets.segment.panel import SegmentPanel
-from napari_emcad.workers.segmentation import Cut, Neurons
+from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 CLOSE = 2.0
 """Pixels of the screen that a voxel takes at least where a place is to be judged."""
@@ -108,7 +108,7 @@ class ProofreadPanel(QWidget):
         """Show a session from its folder, with its stack, and edit it."""
         self.end()
         result, state = result_of(self._viewer, opened), opened.session.state
-        neurons = Neurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
+        neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
         self._results.show_segmentation(result, state.base, neurons)
         self.attach(result, opened, boxes)
 

@@ -37,7 +37,7 @@ from napari_emcad.workers.estimates import (
     is_foreground,
     is_teacher,
 )
-from napari_emcad.workers.segmentation import Cut, Made, Request, agglomerating, segmenting
+from napari_emcad.workers.segmentation import Cut, SegmentRequest, SegmentResult, agglomerate_again, segment_beside
 
 SETTLE = 700
 """Milliseconds that seed smoothing or scoring rest before the neurons are agglomerated again."""
@@ -232,8 +232,8 @@ class SegmentPanel(QWidget):
         self._under_way, self._source_data, self._lost = result, source.data, ""
         self.results.begin(result, self.advanced.shown.currentData())
         self._message.say("Finished sections appear while the rest is computed.")
-        request = Request(volume_of(source), self.model.path, box, parameters, result.affinities)
-        self._jobs.start(segmenting(request), lambda ended: self._on_ended(ended, then))
+        request = SegmentRequest(volume_of(source), self.model.path, box, parameters, result.affinities)
+        self._jobs.start(segment_beside(request), lambda ended: self._on_ended(ended, then))
 
     def _find_neurites(self, box: Box) -> None:
         given = {n: v for n, v in self.parameters().model_dump().items() if n in OpticalParameters.model_fields}
@@ -296,7 +296,7 @@ class SegmentPanel(QWidget):
     def _is_stale(self, result: Result) -> bool:
         return result.source not in self._viewer.layers or result.source.data is not self._source_data
 
-    def _finish(self, result: Result, made: Made) -> None:
+    def _finish(self, result: Result, made: SegmentResult) -> None:
         self.threshold.put(made.neurons.cut.threshold)
         planned = Planned(result.box, volume_of(result.source).shape, made.device_kind, made.card)
         self._remembered.measured(made.device, planned, made.seconds)
@@ -337,7 +337,7 @@ class SegmentPanel(QWidget):
             return
         cut = Cut(self.threshold.value, self.advanced.min_size.value(), self.advanced.crumbs.currentData())
         self._message.say("Agglomerating again from the affinities that are there.")
-        self._jobs.start(agglomerating(result.affinities, self.parameters(), cut), self._on_agglomerated)
+        self._jobs.start(agglomerate_again(result.affinities, self.parameters(), cut), self._on_agglomerated)
 
     def _has_these_fragments(self, result: Result) -> bool:
         return self.advanced.of_agglomeration.items() <= result.parameters.model_dump().items()
