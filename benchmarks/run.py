@@ -68,7 +68,7 @@ def _comparison(options: argparse.Namespace) -> None:
 
 def _engines(device: str) -> list[str]:
     """Recipes of the engines besides torch that are installed and compute on this device."""
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
 
     installed = {"openvino": has_openvino(), "onnxruntime": has_onnxruntime()}
     return [recipe for recipe, wish in ENGINES.items() if installed[wish] and choose_device(wish).kind == device]

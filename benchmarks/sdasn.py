@@ -29,7 +29,7 @@ from napari_emcad.inference import predict_by_tiles
 from napari_emcad.inference.engines.device import Device, multiplies_bf16, reuse_memory
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict_foreground import predict_foreground
-from napari_emcad.inference.predict_student import Prediction
+from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.checkpoint import load_foreground
 from napari_emcad.networks.sdasn import BLACK, WHITE, SdasnConfig
 from napari_emcad.optical import find_neurites

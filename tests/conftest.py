@@ -54,7 +54,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def auto_is_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """What "auto" means on a CPU is measured: it may differ from run to run."""
-    monkeypatch.setattr("napari_emcad.inference.engines.device.openvino_gains", lambda: False)
+    monkeypatch.setattr("napari_emcad.inference.choice.openvino_gains", lambda: False)
 
 
 @pytest.fixture

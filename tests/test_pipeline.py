@@ -16,6 +16,7 @@ from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerated
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
+from napari_emcad.inference.choice import choose_device
 from napari_emcad.inference.engines import device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.networks.card import ModelCard
@@ -164,7 +165,7 @@ def test_provenance_says_what_made_the_result(model):
             "seed_sigma": 1.0,
             "agglomeration": "waterz",
             "scoring": "quantile 50",
-            "device": device.choose_device().kind,
+            "device": choose_device().kind,
             "black": 0.0,
             "white": 255.0,
         },

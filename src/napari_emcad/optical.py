@@ -95,7 +95,7 @@ def find_neurites(volume, model: str, box: Box | None = None, **parameters: Any)
 
 def resolve_parameters(parameters: OpticalParameters, volume, card: ModelCard) -> OpticalParameters:
     """What a run will really use: the model's threshold and grey levels, the data's where it has none, the device."""
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
 
     threshold = recommended_threshold(card) if parameters.threshold is None else parameters.threshold
     black = card.black if parameters.black is None else parameters.black
@@ -131,10 +131,10 @@ def run(volume, network, probability, box: Box, parameters: OpticalParameters) -
 
 def predict(volume, network, probability, box: Box, parameters: OpticalParameters) -> Job[None]:
     """Volume -> foreground probability."""
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import Normalisation
     from napari_emcad.inference.predict_foreground import predict_foreground
-    from napari_emcad.inference.predict_student import Prediction
+    from napari_emcad.inference.prediction import Prediction
 
     levels = Normalisation(parameters.black, parameters.white, clips=False)
     prediction = Prediction(box, levels, choose_device(parameters.device))

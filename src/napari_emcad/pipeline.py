@@ -141,7 +141,7 @@ def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: 
 
 def resolve_parameters(parameters: SegmentParameters, volume, card: ModelCard) -> SegmentParameters:
     """What a run will really use: the model's threshold, the data's grey levels and the device that is there."""
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
 
     recommended = recommended_threshold(card, parameters.agglomeration)
     threshold = recommended if parameters.threshold is None else parameters.threshold
@@ -177,9 +177,10 @@ def predict(
     volume, network, affinities, box: Box, parameters: SegmentParameters, device=None, tile: int | None = None
 ) -> Job[None]:
     """Volume -> affinities, by a student or a teacher; on the parameters' device and in the usual tiles, else these."""
-    from napari_emcad.inference.engines.device import choose_device
-    from napari_emcad.inference.predict_student import Prediction, predict_affinities
+    from napari_emcad.inference.choice import choose_device
+    from napari_emcad.inference.predict_student import predict_affinities
     from napari_emcad.inference.predict_teacher import predict_teacher
+    from napari_emcad.inference.prediction import Prediction
     from napari_emcad.networks.student import Student
 
     device = device or choose_device(parameters.device)

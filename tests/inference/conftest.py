@@ -9,7 +9,8 @@ from napari_emcad.core.progress import drive
 from napari_emcad.inference.engines import device as device_module
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
-from napari_emcad.inference.predict_student import Prediction, predict_affinities
+from napari_emcad.inference.predict_student import predict_affinities
+from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.embedding import pair_affinities
 
 CPU = Device("cpu", "CPU, 1 thread")

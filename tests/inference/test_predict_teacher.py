@@ -16,8 +16,8 @@ from napari_emcad.inference import predict_by_tiles
 from napari_emcad.inference import predict_teacher as module
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
-from napari_emcad.inference.predict_student import Prediction
 from napari_emcad.inference.predict_teacher import TIMES_A_STUDENT, predict_teacher, teacher_memory, teacher_work
+from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.mala import MalaUNetConfig

@@ -10,7 +10,8 @@ import torch
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress, drive
-from napari_emcad.inference.engines import device
+from napari_emcad.inference import choice
+from napari_emcad.inference.engines.device import Device
 from napari_emcad.networks.checkpoint import inspect, load_model
 from napari_emcad.pipeline import SegmentParameters, predict
 from napari_emcad.workers import prediction
@@ -77,7 +78,7 @@ def test_small_boxes_are_predicted_here(volume, network, affinities, started, mo
 
 @pytest.mark.parametrize(("kind", "processes"), [("cpu", 1), ("cuda", 0)])
 def test_gpus_are_used_from_here_whatever_the_engine(volume, tiny, affinities, started, monkeypatch, kind, processes):
-    monkeypatch.setattr(device, "choose_device", lambda _: device.Device(kind, "", engine="onnxruntime"))
+    monkeypatch.setattr(choice, "choose_device", lambda _: Device(kind, "", engine="onnxruntime"))
     monkeypatch.setattr(prediction, "_here", lambda *_: iter([Progress("here", 0, 1)]))
     job = predict_beside(volume, tiny, affinities, BOX, PARAMETERS)
     next(job)

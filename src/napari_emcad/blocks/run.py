@@ -167,7 +167,8 @@ def new_run(
     UserError
         Where the volume is no stack, or the device is not there.
     """
-    from napari_emcad.inference.engines.device import choose_device, multiplies_bf16
+    from napari_emcad.inference.choice import choose_device
+    from napari_emcad.inference.engines.device import multiplies_bf16
     from napari_emcad.networks.checkpoint import inspect
 
     check_volume(volume.array)

@@ -165,7 +165,7 @@ def _task(do: Step) -> Task:
 @_task
 def predict_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
 
     source = _loaded(run.source, run.dataset, run.fingerprint, run.model, run.model_sha256)
     box = run.blocks.box(number)

@@ -80,7 +80,8 @@ def train_optical(
     UserError
         Where the labels do not belong to the volume, are empty, or nothing can be held out.
     """
-    from napari_emcad.inference.engines.device import choose_device, reuse_memory
+    from napari_emcad.inference.choice import choose_device
+    from napari_emcad.inference.engines.device import reuse_memory
     from napari_emcad.training.foreground import ForegroundTraining
 
     reuse_memory()
@@ -156,10 +157,10 @@ def _cut(crop: Crop, axis: int, part: slice) -> Crop:
 
 def _scored(network, held_out: Crop, device: str) -> dict[str, float]:
     """The highest Dice on what is held out, and its threshold."""
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import Normalisation
     from napari_emcad.inference.predict_foreground import predict_foreground
-    from napari_emcad.inference.predict_student import Prediction
+    from napari_emcad.inference.prediction import Prediction
 
     probability = np.zeros(held_out.raw.shape, np.uint8)
     as_it_is = Normalisation(0, 1, clips=False)

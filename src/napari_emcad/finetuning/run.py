@@ -190,7 +190,8 @@ class _Run:
     def __init__(self, folder: Path, order: TrainingOrder):
         import torch
 
-        from napari_emcad.inference.engines.device import choose_device, multiplies_bf16, reuse_memory
+        from napari_emcad.inference.choice import choose_device
+        from napari_emcad.inference.engines.device import multiplies_bf16, reuse_memory
         from napari_emcad.training.saved_state import TrainingState
 
         reuse_memory()

@@ -21,10 +21,11 @@ from napari_emcad.core.blending import Raster, Span, mirrored, spans
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.inference.engines.device import fastest_precision, release_memory, reuse_memory
+from napari_emcad.inference.engines.device import release_memory, reuse_memory
+from napari_emcad.inference.engines.precision import fastest_precision
 from napari_emcad.inference.normalisation import Normalisation, not_finite
 from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
-from napari_emcad.inference.predict_student import Prediction
+from napari_emcad.inference.prediction import Prediction
 
 Spans = tuple[Span, Span, Span]
 EXAMPLE = 64

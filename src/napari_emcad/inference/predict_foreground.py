@@ -12,7 +12,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.inference.engines.folding import folded
 from napari_emcad.inference.predict_by_tiles import Way, predict_by_tiles
-from napari_emcad.inference.predict_student import Prediction
+from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig, foreground
 

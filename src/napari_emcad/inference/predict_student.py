@@ -1,7 +1,6 @@
 """A student and a volume -> affinities, section by section."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.tiling import Tile, section_tiles
 from napari_emcad.inference.engines.device import Device, release_memory, reuse_memory
 from napari_emcad.inference.engines.engine import Engine, engine_for
-from napari_emcad.inference.normalisation import Normalisation, not_finite
+from napari_emcad.inference.normalisation import not_finite
 from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
+from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
 
 HALO = RECEPTIVE_RADIUS + 1
@@ -35,26 +35,6 @@ BYTES_A_PIXEL = 1350
 
 KEPT_PIXELS, KEPT_BYTES = 1 << 23, 96
 """Features of a section are kept for its second pair while its windows have at most so many pixels, of 96 bytes."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What to predict and how.
-
-    Attributes
-    ----------
-    box : Box
-        Part of the volume; what lies around it is read as context, so that it equals that part of the whole.
-    normalisation : Normalisation
-    device : Device
-    tile : int or None
-        Pixels a side; None = what device and memory allow.
-    """
-
-    box: Box
-    normalisation: Normalisation
-    device: Device
-    tile: int | None = None
 
 
 def predict_affinities(student: Student, volume, out, prediction: Prediction) -> Job[None]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.inference.predict_by_tiles import Way, predict_by_tiles, tiles
-from napari_emcad.inference.predict_student import Prediction
+from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.recognise import MALA_UNET, RESIDUAL_UNET

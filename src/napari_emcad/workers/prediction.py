@@ -76,7 +76,7 @@ def predict_beside(
     UserError
         As there, and where memory does not suffice.
     """
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
 
     kind = choose_device(parameters.device).kind
     if kind != "cpu" or Planned(box, volume.shape, kind, model.card).work <= SMALL:

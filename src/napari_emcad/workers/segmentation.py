@@ -73,7 +73,7 @@ class SegmentResult:
 def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
     """Load the model, predict, agglomerate and cut at the threshold asked for, else the model's."""
     yield Progress("loading the model", 0, 1)
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
     from napari_emcad.networks.checkpoint import inspect
 
     device = choose_device(request.parameters.device)

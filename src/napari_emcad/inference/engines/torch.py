@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_emcad.inference.engines.device import Device, fastest_precision
+from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.engines.folding import folded
+from napari_emcad.inference.engines.precision import fastest_precision
 from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, Student, Window
 

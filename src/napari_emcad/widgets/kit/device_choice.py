@@ -63,7 +63,7 @@ class DeviceChoice(NarrowCombo):
 
 def _devices() -> tuple[dict[str, Any], dict[str, str]]:
     """Wish -> device, and for those that are not there wish -> why."""
-    from napari_emcad.inference.engines.device import choose_device
+    from napari_emcad.inference.choice import choose_device
 
     found, missing = {}, {}
     for wish in WISHES:
