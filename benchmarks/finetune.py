@@ -24,14 +24,14 @@ from napari_emcad.core.hold_out import hold_out
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops
 from napari_emcad.finetuning.run import TrainingOrder, fine_tune, write_run
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.pipeline import segment
 from napari_emcad.training.params import NEEDS_TEACHER, TrainingParameters
 
 
 def main() -> None:
     options = _options()
-    with open_volume(options.raw) as raw, open_volume(options.labels) as labels:
+    with open_stack(options.raw) as raw, open_stack(options.labels) as labels:
         box = Box.parse(options.test, raw.array.shape)
         test = np.asarray(raw.array), box, np.asarray(labels.array[box.slices])
     print(f"{options.steps} steps each" if options.steps else f"{options.minutes:g} min each")

@@ -11,7 +11,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.zoo import resolve
 from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
@@ -43,7 +43,7 @@ def segmented(options: argparse.Namespace) -> Segmented:
     """One run of the pipeline on the box."""
     reuse_memory()
     student, card = load_student(resolve(options.model))
-    raw, truth = open_volume(options.raw, options.dataset), open_volume(options.labels, options.truth_dataset)
+    raw, truth = open_stack(options.raw, options.dataset), open_stack(options.labels, options.truth_dataset)
     parameters = resolve_parameters(SegmentParameters(), raw.array, card)
     box = Box.parse(options.box, raw.array.shape) if options.box else Box.whole(raw.array.shape)
     affinities = np.zeros((3, *box.shape), np.uint8)

@@ -23,7 +23,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import fragment_sizes
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.zoo import resolve
@@ -39,7 +39,7 @@ def main() -> None:
     peak, bandwidth = _peak(), _bandwidth()
     print(f"{torch.get_num_threads()} threads: {peak / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.1f} GB/s")
     student, card = load_student(resolve(options.model))
-    with open_volume(options.raw) as opened:
+    with open_stack(options.raw) as opened:
         raw = np.asarray(opened.array[Box.parse(options.box, opened.array.shape).slices])
     seconds = _stages(raw, student, resolve_parameters(SegmentParameters(), raw, card))
     limits = {"affinities": _operations(student) / peak, **{s: n / bandwidth for s, n in BYTES.items()}}

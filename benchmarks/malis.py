@@ -19,7 +19,7 @@ from napari_emcad.core.affinities import affinities_of_labels, without_borders
 from napari_emcad.core.malis import pair_counts
 from napari_emcad.core.wording import shape_text
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 
 SHAPES = ((2, 160, 160), (5, 160, 160), (18, 160, 160), (18, 320, 320))
 """A student's block, a block with a teacher, that of the published 3D networks, and one four times as large."""
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--dataset")
     options = parser.parse_args()
     reuse_memory()
-    labels = _cells(SHAPES[-1]) if options.labels is None else open_volume(options.labels, options.dataset).array
+    labels = _cells(SHAPES[-1]) if options.labels is None else open_stack(options.labels, options.dataset).array
     print(f"{'volume':>16}{'objects':>9}{'seconds':>9}{'/ (n log2 n)':>14}{'ratio':>7}")
     rates = []
     for shape in SHAPES:

@@ -109,13 +109,13 @@ def _measure(options: argparse.Namespace) -> dict:
     from napari_emcad.core.geometry import Box
     from napari_emcad.core.scores import score
     from napari_emcad.inference.engines.device import reuse_memory
-    from napari_emcad.io.stacks.volumes import open_volume
+    from napari_emcad.io.stacks.stack import open_stack
 
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.recipe != PUBLISHED:
         reuse_memory()
-    with open_volume(options.raw, options.dataset) as opened:
+    with open_stack(options.raw, options.dataset) as opened:
         box = Box.parse(options.box, opened.array.shape) if options.box else Box.whole(opened.array.shape)
         if options.recipe == "shape":
             return {"shape": box.shape}
@@ -127,7 +127,7 @@ def _measure(options: argparse.Namespace) -> dict:
     seconds, labels, n = run(volume, options)
     result |= {"seconds": seconds, "peak": _peak_memory() - idle, "n": n}
     if options.labels and labels is not None and not options.inner:
-        with open_volume(options.labels, options.truth_dataset) as truth:
+        with open_stack(options.labels, options.truth_dataset) as truth:
             scores = score(labels, truth.array[box.slices])
         result |= {"voi": scores.voi, "arand": scores.arand}
     return result

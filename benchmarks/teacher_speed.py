@@ -15,7 +15,7 @@ import numpy as np
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_teacher
 from napari_emcad.networks.residual_unet import ResidualUNet
 from napari_emcad.networks.student import Student
@@ -25,7 +25,7 @@ from napari_emcad.pipeline import SegmentParameters, predict
 def main() -> None:
     options = _options()
     reuse_memory()
-    with open_volume(options.raw) as volume:
+    with open_stack(options.raw) as volume:
         raw = np.asarray(volume.array[Box.parse(options.box, volume.array.shape).slices])
     networks = {"student": Student().eval(), "residual U-Net, published size": ResidualUNet().eval()}
     networks |= {file.name: load_teacher(file)[0] for file in options.teacher}

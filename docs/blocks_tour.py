@@ -18,7 +18,7 @@ from screenshots import WINDOW, Camera, parser
 
 from napari_emcad.blocks.steps import FRAGMENTS
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.blocks.panel import Stage
 from napari_emcad.widgets.demo import wait
@@ -68,7 +68,7 @@ def _large(folder: Path, data: Path | None) -> Path:
     if data is None:
         part, size = synthetic_stack((SECTIONS, 256, 256)).raw, (30, 6, 6)
     else:
-        with open_volume(data) as volume:
+        with open_stack(data) as volume:
             part, size = volume.array[:SECTIONS], volume.voxel_size or (30, 6, 6)
     mirrored = np.pad(part, [(0, 0), (0, part.shape[1]), (0, part.shape[2])], "symmetric")
     zarr.save_array(folder / "large.zarr", mirrored, attributes={"voxel_size_nm": list(size)})

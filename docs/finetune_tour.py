@@ -18,7 +18,7 @@ from screenshots import Camera, parser
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.scores import score
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
@@ -70,7 +70,7 @@ def tour(options, folder: Path) -> None:
 
 def _open_part(viewer: napari.Viewer, options, folder: Path) -> np.ndarray:
     """The box of the stack as a file of its own, beside which the session will lie; its truth."""
-    with open_volume(options.data) as raw, open_volume(options.truth) as labels:
+    with open_stack(options.data) as raw, open_stack(options.truth) as labels:
         box = Box.parse(options.box, raw.array.shape)
         part, truth, size = raw.array[box.slices], np.asarray(labels.array[box.slices]), raw.voxel_size or (30, 6, 6)
     path = folder / "stack.tif"

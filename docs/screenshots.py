@@ -13,7 +13,7 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose se
 import napari
 from PIL import Image
 
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
 
@@ -108,7 +108,7 @@ def _open(viewer, dock: EMCADDock, options: argparse.Namespace) -> None:
         dock.open_sample("small")
         finish(dock)
     else:
-        with open_volume(options.data) as volume:
+        with open_stack(options.data) as volume:
             part = volume.array[tuple(slice(n) for n in PART)]
             viewer.add_image(
                 part, name=options.data.parent.name, scale=volume.voxel_size or (30, 6, 6), units=["nm"] * 3

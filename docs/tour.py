@@ -24,7 +24,7 @@ from scipy.ndimage import distance_transform_edt
 from screenshots import PART, WINDOW, Camera, parser
 
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
@@ -112,7 +112,7 @@ def tour(options, folder: Path) -> None:
 
 def _open_part(viewer: napari.Viewer, dock: EMCADDock, options, folder: Path):
     """A part of the stack as a file of its own, beside which the session will lie; its layer."""
-    with open_volume(options.data) if options.data else nullcontext() as volume:
+    with open_stack(options.data) if options.data else nullcontext() as volume:
         values = volume.array if volume else synthetic_stack(PART, seed=1).raw
         size = (volume and volume.voxel_size) or (30, 6, 6)
         part = values[tuple(slice(n) for n in PART)]

@@ -9,7 +9,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
-from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, open_pair
+from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, open_labelled_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
 
@@ -28,7 +28,7 @@ def pair(tmp_path):
         for name in ("volumes/raw", NEURON_IDS):
             file[name].attrs["resolution"] = (40.0, 4.0, 4.0)
         file[NEURON_IDS].attrs["offset"] = np.array(START) * (40.0, 4.0, 4.0)
-    with open_pair(path) as opened:
+    with open_labelled_stack(path) as opened:
         yield opened
 
 

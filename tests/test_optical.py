@@ -9,7 +9,7 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.neurites import neurites
 from napari_emcad.core.synthetic.optical import synthetic_optical
 from napari_emcad.io.labels.tiff import read_provenance
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.optical import OpticalParameters, find_neurites, memory_needed, resolve_parameters
@@ -100,7 +100,7 @@ def test_segment_takes_the_method_from_the_card(stack, volume, model, tmp_path, 
     output = tmp_path / "labels.tif"
     assert run(stack, model, output, "--min-size", "4", "--voxel-size", "1000", "500", "400") == 0
     expected = find_neurites(volume, str(model), device="cpu", min_size=4)
-    with open_volume(output) as labels:
+    with open_stack(output) as labels:
         np.testing.assert_array_equal(labels.array[:], expected.labels)
         assert labels.voxel_size == VoxelSize(1000, 500, 400)
     told = read_provenance(output)

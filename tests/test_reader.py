@@ -13,7 +13,7 @@ from napari_emcad import reader
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
-from napari_emcad.io.stacks.lazy import LazyArray
+from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.reader import LEVELS, get_reader, read_layers
 
 RAW = np.random.default_rng(5).integers(0, 255, (5, 24, 37), dtype=np.uint8)

@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -14,7 +14,7 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     found = {}
     exec(compile(example, "README.md", "exec"), found)
     assert capsys.readouterr().out.count("arand=") == 2
-    with open_volume("neurons.tif") as labels:
+    with open_stack("neurons.tif") as labels:
         assert labels.array.shape == (8, 256, 256)
         assert labels.voxel_size == VoxelSize(30, 6, 6)
 

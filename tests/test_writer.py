@@ -4,7 +4,7 @@ from napari.layers import Labels
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.labels.tiff import read_provenance
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.writer import write_labels_layer
 
 VALUES = np.random.default_rng(4).integers(0, 70_000, (5, 24, 37)).astype(np.uint32)
@@ -31,7 +31,7 @@ def save(path, **meta):
 )
 def test_the_voxel_size_of_a_layer(tmp_path, meta, size):
     assert save(tmp_path / "a.tif", **meta) == [str(tmp_path / "a.tif")]
-    with open_volume(tmp_path / "a.tif") as volume:
+    with open_stack(tmp_path / "a.tif") as volume:
         assert volume.voxel_size == size
         np.testing.assert_array_equal(volume.array[:], VALUES)
 

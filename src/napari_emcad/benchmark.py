@@ -11,7 +11,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import Scores, score
-from napari_emcad.io.stacks.paper_datasets import Pair
+from napari_emcad.io.stacks.paper_datasets import LabelledStack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, agglomerate, predict
 
@@ -48,13 +48,13 @@ class BenchmarkRow:
 
 
 def benchmark(
-    pair: Pair, box: Box, network, card: ModelCard, ways: Sequence[SegmentParameters]
+    pair: LabelledStack, box: Box, network, card: ModelCard, ways: Sequence[SegmentParameters]
 ) -> Job[list[BenchmarkRow]]:
     """Segment the labelled part of a stack once in each way; affinities are predicted once.
 
     Parameters
     ----------
-    pair : Pair
+    pair : LabelledStack
     box : Box
         Part of the labels, in their voxels; the stack around it is read as context.
     network : Student or Teacher
@@ -86,12 +86,12 @@ def benchmark(
     return rows
 
 
-def _check_labelled(pair: Pair, box: Box) -> None:
+def _check_labelled(pair: LabelledStack, box: Box) -> None:
     """Before the work, not after it; mostly one section is read."""
     sections, *place = box.slices
     if not any(pair.labels.array[(z, *place)].any() for z in range(sections.start, sections.stop)):
         raise UserError(f"{pair.labels.path}: nothing is labelled in {box.text} (all are 0); choose another box.")
 
 
-def _named(pair: Pair, box: Box) -> str:
+def _named(pair: LabelledStack, box: Box) -> str:
     return pair.title if box == Box.whole(pair.labels.array.shape) else f"{pair.title}[{box.text}]"

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.labels.tiff import is_label_tiff
-from napari_emcad.io.stacks.datasets import SeveralStacks
-from napari_emcad.io.stacks.lazy import LazyArray, NotAStack, Source
-from napari_emcad.io.stacks.locations import Location, Url, location
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.lazy_array import LazyArray
+from napari_emcad.io.stacks.locations import Location, Url, parse_location
+from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.precomputed import is_precomputed
-from napari_emcad.io.stacks.volumes import Volume, levels, open_volume, stack_names
+from napari_emcad.io.stacks.stack import Stack, open_levels, open_stack, stack_names
 from napari_emcad.io.stacks.zarr import is_zarr
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -34,9 +36,9 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     if not isinstance(path, str):
         return None
     try:
-        if not _is_ours(location(path)):
+        if not _is_ours(parse_location(path)):
             return None
-        open_volume(path).close()
+        open_stack(path).close()
     except NotAStack:
         return None
     except UserError:
@@ -45,7 +47,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def _is_ours(path: Location) -> bool:
-    """Whether it looks like what `open_volume` opens, without a look at its voxels."""
+    """Whether it looks like what `open_stack` opens, without a look at its voxels."""
     if isinstance(path, Url):
         return path.is_precomputed or path.name.endswith(".zarr")
     return path.suffix.lower() in _SUFFIXES or is_zarr(path) or is_precomputed(path)
@@ -61,7 +63,7 @@ def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
     path : str
         Or URL.
     dataset : str, optional
-        Only this one, as `open_volume` takes it; a level comes alone.
+        Only this one, as `open_stack` takes it; a level comes alone.
 
     Raises
     ------
@@ -69,30 +71,30 @@ def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
         Where it cannot be read.
     """
     if dataset is not None:
-        return [_layer(open_volume(path, dataset))]
+        return [_layer(open_stack(path, dataset))]
     try:
-        first = open_volume(path)
+        first = open_stack(path)
     except SeveralStacks:
-        return [_layer(open_volume(path, name)) for name in stack_names(path)]
+        return [_layer(open_stack(path, name)) for name in stack_names(path)]
     more = [name for name in _labels_beside(first) if name != first.dataset]
-    return [_layer(first, _pyramid(first)), *(_layer(open_volume(path, name)) for name in more)]
+    return [_layer(first, _pyramid(first)), *(_layer(open_stack(path, name)) for name in more)]
 
 
-def _labels_beside(volume: Volume) -> list[str]:
+def _labels_beside(volume: Stack) -> list[str]:
     """The datasets of labels in the same file; behind a URL they are not looked for, which may take minutes."""
     return [] if isinstance(volume.path, Url) else [name for name in stack_names(volume.path) if _says_labels(name)]
 
 
-def _pyramid(volume: Volume) -> list[Source]:
+def _pyramid(volume: Stack) -> list[OpenDataset]:
     """The levels of what stays where it lies; none where there is one only."""
-    return levels(volume.path) if _stays(volume) else []
+    return open_levels(volume.path) if _stays(volume) else []
 
 
-def _stays(volume: Volume) -> bool:
+def _stays(volume: Stack) -> bool:
     return isinstance(volume.path, Url) or volume.array.nbytes > _IN_MEMORY_BYTES
 
 
-def _layer(volume: Volume, pyramid: Sequence[Source] = ()) -> LayerData:
+def _layer(volume: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
     kind = "labels" if _is_labels(volume) else "image"
     inside = [] if pyramid else _inside(volume.dataset)
     meta = {"name": " ".join([volume.path.stem, *inside]), "axis_labels": ("z", "y", "x")}
@@ -113,13 +115,13 @@ def _layer(volume: Volume, pyramid: Sequence[Source] = ()) -> LayerData:
     return _data(volume, kind), meta, kind
 
 
-def _level(source: Source) -> dict[str, Any]:
+def _level(source: OpenDataset) -> dict[str, Any]:
     """What is known of a level besides its voxels; lengths in nm (z, y, x), None where the file does not say."""
     size = source.voxel_size
     return {"dataset": source.dataset, "voxel_size_nm": size and tuple(size), "offset_nm": source.offset}
 
 
-def _is_labels(volume: Volume) -> bool:
+def _is_labels(volume: Stack) -> bool:
     """By a word in the name of the dataset, or of the file where the dataset is "main" or none; or by our own mark."""
     inside = [word for word in _inside(volume.dataset) if word != "main"]
     says = _says_labels(inside[0] if inside else volume.path.stem)
@@ -135,7 +137,7 @@ def _says_labels(name: str) -> bool:
     return bool(_LABEL_WORDS.search(name.split("/")[-1]))
 
 
-def _data(volume: Volume, kind: str) -> NDArray | LazyArray:
+def _data(volume: Stack, kind: str) -> NDArray | LazyArray:
     if _stays(volume):
         return volume.array
     with volume:

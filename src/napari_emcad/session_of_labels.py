@@ -25,7 +25,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.sessions.folder import SessionFacts, check_new, create_session
 from napari_emcad.io.stacks.locations import Location
-from napari_emcad.io.stacks.volumes import Volume, open_volume, stack_names
+from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve
 from napari_emcad.pipeline import (
@@ -126,11 +126,11 @@ def parameters_of_labels(used: SegmentParameters) -> SegmentParameters:
     return used.model_copy(update={"threshold": threshold, "min_size": 0})
 
 
-def _open_labels(files: LabelFiles) -> Volume:
+def _open_labels(files: LabelFiles) -> Stack:
     names = [] if files.dataset else stack_names(files.labels)
     if len(names) > 1:
         raise UserError(f"{files.labels}: a dataset is needed, it holds {', '.join(names)}; name it with --dataset.")
-    labels = open_volume(files.labels, files.dataset, files.voxel_size)
+    labels = open_stack(files.labels, files.dataset, files.voxel_size)
     check_labels(labels.array)
     return labels
 
@@ -145,14 +145,14 @@ def _check_size(pieces: LabelFragments, path: Location) -> None:
         )
 
 
-def _open_stack(files: LabelFiles, shape: Sequence[int]) -> Volume:
-    stack = open_volume(files.stack, files.stack_dataset)
+def _open_stack(files: LabelFiles, shape: Sequence[int]) -> Stack:
+    stack = open_stack(files.stack, files.stack_dataset)
     check_volume(stack.array)
     _check_shape("stack", stack.array.shape, shape)
     return stack
 
 
-def _affinity_source(files: LabelFiles, shape: Sequence[int], stack: Volume | None) -> AffinitySource:
+def _affinity_source(files: LabelFiles, shape: Sequence[int], stack: Stack | None) -> AffinitySource:
     if files.affinities:
         return AffinitySource(_affinities_in(files.affinities, shape), f"in {files.affinities.name}")
     if stack is None or files.model is None:
@@ -191,7 +191,7 @@ def _predicting(source: AffinitySource, stack: Any) -> Job[None]:
     yield from predict(stack, source.network, source.values, Box.whole(stack.shape), source.parameters)
 
 
-def _facts(labels: Volume, stack: Volume | None, source: AffinitySource) -> SessionFacts:
+def _facts(labels: Stack, stack: Stack | None, source: AffinitySource) -> SessionFacts:
     shown = stack or labels
     made = provenance(
         card_of_labels(labels.path.name, source.told, source.sha256),

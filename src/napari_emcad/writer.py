@@ -6,7 +6,7 @@ from typing import Any
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
-from napari_emcad.io.stacks.voxel_sizes import voxel_size
+from napari_emcad.io.metadata.lengths import voxel_size_in_nm
 
 
 def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -31,5 +31,5 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _voxel_size(meta: dict[str, Any], metadata: dict[str, Any]) -> VoxelSize | None:
     units = meta.get("units")
-    of_layer = voxel_size(meta.get("scale", ()), [units] * 3 if isinstance(units, str) else units or ())
-    return of_layer or voxel_size(metadata.get("voxel_size_nm") or (), ["nm"] * 3)
+    of_layer = voxel_size_in_nm(meta.get("scale", ()), [units] * 3 if isinstance(units, str) else units or ())
+    return of_layer or voxel_size_in_nm(metadata.get("voxel_size_nm") or (), ["nm"] * 3)

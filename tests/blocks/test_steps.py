@@ -19,7 +19,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run import BlockRun, begun
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
@@ -46,7 +46,7 @@ def run_of(files):
     def run_of(block, **other):
         from napari_emcad.networks.checkpoint import inspect
 
-        with open_volume(files / "stack.tif") as volume:
+        with open_stack(files / "stack.tif") as volume:
             fingerprint = volume.fingerprint
         facts = {
             "program": "test",

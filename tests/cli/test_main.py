@@ -11,7 +11,7 @@ from napari_emcad.cli import segment as cli_segment
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels.tiff import read_provenance, write_labels
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.networks.zoo import keep
@@ -45,7 +45,7 @@ def segment(stack, model, output, *more):
 def test_segment_writes_labels_with_voxel_size_and_provenance(stack, model, tmp_path, capsys):
     output = tmp_path / "labels.tif"
     assert segment(stack, model, output, "--voxel-size", "40", "5", "6", "--threshold", "0.2") == 0
-    with open_volume(output) as labels:
+    with open_stack(output) as labels:
         assert labels.array.shape == SHAPE
         assert labels.array.dtype == np.uint16
         assert labels.voxel_size == VoxelSize(40, 5, 6)
@@ -61,7 +61,7 @@ def test_the_voxel_size_of_a_known_dataset_goes_into_the_labels(stack, model, tm
     stack = stack.rename(tmp_path / "AC3_inputs.tif")
     assert segment(stack, model, tmp_path / "labels.tif") == 0
     assert segment(stack, model, tmp_path / "given.tif", "--voxel-size", "29", "5", "5") == 0
-    sizes = [open_volume(tmp_path / name).voxel_size for name in ("labels.tif", "given.tif")]
+    sizes = [open_stack(tmp_path / name).voxel_size for name in ("labels.tif", "given.tif")]
     assert sizes == [(30, 6, 6), (29, 5, 5)]
 
 

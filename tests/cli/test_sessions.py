@@ -13,7 +13,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import read_provenance
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.folder import create_session, open_session
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 
@@ -77,7 +77,7 @@ def test_a_level_behind_a_url(segmented, memory, tmp_path):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "labels.tif"), tifffile.imread(segmented / "labels.tif"))
     told, facts = read_provenance(tmp_path / "labels.tif"), read_facts(tmp_path / "a.emcad")
     assert (told["source"], told["dataset"]) == (facts.source, facts.dataset) == (f"{memory}/em.zarr", "s1")
-    assert (facts.voxel_size, facts.fingerprint) == ((40, 10, 8), open_volume(f"{memory}/em.zarr", "s1").fingerprint)
+    assert (facts.voxel_size, facts.fingerprint) == ((40, 10, 8), open_stack(f"{memory}/em.zarr", "s1").fingerprint)
 
 
 def test_a_secret_in_a_url_is_refused_and_not_repeated(tmp_path, capsys):
@@ -96,7 +96,7 @@ def test_labels_of_a_session_are_those_of_segment(segmented, tmp_path):
 @pytest.mark.parametrize("name", ["again.zarr", "again.ome.zarr", "again.precomputed", "again/"])
 def test_labels_by_the_end_of_the_name(segmented, tmp_path, name):
     assert cli.main(["export", str(segmented / "a.emcad"), "-o", f"{tmp_path}/{name}"]) == 0
-    with open_volume(tmp_path / name) as found:
+    with open_stack(tmp_path / name) as found:
         np.testing.assert_array_equal(found.array[:], tifffile.imread(segmented / "labels.tif"))
         assert found.voxel_size == (40, 5, 6)
 

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 import zarr
 
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 
 SHAPE = (2048, 1024, 1024)
 LITTLE = 20 * 2**20
@@ -61,7 +61,7 @@ def as_folder(path):
 @pytest.mark.parametrize("write", [as_tiff, as_raw_tiff, as_hdf5, as_zarr, as_folder])
 def test_a_part_of_2_gb_takes_the_memory_of_the_part(tmp_path, write):
     write(tmp_path / "a")
-    with at_most(LITTLE), open_volume(tmp_path / "a") as volume:
+    with at_most(LITTLE), open_stack(tmp_path / "a") as volume:
         assert volume.array.nbytes == 2**31
         assert volume.array[1, 100:700].shape[0] == 600
 
@@ -69,5 +69,5 @@ def test_a_part_of_2_gb_takes_the_memory_of_the_part(tmp_path, write):
 def test_the_whole_would_be_seen(tmp_path):
     """The measure itself: a fortieth of it is more than the limit."""
     as_tiff(tmp_path / "a")
-    with pytest.raises(AssertionError), at_most(LITTLE), open_volume(tmp_path / "a") as volume:
+    with pytest.raises(AssertionError), at_most(LITTLE), open_stack(tmp_path / "a") as volume:
         volume.array[:50]

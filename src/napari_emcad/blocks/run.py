@@ -31,7 +31,7 @@ from napari_emcad.io.sessions.block_run import BlockRun
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import finish_session
 from napari_emcad.io.sessions.lock import SessionLock
-from napari_emcad.io.stacks.volumes import Volume, open_volume
+from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, resolve_parameters
 
 DISK_BYTES = 2.3
@@ -102,7 +102,7 @@ class Needs:
         """
         from napari_emcad.networks.checkpoint import inspect
 
-        with open_volume(run.source, run.dataset) as volume:
+        with open_stack(run.source, run.dataset) as volume:
             section = volume.array.shape[1:]
         sigma, card = run.parameters["seed_sigma"], inspect(Path(run.model))
         task = memory_of_task(run.blocks, section, card, sigma, run.group)
@@ -141,7 +141,7 @@ def free_budget() -> int:
 
 
 def new_run(
-    volume: Volume,
+    volume: Stack,
     model: Path,
     box: Box,
     parameters: SegmentParameters,
@@ -152,7 +152,7 @@ def new_run(
 
     Parameters
     ----------
-    volume : Volume
+    volume : Stack
         Of a file or URL that every worker can read.
     model : Path
     box : Box

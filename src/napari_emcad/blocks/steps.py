@@ -28,7 +28,7 @@ from napari_emcad.core.region_graph import RegionGraph, joined_graphs, region_gr
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run import BlockRun, read_run
-from napari_emcad.io.stacks.volumes import Volume, open_volume
+from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SMOOTHED, SegmentParameters, memory_needed, predict
 
@@ -254,7 +254,7 @@ def assemble(folder: Path, run: BlockRun) -> Segmentation:
 class _Source(NamedTuple):
     """What the prediction of any block needs."""
 
-    volume: Volume
+    volume: Stack
     network: Any
 
 
@@ -267,7 +267,7 @@ def _loaded(source: str, dataset: str | None, fingerprint: str, model: str, sha2
     network, card = load_model(resolve(model))
     if card.sha256 != sha256:
         raise UserError(f"{model}: the model is not the one that the run was begun with; put that one there again.")
-    volume = open_volume(source, dataset)
+    volume = open_stack(source, dataset)
     if volume.fingerprint != fingerprint:
         raise UserError(f"{source}: the stack has changed since the run was begun; choose a new name for the session.")
     return _Source(volume, network)

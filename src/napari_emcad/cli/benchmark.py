@@ -12,8 +12,8 @@ from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import shape_text, size_text
 from napari_emcad.inference.wishes import WISHES
-from napari_emcad.io.stacks.paper_datasets import open_pair
-from napari_emcad.io.stacks.paper_layouts import NAMES
+from napari_emcad.io.stacks.paper_datasets import open_labelled_stack
+from napari_emcad.io.stacks.paper_layouts import PAPER_DATASETS
 from napari_emcad.networks.zoo import BUNDLED, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, resolve_parameters
 
@@ -29,7 +29,9 @@ def add_benchmark_command(commands) -> None:
         "--dataset", type=Path, required=True, metavar="PATH", help="file or folder of stack and labels"
     )
     parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
-    parser.add_argument("--layout", metavar="NAME", help=f"{', '.join(NAMES)}; default: by the names of the files")
+    parser.add_argument(
+        "--layout", metavar="NAME", help=f"{', '.join(PAPER_DATASETS)}; default: by the names of the files"
+    )
     parser.add_argument("--box", metavar="z0:z1,y0:y1,x0:x1", help="voxels of the labels, half open; default: all")
     threshold = SegmentParameters.model_fields["threshold"].description
     parser.add_argument("--threshold", type=float, metavar="T", help=f"of waterz. {threshold}")
@@ -47,7 +49,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     reuse_memory()
     wished = _ways(options)
     network, card = load_model(resolve(options.model))
-    with open_pair(options.dataset, options.layout) as pair:
+    with open_labelled_stack(options.dataset, options.layout) as pair:
         check_volume(pair.raw.array)
         box = box_of(options, pair.labels.array.shape)
         ways = [resolve_parameters(way, pair.raw.array, card) for way in wished]

@@ -39,9 +39,9 @@ from napari_emcad.io.sessions.export_tables import time_text
 from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.folder import open_session
 from napari_emcad.io.sessions.replay import replaying
-from napari_emcad.io.stacks.locations import location
-from napari_emcad.io.stacks.paper_datasets import neurons_in
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.io.stacks.paper_datasets import neuron_dataset
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.zoo import BUNDLED, NO_MODEL, available, resolve
 from napari_emcad.proofreading.replay.replay import OUTCOMES, summary
 from napari_emcad.session_of_labels import LabelFiles, session_of_labels
@@ -59,10 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    dataset = options.dataset or neurons_in(options.truth)
+    dataset = options.dataset or neuron_dataset(options.truth)
     with (
-        open_volume(options.labels, neurons_in(options.labels)) as labels,
-        open_volume(options.truth, dataset) as truth,
+        open_stack(options.labels, neuron_dataset(options.labels)) as labels,
+        open_stack(options.truth, dataset) as truth,
     ):
         box = box_of(options, truth.array.shape)
         whole = labels.array.shape == truth.array.shape
@@ -236,8 +236,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("labels", type=location)
-    parser.add_argument("truth", type=location)
+    parser.add_argument("labels", type=parse_location)
+    parser.add_argument("truth", type=parse_location)
     parser.add_argument("--dataset", metavar="PATH_IN_TRUTH", help="in HDF5 or Zarr; default in CREMI: the neurons")
     add_box(parser)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
@@ -245,10 +245,12 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_from_labels(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("labels", type=location, metavar="LABELS|URL", help=f"{STACKS}; 0 = none")
+    parser.add_argument("labels", type=parse_location, metavar="LABELS|URL", help=f"{STACKS}; 0 = none")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.emcad")
     add_dataset(parser, "--dataset", "PATH_IN_LABELS")
-    parser.add_argument("--stack", type=location, help="what was labelled: shown, and affinities are predicted from it")
+    parser.add_argument(
+        "--stack", type=parse_location, help="what was labelled: shown, and affinities are predicted from it"
+    )
     add_dataset(parser, "--stack-dataset", "PATH_IN_STACK")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or {NO_MODEL}; default: {BUNDLED}")

@@ -18,8 +18,8 @@ from napari_emcad.cli.training import (
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.optical import OpticalLesson, train_optical
 from napari_emcad.inference.wishes import TO_TRAIN
-from napari_emcad.io.stacks.locations import location
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve
 from napari_emcad.training.params import TrainingParameters
@@ -32,8 +32,8 @@ def add_optical_command(commands) -> None:
     parser = commands.add_parser(
         "train-optical", help="train a foreground network (SDASN) on a labelled optical volume"
     )
-    parser.add_argument("--raw", type=location, required=True, help="optical volume")
-    parser.add_argument("--labels", type=location, required=True, help="of RAW; above 0 = neurite")
+    parser.add_argument("--raw", type=parse_location, required=True, help="optical volume")
+    parser.add_argument("--labels", type=parse_location, required=True, help="of RAW; above 0 = neurite")
     parser.add_argument("--dataset", metavar="PATH_IN_RAW", help="in HDF5 or Zarr")
     add_box(parser)
     parser.add_argument("--model", default=SCRATCH, metavar="NAME|FILE", help=f"to begin with; default: {SCRATCH}")
@@ -75,7 +75,7 @@ def _network(model: str, seed: int):
 
 
 def _lesson(options: argparse.Namespace) -> OpticalLesson:
-    with open_volume(options.raw, options.dataset) as raw, open_volume(options.labels) as labels:
+    with open_stack(options.raw, options.dataset) as raw, open_stack(options.labels) as labels:
         if raw.array.shape != labels.array.shape or labels.array.dtype.kind not in "bui":
             raise UserError(
                 f"{options.labels}: whole-number labels of the volume's shape {tuple(raw.array.shape)} are needed, got "

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.sessions.folder import check_new
-from napari_emcad.io.stacks.volumes import Volume, open_volume
+from napari_emcad.io.stacks.stack import Stack, open_stack
 
 STACKS = "TIFF stack, folder of section images, HDF5, Zarr or neuroglancer precomputed, or a URL of the last two"
 """What a command reads."""
@@ -37,9 +37,9 @@ def add_voxel_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--voxel-size", type=positive, nargs=3, metavar=("Z", "Y", "X"), help="nm")
 
 
-def opened(options: argparse.Namespace) -> Volume:
+def opened(options: argparse.Namespace) -> Stack:
     """The stack asked for."""
-    return open_volume(options.input, options.dataset, VoxelSize(*options.voxel_size) if options.voxel_size else None)
+    return open_stack(options.input, options.dataset, VoxelSize(*options.voxel_size) if options.voxel_size else None)
 
 
 def given(options: argparse.Namespace, *names: str) -> dict:

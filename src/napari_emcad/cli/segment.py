@@ -34,9 +34,9 @@ from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.tiff import writing_labels
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import create_session
-from napari_emcad.io.stacks.locations import location
+from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
-from napari_emcad.io.stacks.volumes import Volume
+from napari_emcad.io.stacks.stack import Stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, resolve_parameters, run
@@ -50,7 +50,7 @@ def add_segment_command(commands) -> None:
         "segment", help="segment a stack into a label TIFF; an SDASN finds neurites of optical volumes"
     )
     field = SegmentParameters.model_fields
-    parser.add_argument("input", type=location, metavar="INPUT|URL", help=STACKS)
+    parser.add_argument("input", type=parse_location, metavar="INPUT|URL", help=STACKS)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="LABELS.tif", help="not by blocks: export the session after"
     )
@@ -150,7 +150,7 @@ def _outcome(found: str, seconds: float, voxels: int, output: Path) -> str:
     return f"{found} in {seconds:.1f} s, {seconds / voxels * 1e6:.2f} s per megavoxel -> {output}"
 
 
-def _origin(volume: Volume) -> dict[str, str | None]:
+def _origin(volume: Stack) -> dict[str, str | None]:
     return {"source": str(volume.path), "dataset": volume.dataset, "fingerprint": volume.fingerprint}
 
 

@@ -20,7 +20,7 @@ from napari_emcad.core.hold_out import hold_out
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
 from napari_emcad.finetuning.run import Event, TrainingOrder, fine_tune, read_order, say, teacher_beside, write_run
 from napari_emcad.inference.wishes import TO_TRAIN
-from napari_emcad.io.stacks.locations import location
+from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.zoo import BUNDLED, resolve
 from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Consistency, Loss, Mode, TrainingParameters
 
@@ -33,17 +33,17 @@ def add_training_commands(commands) -> None:
     """Add the commands to the parser's subcommands."""
     finetune = commands.add_parser("finetune", help="fine-tune a student on labelled crops, or on a session")
     source = finetune.add_mutually_exclusive_group(required=True)
-    source.add_argument("--labels", type=location, help="neurons of RAW, 0 = boundary")
+    source.add_argument("--labels", type=parse_location, help="neurons of RAW, 0 = boundary")
     source.add_argument("--session", type=Path, metavar="SESSION", help="its done neurons and edits, or the boxes")
-    finetune.add_argument("--mask", type=location, help="of LABELS: 0 = not verified there")
+    finetune.add_argument("--mask", type=parse_location, help="of LABELS: 0 = not verified there")
     finetune.add_argument("--student", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}; or {SCRATCH}")
     finetune.add_argument("--teacher", metavar="NAME|FILE")
     finetune.add_argument("--mode", choices=get_args(Mode), help="default: frozen-teacher with a teacher, else student")
     finetune.set_defaults(modes=("student", "frozen-teacher"))
     _add_common(finetune)
     teacher = commands.add_parser("train-teacher", help="train a 3D teacher on labelled crops")
-    teacher.add_argument("--labels", type=location, required=True, help="neurons of RAW, 0 = boundary")
-    teacher.add_argument("--mask", type=location, help="of LABELS: 0 = not verified there")
+    teacher.add_argument("--labels", type=parse_location, required=True, help="neurons of RAW, 0 = boundary")
+    teacher.add_argument("--mask", type=parse_location, help="of LABELS: 0 = not verified there")
     teacher.add_argument("--teacher", metavar="NAME|FILE", help="go on with this one; default: random weights")
     teacher.add_argument("--maps", type=_maps, metavar="N,N,...", help="of a new teacher, full resolution first")
     teacher.set_defaults(mode="teacher", student=None, session=None)
@@ -63,7 +63,7 @@ def add_training_commands(commands) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--raw", type=location, help="EM stack; of a session, where it is now")
+    parser.add_argument("--raw", type=parse_location, help="EM stack; of a session, where it is now")
     add_dataset(parser, "--dataset", "PATH_IN_RAW")
     parser.add_argument("--box", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to train in; may be repeated")
     parser.add_argument("--unlabelled", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to distil in too")

@@ -14,8 +14,8 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.io.sessions.folder import OpenSession, boxes_of, open_session
-from napari_emcad.io.stacks.locations import Location, location
-from napari_emcad.io.stacks.volumes import Volume, open_volume
+from napari_emcad.io.stacks.locations import Location, parse_location
+from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified
 
@@ -57,9 +57,9 @@ def read_crops(files: CropFiles, places: CropPlaces) -> tuple[list[Crop], list[C
         Where a file cannot be read, shapes differ or a box lies outside.
     """
     with ExitStack() as stack:
-        raw = stack.enter_context(open_volume(files.raw, files.dataset))
+        raw = stack.enter_context(open_stack(files.raw, files.dataset))
         check_volume(raw.array)
-        labels, mask = (path and stack.enter_context(open_volume(path)) for path in (files.labels, files.mask))
+        labels, mask = (path and stack.enter_context(open_stack(path)) for path in (files.labels, files.mask))
         for what, other in (("labels", labels), ("mask", mask)):
             _check_shape(what, other, raw)
         shape = raw.array.shape
@@ -113,7 +113,7 @@ def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) 
 class _Stack:
     """A stack that is open, and its grey levels."""
 
-    raw: Volume
+    raw: Stack
     levels: Normalisation
 
     def pixels(self, box: Box) -> NDArray:
@@ -132,8 +132,8 @@ class _Stack:
 class _Files(_Stack):
     """What `CropFiles` names, open."""
 
-    labels: Volume | None
-    mask: Volume | None
+    labels: Stack | None
+    mask: Stack | None
 
     def crop(self, box: Box) -> Crop:
         truth = np.zeros(box.shape, np.uint8) if self.labels is None else np.asarray(self.labels.array[box.slices])
@@ -161,18 +161,18 @@ class _Proofread(_Stack):
         return NamedBox(f"{self.raw.path.stem}[{box.text}]", inner, 1.0)
 
 
-def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Volume:
+def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:
     if raw:
-        return open_volume(raw.raw, raw.dataset)
-    source = location(opened.facts.source)
+        return open_stack(raw.raw, raw.dataset)
+    source = parse_location(opened.facts.source)
     if not opened.facts.source or (isinstance(source, Path) and not source.exists()):
         raise UserError(
             f'{opened.folder}: its stack "{opened.facts.source}" is not there any more; name it with --raw.'
         )
-    return open_volume(source, opened.facts.dataset)
+    return open_stack(source, opened.facts.dataset)
 
 
-def _check_shape(what: str, other: Volume | None, raw: Volume) -> None:
+def _check_shape(what: str, other: Stack | None, raw: Stack) -> None:
     if other is not None and other.array.shape != raw.array.shape:
         raise UserError(
             f"{what}: the shape of the stack {tuple(raw.array.shape)} is needed, {other.path} has "

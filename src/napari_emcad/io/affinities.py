@@ -18,7 +18,7 @@ from napari_emcad.core.affinities import NEAREST, Affinities
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.stacks.zarr import is_zarr, zarr_node
+from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 
 _CHUNK = (3, 1, 512, 512)
 
@@ -84,7 +84,7 @@ def open_affinities(path: Path | str) -> Affinities:
     path = Path(path)
     if not _holds_affinities(path):
         raise UserError(f"{path}: affinities (3, z, y, x) are needed, and there are none; predict them again.")
-    values = zarr_node(path)
+    values = open_zarr_node(path)
     return Affinities(values, tuple(tuple(offset) for offset in values.attrs["offsets"]))
 
 
@@ -100,5 +100,5 @@ def _attributes(voxel_size: VoxelSize | None, provenance: Mapping[str, Any]) -> 
 def _holds_affinities(path: Path) -> bool:
     if not is_zarr(path):
         return False
-    found = zarr_node(path)
+    found = open_zarr_node(path)
     return isinstance(found, zarr.Array) and found.ndim == 4 and len(found.attrs.get("offsets", ())) == found.shape[0]

@@ -21,8 +21,8 @@ from napari_emcad.core.progress import Job, Progress
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run import begun, unfinished_run
 from napari_emcad.io.sessions.lock import held_by
-from napari_emcad.io.stacks.locations import location
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.pipeline import SegmentParameters
 
 GLANCE = 0.5
@@ -69,7 +69,7 @@ def start_run(folder: Path, order: BlockOrder, means: Means) -> Job[None]:
         Where memory does not suffice, or the stack's file is another one now.
     """
     yield Progress("looking at the stack", 0, 1)
-    with open_volume(location(order.source), order.dataset) as volume:
+    with open_stack(parse_location(order.source), order.dataset) as volume:
         if tuple(volume.array.shape) != tuple(order.shape):
             raise UserError(f"{order.source}: the file has changed since it was opened; open it again.")
         run = new_run(volume, order.model, order.box, order.parameters, order.voxel_size)

@@ -23,7 +23,7 @@ from napari_emcad.io.labels import volume as label_volume
 from napari_emcad.io.labels.formats import FORMATS, writing
 from napari_emcad.io.labels.tiff import read_provenance
 from napari_emcad.io.labels.volume import LabelVolume
-from napari_emcad.io.stacks.volumes import levels, open_volume
+from napari_emcad.io.stacks.stack import open_levels, open_stack
 
 NAMES = ["a.tif", "a.zarr", "a.ome.zarr", "a.precomputed", "a"]
 SIZE = VoxelSize(40, 5, 4.6)
@@ -68,7 +68,7 @@ def test_every_format_is_tried():
 def test_round_trip(tmp_path_factory, name, shape, largest):
     values = noise(shape, largest)
     path = drive(writing(tmp_path_factory.mktemp("out") / name, volume_of(values)))
-    with open_volume(path) as found:
+    with open_stack(path) as found:
         assert (found.array.shape, found.voxel_size) == (shape, SIZE)
         np.testing.assert_array_equal(found.array[:], values)
     assert read_provenance(path) == TOLD
@@ -78,14 +78,14 @@ def test_round_trip(tmp_path_factory, name, shape, largest):
 @pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr", "a.precomputed"])
 def test_they_lie_where_they_lay_in_the_stack(tmp_path, name):
     path = drive(writing(tmp_path / name, volume_of(noise())))
-    assert open_volume(path).offset == pytest.approx(tuple(a * n for a, n in zip(START, SIZE, strict=True)))
+    assert open_stack(path).offset == pytest.approx(tuple(a * n for a, n in zip(START, SIZE, strict=True)))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64, np.uint64])
 def test_any_whole_numbers(tmp_path, name, dtype):
     values = noise(largest=100, dtype=dtype)
-    np.testing.assert_array_equal(open_volume(drive(writing(tmp_path / name, volume_of(values)))).array[:], values)
+    np.testing.assert_array_equal(open_stack(drive(writing(tmp_path / name, volume_of(values)))).array[:], values)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,7 +136,7 @@ def test_a_full_disk(small_disk, name):
 
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr", "a.ome.zarr", "a"])
 def test_the_voxel_size_may_be_unknown(tmp_path, name):
-    with open_volume(drive(writing(tmp_path / name, volume_of(noise(), voxel_size=None)))) as found:
+    with open_stack(drive(writing(tmp_path / name, volume_of(noise(), voxel_size=None)))) as found:
         assert found.voxel_size is None and not any(found.offset or ())
         np.testing.assert_array_equal(found.array[:], noise())
 
@@ -151,7 +151,7 @@ def test_neuroglancer_wants_a_voxel_size(tmp_path):
 def test_blocks_without_labels_take_no_room(tmp_path, name):
     path = drive(writing(tmp_path / name, volume_of(np.zeros((5, 37, 24), np.uint16))))
     assert sum(len(content) for content in files_in(path).values()) < 10_000
-    assert not open_volume(path).array[:].any()
+    assert not open_stack(path).array[:].any()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_name_that_asks_for_nothing(tmp_path):
 
 def test_a_format_may_be_named_beside_the_name(tmp_path):
     path = drive(writing(tmp_path / "ac4.raw sections", volume_of(noise()), ""))
-    np.testing.assert_array_equal(open_volume(path).array[:], noise())
+    np.testing.assert_array_equal(open_stack(path).array[:], noise())
 
 
 def test_sections_are_named_by_their_number_in_the_stack(tmp_path):
@@ -207,14 +207,14 @@ def test_sections_are_named_by_their_number_in_the_stack(tmp_path):
     assert sorted(f.name for f in folder.iterdir()) == [f"section_000{z}.tif" for z in range(46, 51)]
     file = folder / "section_00048.tif"
     np.testing.assert_array_equal(tifffile.imread(file), noise()[2])
-    assert open_volume(file).voxel_size == SIZE
+    assert open_stack(file).voxel_size == SIZE
     assert read_provenance(file) == TOLD
 
 
 def test_a_folder_without_files_may_be_used(tmp_path):
     (tmp_path / "a").mkdir()
     drive(writing(tmp_path / "a", volume_of(noise())))
-    assert open_volume(tmp_path / "a").array.shape == (5, 37, 24)
+    assert open_stack(tmp_path / "a").array.shape == (5, 37, 24)
 
 
 def test_zarr_says_what_other_tools_ask_for(tmp_path):
@@ -239,7 +239,7 @@ def test_what_neuroglancer_reads(tmp_path):
 def test_ids_of_8_bytes_stay(tmp_path):
     values = noise().astype(np.uint64) + 2**40
     folder = drive(writing(tmp_path / "a.precomputed", volume_of(values)))
-    np.testing.assert_array_equal(open_volume(folder).array[:], values)
+    np.testing.assert_array_equal(open_stack(folder).array[:], values)
 
 
 @patient
@@ -249,7 +249,7 @@ def test_scales_lie_on_the_grid_of_the_stack(tmp_path_factory, shape, start):
     values = noise(shape)
     folder = drive(writing(tmp_path_factory.mktemp("out") / "a.precomputed", volume_of(values, start=start)))
     scales = json.loads((folder / "info").read_text())["scales"]
-    for k, (source, scale) in enumerate(zip(levels(folder) or [open_volume(folder)], scales, strict=True)):
+    for k, (source, scale) in enumerate(zip(open_levels(folder) or [open_stack(folder)], scales, strict=True)):
         places = []
         for a, n, o, side in zip(
             start[1:], shape[1:], scale["voxel_offset"][1::-1], source.array.shape[1:], strict=True

@@ -8,7 +8,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.io.labels.levels import COARSEST
 from napari_emcad.io.labels.ome_zarr import writing_ome_zarr
 from napari_emcad.io.labels.volume import LabelVolume
-from napari_emcad.io.stacks.volumes import levels, open_volume
+from napari_emcad.io.stacks.stack import open_levels, open_stack
 
 LABELS = np.random.default_rng(0).integers(0, 70_000, (2, 30, 2 * COARSEST + 3), np.uint32)
 
@@ -20,12 +20,12 @@ def path(tmp_path):
 
 
 def test_each_level_has_every_second_pixel_of_the_one_before(path):
-    found = levels(path)
+    found = open_levels(path)
     assert [source.dataset for source in found] == ["0", "1", "2"]
     for k, source in enumerate(found):
         np.testing.assert_array_equal(source.array[:], LABELS[:, :: 2**k, :: 2**k])
         assert source.voxel_size == (40, 6 * 2**k, 5 * 2**k)
-    with open_volume(path) as finest:
+    with open_stack(path) as finest:
         np.testing.assert_array_equal(finest.array[:], LABELS)
 
 
@@ -44,7 +44,7 @@ def test_small_sections_are_one_level_and_the_voxel_size_may_be_unknown(tmp_path
     assert sorted(group.array_keys()) == ["0"]
     assert group["0"].dtype == np.uint16
     assert "unit" not in group.attrs["multiscales"][0]["axes"][0]
-    with open_volume(path) as found:
+    with open_stack(path) as found:
         np.testing.assert_array_equal(found.array[:], small)
 
 
@@ -52,10 +52,10 @@ def test_what_was_there_stays_until_the_end(path):
     other = writing_ome_zarr(path, LabelVolume(LABELS[:, :9, :9], None, {}))
     assert next(other).done == 1
     other.close()
-    with open_volume(path) as found:
+    with open_stack(path) as found:
         assert found.array.shape == LABELS.shape
     drive(writing_ome_zarr(path, LabelVolume(LABELS[:, :9, :9], None, {})))
-    with open_volume(path) as found:
+    with open_stack(path) as found:
         assert found.array.shape == (2, 9, 9)
 
 

@@ -13,7 +13,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io.labels import tiff as label_files
 from napari_emcad.io.labels.tiff import is_label_tiff, read_provenance, write_labels, writing_labels
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 
 SIZE = VoxelSize(40, 5.5, 4.1)
 PROVENANCE = {"model": "bundled", "threshold": 0.3, "source": "C:\\data\\Gehirn \N{GREEK SMALL LETTER MU}.tif"}
@@ -45,7 +45,7 @@ def neurons(largest=400, shape=(5, 24, 37), dtype=np.uint32):
 def test_round_trip(tmp_path, largest, dtype, source):
     values = neurons(largest, dtype=source)
     assert write_labels(tmp_path / "a.tif", BySection(values), SIZE, PROVENANCE) == tmp_path / "a.tif"
-    with open_volume(tmp_path / "a.tif") as volume:
+    with open_stack(tmp_path / "a.tif") as volume:
         assert (volume.array.dtype, volume.voxel_size) == (dtype, SIZE)
         np.testing.assert_array_equal(volume.array[:], values)
     assert read_provenance(tmp_path / "a.tif") == PROVENANCE
@@ -57,12 +57,12 @@ def test_round_trip(tmp_path, largest, dtype, source):
 def test_any_voxel_size_comes_back_to_the_last_digit(tmp_path_factory, size):
     path = tmp_path_factory.mktemp("sizes") / "a.tif"
     write_labels(path, neurons(shape=(1, 2, 3)), VoxelSize(*size), {})
-    assert open_volume(path).voxel_size == size
+    assert open_stack(path).voxel_size == size
 
 
 def test_unknown_voxel_size(tmp_path):
     write_labels(tmp_path / "a.tif", neurons(), None, {})
-    assert open_volume(tmp_path / "a.tif").voxel_size is None
+    assert open_stack(tmp_path / "a.tif").voxel_size is None
     assert read_provenance(tmp_path / "a.tif") == {}
 
 
@@ -70,7 +70,7 @@ def test_unknown_voxel_size(tmp_path):
 def test_thin_volumes_keep_their_shape(tmp_path, shape):
     values = neurons(shape=shape)
     write_labels(tmp_path / "a.tif", values, SIZE, {})
-    np.testing.assert_array_equal(open_volume(tmp_path / "a.tif").array[:], values)
+    np.testing.assert_array_equal(open_stack(tmp_path / "a.tif").array[:], values)
 
 
 def test_what_other_programs_see(tmp_path):
@@ -96,7 +96,7 @@ def test_one_section_at_a_time_and_the_largest_id_by_sections(tmp_path):
     labels.asked.clear()
     write_labels(tmp_path / "a.tif", labels, SIZE, {}, max_id=70_000)
     assert sorted(labels.asked) == [0, 1, 2, 3, 4]
-    assert open_volume(tmp_path / "a.tif").array.dtype == np.uint32
+    assert open_stack(tmp_path / "a.tif").array.dtype == np.uint32
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16])
@@ -104,7 +104,7 @@ def test_small_types_need_no_look_at_the_ids(tmp_path, dtype):
     labels = BySection(neurons(1, dtype=dtype))
     write_labels(tmp_path / "a.tif", labels, SIZE, {})
     assert sorted(labels.asked) == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(open_volume(tmp_path / "a.tif").array[:], labels.values)
+    np.testing.assert_array_equal(open_stack(tmp_path / "a.tif").array[:], labels.values)
 
 
 def test_labels_are_not_changed(tmp_path):
@@ -136,7 +136,7 @@ def test_beyond_4_gb_it_is_a_bigtiff(tmp_path, monkeypatch):
     write_labels(tmp_path / "a.tif", neurons(), SIZE, PROVENANCE)
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         assert tiff.is_bigtiff
-    with open_volume(tmp_path / "a.tif") as volume:
+    with open_stack(tmp_path / "a.tif") as volume:
         np.testing.assert_array_equal(volume.array[:], neurons())
         assert volume.voxel_size == SIZE
 

@@ -19,7 +19,7 @@ from napari_emcad.io.sessions.export import EXPORTS, Snapshot, exporting
 from napari_emcad.io.sessions.export_meshes import exporting_meshes
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import create_session, open_session
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.proofreading.effect_text import effect_from
 
 START, SIZE = (1, 20, 300), VoxelSize(40, 5, 4)
@@ -81,7 +81,7 @@ def brute_labels(session):
 @pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr", "labels.precomputed", "labels"])
 def test_labels(opened, tmp_path, name):
     path = export("labels", tmp_path / name, opened)
-    with open_volume(path) as found:
+    with open_stack(path) as found:
         assert found.array.dtype == (np.uint32 if name == "labels.precomputed" else np.uint16)
         assert found.voxel_size == SIZE
         np.testing.assert_array_equal(found.array[:], brute_labels(opened.session))
@@ -95,7 +95,7 @@ def test_labels_as_they_were(opened, tmp_path, name):
     live = opened.session.state.digest()
     base, _ = drawn()
     path = export("labels", tmp_path / name, opened, at=0)
-    with open_volume(path) as found:
+    with open_stack(path) as found:
         np.testing.assert_array_equal(found.array[:], base.table(0.5)[base.fragments])
     assert read_provenance(path)["edits"] == 0
     assert opened.session.state.digest() == live
@@ -104,7 +104,7 @@ def test_labels_as_they_were(opened, tmp_path, name):
 def test_an_older_file_is_replaced(opened, tmp_path):
     (tmp_path / "labels.tif").write_text("old")
     export("labels", tmp_path / "labels.tif", opened)
-    with open_volume(tmp_path / "labels.tif") as found:
+    with open_stack(tmp_path / "labels.tif") as found:
         assert found.array.shape == (3, 6, 8)
 
 
@@ -266,5 +266,5 @@ def test_an_export_that_is_stopped_leaves_nothing(opened, tmp_path):
 def test_a_reader_exports_what_another_program_edits(opened, tmp_path):
     with open_session(opened.folder, to_read=True) as reader:
         path = export("labels", tmp_path / "labels.tif", reader)
-    with open_volume(path) as found:
+    with open_stack(path) as found:
         np.testing.assert_array_equal(found.array[:], brute_labels(opened.session))

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.datasets import SeveralStacks
-from napari_emcad.io.stacks.hdf5 import hdf5_stacks, is_hdf5, open_hdf5
-from napari_emcad.io.stacks.lazy import NotAStack
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
 
 
 def save(path, **datasets):
@@ -25,7 +25,7 @@ def test_cremi(tmp_path, stack):
     assert (labels.dataset, labels.voxel_size) == ("volumes/labels/neuron_ids", (41, 5, 4))
     np.testing.assert_array_equal(raw.array[1:3, ::2], stack[1:3, ::2])
     assert labels.array[2, 3, 4] == int(stack[2, 3, 4]) * 10**6
-    assert hdf5_stacks(path) == ["volumes/labels/neuron_ids", "volumes/raw"]
+    assert hdf5_stack_names(path) == ["volumes/labels/neuron_ids", "volumes/raw"]
 
 
 def test_the_only_stack_and_main(tmp_path, stack):

@@ -3,32 +3,32 @@ from pathlib import Path
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.locations import Url, location
+from napari_emcad.io.stacks.locations import Url, parse_location
 
 
 @pytest.mark.parametrize("text", ["em.zarr", "/data/em.zarr", "C:/data/em.tif"])
 def test_a_path_is_a_path(text):
-    assert location(text) == location(Path(text)) == Path(text)
+    assert parse_location(text) == parse_location(Path(text)) == Path(text)
 
 
 def test_a_file_url_is_a_path(tmp_path):
-    assert location((tmp_path / "a b.zarr").as_uri()) == tmp_path / "a b.zarr"
+    assert parse_location((tmp_path / "a b.zarr").as_uri()) == tmp_path / "a b.zarr"
 
 
 @pytest.mark.parametrize(
     "text", ["s3://bucket/em.zarr", "https://host:80/x/em.zarr", "memory://em.zarr", "precomputed://gs://b/em.zarr"]
 )
 def test_a_url_stays_as_it_is(text):
-    url = location(text)
+    url = parse_location(text)
     assert (str(url), url.name, url.stem, url.absolute()) == (text, "em.zarr", "em", url)
-    assert location(url) is url
-    assert location(f"{text}/") == url
+    assert parse_location(url) is url
+    assert parse_location(f"{text}/") == url
     assert url.is_precomputed == text.startswith("precomputed")
 
 
 @pytest.mark.parametrize("text", ["abfs://container@account.dfs.core.windows.net/em.zarr", "ssh://me@host/em.zarr"])
 def test_a_name_before_the_host_is_no_secret_where_it_is_no_token(text):
-    assert location(text) == Url(text)
+    assert parse_location(text) == Url(text)
 
 
 @pytest.mark.parametrize("before", ["", "precomputed://", "simplecache::", "zip://em.zarr::"])
@@ -44,7 +44,7 @@ def test_a_name_before_the_host_is_no_secret_where_it_is_no_token(text):
 )
 def test_secrets_are_refused_and_not_repeated(before, text, shown):
     with pytest.raises(UserError) as told:
-        location(before + text)
+        parse_location(before + text)
     assert str(told.value).startswith(f"{shown}: a URL without user, password or signature is needed")
     assert "secret" not in str(told.value)
     assert "in the environment" in str(told.value)
@@ -52,4 +52,4 @@ def test_secrets_are_refused_and_not_repeated(before, text, shown):
 
 def test_no_address():
     with pytest.raises(UserError, match=r"URL: an address such as https://host/em\.zarr is needed"):
-        location("https://[host/em.zarr")
+        parse_location("https://[host/em.zarr")

@@ -9,8 +9,8 @@ from drawings import uneven
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
-from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, neurons_in, open_pair
-from napari_emcad.io.stacks.paper_layouts import LAYOUTS, NAMES, Layout, layouts_called, voxel_size_by_name
+from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, neuron_dataset, open_labelled_stack
+from napari_emcad.io.stacks.paper_layouts import LAYOUTS, PAPER_DATASETS, PaperLayout, find_layouts, voxel_size_by_name
 
 SHAPE = (5, 17, 23)
 RAW, LABELS = uneven(SHAPE), uneven(SHAPE, np.uint16, seed=1)
@@ -70,14 +70,14 @@ def test_a_pair_opens_by_its_folder_and_by_either_file(tmp_path, layout, size, r
     save_pair(tmp_path, raw, labels)
     (tmp_path / "readme.txt").write_text("AC4_inputs")
     for path in (tmp_path, tmp_path / raw, tmp_path / labels, str(tmp_path)):
-        with open_pair(path) as pair:
+        with open_labelled_stack(path) as pair:
             check_whole(pair, layout, size)
 
 
 def test_cremi(tmp_path):
     path = save_cremi(tmp_path / "sample_A_20160501.hdf", resolution=(41.0, 5.0, 4.0))
     for place in (path, tmp_path):
-        with open_pair(place) as pair:
+        with open_labelled_stack(place) as pair:
             check_whole(pair, "CREMI", (41, 5, 4))
             assert pair.title == "CREMI sample_A_20160501"
 
@@ -89,7 +89,7 @@ def test_padded_cremi(tmp_path, stack_offset, start):
     if stack_offset:
         with h5py.File(path, "r+") as file:
             file["volumes/raw"].attrs["offset"] = stack_offset
-    with open_pair(path) as pair:
+    with open_labelled_stack(path) as pair:
         assert pair.place == Box(start, tuple(a + n for a, n in zip(start, labels.shape, strict=True)))
         assert pair.labels.offset == (40, 12, 32)
         np.testing.assert_array_equal(pair.labels.array[:], labels)
@@ -99,13 +99,13 @@ def test_padded_cremi(tmp_path, stack_offset, start):
 def test_the_voxel_size_of_a_file_counts(tmp_path):
     save(tmp_path / "AC4_inputs.tif", RAW)
     write_labels(tmp_path / "AC4_labels.tif", LABELS, VoxelSize(29, 5, 7), {})
-    with open_pair(tmp_path) as pair:
+    with open_labelled_stack(tmp_path) as pair:
         check_whole(pair, "AC3-AC4", (29, 5, 7))
 
 
 def test_voxels_are_read_when_they_are_asked_for(tmp_path):
     save_pair(tmp_path, "train-input.h5", "train-labels.h5")
-    pair = open_pair(tmp_path)
+    pair = open_labelled_stack(tmp_path)
     pair.close()
     for volume in (pair.raw, pair.labels):
         with pytest.raises(ValueError, match="closed"):
@@ -115,21 +115,21 @@ def test_voxels_are_read_when_they_are_asked_for(tmp_path):
 def test_what_has_no_labels_is_no_candidate(tmp_path):
     save_pair(tmp_path, "train-input.tif", "train-labels.tif")
     save(tmp_path / "test-input.tif", RAW)
-    assert open_pair(tmp_path).raw.path.name == "train-input.tif"
+    assert open_labelled_stack(tmp_path).raw.path.name == "train-input.tif"
 
 
 def test_a_name_chooses_between_datasets_in_one_folder(tmp_path):
     save_pair(tmp_path, "train-input.tif", "train-labels.tif")
     save_pair(tmp_path, "train_input.tif", "train_labels.tif")
     save_cremi(tmp_path / "a.hdf")
-    assert open_pair(tmp_path, "kasthuri15").raw.path.name == "train_input.tif"
-    assert open_pair(tmp_path, "Snemi3D").raw.path.name == "train-input.tif"
-    assert open_pair(tmp_path, "cremi").raw.dataset == "volumes/raw"
+    assert open_labelled_stack(tmp_path, "kasthuri15").raw.path.name == "train_input.tif"
+    assert open_labelled_stack(tmp_path, "Snemi3D").raw.path.name == "train-input.tif"
+    assert open_labelled_stack(tmp_path, "cremi").raw.dataset == "volumes/raw"
 
 
 def refused(path, name=None):
     with pytest.raises(UserError) as error:
-        open_pair(path, name)
+        open_labelled_stack(path, name)
     return str(error.value)
 
 
@@ -202,9 +202,9 @@ def test_labels_that_are_none(tmp_path):
 
 def test_neurons_in(tmp_path):
     save_pair(tmp_path, "train-input.tif", "train-labels.h5")
-    assert neurons_in(save_cremi(tmp_path / "a.hdf")) == NEURON_IDS
+    assert neuron_dataset(save_cremi(tmp_path / "a.hdf")) == NEURON_IDS
     others = ("train-input.tif", "train-labels.h5", "none.tif")
-    assert [neurons_in(tmp_path / name) for name in others] == [None] * 3
+    assert [neuron_dataset(tmp_path / name) for name in others] == [None] * 3
 
 
 @pytest.mark.parametrize(("layout", "size", "raw", "labels"), PAIRS)
@@ -214,19 +214,19 @@ def test_names_alone_say_a_voxel_size_where_they_leave_no_doubt(tmp_path, layout
 
 
 def test_both_names_of_a_pair_are_known_from_either():
-    layout = Layout("mine", VoxelSize(30, 6, 5), "a|bc", "{}-em", "{}-ids")
+    layout = PaperLayout("mine", VoxelSize(30, 6, 5), "a|bc", "{}-em", "{}-ids")
     assert layout.stems("BC-EM") == layout.stems("BC-ids") == ("BC-em", "BC-ids")
     assert [layout.stems(stem) for stem in ("b-em", "bc-em2", "bc")] == [None] * 3
 
 
 def test_the_layouts_of_a_name():
-    assert NAMES == ("CREMI", "AC3-AC4", "SNEMI3D", "Wafer4", "Kasthuri15")
-    assert [layout.raw for layout in layouts_called("snemi3d")] == ["{}-input", "raw"]
-    assert tuple(layouts_called(None)) == LAYOUTS
+    assert PAPER_DATASETS == ("CREMI", "AC3-AC4", "SNEMI3D", "Wafer4", "Kasthuri15")
+    assert [layout.raw for layout in find_layouts("snemi3d")] == ["{}-input", "raw"]
+    assert tuple(find_layouts(None)) == LAYOUTS
 
 
 def test_published_files(shared):
-    with open_pair(shared / "data" / "cremi_b") as pair:
+    with open_labelled_stack(shared / "data" / "cremi_b") as pair:
         assert (pair.layout, pair.voxel_size, pair.place.shape) == ("CREMI", (40, 4, 4), (5, 500, 500))
-    with open_pair(shared / "data" / "ac4") as pair:
+    with open_labelled_stack(shared / "data" / "ac4") as pair:
         assert (pair.layout, pair.voxel_size, pair.place.shape) == ("SNEMI3D", (30, 6, 6), (100, 1024, 1024))

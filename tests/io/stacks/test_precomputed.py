@@ -5,8 +5,8 @@ import pytest
 import tensorstore as ts
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.lazy import NotAStack
-from napari_emcad.io.stacks.volumes import levels, open_volume, stack_names
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.stack import open_levels, open_stack, stack_names
 
 
 def save(folder, stack, step=1, channels=1, kind="image"):
@@ -30,7 +30,7 @@ def volume(tmp_path, stack):
 
 
 def test_a_folder(volume, stack):
-    opened = open_volume(volume)
+    opened = open_stack(volume)
     assert (opened.array.shape, opened.array.dtype, opened.dataset) == ((5, 24, 37), np.uint8, "4_5_40")
     assert (opened.voxel_size, opened.offset) == ((40, 5, 4), (120, 100, 40))
     np.testing.assert_array_equal(opened.array[1:3, ::2, 4], stack[1:3, ::2, 4])
@@ -38,7 +38,7 @@ def test_a_folder(volume, stack):
 
 
 def test_a_url(volume, stack, web):
-    opened = open_volume(f"precomputed://{web}/em")
+    opened = open_stack(f"precomputed://{web}/em")
     assert (str(opened.path), opened.path.stem) == (f"precomputed://{web}/em", "em")
     np.testing.assert_array_equal(opened.array[:], stack)
 
@@ -46,39 +46,39 @@ def test_a_url(volume, stack, web):
 def test_the_levels_lie_on_each_other(volume, stack, web):
     """The middle of a coarse voxel is half a fine voxel further than that of the first fine one in it."""
     for where in (volume, f"precomputed://{web}/em"):
-        fine, coarse = levels(where)
+        fine, coarse = open_levels(where)
         assert (coarse.dataset, coarse.array.shape, coarse.voxel_size) == ("8_10_40", (5, 12, 19), (40, 10, 8))
         assert (fine.offset, coarse.offset) == ((120, 100, 40), (120, 102.5, 42))
         np.testing.assert_array_equal(coarse.array[3, 2:4], stack[3, 4:8:2, ::2])
 
 
 def test_a_scale_by_its_key(volume):
-    assert open_volume(volume, "8_10_40").voxel_size == (40, 10, 8)
+    assert open_stack(volume, "8_10_40").voxel_size == (40, 10, 8)
     with pytest.raises(UserError, match='em: there is no scale "1" in it; choose from 4_5_40, 8_10_40'):
-        open_volume(volume, "1")
+        open_stack(volume, "1")
 
 
 def test_one_scale_is_no_pyramid(tmp_path, stack):
     save(tmp_path / "em", stack)
-    assert (levels(tmp_path / "em"), stack_names(tmp_path / "em")) == ([], [])
+    assert (open_levels(tmp_path / "em"), stack_names(tmp_path / "em")) == ([], [])
 
 
 def test_labels(tmp_path, stack):
     save(tmp_path / "seg", stack.astype(np.uint64) * 2**35, kind="segmentation")
-    np.testing.assert_array_equal(open_volume(tmp_path / "seg").array[4], stack[4].astype(np.uint64) * 2**35)
+    np.testing.assert_array_equal(open_stack(tmp_path / "seg").array[4], stack[4].astype(np.uint64) * 2**35)
 
 
 def test_channels_are_refused(tmp_path, stack):
     save(tmp_path / "em", stack, channels=3)
     with pytest.raises(NotAStack, match="em, 4_5_40: one channel is needed, got 3; save one channel"):
-        open_volume(tmp_path / "em")
+        open_stack(tmp_path / "em")
 
 
 def test_the_fingerprint_tells_other_voxels(volume, stack):
-    before = open_volume(volume).fingerprint
-    assert open_volume(volume).fingerprint == before
+    before = open_stack(volume).fingerprint
+    assert open_stack(volume).fingerprint == before
     save(volume, stack // 2)
-    after = open_volume(volume).fingerprint
+    after = open_stack(volume).fingerprint
     assert before.split()[1:] == after.split()[1:]
     assert before.split()[0] != after.split()[0]
 
@@ -87,11 +87,11 @@ def test_a_chunk_that_is_not_there_counts_as_0(volume, stack):
     (volume / "4_5_40" / "10-18_28-36_3-5").unlink()
     expected = stack.copy()
     expected[:2, 8:16, :8] = 0
-    np.testing.assert_array_equal(open_volume(volume).array[:], expected)
+    np.testing.assert_array_equal(open_stack(volume).array[:], expected)
 
 
 def test_a_damaged_chunk(volume, stack):
-    array = open_volume(volume).array
+    array = open_stack(volume).array
     (volume / "4_5_40" / "10-18_28-36_3-5").write_bytes(b"damaged")
     np.testing.assert_array_equal(array[2], stack[2])
     with pytest.raises(UserError, match=r"em, 4_5_40: voxels 1:2,0:24,0:37 cannot be read \(.+\); copy or export"):
@@ -101,27 +101,27 @@ def test_a_damaged_chunk(volume, stack):
 def test_damaged_metadata(volume, web):
     (volume / "info").write_text('{"scales": [{}')
     with pytest.raises(UserError, match=r"em: the precomputed volume cannot be read \(.+\); check the address"):
-        open_volume(f"precomputed://{web}/em")
+        open_stack(f"precomputed://{web}/em")
     (volume / "info").write_text('{"scales": [{"key": "4_5_40"}]}')
     with pytest.raises(UserError, match=r"em: the precomputed volume cannot be read \(.+\); check the address") as told:
-        open_volume(volume)
+        open_stack(volume)
     assert "tensorstore_spec" not in str(told.value)
 
 
 def test_nothing_at_the_address(volume, web):
     with pytest.raises(UserError, match='none: a precomputed volume is needed, but "info" is not there; check the add'):
-        open_volume(f"precomputed://{web}/none")
+        open_stack(f"precomputed://{web}/none")
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:{}", "eels://pond"])
 def test_nobody_answers(host, closed_port):
     url = f"precomputed://{host.format(closed_port)}/em"
     with pytest.raises(UserError, match=rf"^{url}: the precomputed volume cannot be read \(.+\); check the address"):
-        open_volume(url)
+        open_stack(url)
 
 
 def test_without_the_extra(volume, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorstore", None)
     sentence = r'needs? an extra that is not installed; python -m pip install "napari-emcad\[precomputed\]"\.$'
     with pytest.raises(UserError, match=sentence):
-        open_volume(volume)
+        open_stack(volume)

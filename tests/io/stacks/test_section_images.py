@@ -6,8 +6,8 @@ from PIL import Image
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
-from napari_emcad.io.stacks.lazy import NotAStack
-from napari_emcad.io.stacks.section_images import open_folder
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.section_images import open_section_images
 
 
 def save(folder, names, stack):
@@ -27,7 +27,7 @@ def test_natural_order_of_names(tmp_path, stack, suffix, dtype):
     save(tmp_path, [f"{n}{suffix.lower()}" for n in ("s10", "S9", "s100", "s011", "s2")], values)
     for file in list(tmp_path.iterdir()):
         file.rename(file.with_suffix(suffix))
-    source = open_folder(tmp_path)
+    source = open_section_images(tmp_path)
     assert (source.array.shape, source.array.dtype, source.voxel_size) == (values.shape, dtype, None)
     np.testing.assert_array_equal(source.array[:], values[[4, 1, 0, 3, 2]])
 
@@ -35,12 +35,12 @@ def test_natural_order_of_names(tmp_path, stack, suffix, dtype):
 def test_the_voxel_size_is_that_of_the_first(tmp_path, stack):
     for z, size in ((1, VoxelSize(40, 5, 4)), (2, VoxelSize(30, 6, 6))):
         write_labels(tmp_path / f"s{z}.tif", stack[z : z + 1], size, {})
-    assert open_folder(tmp_path).voxel_size == (40, 5, 4)
+    assert open_section_images(tmp_path).voxel_size == (40, 5, 4)
 
 
 def test_only_the_section_asked_for_is_read(tmp_path, stack, monkeypatch):
     save(tmp_path, [f"{z}.png" for z in range(5)], stack)
-    array = open_folder(tmp_path).array
+    array = open_section_images(tmp_path).array
     for z in (0, 1, 2, 4):
         (tmp_path / f"{z}.png").write_text("no image any more")
     np.testing.assert_array_equal(array[3, 4:6], stack[3, 4:6])
@@ -53,19 +53,19 @@ def test_other_and_hidden_files_are_passed_over(tmp_path, stack):
     (tmp_path / "notes.txt").write_text("made on Monday")
     (tmp_path / ".3.png").write_text("left by a file browser")
     (tmp_path / "4.png").mkdir()
-    assert open_folder(tmp_path).array.shape == (2, 24, 37)
+    assert open_section_images(tmp_path).array.shape == (2, 24, 37)
 
 
 def test_the_stamp_changes_with_any_file(tmp_path, stack):
     save(tmp_path, [f"{z}.tif" for z in range(5)], stack)
-    before = open_folder(tmp_path).stamp
+    before = open_section_images(tmp_path).stamp
     tifffile.imwrite(tmp_path / "3.tif", stack[0])
-    assert open_folder(tmp_path).stamp != before
+    assert open_section_images(tmp_path).stamp != before
 
 
 def test_no_images(tmp_path):
     with pytest.raises(UserError, match=r"a folder of section images \(.*\.png.*\) is needed, but none is in it"):
-        open_folder(tmp_path)
+        open_section_images(tmp_path)
 
 
 def test_two_sizes(tmp_path, stack):
@@ -73,24 +73,24 @@ def test_two_sizes(tmp_path, stack):
     save(tmp_path, ["3.png"], stack[2:3, 1:])
     sentence = r"3\.png: sections of one size .* are needed, got 23 x 37 uint8 where 1\.png has 24 x 37 uint8"
     with pytest.raises(UserError, match=sentence):
-        open_folder(tmp_path)
+        open_section_images(tmp_path)
 
 
 def test_two_types(tmp_path, stack):
     save(tmp_path, ["1.png"], stack[:1])
     save(tmp_path, ["2.tif"], stack[1:2].astype(np.uint16))
     with pytest.raises(UserError, match=r"2\.tif: .* got 24 x 37 uint16 where 1\.png has 24 x 37 uint8"):
-        open_folder(tmp_path)
+        open_section_images(tmp_path)
 
 
 def test_no_image_in_spite_of_its_name(tmp_path, stack):
     save(tmp_path, ["1.png"], stack[:1])
     (tmp_path / "2.png").write_text("no image")
     with pytest.raises(UserError, match=r"2\.png: this section cannot be read as an image"):
-        open_folder(tmp_path)
+        open_section_images(tmp_path)
     (tmp_path / "2.png").rename(tmp_path / "2.tif")
     with pytest.raises(UserError, match=r"2\.tif: this section cannot be read as an image"):
-        open_folder(tmp_path)
+        open_section_images(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["1.png", "1.jpg", "1.tif"])
@@ -101,11 +101,11 @@ def test_colours(tmp_path, name):
     else:
         Image.fromarray(image).save(tmp_path / name)
     with pytest.raises(NotAStack, match=rf"{name}: a grey image .* is needed for each section, got shape \(24, 37, "):
-        open_folder(tmp_path)
+        open_section_images(tmp_path)
 
 
 def test_sections_larger_than_pillow_likes(tmp_path, stack, monkeypatch):
     save(tmp_path, ["1.png", "2.png"], stack[:2])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    np.testing.assert_array_equal(open_folder(tmp_path).array[:], stack[:2])
+    np.testing.assert_array_equal(open_section_images(tmp_path).array[:], stack[:2])
     assert Image.MAX_IMAGE_PIXELS == 10

@@ -6,7 +6,7 @@ import tifffile
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.lazy import NotAStack
+from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
 
 SIZE = VoxelSize(30, 5, 4)

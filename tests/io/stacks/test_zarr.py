@@ -5,9 +5,9 @@ import pytest
 import zarr
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.datasets import SeveralStacks
-from napari_emcad.io.stacks.lazy import NotAStack
-from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, zarr_levels, zarr_stacks
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, open_zarr_levels, zarr_stack_names
 
 FORMATS = pytest.mark.parametrize("zarr_format", [2, 3])
 
@@ -65,7 +65,7 @@ def test_a_group(tmp_path, stack, zarr_format):
     raw, labels = open_zarr(tmp_path / "a.zarr", None), open_zarr(tmp_path / "a.zarr", "volumes/labels")
     assert (raw.dataset, raw.voxel_size, labels.voxel_size) == ("volumes/raw", (40, 5, 4), (50, 5, 4))
     np.testing.assert_array_equal(labels.array[4], stack[4] + 1)
-    assert zarr_stacks(tmp_path / "a.zarr") == ["volumes/labels", "volumes/raw"]
+    assert zarr_stack_names(tmp_path / "a.zarr") == ["volumes/labels", "volumes/raw"]
 
 
 def test_several_arrays(tmp_path, stack):
@@ -96,7 +96,7 @@ def test_ome_zarr_of_another_level(tmp_path, stack):
 def test_ome_zarr_lists_its_levels(tmp_path, stack, zarr_format):
     """The translation of 7 in all of them is doubled along z by the scale of the whole image."""
     ome_zarr(tmp_path / "a.zarr", stack, zarr_format)
-    first, second = zarr_levels(tmp_path / "a.zarr")
+    first, second = open_zarr_levels(tmp_path / "a.zarr")
     assert [(s.dataset, s.array.shape, s.voxel_size, s.offset) for s in (first, second)] == [
         ("0", (5, 24, 37), (40, 5, 4), (14, 7, 7)),
         ("1", (5, 12, 19), (40, 10, 8), (14, 7, 7)),
@@ -111,20 +111,20 @@ def test_a_level_without_a_translation_has_no_offset(tmp_path, stack):
     for level in ome["multiscales"][0]["datasets"]:
         level["coordinateTransformations"].pop()
     group.attrs["ome"] = ome
-    assert [source.offset for source in zarr_levels(tmp_path / "a.zarr")] == [None, None]
+    assert [source.offset for source in open_zarr_levels(tmp_path / "a.zarr")] == [None, None]
 
 
 def test_what_has_no_levels(tmp_path, stack):
     save(tmp_path / "a.zarr", stack)
     save(tmp_path / "b.zarr", stack, name="raw")
-    assert [zarr_levels(tmp_path / name) for name in ("a.zarr", "b.zarr")] == [[], []]
+    assert [open_zarr_levels(tmp_path / name) for name in ("a.zarr", "b.zarr")] == [[], []]
 
 
 def test_a_level_that_is_not_there(tmp_path, stack):
     ome_zarr(tmp_path / "a.zarr", stack, 3)
     shutil.rmtree(tmp_path / "a.zarr" / "1")
     with pytest.raises(UserError, match=r"a\.zarr: the Zarr folder cannot be read \(.*1.*\); it may be damaged"):
-        zarr_levels(tmp_path / "a.zarr")
+        open_zarr_levels(tmp_path / "a.zarr")
 
 
 @FORMATS

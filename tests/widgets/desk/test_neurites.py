@@ -7,7 +7,7 @@ from drawings import lively_sdasn, uneven
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.neurites import neurites
 from napari_emcad.io.labels.tiff import read_provenance
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.widgets.desk.neurites import Foreground
@@ -95,7 +95,7 @@ def test_export_writes_the_neurites(optical, tmp_path):
     found.labels_layer.data[0, 0, 0] = 900  # corrected by hand
     export.save(tmp_path / "neurites.tif")
     optical.idle()
-    with open_volume(tmp_path / "neurites.tif") as volume:
+    with open_stack(tmp_path / "neurites.tif") as volume:
         np.testing.assert_array_equal(volume.array[:], found.labels_layer.data)
     told = read_provenance(tmp_path / "neurites.tif")
     assert told["model"] == "fibres" and told["neurons"] == "all"
@@ -108,7 +108,7 @@ def test_export_of_one_neurite(optical, tmp_path):
     export.neurons, found.labels_layer.selected_label = SELECTED, 1
     export.save(tmp_path / "one.tif")
     optical.idle()
-    with open_volume(tmp_path / "one.tif") as volume:
+    with open_stack(tmp_path / "one.tif") as volume:
         np.testing.assert_array_equal(volume.array[:] > 0, found.labels_layer.data == 1)
     found.labels_layer.selected_label = 4000
     export.save(tmp_path / "none.tif")

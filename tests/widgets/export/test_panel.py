@@ -5,7 +5,7 @@ import pytest
 
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels.tiff import read_provenance
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.export import panel
 
 pytestmark = pytest.mark.window
@@ -23,7 +23,7 @@ def done(desk, stack):
 def save(desk, path):
     desk.dock.export.save(path)
     desk.idle()
-    with open_volume(path) as volume:
+    with open_stack(path) as volume:
         return volume.array[:], volume.voxel_size
 
 
@@ -90,7 +90,7 @@ def test_every_format_of_labels(done, tmp_path, monkeypatch):
         done.idle()
         path = tmp_path / f"stack {form.what}{form.suffixes[0]}"
         assert done.message.startswith(f"Saved {path}")
-        with open_volume(path) as volume:
+        with open_stack(path) as volume:
             np.testing.assert_array_equal(volume.array[:], np.where(shown == chosen, chosen, 0))
             assert volume.voxel_size == (40, 5, 6)
             if form.suffixes[0] in (".zarr", ".ome.zarr", ".precomputed"):
@@ -116,7 +116,7 @@ def test_the_fingerprint_of_the_file_it_came_from(desk, stack, tmp_path):
     desk.run()
     save(desk, tmp_path / "labels.tif")
     told = read_provenance(tmp_path / "labels.tif")
-    with open_volume(tmp_path / "raw.tif") as volume:
+    with open_stack(tmp_path / "raw.tif") as volume:
         assert told["fingerprint"] == volume.fingerprint and told["source"] == str(tmp_path / "raw.tif")
 
 

@@ -6,7 +6,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.io.stacks.locations import location
+from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.widgets.kit.layers import box_of_shapes, origin_of, overlap, place_of, section_at, voxel_size_of
 
 PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
@@ -43,7 +43,7 @@ def test_voxel_size(scale, unit, metadata, expected):
 def test_the_origin_holds_no_secret(source, expected):
     """Whatever another plugin has opened."""
     layer = Image(np.zeros((2, 3, 4)), metadata={"source": source, "dataset": "s0"})
-    assert origin_of(layer) == {"source": expected and str(location(expected)), "dataset": "s0"}
+    assert origin_of(layer) == {"source": expected and str(parse_location(expected)), "dataset": "s0"}
 
 
 def test_place_of_a_box_with_rotation_and_affine():

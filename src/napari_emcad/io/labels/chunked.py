@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import in_memory
-from napari_emcad.io.stacks.lazy import READ_ERRORS, LazyArray, Slices, one_line
-from napari_emcad.io.stacks.zarr import zarr_node
+from napari_emcad.io.read_errors import READ_ERRORS, first_line
+from napari_emcad.io.stacks.lazy_array import LazyArray, Slices
+from napari_emcad.io.stacks.zarr import open_zarr_node
 
 KEPT_BYTES = 1 << 28
 """Decoded chunks that are kept, those that were looked at last: some sections of a screen."""
@@ -48,7 +49,7 @@ class ChunkedLabels(LazyArray):
     """
 
     def __init__(self, folder: Path, is_full: bool, coarser: "ChunkedLabels | None" = None):
-        array = zarr_node(folder)
+        array = open_zarr_node(folder)
         super().__init__(str(folder), array.shape, in_memory(array.dtype), self._read_parts)
         self._folder, self._metadata, self._chunks = folder, array.metadata, array.chunks
         self._is_full, self._coarser = is_full, coarser
@@ -108,7 +109,7 @@ class ChunkedLabels(LazyArray):
         try:
             return np.frombuffer(self._metadata.compressor.decode(file.read_bytes()), self.dtype).reshape(self._chunks)
         except READ_ERRORS as error:
-            raise UserError(f"{file}: cannot be read ({one_line(error)}); {MEND}.") from error
+            raise UserError(f"{file}: cannot be read ({first_line(error)}); {MEND}.") from error
 
 
 def _parts(slices: Slices, chunks: Sequence[int]) -> Iterator[tuple[_Part, _Part, _Part]]:

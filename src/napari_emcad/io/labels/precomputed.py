@@ -20,7 +20,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import FORBIDDEN, FULL, write_beside
 from napari_emcad.io.labels.levels import Level, steps, writing_levels
 from napari_emcad.io.labels.volume import LabelVolume, as_type, check_labels
-from napari_emcad.io.stacks.precomputed import is_precomputed, reason, tensorstore_for
+from napari_emcad.io.stacks.precomputed import import_tensorstore, is_precomputed, short_reason
 
 CHUNK = (16, 128, 128)
 BLOCK = (16, 1024, 1024)
@@ -42,7 +42,7 @@ def writing_precomputed(path: Path, volume: LabelVolume) -> Job[Path]:
         Where tensorstore is not installed, the voxel size is not known, there are no labels, an id is negative, the
         name is taken by something else, the disk is full, or the folder is missing or may not be written to.
     """
-    ts = tensorstore_for(path)
+    ts = import_tensorstore(path)
     check_labels(path, volume.values)
     if volume.voxel_size is None:
         raise UserError(f"{path}: a precomputed volume needs the voxel size in nm, and it is not known; set it first.")
@@ -83,7 +83,7 @@ def _as_os_error() -> Iterator[None]:
         yield
     except ValueError as error:
         said = (number for number in (*FULL, *FORBIDDEN) if os.strerror(number) in str(error))
-        raise OSError(next(said, errno.EIO), reason(error)) from error
+        raise OSError(next(said, errno.EIO), short_reason(error)) from error
 
 
 def _scale(ts: Any, part: Path, path: Path, volume: LabelVolume, dtype: np.dtype, step: int) -> Level:

@@ -15,10 +15,10 @@ from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.precomputed import read_precomputed_provenance
 from napari_emcad.io.labels.tiff_pages import writing_pages
 from napari_emcad.io.labels.volume import LabelVolume, check_labels, largest_id
+from napari_emcad.io.metadata.tiff_description import description_text, read_record, resolution_tags
 from napari_emcad.io.stacks.precomputed import is_precomputed
 from napari_emcad.io.stacks.section_images import section_files
-from napari_emcad.io.stacks.tiff_description import described, read_record, resolution
-from napari_emcad.io.stacks.zarr import is_zarr, zarr_node
+from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 
 _CLASSIC_BYTES = 2**32 - 2**26
 """Beyond 4 GB, less room for the directories, a TIFF has to be a BigTIFF."""
@@ -44,7 +44,7 @@ def writing_labels(
 ) -> Job[Path]:
     """Write labels as a deflate-compressed TIFF; never more than some rows of a section are in memory.
 
-    uint16 up to id 65,535, else uint32; a BigTIFF where the uncompressed voxels exceed 4 GB. `open_volume` reads the
+    uint16 up to id 65,535, else uint32; a BigTIFF where the uncompressed voxels exceed 4 GB. `open_stack` reads the
     voxel size back to the last digit, `read_provenance` the provenance.
 
     Parameters
@@ -79,7 +79,7 @@ def writing_labels(
     _check(path, labels)
     dtype = _dtype(path, (yield from largest_id(labels)) if max_id is None else max_id)
     depth, uncompressed, done = labels.shape[0], _bytes(labels.shape, dtype), 0
-    first, size = described(labels.shape, voxel_size, _record(provenance)), resolution(voxel_size)
+    first, size = description_text(labels.shape, voxel_size, _record(provenance)), resolution_tags(voxel_size)
     with (
         write_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
         tifffile.TiffWriter(part, bigtiff=uncompressed > _CLASSIC_BYTES) as tiff,
@@ -97,7 +97,7 @@ def writing_labels(
 def writing_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels as one TIFF a section into a new folder, named by their number in the stack: section_00046.tif.
 
-    Each is as `writing_labels` writes it; `open_volume` opens the folder, with its voxel size.
+    Each is as `writing_labels` writes it; `open_stack` opens the folder, with its voxel size.
 
     Raises
     ------
@@ -109,13 +109,13 @@ def writing_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     labels, size = volume.values, volume.voxel_size
     dtype = _dtype(folder, (yield from largest_id(labels)) if volume.largest is None else volume.largest)
     shape = (1, *labels.shape[1:])
-    text, is_big = described(shape, size, _record(volume.provenance)), _bytes(shape, dtype) > _CLASSIC_BYTES
+    text, is_big = description_text(shape, size, _record(volume.provenance)), _bytes(shape, dtype) > _CLASSIC_BYTES
     with write_beside(folder, lambda _: _bytes(labels.shape, dtype)) as part:
         part.mkdir()
 
         def write(z: int, strips: Iterator[bytes], layout: dict[str, Any]) -> None:
             with tifffile.TiffWriter(part / f"section_{volume.start[0] + z:05}.tif", bigtiff=is_big) as tiff:
-                tiff.write(strips, description=text, **layout, **resolution(size))
+                tiff.write(strips, description=text, **layout, **resolution_tags(size))
 
         yield from writing_pages(folder, labels, dtype, write)
     return folder
@@ -127,7 +127,7 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     if is_precomputed(path):
         return read_precomputed_provenance(path)
     if is_zarr(path):
-        return dict(zarr_node(path).attrs.get("provenance") or {})
+        return dict(open_zarr_node(path).attrs.get("provenance") or {})
     file = next(iter(section_files(path)), path) if path.is_dir() else path
     return dict(read_record(file).get("provenance") or {})
 

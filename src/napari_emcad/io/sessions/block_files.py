@@ -27,9 +27,9 @@ from napari_emcad.core.ids import in_files
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL
 from napari_emcad.io.labels.array import new_labels_array
+from napari_emcad.io.read_errors import READ_ERRORS, first_line
 from napari_emcad.io.sessions.block_run import NAME as RUN
 from napari_emcad.io.sessions.files import AFFINITIES, FRAGMENTS
-from napari_emcad.io.stacks.lazy import READ_ERRORS, one_line
 
 CHUNK = 512
 """Pixels a side of what is written at once: blocks begin at multiples of it, so that no two write the same file."""
@@ -161,7 +161,7 @@ class BlockFiles:
         if number in FORBIDDEN:
             return UserError(f"{self.folder}: there is no permission to write in it; choose another folder.")
         return UserError(
-            f"{self.folder}: a block cannot be read or written ({one_line(error)}); "
+            f"{self.folder}: a block cannot be read or written ({first_line(error)}); "
             "resume the run, finished blocks are kept."
         )
 

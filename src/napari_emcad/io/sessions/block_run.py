@@ -23,7 +23,7 @@ class BlockRun(BaseModel):
     Attributes
     ----------
     source, dataset, fingerprint
-        The stack, see `io.volumes.Volume`; the path is absolute.
+        The stack, see `io.stacks.stack.Stack`; the path is absolute.
     voxel_size_nm : (z, y, x) or None
     model, model_sha256 : str
         Name or file of the weights.

@@ -8,7 +8,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.io.labels.formats import writing
 from napari_emcad.io.labels.volume import LabelVolume
 from napari_emcad.io.sessions.snapshot import Snapshot
-from napari_emcad.io.stacks.lazy import LazyArray
+from napari_emcad.io.stacks.lazy_array import LazyArray
 
 
 def exporting_labels(path: Path, snapshot: Snapshot) -> Job[Path]:

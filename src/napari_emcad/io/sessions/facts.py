@@ -31,7 +31,7 @@ class SessionFacts(BaseModel):
     dataset: str | None = Field(
         None, title="Dataset", description="Path inside the source; None = what opens by itself."
     )
-    fingerprint: str = Field("", title="Fingerprint", description="Of the stack, as `Volume.fingerprint`.")
+    fingerprint: str = Field("", title="Fingerprint", description="Of the stack, as `Stack.fingerprint`.")
     voxel_size_nm: tuple[float, float, float] | None = Field(None, title="Voxel size", description="z, y, x in nm.")
     box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = Field(
         None, title="Box", description="Start and stop in the stack, voxels (z, y, x); None = all of it."

@@ -25,9 +25,9 @@ from napari_emcad.io.affinities import new_affinities, open_affinities
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.array import new_labels_array
 from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.read_errors import READ_ERRORS
 from napari_emcad.io.sessions.fragment_levels import EDGE, make_levels, open_levels
-from napari_emcad.io.stacks.lazy import READ_ERRORS
-from napari_emcad.io.stacks.zarr import zarr_node
+from napari_emcad.io.stacks.zarr import open_zarr_node
 
 FRAGMENTS, GRAPH, AFFINITIES = "fragments.zarr", "graph", "affinities.zarr"
 BOXES = "boxes"
@@ -70,7 +70,7 @@ def write_levels(folder: Path, voxel_size: VoxelSize | None) -> None:
     UserError
         Where the disk is full, or the folder may not be written to.
     """
-    if zarr_node(folder / FRAGMENTS).nbytes > IN_MEMORY_BYTES:
+    if open_zarr_node(folder / FRAGMENTS).nbytes > IN_MEMORY_BYTES:
         make_levels(folder / FRAGMENTS, voxel_size)
 
 
@@ -133,7 +133,7 @@ def read_affinities(folder: Path, shape: tuple[int, int, int]) -> zarr.Array | N
 
 
 def _fragments(folder: Path, is_full: bool) -> Ids | ChunkedLabels:
-    found = zarr_node(folder / FRAGMENTS)
+    found = open_zarr_node(folder / FRAGMENTS)
     try:
         if found.ndim != 3 or found.dtype not in (np.uint32, np.uint64):
             raise _damaged(folder / FRAGMENTS)

@@ -10,7 +10,7 @@ from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.array import new_labels_array
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.labels.levels import Level, writing_levels
-from napari_emcad.io.stacks.zarr import zarr_node
+from napari_emcad.io.stacks.zarr import open_zarr_node
 
 LEVELS = "coarser"
 """Folder with `2.zarr`, `4.zarr` and so on: every second pixel on y and x, every fourth, ..."""
@@ -38,7 +38,7 @@ def open_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
         Where a level cannot be read.
     """
     level = None
-    for step, _ in reversed(list(_coarser(zarr_node(fragments).shape))):
+    for step, _ in reversed(list(_coarser(open_zarr_node(fragments).shape))):
         level = ChunkedLabels(fragments.parent / LEVELS / f"{step}.zarr", is_full, level)
     return ChunkedLabels(fragments, is_full, level)
 
@@ -58,7 +58,7 @@ def make_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
     UserError
         Where the disk is full, or the folder may not be written to.
     """
-    array, target = zarr_node(fragments), fragments.parent / LEVELS
+    array, target = open_zarr_node(fragments), fragments.parent / LEVELS
     coarser = list(_coarser(array.shape))
     if not coarser or target.exists():
         return

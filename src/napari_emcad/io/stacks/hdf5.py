@@ -5,12 +5,13 @@ from pathlib import Path
 import h5py
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.datasets import Entry, chosen, stack_names
-from napari_emcad.io.stacks.lazy import Source, of_array
-from napari_emcad.io.stacks.voxel_sizes import of_attributes, offset_of_attributes
+from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
+from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
+from napari_emcad.io.stacks.lazy_array import wrap_array
+from napari_emcad.io.stacks.open_dataset import OpenDataset
 
 
-def open_hdf5(path: Path, dataset: str | None) -> Source:
+def open_hdf5(path: Path, dataset: str | None) -> OpenDataset:
     """Open one dataset of an HDF5 file, or the one that stands to reason.
 
     Raises
@@ -18,22 +19,22 @@ def open_hdf5(path: Path, dataset: str | None) -> Source:
     UserError
         Where the file cannot be read, has no such dataset, or several to choose from.
     """
-    file = _opened(path)
+    file = _open_file(path)
     try:
-        name = chosen(path, dataset, _entries(file))
-        array = of_array(f"{path}, {name}", file[name], file.close)
+        name = choose_dataset(path, dataset, _entries(file))
+        array = wrap_array(f"{path}, {name}", file[name], file.close)
     except BaseException:
         file.close()
         raise
     stat = path.stat()
-    size = of_attributes(file[name].attrs) or of_attributes(file.attrs)
-    return Source(array, size, name, (stat.st_size, stat.st_mtime_ns), offset_of_attributes(file[name].attrs))
+    size = read_voxel_size(file[name].attrs) or read_voxel_size(file.attrs)
+    return OpenDataset(array, size, name, (stat.st_size, stat.st_mtime_ns), read_offset(file[name].attrs))
 
 
-def hdf5_stacks(path: Path) -> list[str]:
+def hdf5_stack_names(path: Path) -> list[str]:
     """The datasets of an HDF5 file that can be opened as (z, y, x)."""
-    with _opened(path) as file:
-        return stack_names(_entries(file))
+    with _open_file(path) as file:
+        return openable_names(_entries(file))
 
 
 def is_hdf5(path: Path) -> bool:
@@ -41,7 +42,7 @@ def is_hdf5(path: Path) -> bool:
     return path.is_file() and bool(h5py.is_hdf5(path))
 
 
-def _opened(path: Path) -> h5py.File:
+def _open_file(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r", locking=False)  # HDF5's locks fail on read-only and network drives
     except (OSError, RuntimeError, KeyError) as error:
@@ -50,12 +51,12 @@ def _opened(path: Path) -> h5py.File:
         ) from error
 
 
-def _entries(file: h5py.File) -> list[Entry]:
+def _entries(file: h5py.File) -> list[DatasetEntry]:
     entries = []
 
     def note(name: str, found: h5py.Group | h5py.Dataset) -> None:
         if isinstance(found, h5py.Dataset) and found.shape is not None:
-            entries.append(Entry(name, found.shape, found.dtype))
+            entries.append(DatasetEntry(name, found.shape, found.dtype))
 
     file.visititems(note)
     return entries

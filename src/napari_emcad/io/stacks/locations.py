@@ -13,7 +13,10 @@ PRECOMPUTED = "precomputed://"
 
 @dataclass(frozen=True)
 class Url:
-    """What is not a file here. It is written into sessions and layers as it stands, so `location` lets no secret in."""
+    """An address elsewhere, such as https://host/em.zarr.
+
+    It is written into sessions and layers as it stands: `parse_location` refuses a URL that holds a secret.
+    """
 
     text: str
 
@@ -43,7 +46,7 @@ class Url:
 Location = Path | Url
 
 
-def location(text: Location | str) -> Location:
+def parse_location(text: Location | str) -> Location:
     """What people type for a stack; file:// is a path.
 
     Raises

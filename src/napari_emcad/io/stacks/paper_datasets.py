@@ -9,8 +9,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.stacks.hdf5 import is_hdf5
 from napari_emcad.io.stacks.locations import Location
-from napari_emcad.io.stacks.paper_layouts import CREMI, NAMES, Layout, layouts_called
-from napari_emcad.io.stacks.volumes import Volume, open_volume, stack_names
+from napari_emcad.io.stacks.paper_layouts import CREMI, PAPER_DATASETS, PaperLayout, find_layouts
+from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
 
 RAW, NEURON_IDS = "volumes/raw", "volumes/labels/neuron_ids"
 """Datasets of a CREMI file."""
@@ -19,14 +19,14 @@ _SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".hdf")
 
 
 @dataclass(frozen=True)
-class Pair:
+class LabelledStack:
     """A stack with its labels. Close it, or use it as a context manager.
 
     Attributes
     ----------
     layout : str
         Name of the dataset.
-    raw, labels : Volume
+    raw, labels : Stack
         Grey values and neurons, 0 = background; both carry the pair's voxel size.
     voxel_size : VoxelSize
         In nm, as the files say; where they do not, as it is known of the dataset.
@@ -35,8 +35,8 @@ class Pair:
     """
 
     layout: str
-    raw: Volume
-    labels: Volume
+    raw: Stack
+    labels: Stack
     voxel_size: VoxelSize
     place: Box
 
@@ -57,7 +57,7 @@ class Pair:
         self.close()
 
 
-def open_pair(path: Path | str, name: str | None = None) -> Pair:
+def open_labelled_stack(path: Path | str, name: str | None = None) -> LabelledStack:
     """Open a dataset of the papers; voxels are read when they are asked for, and nothing is changed.
 
     Parameters
@@ -65,7 +65,7 @@ def open_pair(path: Path | str, name: str | None = None) -> Pair:
     path : path
         A CREMI file, either file of a pair named as `LAYOUTS` lists, or the folder of one such dataset.
     name : str, optional
-        One of `NAMES`, in any capitals, where a folder holds several or names are alike; None = any.
+        One of `PAPER_DATASETS`, in any capitals, where a folder holds several or names are alike; None = any.
 
     Raises
     ------
@@ -74,54 +74,56 @@ def open_pair(path: Path | str, name: str | None = None) -> Pair:
         folder holds several pairs.
     """
     path = Path(path)
-    if name is not None and not any(layouts_called(name)):
-        raise UserError(f'layout: one of {", ".join(NAMES)} is needed, got "{name}"; leave it out to go by the files.')
+    if name is not None and not any(find_layouts(name)):
+        raise UserError(
+            f'layout: one of {", ".join(PAPER_DATASETS)} is needed, got "{name}"; leave it out to go by the files.'
+        )
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder; check its name and place.")
-    files = _chosen(path, _found(path, name))
+    files = _choose_pair(path, _find_pairs(path, name))
     with ExitStack() as on_failure:
-        raw, labels = (on_failure.enter_context(open_volume(*of)) for of in (files.raw, files.labels))
+        raw, labels = (on_failure.enter_context(open_stack(*of)) for of in (files.raw, files.labels))
         size = raw.voxel_size or labels.voxel_size or files.layout.voxel_size
         raw, labels = replace(raw, voxel_size=size), replace(labels, voxel_size=size)
-        pair = Pair(files.layout.name, raw, labels, size, _place(raw, labels))
+        pair = LabelledStack(files.layout.name, raw, labels, size, _place_labels(raw, labels))
         on_failure.pop_all()
     return pair
 
 
-def neurons_in(path: Location) -> str | None:
+def neuron_dataset(path: Location) -> str | None:
     """The dataset of the neurons in a CREMI file, where grey values are what opens by itself; None in other files."""
     return NEURON_IDS if NEURON_IDS in stack_names(path) else None
 
 
 @dataclass(frozen=True)
-class _Files:
+class _PairFiles:
     """What may be a pair: file and dataset of the stack and of the labels; `missing` says what is not there."""
 
-    layout: Layout
+    layout: PaperLayout
     raw: tuple[Path, str | None]
     labels: tuple[Path, str | None]
     missing: str = ""
 
 
-def _found(path: Path, name: str | None) -> list[_Files]:
+def _find_pairs(path: Path, name: str | None) -> list[_PairFiles]:
     """All that a file, or each file of a folder, can belong to."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     known = [file for file in files if file.suffix.lower() in _SUFFIXES]
-    return list(dict.fromkeys(pair for file in known for pair in _of_file(file, name)))
+    return list(dict.fromkeys(pair for file in known for pair in _pairs_of_file(file, name)))
 
 
-def _of_file(file: Path, name: str | None) -> list[_Files]:
-    layouts = list(layouts_called(name))
+def _pairs_of_file(file: Path, name: str | None) -> list[_PairFiles]:
+    layouts = list(find_layouts(name))
     if CREMI in layouts and is_hdf5(file) and RAW in (datasets := stack_names(file)):
         missing = (
             "" if NEURON_IDS in datasets else f'the neurons, "{NEURON_IDS}", are not in it; choose another sample.'
         )
-        return [_Files(CREMI, (file, RAW), (file, NEURON_IDS), missing)]
+        return [_PairFiles(CREMI, (file, RAW), (file, NEURON_IDS), missing)]
     stems = [(layout, found) for layout in layouts if (found := layout.stems(file.stem))]
-    return [_beside(file, layout, *found) for layout, found in stems]
+    return [_pair_beside(file, layout, *found) for layout, found in stems]
 
 
-def _beside(file: Path, layout: Layout, *stems: str) -> _Files:
+def _pair_beside(file: Path, layout: PaperLayout, *stems: str) -> _PairFiles:
     """The two files of these names in the folder of a file that is one of them; one of its own suffix comes first."""
     there = sorted(file.parent.iterdir(), key=lambda other: (other != file, other.suffix != file.suffix, other.name))
     usable = [other for other in there if other.suffix.lower() in _SUFFIXES]
@@ -129,10 +131,10 @@ def _beside(file: Path, layout: Layout, *stems: str) -> _Files:
     absent = [stem for stem, at in zip(stems, found, strict=True) if at is None]
     missing = f"{absent[0]}{file.suffix} is needed beside it, and is not there; copy it there." if absent else ""
     raw, labels = (at or file for at in found)
-    return _Files(layout, (raw, None), (labels, None), missing)
+    return _PairFiles(layout, (raw, None), (labels, None), missing)
 
 
-def _chosen(path: Path, found: list[_Files]) -> _Files:
+def _choose_pair(path: Path, found: list[_PairFiles]) -> _PairFiles:
     whole = [files for files in found if not files.missing]
     if len(whole) == 1:
         return whole[0]
@@ -142,12 +144,12 @@ def _chosen(path: Path, found: list[_Files]) -> _Files:
     if found:
         raise UserError(f"{found[0].raw[0]}: {found[0].missing}")
     raise UserError(
-        f"{path}: files of {', '.join(NAMES)} are needed, there are none; "
+        f"{path}: files of {', '.join(PAPER_DATASETS)} are needed, there are none; "
         "name yours as they are there, such as AC4_inputs.tif and AC4_labels.tif."
     )
 
 
-def _place(raw: Volume, labels: Volume) -> Box:
+def _place_labels(raw: Stack, labels: Stack) -> Box:
     """Where the labels lie in the stack: at their offset, or all over it."""
     if labels.array.dtype.kind not in "bui":
         raise UserError(

@@ -9,7 +9,7 @@ from napari_emcad.io.stacks.locations import Location
 
 
 @dataclass(frozen=True)
-class Layout:
+class PaperLayout:
     """A dataset whose volumes are two files each, the stack and its labels, in one folder.
 
     Attributes
@@ -43,23 +43,23 @@ class Layout:
         return None
 
 
-CREMI = Layout("CREMI", VoxelSize(40, 4, 4), "cremi_?[abc]", "{}_inputs", "{}_labels", telling=True)
+CREMI = PaperLayout("CREMI", VoxelSize(40, 4, 4), "cremi_?[abc]", "{}_inputs", "{}_labels", telling=True)
 
 LAYOUTS = (
     CREMI,
-    Layout("AC3-AC4", VoxelSize(30, 6, 6), "ac[34]", "{}_inputs", "{}_labels", telling=True),
-    Layout("SNEMI3D", VoxelSize(30, 6, 6), "train|test", "{}-input", "{}-labels"),
-    Layout("SNEMI3D", VoxelSize(30, 6, 6), "", "raw", "neuron_ids"),
-    Layout("Wafer4", VoxelSize(35, 8, 8), r"wafer\d+(_\w+)?", "{}_inputs", "{}_labels", telling=True),
-    Layout("Kasthuri15", VoxelSize(30, 6, 6), "train|test", "{}_input", "{}_labels"),
+    PaperLayout("AC3-AC4", VoxelSize(30, 6, 6), "ac[34]", "{}_inputs", "{}_labels", telling=True),
+    PaperLayout("SNEMI3D", VoxelSize(30, 6, 6), "train|test", "{}-input", "{}-labels"),
+    PaperLayout("SNEMI3D", VoxelSize(30, 6, 6), "", "raw", "neuron_ids"),
+    PaperLayout("Wafer4", VoxelSize(35, 8, 8), r"wafer\d+(_\w+)?", "{}_inputs", "{}_labels", telling=True),
+    PaperLayout("Kasthuri15", VoxelSize(30, 6, 6), "train|test", "{}_input", "{}_labels"),
 )
 """Names of the files and voxel sizes (z, y, x): CREMI, cremi.org/data; AC3, AC4, SNEMI3D and Kasthuri15, Kasthuri et
 al., Cell 162:648, 2015; Wafer4, Liu et al., CVPR 2024."""
 
-NAMES = tuple(dict.fromkeys(layout.name for layout in LAYOUTS))
+PAPER_DATASETS = tuple(dict.fromkeys(layout.name for layout in LAYOUTS))
 
 
-def layouts_called(name: str | None) -> Iterator[Layout]:
+def find_layouts(name: str | None) -> Iterator[PaperLayout]:
     """The layouts of a dataset, whatever the capitals; all of them without a name."""
     return (layout for layout in LAYOUTS if name is None or layout.name.lower() == name.lower())
 

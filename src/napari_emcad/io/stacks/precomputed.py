@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.lazy import READ_ERRORS, LazyArray, NotAStack, Source, check_stack, one_line, stamp_of
+from napari_emcad.io.read_errors import READ_ERRORS, first_line
+from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
+from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import PRECOMPUTED, Location, Url
+from napari_emcad.io.stacks.open_dataset import OpenDataset, metadata_stamp
 
 _CONTEXT = {f"{kind}_request_retries": {"max_retries": 3} for kind in ("http", "gcs", "s3")} | {
     "cache_pool": {"total_bytes_limit": 256 * 2**20}
@@ -26,7 +29,7 @@ _CONTEXT = {f"{kind}_request_retries": {"max_retries": 3} for kind in ("http", "
 each section of them."""
 
 
-def open_precomputed(where: Location, dataset: str | None) -> Source:
+def open_precomputed(where: Location, dataset: str | None) -> OpenDataset:
     """Open one scale by its key, such as "8_8_40"; left out, the first, which is the finest.
 
     Raises
@@ -43,7 +46,7 @@ def open_precomputed(where: Location, dataset: str | None) -> Source:
     return _source(where, scales, keys.index(dataset) if dataset is not None else 0)
 
 
-def precomputed_levels(where: Location) -> list[Source]:
+def open_precomputed_levels(where: Location) -> list[OpenDataset]:
     """All scales, the finest first.
 
     Raises
@@ -66,19 +69,19 @@ def is_precomputed(where: Location) -> bool:
 
 def _scales(where: Location) -> list[dict[str, Any]]:
     """As the file `info` lists them, the finest first."""
-    ts = tensorstore_for(where)
-    with _told(where):
+    ts = import_tensorstore(where)
+    with _explain_errors(where):
         kept = ts.KvStore.open(_kvstore(where), context=ts.Context(_CONTEXT)).result().read("info").result()
         if kept.state != "value":
             raise UserError(f'{where}: a precomputed volume is needed, but "info" is not there; check the address.')
         return json.loads(kept.value)["scales"]
 
 
-def _source(where: Location, scales: list[dict[str, Any]], number: int) -> Source:
+def _source(where: Location, scales: list[dict[str, Any]], number: int) -> OpenDataset:
     """One scale; (x, y, z, channel) becomes (z, y, x), from 0 on."""
-    ts, scale = tensorstore_for(where), scales[number]
+    ts, scale = import_tensorstore(where), scales[number]
     spec = {"driver": "neuroglancer_precomputed", "kvstore": _kvstore(where), "scale_index": number}
-    with _told(where):
+    with _explain_errors(where):
         opened = ts.open(spec, read=True, context=ts.Context(_CONTEXT)).result()
         size, offset = VoxelSize(*scale["resolution"][::-1]), _offset(scale, scales[0])
     name = f"{where}, {scale['key']}"
@@ -87,8 +90,8 @@ def _source(where: Location, scales: list[dict[str, Any]], number: int) -> Sourc
     stack = opened[..., 0].T[ts.d[:].translate_to[0]]
     dtype = stack.dtype.numpy_dtype
     check_stack(name, stack.shape, dtype)
-    return Source(
-        LazyArray(name, stack.shape, dtype, partial(_read, stack)), size, scale["key"], stamp_of(scale), offset
+    return OpenDataset(
+        LazyArray(name, stack.shape, dtype, partial(_read, stack)), size, scale["key"], metadata_stamp(scale), offset
     )
 
 
@@ -96,7 +99,7 @@ def _read(stack: Any, box: tuple[slice, ...]) -> NDArray:
     try:
         return stack[box].read().result()
     except ValueError as error:
-        raise OSError(reason(error)) from error
+        raise OSError(short_reason(error)) from error
 
 
 def _offset(scale: dict[str, Any], finest: dict[str, Any]) -> tuple[float, float, float]:
@@ -117,23 +120,23 @@ def _kvstore(where: Location) -> str | dict[str, str]:
 
 
 @contextmanager
-def _told(where: Location) -> Iterator[None]:
+def _explain_errors(where: Location) -> Iterator[None]:
     """What goes wrong while metadata is read, in one sentence."""
     try:
         yield
     except (*READ_ERRORS, TypeError) as error:
         raise UserError(
-            f"{where}: the precomputed volume cannot be read ({reason(error)}); "
+            f"{where}: the precomputed volume cannot be read ({short_reason(error)}); "
             "check the address, the network and the credentials in the environment."
         ) from error
 
 
-def reason(error: BaseException) -> str:
+def short_reason(error: BaseException) -> str:
     """Without the long specification that tensorstore puts behind it."""
-    return one_line(error).partition(" [")[0]
+    return first_line(error).partition(" [")[0]
 
 
-def tensorstore_for(where: Location) -> Any:
+def import_tensorstore(where: Location) -> Any:
     """The library.
 
     Raises

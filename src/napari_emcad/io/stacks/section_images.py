@@ -12,8 +12,11 @@ from PIL import Image
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.lazy import READ_ERRORS, LazyArray, NotAStack, Source, by_sections, check_stack
-from napari_emcad.io.stacks.tiff_description import voxel_size_of
+from napari_emcad.io.metadata.tiff_description import tiff_voxel_size
+from napari_emcad.io.read_errors import READ_ERRORS
+from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
+from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
+from napari_emcad.io.stacks.open_dataset import OpenDataset
 
 TIFF = {".tif", ".tiff"}
 SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".gif", ".webp", ".jp2"}
@@ -21,7 +24,7 @@ _PILLOW_TYPES = {"1": "bool", "L": "uint8", "I": "int32", "F": "float32"}
 _PILLOW_TYPES |= dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), "uint16")
 
 
-def open_folder(path: Path) -> Source:
+def open_section_images(path: Path) -> OpenDataset:
     """Open a folder of grey images of one size, in natural order of their names ("s2" before "s10").
 
     The voxel size is that of the first, where it is a TIFF that says one.
@@ -37,12 +40,12 @@ def open_folder(path: Path) -> Source:
             f"{path}: a folder of section images ({', '.join(sorted(SUFFIXES))}) is needed, "
             "but none is in it; choose the folder that holds the images."
         )
-    shape, dtype = _one_kind(files)
+    shape, dtype = _read_common_header(files)
     check_stack(str(path), (len(files), *shape), dtype)
-    read = by_sections(lambda z: _pixels(files[z]), (len(files), *shape), dtype)
+    read = section_reader(lambda z: _read_pixels(files[z]), (len(files), *shape), dtype)
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
-    return Source(LazyArray(str(path), (len(files), *shape), dtype, read), _voxel_size(files[0]), None, stamp)
+    return OpenDataset(LazyArray(str(path), (len(files), *shape), dtype, read), _read_voxel_size(files[0]), None, stamp)
 
 
 def section_files(path: Path) -> list[Path]:
@@ -55,26 +58,27 @@ def _parts(file: Path) -> list[str]:
     return [part for part in re.split(r"([0-9]+)", file.name.lower()) if part]
 
 
-def _one_kind(files: list[Path]) -> tuple[tuple[int, ...], np.dtype]:
+def _read_common_header(files: list[Path]) -> tuple[tuple[int, ...], np.dtype]:
     """The shape (y, x) and type that all images share."""
-    first = _header(files[0])
+    first = _read_header(files[0])
     for file in files[1:]:
-        if (header := _header(file)) != first:
+        if (header := _read_header(file)) != first:
             raise UserError(
-                f"{file}: sections of one size and type are needed, got {_said(header)} where {files[0].name} has "
-                f"{_said(first)}; crop and convert them alike, or move other images out of the folder."
+                f"{file}: sections of one size and type are needed, got {_header_text(header)} where "
+                f"{files[0].name} has {_header_text(first)}; crop and convert them alike, "
+                "or move other images out of the folder."
             )
     return first
 
 
-def _said(header: tuple[tuple[int, ...], np.dtype]) -> str:
+def _header_text(header: tuple[tuple[int, ...], np.dtype]) -> str:
     return f"{' x '.join(map(str, header[0]))} {header[1]}"
 
 
-def _header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+def _read_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Shape (y, x) and type of an image, without its pixels."""
     try:
-        shape, dtype = _tiff_header(file) if file.suffix.lower() in TIFF else _pillow_header(file)
+        shape, dtype = _read_tiff_header(file) if file.suffix.lower() in TIFF else _read_pillow_header(file)
     except (tifffile.TiffFileError, *READ_ERRORS, IndexError, SyntaxError) as error:
         raise UserError(f"{file}: this section cannot be read as an image ({error}); export it again.") from error
     if len(shape) != 2:
@@ -85,32 +89,32 @@ def _header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def _tiff_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+def _read_tiff_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     with tifffile.TiffFile(file) as tiff:
         return tiff.series[0].shape, tiff.series[0].dtype
 
 
-def _voxel_size(file: Path) -> VoxelSize | None:
+def _read_voxel_size(file: Path) -> VoxelSize | None:
     if file.suffix.lower() not in TIFF:
         return None
     with tifffile.TiffFile(file) as tiff:
-        return voxel_size_of(tiff)
+        return tiff_voxel_size(tiff)
 
 
-def _pillow_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
-    with _large_images_welcome(), Image.open(file) as image:
+def _read_pillow_header(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+    with _allow_large_images(), Image.open(file) as image:
         colours = () if image.mode in _PILLOW_TYPES else (len(image.getbands()),)
         return (image.height, image.width, *colours), np.dtype(_PILLOW_TYPES.get(image.mode, "uint8"))
 
 
-def _pixels(file: Path) -> NDArray:
+def _read_pixels(file: Path) -> NDArray:
     if file.suffix.lower() in TIFF:
-        return _tiff_pixels(file)
-    with _large_images_welcome(), Image.open(file) as image:
+        return _read_tiff_pixels(file)
+    with _allow_large_images(), Image.open(file) as image:
         return np.asarray(image)
 
 
-def _tiff_pixels(file: Path) -> NDArray:
+def _read_tiff_pixels(file: Path) -> NDArray:
     """Mapped where they lie in the file as in memory: a part of such a section is all that is read of it."""
     try:
         return tifffile.memmap(file, mode="r")
@@ -119,7 +123,7 @@ def _tiff_pixels(file: Path) -> NDArray:
 
 
 @contextmanager
-def _large_images_welcome() -> Iterator[None]:
+def _allow_large_images() -> Iterator[None]:
     """Sections of 20,000 x 20,000 pixels are everyday here; Pillow would refuse them as decompression bombs."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:

@@ -9,14 +9,16 @@ import numpy as np
 import tifffile
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.lazy import LazyArray, NotAStack, Source, by_sections, check_stack, leading
-from napari_emcad.io.stacks.tiff_description import record_of, voxel_size_of
+from napari_emcad.io.metadata.tiff_description import record_of, tiff_voxel_size
+from napari_emcad.io.stacks.check_stack import NotAStack, check_stack, count_leading_axes
+from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
+from napari_emcad.io.stacks.open_dataset import OpenDataset
 
 _BROKEN = (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError)
 """What tifffile raises on the header of a damaged file."""
 
 
-def open_tiff(path: Path) -> Source:
+def open_tiff(path: Path) -> OpenDataset:
     """Open a TIFF stack; uncompressed voxels are mapped, compressed ones decoded section by section.
 
     Raises
@@ -50,13 +52,13 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _source(path: Path, tiff: tifffile.TiffFile) -> Source:
+def _source(path: Path, tiff: tifffile.TiffFile) -> OpenDataset:
     _refuse_cut_short(path, tiff)
-    series, stat, size = tiff.series[0], path.stat(), voxel_size_of(tiff)
+    series, stat, size = tiff.series[0], path.stat(), tiff_voxel_size(tiff)
     shape = _shape(path, tiff, series)
     check_stack(str(path), shape, series.dtype)
     array = _mapped(path, tiff, shape) or _decoded(path, tiff, shape)
-    return Source(array, size, None, (stat.st_size, stat.st_mtime_ns))
+    return OpenDataset(array, size, None, (stat.st_size, stat.st_mtime_ns))
 
 
 def _shape(path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> tuple[int, ...]:
@@ -65,7 +67,7 @@ def _shape(path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries)
         raise NotAStack(f"{path}: sections of one size are needed, got {shapes[0]} and {shapes[1]}; crop them alike.")
     if "S" in series.axes and not _sections_taken_for_colours(series, tiff):
         raise NotAStack(f"{path}: grey values are needed, got colours of shape {series.shape}; save it as 8-bit grey.")
-    shape = series.shape[leading(series.shape) :]
+    shape = series.shape[count_leading_axes(series.shape) :]
     single = (1, *shape)  # our own file of one section: tifffile drops the axis z
     return single if record_of(tiff).get("shape") == list(single) else shape
 
@@ -122,7 +124,7 @@ def _decoded(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> Laz
         raise UserError(
             f"{path}: one TIFF page a section is needed, got {len(series)} pages for shape {shape}; export it again."
         )
-    read = by_sections(lambda z: tiff.asarray(key=z, series=0), shape, series.dtype)
+    read = section_reader(lambda z: tiff.asarray(key=z, series=0), shape, series.dtype)
     return LazyArray(str(path), shape, series.dtype, read, tiff.close)
 
 

@@ -16,7 +16,7 @@ from napari_emcad.io.labels.formats import writing
 from napari_emcad.io.labels.volume import LabelVolume
 from napari_emcad.io.sessions import export as session_export
 from napari_emcad.io.sessions.folder import open_session
-from napari_emcad.io.stacks.volumes import open_volume
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.kit.labels_view import part_of
 
 
@@ -98,7 +98,7 @@ def _fingerprint(source: tuple[str, str | None] | None) -> str | None:
     if source is None:
         return None
     try:
-        with open_volume(*source) as volume:
+        with open_stack(*source) as volume:
             return volume.fingerprint
     except UserError:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from napari_emcad.io.stacks.lazy import LazyArray
+from napari_emcad.io.stacks.lazy_array import LazyArray
 
 
 class ComposedAffinities:

@@ -15,7 +15,7 @@ from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.fragment_levels import OVERVIEW
-from napari_emcad.io.stacks.lazy import LazyArray, Slices
+from napari_emcad.io.stacks.lazy_array import LazyArray, Slices
 
 
 @dataclass(frozen=True)

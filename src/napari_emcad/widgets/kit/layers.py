@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.io.stacks.locations import location
-from napari_emcad.io.stacks.voxel_sizes import voxel_size
+from napari_emcad.io.metadata.lengths import voxel_size_in_nm
+from napari_emcad.io.stacks.locations import parse_location
 
 MADE = "napari_emcad"
 """Key in the metadata of layers that the dock made: what they are."""
@@ -58,8 +58,8 @@ def check_layer(layer: Image) -> None:
 
 def voxel_size_of(layer: Layer) -> VoxelSize | None:
     """In nm: the layer's scale where its units are lengths, else what its file said; None where nobody knows."""
-    of_layer = voxel_size(layer.scale[-3:], [str(unit) for unit in layer.units[-3:]])
-    return of_layer or voxel_size(layer.metadata.get("voxel_size_nm") or (), ["nm"] * 3)
+    of_layer = voxel_size_in_nm(layer.scale[-3:], [str(unit) for unit in layer.units[-3:]])
+    return of_layer or voxel_size_in_nm(layer.metadata.get("voxel_size_nm") or (), ["nm"] * 3)
 
 
 def origin_of(layer: Layer) -> dict[str, str | None]:
@@ -69,7 +69,7 @@ def origin_of(layer: Layer) -> dict[str, str | None]:
     """
     source = layer.metadata.get("source") or layer.source.path
     try:
-        known = str(location(str(source))) if source else None
+        known = str(parse_location(str(source))) if source else None
     except UserError:
         known = None
     return {"source": known, "dataset": layer.metadata.get("dataset")}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from napari.layers import Layer
 
-from napari_emcad.io.stacks.locations import location
+from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.own_data import own_data
 from napari_emcad.widgets.kit.layers import origin_of
 
@@ -20,7 +20,7 @@ def session_folder(layer: Layer) -> Path:
     layer : Layer
         The stack; its metadata or its reader may know the file.
     """
-    source = location(origin_of(layer)["source"] or "")
+    source = parse_location(origin_of(layer)["source"] or "")
     if isinstance(source, Path) and source.name and source.exists() and os.access(source.parent, os.W_OK):
         return _free(source.parent / f"{source.stem}{SUFFIX}")
     folder = own_data() / "sessions"

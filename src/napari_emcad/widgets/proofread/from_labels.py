@@ -22,7 +22,7 @@ from napari_emcad.core.label_pieces import (
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.wording import count, shape_text, size_text, voxel_size_text
-from napari_emcad.io.stacks.locations import location
+from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, resolve_parameters
 from napari_emcad.session_of_labels import card_of_labels, parameters_of_labels
@@ -319,7 +319,7 @@ def _check_room(box: Box) -> None:
 def _name(layer: Labels) -> str:
     """Of the file where there is one, else of the layer."""
     origin = origin_of(layer)["source"]
-    return location(origin).name if origin else layer.name
+    return parse_location(origin).name if origin else layer.name
 
 
 def _grid(layer: Image | Labels) -> str:

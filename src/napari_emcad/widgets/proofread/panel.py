@@ -15,7 +15,7 @@ from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions.folder import OpenSession, SessionFacts, boxes_of, create_session, open_session
 from napari_emcad.io.sessions.replay_report import Brought
-from napari_emcad.io.stacks.volumes import fingerprint_of_content
+from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import Row
 from napari_emcad.widgets.desk.on_screen import Proofreading
@@ -682,5 +682,5 @@ def facts_of(result: Result) -> SessionFacts:
     """What a new session on a result is about."""
     known = {name: value for name, value in result.provenance().items() if value is not None}
     with suppress(OSError, UserError):  # of a stack whose file has gone nothing can be told
-        known["fingerprint"] = fingerprint_of_content(volume_of(result.source))
+        known["fingerprint"] = content_fingerprint(volume_of(result.source))
     return SessionFacts.of(known, voxel_size_of(result.source))

@@ -10,8 +10,8 @@ from PIL import Image
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.lazy import NotAStack
-from napari_emcad.io.stacks.volumes import open_volume, stack_names
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.stack import open_stack, stack_names
 
 
 def as_tiff(path, stack):
@@ -43,7 +43,7 @@ WAYS = pytest.mark.parametrize("write", [as_tiff, as_mapped_tiff, as_hdf5, as_za
 @WAYS
 def test_every_kind_by_its_content(tmp_path, stack, write):
     write(tmp_path / "noname", stack)
-    with open_volume(str(tmp_path / "noname"), voxel_size=VoxelSize(40, 5, 4)) as volume:
+    with open_stack(str(tmp_path / "noname"), voxel_size=VoxelSize(40, 5, 4)) as volume:
         np.testing.assert_array_equal(volume.array[1:, 2], stack[1:, 2])
         assert (volume.voxel_size, volume.path) == ((40, 5, 4), tmp_path / "noname")
     with pytest.raises(ValueError, match="this one is closed"):
@@ -53,12 +53,12 @@ def test_every_kind_by_its_content(tmp_path, stack, write):
 @WAYS
 def test_the_fingerprint_tells_a_changed_file(tmp_path, stack, write, monkeypatch):
     write(tmp_path / "a", stack)
-    before = open_volume(tmp_path / "a").fingerprint
-    assert open_volume(tmp_path / "a").fingerprint == before
+    before = open_stack(tmp_path / "a").fingerprint
+    assert open_stack(tmp_path / "a").fingerprint == before
     monkeypatch.chdir(tmp_path)
-    assert open_volume("a").fingerprint == before
+    assert open_stack("a").fingerprint == before
     write(tmp_path / "b", np.where(np.arange(5)[:, None, None] == 2, stack // 2, stack))
-    after = open_volume(tmp_path / "b").fingerprint
+    after = open_stack(tmp_path / "b").fingerprint
     assert before.split()[1:3] == after.split()[1:3] == ["5x24x37", "uint8"]
     assert before.split()[0] != after.split()[0]
 
@@ -67,7 +67,7 @@ def test_the_fingerprint_tells_a_copy_by_name_and_time_only(tmp_path, stack):
     as_tiff(tmp_path / "a.tif", stack)
     shutil.copyfile(tmp_path / "a.tif", tmp_path / "b.tif")
     os.utime(tmp_path / "b.tif", ns=(5, 5))
-    first, second = (open_volume(tmp_path / name).fingerprint.split() for name in ("a.tif", "b.tif"))
+    first, second = (open_stack(tmp_path / name).fingerprint.split() for name in ("a.tif", "b.tif"))
     assert first[:4] == second[:4]
     assert second[4:] == ["5", "b.tif"]
 
@@ -75,7 +75,7 @@ def test_the_fingerprint_tells_a_copy_by_name_and_time_only(tmp_path, stack):
 def test_the_input_is_not_changed(tmp_path, stack):
     as_hdf5(tmp_path / "a.h5", stack)
     content, stat = (tmp_path / "a.h5").read_bytes(), (tmp_path / "a.h5").stat()
-    with open_volume(tmp_path / "a.h5") as volume:
+    with open_stack(tmp_path / "a.h5") as volume:
         volume.array[:][:] = 0
     assert (tmp_path / "a.h5").read_bytes() == content
     assert (tmp_path / "a.h5").stat().st_mtime_ns == stat.st_mtime_ns
@@ -83,7 +83,7 @@ def test_the_input_is_not_changed(tmp_path, stack):
 
 def test_no_such_file(tmp_path):
     with pytest.raises(UserError, match=r"none\.tif: there is no such file or folder; check its name and place\.$"):
-        open_volume(tmp_path / "none.tif")
+        open_stack(tmp_path / "none.tif")
 
 
 @pytest.mark.parametrize("content", [b"", b"z,y,x\n1,2,3\n", np.random.default_rng(1).bytes(5000)])
@@ -91,27 +91,27 @@ def test_no_such_file(tmp_path):
 def test_no_image(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=rf"{name}: a TIFF, HDF5 or Zarr stack or a folder .* is needed, and"):
-        open_volume(tmp_path / name)
+        open_stack(tmp_path / name)
 
 
 def test_one_image(tmp_path, stack):
     Image.fromarray(stack[0]).save(tmp_path / "a.png")
     with pytest.raises(NotAStack, match=r"a\.png: a stack .* is needed, got one image; open the folder of"):
-        open_volume(tmp_path / "a.png")
+        open_stack(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("write", [as_tiff, as_folder])
 def test_a_dataset_where_there_are_none(tmp_path, stack, write):
     write(tmp_path / "a", stack)
     with pytest.raises(UserError, match='only HDF5 and Zarr hold datasets, "main" is not in it; leave the dataset out'):
-        open_volume(tmp_path / "a", dataset="main")
+        open_stack(tmp_path / "a", dataset="main")
 
 
 @pytest.mark.parametrize("size", [(0, 5, 4), (40, -5, 4), (40, 5, float("nan"))])
 def test_a_voxel_size_that_is_none(tmp_path, stack, size):
     as_tiff(tmp_path / "a.tif", stack)
     with pytest.raises(UserError, match=r"three lengths above 0 nm \(z, y, x\) are needed, got"):
-        open_volume(tmp_path / "a.tif", voxel_size=VoxelSize(*size))
+        open_stack(tmp_path / "a.tif", voxel_size=VoxelSize(*size))
 
 
 def test_stack_names(tmp_path, stack):
@@ -129,7 +129,7 @@ def test_a_damaged_stack_is_told_at_the_door(tmp_path, stack):
     content[place : place + 50] = b"\xff" * 50
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.tif: voxels 2:3,0:24,0:37 cannot be read"):
-        open_volume(tmp_path / "a.tif")
+        open_stack(tmp_path / "a.tif")
 
 
 def test_the_offset_is_read(tmp_path, stack):
@@ -140,5 +140,5 @@ def test_the_offset_is_read(tmp_path, stack):
         file["other"] = stack
     attributes = {"voxel_size": [40, 5, 4], "offset": [40, 10, 0]}
     zarr.open_group(tmp_path / "a.zarr").create_array("raw", data=stack).attrs.update(attributes)
-    assert [open_volume(path, name).offset for name in ("labels", "other")] == [(80, 0, 4), None]
-    assert open_volume(tmp_path / "a.zarr").offset == (40, 10, 0)
+    assert [open_stack(path, name).offset for name in ("labels", "other")] == [(80, 0, 4), None]
+    assert open_stack(tmp_path / "a.zarr").offset == (40, 10, 0)

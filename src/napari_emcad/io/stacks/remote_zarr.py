@@ -10,13 +10,13 @@ from fsspec.utils import get_protocol
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.lazy import READ_ERRORS, one_line
+from napari_emcad.io.read_errors import READ_ERRORS, first_line
 from napari_emcad.io.stacks.locations import Url
 
-MEND = "check the network and the credentials in the environment, or have the chunk written again"
+REMEDY = "check the network and the credentials in the environment, or have the chunk written again"
 
 
-def open_url(url: Url) -> zarr.Array | zarr.Group:
+def open_remote_zarr(url: Url) -> zarr.Array | zarr.Group:
     """The array or group behind a URL, to read.
 
     Raises
@@ -25,7 +25,7 @@ def open_url(url: Url) -> zarr.Array | zarr.Group:
         Where the protocol is not known, its library is not installed, the host cannot be reached or has no Zarr there.
     """
     _check_protocol(url)
-    with told(url):
+    with explain_errors(url):
         try:
             return zarr.open(str(url), mode="r")
         except FileNotFoundError as error:
@@ -35,27 +35,27 @@ def open_url(url: Url) -> zarr.Array | zarr.Group:
 
 
 @contextmanager
-def told(url: Url) -> Iterator[None]:
+def explain_errors(url: Url) -> Iterator[None]:
     """What goes wrong while metadata is read, in one sentence."""
     try:
-        with as_os_errors():
+        with raise_os_errors():
             yield
     except (*READ_ERRORS, TypeError) as error:
         raise UserError(
-            f"{url}: the Zarr cannot be read ({one_line(error)}); "
+            f"{url}: the Zarr cannot be read ({first_line(error)}); "
             "check the address, the network and the credentials in the environment."
         ) from error
 
 
 @contextmanager
-def as_os_errors() -> Iterator[None]:
+def raise_os_errors() -> Iterator[None]:
     """Errors of the protocols' own libraries, which have nothing in common, come out as OSError."""
     try:
         yield
     except (UserError, MemoryError, *READ_ERRORS):
         raise
     except Exception as error:  # of aiohttp, botocore, google.api_core and whatever comes
-        raise OSError(one_line(error)) from error
+        raise OSError(first_line(error)) from error
 
 
 class RemoteArray:
@@ -65,7 +65,7 @@ class RemoteArray:
         self._array, self.shape, self.dtype = array, array.shape, array.dtype
 
     def __getitem__(self, key: Any) -> NDArray:
-        with as_os_errors():
+        with raise_os_errors():
             return self._array[key]
 
 
@@ -75,7 +75,7 @@ def _check_protocol(url: Url) -> None:
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
         raise UserError(
-            f"{url}: a library for {protocol}:// is needed, and it is not installed ({one_line(error)}); "
+            f"{url}: a library for {protocol}:// is needed, and it is not installed ({first_line(error)}); "
             "install it with pip and open the URL again."
         ) from error
     except ValueError as error:

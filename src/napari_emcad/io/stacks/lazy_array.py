@@ -1,14 +1,9 @@
 """A stack whose voxels are read when they are asked for."""
 
-import hashlib
-import json
 import operator
-import struct
 import threading
 import weakref
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,20 +11,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Slices
+from napari_emcad.io.read_errors import READ_ERRORS, first_line
+from napari_emcad.io.stacks.check_stack import check_stack, count_leading_axes
 
-Slices = tuple[slice, slice, slice]
-READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.error, zlib.error)
-"""What h5py, tifffile, zarr, Pillow and their codecs raise on damaged data."""
 KEPT_SECTION_BYTES = 128 * 2**20
 """A larger section is decoded again for each slice of it, instead of being kept."""
 
-MEND = "copy or export the file again"
+REMEDY = "copy or export the file again"
 """What to do where a part of a file cannot be read."""
-
-
-class NotAStack(UserError):
-    """What was opened is an image, but not a grey stack (z, y, x)."""
 
 
 class LazyArray:
@@ -60,7 +50,7 @@ class LazyArray:
         dtype: DTypeLike,
         read: Callable[[Slices], Any],
         close: Callable[[], None] | None = None,
-        mend: str = MEND,
+        mend: str = REMEDY,
     ):
         self.shape: tuple[int, int, int] = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype).newbyteorder("=")
@@ -116,20 +106,8 @@ class LazyArray:
         except READ_ERRORS as error:
             place = ",".join(f"{s.start}:{s.stop}" for s in slices)
             raise UserError(
-                f"{self._name}: voxels {place} cannot be read ({one_line(error)}); {self._mend}."
+                f"{self._name}: voxels {place} cannot be read ({first_line(error)}); {self._mend}."
             ) from error
-
-
-def stamp_of(metadata: Mapping[str, Any]) -> tuple[int, str]:
-    """Length and sha256 of metadata: the `Source.stamp` of what has no time of change."""
-    text = json.dumps(metadata, sort_keys=True, default=str).encode()
-    return len(text), hashlib.sha256(text).hexdigest()
-
-
-def one_line(error: BaseException, most: int = 200) -> str:
-    """The first line of what an error says, or its kind where it says nothing."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) <= most else f"{lines[0][:most]} ..."
 
 
 def _resolved(key: Any, shape: tuple[int, int, int]) -> tuple[Slices, tuple[int | slice, ...]]:
@@ -160,7 +138,7 @@ def _axis_slice(key: Any, length: int) -> slice:
     return slice(number % length, number % length + 1, 1)
 
 
-def by_sections(read_section: Callable[[int], NDArray], shape: Sequence[int], dtype: DTypeLike) -> Callable:
+def section_reader(read_section: Callable[[int], NDArray], shape: Sequence[int], dtype: DTypeLike) -> Callable:
     """Make the `read` of a LazyArray from a function that reads section z as (y, x).
 
     The last two sections are kept, so that tiles of one section, or pairs of sections, decode it once.
@@ -180,7 +158,7 @@ def by_sections(read_section: Callable[[int], NDArray], shape: Sequence[int], dt
     return read
 
 
-def of_array(name: str, array: Any, close: Callable[[], None] | None = None, mend: str = MEND) -> LazyArray:
+def wrap_array(name: str, array: Any, close: Callable[[], None] | None = None, mend: str = REMEDY) -> LazyArray:
     """Wrap an array of a file that is sliced lazily already; leading axes of length 1 are dropped.
 
     Raises
@@ -190,67 +168,7 @@ def of_array(name: str, array: Any, close: Callable[[], None] | None = None, men
     UserError
         Where it holds no voxels or not numbers.
     """
-    extra = leading(array.shape)
+    extra = count_leading_axes(array.shape)
     shape = array.shape[extra:]
     check_stack(name, shape, array.dtype)
     return LazyArray(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close, mend)
-
-
-def leading(shape: Sequence[int]) -> int:
-    """How many leading axes of length 1 there are before the last three."""
-    extra = max(0, len(shape) - 3)
-    return extra if all(n == 1 for n in shape[:extra]) else 0
-
-
-def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
-    """Refuse what is not a stack (z, y, x) of grey values.
-
-    Raises
-    ------
-    NotAStack
-        Where there are fewer or more than three axes.
-    UserError
-        Where it holds no voxels or not real numbers.
-    """
-    shape = tuple(int(n) for n in shape)
-    if len(shape) < 3:
-        raise NotAStack(
-            f"{name}: a stack (z, y, x) is needed, got a single section of shape {shape}; "
-            "open a stack, or a folder of section images."
-        )
-    if len(shape) > 3:
-        raise NotAStack(
-            f"{name}: a stack (z, y, x) is needed, got {len(shape)} axes of shape {shape}; "
-            "save one channel at one time point."
-        )
-    if 0 in shape:
-        raise UserError(f"{name}: a stack with voxels is needed, got an empty one of shape {shape}; export it again.")
-    if np.dtype(dtype).kind not in "buif":
-        raise UserError(
-            f"{name}: voxels that are whole or real numbers are needed, got {np.dtype(dtype)}; save it as 8-bit grey."
-        )
-
-
-@dataclass(frozen=True)
-class Source:
-    """What one kind of file gives to `open_volume`.
-
-    Attributes
-    ----------
-    array : LazyArray (z, y, x)
-    voxel_size : VoxelSize or None
-        In nm; None where the file does not say.
-    dataset : str or None
-        Path inside the file, where it can hold several.
-    stamp : (int, int or str)
-        Changes when the file changes: its bytes and the time of its last change in ns; of what has no such time, the
-        length and the sha256 of its metadata.
-    offset : (z, y, x) or None
-        Where the first voxel begins, in nm; None where the file does not say.
-    """
-
-    array: LazyArray
-    voxel_size: VoxelSize | None
-    dataset: str | None
-    stamp: tuple[int, int | str]
-    offset: tuple[float, float, float] | None = None

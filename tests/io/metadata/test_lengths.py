@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.voxel_sizes import nanometres, of_attributes, offset_of_attributes, voxel_size
+from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
+from napari_emcad.io.metadata.lengths import nanometres, voxel_size_in_nm
 
 
 @pytest.mark.parametrize(
@@ -30,16 +31,16 @@ def test_units(unit, nm):
 
 
 def test_decimal_lengths_come_out_as_they_were_meant():
-    assert voxel_size([0.041, 0.006, 0.0041], ["um"] * 3) == (41, 6, 4.1)
+    assert voxel_size_in_nm([0.041, 0.006, 0.0041], ["um"] * 3) == (41, 6, 4.1)
 
 
 @pytest.mark.parametrize("lengths", [[], [30, 6], [30, 6, 0], [30, -6, 6], [30, 6, np.inf], [30, 6, np.nan], "abc"])
 def test_no_size_where_a_length_is_missing_or_not_positive(lengths):
-    assert voxel_size(lengths, ["nm"] * 3) is None
+    assert voxel_size_in_nm(lengths, ["nm"] * 3) is None
 
 
 def test_no_size_where_a_unit_is_no_length():
-    assert voxel_size([30, 6, 5], ["nm", "nm", "pixel"]) is None
+    assert voxel_size_in_nm([30, 6, 5], ["nm", "nm", "pixel"]) is None
 
 
 @pytest.mark.parametrize(
@@ -55,11 +56,11 @@ def test_no_size_where_a_unit_is_no_length():
     ],
 )
 def test_attributes(attributes):
-    assert of_attributes(attributes) == VoxelSize(40, 5, 4)
+    assert read_voxel_size(attributes) == VoxelSize(40, 5, 4)
 
 
 def test_no_attributes_no_size():
-    assert of_attributes({"offset": [1, 2, 3]}) is None
+    assert read_voxel_size({"offset": [1, 2, 3]}) is None
 
 
 @pytest.mark.parametrize(
@@ -75,4 +76,4 @@ def test_no_attributes_no_size():
     ],
 )
 def test_offsets(attributes, offset):
-    assert offset_of_attributes(attributes) == offset
+    assert read_offset(attributes) == offset

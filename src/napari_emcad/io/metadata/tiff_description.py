@@ -18,12 +18,12 @@ import numpy as np
 import tifffile
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.voxel_sizes import voxel_size
+from napari_emcad.io.metadata.lengths import voxel_size_in_nm
 
 _OURS = "napari-emcad="
 
 
-def described(shape: Sequence[int], size: VoxelSize | None, record: Mapping[str, Any]) -> str:
+def description_text(shape: Sequence[int], size: VoxelSize | None, record: Mapping[str, Any]) -> str:
     """The description of a file of ours, ASCII.
 
     Parameters
@@ -41,8 +41,8 @@ def described(shape: Sequence[int], size: VoxelSize | None, record: Mapping[str,
     return "\n".join([*lines, _OURS + json.dumps(whole, default=_plain), ""])
 
 
-def resolution(size: VoxelSize | None) -> dict[str, Any]:
-    """The resolution tags that belong to `described`, for tifffile: pixels a micrometre, x first."""
+def resolution_tags(size: VoxelSize | None) -> dict[str, Any]:
+    """The resolution tags that belong to `description_text`, for tifffile: pixels a micrometre, x first."""
     return {"resolution": (1000 / size.x, 1000 / size.y), "resolutionunit": "NONE"} if size else {}
 
 
@@ -70,11 +70,11 @@ def read_record(path: Path) -> dict[str, Any]:
         return {}
 
 
-def voxel_size_of(tiff: tifffile.TiffFile) -> VoxelSize | None:
+def tiff_voxel_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
     """The voxel size in nm from our record, OME-XML, ImageJ's lines or tifffile's JSON; None where z is not said."""
     ours = record_of(tiff).get("voxel_size_nm")
     if ours:
-        return voxel_size(ours, ["nm"] * 3)
+        return voxel_size_in_nm(ours, ["nm"] * 3)
     if tiff.is_ome:
         return _of_ome(tiff.ome_metadata or "")
     stated = tiff.imagej_metadata if tiff.is_imagej else (tiff.shaped_metadata or ({},))[0]
@@ -86,7 +86,7 @@ def _of_spacing(stated: Mapping[str, Any], page: tifffile.TiffPage) -> VoxelSize
     pixels = [_ratio(page, tag) for tag in ("YResolution", "XResolution")]
     if "spacing" not in stated or not all(pixels):
         return None
-    return voxel_size([stated["spacing"], *(1 / n for n in pixels)], [stated.get("unit")] * 3)
+    return voxel_size_in_nm([stated["spacing"], *(1 / n for n in pixels)], [stated.get("unit")] * 3)
 
 
 def _ratio(page: tifffile.TiffPage, tag: str) -> float:
@@ -101,4 +101,4 @@ def _of_ome(xml: str) -> VoxelSize | None:
         return None
     pixels = next((e.attrib for e in elements if e.tag.endswith("Pixels")), {})
     sizes = [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"]
-    return voxel_size(sizes, [pixels.get(f"PhysicalSize{axis}Unit", "um") for axis in "ZYX"])
+    return voxel_size_in_nm(sizes, [pixels.get(f"PhysicalSize{axis}Unit", "um") for axis in "ZYX"])

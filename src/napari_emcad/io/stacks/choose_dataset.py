@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.lazy import leading
+from napari_emcad.io.stacks.check_stack import count_leading_axes
 from napari_emcad.io.stacks.locations import Location
 
 USUAL = ("volumes/raw", "main", "raw")
@@ -17,7 +17,7 @@ class SeveralStacks(UserError):
     """A file holds several stacks, and nothing says which is meant."""
 
 
-class Entry(NamedTuple):
+class DatasetEntry(NamedTuple):
     """A dataset of a file: its path inside, its shape and its type."""
 
     name: str
@@ -27,15 +27,15 @@ class Entry(NamedTuple):
     @property
     def is_stack(self) -> bool:
         """Whether it can be opened as (z, y, x)."""
-        return len(self.shape) - leading(self.shape) == 3 and np.dtype(self.dtype).kind in "buif"
+        return len(self.shape) - count_leading_axes(self.shape) == 3 and np.dtype(self.dtype).kind in "buif"
 
 
-def stack_names(entries: Iterable[Entry]) -> list[str]:
+def openable_names(entries: Iterable[DatasetEntry]) -> list[str]:
     """The datasets that can be opened as (z, y, x)."""
     return [entry.name for entry in entries if entry.is_stack]
 
 
-def chosen(path: Location, wish: str | None, entries: list[Entry]) -> str:
+def choose_dataset(path: Location, wish: str | None, entries: list[DatasetEntry]) -> str:
     """The dataset asked for; without a wish the only stack, or the one with a usual name.
 
     Raises
@@ -47,7 +47,7 @@ def chosen(path: Location, wish: str | None, entries: list[Entry]) -> str:
     """
     if wish is not None:
         return _wished(path, wish.strip("/"), entries)
-    stacks = stack_names(entries)
+    stacks = openable_names(entries)
     usual = [name for name in USUAL if name in stacks]
     if len(stacks) == 1 or usual:
         return (usual or stacks)[0]
@@ -57,13 +57,13 @@ def chosen(path: Location, wish: str | None, entries: list[Entry]) -> str:
     raise SeveralStacks(f"{path}: it holds {len(stacks)} stacks, {listed}; name the dataset.")
 
 
-def _wished(path: Location, wish: str, entries: list[Entry]) -> str:
+def _wished(path: Location, wish: str, entries: list[DatasetEntry]) -> str:
     if wish not in [entry.name for entry in entries]:
         raise UserError(f'{path}: there is no dataset "{wish}" in it; choose from {_listed(entries)}.')
     return wish
 
 
-def _listed(entries: Iterable[Entry], most: int = 12) -> str:
+def _listed(entries: Iterable[DatasetEntry], most: int = 12) -> str:
     told = [f'"{e.name}" {tuple(e.shape)} {e.dtype}' for e in entries]
     more = [f"{len(told) - most} more"] if len(told) > most else []
     return ", ".join(told[:most] + more) or "no dataset at all"

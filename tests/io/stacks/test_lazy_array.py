@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import basic_indices
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.lazy import LazyArray, NotAStack, by_sections, check_stack, of_array
+from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
+from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader, wrap_array
 
 VALUES = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
 
@@ -26,7 +27,7 @@ def test_reads_what_numpy_would(key):
 
 @given(st.lists(basic_indices(VALUES.shape, allow_newaxis=False, allow_ellipsis=False), max_size=3))
 def test_sections_give_what_the_whole_gives(keys):
-    array = lazy(read=by_sections(lambda z: VALUES[z], VALUES.shape, VALUES.dtype))
+    array = lazy(read=section_reader(lambda z: VALUES[z], VALUES.shape, VALUES.dtype))
     for key in keys:
         if all(not isinstance(k, slice) or (k.step or 1) > 0 for k in (key if isinstance(key, tuple) else (key,))):
             np.testing.assert_array_equal(array[key], VALUES[key])
@@ -65,23 +66,23 @@ def test_byte_order_of_the_file_does_not_show():
 
 
 def test_values_can_be_changed_without_changing_the_next_read():
-    array = lazy(read=by_sections(lambda z: VALUES[z].copy(), VALUES.shape, VALUES.dtype))
+    array = lazy(read=section_reader(lambda z: VALUES[z].copy(), VALUES.shape, VALUES.dtype))
     array[2][:] = 0
     np.testing.assert_array_equal(array[2], VALUES[2])
 
 
 def test_two_sections_are_kept_and_no_more():
     read = []
-    array = lazy(read=by_sections(lambda z: read.append(z) or VALUES[z], VALUES.shape, VALUES.dtype))
+    array = lazy(read=section_reader(lambda z: read.append(z) or VALUES[z], VALUES.shape, VALUES.dtype))
     for z in (0, 1, 0, 1, 2, 0):
         array[z, :3]
     assert read == [0, 1, 2, 0]
 
 
 def test_large_sections_are_not_kept(monkeypatch):
-    monkeypatch.setattr("napari_emcad.io.stacks.lazy.KEPT_SECTION_BYTES", VALUES[0].nbytes - 1)
+    monkeypatch.setattr("napari_emcad.io.stacks.lazy_array.KEPT_SECTION_BYTES", VALUES[0].nbytes - 1)
     read = []
-    array = lazy(read=by_sections(lambda z: read.append(z) or VALUES[z], VALUES.shape, VALUES.dtype))
+    array = lazy(read=section_reader(lambda z: read.append(z) or VALUES[z], VALUES.shape, VALUES.dtype))
     assert [array[1].shape, array[1].shape] == [(6, 7)] * 2
     assert read == [1, 1]
 
@@ -133,7 +134,7 @@ def test_types_that_are(dtype):
 
 
 def test_leading_axes_of_length_one_are_dropped():
-    array = of_array("drawn.zarr", VALUES[None, None])
+    array = wrap_array("drawn.zarr", VALUES[None, None])
     np.testing.assert_array_equal(array[1:3, 2], VALUES[1:3, 2])
     with pytest.raises(NotAStack, match="got 4 axes"):
-        of_array("drawn.zarr", np.stack([VALUES, VALUES]))
+        wrap_array("drawn.zarr", np.stack([VALUES, VALUES]))

@@ -10,20 +10,22 @@ import numpy as np
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.stacks.hdf5 import hdf5_stacks, is_hdf5, open_hdf5
-from napari_emcad.io.stacks.lazy import LazyArray, NotAStack, Source
-from napari_emcad.io.stacks.locations import Location, Url, location
-from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, precomputed_levels
-from napari_emcad.io.stacks.section_images import SUFFIXES, TIFF, open_folder
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
+from napari_emcad.io.stacks.lazy_array import LazyArray
+from napari_emcad.io.stacks.locations import Location, Url, parse_location
+from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
+from napari_emcad.io.stacks.section_images import SUFFIXES, TIFF, open_section_images
 from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
-from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, zarr_levels, zarr_stacks
+from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, open_zarr_levels, zarr_stack_names
 
 _SAMPLE = 64
 """Edge, in voxels, of the squares that the fingerprint looks at."""
 
 
 @dataclass(frozen=True)
-class Volume:
+class Stack:
     """A stack that is open. Close it, or use it as a context manager; it also closes when no longer used.
 
     Attributes
@@ -62,7 +64,7 @@ class Volume:
         self.close()
 
 
-def open_volume(path: Location | str, dataset: str | None = None, voxel_size: VoxelSize | None = None) -> Volume:
+def open_stack(path: Location | str, dataset: str | None = None, voxel_size: VoxelSize | None = None) -> Stack:
     """Open a stack: a TIFF, HDF5, Zarr, neuroglancer precomputed, or a folder of section images; nothing is changed.
 
     Parameters
@@ -84,7 +86,7 @@ def open_volume(path: Location | str, dataset: str | None = None, voxel_size: Vo
     NotAStack
         Where it is an image, but not one grey stack: a single section, colours, channels or time points.
     """
-    path = location(path)
+    path = parse_location(path)
     _check_voxel_size(voxel_size)
     source = _source(path, dataset)
     try:
@@ -92,42 +94,42 @@ def open_volume(path: Location | str, dataset: str | None = None, voxel_size: Vo
     except BaseException:
         source.array.close()
         raise
-    return Volume(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint, source.offset)
+    return Stack(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint, source.offset)
 
 
-def levels(path: Location | str) -> list[Source]:
+def open_levels(path: Location | str) -> list[OpenDataset]:
     """The resolutions of an OME-Zarr image or a precomputed volume, the finest first; none where there is one only.
 
     Raises
     ------
     UserError
-        As `open_volume`.
+        As `open_stack`.
     """
-    path = location(path)
+    path = parse_location(path)
     if is_precomputed(path):
-        found = precomputed_levels(path)
+        found = open_precomputed_levels(path)
     else:
-        found = zarr_levels(path) if isinstance(path, Url) or is_zarr(path) else []
+        found = open_zarr_levels(path) if isinstance(path, Url) or is_zarr(path) else []
     return found if len(found) > 1 else []
 
 
 def stack_names(path: Location | str) -> list[str]:
-    """The datasets in an HDF5 file or Zarr group that `open_volume` can open; empty where a file is one stack.
+    """The datasets in an HDF5 file or Zarr group that `open_stack` can open; empty where a file is one stack.
 
     Raises
     ------
     UserError
         Where the file is damaged.
     """
-    path = location(path)
+    path = parse_location(path)
     if is_precomputed(path):
         return []
     if isinstance(path, Url) or is_zarr(path):
-        return zarr_stacks(path)
-    return hdf5_stacks(path) if is_hdf5(path) else []
+        return zarr_stack_names(path)
+    return hdf5_stack_names(path) if is_hdf5(path) else []
 
 
-def _source(path: Location, dataset: str | None) -> Source:
+def _source(path: Location, dataset: str | None) -> OpenDataset:
     if is_precomputed(path):
         return open_precomputed(path, dataset)
     if isinstance(path, Url):
@@ -141,7 +143,7 @@ def _source(path: Location, dataset: str | None) -> Source:
     if dataset:
         raise UserError(f'{path}: only HDF5 and Zarr hold datasets, "{dataset}" is not in it; leave the dataset out.')
     if path.is_dir():
-        return open_folder(path)
+        return open_section_images(path)
     if is_tiff(path):
         return open_tiff(path)
     raise _unknown(path)
@@ -161,8 +163,8 @@ def _check_voxel_size(size: VoxelSize | None) -> None:
         raise UserError(f"voxel size: three lengths above 0 nm (z, y, x) are needed, got {tuple(size)}.")
 
 
-def fingerprint_of_content(array) -> str:
-    """The first words of a `Volume.fingerprint`, which copies share: sha256 of three samples, shape and type.
+def content_fingerprint(array) -> str:
+    """The first words of a `Stack.fingerprint`, which copies share: sha256 of three samples, shape and type.
 
     Parameters
     ----------
@@ -178,7 +180,7 @@ def fingerprint_of_content(array) -> str:
     return f"{digest.hexdigest()} {shape} {array.dtype}"
 
 
-def _fingerprint(path: Location, source: Source) -> str:
+def _fingerprint(path: Location, source: OpenDataset) -> str:
     size, changed = source.stamp
     name = path.name if isinstance(path, Url) else path.resolve().name
-    return f"{fingerprint_of_content(source.array)} {size} {changed} {name}"
+    return f"{content_fingerprint(source.array)} {size} {changed} {name}"

@@ -1,0 +1,47 @@
+"""The check that an array is a grey stack (z, y, x)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from napari_emcad.core.errors import UserError
+
+
+class NotAStack(UserError):
+    """An image was opened that is no grey stack (z, y, x)."""
+
+
+def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
+    """Refuse what is not a stack (z, y, x) of grey values.
+
+    Raises
+    ------
+    NotAStack
+        Where there are fewer or more than three axes.
+    UserError
+        Where it holds no voxels or not real numbers.
+    """
+    shape = tuple(int(n) for n in shape)
+    if len(shape) < 3:
+        raise NotAStack(
+            f"{name}: a stack (z, y, x) is needed, got a single section of shape {shape}; "
+            "open a stack, or a folder of section images."
+        )
+    if len(shape) > 3:
+        raise NotAStack(
+            f"{name}: a stack (z, y, x) is needed, got {len(shape)} axes of shape {shape}; "
+            "save one channel at one time point."
+        )
+    if 0 in shape:
+        raise UserError(f"{name}: a stack with voxels is needed, got an empty one of shape {shape}; export it again.")
+    if np.dtype(dtype).kind not in "buif":
+        raise UserError(
+            f"{name}: voxels that are whole or real numbers are needed, got {np.dtype(dtype)}; save it as 8-bit grey."
+        )
+
+
+def count_leading_axes(shape: Sequence[int]) -> int:
+    """How many leading axes of length 1 there are before the last three."""
+    extra = max(0, len(shape) - 3)
+    return extra if all(n == 1 for n in shape[:extra]) else 0
