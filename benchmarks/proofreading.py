@@ -19,9 +19,9 @@ from napari_emcad.core._waterz import Merges
 from napari_emcad.core.merge_tree import tree_of_merges
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.proofreading.effects import Effect, Move
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
-from napari_emcad.proofreading.state import Effect, Move
 
 STEPS = ((0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 1, 1), (1, 0, 1))
 NEURONS = (5_000, 100_000)

@@ -13,9 +13,9 @@ from graphs import LINE, segmentation, session
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
+from napari_emcad.proofreading.effects import Effect, Move
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
-from napari_emcad.proofreading.state import Effect, Move
 
 EFFECT = Effect(
     moves=(
@@ -31,7 +31,7 @@ EFFECT = Effect(
 KILLED = """
 import sys
 from pathlib import Path
-from napari_emcad.proofreading.state import Effect
+from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.log import EditLog
 log = EditLog(Path(sys.argv[1]))
 while True:

@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
+from napari_emcad.proofreading.effects import Effect, Move, Parting
 from napari_emcad.proofreading.part import Patch
-from napari_emcad.proofreading.state import Effect, Move, Parting
 
 
 def effect_text(effect: Effect) -> str:

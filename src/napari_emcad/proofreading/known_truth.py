@@ -7,7 +7,7 @@ from scipy.special import xlogy
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.scores import Scores, contingency, scores_of
-from napari_emcad.proofreading.state import Parting
+from napari_emcad.proofreading.effects import Parting
 
 
 class Truth:

@@ -17,7 +17,7 @@ from typing import Any
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
-from napari_emcad.proofreading.state import Effect
+from napari_emcad.proofreading.effects import Effect
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS edits (

@@ -16,10 +16,11 @@ from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal, proposals
+from napari_emcad.proofreading.effects import Effect, Move, Parting
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog, Row
 from napari_emcad.proofreading.part import FAR, NEAR, Patch, edges_of_parts, part
-from napari_emcad.proofreading.state import Effect, Move, Parting, State
+from napari_emcad.proofreading.state import State
 from napari_emcad.proofreading.walk import joining_next, leaving_next
 
 VERY_LOW = 0.02

@@ -31,11 +31,11 @@ from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
+from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.replay.replay import Replayed, replay, summary
 from napari_emcad.proofreading.session import Session
-from napari_emcad.proofreading.state import Effect
 
 OLD = """
     111122223333444455556666

@@ -34,9 +34,9 @@ from napari_emcad.io.sessions.files import (
     write_segmentation,
 )
 from napari_emcad.io.sessions.lock import SessionLock
+from napari_emcad.proofreading.effects import parted_boxes
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session, base_hash
-from napari_emcad.proofreading.state import parted_boxes
 
 __all__ = ["OpenSession", "SessionFacts", "boxes_of", "create_session", "finish_session", "open_session", "session_at"]
 

@@ -13,9 +13,9 @@ from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.proofreading.effects import parted_boxes
 from napari_emcad.proofreading.neurons import neurons_of
 from napari_emcad.proofreading.session import Session
-from napari_emcad.proofreading.state import parted_boxes
 from napari_emcad.widgets.desk.results import Result, Results
 from napari_emcad.widgets.desk.sides import SidesView
 from napari_emcad.widgets.kit.jobs import Ended, one_step
