@@ -12,10 +12,10 @@ import numpy as np
 from labelled_volume import parser, segmented
 from numpy.typing import NDArray
 
-from napari_emcad.proofreading.known_truth import Truth
+from napari_emcad.proofreading.known_truth import KnownTruth
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.review.odds import Odds, fitted
-from napari_emcad.proofreading.review.queue import KINDS, Kind, ReviewQueue, Task
+from napari_emcad.proofreading.review.queue import KINDS, Kind, ReviewQuestion, ReviewQueue
 from napari_emcad.proofreading.session import Session
 
 
@@ -30,27 +30,31 @@ def main() -> None:
 def _lessons(options: argparse.Namespace) -> dict[Kind, tuple[NDArray, NDArray]]:
     """Features and errors of every question of a box, by kind."""
     box = segmented(options)
-    segmentation, parameters, known = box.segmentation, box.parameters, Truth(box.segmentation.fragments, box.truth)
+    segmentation, parameters, known = (
+        box.segmentation,
+        box.parameters,
+        KnownTruth(box.segmentation.fragments, box.truth),
+    )
     with TemporaryDirectory() as folder:
         log = EditLog(Path(folder) / "edits.db")
         session = Session(segmentation, log, parameters.threshold, parameters.min_size)
         queue = ReviewQueue(session, learns=False)
-        gains = [(task, _gain(session, queue, task, known)) for task in queue.tasks()]
+        gains = [(question, _gain(session, queue, question, known)) for question in queue.questions()]
         log.close()
     return {kind: _columns([(t, gain) for t, gain in gains if t.kind == kind and gain is not None]) for kind in KINDS}
 
 
-def _gain(session: Session, queue: ReviewQueue, task: Task, known: Truth) -> float | None:
+def _gain(session: Session, queue: ReviewQueue, question: ReviewQuestion, known: KnownTruth) -> float | None:
     """Bits that answering "join" to a "join?", or "apart" to a "part?", brings."""
-    if task.kind == "join?":
-        return known.gain_of_joining(*map(session.state.members, task.segments))
-    cut = queue.cut(task)
+    if question.kind == "join?":
+        return known.gain_of_joining(*map(session.state.members, question.segments))
+    cut = queue.cut(question)
     gain = known.gain_of_joining(cut.near, cut.far)
     return None if gain is None else -gain
 
 
-def _columns(gains: list[tuple[Task, float]]) -> tuple[NDArray, NDArray]:
-    return np.array([task.features for task, _ in gains]), np.array([gain > 0 for _, gain in gains])
+def _columns(gains: list[tuple[ReviewQuestion, float]]) -> tuple[NDArray, NDArray]:
+    return np.array([question.features for question, _ in gains]), np.array([gain > 0 for _, gain in gains])
 
 
 def _rounded(odds: Odds) -> str:

@@ -40,14 +40,14 @@ def main() -> None:
 def _report(session: Session, neuron: int, answers: int) -> None:
     start = time.perf_counter()
     queue = ReviewQueue(session)
-    task, took = queue.next(), {"join?": [], "part?": []}
+    question, took = queue.next(), {"join?": [], "part?": []}
     ranked = time.perf_counter() - start
     fragments, rows = len(session.state.base.sizes) - 1, len(session.log.rows)
     print(f"{fragments:,} fragments, {rows:,} rows, a neuron of {neuron:,}: ranked in {ranked:.1f} s")
     for _ in range(answers):
-        start, kind = time.perf_counter(), task.kind
-        queue.answer(task, next(ANSWERS[kind]))
-        task = queue.next()
+        start, kind = time.perf_counter(), question.kind
+        queue.answer(question, next(ANSWERS[kind]))
+        question = queue.next()
         took[kind].append(1e3 * (time.perf_counter() - start))
     for kind, times in took.items():
         if times:

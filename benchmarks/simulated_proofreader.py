@@ -22,10 +22,10 @@ import numpy as np
 from labelled_volume import Segmented, parser, segmented
 from skimage.measure import label
 
-from napari_emcad.proofreading.known_truth import Truth
+from napari_emcad.proofreading.known_truth import KnownTruth
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.review.clicks import Clicks
-from napari_emcad.proofreading.review.simulated import Manner, Progress, operations_needed, proofread
+from napari_emcad.proofreading.review.clicks import SimulatedClicks
+from napari_emcad.proofreading.review.simulated import CoursePoint, SimulatedProofreader, operations_needed, proofread
 from napari_emcad.proofreading.session import Session
 
 SHOWN = (0, 5, 10, 25, 50, 100, 200, 400)
@@ -46,8 +46,8 @@ def main() -> None:
     _list_errors(box)
     for seed, order in enumerate(ORDERS):
         patience = PATIENCE if order == "gain, then clicks" else None
-        manner = Manner(order, patience, not options.shipped_odds, seed)
-        course = _course(box, manner, options.operations)
+        proofreader = SimulatedProofreader(order, patience, not options.shipped_odds, seed)
+        course = _course(box, proofreader, options.operations)
         print(f"\n{order}\noperations  answers  VOI split   + merge     = VOI     ARAND  kinds")
         for progress in course:
             if progress.operations in SHOWN or progress is course[-1]:
@@ -61,15 +61,15 @@ def main() -> None:
 
 def _list_errors(box: Segmented) -> None:
     with _session(box) as session:
-        known = Truth(session.state.base.fragments, box.truth)
+        known = KnownTruth(session.state.base.fragments, box.truth)
         print("\nlargest errors, in bits if mended perfectly")
-        for error in Clicks(session, known).errors()[:LARGEST]:
+        for error in SimulatedClicks(session, known).errors()[:LARGEST]:
             print(f"{error.kind:>8}{error.gain:>9.4f}  {error.one} {error.other}")
 
 
-def _course(box: Segmented, manner: Manner, operations: int) -> list[Progress]:
+def _course(box: Segmented, proofreader: SimulatedProofreader, operations: int) -> list[CoursePoint]:
     with _session(box) as session:
-        course = list(proofread(session, box.truth, operations, manner))
+        course = list(proofread(session, box.truth, operations, proofreader))
         for _ in range(len(session.in_force)):  # parted fragments are whole again for the next order
             session.undo()
     return course
@@ -81,7 +81,7 @@ def _session(box: Segmented) -> Iterator[Session]:
         yield Session(box.segmentation, log, box.parameters.threshold, box.parameters.min_size, box.affinities)
 
 
-def _line(progress: Progress) -> str:
+def _line(progress: CoursePoint) -> str:
     found = progress.scores
     kinds = ", ".join(f"{number} {kind}" for kind, number in progress.kinds.items())
     return (
@@ -90,7 +90,7 @@ def _line(progress: Progress) -> str:
     )
 
 
-def _beside_people(path: Path, course: list[Progress]) -> str:
+def _beside_people(path: Path, course: list[CoursePoint]) -> str:
     """How many of the people end with a smaller error than each stage of a course."""
     with path.open(newline="") as file:
         errors = np.sort([float(row["adapted_rand_error"]) for row in csv.DictReader(file)])

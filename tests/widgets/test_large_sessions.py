@@ -85,7 +85,7 @@ def test_review(large):
     panel = large.dock.proofread
     before = read(large)
     panel.enter(Mode.REVIEW)
-    assert panel.tool.task is not None
+    assert panel.tool.question is not None
     panel.answer("join")
     assert read(large) - before <= NEAR
 

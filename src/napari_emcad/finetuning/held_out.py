@@ -12,7 +12,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.pipeline import SegmentParameters, run
-from napari_emcad.proofreading.known_truth import Truth
+from napari_emcad.proofreading.known_truth import KnownTruth
 
 THRESHOLDS = tuple(n / 20 for n in range(2, 15))
 """Of the agglomeration, 0.1 to 0.7: the network is scored at one of these."""
@@ -71,7 +71,7 @@ def score_network(network, crops: Sequence[Crop], device: str = "auto") -> tuple
     """
     found = [_segmented(network, crop, device) for crop in crops]
     weights = [crop.voxels_known for crop in crops]
-    truths = [Truth(one.fragments, crop.truth) for one, crop in zip(found, crops, strict=True)]
+    truths = [KnownTruth(one.fragments, crop.truth) for one, crop in zip(found, crops, strict=True)]
     beside = [_of_others(one.fragments, crop) for one, crop in zip(found, crops, strict=True)]
     curve = []
     for threshold in THRESHOLDS:

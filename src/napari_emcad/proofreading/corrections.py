@@ -11,7 +11,7 @@ from napari_emcad.core.crop import SMALLEST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.surroundings import disjoint_boxes, surroundings
 
@@ -159,12 +159,12 @@ def boxes_of_corrections(
     return _listed(found)
 
 
-def _rows_in_force(session: Session, kinds: Iterable[str]) -> list[Row]:
+def _rows_in_force(session: Session, kinds: Iterable[str]) -> list[LogRow]:
     rows = (session.log.rows[seq - 1] for seq in session.in_force)
     return [row for row in rows if row.kind in kinds]
 
 
-def _places(row: Row) -> list[Sequence[int]]:
+def _places(row: LogRow) -> list[Sequence[int]]:
     """Voxels (z, y, x) that were clicked."""
     return row.input.get("voxels") or [*row.input.get("near", ()), *row.input.get("far", ())]
 

@@ -10,7 +10,7 @@ from napari_emcad.core.scores import Scores, contingency, scores_of
 from napari_emcad.proofreading.effects import Parting
 
 
-class Truth:
+class KnownTruth:
     """Voxels by (fragment, neuron), counted once.
 
     Attributes

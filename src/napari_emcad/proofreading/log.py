@@ -30,7 +30,7 @@ _INSERT = f"INSERT INTO edits ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
 
 
 @dataclass(frozen=True)
-class Row:
+class LogRow:
     """One edit as it stands in the log.
 
     Attributes
@@ -67,7 +67,7 @@ class EditLog:
 
     Attributes
     ----------
-    rows : list of Row
+    rows : list of LogRow
     damage : str
         Why it can only be read; empty where it is whole.
     """
@@ -86,7 +86,7 @@ class EditLog:
         """Whether rows can be added."""
         return self._database is not None
 
-    def add(self, kind: str, given: dict[str, Any], effect: Effect, base_hash: str, duration_ms: float = 0.0) -> Row:
+    def add(self, kind: str, given: dict[str, Any], effect: Effect, base_hash: str, duration_ms: float = 0.0) -> LogRow:
         """Write a row to the disk.
 
         Raises
@@ -96,7 +96,7 @@ class EditLog:
         """
         if self._database is None:
             raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
-        row = Row(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, given, effect)
+        row = LogRow(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, given, effect)
         values = _values(row)
         line_hash = _hash(self._last_hash, values)
         try:
@@ -128,7 +128,7 @@ class EditLog:
             self.damage = _damage(self._path, len(self.rows))
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
+def write_rows(path: Path, rows: Iterable[LogRow]) -> None:
     """Make a new log of rows, as they are, seq from 1 without gaps; their hashes follow from each other again.
 
     Raises
@@ -175,16 +175,16 @@ def _opened(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _values(row: Row) -> list[Any]:
+def _values(row: LogRow) -> list[Any]:
     given = json.dumps(row.input, separators=(",", ":"), sort_keys=True)
     return [
         row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, given, effect_text(row.effect)
     ]  # fmt: skip
 
 
-def _row(values: list[Any]) -> Row:
+def _row(values: list[Any]) -> LogRow:
     *head, given, effect = values
-    return Row(*head, json.loads(given), effect_from(effect))
+    return LogRow(*head, json.loads(given), effect_from(effect))
 
 
 def _hash(before: str, values: list[Any]) -> str:

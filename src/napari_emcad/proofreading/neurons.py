@@ -11,7 +11,7 @@ from napari_emcad.proofreading.state import State
 
 
 @dataclass(frozen=True)
-class Neurons:
+class NeuronTable:
     """All neurons of a state, in the order of their ids.
 
     Attributes
@@ -35,7 +35,7 @@ AT_A_TIME = 1 << 18
 """Fragments: NumPy holds Python's lock while it sorts them under their neurons, in which a window may want its turn."""
 
 
-def neurons_of(state: State, boxes: FragmentBoxes) -> Neurons:
+def neurons_of(state: State, boxes: FragmentBoxes) -> NeuronTable:
     """The neurons of a state, whose fragments lie in these boxes.
 
     Strategy: columns by the ids themselves, without sorting; a million fragments take 0.1 s.
@@ -55,4 +55,4 @@ def neurons_of(state: State, boxes: FragmentBoxes) -> Neurons:
             np.minimum.at(start[axis], owner, boxes.start[there, axis])
             np.maximum.at(stop[axis], owner, boxes.stop[there, axis])
     ids = np.flatnonzero(voxels).astype(table.dtype)
-    return Neurons(ids, voxels[ids], start.T[ids], stop.T[ids], np.isin(ids, list(state.locked)))
+    return NeuronTable(ids, voxels[ids], start.T[ids], stop.T[ids], np.isin(ids, list(state.locked)))

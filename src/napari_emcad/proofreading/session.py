@@ -18,7 +18,7 @@ from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal, proposals
 from napari_emcad.proofreading.effects import Effect, Move, Parting
 from napari_emcad.proofreading.errors import Doubtful, Refused
-from napari_emcad.proofreading.log import EditLog, Row
+from napari_emcad.proofreading.log import EditLog, LogRow
 from napari_emcad.proofreading.part import FAR, NEAR, Patch, edges_of_parts, part
 from napari_emcad.proofreading.state import State
 from napari_emcad.proofreading.walk import joining_next, leaving_next
@@ -72,7 +72,7 @@ class Session:
 
     # ---- edits -------------------------------------------------------------------------------------------------
 
-    def merge(self, anchor: int, other: int, confirmed: bool = False, **given: Any) -> Row:
+    def merge(self, anchor: int, other: int, confirmed: bool = False, **given: Any) -> LogRow:
         """Join the segment of fragment `other` to that of fragment `anchor`, whose id it takes.
 
         Raises
@@ -103,7 +103,7 @@ class Session:
         self._check_open(segment)
         return proposals(self._contacts.segment_graph(self.state.members(segment), self.state.bridges), near, far)
 
-    def split(self, proposal: Proposal, **given: Any) -> Row:
+    def split(self, proposal: Proposal, **given: Any) -> LogRow:
         """Make a split that was proposed; the side of the first points keeps the id."""
         segment = self._segment(int(proposal.near[0]))
         self._check_open(segment)
@@ -114,7 +114,7 @@ class Session:
         bridges = (*self._bridges_in(proposal.near), *self._bridges_in(proposal.far))
         return self._make("split", {"method": proposal.method, **given}, Effect(moves=moves, bridges=bridges))
 
-    def detach(self, fragment: int, **given: Any) -> Row:
+    def detach(self, fragment: int, **given: Any) -> LogRow:
         """Take one fragment out of its segment; what falls apart without it becomes segments of their own."""
         segment = self._segment(fragment)
         self._check_open(segment)
@@ -130,7 +130,7 @@ class Session:
             "detach", {"fragment": fragment, **given}, Effect(moves=(self._held(segment, parts[0]), *moves))
         )
 
-    def split_fragment(self, near: list[Voxel], far: list[Voxel], **given: Any) -> Row:
+    def split_fragment(self, near: list[Voxel], far: list[Voxel], **given: Any) -> LogRow:
         """Part the fragment in which all points are, and with it its segment; one edit.
 
         Parameters
@@ -152,13 +152,13 @@ class Session:
         given = {"near": near, "far": far, **given}
         return self._make("split", given, Effect((parting,), moves, bridges))
 
-    def set_threshold(self, threshold: float, **given: Any) -> Row | None:
+    def set_threshold(self, threshold: float, **given: Any) -> LogRow | None:
         """Move the threshold of all that nobody edited."""
         if threshold == self.state.threshold:
             return None
         return self._make("threshold", given, Effect(threshold=(self.state.threshold, threshold)))
 
-    def set_segment_threshold(self, segment: int, threshold: float, **given: Any) -> Row:
+    def set_segment_threshold(self, segment: int, threshold: float, **given: Any) -> LogRow:
         """Cut the merge tree elsewhere for one segment; what people joined or cut by hand stays so.
 
         The segment takes in those that nobody edited, and lets go of what the tree parts at this threshold.
@@ -172,7 +172,7 @@ class Session:
         given = {"segment": segment, "threshold": threshold, **given}
         return self._make("segment_threshold", given, self._regrouped(segment, stays, leaving, taken))
 
-    def walk(self, segment: int, upwards: bool, **given: Any) -> Row:
+    def walk(self, segment: int, upwards: bool, **given: Any) -> LogRow:
         """One step along the merge tree: the segment takes in what joins it next, or lets go of what joined it last.
 
         Raises
@@ -196,7 +196,7 @@ class Session:
         gone = self._groups(np.setdiff1d(members, stays))  # what hangs on the leaving ones goes with them
         return self._make("segment_threshold", given, self._regrouped(segment, stays, gone, []))
 
-    def merge_all(self, anchor: int, others: list[int], **given: Any) -> Row:
+    def merge_all(self, anchor: int, others: list[int], **given: Any) -> LogRow:
         """Join the segments of several fragments to that of `anchor`; one edit, of the kind "group".
 
         Raises
@@ -217,15 +217,15 @@ class Session:
         given = {"anchor": anchor, "others": list(others), **given}
         return self._make("group", given, Effect(moves=tuple(moves), bridges=bridges))
 
-    def decide(self, a: int, b: int, answer: str, **given: Any) -> Row:
+    def decide(self, a: int, b: int, answer: str, **given: Any) -> LogRow:
         """Remember what a person said about two fragments, such as "apart"; nothing else changes."""
         return self._make("decide", {"a": a, "b": b, "answer": answer, **given}, Effect())
 
-    def note(self, voxel: Voxel, words: str = "", **given: Any) -> Row:
+    def note(self, voxel: Voxel, words: str = "", **given: Any) -> LogRow:
         """Mark a place to come back to; undoing it, or `tick`, takes the mark away."""
         return self._make("note", {"voxels": [list(map(int, voxel))], "words": words, **given}, Effect())
 
-    def tick(self, seq: int) -> Row:
+    def tick(self, seq: int) -> LogRow:
         """Tick a place off: it has been looked after.
 
         Raises
@@ -238,20 +238,20 @@ class Session:
         return self._make("note", {"ticks": seq, "voxels": self._row(seq).input["voxels"]}, Effect())
 
     @property
-    def to_do(self) -> list[Row]:
+    def to_do(self) -> list[LogRow]:
         """The places that are marked and not ticked off, in the order they were marked."""
         notes = [row for row in map(self._row, self._live) if row.kind == "note"]
         ticked = {row.input["ticks"] for row in notes if "ticks" in row.input}
         return [row for row in notes if "ticks" not in row.input and row.seq not in ticked]
 
-    def lock(self, segment: int, **given: Any) -> Row:
+    def lock(self, segment: int, **given: Any) -> LogRow:
         """Nothing changes a locked segment: it is done."""
         if segment in self.state.locked:
             raise Refused(f"lock: segment {segment} is locked already.")
         held = self._held(segment, self._members(segment))
         return self._make("lock", {"segment": segment, **given}, Effect(moves=(held,), locked=(segment,)))
 
-    def unlock(self, segment: int, **given: Any) -> Row:
+    def unlock(self, segment: int, **given: Any) -> LogRow:
         """Let a segment be edited again."""
         if segment not in self.state.locked:
             raise Refused(f"unlock: segment {segment} is not locked.")
@@ -264,12 +264,12 @@ class Session:
         return list(self._live)
 
     @property
-    def undoable(self) -> Row | None:
+    def undoable(self) -> LogRow | None:
         """The edit that undo takes back."""
         return self._row(self._live[-1]) if self._live else None
 
     @property
-    def redoable(self) -> Row | None:
+    def redoable(self) -> LogRow | None:
         """The edit that redo makes again."""
         return self._row(self._undone[-1]) if self._undone else None
 
@@ -283,7 +283,7 @@ class Session:
 
     # ---- undo --------------------------------------------------------------------------------------------------
 
-    def undo(self, seq: int | None = None) -> Row:
+    def undo(self, seq: int | None = None) -> LogRow:
         """Take back an edit, the last one in force unless another is named.
 
         Raises
@@ -304,7 +304,7 @@ class Session:
         self._replay(row)
         return row
 
-    def redo(self) -> Row:
+    def redo(self) -> LogRow:
         """Make the edit again that was undone last."""
         if not self._undone:
             raise Refused("redo: there is nothing to redo.")
@@ -314,21 +314,21 @@ class Session:
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
-    def _make(self, kind: str, given: dict[str, Any], effect: Effect) -> Row:
+    def _make(self, kind: str, given: dict[str, Any], effect: Effect) -> LogRow:
         took = 0.0 if self._began is None else 1000 * (time.monotonic() - self._began)
         row = self.log.add(kind, given, effect, self.base_hash, round(took, 1))
         self._began = None
         self._replay(row)
         return row
 
-    def _check_base(self, row: Row) -> None:
+    def _check_base(self, row: LogRow) -> None:
         if row.base_hash != self.base_hash:
             raise UserError(
                 f"session: its edits were made on other fragments (edit {row.seq} is the first); "
                 "make them again on these with napari-emcad replay."
             )
 
-    def _replay(self, row: Row) -> None:
+    def _replay(self, row: LogRow) -> None:
         if row.kind == "undo":
             self._take_back(row.input["seq"])
         elif row.kind == "redo":
@@ -356,7 +356,7 @@ class Session:
         if self._row(seq).effect.partings:
             self._contacts = Contacts(self.state.edges, len(self.state.table))
 
-    def _row(self, seq: int) -> Row:
+    def _row(self, seq: int) -> LogRow:
         return self.log.rows[seq - 1]
 
     def _segment(self, fragment: int) -> int:

@@ -38,11 +38,11 @@ def session(edges, folder, sizes=None) -> Session:
 
 
 def kinds(queue) -> list[tuple[str, int, int]]:
-    return [(task.kind, task.a, task.b) for task in queue.tasks()]
+    return [(question.kind, question.a, question.b) for question in queue.questions()]
 
 
 def asked(queue, kind):
-    return next(task for task in queue.tasks() if task.kind == kind)
+    return next(question for question in queue.questions() if question.kind == kind)
 
 
 def random_edges(seed, n=30, m=80):
@@ -166,11 +166,11 @@ def test_nothing_to_ask(tmp_path):
 
 def test_gain_of_a_task(tmp_path):
     at = session(LINE, tmp_path)
-    task = asked(ReviewQueue(at), "join?")
-    assert (task.a, task.b, task.voxel) == (2, 3, (0, 0, 20))
-    assert task.gain == pytest.approx(task.p * 1.0)  # 20 and 20 of 40 voxels are one bit
-    assert both_sides(at.state.base.fragments, task.a, task.b, task.voxel) == [[0, 0, 19], [0, 0, 20]]
-    assert task.segments == (int(at.state.table[2]), int(at.state.table[3]))
+    question = asked(ReviewQueue(at), "join?")
+    assert (question.a, question.b, question.voxel) == (2, 3, (0, 0, 20))
+    assert question.gain == pytest.approx(question.p * 1.0)  # 20 and 20 of 40 voxels are one bit
+    assert both_sides(at.state.base.fragments, question.a, question.b, question.voxel) == [[0, 0, 19], [0, 0, 20]]
+    assert question.segments == (int(at.state.table[2]), int(at.state.table[3]))
 
 
 def test_join(tmp_path):
@@ -184,11 +184,11 @@ def test_join(tmp_path):
 
 def test_apart(tmp_path):
     queue = ReviewQueue(at := session(WEAK_LINE, tmp_path))
-    task = queue.next()
-    assert (task.kind, task.a, task.b) == ("part?", 2, 3)
-    cut = queue.cut(task)
+    question = queue.next()
+    assert (question.kind, question.a, question.b) == ("part?", 2, 3)
+    cut = queue.cut(question)
     assert sorted([cut.near.tolist(), cut.far.tolist()]) == [[1, 2], [3, 4]]
-    assert queue.answer(task, "apart").kind == "split"
+    assert queue.answer(question, "apart").kind == "split"
     assert groups(at) == [[1, 2], [3, 4]]
     for later in (queue, ReviewQueue(at)):
         assert not [k for k in kinds(later) if k[1:] == (2, 3)]
@@ -249,11 +249,11 @@ def test_locked_segments_are_skipped(tmp_path):
 
 def test_refused_is_put_off(tmp_path):
     queue = ReviewQueue(at := session(LINE, tmp_path))
-    task = asked(queue, "join?")
+    question = asked(queue, "join?")
     at.lock(int(at.state.table[1]))
     with pytest.raises(Refused, match="locked"):
-        queue.answer(task, "join")
-    assert queue.answered == 0 and (task.kind, task.a, task.b) not in kinds(queue)
+        queue.answer(question, "join")
+    assert queue.answered == 0 and (question.kind, question.a, question.b) not in kinds(queue)
 
 
 def test_threshold_ranks_anew(tmp_path):
@@ -267,9 +267,9 @@ def test_after_edits_questions_are_those_of_a_new_queue(tmp_path, seed):
     at = session(random_edges(seed), tmp_path, sizes=list(range(1, 31)))
     queue = ReviewQueue(at)
     for _ in range(8):
-        task = queue.next()
-        queue.answer(task, "join" if task.kind == "join?" else "apart")
-    mine, new = (sorted(q.tasks(), key=repr) for q in (queue, ReviewQueue(at)))
+        question = queue.next()
+        queue.answer(question, "join" if question.kind == "join?" else "apart")
+    mine, new = (sorted(q.questions(), key=repr) for q in (queue, ReviewQueue(at)))
     assert new and mine == new
 
 
@@ -304,8 +304,8 @@ def test_the_border_is_found_beside_the_question(tmp_path, monkeypatch):
     monkeypatch.setattr("napari_emcad.proofreading.review.queue.CORE", 1)
     at = session([(1, 2, 0.9), (2, 3, 0.55), (3, 4, 0.6)], tmp_path, sizes=[50, 5, 5, 50])
     queue = ReviewQueue(at)
-    task = next(task for task in queue.tasks() if (task.a, task.b) == (3, 4))
-    row = queue.answer(task, "apart")
+    question = next(question for question in queue.questions() if (question.a, question.b) == (3, 4))
+    row = queue.answer(question, "apart")
     assert groups(at) == [[1, 2], [3, 4]]
     assert (row.input["a"], row.input["b"], row.input["voxels"]) == (2, 3, [[0, 0, 54], [0, 0, 55]])
     assert ("join?", 2, 3) not in kinds(ReviewQueue(at))
@@ -314,19 +314,24 @@ def test_the_border_is_found_beside_the_question(tmp_path, monkeypatch):
 def test_one_neurite_is_not_asked_about_all_along(tmp_path):
     at = session([(i, i + 1, 0.9) for i in range(1, 8)], tmp_path)
     queue = ReviewQueue(at)
-    task = next(task for task in queue.tasks() if task.a == 4)
-    queue.answer(task, "join")
-    assert sorted(task.a for task in queue.tasks()) == [1, 2, 6, 7]  # 3 | 5 has 3/4 and 4/5 in common with 4 | 4
+    question = next(question for question in queue.questions() if question.a == 4)
+    queue.answer(question, "join")
+    assert sorted(question.a for question in queue.questions()) == [
+        1,
+        2,
+        6,
+        7,
+    ]  # 3 | 5 has 3/4 and 4/5 in common with 4 | 4
     at.undo()
-    assert sorted(task.a for task in queue.tasks()) == [1, 2, 3, 4, 5, 6, 7]
+    assert sorted(question.a for question in queue.questions()) == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_used_up_shortlist_is_filled_again(tmp_path, monkeypatch):
     monkeypatch.setattr("napari_emcad.proofreading.review.queue.SHORTLIST", 2)
     queue, asked_about = ReviewQueue(session([(i, i + 1, 0.3) for i in range(1, 8)], tmp_path)), []
-    while task := queue.next():
-        asked_about.append(task.a)
-        queue.answer(task, "apart")
+    while question := queue.next():
+        asked_about.append(question.a)
+        queue.answer(question, "apart")
     assert sorted(asked_about) == [1, 2, 3, 4, 5, 6, 7]
 
 
@@ -335,7 +340,7 @@ def test_a_fragment_that_was_parted_is_asked_about_anew(tmp_path):
     queue = ReviewQueue(at)
     before = queue.next()
     at.split_fragment([(0, 0, 1)], [(0, 0, 8)])
-    assert {5, 6} & {fragment for task in queue.tasks() for fragment in (task.a, task.b)}
+    assert {5, 6} & {fragment for question in queue.questions() for fragment in (question.a, question.b)}
     with pytest.raises(Refused, match="do not touch any more"):
         queue.answer(replace(before, a=1, b=2), "join")
 
@@ -348,9 +353,9 @@ def test_questions_kept_up_are_those_found_anew(tmp_path, seed):
     first = queue.next()
     for _ in range(15):
         act = rng.choice(["answer", "divide", "undo", "redo"])
-        if act == "answer" and (task := queue.next()):
-            others = ["join"] if task.kind == "join?" else []  # of a "part?" only this queue knows what it settles
-            queue.answer(task, rng.choice(["apart", "unknown", *others]))
+        if act == "answer" and (question := queue.next()):
+            others = ["join"] if question.kind == "join?" else []  # of a "part?" only this queue knows what it settles
+            queue.answer(question, rng.choice(["apart", "unknown", *others]))
         elif act == "divide":
             fragment = int(rng.choice(np.flatnonzero(at.state.table)))
             there = np.argwhere(at.state.base.fragments == fragment)
@@ -358,8 +363,8 @@ def test_questions_kept_up_are_those_found_anew(tmp_path, seed):
                 at.split_fragment([tuple(there[0])], [tuple(there[-1])])
         elif act in ("undo", "redo") and (at.undoable if act == "undo" else at.redoable):
             getattr(at, act)()
-        assert [(t.kind, t.a, t.b, t.features) for t in queue.tasks()] == [
-            (t.kind, t.a, t.b, t.features) for t in ReviewQueue(at).tasks()
+        assert [(t.kind, t.a, t.b, t.features) for t in queue.questions()] == [
+            (t.kind, t.a, t.b, t.features) for t in ReviewQueue(at).questions()
         ]
     assert first is not None
 
@@ -390,7 +395,7 @@ def test_a_session_opened_again_asks_the_same(tmp_path):
         queue.answer(queue.next(), answer)
     at.log.close()
     again = ReviewQueue(session(random_edges(1), tmp_path))
-    assert {t.kind: t.p for t in again.tasks()} and again.tasks() == ReviewQueue(at).tasks()
+    assert {t.kind: t.p for t in again.questions()} and again.questions() == ReviewQueue(at).questions()
 
 
 def test_probabilities_follow_the_answers(tmp_path):
@@ -404,10 +409,10 @@ def test_probabilities_follow_the_answers(tmp_path):
     assert first.p == pytest.approx(float(JOIN_ODDS.p(np.array([first.features]))[0]))
     for _ in range(5):
         queue.answer(queue.next(), "apart")
-    left = queue.tasks()
-    shipped = {(t.a, t.b): t.p for t in ReviewQueue(session(chain, untold)).tasks()}
+    left = queue.questions()
+    shipped = {(t.a, t.b): t.p for t in ReviewQueue(session(chain, untold)).questions()}
     assert left and all(t.kind == "join?" and t.p < shipped[t.a, t.b] for t in left)
-    assert {t.p for t in ReviewQueue(queue._session, learns=False).tasks()} <= set(shipped.values())
+    assert {t.p for t in ReviewQueue(queue._session, learns=False).questions()} <= set(shipped.values())
 
 
 def test_odds_learn_towards_what_was_told():

@@ -287,11 +287,11 @@ def test_the_review_asks_shows_both_sides_and_takes_answers_by_key(proofreading)
     press(desk, Qt.Key.Key_R)
     assert panel.mode is Mode.REVIEW and "one neuron" in panel.body.words.text().lower()
     assert "left" in panel.body.facts.text() and "millibits" in panel.body.facts.text()
-    while tool.task is not None:
-        asked.append((tool.task.kind, {tool.task.a, tool.task.b}))
+    while tool.question is not None:
+        asked.append((tool.question.kind, {tool.question.a, tool.question.b}))
         seen = set(np.unique(sides(desk)).tolist())
         assert {NEAR_SIDE, FAR_SIDE} <= seen
-        press(desk, Qt.Key.Key_K if tool.task.kind == "join?" else Qt.Key.Key_J)
+        press(desk, Qt.Key.Key_K if tool.question.kind == "join?" else Qt.Key.Key_J)
         assert len(panel.proofreading.session.log.rows) == len(asked)
     assert ("join?", {3, 4}) in asked and groups(desk) == [[1, 2, 3], [4, 5, 6]]
     assert "Nothing is left" in panel.body.words.text() and not panel.body.answers["join"].isEnabled()
@@ -299,16 +299,16 @@ def test_the_review_asks_shows_both_sides_and_takes_answers_by_key(proofreading)
     assert "nothing is left to ask" in desk.message
     panel.enter(Mode.SELECT)
     panel.enter(Mode.REVIEW)
-    assert panel.tools[Mode.REVIEW].task is None  # decisions are remembered
+    assert panel.tools[Mode.REVIEW].question is None  # decisions are remembered
     panel.undo()
-    assert panel.tools[Mode.REVIEW].task is not None  # and undone
+    assert panel.tools[Mode.REVIEW].question is not None  # and undone
 
 
 def test_an_answer_of_the_review_is_an_edit(proofreading):
     desk, panel = proofreading, proofreading.dock.proofread
     panel.enter(Mode.REVIEW)
     tool = panel.tools[Mode.REVIEW]
-    while tool.task.kind != "join?":
+    while tool.question.kind != "join?":
         press(desk, Qt.Key.Key_N)
     press(desk, Qt.Key.Key_J)
     assert groups(desk) == [[1, 2, 3, 4, 5, 6]]

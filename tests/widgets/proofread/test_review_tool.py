@@ -43,7 +43,7 @@ def test_it_tells_that_it_looks_and_how_far_it_is(reviewing, held):
     assert "Looking for what is most worth asking" in body.words.text() and not body.answers["join"].isEnabled()
     reviewing.wait(lambda: body.facts.text().startswith("questions 1/4"))
     held.set()
-    reviewing.wait(lambda: tool(reviewing).task is not None)
+    reviewing.wait(lambda: tool(reviewing).question is not None)
     assert "one neuron" in body.words.text() and "left" in body.facts.text() and body.answers["join"].isEnabled()
 
 
@@ -51,8 +51,8 @@ def test_edits_made_meanwhile_are_taken_in(reviewing, held):
     session = reviewing.dock.proofread.proofreading.session
     reviewing.dock.proofread.proofreading.edit(lambda: session.merge(1, 4, confirmed=True))
     held.set()
-    reviewing.wait(lambda: tool(reviewing).task is not None)
-    assert groups(reviewing) == [[1, 2, 3, 4, 5, 6]] and tool(reviewing).task.kind == "part?"
+    reviewing.wait(lambda: tool(reviewing).question is not None)
+    assert groups(reviewing) == [[1, 2, 3, 4, 5, 6]] and tool(reviewing).question.kind == "part?"
 
 
 def test_a_fragment_divided_meanwhile_is_asked_about_by_its_parts(reviewing, held):
@@ -60,26 +60,26 @@ def test_a_fragment_divided_meanwhile_is_asked_about_by_its_parts(reviewing, hel
     at.edit(lambda: at.session.split_fragment([(1, 5, 5)], [(1, 40, 5)]))
     assert not len(at.session.state.members(0)) and at.session.state.table[1] == 0
     held.set()
-    reviewing.wait(lambda: tool(reviewing).task is not None)
-    for task in tool(reviewing)._queue.tasks():
-        assert at.session.state.table[task.a] and at.session.state.table[task.b]
+    reviewing.wait(lambda: tool(reviewing).question is not None)
+    for question in tool(reviewing)._queue.questions():
+        assert at.session.state.table[question.a] and at.session.state.table[question.b]
 
 
 def test_at_another_threshold_it_looks_again(reviewing, held):
     held.set()
-    reviewing.wait(lambda: tool(reviewing).task is not None)
+    reviewing.wait(lambda: tool(reviewing).question is not None)
     at = reviewing.dock.proofread.proofreading
     at.edit(lambda: at.session.set_threshold(0.05))
-    assert tool(reviewing).task is None
-    reviewing.wait(lambda: tool(reviewing).task is not None)
-    assert set(tool(reviewing).task.segments) <= set(at.session.state.table.tolist())
+    assert tool(reviewing).question is None
+    reviewing.wait(lambda: tool(reviewing).question is not None)
+    assert set(tool(reviewing).question.segments) <= set(at.session.state.table.tolist())
 
 
 def test_a_threshold_moved_meanwhile_is_looked_at_then(reviewing, held):
     at = reviewing.dock.proofread.proofreading
     at.edit(lambda: at.session.set_threshold(0.05))
     held.set()
-    reviewing.wait(lambda: tool(reviewing).task is not None)
+    reviewing.wait(lambda: tool(reviewing).question is not None)
     assert tool(reviewing)._queue.is_ranked
 
 
@@ -88,9 +88,9 @@ def test_leaving_the_mode_stops_it(reviewing, held):
     panel.enter(Mode.SELECT)
     held.set()
     reviewing.idle()
-    assert tool(reviewing).task is None and panel.mode is Mode.SELECT and not panel.body.facts.isVisible()
+    assert tool(reviewing).question is None and panel.mode is Mode.SELECT and not panel.body.facts.isVisible()
     panel.enter(Mode.REVIEW)
-    reviewing.wait(lambda: tool(reviewing).task is not None)
+    reviewing.wait(lambda: tool(reviewing).question is not None)
 
 
 @pytest.mark.parametrize(

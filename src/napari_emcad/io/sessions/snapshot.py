@@ -14,7 +14,7 @@ from napari_emcad.core.ids import Ids, in_files
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.sessions.folder import OpenSession, boxes_of, session_at
-from napari_emcad.proofreading.neurons import Neurons, neurons_of
+from napari_emcad.proofreading.neurons import NeuronTable, neurons_of
 from napari_emcad.proofreading.session import Session
 
 
@@ -91,7 +91,7 @@ class Snapshot:
         state = self.session.state
         return np.flatnonzero((state.sizes > 0) & (state.table > 0)).astype(state.table.dtype)
 
-    def neurons(self) -> Neurons:
+    def neurons(self) -> NeuronTable:
         """All neurons, with their places."""
         return neurons_of(self.session.state, self.boxes())
 

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.proofreading.contacts import Contacts
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.session import Session
 
 
@@ -56,7 +56,7 @@ class Claims:
         rows = (session.log.rows[seq - 1] for seq in session.in_force)
         self._parts = {p.fragment: p.parts for row in rows for p in row.effect.partings}
 
-    def of(self, row: Row) -> list[Claim]:
+    def of(self, row: LogRow) -> list[Claim]:
         """What an edit said: what left the segment is apart from all the rest, what it took in is together with it."""
         moves = row.effect.moves
         segment = moves[0].before
@@ -83,7 +83,7 @@ class Claims:
         there = self.now(fragments)
         return self._inside(int(there[np.argmax(self._state.sizes[there])])) if len(there) else None
 
-    def pair(self, row: Row) -> list[Voxel | None]:
+    def pair(self, row: LogRow) -> list[Voxel | None]:
         """Where the two fragments are that a decision is about."""
         clicked = _voxels(row, "voxels")
         return clicked if len(clicked) == 2 else [self.middle(as_ids([row.input[k]])) for k in "ab"]
@@ -93,7 +93,7 @@ class Claims:
         near, far = self._borders(*claim.sides)
         return replace(claim, near=near, far=far, placed=False)
 
-    def _apart(self, row: Row, rest: NDArray, leaving: NDArray) -> Claim:
+    def _apart(self, row: LogRow, rest: NDArray, leaving: NDArray) -> Claim:
         sides = self.now(rest), self.now(leaving)
         near, far = self._points(row, sides[1]) if row.kind == "split" else ([], [])
         placed = bool(near and far)
@@ -102,7 +102,7 @@ class Claims:
         detached = row.kind == "detach" and leaving.tolist() == [row.input["fragment"]]
         return Claim(False, near, far, placed, sides, detached)
 
-    def _points(self, row: Row, far_side: NDArray) -> tuple[list[Voxel], list[Voxel]]:
+    def _points(self, row: LogRow, far_side: NDArray) -> tuple[list[Voxel], list[Voxel]]:
         """Points of a split on each side; where the row does not tell them apart, by what came of them."""
         near, far = _voxels(row, "near"), _voxels(row, "far")
         if near and far:
@@ -132,12 +132,12 @@ class Claims:
         order = np.argsort(-self._state.sizes[side], kind="stable")
         return side[order[np.unique(piece[order], return_index=True)[1]]]
 
-    def _together(self, row: Row, stays: NDArray, taken: NDArray) -> Claim:
+    def _together(self, row: LogRow, stays: NDArray, taken: NDArray) -> Claim:
         ends = [self._end(row, fragments) for fragments in (stays, taken)]
         near, far = ([voxel] if voxel else [] for voxel, _ in ends)
         return Claim(True, near, far, all(placed for _, placed in ends), (self.now(stays), self.now(taken)))
 
-    def _end(self, row: Row, fragments: NDArray) -> tuple[Voxel | None, bool]:
+    def _end(self, row: LogRow, fragments: NDArray) -> tuple[Voxel | None, bool]:
         """Where a person clicked in these fragments, or the middle of the one named, or of the largest."""
         given, voxels = row.input, _voxels(row, "voxels")
         named = as_ids([given[k] for k in ("anchor", "other") if k in given] + given.get("others", []))
@@ -147,7 +147,7 @@ class Claims:
         return self.middle(named[places[:1]] if len(places) else fragments), False
 
 
-def _voxels(row: Row, name: str) -> list[Voxel]:
+def _voxels(row: LogRow, name: str) -> list[Voxel]:
     return [tuple(voxel) for voxel in row.input.get(name, ())]
 
 

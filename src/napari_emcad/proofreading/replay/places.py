@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.replay.claims import Claim
 from napari_emcad.proofreading.replay.overlaps import Overlaps
 from napari_emcad.proofreading.session import Session
@@ -23,7 +23,7 @@ class Lost(Refused):
     """There is nothing where an edit was made."""
 
 
-class Places:
+class EditPlaces:
     """Finds places of an old session in a new one.
 
     Parameters
@@ -110,7 +110,7 @@ class Places:
         """Voxels of old fragments in each new one, (n + 1,)."""
         return self._shared.shared(fragments, len(self._new.table))
 
-    def catch_up(self, row: Row) -> None:
+    def catch_up(self, row: LogRow) -> None:
         """Count anew where an edit of the new session, or undoing it, drew fragments."""
         for parting in row.effect.partings:
             self._shared.redrawn((parting.fragment, *parting.parts))

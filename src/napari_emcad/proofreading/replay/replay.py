@@ -19,10 +19,10 @@ from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.replay.claims import Claim, Claims
 from napari_emcad.proofreading.replay.overlaps import Overlaps
-from napari_emcad.proofreading.replay.places import Lost, Places
+from napari_emcad.proofreading.replay.places import EditPlaces, Lost
 from napari_emcad.proofreading.session import Session
 
 Outcome = Literal["right", "applied", "conflict", "lost"]
@@ -122,7 +122,7 @@ def replay(
         boxes = yield from fragment_boxes(fragments[0])
     shared = Overlaps(*fragments, boxes)
     rows = [old.log.rows[seq - 1] for seq in old.in_force]
-    again = _Again(old, new, Places(old, new, shared), Claims(old, shared.inside))
+    again = _Again(old, new, EditPlaces(old, new, shared), Claims(old, shared.inside))
     watch, found = Stopwatch("edits", len(rows)), [] if found is None else found
     for i, row in enumerate(rows):
         found.append(again.made(row))
@@ -148,7 +148,7 @@ class _Held:
 class _Again:
     """Makes edits of an old session again in a new one."""
 
-    def __init__(self, old: Session, new: Session, places: Places, claims: Claims):
+    def __init__(self, old: Session, new: Session, places: EditPlaces, claims: Claims):
         self._old, self._new, self._places, self._claims = old, new, places, claims
         self._held: dict[int, list[_Held]] = {}
         self._locked: dict[int, int] = {}
@@ -163,7 +163,7 @@ class _Again:
             "note": self._note,
         }
 
-    def made(self, row: Row) -> Replayed:
+    def made(self, row: LogRow) -> Replayed:
         """Make one edit again; where that is refused, what was made of it is taken back."""
         before = len(self._new.log.rows)
         try:
@@ -184,7 +184,7 @@ class _Again:
 
     # ---- kinds -------------------------------------------------------------------------------------------------
 
-    def _hold(self, row: Row) -> str:
+    def _hold(self, row: LogRow) -> str:
         """Make all claims of an edit hold."""
         claims = self._claims.of(row)
         held = self._held[row.seq] = [_Held(claim, *self._places.sides(claim)) for claim in claims]
@@ -192,7 +192,7 @@ class _Again:
         self._join(row, [h for h in held if h.claim.together])
         return next(filter(None, whys), "")
 
-    def _lock(self, row: Row) -> None:
+    def _lock(self, row: LogRow) -> None:
         segment, same = self._places.best_segment(self._claims.now(row.effect.moves[0].fragments))
         if same < SAME_NEURON:
             raise Refused(
@@ -203,12 +203,12 @@ class _Again:
         if segment not in self._new.state.locked:
             self._new.lock(segment, **_given(row, voxels=[list(self._place(row))]))
 
-    def _unlock(self, row: Row) -> None:
+    def _unlock(self, row: LogRow) -> None:
         segment = self._locked.pop(row.input["segment"], 0)
         if segment in self._new.state.locked:
             self._new.unlock(segment, **_given(row))
 
-    def _threshold(self, row: Row) -> str:
+    def _threshold(self, row: LogRow) -> str:
         if self._old.base_hash == self._new.base_hash:
             self._new.set_threshold(row.effect.threshold[1], **_given(row))
             return ""
@@ -216,7 +216,7 @@ class _Again:
             return "a later threshold took its place."
         raise Lost("threshold: it was chosen for other affinities; the new session keeps its own.")
 
-    def _decide(self, row: Row) -> None:
+    def _decide(self, row: LogRow) -> None:
         pair, answer = self._claims.pair(row), row.input["answer"]
         voxels = [self._places.of(voxel) for voxel in pair]
         a, b = map(self._places.fragment, voxels)
@@ -228,7 +228,7 @@ class _Again:
             also = {k: v for k, v in row.input.items() if k not in _ANEW}
             self._new.decide(a, b, answer, **_given(row, voxels=_lists(voxels), **also))
 
-    def _note(self, row: Row) -> None:
+    def _note(self, row: LogRow) -> None:
         """Carry an open place over; one that was ticked off needs nothing."""
         if row.seq in [r.seq for r in self._old.to_do] and not any(
             r.kind == "note" and r.input["voxels"] == row.input["voxels"] and r.input.get("words") == row.input["words"]
@@ -236,12 +236,12 @@ class _Again:
         ):
             self._new.note(row.input["voxels"][0], row.input["words"], **_given(row))
 
-    def _unknown(self, row: Row) -> None:
+    def _unknown(self, row: LogRow) -> None:
         raise Lost(f"{row.kind}: edits of this kind cannot be made again.")
 
     # ---- joining and parting -----------------------------------------------------------------------------------
 
-    def _join(self, row: Row, held: list[_Held]) -> None:
+    def _join(self, row: LogRow, held: list[_Held]) -> None:
         """Bring the far sides to the near one, which all claims share."""
         apart = [h.far[0] for h in held if self._places.segment(h.far[0]) != self._places.segment(h.near[0])]
         if not apart:
@@ -254,7 +254,7 @@ class _Again:
         else:
             self._new.merge_all(anchor, others, **_given(row, voxels=_lists(voxels)))
 
-    def _part(self, row: Row, held: _Held) -> str:
+    def _part(self, row: LogRow, held: _Held) -> str:
         """Split every segment in which both sides have points; a word on where it does not fall as it fell."""
         why = ""
         while segments := self._common(held):
@@ -266,7 +266,7 @@ class _Again:
         """Segments in which both sides have points."""
         return {self._places.segment(v) for v in held.near} & {self._places.segment(v) for v in held.far}
 
-    def _part_segment(self, row: Row, claim: Claim, near: list[Voxel], far: list[Voxel]) -> str:
+    def _part_segment(self, row: LogRow, claim: Claim, near: list[Voxel], far: list[Voxel]) -> str:
         """Split one segment in these points, or the fragment in it that has points of both sides."""
         fragments = [[self._places.fragment(v) for v in side] for side in (near, far)]
         if both := {*fragments[0]} & {*fragments[1]}:
@@ -281,7 +281,7 @@ class _Again:
         same = self._agreement(claim, proposal)
         return "" if same >= SAME_SIDES else f"{same:.0%} of the voxels of the smaller side are the same."
 
-    def _part_fragment(self, row: Row, near: list[Voxel], far: list[Voxel]) -> None:
+    def _part_fragment(self, row: LogRow, near: list[Voxel], far: list[Voxel]) -> None:
         made = self._new.split_fragment(near, far, **_given(row, voxels=_lists([*near, *far])))
         self._places.catch_up(made)
 
@@ -336,7 +336,7 @@ class _Again:
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
-    def _place(self, row: Row) -> Voxel | None:
+    def _place(self, row: LogRow) -> Voxel | None:
         """Where to look for an edit."""
         if row.input.get("voxels"):
             return tuple(row.input["voxels"][0])
@@ -344,7 +344,7 @@ class _Again:
             return self._claims.pair(row)[0]
         return self._claims.middle(row.effect.moves[-1].fragments) if row.effect.moves else None
 
-    def _concerned(self, row: Row) -> tuple[Voxel, ...]:
+    def _concerned(self, row: LogRow) -> tuple[Voxel, ...]:
         """Places of the new session in the neurons that an edit is about."""
         if held := self._held.get(row.seq):
             return tuple(dict.fromkeys(side[0] for h in held for side in (h.near, h.far)))
@@ -361,11 +361,11 @@ class _Again:
             self._places.catch_up(row)
 
 
-def _in_force(session: Session) -> list[Row]:
+def _in_force(session: Session) -> list[LogRow]:
     return [session.log.rows[seq - 1] for seq in session.in_force]
 
 
-def _given(row: Row, **given: Any) -> dict[str, Any]:
+def _given(row: LogRow, **given: Any) -> dict[str, Any]:
     return {"replayed": row.seq, **given}
 
 

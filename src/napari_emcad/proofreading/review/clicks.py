@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.known_truth import Truth, largest
+from napari_emcad.proofreading.known_truth import KnownTruth, largest
 from napari_emcad.proofreading.session import Session
 
 MOST_POINTS = 12
@@ -58,14 +58,14 @@ class Error:
     other: int
 
 
-class Clicks:
+class SimulatedClicks:
     """Edits of a session, the largest error first; each is named by its kind.
 
     A split that does not come out for the better is not made, and a part that does not is undone; neither is tried
     again before its segment has changed.
     """
 
-    def __init__(self, session: Session, known: Truth):
+    def __init__(self, session: Session, known: KnownTruth):
         self._session, self._known = session, known
         self._given_up: set[tuple] = set()
 

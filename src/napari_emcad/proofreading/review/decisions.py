@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.ids import Ids, as_ids
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.session import Session
 
 ANSWERS = ("join", "apart", "unknown")
@@ -48,7 +48,7 @@ class Decisions:
         self._pairs = {answer: as_ids(np.empty((0, 2))) for answer in ANSWERS}
         self._lessons = {question: (np.empty((0, 0)), np.empty(0, bool)) for question in ERROR_IF}
 
-    def _add(self, rows: list[Row]) -> None:
+    def _add(self, rows: list[LogRow]) -> None:
         fragments = self._session.state.base.fragments
         for answer in ANSWERS:
             found = [row for row in rows if _answer_of(row) == answer]
@@ -58,7 +58,7 @@ class Decisions:
             told = [row for row in rows if row.input.get("question") == question and "features" in row.input]
             self._learn(question, [row for row in told if _answer_of(row) in ("join", "apart")])
 
-    def _learn(self, question: str, rows: list[Row]) -> None:
+    def _learn(self, question: str, rows: list[LogRow]) -> None:
         """Rows whose questions were described by other features than the last one's teach nothing any more."""
         if not rows:
             return
@@ -71,12 +71,12 @@ class Decisions:
         self._lessons[question] = np.concatenate([before[0], more]), np.concatenate([before[1], also])
 
 
-def _answer_of(row: Row) -> str | None:
+def _answer_of(row: LogRow) -> str | None:
     said = {"merge": "join", "group": "join", "split": "apart", "decide": row.input.get("answer")}
     return said.get(row.kind)
 
 
-def _pairs_of(rows: list[Row], fragments: Ids) -> Ids:
+def _pairs_of(rows: list[LogRow], fragments: Ids) -> Ids:
     """Fragments under the two voxels of each row; those it names where it does not carry two voxels."""
     places = [row.input["voxels"] for row in rows if len(row.input.get("voxels", ())) == 2]
     under = fragments[tuple(np.array(places, np.int64).reshape(-1, 3).T)].reshape(-1, 2)
@@ -84,7 +84,7 @@ def _pairs_of(rows: list[Row], fragments: Ids) -> Ids:
     return np.concatenate([under, as_ids(named).reshape(-1, 2)])
 
 
-def _named(row: Row) -> list[tuple[int, int]]:
+def _named(row: LogRow) -> list[tuple[int, int]]:
     given = row.input
     if "others" in given:
         return [(given["anchor"], other) for other in given["others"]]

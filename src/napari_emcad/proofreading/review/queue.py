@@ -18,7 +18,7 @@ from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.edges import EditedGraph, ranges
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.review.decisions import Decisions
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
 from napari_emcad.proofreading.review.odds import Odds
@@ -53,7 +53,7 @@ DIGITS = 4
 
 
 @dataclass(frozen=True)
-class Task:
+class ReviewQuestion:
     """One question: whether two fragments belong together.
 
     Attributes
@@ -135,27 +135,27 @@ class ReviewQueue:
         self._threshold: float | None = None
         self._of_base: tuple[EdgesAt, NDArray[np.bool_]] | None = None
 
-    def next(self) -> Task | None:
+    def next(self) -> ReviewQuestion | None:
         """The question with the largest expected gain; None where nothing is left to ask."""
-        while task := self._best():
+        while question := self._best():
             try:
-                return self._at_its_cut(task) if task.kind == "part?" else task
+                return self._at_its_cut(question) if question.kind == "part?" else question
             except Refused:
-                self.put_off(task)
+                self.put_off(question)
         return None
 
-    def tasks(self) -> list[Task]:
+    def questions(self) -> list[ReviewQuestion]:
         """All open questions, the largest expected gain first."""
         opened = self._open()
-        found = [self._task(kind, opened[kind], i) for kind in KINDS for i in range(len(opened[kind]))]
-        return sorted(found, key=lambda task: -task.gain)
+        found = [self._question(kind, opened[kind], i) for kind in KINDS for i in range(len(opened[kind]))]
+        return sorted(found, key=lambda question: -question.gain)
 
-    def answer(self, task: Task, answer: Answer) -> Row:
+    def answer(self, question: ReviewQuestion, answer: Answer) -> LogRow:
         """Make the edit that an answer asks for, or remember the decision.
 
         Parameters
         ----------
-        task : Task
+        question : ReviewQuestion
         answer : "join", "apart", "later" or "unknown"
             After "later" the next queue asks again; after the others nobody asks again unless they are undone.
 
@@ -167,20 +167,20 @@ class ReviewQueue:
         if answer not in ANSWERS:
             raise Refused(f'review: an answer is one of {", ".join(ANSWERS)}, got "{answer}".')
         try:
-            row = self._made(task, answer)
+            row = self._made(question, answer)
         except Refused:
-            self.put_off(task)
+            self.put_off(question)
             raise
         if answer == "later":
-            self.put_off(task)
+            self.put_off(question)
         self.answered += 1
         return row
 
-    def put_off(self, task: Task) -> None:
+    def put_off(self, question: ReviewQuestion) -> None:
         """Do not ask this again in this queue."""
-        self._put_off[task.kind].append((task.a, task.b))
+        self._put_off[question.kind].append((question.a, question.b))
 
-    def cut(self, task: Task) -> Proposal:
+    def cut(self, question: ReviewQuestion) -> Proposal:
         """The split that "apart" makes of a "part?".
 
         Strategy: the spanning tree parts the segment at the questioned edge; the largest fragments of each side stay
@@ -192,7 +192,7 @@ class ReviewQueue:
         Refused
             Where the two fragments are in different segments, or in a locked one.
         """
-        return self._looked_at(task).cut
+        return self._looked_at(question).cut
 
     @property
     def is_ranked(self) -> bool:
@@ -232,34 +232,34 @@ class ReviewQueue:
 
     # ---- answers -----------------------------------------------------------------------------------------------
 
-    def _made(self, task: Task, answer: Answer) -> Row:
+    def _made(self, question: ReviewQuestion, answer: Answer) -> LogRow:
         self._open()  # what the answer is looked up in
-        a, b = task.a, task.b
-        given = {"question": task.kind, "features": list(task.features)}
-        if (task.kind, answer) == ("part?", "apart"):
-            cut = self.cut(task)
-            a, b, edge = self._parted(task, cut)
+        a, b = question.a, question.b
+        given = {"question": question.kind, "features": list(question.features)}
+        if (question.kind, answer) == ("part?", "apart"):
+            cut = self.cut(question)
+            a, b, edge = self._parted(question, cut)
             return self._session.split(cut, a=a, b=b, voxels=self._voxels(a, b, edge), **given)
         given["voxels"] = self._voxels(a, b, self._edge(a, b))
-        if (task.kind, answer) == ("join?", "join"):
+        if (question.kind, answer) == ("join?", "join"):
             return self._session.merge(a, b, confirmed=True, **given)
-        settles = (task.kind, answer) == ("part?", "join")
-        looked = self._looked_at(task) if settles else None
+        settles = (question.kind, answer) == ("part?", "join")
+        looked = self._looked_at(question) if settles else None
         row = self._session.decide(a, b, answer, **given)
         if looked:
             alike = much_alike(looked.forest, self._session.state.sizes, looked.cut.near, looked.cut.far)
             self._settled[row.seq] = self._ends_of(looked.edges[alike])
         return row
 
-    def _looked_at(self, task: Task) -> "_Look":
-        asked = (len(self._session.log.rows), task.a, task.b)
+    def _looked_at(self, question: ReviewQuestion) -> "_Look":
+        asked = (len(self._session.log.rows), question.a, question.b)
         if self._last_look is None or self._last_look.asked != asked:
-            self._last_look = _Look(asked, *self._cut_between_cores(task))
+            self._last_look = _Look(asked, *self._cut_between_cores(question))
         return self._last_look
 
-    def _cut_between_cores(self, task: Task) -> tuple[Proposal, Forest, NDArray[np.int64]]:
-        sizes, members = self._session.state.sizes, self._session.state.members(task.segments[0])
-        edges, questioned = self._edges_inside(members), self._edge(task.a, task.b)
+    def _cut_between_cores(self, question: ReviewQuestion) -> tuple[Proposal, Forest, NDArray[np.int64]]:
+        sizes, members = self._session.state.sizes, self._session.state.members(question.segments[0])
+        edges, questioned = self._edges_inside(members), self._edge(question.a, question.b)
         if questioned not in edges:
             raise Refused("review: these two are in different segments by now; go on to the next question.")
         forest = spanning_forest(self._graph, edges, np.append(self._joined, questioned))
@@ -267,9 +267,9 @@ class ReviewQueue:
         cores = [side[np.argsort(-sizes[side], kind="stable")[:CORE]].tolist() for side in sides]
         return self._session.propose(*cores)[0], forest, edges
 
-    def _parted(self, task: Task, cut: Proposal) -> tuple[int, int, int]:
+    def _parted(self, question: ReviewQuestion, cut: Proposal) -> tuple[int, int, int]:
         """Two fragments that a cut parts, the questioned ones where it does, and their edge."""
-        near, edge = np.isin([task.a, task.b], cut.near), self._edge(task.a, task.b)
+        near, edge = np.isin([question.a, question.b], cut.near), self._edge(question.a, question.b)
         if near[0] == near[1]:
             edges = self._contacts.between(cut.near, cut.far)
             edge = int(edges[np.argmax(self._graph.mean[edges] * self._graph.area[edges])])
@@ -395,24 +395,28 @@ class ReviewQueue:
         put_off = as_ids(self._put_off[kind]).reshape(-1, 2)
         return np.concatenate([self._decisions.pairs(answer), self._decisions.pairs("unknown"), put_off])
 
-    def _best(self) -> Task | None:
+    def _best(self) -> ReviewQuestion | None:
         if not self.is_ranked:
             self.rank()
         opened = self._open()
-        tasks = [self._task(k, opened[k], opened[k].gain(self._odds(k)).argmax()) for k in KINDS if len(opened[k])]
-        return max(tasks, key=lambda task: task.gain, default=None)
+        questions = [
+            self._question(k, opened[k], opened[k].gain(self._odds(k)).argmax()) for k in KINDS if len(opened[k])
+        ]
+        return max(questions, key=lambda question: question.gain, default=None)
 
-    def _task(self, kind: Kind, suspects: Suspects, i: int) -> Task:
+    def _question(self, kind: Kind, suspects: Suspects, i: int) -> ReviewQuestion:
         edge, features = int(suspects.edge[i]), suspects.features[i].round(DIGITS)
         p = float(self._odds(kind).p(features)[0])
         gain = p * float(suspects.change[i]) / float(self._session.state.sizes[1:].sum())
         a, b = int(self._graph.u[edge]), int(self._graph.v[edge])
         segments = int(self._table[a]), int(self._table[b])
-        return Task(kind, a, b, tuple(self._graph.contact[edge].tolist()), gain, p, segments, tuple(features.tolist()))
+        return ReviewQuestion(
+            kind, a, b, tuple(self._graph.contact[edge].tolist()), gain, p, segments, tuple(features.tolist())
+        )
 
-    def _at_its_cut(self, task: Task) -> Task:
-        edge = self._parted(task, self.cut(task))[2]
-        return replace(task, voxel=tuple(self._graph.contact[edge].tolist()))
+    def _at_its_cut(self, question: ReviewQuestion) -> ReviewQuestion:
+        edge = self._parted(question, self.cut(question))[2]
+        return replace(question, voxel=tuple(self._graph.contact[edge].tolist()))
 
 
 class EdgesAt:

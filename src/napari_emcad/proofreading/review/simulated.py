@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.scores import Scores
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.known_truth import Truth
-from napari_emcad.proofreading.review.clicks import Clicks
-from napari_emcad.proofreading.review.queue import Answer, ReviewQueue, Task
+from napari_emcad.proofreading.known_truth import KnownTruth
+from napari_emcad.proofreading.review.clicks import SimulatedClicks
+from napari_emcad.proofreading.review.queue import Answer, ReviewQuestion, ReviewQueue
 from napari_emcad.proofreading.session import Session
 
-Order = Literal["gain", "random", "gain, then clicks", "clicks"]
+QuestionOrder = Literal["gain", "random", "gain, then clicks", "clicks"]
 
 
 @dataclass(frozen=True)
-class Progress:
+class CoursePoint:
     """How far the proofreader is.
 
     Attributes
@@ -44,12 +44,12 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Manner:
+class SimulatedProofreader:
     """How somebody proofreads.
 
     Attributes
     ----------
-    order : Order
+    order : QuestionOrder
         The questions as the queue ranks them or as chance does; or clicks, alone or when the queue has nothing left.
     patience : int or None
         After so many questions in a row without an edit the queue is left; None = never.
@@ -59,13 +59,15 @@ class Manner:
         Of the random order.
     """
 
-    order: Order = "gain"
+    order: QuestionOrder = "gain"
     patience: int | None = None
     learns: bool = True
     seed: int = 0
 
 
-def proofread(session: Session, truth: NDArray, operations: int, manner: Manner | None = None) -> Iterator[Progress]:
+def proofread(
+    session: Session, truth: NDArray, operations: int, proofreader: SimulatedProofreader | None = None
+) -> Iterator[CoursePoint]:
     """Proofread with the truth at hand; the session is edited.
 
     Parameters
@@ -75,79 +77,81 @@ def proofread(session: Session, truth: NDArray, operations: int, manner: Manner 
         Neurons, 0 = not labelled.
     operations : int
         Stops after so many, or when nothing is left to do.
-    manner : Manner, optional
+    proofreader : SimulatedProofreader, optional
 
     Yields
     ------
-    Progress
+    CoursePoint
         At the start and after each operation.
     """
-    manner, known = manner or Manner(), Truth(session.state.base.fragments, truth)
+    proofreader, known = proofreader or SimulatedProofreader(), KnownTruth(session.state.base.fragments, truth)
     seen, kinds = [0], {}
     ways = []
-    if manner.order != "clicks":
-        ways.append(_answered(session, known, manner, seen))
-    if manner.order.endswith("clicks"):
-        ways.append(iter(Clicks(session, known)))
-    yield Progress(0, 0, known.scores(session.state.table))
+    if proofreader.order != "clicks":
+        ways.append(_answered(session, known, proofreader, seen))
+    if proofreader.order.endswith("clicks"):
+        ways.append(iter(SimulatedClicks(session, known)))
+    yield CoursePoint(0, 0, known.scores(session.state.table))
     for kind in (kind for way in ways for kind in way):
         kinds[kind] = kinds.get(kind, 0) + 1
         made = sum(kinds.values())
-        yield Progress(made, seen[0], known.scores(session.state.table), dict(kinds))
+        yield CoursePoint(made, seen[0], known.scores(session.state.table), dict(kinds))
         if made >= operations:
             return
 
 
-def operations_needed(course: list[Progress], arand: float) -> int | None:
+def operations_needed(course: list[CoursePoint], arand: float) -> int | None:
     """The first number of operations with at most this adapted Rand error; None where it is not reached."""
     return next((p.operations for p in course if p.scores.arand <= arand), None)
 
 
-def _answered(session: Session, known: Truth, manner: Manner, seen: list[int]) -> Iterator[str]:
+def _answered(session: Session, known: KnownTruth, proofreader: SimulatedProofreader, seen: list[int]) -> Iterator[str]:
     """The kind of each edit that an answer made; counts the questions in `seen`."""
     edits = True
     while edits:  # again where something changed: what was put off may have an answer now
-        edits, idle, queue = False, 0, ReviewQueue(session, learns=manner.learns)
-        for task in _at_random(queue, session, manner.seed) if manner.order == "random" else _by_gain(queue):
+        edits, idle, queue = False, 0, ReviewQueue(session, learns=proofreader.learns)
+        for question in (
+            _at_random(queue, session, proofreader.seed) if proofreader.order == "random" else _by_gain(queue)
+        ):
             seen[0] += 1
             idle += 1
-            if _edits(queue, task, _judged(session, queue, task, known)):
+            if _edits(queue, question, _judged(session, queue, question, known)):
                 edits, idle = True, 0
-                yield "join" if task.kind == "join?" else "part"
-            if idle == manner.patience:
+                yield "join" if question.kind == "join?" else "part"
+            if idle == proofreader.patience:
                 return
 
 
-def _judged(session: Session, queue: ReviewQueue, task: Task, known: Truth) -> Answer:
+def _judged(session: Session, queue: ReviewQueue, question: ReviewQuestion, known: KnownTruth) -> Answer:
     """The answer of somebody who looks at both segments, or at both sides of the cut, and says what makes it better."""
-    if task.kind == "part?":
-        cut = queue.cut(task)
+    if question.kind == "part?":
+        cut = queue.cut(question)
         sides = cut.near, cut.far
     else:
-        sides = tuple(session.state.members(segment) for segment in task.segments)
+        sides = tuple(session.state.members(segment) for segment in question.segments)
     gain = known.gain_of_joining(*sides)
     if gain is None:
         return "unknown"
     return "join" if gain > 0 else "apart"
 
 
-def _edits(queue: ReviewQueue, task: Task, answer: Answer) -> bool:
+def _edits(queue: ReviewQueue, question: ReviewQuestion, answer: Answer) -> bool:
     """Answer; whether that was an edit."""
     try:
-        return queue.answer(task, answer).kind != "decide"
+        return queue.answer(question, answer).kind != "decide"
     except Refused:
         return False
 
 
-def _by_gain(queue: ReviewQueue) -> Iterator[Task]:
-    while task := queue.next():
-        yield task
+def _by_gain(queue: ReviewQueue) -> Iterator[ReviewQuestion]:
+    while question := queue.next():
+        yield question
 
 
-def _at_random(queue: ReviewQueue, session: Session, seed: int) -> Iterator[Task]:
+def _at_random(queue: ReviewQueue, session: Session, seed: int) -> Iterator[ReviewQuestion]:
     """The questions open at the start in random order, less those that an edit has answered meanwhile."""
-    tasks = queue.tasks()
-    for i in np.random.default_rng(seed).permutation(len(tasks)):
-        task, table = tasks[i], session.state.table
-        if (table[task.a] == table[task.b]) == (task.kind == "part?"):
-            yield replace(task, segments=(int(table[task.a]), int(table[task.b])))
+    questions = queue.questions()
+    for i in np.random.default_rng(seed).permutation(len(questions)):
+        question, table = questions[i], session.state.table
+        if (table[question.a] == table[question.b]) == (question.kind == "part?"):
+            yield replace(question, segments=(int(table[question.a]), int(table[question.b])))

@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QBrush
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS
 
@@ -17,29 +17,29 @@ SHOWN = 500
 HEIGHT = 110
 
 
-def told(row: Row) -> str:
+def told(row: LogRow) -> str:
     """An edit in a few words, such as "merge 77 <- 91"."""
     teller = _TELLERS.get(row.kind)
     return teller(row) if teller else row.kind
 
 
-def _joined(row: Row) -> str:
+def _joined(row: LogRow) -> str:
     kept, *added = row.effect.moves
     return f"merge {kept.after} <- {_few([m.before for m in added])}"
 
 
-def _parted(row: Row) -> str:
+def _parted(row: LogRow) -> str:
     moves = row.effect.moves
     return f"{row.kind} {moves[0].before} -> {_few(dict.fromkeys(m.after for m in moves))}"
 
 
-def _walked(row: Row) -> str:
+def _walked(row: LogRow) -> str:
     kept, *others = row.effect.moves
     sign, ends = ("+", [m.before for m in others]) if row.input.get("upwards") else ("-", [m.after for m in others])
     return f"grow {kept.after} {sign} {_few(ends)}"
 
 
-def _noted(row: Row) -> str:
+def _noted(row: LogRow) -> str:
     return f"to do {row.input['ticks']} ticked off" if "ticks" in row.input else f"to do {row.seq}"
 
 
@@ -50,7 +50,7 @@ def _few(ids: Iterable[int]) -> str:
     return ", ".join(map(str, ids[:3])) + more
 
 
-_TELLERS: dict[str, Callable[[Row], str]] = {
+_TELLERS: dict[str, Callable[[LogRow], str]] = {
     "merge": _joined,
     "group": _joined,
     "split": _parted,
@@ -70,7 +70,7 @@ class HistoryList(QListWidget):
 
     Signals
     -------
-    chosen : Row
+    chosen : LogRow
         A person wants to see where it was made.
     """
 
@@ -84,7 +84,7 @@ class HistoryList(QListWidget):
         self.itemClicked.connect(self._on_clicked)
 
     @property
-    def marked(self) -> Row | None:
+    def marked(self) -> LogRow | None:
         """The edit that is marked."""
         item = self.currentItem()
         return item.data(Qt.ItemDataRole.UserRole) if item is not None else None
@@ -97,7 +97,7 @@ class HistoryList(QListWidget):
         for row in edits[: -SHOWN - 1 : -1]:
             self.addItem(self._item(row, row.seq in in_force))
 
-    def _item(self, row: Row, is_in_force: bool) -> QListWidgetItem:
+    def _item(self, row: LogRow, is_in_force: bool) -> QListWidgetItem:
         clock = time.strftime("%H:%M", time.localtime(row.time))
         item = QListWidgetItem(f"{clock}  {told(row)}{'' if is_in_force else '  (undone)'}")
         item.setData(Qt.ItemDataRole.UserRole, row)

@@ -17,7 +17,7 @@ from napari_emcad.io.sessions.folder import OpenSession, SessionFacts, boxes_of,
 from napari_emcad.io.sessions.replay_report import Brought
 from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.proofreading.errors import Doubtful, Refused
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.kit.at_rest import AtRest
@@ -415,11 +415,11 @@ class ProofreadPanel(QWidget):
         except UserError as error:
             self._message.error(error)
         else:
-            if isinstance(made, Row):
+            if isinstance(made, LogRow):
                 self._tell(made)
         self._update()
 
-    def _tell(self, row: Row) -> None:
+    def _tell(self, row: LogRow) -> None:
         """An edit has been made; what came off a selected neuron is selected with it."""
         self.body.toast.setText(self._toast(row))
         self._message.say("")
@@ -427,19 +427,19 @@ class ProofreadPanel(QWidget):
         if row.kind in ("split", "detach") and new:
             self.select(*dict.fromkeys([*new, *self.selection]))
 
-    def _toast(self, row: Row) -> str:
+    def _toast(self, row: LogRow) -> str:
         """An edit as it is told under the tools."""
         if row.kind not in ("merge", "group"):
             return told(row)
         members = self.proofreading.session.state.members(row.effect.moves[0].after)
         return f"{told(row)}, {count(len(members), 'fragment')}"
 
-    def _edit(self, make: Callable[[], Row]) -> None:
+    def _edit(self, make: Callable[[], LogRow]) -> None:
         """An edit that is not the tool's own."""
         self._try(lambda: self.proofreading.edit(make))
         self._try(self.tool.follow)
 
-    def _undo_or_redo(self, way: str, what: Row | None, *seq: int) -> None:
+    def _undo_or_redo(self, way: str, what: LogRow | None, *seq: int) -> None:
         if what is None or what.effect.threshold is None:
             self._take(way, what, *seq)
         else:
@@ -447,7 +447,7 @@ class ProofreadPanel(QWidget):
             there = before if way == "undo" else after
             self.proofreading.once_foreseen(there, lambda: self._take(way, what, *seq))
 
-    def _take(self, way: str, what: Row | None, *seq: int) -> None:
+    def _take(self, way: str, what: LogRow | None, *seq: int) -> None:
         """Undo or redo, unless another edit has taken the place of this one meanwhile."""
         session = self.proofreading.session
         if not seq and what is not (session.undoable if way == "undo" else session.redoable):
@@ -464,7 +464,7 @@ class ProofreadPanel(QWidget):
         other = f'"Split" ({split}) divides, "Merge" ({merge}) joins; to paint, export into a new labels layer'
         self._message.error(Refused(f"paint: neurons are made of fragments, not of paint. {other}."))
 
-    def _detached(self) -> Row:
+    def _detached(self) -> LogRow:
         voxel = self._under_cursor("detach")
         fragment = self.proofreading.fragment_at(voxel)
         return self.proofreading.edit(lambda: self.proofreading.session.detach(fragment, voxels=[list(voxel)]))
@@ -575,7 +575,7 @@ class ProofreadPanel(QWidget):
         if self.proofreading is not None:
             self.proofreading.show_only(self.selection if self.body.only_selected.isChecked() else ())
 
-    def _on_history(self, row: Row) -> None:
+    def _on_history(self, row: LogRow) -> None:
         self._update_marked()
         voxels = row.input.get("voxels")
         if voxels:
@@ -619,7 +619,7 @@ class ProofreadPanel(QWidget):
         if self.mode is Mode.REVIEW:
             body.facts.setText(self.tool.facts)
             for name, one in body.answers.items():
-                enable(one, "" if self.tool.task else "Nothing is asked.", KEYS[name].words)
+                enable(one, "" if self.tool.question else "Nothing is asked.", KEYS[name].words)
 
     def _update_edits(self) -> None:
         session, body = self.proofreading.session, self.body

@@ -9,8 +9,8 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count, progress_text
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import Row
-from napari_emcad.proofreading.review.queue import Answer, ReviewQueue, Task
+from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.review.queue import Answer, ReviewQuestion, ReviewQueue
 from napari_emcad.widgets.desk.on_screen import AT_ONCE, Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner
 from napari_emcad.widgets.proofread.tools import Tool
@@ -35,7 +35,7 @@ class ReviewTool(Tool):
         super().__init__(proofreading)
         self._go_to, self._told = go_to, told
         self._queue: ReviewQueue | None = None
-        self.task: Task | None = None
+        self.question: ReviewQuestion | None = None
         self._threshold: float | None = None
         self._ranker = JobRunner(proofreading)
         self._ranker.progressed.connect(self._on_progress)
@@ -46,9 +46,9 @@ class ReviewTool(Tool):
         """The question."""
         if self._ranker.running:
             return LOOKING
-        if self.task is None:
+        if self.question is None:
             return NOTHING_LEFT
-        if self.task.kind == "join?":
+        if self.question.kind == "join?":
             return f"Are blue and orange one neuron?{self._where}"
         return f"Is this one neuron, or do blue and orange part here?{self._where}"
 
@@ -59,7 +59,7 @@ class ReviewTool(Tool):
         if queue is None or self._ranker.running or not queue.is_ranked:
             return self._progress
         speed = f"{count(queue.answered, 'answer')}, {queue.per_minute:.0f} a minute"
-        gain = f", expected gain {1000 * self.task.gain:.2f} millibits" if self.task else ""
+        gain = f", expected gain {1000 * self.question.gain:.2f} millibits" if self.question else ""
         return f"{queue.left:,} left, {speed}{gain}"
 
     def open(self) -> None:
@@ -68,7 +68,7 @@ class ReviewTool(Tool):
         self._at.changed.connect(self._on_changed)
         self._ask()
 
-    def answer(self, answer: Answer) -> Row:
+    def answer(self, answer: Answer) -> LogRow:
         """Take an answer and ask the next question.
 
         Raises
@@ -76,11 +76,11 @@ class ReviewTool(Tool):
         Refused
             Where nothing is asked, or the answer cannot be made to come true; the next question is asked all the same.
         """
-        if self.task is None:
+        if self.question is None:
             raise Refused("review: nothing is left to ask; move the threshold or leave the mode.")
-        task = self.task
+        question = self.question
         try:
-            return self._at.edit(lambda: self._queue.answer(task, answer))
+            return self._at.edit(lambda: self._queue.answer(question, answer))
         finally:
             self._ask()
 
@@ -96,27 +96,27 @@ class ReviewTool(Tool):
         if len(self._at.session.state.table) <= AT_ONCE or self._queue.is_ranked:
             self._ask_now()
         else:
-            self.task = None
+            self.question = None
             self._at.end_sides()
             self._ranker.start(self._queue.ranking(), self._on_ranked)
 
     def _ask_now(self) -> None:
-        self.task = self._queue.next()
-        while self.task is not None and not self._is_shown(self.task):
-            self.task = self._queue.next()
-        if self.task is None:
+        self.question = self._queue.next()
+        while self.question is not None and not self._is_shown(self.question):
+            self.question = self._queue.next()
+        if self.question is None:
             self._at.show()
 
     def look(self) -> None:
         """Go to the place again."""
-        if self.task is not None:
-            self._go_to(self.task.voxel)
+        if self.question is not None:
+            self._go_to(self.question.voxel)
 
     def close(self) -> None:
         if self._queue is not None:
             self._at.changed.disconnect(self._on_changed)
         self._ranker.close(0)
-        self._queue = self.task = None
+        self._queue = self.question = None
         self._progress = ""
         self._at.end_sides()
 
@@ -136,22 +136,22 @@ class ReviewTool(Tool):
         self._ask_now() if ended.error else self._ask()
         self._told()
 
-    def _is_shown(self, task: Task) -> bool:
+    def _is_shown(self, question: ReviewQuestion) -> bool:
         """Show both sides; a cut that cannot be made is put off by the queue and asked no more."""
         state = self._at.session.state
-        if task.kind == "join?":
-            sides = [state.members(int(state.table[f])) for f in (task.a, task.b)]
+        if question.kind == "join?":
+            sides = [state.members(int(state.table[f])) for f in (question.a, question.b)]
         else:
             try:
-                cut = self._queue.cut(task)
+                cut = self._queue.cut(question)
             except Refused:
-                self._queue.put_off(task)
+                self._queue.put_off(question)
                 return False
             sides = [cut.near, cut.far]
         self._at.session.begin()
-        self._where = _beside(state.base.fragments, task.voxel, *sides)
+        self._where = _beside(state.base.fragments, question.voxel, *sides)
         self._at.show_sides(*sides)
-        self._go_to(task.voxel)
+        self._go_to(question.voxel)
         return True
 
 

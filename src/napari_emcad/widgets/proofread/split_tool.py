@@ -5,7 +5,7 @@ import numpy as np
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.picking import Click, Voxel
 from napari_emcad.widgets.proofread.keys import KEYS
@@ -75,7 +75,7 @@ class SplitTool(Tool):
             self._place = (self._place + 1) % len(self._proposals)
             self._preview()
 
-    def apply(self) -> Row:
+    def apply(self) -> LogRow:
         """Make the split that is shown; the points of the first side stay for the next one."""
         if not self.can_apply:
             raise Refused("split: points on both sides are needed; click one side, Shift+click the other.")
@@ -100,7 +100,7 @@ class SplitTool(Tool):
         """The session ends."""
         self.points.close()
 
-    def _made(self) -> Row:
+    def _made(self) -> LogRow:
         near, far = self.points.near, self.points.far
         if self.is_in_one_fragment:
             return self._at.session.split_fragment(near, far, voxels=_lists([*near, *far]))

@@ -3,7 +3,7 @@
 import numpy as np
 from napari.layers import Points
 
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
 from napari_emcad.widgets.proofread.split_points import LARGE, PIXELS
 
@@ -18,7 +18,7 @@ class ToDoPoints:
         self._viewer = viewer
         self._layer: Points | None = None
 
-    def show(self, rows: list[Row], neurons) -> None:
+    def show(self, rows: list[LogRow], neurons) -> None:
         """Show the places of these notes on the neurons layer's grid."""
         if not rows:
             self.close()

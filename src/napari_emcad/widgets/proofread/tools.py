@@ -1,6 +1,6 @@
 """What clicks and the wheel do in each mode; tools that need more than a few lines have files of their own."""
 
-from napari_emcad.proofreading.log import Row
+from napari_emcad.proofreading.log import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.picking import Click, Voxel
 
@@ -24,16 +24,16 @@ class Tool:
     def open(self) -> None:
         """The mode begins."""
 
-    def click(self, click: Click) -> Row | None:
+    def click(self, click: Click) -> LogRow | None:
         """A click on a labelled voxel; None where nothing was edited."""
 
     def hover(self, voxel: Voxel | None) -> None:
         """The cursor is over a labelled voxel, or over none."""
 
-    def wheel(self, voxel: Voxel, upwards: bool) -> Row | None:
+    def wheel(self, voxel: Voxel, upwards: bool) -> LogRow | None:
         """The wheel was turned by one notch with Ctrl down, over a labelled voxel."""
 
-    def confirm(self) -> Row | None:
+    def confirm(self) -> LogRow | None:
         """Make what was asked about."""
 
     def follow(self) -> None:
@@ -63,7 +63,7 @@ class MergeTool(Tool):
         added = f"Click to add {self._hovered} to {kept}" if self._hovered else f"Click a neuron to add it to {kept}"
         return f"{added}; Shift+click keeps another one."
 
-    def click(self, click: Click) -> Row | None:
+    def click(self, click: Click) -> LogRow | None:
         """Take the anchor, or join."""
         self._wanted = click.voxel
         if self._anchor is None or click.is_shifted:
@@ -73,7 +73,7 @@ class MergeTool(Tool):
             return None
         return self._join(confirmed=False)
 
-    def confirm(self) -> Row:
+    def confirm(self) -> LogRow:
         """Join all the same."""
         return self._join(confirmed=True)
 
@@ -98,7 +98,7 @@ class MergeTool(Tool):
         self._hovered = 0
         self._at.end_sides()
 
-    def _join(self, confirmed: bool) -> Row:
+    def _join(self, confirmed: bool) -> LogRow:
         ends = [self._at.fragment_at(v) for v in (self._anchor, self._wanted)]
         voxels = [list(self._anchor), list(self._wanted)]
         row = self._at.edit(lambda: self._at.session.merge(*ends, confirmed=confirmed, voxels=voxels))
@@ -116,7 +116,7 @@ class GrowTool(Tool):
 
     words = "Ctrl+wheel over a neuron: up takes in what joins it next, down lets go of what joined it last."
 
-    def wheel(self, voxel: Voxel, upwards: bool) -> Row:
+    def wheel(self, voxel: Voxel, upwards: bool) -> LogRow:
         """One step."""
         neuron = self._at.neuron_at(voxel)
         return self._at.edit(lambda: self._at.session.walk(neuron, upwards, voxels=[list(voxel)]))
