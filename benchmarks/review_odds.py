@@ -30,11 +30,8 @@ def main() -> None:
 def _lessons(options: argparse.Namespace) -> dict[Kind, tuple[NDArray, NDArray]]:
     """Features and errors of every question of a box, by kind."""
     box = segmented(options)
-    segmentation, parameters, known = (
-        box.segmentation,
-        box.parameters,
-        KnownTruth(box.segmentation.fragments, box.truth),
-    )
+    segmentation, parameters = box.segmentation, box.parameters
+    known = KnownTruth(segmentation.fragments, box.truth)
     with TemporaryDirectory() as folder:
         log = EditLog(Path(folder) / "edits.db")
         session = Session(segmentation, log, parameters.threshold, parameters.min_size)

@@ -399,9 +399,8 @@ class ReviewQueue:
         if not self.is_ranked:
             self.rank()
         opened = self._open()
-        questions = [
-            self._question(k, opened[k], opened[k].gain(self._odds(k)).argmax()) for k in KINDS if len(opened[k])
-        ]
+        best = {k: opened[k].gain(self._odds(k)).argmax() for k in KINDS if len(opened[k])}
+        questions = [self._question(k, opened[k], i) for k, i in best.items()]
         return max(questions, key=lambda question: question.gain, default=None)
 
     def _question(self, kind: Kind, suspects: Suspects, i: int) -> ReviewQuestion:

@@ -110,9 +110,8 @@ def _answered(session: Session, known: KnownTruth, proofreader: SimulatedProofre
     edits = True
     while edits:  # again where something changed: what was put off may have an answer now
         edits, idle, queue = False, 0, ReviewQueue(session, learns=proofreader.learns)
-        for question in (
-            _at_random(queue, session, proofreader.seed) if proofreader.order == "random" else _by_gain(queue)
-        ):
+        is_random = proofreader.order == "random"
+        for question in _at_random(queue, session, proofreader.seed) if is_random else _by_gain(queue):
             seen[0] += 1
             idle += 1
             if _edits(queue, question, _judged(session, queue, question, known)):
