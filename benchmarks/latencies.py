@@ -110,7 +110,7 @@ def _acts(viewer, dock, writes: bool):
 
     def edge(is_inside: bool) -> tuple[int, int]:
         while True:
-            at = rng.integers(state.edges.room)
+            at = rng.integers(state.edges.row_count)
             u, v = int(state.edges.u[at]), int(state.edges.v[at])
             if (state.table[u] == state.table[v]) == is_inside:
                 return u, v
@@ -153,7 +153,7 @@ def _ends_of_one(session, rng) -> tuple[list, list]:
     """The two ends on x of a fragment that has two."""
     state = session.state
     while True:
-        contact = state.edges.contact[rng.integers(state.edges.room)]
+        contact = state.edges.contact[rng.integers(state.edges.row_count)]
         there = np.argwhere(state.base.fragments[contact[0]] == state.base.fragments[tuple(contact)])
         near, far = (there[place] for place in (there[:, 1].argmin(), there[:, 1].argmax()))
         if near[1] < far[1] and state.table[state.base.fragments[tuple(contact)]]:

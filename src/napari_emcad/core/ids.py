@@ -1,14 +1,22 @@
 """Ids of fragments and segments: of 4 bytes, or of 8 where there are too many for that."""
 
+from typing import NewType
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+FragmentId = NewType("FragmentId", int)
+"""The id of one fragment; 0 = none. A click gives a voxel, and the volume of fragments the id at that voxel."""
+
+SegmentId = NewType("SegmentId", int)
+"""The id of one segment, a neuron on screen; 0 = none. It has the id of a fragment that it held, or a new one."""
 
 LARGEST_OF_4_BYTES = 2**32 - 1
 
 FOR_EDITS = 2**24
 """Ids that are left for what edits make."""
 
-Ids = NDArray[np.uint32] | NDArray[np.int64]
+Ids = NDArray[np.uint32 | np.int64]
 """Ids in memory. Those of 8 bytes have a sign there: NumPy makes floats of uint64 and other integers together."""
 
 

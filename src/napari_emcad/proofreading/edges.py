@@ -1,28 +1,69 @@
-"""A region graph in which edges are taken out and others put in; of ten million fragments no copy is made for that."""
+"""A region graph in which edges are removed and others added; of ten million fragments no copy is made for that."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.ids import FragmentId, Ids
 from napari_emcad.core.region_graph import RegionGraph
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+Scalar_co = TypeVar("Scalar_co", bound=np.generic, covariant=True)
+
+
+class Column(Protocol[Scalar_co]):
+    """Values of edges, (m,) or (m, c), that are read by rows: an array, or one with more rows kept beside it."""
+
+    @overload
+    def __getitem__(self, rows: int, /) -> Any: ...
+    @overload
+    def __getitem__(self, rows: NDArray[np.integer], /) -> NDArray[Scalar_co]: ...
+
+
+class Graph(Protocol):
+    """Edges between touching fragments, read by rows: a `RegionGraph` or an `EditedGraph`."""
+
+    @property
+    def u(self) -> Column[np.integer]:
+        """The smaller fragment of each edge."""
+        ...
+
+    @property
+    def v(self) -> Column[np.integer]:
+        """The larger fragment of each edge."""
+        ...
+
+    @property
+    def mean(self) -> Column[np.float32]:
+        """Mean affinity over each contact."""
+        ...
+
+    @property
+    def area(self) -> Column[np.int64]:
+        """Contact area in voxel faces."""
+        ...
 
 
 @dataclass(frozen=True)
-class _Column:
-    """A column of a region graph, (m,) or (m, c), with more rows after its own; indexed by rows."""
+class _Column(Generic[Scalar]):
+    """A column of a region graph, (m,) or (m, c), with more rows after its own."""
 
-    of_base: NDArray
-    of_new: NDArray
+    of_base: NDArray[Scalar]
+    of_new: NDArray[Scalar]
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Scalar]:
         return self.of_base.dtype
 
-    def __getitem__(self, rows: Any) -> NDArray:
+    @overload
+    def __getitem__(self, rows: int, /) -> Any: ...
+    @overload
+    def __getitem__(self, rows: NDArray[np.integer], /) -> NDArray[Scalar]: ...
+    def __getitem__(self, rows: int | NDArray[np.integer], /) -> Any:
         if not len(self.of_new):
             return self.of_base[rows]
         rows, n = np.asarray(rows), len(self.of_base)
@@ -32,11 +73,6 @@ class _Column:
         return found[()]
 
 
-def _column(name: str) -> cached_property:
-    """A column of an `EditedGraph`."""
-    return cached_property(lambda graph: _Column(getattr(graph.base, name), getattr(graph.new, name)))
-
-
 @dataclass(frozen=True)
 class EditedGraph:
     """Edges u < v between touching fragments, by row: a row keeps its number as long as there is the session.
@@ -44,13 +80,11 @@ class EditedGraph:
     Attributes
     ----------
     base : RegionGraph
-        Its edges are the first rows; neither copied nor modified.
+        Edges of the first rows; neither copied nor modified.
     new : RegionGraph
-        Those of the rows after them, in the order in which they came.
+        Edges of the rows after them, in the order in which they came.
     gone : (g,) int64
-        Rows that are not there (any more), sorted.
-    u, v, mean, area, contact
-        Columns of `RegionGraph`, indexed by rows.
+        Rows that are removed, sorted.
     """
 
     base: RegionGraph
@@ -59,20 +93,42 @@ class EditedGraph:
 
     @classmethod
     def of(cls, base: RegionGraph) -> "EditedGraph":
-        """A graph as it is."""
-        return cls(base, base.chosen(slice(0, 0)), np.empty(0, np.int64))
+        """Return a graph as it is, without changes."""
+        return cls(base, base.chosen(np.empty(0, np.int64)), np.empty(0, np.int64))
 
-    u, v = _column("u"), _column("v")
-    mean, area, contact = _column("mean"), _column("area"), _column("contact")
+    @cached_property
+    def u(self) -> _Column[np.integer]:
+        """The smaller fragment of each edge."""
+        return _Column(self.base.u, self.new.u)
+
+    @cached_property
+    def v(self) -> _Column[np.integer]:
+        """The larger fragment of each edge."""
+        return _Column(self.base.v, self.new.v)
+
+    @cached_property
+    def mean(self) -> _Column[np.float32]:
+        """Mean affinity over each contact."""
+        return _Column(self.base.mean, self.new.mean)
+
+    @cached_property
+    def area(self) -> _Column[np.int64]:
+        """Contact area in voxel faces."""
+        return _Column(self.base.area, self.new.area)
+
+    @cached_property
+    def contact(self) -> _Column[np.int32]:
+        """A voxel (z, y, x) at each contact."""
+        return _Column(self.base.contact, self.new.contact)
 
     @property
-    def room(self) -> int:
-        """How many rows there have been."""
+    def row_count(self) -> int:
+        """The number of rows that there have been."""
         return len(self.base) + len(self.new)
 
     @cached_property
     def whole(self) -> RegionGraph:
-        """All edges that are there, sorted by (u, v); copied where any was taken out or put in."""
+        """All edges that are there, sorted by (u, v); copied where any was removed or added."""
         if not len(self.new) + len(self.gone):
             return self.base
         rows = self.rows()
@@ -83,49 +139,49 @@ class EditedGraph:
         return RegionGraph(*(np.insert(old, places, more, axis=0) for old, more in columns))
 
     def rows(self) -> NDArray[np.int64]:
-        """All that are there."""
-        return np.delete(np.arange(self.room), self.gone)
+        """Return all rows that are there."""
+        return np.delete(np.arange(self.row_count), self.gone)
 
     def at(self, rows: NDArray[np.int64]) -> RegionGraph:
-        """The edges of some rows, in their order."""
+        """Return the edges of some rows, in their order."""
         new = rows[rows >= len(self.base)] - len(self.base)
         if not len(new):
             return self.base.chosen(rows)
         parts = zip(_columns(self.base), _columns(self.new), strict=True)
         return RegionGraph(*(_Column(base, new)[rows] for base, new in parts))
 
-    def rows_from(self, fragments: Ids) -> NDArray[np.int64]:
-        """Rows of the edges of which one of these fragments is u; of sorted fragments they are sorted."""
+    def rows_from(self, fragments: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return the rows of edges whose u is one of these fragments; sorted if the fragments are."""
         fragments = fragments.astype(self.base.u.dtype)  # of another dtype, all edges would be copied
-        starts, stops = (np.searchsorted(self.base.u, fragments, side) for side in ("left", "right"))
+        starts, stops = np.searchsorted(self.base.u, fragments), np.searchsorted(self.base.u, fragments, "right")
         new = np.flatnonzero(np.isin(self.new.u, fragments)) + len(self.base)
         return self._there(np.concatenate([ranges(starts, stops), new]))
 
-    def rows_of(self, fragment: int) -> NDArray[np.int64]:
-        """Rows of all edges of one fragment; the column v is looked through."""
+    def rows_of(self, fragment: FragmentId) -> NDArray[np.int64]:
+        """Return the rows of all edges of one fragment; the column v is looked through."""
         as_v = np.flatnonzero(self.base.v == fragment), np.flatnonzero(self.new.v == fragment) + len(self.base)
         return np.sort(np.concatenate([self.rows_from(np.array([fragment])), self._there(np.concatenate(as_v))]))
 
-    def find(self, pairs: NDArray) -> NDArray[np.int64]:
-        """Row of the edge between each pair of fragments, (k, 2) in any order; -1 where there is none."""
-        found = self._ever(pairs)
+    def find(self, pairs: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return the row of the edge between each pair of fragments, (k, 2) in any order; -1 = no edge."""
+        found = self._find_ever(pairs)
         found[np.isin(found, self.gone)] = -1
         return found
 
-    def without(self, those: RegionGraph) -> "EditedGraph":
-        """Less some edges, all of which it has."""
-        rows = self.find(np.stack([those.u, those.v], axis=1))
+    def without(self, removed: RegionGraph) -> "EditedGraph":
+        """Return the graph without some of its edges."""
+        rows = self.find(np.stack([removed.u, removed.v], axis=1))
         return EditedGraph(self.base, self.new, np.union1d(self.gone, rows))
 
-    def also(self, those: RegionGraph) -> "EditedGraph":
-        """With some edges more, none of which it has; one that was there before has its row again."""
-        rows = self._ever(np.stack([those.u, those.v], axis=1))
-        more = zip(_columns(self.new), _columns(those.chosen(rows < 0)), strict=True)
+    def also(self, added: RegionGraph) -> "EditedGraph":
+        """Return the graph with more edges, none of which it has; one that was there before has its row again."""
+        rows = self._find_ever(np.stack([added.u, added.v], axis=1))
+        more = zip(_columns(self.new), _columns(added.chosen(rows < 0)), strict=True)
         new = RegionGraph(*map(np.concatenate, more))
         return EditedGraph(self.base, new, np.setdiff1d(self.gone, rows))
 
-    def _ever(self, pairs: NDArray) -> NDArray[np.int64]:
-        """Row of each pair, there or gone; -1 where there never was one."""
+    def _find_ever(self, pairs: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return the row of each pair, there or gone; -1 = there never was one."""
         low, high = np.sort(pairs, axis=1).astype(self.base.u.dtype).T
         rows, stops = _places(self.base, low, high)
         there = rows < stops
@@ -137,26 +193,28 @@ class EditedGraph:
 
     @cached_property
     def _new_rows(self) -> dict[tuple[int, int], int]:
+        """Row of each pair (u, v) of the new edges."""
         pairs = zip(self.new.u.tolist(), self.new.v.tolist(), strict=True)
         return {pair: row for row, pair in enumerate(pairs, len(self.base))}
 
     def _there(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of these rows that are not removed."""
         return rows[~np.isin(rows, self.gone)] if len(self.gone) else rows
 
 
-def ranges(starts: NDArray, stops: NDArray) -> NDArray[np.int64]:
-    """All numbers of several ranges."""
+def ranges(starts: NDArray[np.integer], stops: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return all numbers of several ranges, one range after the other."""
     lengths = stops - starts
     return np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
 
 
 def _places(graph: RegionGraph, u: Ids, v: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each of these edges stands in a graph, or would, and where the edges of its u end."""
+    """Return the row where each edge stands in a graph, or would, and the row where the edges of its u end."""
     u = u.astype(graph.u.dtype)  # of another dtype, all edges would be copied
-    starts, stops = (np.searchsorted(graph.u, u, side) for side in ("left", "right"))
+    starts, stops = np.searchsorted(graph.u, u), np.searchsorted(graph.u, u, "right")
     ends = zip(starts, stops, v, strict=True)
     return starts + np.array([np.searchsorted(graph.v[a:b], other) for a, b, other in ends], np.int64), stops
 
 
-def _columns(graph: RegionGraph) -> tuple[NDArray, ...]:
-    return graph.u, graph.v, graph.mean, graph.quantiles, graph.area, graph.contact
+def _columns(graph: RegionGraph) -> Iterator[NDArray[Any]]:
+    yield from (graph.u, graph.v, graph.mean, graph.quantiles, graph.area, graph.contact)

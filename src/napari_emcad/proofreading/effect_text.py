@@ -3,11 +3,13 @@
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import fields as fields_of
 from typing import Any
 
 import numpy as np
 
+from napari_emcad.core.geometry import triple
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.proofreading.effects import Effect, Move, Parting
@@ -15,9 +17,9 @@ from napari_emcad.proofreading.part import Patch
 
 
 def effect_text(effect: Effect) -> str:
-    """The effect as one line of JSON."""
+    """Return an effect as one line of JSON; what is empty is left out."""
     fields = {
-        "partings": [_parting_text(p) for p in effect.partings],
+        "partings": [_parting_fields(p) for p in effect.partings],
         "moves": [
             {"fragments": runs(m.fragments), "before": m.before, "after": m.after, "was_free": m.was_free}
             for m in effect.moves
@@ -31,7 +33,7 @@ def effect_text(effect: Effect) -> str:
 
 
 def effect_from(text: str) -> Effect:
-    """The effect that `effect_text` wrote."""
+    """Return the effect that `effect_text` wrote."""
     fields: dict[str, Any] = json.loads(text)
     return Effect(
         partings=tuple(map(_parting_from, fields.get("partings", ()))),
@@ -39,14 +41,14 @@ def effect_from(text: str) -> Effect:
             Move(from_runs(m["fragments"]), m["before"], m["after"], m["was_free"]) for m in fields.get("moves", ())
         ),
         bridges=tuple((a, b) for a, b in fields.get("bridges", ())),
-        threshold=tuple(fields["threshold"]) if "threshold" in fields else None,
+        threshold=_pair(fields["threshold"]) if "threshold" in fields else None,
         locked=tuple(fields.get("locked", ())),
         unlocked=tuple(fields.get("unlocked", ())),
     )
 
 
 def runs(fragments: Ids) -> list[int]:
-    """Sorted ids as first, length, first, length, ..."""
+    """Return sorted ids as first, length, first, length, ..."""
     if not len(fragments):
         return []
     starts = np.flatnonzero(np.concatenate([[True], np.diff(fragments.astype(np.int64)) != 1]))
@@ -54,14 +56,14 @@ def runs(fragments: Ids) -> list[int]:
     return np.stack([fragments[starts], lengths], axis=1).ravel().tolist()
 
 
-def from_runs(numbers: list[int]) -> Ids:
-    """The ids that `runs` wrote."""
+def from_runs(numbers: Sequence[int]) -> Ids:
+    """Return the ids that `runs` wrote."""
     firsts, lengths = np.array(numbers, np.int64).reshape(-1, 2).T
     offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return as_ids(np.repeat(firsts, lengths) + offsets)
 
 
-def _parting_text(parting: Parting) -> dict[str, Any]:
+def _parting_fields(parting: Parting) -> dict[str, Any]:
     sides = parting.patch.sides
     return {
         "fragment": parting.fragment,
@@ -70,28 +72,33 @@ def _parting_text(parting: Parting) -> dict[str, Any]:
         "start": list(parting.patch.start),
         "shape": list(sides.shape),
         "sides": base64.b64encode(zlib.compress(sides.tobytes())).decode(),
-        "removed": _graph_text(parting.removed),
-        "added": _graph_text(parting.added),
+        "removed": _graph_fields(parting.removed),
+        "added": _graph_fields(parting.added),
     }
 
 
-def _parting_from(said: dict[str, Any]) -> Parting:
-    sides = np.frombuffer(zlib.decompress(base64.b64decode(said["sides"])), np.uint8).reshape(said["shape"])
+def _parting_from(fields: dict[str, Any]) -> Parting:
+    sides = np.frombuffer(zlib.decompress(base64.b64decode(fields["sides"])), np.uint8).reshape(fields["shape"])
     return Parting(
-        said["fragment"],
-        tuple(said["parts"]),
-        said["was_free"],
-        Patch(tuple(said["start"]), sides),
-        _graph_from(said["removed"]),
-        _graph_from(said["added"]),
+        fields["fragment"],
+        _pair(fields["parts"]),
+        fields["was_free"],
+        Patch(triple(fields["start"]), sides),
+        _graph_from(fields["removed"]),
+        _graph_from(fields["added"]),
     )
 
 
-def _graph_text(graph: RegionGraph) -> dict[str, list]:
+def _pair(values: Sequence[Any]) -> tuple[Any, Any]:
+    first, second = values
+    return first, second
+
+
+def _graph_fields(graph: RegionGraph) -> dict[str, list[Any]]:
     return {column.name: getattr(graph, column.name).tolist() for column in fields_of(graph)}
 
 
-def _graph_from(columns: dict[str, list]) -> RegionGraph:
+def _graph_from(columns: dict[str, list[Any]]) -> RegionGraph:
     u, v = (as_ids(columns[name]) for name in "uv")
     return RegionGraph(
         u,

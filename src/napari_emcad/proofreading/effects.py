@@ -7,29 +7,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from napari_emcad.core.geometry import Box
-from napari_emcad.core.ids import Ids, as_ids
+from napari_emcad.core.geometry import Box, triple
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId, as_ids
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.part import FAR, NEAR, Patch
+
+Bridge = tuple[FragmentId, FragmentId]
+"""Two fragments that hang together across a gap, because a person joined them."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """Fragments that go from one segment to another together, or stay and are no longer moved by the threshold.
+    """Fragments that go from one segment to another together, or that stay and are no longer moved by the threshold.
 
     Attributes
     ----------
     fragments : (k,) Ids
         Sorted.
-    before, after : int
+    before, after : SegmentId
         Their segment.
     was_free : bool
-        Whether the threshold moved them until now.
+        True if the threshold moved them until now.
     """
 
     fragments: Ids
-    before: int
-    after: int
+    before: SegmentId
+    after: SegmentId
     was_free: bool
 
 
@@ -39,33 +42,38 @@ class Parting:
 
     Attributes
     ----------
-    fragment : int
-        It is no more.
-    parts : (int, int)
+    fragment : FragmentId
+        The fragment that is no more.
+    parts : (FragmentId, FragmentId)
         Ids of the near and of the far part.
     was_free : bool
-        Whether the threshold moved it until now.
+        True if the threshold moved the fragment until now.
     patch : Patch
-        Which voxels are of which part.
+        The voxels of each part.
     removed, added : RegionGraph
         Edges of the fragment, and of its parts.
     """
 
-    fragment: int
-    parts: tuple[int, int]
+    fragment: FragmentId
+    parts: tuple[FragmentId, FragmentId]
     was_free: bool
     patch: Patch
     removed: RegionGraph
     added: RegionGraph
 
-    def boxes(self) -> Iterator[tuple[int, Box]]:
-        """Where the fragment lay, and where its parts lie."""
-        sides, corner = self.patch.sides, self.patch.start
-        near, far = self.parts
-        for fragment, inside in ((self.fragment, sides > 0), (near, sides == NEAR), (far, sides == FAR)):
+    @property
+    def all_ids(self) -> tuple[FragmentId, FragmentId, FragmentId]:
+        """Ids of the fragment and of its near and far part."""
+        return self.fragment, *self.parts
+
+    def boxes(self) -> Iterator[tuple[FragmentId, Box]]:
+        """Yield the box of the fragment, of its near part and of its far part, each with the id."""
+        sides = self.patch.sides
+        insides = (sides > 0, sides == NEAR, sides == FAR)
+        for fragment, inside in zip(self.all_ids, insides, strict=True):
             (place,) = find_objects(inside.view(np.uint8))
-            ends = ((s.start + first, s.stop + first) for s, first in zip(place, corner, strict=True))
-            yield fragment, Box(*zip(*ends, strict=True))
+            box = Box(triple(s.start for s in place), triple(s.stop for s in place))
+            yield fragment, box.moved(self.patch.start)
 
 
 @dataclass(frozen=True)
@@ -75,49 +83,50 @@ class Effect:
     Attributes
     ----------
     partings : tuple of Parting
-        Made before the moves.
+        Applied before the moves.
     moves : tuple of Move
-    bridges : tuple of (int, int)
-        Fragments joined across a gap.
+    bridges : tuple of Bridge
+        Bridges that are added.
     threshold : (float, float) or None
         Before and after.
-    locked, unlocked : tuple of int
-        Segments.
+    locked, unlocked : tuple of SegmentId
     """
 
     partings: tuple[Parting, ...] = ()
     moves: tuple[Move, ...] = ()
-    bridges: tuple[tuple[int, int], ...] = ()
+    bridges: tuple[Bridge, ...] = ()
     threshold: tuple[float, float] | None = None
-    locked: tuple[int, ...] = ()
-    unlocked: tuple[int, ...] = ()
+    locked: tuple[SegmentId, ...] = ()
+    unlocked: tuple[SegmentId, ...] = ()
 
     def touches(self, other: "Effect") -> bool:
-        """Whether two effects change the same fragments, part fragments that touch, or both change the threshold."""
+        """True if both change the same fragments or the threshold, or part fragments that touch each other."""
         if self.threshold and other.threshold:
             return True
         return (
-            _any_in_both(self._fragments(), other._fragments())
-            or _any_in_both(self._parted(), other._ends())  # each has edges of the other
-            or _any_in_both(self._ends(), other._parted())
+            _have_common(self._changed(), other._changed())
+            or _have_common(self._parted(), other._ends())  # each has edges of the other
+            or _have_common(self._ends(), other._parted())
         )
 
-    def _fragments(self) -> Ids:
+    def _changed(self) -> Ids:
+        """Fragments that are parted or moved."""
         return np.concatenate([self._parted(), *(m.fragments for m in self.moves)])
 
     def _parted(self) -> Ids:
-        return as_ids([f for p in self.partings for f in (p.fragment, *p.parts)])
+        """Fragments that are parted, and their parts."""
+        return as_ids([fragment for parting in self.partings for fragment in parting.all_ids])
 
     def _ends(self) -> Ids:
-        """Of all edges that partings take out or put in."""
+        """Fragments at the ends of all edges that partings remove or add."""
         graphs = [graph for p in self.partings for graph in (p.removed, p.added)]
         return np.concatenate([as_ids([]), *(ends for g in graphs for ends in (g.u, g.v))])
 
 
-def parted_boxes(effects: Iterable[Effect]) -> dict[int, Box]:
-    """Where the fragments lay that these edits parted, and where their parts lie."""
+def parted_boxes(effects: Iterable[Effect]) -> dict[FragmentId, Box]:
+    """Return the boxes of all fragments that these edits part, and of their parts."""
     return {f: box for effect in effects for parting in effect.partings for f, box in parting.boxes()}
 
 
-def _any_in_both(one: NDArray, other: NDArray) -> bool:
+def _have_common(one: NDArray[np.integer], other: NDArray[np.integer]) -> bool:
     return bool(np.intersect1d(one, other).size)

@@ -18,6 +18,7 @@ from typing import Any
 from napari_emcad.core.errors import UserError
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
 from napari_emcad.proofreading.effects import Effect
+from napari_emcad.proofreading.inputs import EditInput, EditKind
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS edits (
@@ -41,15 +42,15 @@ class LogRow:
         Seconds since 1970, UTC.
     user : str
     duration_ms : float
-        From the first point to the edit.
+        Time from the first point to the edit.
     kind : str
-        "merge", "split", "detach", "threshold", "lock", "unlock", "undo", "redo", ...
+        One of `EditKind`; a log of a later version may hold others.
     base_hash : str
-        Of the fragments and the merge tree that the edit was made on.
-    input : dict
-        What was asked for, such as points; for undo and redo the seq it is about.
+        Hash of the fragments and the merge tree that the edit was made on.
+    input : EditInput
+        What was asked for, such as points; for undo and redo the seq of the edit.
     effect : Effect
-        What it changed; of undo and redo none: they point at the edit.
+        What the edit changed; empty for undo and redo, which point at an edit.
     """
 
     seq: int
@@ -58,7 +59,7 @@ class LogRow:
     duration_ms: float
     kind: str
     base_hash: str
-    input: dict[str, Any]
+    input: EditInput
     effect: Effect
 
 
@@ -68,35 +69,37 @@ class EditLog:
     Attributes
     ----------
     rows : list of LogRow
+        In the order of their seq.
     damage : str
-        Why it can only be read; empty where it is whole.
+        Why the log can only be read; empty if it is whole.
     """
 
     def __init__(self, path: Path, read_only: bool = False):
-        self._path, self.rows, self.damage = Path(path), [], ""
-        self._last_hash = ""
+        self.rows: list[LogRow] = []
+        self.damage = ""
+        self._path, self._last_hash = Path(path), ""
         self._database: sqlite3.Connection | None = None
         if self._path.exists():
             self._read()
         if not read_only and not self.damage:
-            self._database = _opened(self._path)
+            self._database = _open_to_write(self._path)
 
     @property
     def writable(self) -> bool:
-        """Whether rows can be added."""
+        """True if rows can be added."""
         return self._database is not None
 
-    def add(self, kind: str, given: dict[str, Any], effect: Effect, base_hash: str, duration_ms: float = 0.0) -> LogRow:
+    def add(self, kind: EditKind, asked: EditInput, effect: Effect, base_hash: str, duration_ms: float = 0.0) -> LogRow:
         """Write a row to the disk.
 
         Raises
         ------
         UserError
-            Where it cannot be written; nothing has changed then.
+            If it cannot be written; nothing has changed then.
         """
         if self._database is None:
             raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
-        row = LogRow(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, given, effect)
+        row = LogRow(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, asked, effect)
         values = _values(row)
         line_hash = _hash(self._last_hash, values)
         try:
@@ -109,35 +112,35 @@ class EditLog:
         return row
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._database is not None:
             self._database.close()
             self._database = None
 
     def _read(self) -> None:
-        """Read the good rows; a row is good where its hash is that of its content behind the row before."""
+        """Read the good rows; a row is good if its hash is that of its content behind the row before."""
         try:
-            with closing(_to_read(self._path)) as database:
+            with closing(_open_to_read(self._path)) as database:
                 for *values, line_hash in database.execute(f"SELECT {_COLUMNS} FROM edits ORDER BY seq"):
                     if values[0] != len(self.rows) + 1 or _hash(self._last_hash, values) != line_hash:
-                        self.damage = _damage(self._path, len(self.rows))
+                        self.damage = _damage_sentence(self._path, len(self.rows))
                         return
-                    self.rows.append(_row(values))
+                    self.rows.append(_row_of(values))
                     self._last_hash = line_hash
         except (sqlite3.Error, ValueError, KeyError, TypeError):
-            self.damage = _damage(self._path, len(self.rows))
+            self.damage = _damage_sentence(self._path, len(self.rows))
 
 
 def write_rows(path: Path, rows: Iterable[LogRow]) -> None:
-    """Make a new log of rows, as they are, seq from 1 without gaps; their hashes follow from each other again.
+    """Write a new log of rows as they are, seq from 1 without gaps; their hashes follow from each other again.
 
     Raises
     ------
     UserError
-        Where it cannot be written.
+        If it cannot be written.
     """
     line_hash = ""
-    with closing(_opened(path)) as database:
+    with closing(_open_to_write(path)) as database:
         try:
             with database:
                 for values in map(_values, rows):
@@ -149,8 +152,8 @@ def write_rows(path: Path, rows: Iterable[LogRow]) -> None:
             )
 
 
-def _to_read(path: Path) -> sqlite3.Connection:
-    """On a disk that cannot be written to, SQLite reads a log only when told that nobody writes."""
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a log; on a disk that cannot be written to, SQLite reads it only if it is told that nobody writes."""
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         database.execute("SELECT 1 FROM edits LIMIT 1")
@@ -160,7 +163,7 @@ def _to_read(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open_to_write(path: Path) -> sqlite3.Connection:
     database = None
     try:
         database = sqlite3.connect(path, check_same_thread=False)  # a worker opens it, the window writes: one at a time
@@ -176,22 +179,23 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _values(row: LogRow) -> list[Any]:
-    given = json.dumps(row.input, separators=(",", ":"), sort_keys=True)
+    """Return a row as the table has it, but for its hash."""
+    asked = json.dumps(row.input, separators=(",", ":"), sort_keys=True)
     return [
-        row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, given, effect_text(row.effect)
+        row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, asked, effect_text(row.effect)
     ]  # fmt: skip
 
 
-def _row(values: list[Any]) -> LogRow:
-    *head, given, effect = values
-    return LogRow(*head, json.loads(given), effect_from(effect))
+def _row_of(values: list[Any]) -> LogRow:
+    seq, at, user, duration_ms, kind, base_hash, asked, effect = values
+    return LogRow(seq, at, user, duration_ms, kind, base_hash, json.loads(asked), effect_from(effect))
 
 
 def _hash(before: str, values: list[Any]) -> str:
     return hashlib.sha256(json.dumps([before, *values]).encode()).hexdigest()
 
 
-def _damage(path: Path, good: int) -> str:
+def _damage_sentence(path: Path, good: int) -> str:
     return (
         f"edit log: {path} is damaged after edit {good}; it is open for reading up to there, "
         f'make a copy of the session to go on from it (napari-emcad copy "{path.parent}" NEW.emcad).'
@@ -199,7 +203,7 @@ def _damage(path: Path, good: int) -> str:
 
 
 def user_name() -> str:
-    """Who is at the keyboard; empty where the system does not tell."""
+    """Return who is at the keyboard; empty if the system does not tell."""
     with suppress(OSError, KeyError):
         return getpass.getuser()
     return ""

@@ -435,7 +435,7 @@ class EdgesAt:
         """Rows of a graph, sorted."""
         fragments = fragments.astype(self._v.dtype)
         by_v = ranges(*(np.searchsorted(self._v, fragments, side) for side in ("left", "right")))
-        found = np.zeros(graph.room, bool)  # sorting would take longer where there are many
+        found = np.zeros(graph.row_count, bool)  # sorting would take longer where there are many
         found[graph.rows_from(fragments)] = found[self._by_v[by_v]] = True
         found[len(graph.base) :] |= np.isin(graph.new.v, fragments)
         found[graph.gone] = False
