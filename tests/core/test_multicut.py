@@ -13,8 +13,8 @@ from napari_emcad.core.merge_tree import tree_of_merges
 from napari_emcad.core.multicut import (
     ANCHOR,
     STEPS,
-    Contacts,
-    contacts_of,
+    ContactCosts,
+    contact_costs,
     multicut,
     mutex_watershed,
     nested_merges,
@@ -32,7 +32,7 @@ def graphs(draw, largest=7):
 
 
 def contacts(n, edges):
-    return contacts_of(segmentation(edges).graph, n)
+    return contact_costs(segmentation(edges).graph, n)
 
 
 def cost_of_cutting(problem, costs, parts):
@@ -137,4 +137,4 @@ def test_certain_contacts_have_finite_costs():
 
 
 def test_nodes_may_have_no_contact():
-    assert Contacts(2, *(np.empty(0, int),) * 2, *(np.empty(0),) * 2).costs(0.5).size == 0
+    assert ContactCosts(2, *(np.empty(0, int),) * 2, *(np.empty(0),) * 2).costs(0.5).size == 0

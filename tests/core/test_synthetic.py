@@ -8,7 +8,7 @@ from skimage.measure import label
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.core.synthetic.curves import Curves, grow
+from napari_emcad.core.synthetic.curves import NeuriteCurves, grow
 from napari_emcad.core.synthetic.organelles import furnish
 from napari_emcad.core.synthetic.tissue import PITCH, Tissue, cut, pack
 from napari_emcad.core.synthetic.truth import connected
@@ -148,9 +148,9 @@ def test_a_slanted_membrane_smears_over_the_section():
 
 
 def test_without_curves_there_is_one_cell():
-    tissue = pack(Curves.none(), np.array([60.0, 90, 120]))
+    tissue = pack(NeuriteCurves.none(), np.array([60.0, 90, 120]))
     assert np.all(tissue.neurites == 1)
-    furnished = furnish(np.random.default_rng(0), Curves.none())
+    furnished = furnish(np.random.default_rng(0), NeuriteCurves.none())
     assert len(furnished.vesicles.points) == len(furnished.mitochondria) == 0
 
 

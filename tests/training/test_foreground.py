@@ -11,8 +11,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
 from napari_emcad.training.foreground import (
     BLOCKS,
+    FibreCrop,
     ForegroundTraining,
-    Source,
     block_size,
     foreground_loss,
     random_blocks,
@@ -53,17 +53,17 @@ def test_each_head_learns():
 
 def test_blocks_are_parts_of_the_crop_mostly_on_fibres():
     crop = fibres()
-    images, truths = random_blocks(np.random.default_rng(0), [Source.of(crop)], CropSize(8, 32, 32))
+    images, truths = random_blocks(np.random.default_rng(0), [FibreCrop.of(crop)], CropSize(8, 32, 32))
     assert images.shape == (8, 1, 32, 32, 32) and images.dtype == torch.float32
     assert truths.shape == (8, 32, 32, 32) and truths.dtype == torch.bool
     assert truths.flatten(1).any(1).sum() >= 6
     assert (images[:, 0][truths].mean() - images[:, 0][~truths].mean()) > 0.8
     empty = Crop(crop.raw, np.zeros_like(crop.labels), name="empty")
-    assert not random_blocks(np.random.default_rng(0), [Source.of(empty)], CropSize(2, 32, 32))[1].any()
+    assert not random_blocks(np.random.default_rng(0), [FibreCrop.of(empty)], CropSize(2, 32, 32))[1].any()
 
 
 def test_a_crop_smaller_than_a_block_is_mirrored():
-    images, truths = random_blocks(np.random.default_rng(0), [Source.of(fibres((20, 40, 36)))], CropSize(2, 64, 64))
+    images, truths = random_blocks(np.random.default_rng(0), [FibreCrop.of(fibres((20, 40, 36)))], CropSize(2, 64, 64))
     assert images.shape == (2, 1, 64, 64, 64) and truths.any()
 
 

@@ -38,12 +38,12 @@ ANCHOR = 32
 SURE = 0.001
 """A probability of 0 or 1 would outweigh everything."""
 
-Solver = Callable[["Contacts", NDArray[np.float64]], NDArray[np.int64]]
+Solver = Callable[["ContactCosts", NDArray[np.float64]], NDArray[np.int64]]
 """Contacts and their costs, positive where they attract -> part of each node."""
 
 
 @dataclass(frozen=True)
-class Contacts:
+class ContactCosts:
     """A graph whose costs are known for every bias.
 
     Attributes
@@ -67,37 +67,37 @@ class Contacts:
         """(m,), positive where a contact speaks for one neuron."""
         return self.odds + self.area * np.log(threshold / (1 - threshold))
 
-    def within(self, parts: NDArray[np.int64]) -> "Contacts":
+    def within(self, parts: NDArray[np.int64]) -> "ContactCosts":
         """Those inside a part."""
         inside = parts[self.u] == parts[self.v]
-        return Contacts(self.n, self.u[inside], self.v[inside], self.odds[inside], self.area[inside])
+        return ContactCosts(self.n, self.u[inside], self.v[inside], self.odds[inside], self.area[inside])
 
-    def of(self, parts: NDArray[np.int64]) -> "Contacts":
+    def of(self, parts: NDArray[np.int64]) -> "ContactCosts":
         """Those between parts, which become the nodes; the contacts of two parts are added up."""
         ends = np.sort(np.stack([parts[self.u], parts[self.v]]), axis=0)
         out = ends[0] != ends[1]
         n = int(parts.max(initial=-1)) + 1
         pair, number = np.unique(ends[0, out] * n + ends[1, out], return_inverse=True)
         odds, area = (np.bincount(number, values[out], len(pair)) for values in (self.odds, self.area))
-        return Contacts(n, pair // n, pair % n, odds, area)
+        return ContactCosts(n, pair // n, pair % n, odds, area)
 
 
-def contacts_of(graph: RegionGraph, n: int) -> Contacts:
+def contact_costs(graph: RegionGraph, n: int) -> ContactCosts:
     """The contacts of fragments 1..n, which are the nodes 0..n-1."""
     boundary = SURE + (1 - 2 * SURE) * (1 - graph.mean.astype(np.float64))
     area = graph.area / max(1, graph.area.max(initial=1))
     ends = (column.astype(np.int64) - 1 for column in (graph.u, graph.v))
-    return Contacts(n, *ends, area * np.log((1 - boundary) / boundary), area)
+    return ContactCosts(n, *ends, area * np.log((1 - boundary) / boundary), area)
 
 
-def multicut(contacts: Contacts, costs: NDArray[np.float64]) -> NDArray[np.int64]:
+def multicut(contacts: ContactCosts, costs: NDArray[np.float64]) -> NDArray[np.int64]:
     """Parts of least cost by Kernighan-Lin, from a greedy start."""
     greedy_first = ChainedMulticutSolvers([GreedyAdditiveMulticut(), KernighanLinMulticut()])
     objective = MulticutObjective(_graph(contacts), costs)
     return MulticutDecomposer(greedy_first).optimize(objective).astype(np.int64)
 
 
-def mutex_watershed(contacts: Contacts, costs: NDArray[np.float64]) -> NDArray[np.int64]:
+def mutex_watershed(contacts: ContactCosts, costs: NDArray[np.float64]) -> NDArray[np.int64]:
     """Parts by the strongest costs: each joins two, or forbids it, where no stronger one has decided otherwise."""
     joins = costs > 0
     apart = np.stack([contacts.u[~joins], contacts.v[~joins]], axis=1).astype(np.uint64)
@@ -106,13 +106,13 @@ def mutex_watershed(contacts: Contacts, costs: NDArray[np.float64]) -> NDArray[n
 
 def nested_merges(graph: RegionGraph, n: int, solve: Solver) -> Merges:
     """The merges that lead from fragments 1..n to the partition of each threshold, the lowest first."""
-    found = [*_partitions(contacts_of(graph, n), solve)]
+    found = [*_partitions(contact_costs(graph, n), solve)]
     made = [_joins(finer, coarser) for finer, coarser in pairwise([np.arange(n), *found])]
     scores = [np.full(len(a), (step - 0.5) / STEPS, np.float32) for step, (a, _) in enumerate(made, start=1)]
     return Merges(*(np.concatenate(ends).astype(np.uint32) for ends in zip(*made, strict=True)), np.concatenate(scores))
 
 
-def _partitions(contacts: Contacts, solve: Solver) -> Iterator[NDArray[np.int64]]:
+def _partitions(contacts: ContactCosts, solve: Solver) -> Iterator[NDArray[np.int64]]:
     """Part of each node at steps 1, 2, ... of the threshold, each inside the parts of the next."""
     middle = _numbered(solve(contacts, contacts.costs(ANCHOR / STEPS)))
     finer, parts = [], middle
@@ -136,7 +136,7 @@ def _joins(finer: NDArray[np.int64], coarser: NDArray[np.int64]) -> tuple[NDArra
     return order[:-1][same] + 1, order[1:][same] + 1
 
 
-def _graph(contacts: Contacts, chosen: NDArray[np.bool_] | slice = slice(None)) -> UndirectedGraph:
+def _graph(contacts: ContactCosts, chosen: NDArray[np.bool_] | slice = slice(None)) -> UndirectedGraph:
     edges = np.stack([contacts.u[chosen], contacts.v[chosen]], axis=1).astype(np.uint64)
     return UndirectedGraph.from_unique_edges(contacts.n, edges)
 

@@ -102,7 +102,7 @@ def predict_by_tiles(
         while done < box.shape[0]:
             try:
                 # no name is bound to the walk: it would keep the network's memory from being released
-                for ahead, values in _Walk(network, way, precision, volume, prediction, tile).sections(
+                for ahead, values in _LayerWalk(network, way, precision, volume, prediction, tile).sections(
                     box.start[0] + done
                 ):
                     if values is not None:
@@ -119,7 +119,7 @@ def predict_by_tiles(
         release_memory(device)
 
 
-class _Walk:
+class _LayerWalk:
     """Goes down a box in layers of tiles with one tile size; sections that no later layer reaches are finished."""
 
     def __init__(self, network: Network, way: Way, precision: torch.dtype, volume, prediction: Prediction, tile: int):
@@ -127,7 +127,7 @@ class _Walk:
         self.autocast = partial(torch.autocast, prediction.device.kind, precision, precision != torch.float32)
         self.layers, rows, columns = tiles(network.config, self.box, volume.shape, way.sizes(volume.shape, tile))
         self.places = list(product(rows, columns))
-        self.source = _Source(volume, network.config.margin, rows, columns)
+        self.source = _SeenSections(volume, network.config.margin, rows, columns)
         self.pending: dict[int, NDArray[np.float32]] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
@@ -173,7 +173,7 @@ class _Walk:
         return np.rint(self.pending.pop(z).clip(0, 1) * 255).astype(np.uint8)
 
 
-class _Source:
+class _SeenSections:
     """What tiles see; a section is read once, as far as any tile sees it, and kept while its layer needs it."""
 
     def __init__(self, volume, margin: tuple[int, int, int], rows: list[Span], columns: list[Span]):

@@ -66,7 +66,7 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
         while done < box.shape[0]:
             try:
                 # no name is bound to the walk: it would keep the features' memory from being released
-                for part, affinities in _Walk(engine, volume, prediction, tile).sections(box.start[0] + done):
+                for part, affinities in _SectionWalk(engine, volume, prediction, tile).sections(box.start[0] + done):
                     if affinities is not None:
                         out[:, done] = affinities
                         done += 1
@@ -81,7 +81,7 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
         release_memory(device)
 
 
-class _Walk:
+class _SectionWalk:
     """Goes through the sections of a box in order with one tile size; each section is encoded once."""
 
     def __init__(self, engine: Engine, volume, prediction: Prediction, tile: int):

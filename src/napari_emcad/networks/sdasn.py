@@ -66,10 +66,10 @@ class Sdasn(nn.Module):
         self.config = config or SdasnConfig()
         full, half, quarter = self.config.maps
         self.inc = _Convs(1, full, full)
-        self.x10, self.x20 = _Down(full, full, half, half), _Down(half, half, quarter, quarter)
-        self.x11 = _Up(quarter, half, (2 * half, half, half))
-        self.x01 = _Up(half, full)
-        self.x02 = _Up(half, full, (3 * full, full, full))
+        self.x10, self.x20 = _Down3d(full, full, half, half), _Down3d(half, half, quarter, quarter)
+        self.x11 = _Up3d(quarter, half, (2 * half, half, half))
+        self.x01 = _Up3d(half, full)
+        self.x02 = _Up3d(half, full, (3 * full, full, full))
         self.clc1, self.clc2, self.clc3 = _Head(full), _Head(2 * full), _Head(full)
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class _Convs(nn.Module):
         return self.conv(x)
 
 
-class _Down(nn.Module):
+class _Down3d(nn.Module):
     """Max-pool by two, then convolutions."""
 
     def __init__(self, *maps: int):
@@ -120,7 +120,7 @@ class _Down(nn.Module):
         return self.conv(x)
 
 
-class _Up(nn.Module):
+class _Up3d(nn.Module):
     """Upsampling by two, put behind the skip, then convolutions where there are any."""
 
     def __init__(self, channels_in: int, channels: int, maps: tuple[int, ...] = ()):

@@ -93,11 +93,13 @@ class Student(nn.Module):
         self.config = config or StudentConfig()
         m, e = self.config.maps, self.config.embedding_channels
         self.inc = _DoubleConv(1, m)
-        self.down = nn.ModuleList([_Down(m, 2 * m), _Down(4 * m, 4 * m), _Down(4 * m, 8 * m), _Down(8 * m, 8 * m)])
-        self.up1 = _Up(16 * m, 4 * m)
-        self.up2 = _Up(8 * m, 2 * m)
-        self.up3_t, self.up3_tn = _Up(4 * m, m), _Up(4 * m, m)
-        self.up4_t, self.up4_tn = _Up(2 * m, 2 * m), _Up(2 * m, 2 * m)
+        self.down = nn.ModuleList(
+            [_Down2d(m, 2 * m), _Down2d(4 * m, 4 * m), _Down2d(4 * m, 8 * m), _Down2d(8 * m, 8 * m)]
+        )
+        self.up1 = _Up2d(16 * m, 4 * m)
+        self.up2 = _Up2d(8 * m, 2 * m)
+        self.up3_t, self.up3_tn = _Up2d(4 * m, m), _Up2d(4 * m, m)
+        self.up4_t, self.up4_tn = _Up2d(2 * m, 2 * m), _Up2d(2 * m, 2 * m)
         self.outc_t, self.outc_tn = _Out(2 * m, e), _Out(2 * m, e)
 
     def encode(self, sections: Tensor) -> SectionFeatures:
@@ -145,7 +147,7 @@ class _DoubleConv(nn.Module):
         return self.conv.conv(x)
 
 
-class _Down(nn.Module):
+class _Down2d(nn.Module):
     """Max-pool by two, then a double conv."""
 
     def __init__(self, channels_in: int, channels: int):
@@ -158,7 +160,7 @@ class _Down(nn.Module):
         return self.mpconv[1].conv(self.mpconv[0](x))
 
 
-class _Up(nn.Module):
+class _Up2d(nn.Module):
     """Bilinear upsampling by two, the skip put before it, then a double conv."""
 
     def __init__(self, channels_in: int, channels: int):

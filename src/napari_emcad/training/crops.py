@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.training.augment import CHANCES, LIGHT, Chances, augment
-from napari_emcad.training.perturb import RESTORABLE, View, perturbed
+from napari_emcad.training.perturb import RESTORABLE, PerturbedView, perturbed
 
 Shape = tuple[int, int, int]
 Values = TypeVar("Values", NDArray, Tensor)
@@ -35,8 +35,8 @@ class Batch(NamedTuple):
 class Views(NamedTuple):
     """Of each of n blocks, (z, y, x), one view and another."""
 
-    first: list[View]
-    second: list[View]
+    first: list[PerturbedView]
+    second: list[PerturbedView]
 
 
 class Wanted(NamedTuple):
@@ -88,7 +88,7 @@ def random_views(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Views
 def views_to_restore(rng: Generator, images: Tensor) -> Views:
     """A perturbed view of each block, (n, z, y, x), and the block as it is."""
     blocks = images.numpy()
-    return Views([perturbed(rng, image, RESTORABLE) for image in blocks], [View.of(image) for image in blocks])
+    return Views([perturbed(rng, image, RESTORABLE) for image in blocks], [PerturbedView.of(image) for image in blocks])
 
 
 def middle(values: Values, shape: Shape) -> Values:

@@ -54,7 +54,7 @@ def foreground_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return losses[0] + losses[1:].mean()
 
 
-class Source(NamedTuple):
+class FibreCrop(NamedTuple):
     """A crop, and some of its voxels that belong to fibres, (n, 3)."""
 
     crop: Crop
@@ -107,7 +107,7 @@ class ForegroundTraining:
         UserError
             Where the loss is no number any more.
         """
-        told, size, sources = self.parameters, block_size(self.parameters), [Source.of(crop) for crop in crops]
+        told, size, sources = self.parameters, block_size(self.parameters), [FibreCrop.of(crop) for crop in crops]
 
         def batch(number: int) -> tuple[Tensor, Tensor]:
             return random_blocks(np.random.default_rng((told.seed, number)), sources, size)
@@ -135,7 +135,7 @@ def block_size(parameters: TrainingParameters) -> CropSize:
     return CropSize(parameters.batch or BLOCKS.batch, parameters.sections or size, size)
 
 
-def random_blocks(rng: Generator, sources: Sequence[Source], size: CropSize) -> tuple[Tensor, Tensor]:
+def random_blocks(rng: Generator, sources: Sequence[FibreCrop], size: CropSize) -> tuple[Tensor, Tensor]:
     """Images (n, 1, z, y, x) float32 and foreground (n, z, y, x) bool of random blocks, flipped and turned."""
     weights = np.array([source.crop.labels.size for source in sources], float)
     drawn = rng.choice(len(sources), size.batch, p=weights / weights.sum())

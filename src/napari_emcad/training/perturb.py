@@ -4,8 +4,8 @@ Source: Huang et al., "Semi-Supervised Neuron Segmentation via Reinforced Consis
 (SSNS-Net): a network must say the same of two perturbed views of sections that nobody has labelled, and is pre-trained
 by restoring perturbed sections.
 
-Each perturbation takes a generator and a `View` and returns another view. Those that move pixels write down how, so
-that what a network says of a view can be brought back onto the sections (`affinities_back`).
+Each perturbation takes a generator and a `PerturbedView` and returns another view. Those that move pixels write down
+how, so that what a network says of a view can be brought back onto the sections (`affinities_back`).
 """
 
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ Z = 0
 
 
 @dataclass(frozen=True)
-class View:
+class PerturbedView:
     """Sections as they are shown to a network.
 
     Attributes
@@ -53,12 +53,12 @@ class View:
     shifts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, image: NDArray[np.float32]) -> "View":
+    def of(cls, image: NDArray[np.float32]) -> "PerturbedView":
         """The sections as they are."""
         return cls(image, 1.0, np.zeros((len(image), 2), np.int64))
 
 
-def misalign(rng: Generator, view: View) -> View:
+def misalign(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Move one section by up to `SHIFT` pixels; what is moved out comes in on the other side."""
     z, shifts = rng.integers(len(view.image)), view.shifts.copy()
     shifts[z] = rng.integers(-SHIFT, SHIFT + 1, 2)
@@ -67,7 +67,7 @@ def misalign(rng: Generator, view: View) -> View:
     return replace(view, image=image, shifts=shifts)
 
 
-def rescale(rng: Generator, view: View) -> View:
+def rescale(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Show the middle of the sections up to `LARGEST_SCALE` times as large."""
     side = np.array(view.image.shape[1:])
     seen = np.rint(side / rng.uniform(1, LARGEST_SCALE)).astype(int)
@@ -77,7 +77,7 @@ def rescale(rng: Generator, view: View) -> View:
     return replace(view, image=image, scale=float(side[0] / seen[0]))
 
 
-def intensity(rng: Generator, view: View) -> View:
+def intensity(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Contrast, brightness and gamma of each section."""
     shape = len(view.image), 1, 1
     contrast, brightness = rng.uniform(0.9, 1.1, shape), rng.uniform(-0.1, 0.1, shape)
@@ -85,19 +85,19 @@ def intensity(rng: Generator, view: View) -> View:
     return replace(view, image=image.astype(np.float32))
 
 
-def noise(rng: Generator, view: View) -> View:
+def noise(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Gaussian noise with a standard deviation in `NOISE`."""
     grain = rng.standard_normal(view.image.shape, np.float32) * np.float32(rng.uniform(*NOISE))
     return replace(view, image=np.clip(view.image + grain, 0, 1))
 
 
-def blur(rng: Generator, view: View) -> View:
+def blur(rng: Generator, view: PerturbedView) -> PerturbedView:
     """A Gaussian with a kernel of 3, 5, 7 or 9 pixels."""
     radius = int(rng.integers(KERNELS[0], KERNELS[1] + 1)) // 2
     return replace(view, image=ndimage.gaussian_filter(view.image, radius / 2, axes=(1, 2), radius=radius))
 
 
-def mask(rng: Generator, view: View) -> View:
+def mask(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Blot out some rectangles of each section with its mean."""
     image = view.image.copy()
     for section in image:
@@ -118,16 +118,16 @@ PERTURBATIONS = ((misalign, 0.3), (rescale, 0.5), *IN_PLACE)
 """All of them, in the order they are applied."""
 
 
-def perturbed(rng: Generator, image: NDArray[np.float32], chances=PERTURBATIONS) -> View:
+def perturbed(rng: Generator, image: NDArray[np.float32], chances=PERTURBATIONS) -> PerturbedView:
     """A perturbed view of the sections, (z, y, x) in [0, 1]; these are not modified."""
-    view = View.of(image)
+    view = PerturbedView.of(image)
     for change, chance in chances:
         if rng.random() < chance:
             view = change(rng, view)
     return view
 
 
-def affinities_back(said: Tensor, view: View) -> tuple[Tensor, Tensor]:
+def affinities_back(said: Tensor, view: PerturbedView) -> tuple[Tensor, Tensor]:
     """What a network says of a view, as said of the sections.
 
     Parameters

@@ -14,7 +14,7 @@ from napari_emcad.networks.teacher import Teacher, nearest_affinities
 from napari_emcad.training.crops import Shape, Views, middle
 from napari_emcad.training.objective import by_crop
 from napari_emcad.training.pairs import FIRST, SECOND, embed_pairs
-from napari_emcad.training.perturb import View, affinities_back
+from napari_emcad.training.perturb import PerturbedView, affinities_back
 from napari_emcad.training.saved_state import HEAD, TrainingState
 
 
@@ -59,14 +59,16 @@ def of_restored(state: TrainingState, views: Views, shape: Shape) -> tuple[Tenso
     return state.networks[HEAD](said)[:, 0], sections
 
 
-def _of_view(network: Student | Teacher, views: list[View], shape: Shape, device: str) -> tuple[Tensor, Tensor]:
+def _of_view(
+    network: Student | Teacher, views: list[PerturbedView], shape: Shape, device: str
+) -> tuple[Tensor, Tensor]:
     """Affinities of one view of each block, brought back onto it, and where it shows them."""
     said = _said(network, _pictures(views, device), shape)
     back, shown = zip(*(affinities_back(s, view) for s, view in zip(said, views, strict=True)), strict=True)
     return torch.stack(back), torch.stack(shown)
 
 
-def _pictures(views: list[View], device: str) -> Tensor:
+def _pictures(views: list[PerturbedView], device: str) -> Tensor:
     """(n, z, y, x) float32."""
     return torch.from_numpy(np.stack([view.image for view in views])).to(device)
 

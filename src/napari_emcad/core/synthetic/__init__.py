@@ -10,7 +10,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.synthetic.curves import grow
 from napari_emcad.core.synthetic.organelles import furnish
-from napari_emcad.core.synthetic.picture import Exposure, View, draw, membranes
+from napari_emcad.core.synthetic.picture import Exposure, SectionView, draw, membranes
 from napari_emcad.core.synthetic.tissue import cut, pack
 from napari_emcad.core.synthetic.truth import connected, without_membrane
 
@@ -78,13 +78,13 @@ def synthetic_stack(
     return SyntheticStack(raw, connected(neurites), VoxelSize(*voxel_size))
 
 
-def _view(rng: Generator, z: int, shape: tuple[int, int, int], voxel_size: VoxelSize) -> View:
+def _view(rng: Generator, z: int, shape: tuple[int, int, int], voxel_size: VoxelSize) -> SectionView:
     """Where section z lies; neighbours are out of line by a pixel or so."""
     layers = 2 * max(1, round(voxel_size.z / _LAYER / 2)) + 1
     depths = (z + (np.arange(layers) + 0.5) / layers) * voxel_size.z
     drift = rng.normal(0, 6, 2)
     rows, columns = (np.arange(n) * p + d for n, p, d in zip(shape[1:], voxel_size[1:], drift, strict=True))
-    return View(depths, rows, columns, voxel_size[1:])
+    return SectionView(depths, rows, columns, voxel_size[1:])
 
 
 def _exposure(rng: Generator, stain: float) -> Exposure:

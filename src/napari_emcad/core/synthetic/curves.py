@@ -23,7 +23,7 @@ _REFRESH = 6
 
 
 @dataclass(frozen=True)
-class Curves:
+class NeuriteCurves:
     """Points of all curves, one curve after the other.
 
     Attributes
@@ -74,7 +74,7 @@ class Curves:
         )
 
 
-def grow(rng: Generator, size: NDArray[np.float64]) -> Curves:
+def grow(rng: Generator, size: NDArray[np.float64]) -> NeuriteCurves:
     """Packed random neurites in and around a box.
 
     Strategy: a few thick dendrites with spines, then thin axons until the tubes would fill the box; then axons and
@@ -86,12 +86,12 @@ def grow(rng: Generator, size: NDArray[np.float64]) -> Curves:
     size : (3,) float
         Box edges in nm; the box starts at 0. Curves go on outside it.
     """
-    curves = _fill(rng, size, Curves.none(), DENDRITE, share=rng.uniform(0.12, 0.34))
+    curves = _fill(rng, size, NeuriteCurves.none(), DENDRITE, share=rng.uniform(0.12, 0.34))
     curves = _with_spines(rng, curves)
     return relax(_fill(rng, size, curves, AXON, share=1.05))
 
 
-def _fill(rng: Generator, size: NDArray, curves: Curves, kind: int, share: float) -> Curves:
+def _fill(rng: Generator, size: NDArray, curves: NeuriteCurves, kind: int, share: float) -> NeuriteCurves:
     """Add curves of a kind until one more would take all of them further from `share` of the room."""
     room = share * float(np.prod(size + 2 * _MARGIN))
     parts, volume, neurite = [curves], curves.volume, int(curves.neurite.max(initial=0))
@@ -101,10 +101,10 @@ def _fill(rng: Generator, size: NDArray, curves: Curves, kind: int, share: float
             break
         parts.append(new)
         neurite, volume = neurite + 1, volume + new.volume
-    return reduce(Curves.plus, parts)
+    return reduce(NeuriteCurves.plus, parts)
 
 
-def _neurite(rng: Generator, size: NDArray, neurite: int, kind: int) -> Curves:
+def _neurite(rng: Generator, size: NDArray, neurite: int, kind: int) -> NeuriteCurves:
     """One curve through the box, sometimes with a branch."""
     typical, spread, low, high = (350, 0.4, 220, 700) if kind == DENDRITE else (84, 0.4, 54, 260)
     high = max(low, min(high, 0.2 * np.sqrt(size[1] * size[2])))
@@ -147,7 +147,7 @@ def _inside(path: NDArray, size: NDArray, middle: int | None = None) -> NDArray:
     return path[first:last]
 
 
-def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int) -> Curves:
+def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int) -> NeuriteCurves:
     """A path with a radius that varies along it; axons swell into boutons every few micrometres."""
     n = len(path)
     coarse, fine = (
@@ -162,25 +162,25 @@ def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int
     return _one(path, radii, neurite, kind, swelling > 0.4)
 
 
-def _one(points: NDArray, radii: NDArray, neurite: int, kind: int, swollen: NDArray | bool = False) -> Curves:
+def _one(points: NDArray, radii: NDArray, neurite: int, kind: int, swollen: NDArray | bool = False) -> NeuriteCurves:
     """A single curve that hangs on nothing."""
 
     def of(value, dtype):
         return np.full(len(points), value, dtype)
 
-    return Curves(
+    return NeuriteCurves(
         points, radii, of(neurite, np.int32), of(0, np.int32), of(kind, np.uint8), of(swollen, bool), of(0, np.int32)
     )
 
 
-def _with_spines(rng: Generator, curves: Curves) -> Curves:
+def _with_spines(rng: Generator, curves: NeuriteCurves) -> NeuriteCurves:
     """Short stalks with a head on the dendrites, one for each micrometre or so."""
     for at in np.flatnonzero(rng.random(len(curves)) < STEP / 900):
         curves = curves.plus(_spine(rng, curves, int(at)))
     return curves
 
 
-def _spine(rng: Generator, curves: Curves, at: int) -> Curves:
+def _spine(rng: Generator, curves: NeuriteCurves, at: int) -> NeuriteCurves:
     """A spine on point `at`: its root sits inside the dendrite's surface, away from the dendrite's axis."""
     aside = rng.normal(size=3)
     axis = curves.points[min(at + 1, len(curves) - 1)] - curves.points[max(at - 1, 0)]
@@ -195,7 +195,7 @@ def _spine(rng: Generator, curves: Curves, at: int) -> Curves:
     return _one(points, radii, int(curves.neurite[at]), SPINE)
 
 
-def relax(curves: Curves, rounds: int = 30) -> Curves:
+def relax(curves: NeuriteCurves, rounds: int = 30) -> NeuriteCurves:
     """Move axons and spines until tubes of different neurites hardly overlap; dendrites and spine roots stay."""
     moves = curves.kind != DENDRITE
     moves[1:] &= (curves.kind[1:] != SPINE) | (curves.curve[1:] == curves.curve[:-1])
@@ -216,7 +216,7 @@ def relax(curves: Curves, rounds: int = 30) -> Curves:
     return replace(curves, points=points)
 
 
-def _neighbours(points: NDArray, curves: Curves, slack: float = 120.0) -> NDArray[np.int64]:
+def _neighbours(points: NDArray, curves: NeuriteCurves, slack: float = 120.0) -> NDArray[np.int64]:
     """Pairs (n, 2) of points of different neurites whose balls touch or nearly do."""
     thin = np.flatnonzero(curves.kind != DENDRITE)
     thick = np.flatnonzero(curves.kind == DENDRITE)

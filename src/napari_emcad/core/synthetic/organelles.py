@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from napari_emcad.core.synthetic.curves import AXON, DENDRITE, SPINE, STEP, Curves
+from napari_emcad.core.synthetic.curves import AXON, DENDRITE, SPINE, STEP, NeuriteCurves
 
 _VESICLES = 5e-6
 """In a bouton, for each cubic nm."""
@@ -70,7 +70,7 @@ class Organelles:
     vesicles: Specks
 
 
-def furnish(rng: Generator, curves: Curves) -> Organelles:
+def furnish(rng: Generator, curves: NeuriteCurves) -> Organelles:
     """Place organelles in all neurites, at about the density of cortex."""
     runs = list(_runs(curves))
     return Organelles(
@@ -82,7 +82,7 @@ def furnish(rng: Generator, curves: Curves) -> Organelles:
     )
 
 
-def _runs(curves: Curves) -> Iterator[slice]:
+def _runs(curves: NeuriteCurves) -> Iterator[slice]:
     """The slice of points of each curve."""
     starts = np.flatnonzero(np.diff(curves.curve, prepend=-1))
     for start, stop in pairwise([*starts, len(curves)]):
@@ -102,7 +102,7 @@ def _wander(rng: Generator, n: int, calm: float) -> NDArray[np.float64]:
     return 0.35 * noise * np.sqrt(2 * calm * np.sqrt(np.pi)) + 0.35 * rng.normal(size=3)
 
 
-def _mitochondria(rng: Generator, curves: Curves, run: slice) -> Iterator[Mitochondrion]:
+def _mitochondria(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[Mitochondrion]:
     """Mitochondria along one curve, thin ones in thin neurites, some at the side of thick ones."""
     every = 1000.0 if curves.kind[run.start] == DENDRITE else 2600.0
     n = run.stop - run.start
@@ -121,7 +121,7 @@ def _mitochondria(rng: Generator, curves: Curves, run: slice) -> Iterator[Mitoch
         )
 
 
-def _tubules(rng: Generator, curves: Curves, runs: list[slice], of) -> Specks:
+def _tubules(rng: Generator, curves: NeuriteCurves, runs: list[slice], of) -> Specks:
     """Thin tubes within all curves, as points close to each other."""
     made = [tube for run in runs for tube in of(rng, curves, run)]
     if not made:
@@ -131,7 +131,7 @@ def _tubules(rng: Generator, curves: Curves, runs: list[slice], of) -> Specks:
     return Specks(np.concatenate(points), np.repeat(np.array(neurite, np.int32), lengths), np.concatenate(weights))
 
 
-def _reticulum(rng: Generator, curves: Curves, run: slice) -> Iterator[tuple[NDArray, int, NDArray]]:
+def _reticulum(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[tuple[NDArray, int, NDArray]]:
     """Dark tubes that come and go: one in most axons, several in a dendrite."""
     points, radii = curves.points[run], curves.radii[run, None]
     for _ in range(rng.poisson(0.8 if curves.kind[run.start] == AXON else (np.median(radii) / 130) ** 2)):
@@ -141,7 +141,7 @@ def _reticulum(rng: Generator, curves: Curves, run: slice) -> Iterator[tuple[NDA
         yield finer[:, :3], int(curves.neurite[run.start]), finer[:, 3]
 
 
-def _bundle(rng: Generator, curves: Curves, run: slice) -> Iterator[tuple[NDArray, int, NDArray]]:
+def _bundle(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[tuple[NDArray, int, NDArray]]:
     """Microtubules: faint straight tubes along the whole curve."""
     points, radii = curves.points[run], curves.radii[run, None]
     for _ in range(rng.poisson((np.median(radii) / 75) ** 2) if curves.kind[run.start] != SPINE else 0):
@@ -149,7 +149,7 @@ def _bundle(rng: Generator, curves: Curves, run: slice) -> Iterator[tuple[NDArra
         yield finer, int(curves.neurite[run.start]), np.full(len(finer), rng.uniform(0.3, 1))
 
 
-def _vesicles(rng: Generator, curves: Curves) -> Specks:
+def _vesicles(rng: Generator, curves: NeuriteCurves) -> Specks:
     """Clusters in the boutons, a few elsewhere in axons."""
     density = np.where(curves.swollen, _VESICLES, 0.03 * _VESICLES) * (curves.kind == AXON)
     clumpy = gaussian_filter1d(rng.normal(size=len(curves)), 3) * 2.5
@@ -161,7 +161,7 @@ def _vesicles(rng: Generator, curves: Curves) -> Specks:
     return Specks(points, curves.neurite[owner], rng.uniform(0.6, 1, len(owner)))
 
 
-def _synapses(rng: Generator, curves: Curves) -> Iterator[Synapse]:
+def _synapses(rng: Generator, curves: NeuriteCurves) -> Iterator[Synapse]:
     """Most boutons touch a spine or a dendrite with a dark patch on both membranes."""
     targets = np.flatnonzero(curves.kind != AXON)
     edges = np.flatnonzero(np.diff(np.r_[False, curves.swollen, False].astype(int)))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
 from napari_emcad.core.synthetic.organelles import Mitochondrion, Organelles, Specks, Synapse
-from napari_emcad.core.synthetic.tissue import Cut
+from napari_emcad.core.synthetic.tissue import TissueSection
 
 _VESICLE = 17.0
 
@@ -19,7 +19,7 @@ def membranes(half_gap: float) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class View:
+class SectionView:
     """Where a section lies: depths of its layers, rows and columns of its pixels, pixel size (y, x), all in nm."""
 
     depths: NDArray[np.float64]
@@ -50,7 +50,9 @@ class Exposure:
     stain: float
 
 
-def draw(rng: Generator, view: View, cut: Cut, organelles: Organelles, exposure: Exposure) -> NDArray[np.uint8]:
+def draw(
+    rng: Generator, view: SectionView, cut: TissueSection, organelles: Organelles, exposure: Exposure
+) -> NDArray[np.uint8]:
     """Draw a section.
 
     Returns
@@ -83,7 +85,7 @@ def _noise(rng: Generator, shape: tuple[int, int], sigma: float) -> NDArray[np.f
     return gaussian_filter(white, sigma, mode="wrap", truncate=3) * np.float32(2 * sigma * np.sqrt(np.pi))
 
 
-def _pixels(view: View, cut: Cut, specks: Specks, reach: float, clear: float) -> tuple[NDArray, ...]:
+def _pixels(view: SectionView, cut: TissueSection, specks: Specks, reach: float, clear: float) -> tuple[NDArray, ...]:
     """Index, row, column of the specks within `reach` of the section and `clear` of their neurite's membrane."""
     low, high = view.depths[0] - reach, view.depths[-1] + reach
     shown = np.flatnonzero((specks.points[:, 0] > low) & (specks.points[:, 0] < high))
@@ -97,7 +99,7 @@ def _pixels(view: View, cut: Cut, specks: Specks, reach: float, clear: float) ->
     return shown[own], row[own], column[own]
 
 
-def _dots(view: View, cut: Cut, specks: Specks, radius: float, gain: float) -> NDArray[np.float32]:
+def _dots(view: SectionView, cut: TissueSection, specks: Specks, radius: float, gain: float) -> NDArray[np.float32]:
     """Density 0 to 1 of small round things of `radius` nm."""
     shown, row, column = _pixels(view, cut, specks, radius / 2, radius + 5)
     density = np.zeros(cut.neurites.shape, np.float32)
@@ -106,7 +108,7 @@ def _dots(view: View, cut: Cut, specks: Specks, radius: float, gain: float) -> N
     return 1 - np.exp(-gain * 6.3 * sigma[0] * sigma[1] * gaussian_filter(density, sigma, truncate=3))
 
 
-def _rings(view: View, cut: Cut, specks: Specks) -> NDArray[np.float32]:
+def _rings(view: SectionView, cut: TissueSection, specks: Specks) -> NDArray[np.float32]:
     """Density 0 to 1 of vesicles: rings of membrane with a lighter middle."""
     shown, row, column = _pixels(view, cut, specks, 12, _VESICLE + 12)
     ring = _ring(view.pixel)
@@ -125,7 +127,7 @@ def _ring(pixel: tuple[float, float]) -> NDArray[np.float32]:
     return np.maximum(np.exp(-0.5 * ((away - _VESICLE) / 5) ** 2), 0.6 * (away < _VESICLE)).astype(np.float32)
 
 
-def _darken_synapse(light: NDArray, view: View, cut: Cut, synapse: Synapse) -> None:
+def _darken_synapse(light: NDArray, view: SectionView, cut: TissueSection, synapse: Synapse) -> None:
     """Thicken the membranes of a contact, more so behind it; changes `light`."""
     box = view.window(synapse.centre - synapse.radius, synapse.centre + synapse.radius)
     depth = view.depths[len(view.depths) // 2] - synapse.centre[0]
@@ -137,7 +139,9 @@ def _darken_synapse(light: NDArray, view: View, cut: Cut, synapse: Synapse) -> N
     light[box] *= 1 - 0.75 * near * np.exp(-0.5 * (cut.distance[box] / width) ** 2)
 
 
-def _draw_mitochondrion(rng: Generator, light: NDArray, view: View, cut: Cut, body: Mitochondrion) -> None:
+def _draw_mitochondrion(
+    rng: Generator, light: NDArray, view: SectionView, cut: TissueSection, body: Mitochondrion
+) -> None:
     """Paint a mitochondrion where it lies within its neurite; changes `light`."""
     near = body.points[np.abs(body.points[:, 0] - view.depths.mean()) < body.radius + view.depths[-1] - view.depths[0]]
     if not len(near):
@@ -165,7 +169,9 @@ def _away(points: NDArray, z: float, y: NDArray, x: NDArray) -> NDArray[np.float
     return np.sqrt(least)
 
 
-def _expose(rng: Generator, view: View, cut: Cut, light: NDArray, exposure: Exposure) -> NDArray[np.uint8]:
+def _expose(
+    rng: Generator, view: SectionView, cut: TissueSection, light: NDArray, exposure: Exposure
+) -> NDArray[np.uint8]:
     """Add cytoplasm, the lens and the film, and turn to grey levels."""
     shape = light.shape
     tint = 0.2 * np.sin(2.4 * cut.neurites.astype(np.float32))

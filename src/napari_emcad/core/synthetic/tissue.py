@@ -16,7 +16,7 @@ from scipy import ndimage
 from scipy.special import erfinv
 from skimage.measure import label
 
-from napari_emcad.core.synthetic.curves import Curves
+from napari_emcad.core.synthetic.curves import NeuriteCurves
 
 PITCH = 24.0
 """Edge of a voxel of the coarse grid, in nm."""
@@ -50,7 +50,7 @@ class Tissue:
 
 
 @dataclass(frozen=True)
-class Cut:
+class TissueSection:
     """A section through tissue as thick as the microscope sees it.
 
     Attributes
@@ -68,7 +68,7 @@ class Cut:
     membrane: NDArray[np.float32]
 
 
-def pack(curves: Curves, size: NDArray[np.float64], rounds: int = 3) -> Tissue:
+def pack(curves: NeuriteCurves, size: NDArray[np.float64], rounds: int = 3) -> Tissue:
     """Fill a box of `size` nm, and a little around it, with the neurites of the curves."""
     shape = tuple(np.ceil(size / PITCH).astype(int) + 1 + 2 * _HALO)
     neurites = _nearest(curves, shape)
@@ -77,7 +77,7 @@ def pack(curves: Curves, size: NDArray[np.float64], rounds: int = 3) -> Tissue:
     return Tissue(_without_specks(neurites))
 
 
-def _nearest(curves: Curves, shape: tuple[int, ...]) -> NDArray[np.int32]:
+def _nearest(curves: NeuriteCurves, shape: tuple[int, ...]) -> NDArray[np.int32]:
     """Neurite in whose balls each voxel is deepest; far from all balls, the nearest of those found."""
     result, least = np.zeros(shape, np.int32), np.full(shape, np.inf, np.float32)
     for point, radius, neurite in zip(curves.points, curves.radii, curves.neurite, strict=True):
@@ -122,7 +122,9 @@ def _without_specks(neurites: NDArray[np.int32]) -> NDArray[np.int32]:
     return neurites if small[1:].all() else _filled(neurites, small[pieces])
 
 
-def cut(tissue: Tissue, depths: NDArray, rows: NDArray, columns: NDArray, profile: NDArray[np.float32]) -> Cut:
+def cut(
+    tissue: Tissue, depths: NDArray, rows: NDArray, columns: NDArray, profile: NDArray[np.float32]
+) -> TissueSection:
     """Cut a section.
 
     Parameters
@@ -140,7 +142,7 @@ def cut(tissue: Tissue, depths: NDArray, rows: NDArray, columns: NDArray, profil
     ]
     density = np.interp(_DISTANCE, np.arange(len(profile)), profile).astype(np.float32)
     shape, middle = (len(rows), len(columns)), len(depths) // 2
-    result = Cut(np.empty(shape, np.int32), np.empty(shape, np.float32), np.empty(shape, np.float32))
+    result = TissueSection(np.empty(shape, np.int32), np.empty(shape, np.float32), np.empty(shape, np.float32))
     for block in product(*windows):
         (_, *fine), coarse, weights = zip(*block, strict=True)
         neurites, margin = _blend(tissue.neurites[coarse], weights)

@@ -6,7 +6,7 @@ from scipy.ndimage import distance_transform_edt
 from skimage.measure import label
 
 from napari_emcad.core.affinities import shifted
-from napari_emcad.core.synthetic.tissue import Cut
+from napari_emcad.core.synthetic.tissue import TissueSection
 
 _BORDER = 13.0
 """In nm within the section: nearer to the outline is membrane."""
@@ -15,7 +15,7 @@ _FACE_ON = 6.0
 _SMALLEST = 60
 
 
-def without_membrane(section: Cut, pixel: tuple[float, float]) -> NDArray[np.int32]:
+def without_membrane(section: TissueSection, pixel: tuple[float, float]) -> NDArray[np.int32]:
     """Neurites (y, x) of a section, 0 at their outlines and where a membrane is seen face on; `pixel` (y, x) in nm."""
     neurites = section.neurites
     inner = np.ones(neurites.shape, bool)
