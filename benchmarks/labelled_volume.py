@@ -13,7 +13,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_student
-from napari_emcad.networks.zoo import resolve
+from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
 
 
@@ -42,7 +42,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 def segmented(options: argparse.Namespace) -> Segmented:
     """One run of the pipeline on the box."""
     reuse_memory()
-    student, card = load_student(resolve(options.model))
+    student, card = load_student(resolve_model(options.model))
     raw, truth = open_stack(options.raw, options.dataset), open_stack(options.labels, options.truth_dataset)
     parameters = resolve_parameters(SegmentParameters(), raw.array, card)
     box = Box.parse(options.box, raw.array.shape) if options.box else Box.whole(raw.array.shape)

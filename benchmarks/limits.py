@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from napari_emcad.core.fragments import stack_fragments
+from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import fragment_sizes
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.student import Student
-from napari_emcad.networks.zoo import resolve
+from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import SegmentParameters, predict, resolve_parameters
 
 BYTES = {"fragments": 2 + 4, "region graph": 3 + 4, "agglomeration": 3 + 4}
@@ -38,7 +38,7 @@ def main() -> None:
     reuse_memory()
     peak, bandwidth = _peak(), _bandwidth()
     print(f"{torch.get_num_threads()} threads: {peak / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.1f} GB/s")
-    student, card = load_student(resolve(options.model))
+    student, card = load_student(resolve_model(options.model))
     with open_stack(options.raw) as opened:
         raw = np.asarray(opened.array[Box.parse(options.box, opened.array.shape).slices])
     seconds = _stages(raw, student, resolve_parameters(SegmentParameters(), raw, card))
@@ -62,8 +62,8 @@ def _stages(raw, student: Student, parameters: SegmentParameters) -> dict[str, f
         return result
 
     timed("affinities", lambda: drive(predict(raw, student, affinities, Box.whole(raw.shape), parameters)))
-    fragments = timed("fragments", lambda: drive(stack_fragments(affinities, parameters.seed_sigma)))
-    graph = timed("region graph", lambda: drive(region_graph(affinities, fragments)))
+    fragments = timed("fragments", lambda: drive(find_fragments(affinities, parameters.seed_sigma)))
+    graph = timed("region graph", lambda: drive(build_region_graph(affinities, fragments)))
     sizes = fragment_sizes(fragments)
     timed("agglomeration", lambda: merge_tree(graph, sizes, parameters.scoring))
     return found

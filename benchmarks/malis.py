@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_emcad.core.affinities import affinities_of_labels, without_borders
-from napari_emcad.core.malis import pair_counts
+from napari_emcad.core.malis import count_pairs
 from napari_emcad.core.wording import shape_text
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.stack import open_stack
@@ -50,7 +50,7 @@ def _seconds(labels: NDArray) -> float:
     affinities, taken = _affinities(labels), []
     for _ in range(REPEATS):
         start = time.perf_counter()
-        pair_counts(affinities, labels)
+        count_pairs(affinities, labels)
         taken.append(time.perf_counter() - start)
     return min(taken)
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 import numpy as np
 
-from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.surfaces import Surface, whole_surface
@@ -50,7 +50,7 @@ def main() -> None:
         _show("its mesh, voxel by voxel", folder, lambda opened: _mesh(opened, tall))
         copy_session(given, new)
         _edits_again(folder, new)
-        _show("all fragments", folder, lambda opened: drive(fragment_boxes(opened.session.state.base.fragments)))
+        _show("all fragments", folder, lambda opened: drive(find_fragment_boxes(opened.session.state.base.fragments)))
 
 
 def _tallest(opened: OpenSession) -> int:

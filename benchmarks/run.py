@@ -173,11 +173,11 @@ def _published_affinities(volume, student, device: str) -> np.ndarray:
 
 def _published_fragments(affinities) -> np.ndarray:
     """Nothing smoothed; our own fast watershed, so that the ratio flatters nobody."""
-    from napari_emcad.core.fragments import section_fragments
+    from napari_emcad.core.fragments import find_section_fragments
 
     fragments, first_free = np.empty(affinities.shape[1:], np.uint32), 0
     for z in range(len(fragments)):
-        fragments[z] = section_fragments(affinities[1:, z], 0, boundary_sigma=0) + np.uint32(first_free)
+        fragments[z] = find_section_fragments(affinities[1:, z], 0, boundary_sigma=0) + np.uint32(first_free)
         first_free = int(fragments[z].max())
     return fragments
 
@@ -222,9 +222,9 @@ def _teacher(volume, options) -> tuple[dict[str, float], None, int]:
 
 def _student(options):
     from napari_emcad.networks.checkpoint import load_student
-    from napari_emcad.networks.zoo import resolve
+    from napari_emcad.networks.zoo import resolve_model
 
-    return load_student(resolve(options.model))
+    return load_student(resolve_model(options.model))
 
 
 class _Clock:

@@ -16,7 +16,7 @@ from napari_emcad.core.crop import Crop
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops
 from napari_emcad.finetuning.run import TrainingOrder, fine_tune, write_run
-from napari_emcad.networks.zoo import resolve
+from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.training.params import TrainingParameters
 
 TRAIN, HELD_OUT = "0:80,:,:", {"teacher": "80:90,256:768,256:768", "student": "80:100,:,:"}
@@ -56,7 +56,9 @@ def _order(options: argparse.Namespace) -> TrainingOrder:
         return TrainingOrder(teacher_maps=TEACHER_MAPS, parameters=parameters, about=about)
     about = ABOUT | {"title": "Mouse cortex", "commit": options.commit}
     parameters = TrainingParameters(mode=options.mode, **told)
-    return TrainingOrder(student=resolve(options.student), teacher=options.teacher, parameters=parameters, about=about)
+    return TrainingOrder(
+        student=resolve_model(options.student), teacher=options.teacher, parameters=parameters, about=about
+    )
 
 
 def _crops(options: argparse.Namespace) -> tuple[list[Crop], list[Crop]]:

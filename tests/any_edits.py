@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
@@ -125,7 +125,7 @@ def on_voxels(affinities: np.ndarray, log: EditLog, threshold: float = 0.5, poin
     """Two sections of 12 x 14 voxels, each in seven cells round points drawn with this seed."""
     fragments = _cells(points)
     sizes = fragment_sizes(fragments)
-    graph = drive(region_graph(affinities, fragments))
+    graph = drive(build_region_graph(affinities, fragments))
     tree = merge_tree(graph, sizes)
     return Session(Segmentation(fragments, graph, tree, sizes), log, threshold, 0, affinities)
 

@@ -8,7 +8,7 @@ import tifffile
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.facts import SessionFacts
@@ -35,7 +35,7 @@ def write_session(folder: Path, name: str = "large.emcad", shift: int = 0) -> Pa
     affinities[0, ::LENGTH], affinities[1, :, ::CELL], affinities[2, :, :, (-shift) % CELL :: CELL] = 30, 30, 30
     affinities[0, : 3 * LENGTH, :CELL, :CELL] = 250  # one is larger, so that joining two others is nothing special
     fragments = np.ascontiguousarray(fragments, np.uint32)
-    graph, sizes = drive(region_graph(affinities, fragments)), fragment_sizes(fragments)
+    graph, sizes = drive(build_region_graph(affinities, fragments)), fragment_sizes(fragments)
     stack = folder / "stack.tif"
     if not stack.exists():
         noise = np.random.default_rng(0).integers(0, 255, SHAPE, np.uint8)

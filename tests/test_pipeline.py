@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from napari_emcad import __version__
 from napari_emcad.core._waterz import SCORINGS
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerated
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
@@ -274,7 +274,7 @@ def test_each_agglomeration_has_a_threshold_of_its_own(agglomeration, model):
     own = 0.6 if agglomeration == "waterz" else DEFAULT_THRESHOLDS[agglomeration]
     assert result.threshold == own
     graph, sizes = result.segmentation.graph, result.segmentation.sizes
-    tree = agglomerated(graph, sizes, agglomeration)
+    tree = agglomerate_fragments(graph, sizes, agglomeration)
     np.testing.assert_array_equal(result.segmentation.tree.cut(own), tree.cut(own))
 
 

@@ -19,7 +19,7 @@ from napari_emcad.io.sessions.folder import open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from napari_emcad.networks.zoo import keep
+from napari_emcad.networks.zoo import keep_model
 from napari_emcad.pipeline import SegmentParameters
 
 SHAPE = (3, 20, 32)
@@ -100,7 +100,7 @@ def test_affinities_of_the_student(files, tmp_path):
 def test_affinities_of_a_teacher_by_its_name(files, tmp_path):
     torch.manual_seed(1)
     save_model(ResidualUNet(ResidualUNetConfig((3, 4), outputs=5)), tmp_path / "deep.ckpt", ModelCard(title="deep"))
-    keep(tmp_path / "deep.ckpt", "my teacher")
+    keep_model(tmp_path / "deep.ckpt", "my teacher")
     assert made(files, tmp_path, "--stack", str(files / "raw.tif"), "--model", "my teacher") == 0
     with open_session(tmp_path / "made.emcad") as opened:
         assert opened.affinities[:].any()

@@ -19,7 +19,7 @@ from napari_emcad.core.neurites import neurites
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import resolve
+from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import Parameters, check_box, check_volume, normalisation_of, provenance
 
 DEFAULT_THRESHOLD = 0.5
@@ -86,7 +86,7 @@ def find_neurites(volume, model: str, box: Box | None = None, **parameters: Any)
     check_volume(volume, smallest=1)
     wished, box = OpticalParameters.of(**parameters), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
-    network, card = load_foreground(resolve(model))
+    network, card = load_foreground(resolve_model(model))
     chosen = resolve_parameters(wished, volume, card)
     probability = np.zeros(box.shape, np.uint8)
     labels = drive(run(volume, network, probability, box, chosen))

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad import __version__
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, Agglomeration, agglomerated
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, Agglomeration, agglomerate_fragments
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA, stack_fragments
+from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA, find_fragments
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.merge_tree import DEFAULT_SCORING, SCORINGS
 from napari_emcad.core.progress import Job, Progress, drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Crumbs, Segmentation, fragment_sizes
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import BUNDLED, resolve
+from napari_emcad.networks.zoo import BUNDLED, resolve_model
 
 SMALLEST_SECTION = 16
 """Pixels on y and x: the student pools four times by two."""
@@ -131,7 +131,7 @@ def segment(volume, model: str = BUNDLED, box: Box | None = None, **parameters: 
     check_volume(volume)
     wished, box = SegmentParameters.of(**parameters), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
-    network, card = load_model(resolve(model))
+    network, card = load_model(resolve_model(model))
     chosen = resolve_parameters(wished, volume, card)
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(volume, network, affinities, box, chosen))
@@ -191,11 +191,11 @@ def predict(
 
 def agglomerate(affinities, parameters: SegmentParameters) -> Job[Segmentation]:
     """Affinities -> fragments -> region graph and merge tree."""
-    fragments = yield from stack_fragments(affinities, parameters.seed_sigma)
-    graph = yield from region_graph(affinities, fragments)
+    fragments = yield from find_fragments(affinities, parameters.seed_sigma)
+    graph = yield from build_region_graph(affinities, fragments)
     yield Progress("agglomeration", 0, 1)
     sizes = fragment_sizes(fragments)
-    tree = agglomerated(graph, sizes, parameters.agglomeration, parameters.scoring)
+    tree = agglomerate_fragments(graph, sizes, parameters.agglomeration, parameters.scoring)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, tree, sizes)
 

@@ -16,9 +16,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.label_pieces import (
     LabelFragments,
+    build_segmentation,
     check_labels,
-    fragments_of_labels,
-    segmentation_of_fragments,
+    find_label_fragments,
 )
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
@@ -27,7 +27,7 @@ from napari_emcad.io.sessions.folder import SessionFacts, check_new, create_sess
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import resolve
+from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import (
     SegmentParameters,
     check_volume,
@@ -94,11 +94,11 @@ def session_of_labels(files: LabelFiles, folder: Path) -> Job[tuple[LabelFragmen
         labels = opened.enter_context(_open_labels(files))
         stack = opened.enter_context(_open_stack(files, labels.array.shape)) if files.stack else None
         source = _affinity_source(files, labels.array.shape, stack)
-        pieces = yield from fragments_of_labels(labels.array)  # first, as wrong labels show here
+        pieces = yield from find_label_fragments(labels.array)  # first, as wrong labels show here
         _check_size(pieces, files.labels)
         if source.network is not None:
             yield from _predicting(source, stack.array)
-        segmentation = yield from segmentation_of_fragments(pieces, source.values)
+        segmentation = yield from build_segmentation(pieces, source.values)
         yield Progress("writing the session", 0, 1)
         create_session(folder, segmentation, source.values, _facts(labels, stack, source)).close()
     return pieces, segmentation
@@ -159,7 +159,7 @@ def _affinity_source(files: LabelFiles, shape: Sequence[int], stack: Stack | Non
         return AffinitySource()
     from napari_emcad.networks.checkpoint import load_model
 
-    network, card = load_model(resolve(files.model))
+    network, card = load_model(resolve_model(files.model))
     parameters = resolve_parameters(SegmentParameters(), stack.array, card)
     values = np.zeros((len(NEAREST), *shape), np.uint8)
     return AffinitySource(values, f"of {card.title or files.model}", network, parameters, card.sha256)

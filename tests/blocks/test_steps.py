@@ -16,7 +16,7 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run import BlockRun, begun
 from napari_emcad.io.stacks.stack import open_stack
@@ -124,7 +124,7 @@ def test_blocks_fit_together(tmp_path, run_of, block):
     np.testing.assert_array_equal(np.concatenate(ids), np.arange(1, fragments.max() + 1))
     np.testing.assert_array_equal(found.sizes[1:], np.bincount(fragments.ravel())[1:])
     seen = BlockFiles(tmp_path / "a").affinities[:]
-    graph = drive(region_graph(seen, fragments))
+    graph = drive(build_region_graph(seen, fragments))
     for name in ("u", "v", "mean", "quantiles", "area"):
         np.testing.assert_array_equal(getattr(found.graph, name), getattr(graph, name))
     assert ((found.graph.contact >= 0) & (found.graph.contact < BOX.shape)).all()

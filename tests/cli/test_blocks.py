@@ -18,7 +18,7 @@ from napari_emcad.blocks import cluster
 from napari_emcad.blocks import run as by_blocks
 from napari_emcad.blocks import steps as blockwise
 from napari_emcad.cli import main as cli
-from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.folder import boxes_of, open_session
 from napari_emcad.networks.card import ModelCard
@@ -91,7 +91,7 @@ def test_a_session_is_made(expected, files):
         base = opened.session.state.base
         assert base.fragments.shape == SHAPE
         assert opened.facts.base_hash == base_hash(base)
-        kept, sought = drive(boxes_of(opened)), drive(fragment_boxes(base.fragments))
+        kept, sought = drive(boxes_of(opened)), drive(find_fragment_boxes(base.fragments))
         np.testing.assert_array_equal(kept.start, sought.start)
         np.testing.assert_array_equal(kept.stop, sought.stop)
         assert opened.facts.source == str(files / "stack.tif")
@@ -115,11 +115,11 @@ def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):
 
 
 def test_resume_goes_on_without_being_told_what(files, tmp_path, sentence, expected, monkeypatch, capsys):
-    session, fragments = tmp_path / "a.emcad", blockwise.stack_fragments
+    session, fragments = tmp_path / "a.emcad", blockwise.find_fragments
     with monkeypatch.context() as patch:
-        patch.setattr(blockwise, "stack_fragments", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(blockwise, "find_fragments", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         sentence()
-    assert blockwise.stack_fragments is fragments
+    assert blockwise.find_fragments is fragments
     assert cli.main(["export", str(session), "-o", str(tmp_path / "a.tif")]) == 1
     assert f"or with: napari-emcad resume {session}" in capsys.readouterr().err
     assert cli.main(["resume", str(session)]) == 0
@@ -172,7 +172,7 @@ def test_a_session_has_its_name_and_place(sentence, files, capsys):
     ],
 )
 def test_what_is_done_is_kept(files, tmp_path, sentence, expected, monkeypatch, error, expected_sentence):
-    fragments, done = blockwise.stack_fragments, []
+    fragments, done = blockwise.find_fragments, []
 
     def failing(*given):
         done.append(given)
@@ -180,7 +180,7 @@ def test_what_is_done_is_kept(files, tmp_path, sentence, expected, monkeypatch, 
             raise error
         return fragments(*given)
 
-    monkeypatch.setattr(blockwise, "stack_fragments", failing)
+    monkeypatch.setattr(blockwise, "find_fragments", failing)
     assert expected_sentence in sentence()
     assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
     assert len(done) == 7  # six blocks, one of them twice

@@ -14,7 +14,7 @@ from napari_emcad.io.labels.tiff import read_provenance, write_labels
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
-from napari_emcad.networks.zoo import keep
+from napari_emcad.networks.zoo import keep_model
 
 SHAPE = (4, 32, 48)
 
@@ -126,7 +126,7 @@ def test_models_lists_the_bundled_one(capsys):
 
 
 def test_own_models_are_listed_and_segment_by_their_name(stack, model, tmp_path, own_models, capsys):
-    keep(model, "my mouse")
+    keep_model(model, "my mouse")
     (own_models / "broken.pt").write_text("no weights")
     assert cli.main(["models"]) == 0
     bundled, teacher, broken, own = capsys.readouterr().out.splitlines()

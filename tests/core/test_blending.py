@@ -6,7 +6,7 @@ from drawings import patient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_emcad.core.blending import Raster, Span, even_size, mirrored, spans
+from napari_emcad.core.blending import Raster, Span, even_size, mirrored_places, spans
 
 SECTIONS, PIXELS, VALID = Raster(rim=2, overlap=8), Raster(16, rim=16, overlap=80), Raster(27, rest=2, rim=1)
 
@@ -97,7 +97,7 @@ def test_the_part_of_a_tile_that_has_a_share():
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
 def test_mirrored_is_what_padding_by_reflection_reads(length):
     expected = np.pad(np.arange(length), (9, 12), mode="reflect")
-    np.testing.assert_array_equal(mirrored(-9, length + 12, length), expected)
+    np.testing.assert_array_equal(mirrored_places(-9, length + 12, length), expected)
 
 
 @pytest.mark.parametrize("raster", [Raster(4, rim=12, overlap=24), Raster(4, overlap=8), Raster(1, rim=2, overlap=8)])

@@ -4,12 +4,12 @@ from drawings import patient, uneven
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_emcad.core.agglomeration import agglomerated
+from napari_emcad.core.agglomeration import agglomerate_fragments
 from napari_emcad.core.block_merges import block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import joined_graphs, region_graph
+from napari_emcad.core.region_graph import build_region_graph, joined_graphs
 from napari_emcad.core.segmentation import fragment_sizes
 
 SHAPE = (4, 6, 8)
@@ -34,7 +34,7 @@ def graphs_of(affinities, fragments, blocks):
         box = blocks.box(number)
         margin = tuple(int(a > 0) for a in box.start)
         seen = Box(tuple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
-        graph = drive(region_graph(affinities[(slice(None), *seen.slices)], fragments[seen.slices], margin))
+        graph = drive(build_region_graph(affinities[(slice(None), *seen.slices)], fragments[seen.slices], margin))
         graph.contact[:] += np.array(seen.start, np.int32)
         yield graph
 
@@ -42,7 +42,7 @@ def graphs_of(affinities, fragments, blocks):
 @pytest.mark.parametrize("size", [(4, 6, 8), (2, 6, 8), (1, 3, 8), (3, 4, 5), (2, 2, 2)])
 def test_the_graphs_of_all_blocks_are_that_of_the_whole(size):
     affinities, fragments, blocks = in_blocks(size)
-    whole = drive(region_graph(affinities, fragments))
+    whole = drive(build_region_graph(affinities, fragments))
     joined = joined_graphs(list(graphs_of(affinities, fragments, blocks)))
     for name in ("u", "v", "mean", "quantiles", "area"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
@@ -61,7 +61,7 @@ def partition(table):
 def test_blocks_that_see_all_give_the_segments_of_the_whole(way, size, threshold):
     affinities, fragments, blocks = in_blocks(size)
     graphs, sizes = list(graphs_of(affinities, fragments, blocks)), fragment_sizes(fragments)
-    whole = agglomerated(joined_graphs(graphs), sizes, way)
+    whole = agglomerate_fragments(joined_graphs(graphs), sizes, way)
     merges = []
     for number, own in enumerate(graphs):
         around = [graph for k, graph in enumerate(graphs) if k != number]
@@ -94,7 +94,7 @@ def test_merges_are_as_few_as_span():
 
 
 def test_what_touches_nothing_has_no_merges():
-    empty = drive(region_graph(uneven((3, 1, 2, 2)), np.ones((1, 2, 2), np.uint32)))
+    empty = drive(build_region_graph(uneven((3, 1, 2, 2)), np.ones((1, 2, 2), np.uint32)))
     merges = block_merges(empty, [empty], Box.whole((1, 2, 2)))
     assert [len(column) for column in merges] == [0, 0, 0]
     tree = tree_of_blocks([merges], np.array([0, 4]))

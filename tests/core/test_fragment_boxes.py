@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 
@@ -15,7 +15,7 @@ def noise():
 def test_boxes_of_fragments(noise):
     noise[noise == 7] = 0
     noise[0][noise[0] == 9] = 0
-    boxes = drive(fragment_boxes(noise))
+    boxes = drive(find_fragment_boxes(noise))
     for fragment in range(1, 41):
         places = np.argwhere(noise == fragment)
         box = boxes.box_of(np.array([fragment], np.uint32))
@@ -28,7 +28,7 @@ def test_boxes_of_fragments(noise):
 
 
 def test_boxes_of_nothing():
-    boxes = drive(fragment_boxes(np.zeros((3, 4, 5), np.uint32)))
+    boxes = drive(find_fragment_boxes(np.zeros((3, 4, 5), np.uint32)))
     assert len(boxes) == 1 and boxes.box_of(np.array([], np.uint32)) == Box((0, 0, 0), (0, 0, 0))
 
 

@@ -12,8 +12,8 @@ from napari_emcad.core.fragments import (
     BOUNDARY_LEVEL,
     _highest_around,
     _smoothed,
-    section_fragments,
-    stack_fragments,
+    find_fragments,
+    find_section_fragments,
 )
 from napari_emcad.core.progress import Progress, drive
 
@@ -33,7 +33,7 @@ def rough(shape, seed=0):
 def test_fragments_are_numbered_without_gaps_rising_with_z(draw, shape, sigma):
     affinities = draw(shape)
     before = affinities.copy()
-    found = drive(stack_fragments(affinities, sigma))
+    found = drive(find_fragments(affinities, sigma))
     assert (found.shape, found.dtype) == (shape, np.uint32)
     first = 1
     for section in found:
@@ -45,13 +45,13 @@ def test_fragments_are_numbered_without_gaps_rising_with_z(draw, shape, sigma):
 
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_fragments_are_connected_in_their_section(sigma):
-    for section in drive(stack_fragments(rough((2, 40, 50)), sigma)):
+    for section in drive(find_fragments(rough((2, 40, 50)), sigma)):
         assert all(ndimage.label(section == i)[1] == 1 for i in np.unique(section))
 
 
 def test_a_core_has_the_pieces_of_what_its_surroundings_show():
     affinities, core = rough((2, 60, 70)), (slice(11, 40), slice(5, 33))
-    whole, found = (drive(stack_fragments(affinities, 1, part)) for part in (None, core))
+    whole, found = (drive(find_fragments(affinities, 1, part)) for part in (None, core))
     first = 1
     for section, expected in zip(found, whole[(slice(None), *core)], strict=True):
         pieces = [ndimage.label(expected == i) for i in np.unique(expected)]
@@ -63,7 +63,7 @@ def test_a_core_has_the_pieces_of_what_its_surroundings_show():
 
 
 def test_smoother_seeds_are_fewer():
-    counts = [drive(stack_fragments(rough((2, 60, 70)), sigma)).max() for sigma in SIGMAS]
+    counts = [drive(find_fragments(rough((2, 60, 70)), sigma)).max() for sigma in SIGMAS]
     assert counts[0] > counts[1] > counts[2] > 2
 
 
@@ -81,7 +81,7 @@ def test_a_leak_of_one_pixel_is_closed_by_smoothing():
 @pytest.mark.parametrize("value", [0, 1, 128, 254, 255])
 @pytest.mark.parametrize("shape", [(16, 16), (5, 9), (1, 1), (1, 7)])
 def test_a_constant_section_is_one_fragment(value, shape, sigma):
-    assert (section_fragments(np.full((2, *shape), value, np.uint8), sigma) == 1).all()
+    assert (find_section_fragments(np.full((2, *shape), value, np.uint8), sigma) == 1).all()
 
 
 @pytest.mark.parametrize("sigma", [0, 1])
@@ -99,7 +99,7 @@ def test_neurons_parted_by_a_membrane_are_fragments(sigma):
         3333333333333333
         3333333333333333
     """)
-    found = section_fragments(membranes(labels)[1:, 0], sigma)
+    found = find_section_fragments(membranes(labels)[1:, 0], sigma)
     inner = (membranes(labels)[1:, 0] > 0).all(0)  # away from each neuron's first row and column
     pairs = set(zip(labels[0][inner].tolist(), found[inner].tolist(), strict=True))
     assert {label for label, _ in pairs} == {1, 2, 3}
@@ -117,7 +117,7 @@ def test_a_plateau_is_one_seed():
         .......
     """)[0].astype(bool)
     affinities = np.stack([inside * np.uint8(255)] * 2)
-    assert section_fragments(affinities, 0).max() == 1
+    assert find_section_fragments(affinities, 0).max() == 1
 
 
 def test_the_number_of_threads_does_not_show(monkeypatch):
@@ -125,20 +125,20 @@ def test_the_number_of_threads_does_not_show(monkeypatch):
     found = []
     for threads in (1, 2, 7):
         monkeypatch.setattr(os, "cpu_count", lambda threads=threads: threads)
-        found.append(drive(stack_fragments(affinities)))
+        found.append(drive(find_fragments(affinities)))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
 
 
 def test_a_fragment_of_the_stack_is_one_of_its_section():
     affinities = rough((3, 30, 40))
-    found = drive(stack_fragments(affinities, 1))
+    found = drive(find_fragments(affinities, 1))
     for z in range(3):
-        np.testing.assert_array_equal(found[z] - found[z].min() + 1, section_fragments(affinities[1:, z], 1))
+        np.testing.assert_array_equal(found[z] - found[z].min() + 1, find_section_fragments(affinities[1:, z], 1))
 
 
 def test_progress_goes_by_sections():
-    steps = list(stack_fragments(rough((3, 8, 9))))
+    steps = list(find_fragments(rough((3, 8, 9))))
     assert [(s.stage, s.done, s.total) for s in steps] == [("fragments", z, 3) for z in (1, 2, 3)]
     assert isinstance(steps[0], Progress)
 
@@ -151,8 +151,8 @@ def test_closing_the_job_stops_its_threads(monkeypatch):
         never.wait(0.02)
         return np.ones(affinities.shape[1:], np.uint32)
 
-    monkeypatch.setattr(fragments, "section_fragments", slow)
-    job = stack_fragments(np.zeros((3, 2000, 1, 2), np.uint8))
+    monkeypatch.setattr(fragments, "find_section_fragments", slow)
+    job = find_fragments(np.zeros((3, 2000, 1, 2), np.uint8))
     next(job)
     job.close()
     assert 0 < len(started) < 2000
@@ -170,7 +170,7 @@ def test_an_error_in_a_section_comes_out_and_stops_the_threads():
 
     before = set(threading.enumerate())
     with pytest.raises(OSError, match="section 3 cannot be read"):
-        drive(stack_fragments(Broken()))
+        drive(find_fragments(Broken()))
     assert not [t for t in set(threading.enumerate()) - before if t.name.startswith("ThreadPoolExecutor")]
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_emcad.core.ids import as_ids, id_dtype, in_files, in_memory, order_of_pairs
+from napari_emcad.core.ids import as_ids, file_dtype, id_dtype, memory_dtype, order_of_pairs
 
 LAST = 2**32 - 1
 """The largest id of 4 bytes."""
@@ -26,7 +26,7 @@ def test_no_ids_have_4_bytes():
 
 @pytest.mark.parametrize(("memory", "file"), [(np.uint16, np.uint16), (np.uint32, np.uint32), (np.int64, np.uint64)])
 def test_files_have_no_signs(memory, file):
-    assert in_files(memory) == file and in_memory(file) == memory
+    assert file_dtype(memory) == file and memory_dtype(file) == memory
 
 
 @given(st.sampled_from([7, 2**20, LAST, LAST + 1, 2**40]).flatmap(columns))

@@ -3,17 +3,17 @@ from itertools import count, islice
 
 import pytest
 
-from napari_emcad.core.in_threads import in_threads
+from napari_emcad.core.in_threads import map_in_threads
 
 
 def of_theirs():
-    return [t for t in threading.enumerate() if t.name.startswith("in_threads")]
+    return [t for t in threading.enumerate() if t.name.startswith("map_in_threads")]
 
 
 @pytest.mark.parametrize("items", [0, 1, 5])
 @pytest.mark.parametrize("threads", [1, 2, 9])
 def test_all_of_them(items, threads):
-    assert list(in_threads(str, range(items), threads)) == [str(n) for n in range(items)]
+    assert list(map_in_threads(str, range(items), threads)) == [str(n) for n in range(items)]
     assert not of_theirs()
 
 
@@ -28,7 +28,7 @@ def test_they_come_in_order(workers, start):
             gates[number - start].wait(0.01)
         return 10 * number
 
-    assert list(islice(in_threads(make, count(start), workers), 5)) == [10 * n for n in range(start, start + 5)]
+    assert list(islice(map_in_threads(make, count(start), workers), 5)) == [10 * n for n in range(start, start + 5)]
 
 
 def test_they_are_made_in_threads_before_they_are_asked_for():
@@ -39,7 +39,7 @@ def test_they_are_made_in_threads_before_they_are_asked_for():
         begun.release()
         return number
 
-    results = in_threads(make, count(), 1)
+    results = map_in_threads(make, count(), 1)
     assert next(results) == 0
     for _ in range(3):
         assert begun.acquire(timeout=10)
@@ -55,7 +55,7 @@ def test_an_error_comes_where_its_item_is_due():
             raise ZeroDivisionError("of item 2")
         return number
 
-    results = in_threads(make, count(), 1)
+    results = map_in_threads(make, count(), 1)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError, match="of item 2"):
         next(results)
@@ -63,7 +63,7 @@ def test_an_error_comes_where_its_item_is_due():
 
 
 def test_no_thread_outlives_the_loop():
-    for result in in_threads(lambda number: number, count(), 2):
+    for result in map_in_threads(lambda number: number, count(), 2):
         if result == 3:
             break
     assert not of_theirs()
@@ -78,7 +78,7 @@ def test_what_was_not_begun_is_not_made_any_more():
             gate.wait(10)
         made.append(number)
 
-    results = in_threads(make, count(), 1)
+    results = map_in_threads(make, count(), 1)
     next(results)
     assert begun.wait(10)
     threading.Timer(0.05, gate.set).start()

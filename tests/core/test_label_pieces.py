@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.label_pieces import check_labels, fragments_of_labels, segmentation_of_fragments
+from napari_emcad.core.label_pieces import build_segmentation, check_labels, find_label_fragments
 from napari_emcad.core.progress import drive
 
 LABELS = """
@@ -21,8 +21,8 @@ LABELS = """
 
 
 def made_of(labels, affinities=None):
-    pieces = drive(fragments_of_labels(labels))
-    return pieces, drive(segmentation_of_fragments(pieces, affinities))
+    pieces = drive(find_label_fragments(labels))
+    return pieces, drive(build_segmentation(pieces, affinities))
 
 
 def same_partition(one, other) -> bool:
@@ -143,7 +143,7 @@ def test_wide_ids_stay_apart():
 )
 def test_what_is_no_labelling_is_refused(labels, sentence):
     with pytest.raises(UserError) as refusal:
-        drive(fragments_of_labels(labels))
+        drive(find_label_fragments(labels))
     assert str(refusal.value).startswith("labels: ")
     assert sentence in str(refusal.value)
 

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core.affinities import NEAREST, affinities_of_labels
-from napari_emcad.core.malis import pair_counts
+from napari_emcad.core.malis import count_pairs
 
 FORWARD = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 MIXED = ((0, 0, -1), (1, 0, 0), (0, -1, 1), (-1, 2, 0))
@@ -80,7 +80,7 @@ def by_hand(affinities, labels, known, offsets):
 @given(volumes())
 def test_counts_are_those_of_a_search_for_every_pair(case):
     before = [np.copy(part) for part in case[:3]]
-    np.testing.assert_array_equal(pair_counts(*case), by_hand(*case))
+    np.testing.assert_array_equal(count_pairs(*case), by_hand(*case))
     for part, copy in zip(case, before, strict=False):
         np.testing.assert_array_equal(part, copy)
 
@@ -114,7 +114,7 @@ def test_counts_of_larger_volumes_are_those_of_kruskal(levels, neurons):
     affinities = rng.uniform(-1, 1, (3, *labels.shape)).astype(np.float32)
     if levels:
         affinities = np.round(affinities * levels) / levels
-    np.testing.assert_array_equal(pair_counts(affinities, labels), kruskal(affinities, labels))
+    np.testing.assert_array_equal(count_pairs(affinities, labels), kruskal(affinities, labels))
 
 
 @pytest.mark.parametrize("falling", [True, False])
@@ -122,7 +122,7 @@ def test_a_row_joined_one_voxel_after_the_other(falling):
     """The dendrogram is as deep as there are voxels."""
     labels = np.ones((1, 1, 500), int)
     affinities = np.linspace(1, 0, 500)[None, None, None, :: 1 if falling else -1]
-    counts = pair_counts(affinities, labels, offsets=ROW)[0, 0, 0]
+    counts = count_pairs(affinities, labels, offsets=ROW)[0, 0, 0]
     joined = np.arange(500)  # voxel i is the (i + 1)th: i pairs with those before
     np.testing.assert_array_equal(counts, joined if falling else np.append(0, joined[:0:-1]))
 
@@ -130,7 +130,7 @@ def test_a_row_joined_one_voxel_after_the_other(falling):
 def in_a_row(letters, affinities):
     """Counts of voxels 2, 3, ... with the voxel before."""
     labels = drawn(letters)
-    return pair_counts(np.array([0, *affinities])[None, None, None], labels, offsets=ROW)[0, 0, 0, 1:].tolist()
+    return count_pairs(np.array([0, *affinities])[None, None, None], labels, offsets=ROW)[0, 0, 0, 1:].tolist()
 
 
 def test_an_object_pays_for_its_weakest_place_and_a_boundary_for_whole_objects():
@@ -153,7 +153,7 @@ def test_equal_affinities_join_in_the_order_of_the_array():
 def test_every_pair_is_counted_once():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, (3, 4, 5)).repeat(4, 1).repeat(4, 2)
-    counts = pair_counts(rng.random((3, *labels.shape)), labels)
+    counts = count_pairs(rng.random((3, *labels.shape)), labels)
     inside = affinities_of_labels(labels)
     sizes = piece_sizes(labels, inside)
     assert counts[inside].sum() == (sizes * (sizes - 1) // 2).sum()
@@ -171,15 +171,15 @@ def test_only_the_order_of_affinities_counts():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 4, (3, 4, 5)).repeat(3, 1).repeat(3, 2)
     affinities = rng.uniform(-1, 1, (3, *labels.shape)).astype(np.float32)
-    np.testing.assert_array_equal(pair_counts(affinities, labels), pair_counts(affinities**3, labels))
+    np.testing.assert_array_equal(count_pairs(affinities, labels), count_pairs(affinities**3, labels))
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 5), (1, 1, 1), (2, 1, 1)])
 def test_volumes_with_few_edges_or_none(shape):
-    counts = pair_counts(np.ones((3, *shape)), np.ones(shape, np.uint16))
+    counts = count_pairs(np.ones((3, *shape)), np.ones(shape, np.uint16))
     assert (counts.dtype, counts.shape, counts.sum()) == (np.int64, (3, *shape), int(shape == (2, 1, 1)))
 
 
 def test_nothing_known_is_nothing_counted():
     affinities = np.ones((3, 2, 3, 4))
-    assert not pair_counts(affinities, np.ones((2, 3, 4), int), np.zeros(affinities.shape, bool)).any()
+    assert not count_pairs(affinities, np.ones((2, 3, 4), int), np.zeros(affinities.shape, bool)).any()

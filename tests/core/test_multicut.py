@@ -8,7 +8,7 @@ from graphs import segmentation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_emcad.core.agglomeration import agglomerated
+from napari_emcad.core.agglomeration import agglomerate_fragments
 from napari_emcad.core.merge_tree import tree_of_merges
 from napari_emcad.core.multicut import (
     ANCHOR,
@@ -127,9 +127,9 @@ def test_the_tree_is_exact_at_the_anchor_and_nested(solve, graph):
 
 @pytest.mark.parametrize("way", ["multicut", "mutex watershed"])
 def test_fragments_without_contacts_stay_apart(way):
-    tree = agglomerated(segmentation([]).graph, np.array([0, 3, 4]), way)
+    tree = agglomerate_fragments(segmentation([]).graph, np.array([0, 3, 4]), way)
     assert tree.cut(0.9).tolist() == [0, 1, 2]
-    assert agglomerated(segmentation([]).graph, np.array([0]), way).cut(0.5).tolist() == [0]
+    assert agglomerate_fragments(segmentation([]).graph, np.array([0]), way).cut(0.5).tolist() == [0]
 
 
 def test_certain_contacts_have_finite_costs():

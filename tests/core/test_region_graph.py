@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from napari_emcad.core import region_graph as module
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import QUANTILES, region_graph
+from napari_emcad.core.region_graph import QUANTILES, build_region_graph
 
 
 def faces_one_by_one(affinities, fragments):
@@ -35,7 +35,7 @@ def smallest_not_exceeded_by(percent, levels):
 
 def check(affinities, fragments):
     before = affinities.copy(), fragments.copy()
-    graph = drive(region_graph(affinities, fragments))
+    graph = drive(build_region_graph(affinities, fragments))
     faces = faces_one_by_one(affinities, fragments)
     assert list(zip(graph.u.tolist(), graph.v.tolist(), strict=True)) == sorted(faces)
     assert len(graph) == len(faces)
@@ -122,16 +122,16 @@ def test_without_contacts_there_are_no_edges(fragments):
 
 def test_ids_are_refused_from_where_they_do_not_fit():
     fragments = np.array([[[1, 2**28 - 1]]], np.uint32)
-    graph = drive(region_graph(np.full((3, 1, 1, 2), 51, np.uint8), fragments))
+    graph = drive(build_region_graph(np.full((3, 1, 1, 2), 51, np.uint8), fragments))
     assert (graph.u, graph.v) == ([1], [2**28 - 1])
     assert graph.mean == pytest.approx([0.2])
     sentence = "region graph: at most 268,435,455 fragments are possible, got 268,435,456; choose a smaller region."
     with pytest.raises(UserError, match=f"^{sentence}$"):
-        drive(region_graph(np.zeros((3, 1, 1, 2), np.uint8), fragments + 1))
+        drive(build_region_graph(np.zeros((3, 1, 1, 2), np.uint8), fragments + 1))
 
 
 def test_progress_goes_by_sections_and_closing_stops():
-    job = region_graph(uneven((3, 4, 5, 6)), np.ones((4, 5, 6), np.uint32))
+    job = build_region_graph(uneven((3, 4, 5, 6)), np.ones((4, 5, 6), np.uint32))
     steps = [next(job) for _ in range(3)]
     job.close()
     assert [(s.stage, s.done, s.total) for s in steps] == [("region graph", z, 4) for z in (1, 2, 3)]
@@ -149,7 +149,7 @@ def test_affinities_are_read_by_sections():
             sections.append(z.stop - z.start)
             return values[channel, z]
 
-    found, expected = drive(region_graph(Spy(), fragments)), check(values, fragments)
+    found, expected = drive(build_region_graph(Spy(), fragments)), check(values, fragments)
     np.testing.assert_array_equal(found.quantiles, expected.quantiles)
     assert max(sections) == 2
 

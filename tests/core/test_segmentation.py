@@ -8,13 +8,13 @@ from napari_emcad.core._waterz import Merges
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.merge_tree import merge_tree, tree_of_merges
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import RegionGraph, region_graph
+from napari_emcad.core.region_graph import RegionGraph, build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes, label_dtype
 
 
 def segmentation_of(fragments, affinities):
     sizes = fragment_sizes(fragments)
-    graph = drive(region_graph(affinities, fragments))
+    graph = drive(build_region_graph(affinities, fragments))
     return Segmentation(fragments, graph, merge_tree(graph, sizes), sizes)
 
 

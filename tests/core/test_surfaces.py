@@ -3,7 +3,7 @@ import pytest
 from drawings import drawn
 from skimage.measure import marching_cubes
 
-from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.surfaces import Surface, neuron_surface, strides_of, whole_surface
@@ -39,7 +39,9 @@ def is_closed(made) -> bool:
 
 
 def neuron(fragments, *members, **budget):
-    return neuron_surface(fragments, np.array(members, np.uint32), drive(fragment_boxes(fragments)), SIZE, **budget)
+    return neuron_surface(
+        fragments, np.array(members, np.uint32), drive(find_fragment_boxes(fragments)), SIZE, **budget
+    )
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def noise():
 
 
 def whole(fragments, *members, **start):
-    return whole_surface(fragments, np.array(members, np.uint32), drive(fragment_boxes(fragments)), SIZE, **start)
+    return whole_surface(fragments, np.array(members, np.uint32), drive(find_fragment_boxes(fragments)), SIZE, **start)
 
 
 def test_a_surface_lies_between_voxels():
@@ -136,7 +138,7 @@ def test_only_where_the_neuron_is_read():
     fragments = np.zeros((16, 640, 640), np.uint32)
     for i, start in enumerate((0, 500), start=1):  # two small ones far apart
         fragments[4:6, start : start + 20, start : start + 30] = i
-    boxes, watched = drive(fragment_boxes(fragments)), Watched(fragments)
+    boxes, watched = drive(find_fragment_boxes(fragments)), Watched(fragments)
     made = neuron_surface(watched, np.array([1, 2]), boxes, SIZE, budget=10**9)
     assert watched.read < fragments.size / 10 and is_closed(made)
 

@@ -11,7 +11,7 @@ from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.core.synthetic.curves import NeuriteCurves, grow
 from napari_emcad.core.synthetic.organelles import furnish
 from napari_emcad.core.synthetic.tissue import PITCH, Tissue, cut, pack
-from napari_emcad.core.synthetic.truth import connected
+from napari_emcad.core.synthetic.truth import numbered_pieces
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_crumbs_of_the_truth_become_0_and_pieces_get_their_own_number():
     neurites = np.zeros((2, 12, 40), np.int32)
     neurites[:, :, :8] = neurites[:, :, 30:] = 7  # two pieces of one neurite
     neurites[0, 4:6, 15:17] = 9  # a crumb
-    result = connected(neurites)
+    result = numbered_pieces(neurites)
     assert set(np.unique(result)) == {0, 1, 2}
     assert result[0, 0, 0] != result[0, 0, 39]
     assert result[0, 4, 15] == 0

@@ -13,10 +13,10 @@ import waterz
 import waterz._agglomerate
 from drawings import drawn, membranes, uneven
 
-from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, agglomerate
+from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, waterz_merges
 from napari_emcad.core.merge_tree import tree_of_merges
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import fragment_sizes
 
 SHAPE = (4, 9, 12)
@@ -30,7 +30,7 @@ def fragments_in_blocks(shape=SHAPE, block=(1, 3, 2)):
 
 
 def merged(affinities, fragments, scoring=DEFAULT_SCORING) -> Merges:
-    return agglomerate(drive(region_graph(affinities, fragments)), scoring)
+    return waterz_merges(drive(build_region_graph(affinities, fragments)), scoring)
 
 
 def direct(affinities, fragments, scoring, threshold):
@@ -81,9 +81,9 @@ def test_a_cut_of_the_history_equals_a_direct_run(scoring, seed):
 
 
 def test_the_graph_is_not_modified():
-    graph = drive(region_graph(uneven((3, *SHAPE)), fragments_in_blocks()))
+    graph = drive(build_region_graph(uneven((3, *SHAPE)), fragments_in_blocks()))
     before = copy.deepcopy(graph)
-    assert len(agglomerate(graph).a)
+    assert len(waterz_merges(graph).a)
     for field in dataclasses.fields(graph):
         np.testing.assert_array_equal(getattr(graph, field.name), getattr(before, field.name))
 
@@ -126,12 +126,12 @@ def test_it_works_and_is_silent_with_and_without_a_standard_output(stdout):
     code = """
         import os, sys
         import numpy as np
-        from napari_emcad.core._waterz import agglomerate
+        from napari_emcad.core._waterz import waterz_merges
         from napari_emcad.core.progress import drive
         from napari_emcad.core.region_graph import region_graph
         {stdout}
         graph = drive(region_graph(np.full((3, 1, 1, 2), 99, np.uint8), np.array([[[1, 2]]], np.uint32)))
-        merges = agglomerate(graph)
+        merges = waterz_merges(graph)
         sys.stderr.write(str(len(merges.a)))
     """
     code = textwrap.dedent(code).replace("{stdout}", stdout)

@@ -7,7 +7,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.inference import choice as module
 from napari_emcad.inference.choice import choose_device, openvino_gains
 from napari_emcad.inference.engines import extras
-from napari_emcad.inference.engines.extras import has_openvino, install
+from napari_emcad.inference.engines.extras import has_openvino, install_command
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_note_says_why_it_is_the_cpu(machine, built_for, why):
 def test_openvino_is_another_way_to_use_the_cpu(machine, monkeypatch):
     machine()
     monkeypatch.setattr(extras, "has_openvino", lambda: True)
-    monkeypatch.setattr(module, "openvino_module", lambda: None)
+    monkeypatch.setattr(module, "import_openvino", lambda: None)
     device = choose_device("openvino")
     assert (device.kind, device.engine, device.wish) == ("cpu", "openvino", "openvino")
     assert (device.name, device.note) == ("CPU by OpenVINO, 3 threads", "")
@@ -66,7 +66,7 @@ def test_openvino_is_another_way_to_use_the_cpu(machine, monkeypatch):
 
 
 def test_auto_is_openvino_where_that_gains_and_there_is_no_gpu(machine, monkeypatch):
-    monkeypatch.setattr(module, "openvino_module", lambda: None)
+    monkeypatch.setattr(module, "import_openvino", lambda: None)
     for gains, engine in ((True, "openvino"), (False, "torch")):
         monkeypatch.setattr(module, "openvino_gains", lambda gains=gains: gains)
         machine()
@@ -82,7 +82,7 @@ def onnxruntime(monkeypatch):
 
     def onnxruntime(*providers):
         runtime = SimpleNamespace(get_available_providers=lambda: list(providers))
-        monkeypatch.setattr(module, "onnxruntime_module", lambda: runtime)
+        monkeypatch.setattr(module, "import_onnxruntime", lambda: runtime)
 
     return onnxruntime
 
@@ -121,7 +121,7 @@ def test_auto_is_never_onnxruntime(machine, onnxruntime):
 
 def test_training_is_by_torch(machine, monkeypatch):
     machine()
-    monkeypatch.setattr(module, "openvino_module", lambda: None)
+    monkeypatch.setattr(module, "import_openvino", lambda: None)
     monkeypatch.setattr(module, "openvino_gains", lambda: True)
     for wish in ("auto", "openvino"):
         assert choose_device(wish, trains=True).wish == "cpu"
@@ -174,7 +174,7 @@ def test_without_openvino_nothing_is_measured(openvino_speed, monkeypatch):
     assert calls == []
 
 
-@pytest.mark.skipif(not has_openvino(), reason=install("openvino"))
+@pytest.mark.skipif(not has_openvino(), reason=install_command("openvino"))
 def test_the_measurement_itself(monkeypatch):
     monkeypatch.setattr(module, "SIDE", 32)
     assert 0 < module._openvino_gain() < 1000

@@ -14,7 +14,7 @@ from napari_emcad.networks.checkpoint import (
 from napari_emcad.networks.recognise import SDASN, sdasn_config
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig, foreground
 from napari_emcad.networks.student import Student, StudentConfig
-from napari_emcad.networks.zoo import keep
+from napari_emcad.networks.zoo import keep_model
 
 SMALL = SdasnConfig((2, 3, 5))
 
@@ -69,7 +69,7 @@ def test_without_a_card_it_takes_grey_levels_as_published(tmp_path):
 
 def test_it_is_kept_by_name_as_any_network(tmp_path):
     save_model(network(), tmp_path / "mine.pt", ModelCard(black=100, white=900))
-    loaded, card = load_network(keep(tmp_path / "mine.pt", "axons"))
+    loaded, card = load_network(keep_model(tmp_path / "mine.pt", "axons"))
     assert (type(loaded), card.title, card.white) == (Sdasn, "axons", 900)
 
 

@@ -42,15 +42,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_default_comes_first_under_its_name(models):
     bundled = {"bundled": models / "mouse_cortex.pt", "vnc": models / "vnc.pt"}
-    assert list(zoo.available().items()) == list(zoo.bundled().items()) == list(bundled.items())
+    assert list(zoo.available_models().items()) == list(zoo.bundled_models().items()) == list(bundled.items())
 
 
 def test_own_models_come_last(models, own):
     for name in ("zebra.pt", "ant 2.pt", "ant 2.json", "notes.txt", "half.pt.part"):
         (own / name).write_text("as if")
-    assert list(zoo.available()) == ["bundled", "vnc", "ant 2", "zebra"]
-    assert list(zoo.bundled()) == ["bundled", "vnc"]
-    assert zoo.resolve("ant 2") == own / "ant 2.pt"
+    assert list(zoo.available_models()) == ["bundled", "vnc", "ant 2", "zebra"]
+    assert list(zoo.bundled_models()) == ["bundled", "vnc"]
+    assert zoo.resolve_model("ant 2") == own / "ant 2.pt"
 
 
 def test_what_is_no_model_of_one_s_own_is_left_out(models, own):
@@ -58,25 +58,25 @@ def test_what_is_no_model_of_one_s_own_is_left_out(models, own):
         (own / name).write_text("as if")
     (own / "folder.pt").mkdir()
     (own / "being written.pt").touch()
-    assert zoo.available() == zoo.bundled()
-    assert zoo.resolve("vnc") == models / "vnc.pt"
+    assert zoo.available_models() == zoo.bundled_models()
+    assert zoo.resolve_model("vnc") == models / "vnc.pt"
 
 
 @pytest.mark.parametrize(
     ("name", "file"), [("bundled", "mouse_cortex.pt"), ("mouse_cortex", "mouse_cortex.pt"), ("vnc", "vnc.pt")]
 )
 def test_names(models, name, file):
-    assert zoo.resolve(name) == models / file
+    assert zoo.resolve_model(name) == models / file
 
 
 def test_files(models, tmp_path, monkeypatch):
     (tmp_path / "vnc").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert zoo.resolve("vnc") == models / "vnc.pt"
-    assert zoo.resolve("./vnc") == Path("vnc")
-    assert zoo.resolve(Path("vnc")) == Path("vnc")
-    assert zoo.resolve("~/vnc") == tmp_path / "vnc"
+    assert zoo.resolve_model("vnc") == models / "vnc.pt"
+    assert zoo.resolve_model("./vnc") == Path("vnc")
+    assert zoo.resolve_model(Path("vnc")) == Path("vnc")
+    assert zoo.resolve_model("~/vnc") == tmp_path / "vnc"
 
 
 @pytest.mark.parametrize("model", ["mouse", "~nobody-here/a.pt", "", Path("bundled"), "a\0b"])
@@ -84,22 +84,22 @@ def test_an_unknown_model_lists_the_names(models, own, model, tmp_path, monkeypa
     (own / "mine.pt").write_text("as if")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^model: the name of a model \(bundled, vnc, mine\) or a checkpoint file is"):
-        zoo.resolve(model)
+        zoo.resolve_model(model)
 
 
 def test_a_folder(models, tmp_path):
     with pytest.raises(UserError, match="is a folder"):
-        zoo.resolve(tmp_path)
+        zoo.resolve_model(tmp_path)
 
 
 def test_no_model_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "MODELS", tmp_path / "none")
-    assert zoo.available() == {}
+    assert zoo.available_models() == {}
     with pytest.raises(UserError, match=r'there is none.*"bundled" is neither'):
-        zoo.resolve("bundled")
+        zoo.resolve_model("bundled")
 
 
-@pytest.mark.parametrize("path", zoo.bundled().values(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", zoo.bundled_models().values(), ids=lambda path: path.stem)
 def test_what_is_bundled_is_complete(path):
     card = inspect(path)
     assert ModelCard.load(card_path(path)) == card
@@ -123,8 +123,8 @@ def test_the_folder_is_that_of_the_variable_else_that_of_the_system(own_models, 
 
 def test_keep(models, own_models, weights):
     before = contents(weights.parent)
-    kept = zoo.keep(weights, " mouse 2 ")
-    assert kept == own_models / "mouse 2.pt" == zoo.resolve("mouse 2") == zoo.available()["mouse 2"]
+    kept = zoo.keep_model(weights, " mouse 2 ")
+    assert kept == own_models / "mouse 2.pt" == zoo.resolve_model("mouse 2") == zoo.available_models()["mouse 2"]
     assert sorted(contents(own_models)) == ["mouse 2.json", "mouse 2.pt"]
     assert kept.read_bytes() == weights.read_bytes()
     assert load_student(kept)[1] == inspect(weights)
@@ -134,7 +134,7 @@ def test_keep(models, own_models, weights):
 def test_a_published_file_is_kept_with_a_card_of_its_own(own_models, tmp_path):
     student = Student(StudentConfig(2, 3))
     torch.save({"model_weights": student.state_dict(), "current_iter": 7}, tmp_path / "AC34.ckpt")
-    kept = zoo.keep(tmp_path / "AC34.ckpt", "AC34")
+    kept = zoo.keep_model(tmp_path / "AC34.ckpt", "AC34")
     card = load_student(kept)[1]
     assert (card.title, card.iteration, card.maps) == ("AC34", 7, 2)
     assert card.sha256 == hashlib.sha256((tmp_path / "AC34.ckpt").read_bytes()).hexdigest()
@@ -143,7 +143,7 @@ def test_a_published_file_is_kept_with_a_card_of_its_own(own_models, tmp_path):
 
 def test_a_teacher_is_kept(own_models, tmp_path):
     save_model(ResidualUNet(ResidualUNetConfig((2, 3), 4)), tmp_path / "teacher.ckpt", ModelCard())
-    loaded, card = load_teacher(zoo.keep(tmp_path / "teacher.ckpt", "my teacher"))
+    loaded, card = load_teacher(zoo.keep_model(tmp_path / "teacher.ckpt", "my teacher"))
     assert (loaded.config.maps, card.role, card.title) == ((2, 3), "teacher", "my teacher")  # the name, where none is
 
 
@@ -153,30 +153,30 @@ def test_nothing_is_overwritten(own, weights, name):
     (own / "mouse.v1.json").write_bytes(b"a card that is left")
     before = contents(own)
     with pytest.raises(UserError, match=r"^model: .*ouse.* is there already; choose another name\.$"):
-        zoo.keep(weights, name)
+        zoo.keep_model(weights, name)
     assert contents(own) == before
 
 
 @pytest.mark.parametrize("name", ["bundled", "mouse_cortex", "vnc", "VNC", "none"])
 def test_names_of_the_package_are_taken(models, own_models, weights, name):
     with pytest.raises(UserError, match=rf'^model: the name "{name}" belongs to the package; choose another one\.$'):
-        zoo.keep(weights, name)
+        zoo.keep_model(weights, name)
     assert not own_models.exists()
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../b", "con", "mouse.pt"])
 def test_a_name_that_cannot_be(own_models, weights, name):
     with pytest.raises(UserError, match=r"^model: a name "):
-        zoo.keep(weights, name)
+        zoo.keep_model(weights, name)
     assert not own_models.exists()
 
 
 def test_two_programs_at_once_get_one_model(own_models, weights, monkeypatch):
     monkeypatch.setattr(zoo, "_refuse_taken", lambda *_: None)  # both have looked, and it was free
-    zoo.keep(weights, "mouse")
+    zoo.keep_model(weights, "mouse")
     before = contents(own_models)
     with pytest.raises(UserError, match=r"mouse\.pt is there already"):
-        zoo.keep(weights, "mouse")
+        zoo.keep_model(weights, "mouse")
     assert contents(own_models) == before
 
 
@@ -188,7 +188,7 @@ def test_a_full_disk_leaves_nothing(own, weights, monkeypatch):
 
     monkeypatch.setattr(replace_files, "_write", full)
     with pytest.raises(UserError, match=r"could not be written \(No space left on device\)"):
-        zoo.keep(weights, "mouse")
+        zoo.keep_model(weights, "mouse")
     assert contents(own) == {"other.pt": b"a model"}
 
 
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_made(own_models, weights):
     own_models.parent.mkdir(exist_ok=True)
     own_models.write_text("a file")
     with pytest.raises(UserError, match=r"could not be written .*; name another folder in .* NAPARI_EMCAD_MODELS\.$"):
-        zoo.keep(weights, "mouse")
+        zoo.keep_model(weights, "mouse")
     assert own_models.read_text() == "a file"
 
 
@@ -206,7 +206,7 @@ def test_what_is_no_network_is_not_kept(own_models, tmp_path):
     (tmp_path / "text.pt").write_text("no weights")
     for path, says in (("sdasn.ckpt", "SDASN"), ("text.pt", "text.pt"), ("none.pt", "does not exist")):
         with pytest.raises(UserError, match=says):
-            zoo.keep(tmp_path / path, "mouse")
+            zoo.keep_model(tmp_path / path, "mouse")
     assert not own_models.exists()
 
 
@@ -216,5 +216,5 @@ def test_weights_that_change_while_they_are_copied(own_models, weights, monkeypa
         "napari_emcad.networks.checkpoint.load_network", lambda _: (None, real.changed(sha256="0" * 64))
     )
     with pytest.raises(UserError, match=r"best.pt is being written just now; try again\.$"):
-        zoo.keep(weights, "mouse")
+        zoo.keep_model(weights, "mouse")
     assert not own_models.exists()

@@ -9,11 +9,11 @@ from graphs import LINE, session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading import corrections
 from napari_emcad.proofreading.corrections import (
@@ -48,13 +48,13 @@ def on(fragments, folder) -> Session:
     fragments = np.ascontiguousarray(fragments)
     affinities = np.full((3, *fragments.shape), 128, np.uint8)
     sizes = fragment_sizes(fragments)
-    graph = drive(region_graph(affinities, fragments))
+    graph = drive(build_region_graph(affinities, fragments))
     tree = merge_tree(graph, sizes)
     return Session(Segmentation(fragments, graph, tree, sizes), quick(folder), 0.0, 0, affinities)
 
 
 def boxes_in(at: Session) -> FragmentBoxes:
-    return drive(fragment_boxes(at.state.base.fragments))
+    return drive(find_fragment_boxes(at.state.base.fragments))
 
 
 def tiles(shape=(4, 60, 80), edge=10, section_edge=2) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from graphs import LADDER, segmentation
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerated
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
 
@@ -13,7 +13,7 @@ from napari_emcad.proofreading.session import Session
 @pytest.mark.parametrize("way", ["multicut", "mutex watershed"])
 def test_every_edit_and_its_undoing(way, tmp_path):
     base = segmentation(LADDER)
-    base = replace(base, tree=agglomerated(base.graph, base.sizes, way))
+    base = replace(base, tree=agglomerate_fragments(base.graph, base.sizes, way))
     session = Session(base, EditLog(tmp_path / "edits.db"), DEFAULT_THRESHOLDS[way])
     table, states = session.state.table.copy(), [session.state.digest()]
     assert table[1] == table[2] == table[3] == table[4]

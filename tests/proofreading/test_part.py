@@ -6,7 +6,7 @@ from skimage.measure import label
 
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
@@ -33,7 +33,7 @@ def opened(folder, affinities=None, threshold=0.0) -> Session:
     fragments = drawn(DUMBBELL)
     values = np.full((3, *fragments.shape), 204, np.uint8) if affinities is None else affinities
     sizes = fragment_sizes(fragments)
-    graph = drive(region_graph(values, fragments))
+    graph = drive(build_region_graph(values, fragments))
     base = Segmentation(fragments, graph, merge_tree(graph, sizes), sizes)
     return Session(base, EditLog(folder / "edits.db"), threshold, affinities=values)
 
@@ -58,7 +58,9 @@ def test_20_neighbours_of_one_half_keep_to_it(tmp_path):
     left, right = (int(at.state.base.fragments[p]) for p in (LEFT, RIGHT))
     pairs = set(zip(at.state.graph.u.tolist(), at.state.graph.v.tolist(), strict=True))
     assert pairs == {(2, left), (3, right), (left, right)}
-    anew = drive(region_graph(np.full((3, *at.state.base.fragments.shape), 204, np.uint8), at.state.base.fragments))
+    anew = drive(
+        build_region_graph(np.full((3, *at.state.base.fragments.shape), 204, np.uint8), at.state.base.fragments)
+    )
     for name in ("u", "v", "mean", "quantiles", "area"):
         np.testing.assert_array_equal(getattr(at.state.graph, name), getattr(anew, name))
 

@@ -15,7 +15,7 @@ from graphs import AREAS, LADDER, LINE, TRIANGLE, groups, segmentation, segments
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import SegmentGraph, proposals
@@ -166,7 +166,7 @@ def test_18_contacts_in_several_places_are_one_edge():
     """)
     affinities = np.zeros((3, *fragments.shape), np.uint8)
     affinities[2, 0, :, 1] = 51, 9, 204
-    graph = drive(region_graph(affinities, fragments))
+    graph = drive(build_region_graph(affinities, fragments))
     (edge,) = np.flatnonzero((graph.u == 1) & (graph.v == 2))
     assert graph.area[edge] == 2 and graph.mean[edge] == pytest.approx((51 + 204) / 2 / 255)
     joined = Contacts(EditedGraph.of(graph), 4).segment_graph(np.array([1, 2], np.uint32), [])

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
@@ -186,7 +186,7 @@ def check_voxels(at: Session, affinities) -> None:
     """Sizes and edges are those of the voxels."""
     fragments = at.state.base.fragments
     np.testing.assert_array_equal(np.bincount(fragments.ravel(), minlength=len(at.state.sizes)), at.state.sizes)
-    anew = drive(region_graph(affinities, fragments))
+    anew = drive(build_region_graph(affinities, fragments))
     for name in ("u", "v", "mean", "area"):
         np.testing.assert_array_equal(getattr(at.state.graph, name), getattr(anew, name))
 

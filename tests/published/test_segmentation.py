@@ -9,7 +9,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
 from napari_emcad.inference.engines import torch as torch_engine
-from napari_emcad.inference.engines.extras import has_onnxruntime, has_openvino, install
+from napari_emcad.inference.engines.extras import has_onnxruntime, has_openvino, install_command
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.pipeline import SegmentParameters, run, segment
 
@@ -35,8 +35,10 @@ def checkpoint(shared):
     "device",
     [
         "cpu",
-        pytest.param("openvino", marks=pytest.mark.skipif(not has_openvino(), reason=install("openvino"))),
-        pytest.param("onnxruntime", marks=pytest.mark.skipif(not has_onnxruntime(), reason=install("onnxruntime"))),
+        pytest.param("openvino", marks=pytest.mark.skipif(not has_openvino(), reason=install_command("openvino"))),
+        pytest.param(
+            "onnxruntime", marks=pytest.mark.skipif(not has_onnxruntime(), reason=install_command("onnxruntime"))
+        ),
     ],
 )
 def test_neurons_are_as_good_as_the_published_ones(cremi, checkpoint, device):

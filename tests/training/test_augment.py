@@ -6,20 +6,20 @@ from napari_emcad.training.augment import (
     CHANCES,
     LIGHT,
     _spline_weights,
+    add_noise,
     augment,
-    black_section,
+    bend,
+    blacken_section,
     blur,
-    copied_section,
-    elastic,
+    change_grey_levels,
+    copy_section,
     flip,
-    grey_levels,
     misalign,
-    noise,
-    quarter_turn,
+    turn,
 )
 
-GEOMETRY = [flip, quarter_turn, elastic, misalign, copied_section]
-GREY = [blur, grey_levels, noise, black_section]
+GEOMETRY = [flip, turn, bend, misalign, copy_section]
+GREY = [blur, change_grey_levels, add_noise, blacken_section]
 ALL = [*GEOMETRY, *GREY, augment]
 SHAPES = [(2, 40, 56), (2, 33, 32), (7, 32, 45)]
 SEEDS = range(12)
@@ -99,7 +99,7 @@ def test_labels_and_mask_move_together_and_keep_their_ids(change, shape):
         np.testing.assert_array_equal(mask, known(labels, TOP))
 
 
-@pytest.mark.parametrize("change", [flip, quarter_turn, misalign, copied_section])
+@pytest.mark.parametrize("change", [flip, turn, misalign, copy_section])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_image_moves_with_its_labels(change, shape):
     for image, labels, _ in results(change, distinct(shape)):
@@ -131,7 +131,7 @@ def test_flips_and_turns_are_the_sixteen_symmetries(depth):
     seen = set()
     for seed in range(300):
         rng = np.random.default_rng(seed)
-        seen.add(np.ascontiguousarray(quarter_turn(rng, *flip(rng, *arrays))[1]).tobytes())
+        seen.add(np.ascontiguousarray(turn(rng, *flip(rng, *arrays))[1]).tobytes())
     labels = arrays[1]
     mirrors = [m for s in (labels, labels[::-1]) for m in (s, s[:, ::-1], s[:, :, ::-1], s[:, ::-1, ::-1])]
     symmetries = mirrors + [m.transpose(0, 2, 1) for m in mirrors]
@@ -178,7 +178,7 @@ def test_labels_bend_with_the_image(axis, depth):
     """On a ramp of one a pixel the nearest value lies within one half of the interpolated one."""
     place = np.indices((depth, 90, 70))[axis]
     for seed in SEEDS:
-        bent, follow = elastic(np.random.default_rng(seed), place.astype(np.float32), place)
+        bent, follow = bend(np.random.default_rng(seed), place.astype(np.float32), place)
         assert np.abs(bent - follow).max() <= 0.5 + 1e-4
         assert (bent == bent[:1]).all()
         assert (follow == follow[:1]).all()
@@ -190,7 +190,7 @@ def test_bending_is_bounded_and_folds_nothing(axis):
     place = np.indices((2, 200, 180))[axis].astype(np.float64)
     moved = 0.0
     for seed in SEEDS:
-        (bent,) = elastic(np.random.default_rng(seed), place)
+        (bent,) = bend(np.random.default_rng(seed), place)
         inner = bent[:, rim:-rim, rim:-rim]
         moved = max(moved, np.abs(bent - place).max())
         assert np.diff(inner, axis=axis).min() > 0
@@ -212,14 +212,14 @@ class Wild:
 def test_the_wildest_bending_is_bounded_and_folds_nothing(axis):
     place = np.indices((2, 200, 180))[axis].astype(np.float64)
     for seed in SEEDS:
-        (bent,) = elastic(Wild(seed), place)
+        (bent,) = bend(Wild(seed), place)
         assert np.abs(bent - place).max() <= 12
         assert np.diff(bent[:, 12:-12, 12:-12], axis=axis).min() > 0
 
 
 def test_no_bending_is_the_identity():
     arrays = distinct()
-    for array, same in zip(arrays, elastic(np.random.default_rng(0), *arrays, spread=0), strict=True):
+    for array, same in zip(arrays, bend(np.random.default_rng(0), *arrays, spread=0), strict=True):
         np.testing.assert_allclose(array, same, rtol=1e-6)
 
 
@@ -242,13 +242,13 @@ def test_any_size_is_changed(shape, change):
 
 def test_grey_levels_keep_their_order_in_each_section():
     image = distinct((5, 20, 30))[0]
-    for (changed,) in results(grey_levels, (image,)):
+    for (changed,) in results(change_grey_levels, (image,)):
         assert (np.diff(changed.reshape(5, -1)) >= 0).all()
 
 
 def test_grey_levels_are_drawn_for_each_section_or_for_all():
     image = np.broadcast_to(np.linspace(0.2, 0.8, 30), (4, 1, 30))
-    alike = [(changed == changed[0]).all() for (changed,) in results(grey_levels, (image,), range(60))]
+    alike = [(changed == changed[0]).all() for (changed,) in results(change_grey_levels, (image,), range(60))]
     assert 15 < sum(alike) < 45
 
 
@@ -264,7 +264,7 @@ def test_a_few_sections_are_out_of_focus(depth, most):
 
 def test_noise_has_no_bias_and_is_in_every_section():
     image = np.full((4, 50, 60), 0.5)
-    for (noisy,) in results(noise, (image,)):
+    for (noisy,) in results(add_noise, (image,)):
         assert (noisy != image).mean((1, 2)).min() > 0.9
         assert np.abs(noisy.mean() - 0.5) < 0.01
         assert noisy.std() < 0.09
@@ -274,7 +274,7 @@ def test_noise_has_no_bias_and_is_in_every_section():
 def test_one_section_is_black(depth):
     image = distinct((depth, 8, 9))[0]
     seen = set()
-    for (lost,) in results(black_section, (image,), range(40)):
+    for (lost,) in results(blacken_section, (image,), range(40)):
         black = np.flatnonzero((lost == 0).all((1, 2)))
         assert len(black) == 1
         np.testing.assert_array_equal(np.delete(lost, black, 0), np.delete(image, black, 0))
@@ -286,7 +286,7 @@ def test_one_section_is_black(depth):
 def test_one_section_is_its_neighbours_copy(depth):
     arrays = distinct((depth, 8, 9))
     seen = set()
-    for changed in results(copied_section, arrays, range(80)):
+    for changed in results(copy_section, arrays, range(80)):
         sections = changed[1][:, 0, 0] // 72
         (z,) = np.flatnonzero(sections != np.arange(depth))
         seen.add((int(z), int(sections[z])))

@@ -17,10 +17,10 @@ from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training import loop
 from napari_emcad.training.crops import Wanted, middle, random_views
 from napari_emcad.training.descent import learning_rate
-from napari_emcad.training.loop import shown_for, student_of, teacher_of, train
+from napari_emcad.training.loop import shown_shape, student_embeddings, teacher_outputs, train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
 from napari_emcad.training.saved_state import TrainingState
-from napari_emcad.training.views import of_views
+from napari_emcad.training.views import affinities_of_views
 
 MODES = ("student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher")
 TINY = TrainingParameters(steps=24, batch=2, sections=3, size=32, learning_rate=1e-2, warm_up=5, ema=0.8, seed=3)
@@ -92,7 +92,7 @@ def test_a_frozen_teacher_does_not_change_by_a_bit(mode, teacher):
     assert equal(weights(state, "teacher"), before[0])
     assert not equal(weights(state), before[1])
     assert all(p.grad is None for p in state.networks["teacher"].parameters())
-    assert not teacher_of(state, torch.rand(1, 3, 32, 32), (3, 32, 32)).requires_grad
+    assert not teacher_outputs(state, torch.rand(1, 3, 32, 32), (3, 32, 32)).requires_grad
     assert equal(state.averaged("teacher").state_dict(), before[0])
 
 
@@ -401,11 +401,11 @@ def test_teacher_and_student_are_of_the_same_voxels(config, shown):
     state, shape = fresh(told("frozen-teacher")), (3, 48, 48)
     state.networks["teacher"] = MiddleOf(config)
     student = state.networks["student"].eval()
-    assert shown_for(state, shape) == shown
+    assert shown_shape(state, shape) == shown
     images = torch.rand(2, *shown)
     expected = middle(images, shape)
-    assert torch.equal(teacher_of(state, images, shape)[:, 0], expected)
-    both = student_of(state, expected)
+    assert torch.equal(teacher_outputs(state, images, shape)[:, 0], expected)
+    both = student_embeddings(state, expected)
     for n, z in np.ndindex(2, 2):
         of_pair = student(expected[n : n + 1, z : z + 2])
         for found, alone in zip(both, of_pair, strict=True):
@@ -434,7 +434,7 @@ def test_a_teacher_with_a_margin_teaches_in_crops_smaller_than_what_it_sees():
     known = np.zeros(squares().raw.shape, bool)
     known[:2, :10, :10] = True
     state, parameters = fresh(told("joint", batch=1, sections=2), MALA), told("joint", batch=1, sections=2)
-    assert shown_for(state, (2, 32, 32)) == (30, 268, 268)
+    assert shown_shape(state, (2, 32, 32)) == (30, 268, 268)
     (step,) = run(state, 1, parameters, [replace(squares(), known=known)])
     assert step.parts.keys() == {"student", "teacher", "cross", "interaction"}
     assert all(part > 0 for part in step.parts.values())
@@ -480,12 +480,12 @@ def test_the_running_mean_speaks_of_the_other_view_and_learns_nothing_from_it():
     state, shape = fresh(parameters), parameters.crop.shape
     wanted = Wanted(2, shape, shape)
     views = random_views(np.random.default_rng(0), uncorrected()[1:], wanted)
-    first, second, shown = of_views(state, views, shape)
+    first, second, shown = affinities_of_views(state, views, shape)
     assert first.requires_grad and not second.requires_grad
     assert first.shape == second.shape == shown.shape == (1, 3, 2, 32, 32)
     running = {k: v.clone() for k, v in state.networks["student"].state_dict().items() if "running" in k}
     state.consistency = "plain"
-    assert all(said.requires_grad for said in of_views(state, views, shape)[:2])
+    assert all(said.requires_grad for said in affinities_of_views(state, views, shape)[:2])
     after = state.networks["student"].state_dict()
     assert all(torch.equal(after[name], before) for name, before in running.items())
     assert all(m.momentum == 0.1 for m in state.networks["student"].modules() if isinstance(m, nn.BatchNorm2d))

@@ -4,7 +4,7 @@ import torch
 from toy_crops import squares
 
 from napari_emcad.core.affinities import NEAREST
-from napari_emcad.core.malis import pair_counts
+from napari_emcad.core.malis import count_pairs
 from napari_emcad.training.losses import balanced_mse
 from napari_emcad.training.malis import malis_loss, student_malis
 from napari_emcad.training.truth import Truth
@@ -29,7 +29,7 @@ def by_hand(predicted, truth, known):
     total = 0.0
     for values, labels, edges in zip(predicted.detach().numpy(), truth.labels.numpy(), known.numpy(), strict=True):
         passes = {False: [], True: []}
-        for place, count in np.ndenumerate(pair_counts(values, labels, edges)):
+        for place, count in np.ndenumerate(count_pairs(values, labels, edges)):
             here = tuple(place[1:])
             there = tuple(np.add(here, NEAREST[place[0]]))
             same = min(there) >= 0 and labels[here] == labels[there] != 0

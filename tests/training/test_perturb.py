@@ -12,12 +12,12 @@ from napari_emcad.training.perturb import (
     IN_PLACE,
     PERTURBATIONS,
     PerturbedView,
-    affinities_back,
+    add_noise,
+    affinities_of_sections,
     blur,
-    intensity,
-    mask,
+    change_grey_levels,
+    mask_rectangles,
     misalign,
-    noise,
     perturbed,
     rescale,
 )
@@ -50,7 +50,7 @@ def test_those_that_move_no_pixel_say_so(change):
 
 def test_noise_and_blur_are_as_strong_as_published():
     flat = np.full((2, 64, 64), 0.5, np.float32)
-    spreads = [noise(np.random.default_rng(seed), PerturbedView.of(flat)).image.std() for seed in range(40)]
+    spreads = [add_noise(np.random.default_rng(seed), PerturbedView.of(flat)).image.std() for seed in range(40)]
     assert min(spreads) > 0.009 and max(spreads) < 0.21 and max(spreads) > 0.1
     point = np.zeros((1, 21, 21), np.float32)
     point[0, 10, 10] = 1
@@ -60,7 +60,7 @@ def test_noise_and_blur_are_as_strong_as_published():
 
 def test_mask_blots_out_rectangles_with_the_mean():
     image = picture()
-    view = mask(np.random.default_rng(1), PerturbedView.of(image))
+    view = mask_rectangles(np.random.default_rng(1), PerturbedView.of(image))
     for before, after in zip(image, view.image, strict=True):
         changed = after != before
         assert 0 < changed.mean() < 0.9
@@ -68,7 +68,7 @@ def test_mask_blots_out_rectangles_with_the_mean():
 
 
 def test_intensity_keeps_the_order_of_grey_levels():
-    view = intensity(np.random.default_rng(1), PerturbedView.of(picture()))
+    view = change_grey_levels(np.random.default_rng(1), PerturbedView.of(picture()))
     order = np.argsort(picture()[0].ravel())
     assert (np.diff(view.image[0].ravel()[order]) >= -1e-6).all()
 
@@ -96,7 +96,7 @@ def test_what_is_said_of_a_view_comes_back_to_its_place(seed):
     """A network that says the grey level of each voxel says nearly the same of the sections and of a moved view."""
     rng, image = np.random.default_rng(seed), picture(depth=3, side=96)
     view = rescale(rng, misalign(rng, PerturbedView.of(image)))
-    back, shown = affinities_back(torch.from_numpy(view.image).expand(3, -1, -1, -1), view)
+    back, shown = affinities_of_sections(torch.from_numpy(view.image).expand(3, -1, -1, -1), view)
     wrong = (back - torch.from_numpy(image)).abs()
     assert shown.any() and wrong[shown].quantile(0.98) < 0.03
     assert 0.2 < shown[1].float().mean() <= 1
@@ -104,7 +104,7 @@ def test_what_is_said_of_a_view_comes_back_to_its_place(seed):
 
 def test_no_affinity_is_compared_between_sections_moved_apart():
     view = PerturbedView(picture(depth=4), 1.0, np.array([[0, 0], [0, 0], [3, -2], [0, 0]]))
-    _, shown = affinities_back(torch.rand(3, 4, 64, 64), view)
+    _, shown = affinities_of_sections(torch.rand(3, 4, 64, 64), view)
     assert shown[0].flatten(1).any(1).tolist() == [True, True, False, False]
     assert shown[1, 2, :-3, 2:].all() and not shown[1, 2, -3:].any() and not shown[1, 2, :, :2].any()
     assert shown[1, [0, 1, 3]].all()

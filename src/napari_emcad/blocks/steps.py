@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
-from napari_emcad.core.fragments import stack_fragments
+from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
+from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, in_memory
+from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
 from napari_emcad.core.progress import Job, Stopwatch, drive
-from napari_emcad.core.region_graph import RegionGraph, joined_graphs, region_graph
+from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run import BlockRun, read_run
@@ -183,7 +183,7 @@ def fragment_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     seen = box.grown((0, SEEN, SEEN)).clipped(run.place.shape)
     affinities = files.affinities[(slice(None), *seen.slices)]
     core = None if seen == box else box.within(seen).slices[1:]
-    fragments = drive(stack_fragments(affinities, run.parameters["seed_sigma"], core))
+    fragments = drive(find_fragments(affinities, run.parameters["seed_sigma"], core))
     files.local[box.slices] = fragments
     files.save(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
 
@@ -196,11 +196,11 @@ def connect_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     seen = Box(tuple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
     fragments, ids = _numbered(files, run.blocks, seen)
     affinities = files.affinities[(slice(None), *seen.slices)]
-    graph = drive(region_graph(affinities, fragments, margin))
+    graph = drive(build_region_graph(affinities, fragments, margin))
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]
-    boxes = drive(fragment_boxes(own - (own.min() - 1)))
+    boxes = drive(find_fragment_boxes(own - (own.min() - 1)))
     files.fragments[box.slices] = ids[own]
     files.save(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
     files.save(REGION_GRAPH, number, **asdict(graph))
@@ -262,9 +262,9 @@ class _Source(NamedTuple):
 def _loaded(source: str, dataset: str | None, fingerprint: str, model: str, sha256: str) -> _Source:
     """Kept for the next block: programs may outlive a run."""
     from napari_emcad.networks.checkpoint import load_model
-    from napari_emcad.networks.zoo import resolve
+    from napari_emcad.networks.zoo import resolve_model
 
-    network, card = load_model(resolve(model))
+    network, card = load_model(resolve_model(model))
     if card.sha256 != sha256:
         raise UserError(f"{model}: the model is not the one that the run was begun with; put that one there again.")
     volume = open_stack(source, dataset)
@@ -311,7 +311,7 @@ def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.
         fragments[part] = place[fragments[part]]
         ids.append(here + first[number])
         count += len(here)
-    return fragments, np.concatenate(ids).astype(in_memory(files.fragments.dtype))
+    return fragments, np.concatenate(ids).astype(memory_dtype(files.fragments.dtype))
 
 
 def _shared(one: Box, other: Box) -> Box:

@@ -14,7 +14,7 @@ from napari_emcad.core.wording import shape_text, size_text
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.stacks.paper_datasets import open_labelled_stack
 from napari_emcad.io.stacks.paper_layouts import PAPER_DATASETS
-from napari_emcad.networks.zoo import BUNDLED, resolve
+from napari_emcad.networks.zoo import BUNDLED, resolve_model
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, resolve_parameters
 
 HEADER = ("dataset", "model", "agglomeration", "threshold", "VOI split", "VOI merge", "VOI", "ARAND", "seconds")
@@ -48,7 +48,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
     reuse_memory()
     wished = _ways(options)
-    network, card = load_model(resolve(options.model))
+    network, card = load_model(resolve_model(options.model))
     with open_labelled_stack(options.dataset, options.layout) as pair:
         check_volume(pair.raw.array)
         box = box_of(options, pair.labels.array.shape)

@@ -16,7 +16,7 @@ from napari_emcad.io.sessions.block_files import CHUNK
 from napari_emcad.io.sessions.block_run import BlockRun, begun, unfinished_run
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import resolve
+from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import SegmentParameters
 
 BY_BLOCKS = ("workers", "scheduler", "memory", "block")
@@ -49,7 +49,7 @@ def segment_blocks(options: argparse.Namespace) -> int:
     """Segment into a session; what an earlier run of the same command has finished is not done again."""
     _check(options)
     with opened(options) as volume:
-        model, voxel_size = resolve(options.model), volume.voxel_size or voxel_size_by_name(options.input)
+        model, voxel_size = resolve_model(options.model), volume.voxel_size or voxel_size_by_name(options.input)
         box, parameters = box_of(options, volume.array.shape), SegmentParameters(**given(options, *METHOD))
         run = new_run(volume, model, box, parameters, voxel_size, _block(options.block))
         warn(kind_warning(_card(run), volume.array, voxel_size))

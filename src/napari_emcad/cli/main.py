@@ -42,7 +42,7 @@ from napari_emcad.io.sessions.replay import replaying
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.paper_datasets import neuron_dataset
 from napari_emcad.io.stacks.stack import open_stack
-from napari_emcad.networks.zoo import BUNDLED, NO_MODEL, available, resolve
+from napari_emcad.networks.zoo import BUNDLED, NO_MODEL, available_models, resolve_model
 from napari_emcad.proofreading.replay.replay import OUTCOMES, summary
 from napari_emcad.session_of_labels import LabelFiles, session_of_labels
 
@@ -94,9 +94,9 @@ def _models(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import inspect
 
     if options.show:
-        tell(inspect(resolve(options.show)).model_dump_json(indent=2))
+        tell(inspect(resolve_model(options.show)).model_dump_json(indent=2))
     else:
-        for name, path in available().items():
+        for name, path in available_models().items():
             tell(f"{name}: {_line(path)}")
     return 0
 

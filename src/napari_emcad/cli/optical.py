@@ -21,7 +21,7 @@ from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import resolve
+from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.training.params import TrainingParameters
 
 NUMBERS = ("minutes", "steps", "learning_rate", "batch", "size", "seed")
@@ -71,7 +71,7 @@ def _network(model: str, seed: int):
     from napari_emcad.networks.sdasn import Sdasn
 
     torch.manual_seed(seed)
-    return (Sdasn(), ModelCard()) if model == SCRATCH else load_foreground(resolve(model))
+    return (Sdasn(), ModelCard()) if model == SCRATCH else load_foreground(resolve_model(model))
 
 
 def _lesson(options: argparse.Namespace) -> OpticalLesson:

@@ -38,7 +38,7 @@ from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.stack import Stack
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import BUNDLED, resolve
+from napari_emcad.networks.zoo import BUNDLED, resolve_model
 from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, resolve_parameters, run
 
 _LEVELS = "default: the model's own grey level, or that of the data"
@@ -77,7 +77,7 @@ def _segment(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import inspect
 
     reuse_memory()
-    if inspect(resolve(options.model)).role == "foreground":
+    if inspect(resolve_model(options.model)).role == "foreground":
         _refuse_em_options(options)
         _check_outputs(options)
         return _segment_optical(options)
@@ -91,7 +91,7 @@ def _segment_em(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import load_model
 
     wished = SegmentParameters(**given(options, *METHOD))
-    network, card = load_model(resolve(options.model))
+    network, card = load_model(resolve_model(options.model))
     with ExitStack() as stack:
         volume = stack.enter_context(opened(options))
         voxel_size = volume.voxel_size or voxel_size_by_name(options.input)
@@ -125,7 +125,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import load_foreground
 
     wished = optical.OpticalParameters(**given(options, "threshold", "min_size", "device", "black", "white"))
-    network, card = load_foreground(resolve(options.model))
+    network, card = load_foreground(resolve_model(options.model))
     with opened(options) as volume:
         check_volume(volume.array, smallest=1)
         warn(kind_warning(card, volume.array, volume.voxel_size))

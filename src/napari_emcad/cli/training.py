@@ -21,7 +21,7 @@ from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, rea
 from napari_emcad.finetuning.run import Event, TrainingOrder, fine_tune, read_order, say, teacher_beside, write_run
 from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.io.stacks.locations import parse_location
-from napari_emcad.networks.zoo import BUNDLED, resolve
+from napari_emcad.networks.zoo import BUNDLED, resolve_model
 from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Consistency, Loss, Mode, TrainingParameters
 
 DEFAULT_MINUTES = 2.0
@@ -139,7 +139,7 @@ def with_budget(wished: dict) -> dict:
 
 
 def _model(name: str | None) -> Path | None:
-    return None if name in (None, SCRATCH) else resolve(name).absolute()
+    return None if name in (None, SCRATCH) else resolve_model(name).absolute()
 
 
 def _go_on(folder: Path, order: TrainingOrder) -> None:

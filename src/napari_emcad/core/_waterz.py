@@ -34,7 +34,7 @@ class Merges(NamedTuple):
     score: NDArray[np.float32]
 
 
-def agglomerate(graph: RegionGraph, scoring: str = DEFAULT_SCORING) -> Merges:
+def waterz_merges(graph: RegionGraph, scoring: str = DEFAULT_SCORING) -> Merges:
     """Agglomerate fragments to the end and return every merge.
 
     Strategy: waterz takes voxels, but all it learns from them are the contacts; so it is given the smallest volume that

@@ -17,7 +17,7 @@ DEFAULT_THRESHOLDS: MappingProxyType[Agglomeration, float] = MappingProxyType(
 """Where no model recommends one: docs/decisions/0003-fragments.md and 0013-multicut.md."""
 
 
-def agglomerated(
+def agglomerate_fragments(
     graph: RegionGraph, sizes: NDArray[np.int64], way: Agglomeration = "waterz", scoring: str = DEFAULT_SCORING
 ) -> MergeTree:
     """The merge tree of the fragments.

@@ -130,7 +130,7 @@ def even_size(length: int, most: int, raster: Raster) -> int:
     return raster.at_least(-(-(length + 2 * raster.rim + (tiles - 1) * raster.shared) // tiles))
 
 
-def mirrored(start: int, stop: int, length: int) -> NDArray[np.int64]:
+def mirrored_places(start: int, stop: int, length: int) -> NDArray[np.int64]:
     """Which voxels of an axis stand for those from `start` to `stop`: outside, their images in its end voxels."""
     period = max(1, 2 * (length - 1))
     place = np.arange(start, stop) % period

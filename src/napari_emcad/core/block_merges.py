@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from napari_emcad.core._waterz import DEFAULT_SCORING, Merges
-from napari_emcad.core.agglomeration import Agglomeration, agglomerated
+from napari_emcad.core.agglomeration import Agglomeration, agglomerate_fragments
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.merge_tree import MergeTree, tree_of_merges
@@ -40,7 +40,7 @@ def block_merges(
     box : Box
         Edges outside of it, by their contact voxel, are not looked at.
     way, scoring
-        See `agglomeration.agglomerated`.
+        See `agglomeration.agglomerate_fragments`.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def block_merges(
     near = joined_graphs([own, *(_inside(graph, box) for graph in around)])
     ids = np.unique(np.concatenate([near.u, near.v]))
     u, v = _numbered(near.u, ids), _numbered(near.v, ids)
-    tree = agglomerated(replace(near, u=u, v=v), np.ones(len(ids) + 1, np.int64), way, scoring)
+    tree = agglomerate_fragments(replace(near, u=u, v=v), np.ones(len(ids) + 1, np.int64), way, scoring)
     scores = tree.joined_at(_numbered(own.u, ids), _numbered(own.v, ids))
     return _spanning(Merges(own.u, own.v, scores), ids)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.blending import mirrored
+from napari_emcad.core.blending import mirrored_places
 from napari_emcad.core.errors import UserError
 
 SMALLEST = (2, 32, 32)
@@ -73,7 +73,7 @@ class Crop:
         """A copy of what lies from `start` on; outside it is mirrored, and nothing is known there."""
         stop = np.add(start, shape)
         sides = list(zip(start, stop, self.raw.shape, strict=True))
-        seen = np.ix_(*(mirrored(a, b, n) for a, b, n in sides))
+        seen = np.ix_(*(mirrored_places(a, b, n) for a, b, n in sides))
         there = tuple(slice(max(0, a), max(0, b)) for a, b, _ in sides)
         inside = tuple(slice(max(0, -a), max(0, n - a)) for a, _, n in sides)
         known = np.zeros(shape, bool)

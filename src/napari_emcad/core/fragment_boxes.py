@@ -53,7 +53,7 @@ class FragmentBoxes:
         return made
 
 
-def fragment_boxes(fragments: NDArray[np.uint32]) -> Job[FragmentBoxes]:
+def find_fragment_boxes(fragments: NDArray[np.uint32]) -> Job[FragmentBoxes]:
     """Bounding boxes of all fragments of a volume (z, y, x), found section by section.
 
     Strategy: a row of voxels of one fragment counts by its ends; the fragments are the columns of tables, which have

@@ -27,7 +27,7 @@ BOUNDARY_LEVEL = 0.4
 Core = tuple[slice, slice]
 
 
-def section_fragments(
+def find_section_fragments(
     affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA, boundary_sigma: float = BOUNDARY_SIGMA
 ) -> NDArray[np.uint32]:
     """Seeded watershed of one section on its boundary map, 1 - (affinity y + affinity x) / 2.
@@ -78,7 +78,7 @@ def _highest_around(section: NDArray) -> NDArray:
     return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
 
 
-def stack_fragments(
+def find_fragments(
     affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA, core: Core | None = None
 ) -> Job[NDArray[np.uint32]]:
     """Fragments of a whole stack, sections in parallel threads.
@@ -88,7 +88,7 @@ def stack_fragments(
     affinities : (3, z, y, x) uint8
         Channels z, y, x, value x 255; read by sections.
     seed_sigma : float
-        Pixels, see `section_fragments`.
+        Pixels, see `find_section_fragments`.
     core : (slice, slice), optional
         The part on y and x that is wanted; what lies around it is only seen. A fragment that leaves it and comes back
         is two in it.
@@ -104,7 +104,9 @@ def stack_fragments(
     watch, first_free = Stopwatch("fragments", depth), 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            sections = pool.map(lambda z: _core(section_fragments(affinities[1:, z], seed_sigma), core), range(depth))
+            sections = pool.map(
+                lambda z: _core(find_section_fragments(affinities[1:, z], seed_sigma), core), range(depth)
+            )
             for z, section in enumerate(sections):
                 fragments[z] = section + np.uint32(first_free)
                 first_free = int(fragments[z].max())

@@ -31,12 +31,12 @@ def as_ids(numbers: ArrayLike) -> Ids:
     return found.astype(id_dtype(found.max(initial=0)), copy=False)
 
 
-def in_files(dtype: DTypeLike) -> np.dtype:
+def file_dtype(dtype: DTypeLike) -> np.dtype:
     """Of the same ids in files: unsigned, as other programs expect."""
     return np.dtype(np.uint64) if np.dtype(dtype) == np.int64 else np.dtype(dtype)
 
 
-def in_memory(dtype: DTypeLike) -> np.dtype:
+def memory_dtype(dtype: DTypeLike) -> np.dtype:
     """Of the same ids in memory; arrays of one may be viewed as the other."""
     return np.dtype(np.int64) if np.dtype(dtype) == np.uint64 else np.dtype(dtype)
 

@@ -9,7 +9,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_threads(make: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+def map_in_threads(make: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """`make(item)` of each item, in the order of the items, each begun before it is asked for.
 
     Close it, and what was not begun is not made any more; once it is closed no thread is at work.
@@ -24,7 +24,7 @@ def in_threads(make: Callable[[T], R], items: Iterable[T], threads: int) -> Iter
         At work at once; one item more than these is kept ready.
     """
     pending = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="in_threads") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="map_in_threads") as pool:
         try:
             for item in items:
                 pending.append(pool.submit(make, item))

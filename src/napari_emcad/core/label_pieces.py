@@ -14,7 +14,7 @@ from napari_emcad.core.affinities import UNKNOWN
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.progress import Job, Progress, Stopwatch
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.core.wording import count
 
@@ -57,7 +57,7 @@ class LabelFragments:
         return f"{self.renumbered} of {count(len(self.labels), 'id')} renumbered, as they are above {n:,}"
 
 
-def fragments_of_labels(labels) -> Job[LabelFragments]:
+def find_label_fragments(labels) -> Job[LabelFragments]:
     """Find the pieces and number them.
 
     Parameters
@@ -83,7 +83,7 @@ def fragments_of_labels(labels) -> Job[LabelFragments]:
     return LabelFragments(fragments, _tree(place, number[1:]), found, number[1:][first])
 
 
-def segmentation_of_fragments(pieces: LabelFragments, affinities: NDArray[np.uint8] | None = None) -> Job[Segmentation]:
+def build_segmentation(pieces: LabelFragments, affinities: NDArray[np.uint8] | None = None) -> Job[Segmentation]:
     """Add the region graph: pieces that touch, in a section or from one to the next.
 
     Parameters
@@ -94,7 +94,7 @@ def segmentation_of_fragments(pieces: LabelFragments, affinities: NDArray[np.uin
     """
     fragments = pieces.fragments
     values = np.broadcast_to(np.uint8(UNKNOWN), (3, *fragments.shape)) if affinities is None else affinities
-    graph = yield from region_graph(values, fragments)
+    graph = yield from build_region_graph(values, fragments)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, pieces.tree, fragment_sizes(fragments))
 

@@ -32,7 +32,7 @@ class _Joins(NamedTuple):
     region: NDArray[np.intp]
 
 
-def pair_counts(
+def count_pairs(
     affinities: NDArray[np.floating],
     labels: NDArray[np.integer],
     known: NDArray[np.bool_] | None = None,

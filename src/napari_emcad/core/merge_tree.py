@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, agglomerate
+from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, waterz_merges
 from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype
 from napari_emcad.core.region_graph import RegionGraph
 
@@ -118,7 +118,7 @@ def merge_tree(graph: RegionGraph, sizes: NDArray[np.int64], scoring: str = DEFA
     scoring : str
         One of `SCORINGS`.
     """
-    return tree_of_merges(with_wide_contacts(agglomerate(graph, scoring), graph), sizes)
+    return tree_of_merges(with_wide_contacts(waterz_merges(graph, scoring), graph), sizes)
 
 
 def with_wide_contacts(merges: Merges, graph: RegionGraph) -> Merges:

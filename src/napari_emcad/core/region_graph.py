@@ -72,7 +72,7 @@ class _Faces(NamedTuple):
 _NO_FACES = _Faces(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def region_graph(
+def build_region_graph(
     affinities: NDArray[np.uint8], fragments: NDArray[np.uint32], margin: Margin = (0, 0, 0)
 ) -> Job[RegionGraph]:
     """Region graph of a fragment volume with the affinities over each contact.

@@ -37,25 +37,25 @@ def progress_text(progress: Progress) -> str:
     """Such as "affinities 34/100, 0:41 left"."""
     if progress.total <= 1:
         return f"{progress.stage} ..."
-    left = "" if progress.seconds_left is None else f", {clock(progress.seconds_left)} left"
+    left = "" if progress.seconds_left is None else f", {clock_text(progress.seconds_left)} left"
     return f"{progress.stage} {progress.done}/{progress.total}{left}"
 
 
-def clock(seconds: float) -> str:
+def clock_text(seconds: float) -> str:
     """Such as "0:41", or "1:02:03" from an hour on."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def about(seconds: float) -> str:
+def about_text(seconds: float) -> str:
     """Such as "~ 20 s", "~ 3 min" or "~ 1.5 h"."""
     if seconds < 90:
         return f"~ {max(1, round(seconds))} s"
     return f"~ {round(seconds / 60)} min" if seconds < 5400 else f"~ {seconds / 3600:.1f} h"
 
 
-def duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Such as "21 s" or "3 min 5 s"."""
     if seconds < 10:
         return f"{seconds:.1f} s"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from napari_emcad.core.wording import clock, count, duration
+from napari_emcad.core.wording import clock_text, count, duration_text
 from napari_emcad.finetuning.run import best_model, read_events
 
 Event = dict[str, Any]
@@ -98,7 +98,7 @@ class Record:
         if self.stage or not self.step:
             return f"{self.stage or 'starting'} ..."
         left = self.seconds_left
-        return f"step {self.step}" if left is None else f"step {self.step}, {clock(left)} left"
+        return f"step {self.step}" if left is None else f"step {self.step}, {clock_text(left)} left"
 
     @property
     def scores_text(self) -> str:
@@ -153,7 +153,7 @@ class Outcome:
     def of(cls, record: Record, folder: Path) -> Self:
         has_model, best = best_model(folder) is not None, record.best
         early = "" if record.finished else ", not finished"
-        done = f"{count(record.step, 'step')} in {duration(record.seconds)}{early}"
+        done = f"{count(record.step, 'step')} in {duration_text(record.seconds)}{early}"
         if record.before is None and record.finished and has_model:
             return cls(f"{done}; nothing is held out, so there are no scores: try it before you rely on it.", True)
         if record.before is None:

@@ -7,13 +7,13 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count
 from napari_emcad.inference.engines.device import BY, Device, EngineName
 from napari_emcad.inference.engines.engine import Engine
-from napari_emcad.inference.engines.extras import has_openvino, onnxruntime_module, openvino_module
+from napari_emcad.inference.engines.extras import has_openvino, import_onnxruntime, import_openvino
 from napari_emcad.inference.engines.openvino import OpenVinoEngine
 from napari_emcad.inference.engines.probe import best_of_three, gains
 from napari_emcad.inference.engines.torch import TorchEngine
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.networks.checkpoint import load_student
-from napari_emcad.networks.zoo import BUNDLED, resolve
+from napari_emcad.networks.zoo import BUNDLED, resolve_model
 
 NO_CUDA_PROVIDER = "CUDA is not available: this onnxruntime is the CPU build (onnxruntime-gpu is the CUDA build)"
 
@@ -51,7 +51,7 @@ def choose_device(wish: str = "auto", trains: bool = False) -> Device:
         raise UserError(f"device: {_why_missing(wish)}; choose auto or cpu.")
     note = _why_missing("cuda") if wish == "auto" else ""
     if not trains and (wish == "openvino" or (wish == "auto" and openvino_gains())):
-        openvino_module()
+        import_openvino()
         return _cpu(note, "openvino")
     return _cpu(note)
 
@@ -63,7 +63,7 @@ def openvino_gains() -> bool:
 
 def _by_onnxruntime() -> Device:
     """Return CUDA if both ONNX Runtime and torch have it: the former's package may bring it where there is no GPU."""
-    providers = onnxruntime_module().get_available_providers()
+    providers = import_onnxruntime().get_available_providers()
     if not torch.cuda.is_available():
         return _cpu(_why_missing("cuda"), "onnxruntime")
     if "CUDAExecutionProvider" not in providers:
@@ -89,7 +89,7 @@ def _why_missing(kind: str) -> str:
 
 def _openvino_gain() -> float:
     """Measure how many times faster than torch it is, with the bundled student: its export will be used later."""
-    student, _ = load_student(resolve(BUNDLED))
+    student, _ = load_student(resolve_model(BUNDLED))
     return _seconds(TorchEngine(student, Device("cpu", "CPU"))) / _seconds(OpenVinoEngine(student))
 
 

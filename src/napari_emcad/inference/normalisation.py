@@ -41,7 +41,7 @@ class Normalisation:
             return cls(0.0, 255.0)
         sample = _sample(volume)
         if not np.isfinite(sample).all():
-            raise UserError(not_finite("the volume"))
+            raise UserError(not_finite_sentence("the volume"))
         low, high = np.percentile(sample.astype(np.float64), PERCENTILES)
         if low == high:
             raise UserError(
@@ -77,6 +77,6 @@ def _spread(n: int) -> list[slice]:
     return [slice(start, start + TILE) for start in np.linspace(0, n - TILE, SAMPLED_SIDE // TILE).astype(int).tolist()]
 
 
-def not_finite(what: str) -> str:
+def not_finite_sentence(what: str) -> str:
     """The sentence for NaN and infinity."""
     return f"grey levels: {what} holds NaN or infinite values; replace them (numpy.nan_to_num) and open it again."

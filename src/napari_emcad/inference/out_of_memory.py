@@ -23,7 +23,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
+def explain_out_of_memory(what: str) -> Iterator[None]:
     """Turn running out of memory before the first tile into a sentence."""
     try:
         yield

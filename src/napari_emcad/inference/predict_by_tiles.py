@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_emcad.core.blending import Raster, Span, mirrored, spans
+from napari_emcad.core.blending import Raster, Span, mirrored_places, spans
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.inference.engines.device import release_memory, reuse_memory
 from napari_emcad.inference.engines.precision import fastest_precision
-from napari_emcad.inference.normalisation import Normalisation, not_finite
-from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
+from napari_emcad.inference.normalisation import Normalisation, not_finite_sentence
+from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
 
 Spans = tuple[Span, Span, Span]
@@ -92,7 +92,7 @@ def predict_by_tiles(
     """
     reuse_memory()
     box, device = prediction.box, prediction.device
-    with explained("the network"):
+    with explain_out_of_memory("the network"):
         network = copy.deepcopy(network).eval().to(device.kind).to(memory_format=torch.channels_last_3d)
         precision = fastest_precision(network, device, _example(network.config))
     tile = prediction.tile or way.tile[device.kind]
@@ -195,13 +195,13 @@ class _SeenSections:
 
     def _seen(self, span: Span, axis: int) -> NDArray[np.int64]:
         margin = self.margin[axis]
-        return mirrored(span.start - margin, span.stop + margin, self.volume.shape[axis])
+        return mirrored_places(span.start - margin, span.stop + margin, self.volume.shape[axis])
 
     def _section(self, z: int) -> NDArray:
         if z not in self.kept:
             read = np.asarray(self.volume[z, self.top : self.bottom, self.left : self.right])
             if not np.isfinite(read).all():
-                raise UserError(not_finite(f"section {z}"))
+                raise UserError(not_finite_sentence(f"section {z}"))
             self.kept[z] = read
         return self.kept[z]
 

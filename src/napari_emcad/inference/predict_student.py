@@ -13,8 +13,8 @@ from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.tiling import Tile, section_tiles
 from napari_emcad.inference.engines.device import Device, release_memory, reuse_memory
 from napari_emcad.inference.engines.engine import Engine, engine_for
-from napari_emcad.inference.normalisation import not_finite
-from napari_emcad.inference.out_of_memory import explained, is_out_of_memory
+from napari_emcad.inference.normalisation import not_finite_sentence
+from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
 
@@ -86,7 +86,7 @@ class _SectionWalk:
 
     def __init__(self, engine: Engine, volume, prediction: Prediction, tile: int):
         self.engine, self.volume, self.prediction = engine, volume, prediction
-        self.padded = padded(volume.shape[1:])
+        self.padded = padded_size(volume.shape[1:])
         self.tiles = section_tiles(prediction.box, self.padded, tile, HALO, STRIDE)
         self.keeps = keeps_features([_area(t) for t in self.tiles])
         self.kept: dict[Tile, Any] = {}
@@ -117,7 +117,7 @@ class _SectionWalk:
         height, width = self.volume.shape[1:]
         read = np.asarray(self.volume[z, top : min(bottom, height), left : min(right, width)])
         if not np.isfinite(read).all():
-            raise UserError(not_finite(f"section {z}"))
+            raise UserError(not_finite_sentence(f"section {z}"))
         grey = self.prediction.normalisation.apply(read)
         grey = np.pad(grey, [(0, bottom - top - grey.shape[0]), (0, right - left - grey.shape[1])], mode="reflect")
         return self.engine.encode(grey)
@@ -130,14 +130,14 @@ class _SectionWalk:
 
 
 def _engine(student: Student, device: Device) -> Engine:
-    with explained("the network"):
+    with explain_out_of_memory("the network"):
         return engine_for(student, device)
 
 
 def network_memory(box: Box, section: tuple[int, int], tile: int | None = None) -> int:
     """Bytes the network needs at its peak on the CPU for a box of sections of this size (y, x)."""
     tile = tile or usual_tile(box, section, "cpu")
-    areas = [_area(t) for t in section_tiles(box, padded(section), tile, HALO, STRIDE)]
+    areas = [_area(t) for t in section_tiles(box, padded_size(section), tile, HALO, STRIDE)]
     kept = KEPT_BYTES * sum(areas) if len(areas) > 1 and keeps_features(areas) else 0
     return BYTES_A_PIXEL * max(areas) + kept
 
@@ -152,7 +152,7 @@ def usual_tile(box: Box, section: tuple[int, int], device_kind: str) -> int:
     return tile
 
 
-def padded(section: tuple[int, int]) -> tuple[int, int]:
+def padded_size(section: tuple[int, int]) -> tuple[int, int]:
     """The size (y, x) that the student takes a section at."""
     return -(-section[0] // STRIDE) * STRIDE, -(-section[1] // STRIDE) * STRIDE
 

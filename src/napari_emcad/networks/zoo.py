@@ -37,25 +37,25 @@ def user_models() -> Path:
     return own_data() / "models"
 
 
-def bundled() -> dict[str, Path]:
+def bundled_models() -> dict[str, Path]:
     """Names of the models that come with the package -> their weights files; the default first, as "bundled"."""
     files = _weights_in(MODELS)
     default = files.pop(DEFAULT, None)
     return files if default is None else {BUNDLED: default, **files}
 
 
-def available() -> dict[str, Path]:
+def available_models() -> dict[str, Path]:
     """Names -> weights files, unread: those that come with the package, then a person's own.
 
     An own one with the name of a bundled one is left out; it can still be asked for as a file.
     """
-    ours = bundled()
+    ours = bundled_models()
     own = {name: path for name, path in _weights_in(user_models()).items() if name not in (*ours, BUNDLED, DEFAULT)}
     return {**ours, **own}
 
 
-def resolve(model: str | Path) -> Path:
-    """The weights file that a person means: a name of `available` (also that of the default) or a file.
+def resolve_model(model: str | Path) -> Path:
+    """The weights file that a person means: a name of `available_models` (also that of the default) or a file.
 
     A name wins over a file of the same name in the working folder; "./NAME" is the file. `~` is the home folder.
 
@@ -64,7 +64,7 @@ def resolve(model: str | Path) -> Path:
     UserError
         Where it is neither.
     """
-    models = available()
+    models = available_models()
     named = {**models, DEFAULT: models.get(BUNDLED)}.get(str(model)) if isinstance(model, str) else None
     if named is not None:
         return named
@@ -74,7 +74,7 @@ def resolve(model: str | Path) -> Path:
     raise UserError(_neither(model, path, list(models)))
 
 
-def keep(weights: Path, name: str) -> Path:
+def keep_model(weights: Path, name: str) -> Path:
     """Copy a model and its card into the folder of a person's own ones; from then on its name stands for it.
 
     Parameters
@@ -109,8 +109,8 @@ def keep(weights: Path, name: str) -> Path:
     return target
 
 
-def forget(model: Path) -> None:
-    """Take away what `keep` has just added, where something that belongs to it could not be kept."""
+def forget_model(model: Path) -> None:
+    """Take away what `keep_model` has just added, where something that belongs to it could not be kept."""
     for file in (model, card_path(model)):
         file.unlink(missing_ok=True)
 
@@ -125,7 +125,7 @@ def _weights_in(folder: Path) -> dict[str, Path]:
 
 
 def _refuse_taken(folder: Path, name: str) -> None:
-    stands_for = (BUNDLED, DEFAULT, NO_MODEL, *bundled())
+    stands_for = (BUNDLED, DEFAULT, NO_MODEL, *bundled_models())
     if any(same_name(name, other) for other in stands_for):
         raise UserError(f'model: the name "{name}" belongs to the package; choose another one.')
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():

@@ -19,7 +19,7 @@ from napari_emcad.core.fragments import boundary_map
 from napari_emcad.core.geometry import Box, Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import RegionGraph, region_graph
+from napari_emcad.core.region_graph import RegionGraph, build_region_graph
 from napari_emcad.proofreading.errors import Refused
 
 MARGIN = np.array([1, 16, 16])
@@ -109,7 +109,7 @@ def edges_of_parts(fragments: Ids, affinities, patch: Patch, parts: tuple[int, i
     near = np.array(fragments[around.slices])
     Patch(patch.box.within(around).start, patch.sides).draw(near, dict(zip((NEAR, FAR), parts, strict=True)))
     ids, numbered = np.unique(np.append(0, near), return_inverse=True)
-    graph = drive(region_graph(_read(affinities, around), numbered[1:].reshape(near.shape)))
+    graph = drive(build_region_graph(_read(affinities, around), numbered[1:].reshape(near.shape)))
     ids = ids.astype(near.dtype)
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=graph.contact + np.array(around.start, np.int32))
     return graph.chosen(np.isin(graph.u, parts) | np.isin(graph.v, parts))

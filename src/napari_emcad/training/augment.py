@@ -25,13 +25,13 @@ def flip(rng: Generator, *arrays: NDArray) -> Arrays:
     return tuple(np.flip(a, axes) for a in arrays)
 
 
-def quarter_turn(rng: Generator, *arrays: NDArray) -> Arrays:
+def turn(rng: Generator, *arrays: NDArray) -> Arrays:
     """Turn the sections by 0, 90, 180 or 270 degrees."""
     turns = int(rng.integers(4))
     return tuple(np.rot90(a, turns, (1, 2)) for a in arrays)
 
 
-def elastic(rng: Generator, image: NDArray, *company: NDArray, spread: float = 6, grid: int = 64) -> Arrays:
+def bend(rng: Generator, image: NDArray, *company: NDArray, spread: float = 6, grid: int = 64) -> Arrays:
     """Bend all sections together by a smooth random field.
 
     The field is a cubic B-spline over nodes `grid` pixels apart, drawn with a standard deviation of `spread` pixels and
@@ -66,7 +66,7 @@ def blur(rng: Generator, image: NDArray, *company: NDArray, most: float = 1.5) -
     return image, *company
 
 
-def grey_levels(rng: Generator, image: NDArray, *company: NDArray) -> Arrays:
+def change_grey_levels(rng: Generator, image: NDArray, *company: NDArray) -> Arrays:
     """Contrast, brightness and gamma, drawn for each section or, as often, once for all."""
     drawn = int(rng.choice([1, len(image)])), 1, 1
     contrast = rng.uniform(0.75, 1.3, drawn).astype(image.dtype)
@@ -75,20 +75,20 @@ def grey_levels(rng: Generator, image: NDArray, *company: NDArray) -> Arrays:
     return np.clip((image - 0.5) * contrast + 0.5 + brightness, 0, 1) ** gamma, *company
 
 
-def noise(rng: Generator, image: NDArray, *company: NDArray, most: float = 0.08) -> Arrays:
+def add_noise(rng: Generator, image: NDArray, *company: NDArray, most: float = 0.08) -> Arrays:
     """Gaussian noise with a standard deviation up to `most`."""
     grain = rng.standard_normal(image.shape, np.float32) * rng.uniform(0, most)
     return np.clip(image + grain, 0, 1).astype(image.dtype), *company
 
 
-def black_section(rng: Generator, image: NDArray, *company: NDArray) -> Arrays:
+def blacken_section(rng: Generator, image: NDArray, *company: NDArray) -> Arrays:
     """Lose the picture of one section; its labels stay, for the teacher sees what lies around it."""
     image = image.copy()
     image[rng.integers(len(image))] = 0
     return image, *company
 
 
-def copied_section(rng: Generator, *arrays: NDArray) -> Arrays:
+def copy_section(rng: Generator, *arrays: NDArray) -> Arrays:
     """Put a neighbour, image and company, in a section's place: what is labelled is what can be seen."""
     depth = len(arrays[0])
     z = int(rng.integers(depth))
@@ -100,18 +100,18 @@ def copied_section(rng: Generator, *arrays: NDArray) -> Arrays:
 
 CHANCES = (
     (flip, 1.0),
-    (quarter_turn, 1.0),
-    (elastic, 0.3),
+    (turn, 1.0),
+    (bend, 0.3),
     (misalign, 0.3),
     (blur, 0.2),
-    (grey_levels, 0.7),
-    (noise, 0.3),
-    (black_section, 0.05),
-    (copied_section, 0.05),
+    (change_grey_levels, 0.7),
+    (add_noise, 0.3),
+    (blacken_section, 0.05),
+    (copy_section, 0.05),
 )
 """The augmentations in the order they are applied, and how often. A lost or doubled section has no noise of its own."""
 
-LIGHT = ((flip, 1.0), (quarter_turn, 1.0))
+LIGHT = ((flip, 1.0), (turn, 1.0))
 """For some hundred steps: in a short run all that is changed besides must be learnt as well."""
 
 Chances = tuple[tuple[Callable[..., Arrays], float], ...]

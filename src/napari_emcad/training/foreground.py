@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_emcad.core.crop import ANCHORS, Crop
-from napari_emcad.core.in_threads import in_threads
+from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.networks.sdasn import Sdasn
 from napari_emcad.training.augment import LIGHT, augment
 from napari_emcad.training.descent import descend, learning_rate
@@ -112,7 +112,7 @@ class ForegroundTraining:
         def batch(number: int) -> tuple[Tensor, Tensor]:
             return random_blocks(np.random.default_rng((told.seed, number)), sources, size)
 
-        with closing(in_threads(batch, count(), threads=1)) as batches:
+        with closing(map_in_threads(batch, count(), threads=1)) as batches:
             while (done := told.share_done(self.step, time.monotonic() - self.began)) < 1:
                 rate = learning_rate(told, self.step, done)
                 loss = self._learn(*(t.to(self.device) for t in next(batches)), rate)

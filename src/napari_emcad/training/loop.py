@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_emcad.core.crop import Crop
-from napari_emcad.core.in_threads import in_threads
+from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.training.align import rotation_towards, turned
 from napari_emcad.training.augment import CHANCES, LIGHT
 from napari_emcad.training.crops import (
@@ -31,7 +31,7 @@ from napari_emcad.training.pairs import embed_pairs
 from napari_emcad.training.params import NEEDS_LABELS, TrainingParameters
 from napari_emcad.training.saved_state import TrainingState
 from napari_emcad.training.truth import Truth
-from napari_emcad.training.views import of_restored, of_views
+from napari_emcad.training.views import affinities_of_views, restored_sections
 
 
 class Step(NamedTuple):
@@ -74,7 +74,7 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
         Where the loss is no number any more.
     """
     shape, chances = parameters.crop.shape, LIGHT if parameters.augmented == "light" else CHANCES
-    wanted = Wanted(parameters.crop.batch, shape, shown_for(state, shape), chances)
+    wanted = Wanted(parameters.crop.batch, shape, shown_shape(state, shape), chances)
     unlabelled = [c for c in crops if not c.voxels_known] if state.objective.consistency else []
     taught = [c for c in crops if c not in unlabelled]
 
@@ -85,13 +85,13 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
             return drawn, views_to_restore(rng, drawn.images)
         return drawn, random_views(rng, unlabelled, wanted) if unlabelled else None
 
-    number, lessons_before = divmod(state.step, lessons_of_a_batch(state, shape))
+    number, lessons_before = divmod(state.step, steps_a_batch(state, shape))
     if parameters.mode not in NEEDS_LABELS:
         taught = [replace(c, known=None) for c in taught]
     began = time.monotonic() - state.seconds
     if state.rotation is None and state.objective.interaction:
         state.rotation = _rotation(state, batch(number)[0].to(state.device), shape)
-    with closing(in_threads(batch, count(number), threads=1)) as batches:
+    with closing(map_in_threads(batch, count(number), threads=1)) as batches:
         lessons = islice(_lessons(state, batches, parameters), lessons_before, None)
         while (done := parameters.share_done(state.step, time.monotonic() - began)) < 1:
             state.train_mode()
@@ -102,7 +102,7 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
             yield Step(state.step, done, state.seconds, rate, loss, parts)
 
 
-def shown_for(state: TrainingState, shape: Shape) -> Shape:
+def shown_shape(state: TrainingState, shape: Shape) -> Shape:
     """What the networks are shown to learn blocks of this shape: a teacher may have margins and sizes of its own."""
     if "teacher" not in state.networks:
         return shape
@@ -111,7 +111,7 @@ def shown_for(state: TrainingState, shape: Shape) -> Shape:
     return tuple(raster.at_least(n) + 2 * margin for n, raster, margin in sides)
 
 
-def lessons_of_a_batch(state: TrainingState, shape: Shape) -> int:
+def steps_a_batch(state: TrainingState, shape: Shape) -> int:
     """Steps that are made of a batch of blocks of this shape.
 
     Strategy: many small steps teach a student more than few large ones. What a frozen teacher says of a block does not
@@ -123,27 +123,27 @@ def lessons_of_a_batch(state: TrainingState, shape: Shape) -> int:
 def _lessons(state: TrainingState, batches: Iterable[Drawn], told: TrainingParameters) -> Iterator[Lesson]:
     """The lessons of all batches, each ready when it is asked for."""
     shape = told.crop.shape
-    lessons = lessons_of_a_batch(state, shape)
+    lessons = steps_a_batch(state, shape)
     sections = shape[0] - lessons + 1  # of a lesson: a pair, or the whole block
     for batch, views in batches:
         shown, labels, known = batch.to(state.device)
         truth = Truth.of(middle(labels, shape), middle(known, shape))
         with _autocast(state, told):
-            teacher = teacher_of(state, shown, shape)
+            teacher = teacher_outputs(state, shown, shape)
         images = middle(shown, shape)
         for z in range(lessons):
             said = None if teacher is None else teacher[:, :, z:]
             yield Lesson(images[:, z : z + sections], truth.sections(z), said, views)
 
 
-def teacher_of(state: TrainingState, images: Tensor, shape: Shape) -> Tensor | None:
+def teacher_outputs(state: TrainingState, images: Tensor, shape: Shape) -> Tensor | None:
     """What the teacher says, turned towards the student; None where the step needs none.
 
     Parameters
     ----------
     state : TrainingState
     images : (n, z, y, x) float32 in [0, 1]
-        As large as `shown_for` says.
+        As large as `shown_shape` says.
     shape : (z, y, x)
         Of the middle, for which it is returned.
     """
@@ -154,7 +154,7 @@ def teacher_of(state: TrainingState, images: Tensor, shape: Shape) -> Tensor | N
     return teacher if state.rotation is None else turned(teacher, state.rotation)
 
 
-def student_of(state: TrainingState, images: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
+def student_embeddings(state: TrainingState, images: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
     """(n, z, y, x) -> the student's embeddings of every pair, (n, e, z - 1, y, x) each; None where it has no loss."""
     if "student" not in state.objective.networks(state.step):
         return None, None
@@ -167,8 +167,8 @@ def _rotation(state: TrainingState, batch: Batch, shape: Shape) -> Tensor:
     """Of the teacher's embeddings towards the student's, both as they are in use."""
     for network in state.networks.values():
         network.eval()
-    _, current = student_of(state, middle(batch.images, shape))
-    return rotation_towards(current, teacher_of(state, batch.images, shape)[:, :, 1:])
+    _, current = student_embeddings(state, middle(batch.images, shape))
+    return rotation_towards(current, teacher_outputs(state, batch.images, shape)[:, :, 1:])
 
 
 def _autocast(state: TrainingState, told: TrainingParameters) -> torch.autocast:
@@ -187,11 +187,11 @@ def _learn(
     """One step; the loss and its parts."""
     of_affinities = "teacher" in state.networks and state.networks["teacher"].config.affinities
     with _autocast(state, told):
-        outputs = Outputs(*student_of(state, lesson.images), lesson.teacher, of_affinities)
+        outputs = Outputs(*student_embeddings(state, lesson.images), lesson.teacher, of_affinities)
         if state.objective.consistency and lesson.views:
-            outputs = replace(outputs, views=of_views(state, lesson.views, told.crop.shape))
+            outputs = replace(outputs, views=affinities_of_views(state, lesson.views, told.crop.shape))
         if state.objective.restore:
-            outputs = replace(outputs, restored=of_restored(state, lesson.views, told.crop.shape))
+            outputs = replace(outputs, restored=restored_sections(state, lesson.views, told.crop.shape))
     losses = total_loss(outputs, lesson.truth, state.objective, state.step)
     loss = descend(state.optimiser, losses.total, rate, told.clip, state.step)
     for name, mean in state.means.items():

@@ -114,7 +114,7 @@ def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: 
             f"interaction: student and teacher need equally many embedding channels, got {current.shape[1]} and "
             f"{teacher.shape[1]}; give this loss the weight 0."
         )
-    previous, current, teacher = (normalised(precise(values)) for values in (previous, current, teacher))
+    previous, current, teacher = (normalised(at_least_float32(values)) for values in (previous, current, teacher))
     pairs = previous.shape[2]
     grafted = [products(previous, teacher, GRAFT_OFFSETS), products(current, teacher[:, :, 1:], GRAFT_OFFSETS)]
     targets = zip(truth.target(GRAFT_OFFSETS), truth.sections(1).target(GRAFT_OFFSETS), strict=True)
@@ -139,13 +139,13 @@ def consistency_loss(first: Tensor, second: Tensor, shown: Tensor) -> Tensor:
     scalar
         0 where they have nothing in common.
     """
-    squared = (precise(first) - precise(second)) ** 2
+    squared = (at_least_float32(first) - at_least_float32(second)) ** 2
     return (squared * shown).sum() / shown.sum().clamp(min=1)
 
 
 def restoring_loss(restored: Tensor, sections: Tensor) -> Tensor:
     """Mean squared error of grey levels; shapes are equal."""
-    return ((precise(restored) - precise(sections)) ** 2).mean()
+    return ((at_least_float32(restored) - at_least_float32(sections)) ** 2).mean()
 
 
 def balanced_mse(
@@ -170,7 +170,7 @@ def balanced_mse(
     scalar
         At least float32; 0 where nothing is known.
     """
-    predicted = precise(predicted)
+    predicted = at_least_float32(predicted)
     known = torch.ones_like(predicted) if known is None else known.to(predicted.dtype)
     target = target.to(predicted.dtype)
     space = tuple(range(2, predicted.ndim))
@@ -187,7 +187,7 @@ SMALLEST_COUNT = 1e-6
 """Where nothing is known, 0 is divided by this."""
 
 
-def precise(values: Tensor) -> Tensor:
+def at_least_float32(values: Tensor) -> Tensor:
     """At least 32 bits: a sum over a crop is more than 16 hold."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_emcad.core.affinities import NEAREST, Offset
-from napari_emcad.core.malis import pair_counts
-from napari_emcad.training.losses import precise
+from napari_emcad.core.malis import count_pairs
+from napari_emcad.training.losses import at_least_float32
 from napari_emcad.training.truth import Truth
 
 
@@ -42,9 +42,9 @@ def malis_loss(
     """
     target, known = truth.target(offsets)
     known = known if seen is None else known & seen
-    predicted = precise(predicted)
+    predicted = at_least_float32(predicted)
     samples = zip(*(t.detach().cpu().numpy() for t in (predicted, truth.labels, known)), strict=True)
-    counts = torch.stack([torch.from_numpy(pair_counts(*sample, offsets)) for sample in samples]).to(predicted)
+    counts = torch.stack([torch.from_numpy(count_pairs(*sample, offsets)) for sample in samples]).to(predicted)
     weights = sum(_shares(counts * which) for which in (target, ~target))
     return (weights * (predicted - target.to(predicted.dtype)) ** 2).sum() / (2 * len(predicted))
 

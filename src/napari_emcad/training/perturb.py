@@ -5,7 +5,7 @@ Source: Huang et al., "Semi-Supervised Neuron Segmentation via Reinforced Consis
 by restoring perturbed sections.
 
 Each perturbation takes a generator and a `PerturbedView` and returns another view. Those that move pixels write down
-how, so that what a network says of a view can be brought back onto the sections (`affinities_back`).
+how, so that what a network says of a view can be brought back onto the sections (`affinities_of_sections`).
 """
 
 from dataclasses import dataclass, replace
@@ -77,7 +77,7 @@ def rescale(rng: Generator, view: PerturbedView) -> PerturbedView:
     return replace(view, image=image, scale=float(side[0] / seen[0]))
 
 
-def intensity(rng: Generator, view: PerturbedView) -> PerturbedView:
+def change_grey_levels(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Contrast, brightness and gamma of each section."""
     shape = len(view.image), 1, 1
     contrast, brightness = rng.uniform(0.9, 1.1, shape), rng.uniform(-0.1, 0.1, shape)
@@ -85,7 +85,7 @@ def intensity(rng: Generator, view: PerturbedView) -> PerturbedView:
     return replace(view, image=image.astype(np.float32))
 
 
-def noise(rng: Generator, view: PerturbedView) -> PerturbedView:
+def add_noise(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Gaussian noise with a standard deviation in `NOISE`."""
     grain = rng.standard_normal(view.image.shape, np.float32) * np.float32(rng.uniform(*NOISE))
     return replace(view, image=np.clip(view.image + grain, 0, 1))
@@ -97,7 +97,7 @@ def blur(rng: Generator, view: PerturbedView) -> PerturbedView:
     return replace(view, image=ndimage.gaussian_filter(view.image, radius / 2, axes=(1, 2), radius=radius))
 
 
-def mask(rng: Generator, view: PerturbedView) -> PerturbedView:
+def mask_rectangles(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Blot out some rectangles of each section with its mean."""
     image = view.image.copy()
     for section in image:
@@ -108,7 +108,7 @@ def mask(rng: Generator, view: PerturbedView) -> PerturbedView:
     return replace(view, image=image)
 
 
-IN_PLACE = ((intensity, 0.5), (noise, 0.5), (blur, 0.5), (mask, 0.5))
+IN_PLACE = ((change_grey_levels, 0.5), (add_noise, 0.5), (blur, 0.5), (mask_rectangles, 0.5))
 """Perturbations that move no pixel, and how often."""
 
 RESTORABLE = ((misalign, 0.3), *IN_PLACE)
@@ -127,7 +127,7 @@ def perturbed(rng: Generator, image: NDArray[np.float32], chances=PERTURBATIONS)
     return view
 
 
-def affinities_back(said: Tensor, view: PerturbedView) -> tuple[Tensor, Tensor]:
+def affinities_of_sections(said: Tensor, view: PerturbedView) -> tuple[Tensor, Tensor]:
     """What a network says of a view, as said of the sections.
 
     Parameters

@@ -14,11 +14,11 @@ from napari_emcad.networks.teacher import Teacher, nearest_affinities
 from napari_emcad.training.crops import Shape, Views, middle
 from napari_emcad.training.objective import by_crop
 from napari_emcad.training.pairs import FIRST, SECOND, embed_pairs
-from napari_emcad.training.perturb import PerturbedView, affinities_back
+from napari_emcad.training.perturb import PerturbedView, affinities_of_sections
 from napari_emcad.training.saved_state import HEAD, TrainingState
 
 
-def of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
+def affinities_of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
     """What the network says of both views of each block, and where both show it, (n, 3, z, y, x) each.
 
     Of the second view the running mean of its weights speaks where that was asked for, and learns nothing from it.
@@ -47,7 +47,7 @@ def _running_means_kept(network: nn.Module) -> Iterator[None]:
             norm.momentum = momentum
 
 
-def of_restored(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor]:
+def restored_sections(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor]:
     """Grey levels that the network makes of perturbed blocks, and those of the blocks, (n, z, y, x) each."""
     shown, sections = _pictures(views.first, state.device), middle(_pictures(views.second, state.device), shape)
     if "teacher" in state.networks:
@@ -64,7 +64,7 @@ def _of_view(
 ) -> tuple[Tensor, Tensor]:
     """Affinities of one view of each block, brought back onto it, and where it shows them."""
     said = _said(network, _pictures(views, device), shape)
-    back, shown = zip(*(affinities_back(s, view) for s, view in zip(said, views, strict=True)), strict=True)
+    back, shown = zip(*(affinities_of_sections(s, view) for s, view in zip(said, views, strict=True)), strict=True)
     return torch.stack(back), torch.stack(shown)
 
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
-from napari_emcad.core.wording import duration, shape_text, size_text
+from napari_emcad.core.wording import duration_text, shape_text, size_text
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.evaluate import scores_text
 from napari_emcad.widgets.kit.stack_choice import SAMPLES
@@ -125,7 +125,7 @@ def _report(viewer, dock: EMCADDock, seconds: float) -> str:
         f"model    {dock.segment.model.path.name}",
         f"device   {dock.segment.device.itemText(0).removeprefix('auto: ')}",
         f"neurons  {dock.segment.threshold.read_out}",
-        f"time     {duration(seconds)}, {voxels / seconds:,.0f} voxels a second",
+        f"time     {duration_text(seconds)}, {voxels / seconds:,.0f} voxels a second",
         f"memory   {_peak()}",
     ]
     scores = _scores(viewer, result)

@@ -8,7 +8,7 @@ import psutil
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.wording import about, shape_text, size_text
+from napari_emcad.core.wording import about_text, shape_text, size_text
 from napari_emcad.networks.card import ModelCard
 
 SAFETY = 0.9
@@ -77,7 +77,7 @@ class Estimate:
 
     def text(self) -> str:
         """Such as "~ 1 min, 1.3 GB"; where no time is known, how much longer than a student it takes."""
-        time = [] if self.seconds is None else [about(self.seconds)]
+        time = [] if self.seconds is None else [about_text(self.seconds)]
         if self.seconds is None and self.times_a_student >= SLOWER:
             time = [f"~ {self.times_a_student:.0f} times as long as a student"]
         return ", ".join([*time, size_text(self.memory)])

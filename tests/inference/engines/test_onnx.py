@@ -15,7 +15,7 @@ from napari_emcad.inference.engines.onnx import PROVIDERS, OnnxEngine
 from napari_emcad.inference.engines.torch import TorchEngine
 from napari_emcad.networks.student import Window
 
-pytestmark = pytest.mark.skipif(not extras.has_onnxruntime(), reason=extras.install("onnxruntime"))
+pytestmark = pytest.mark.skipif(not extras.has_onnxruntime(), reason=extras.install_command("onnxruntime"))
 DEVICE = Device("cpu", "CPU by ONNX Runtime", engine="onnxruntime")
 SECTION = np.random.default_rng(0).random((32, 48), np.float32)
 
@@ -66,7 +66,7 @@ def test_affinities_alone_come_back_to_main_memory(student, window):
 
 def test_features_stay_on_the_device(student):
     features = OnnxEngine(student, DEVICE).encode(SECTION)
-    runtime = extras.onnxruntime_module()
+    runtime = extras.import_onnxruntime()
     assert all(isinstance(values, runtime.OrtValue) and values.device_name() == DEVICE.kind for values in features)
     assert [values.shape() for values in features] == [[1, 4, 32, 48], [1, 8, 16, 24]]
 
@@ -139,15 +139,15 @@ def test_it_tells_its_makers_nothing(tmp_path):
     """Left alone it keeps an id of the machine and what it wants to tell in the home folder, but not on CI."""
     env = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
     env |= dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"), str(tmp_path))
-    code = "from napari_emcad.inference.engines.extras import onnxruntime_module; onnxruntime_module().SessionOptions()"
+    code = "from napari_emcad.inference.engines.extras import import_onnxruntime; import_onnxruntime().SessionOptions()"
     subprocess.run([sys.executable, "-c", code], check=True, env=env)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_its_events_are_switched_off(monkeypatch):
     calls = []
-    monkeypatch.setattr(extras.onnxruntime_module(), "disable_telemetry_events", lambda: calls.append("off"))
-    extras.onnxruntime_module()
+    monkeypatch.setattr(extras.import_onnxruntime(), "disable_telemetry_events", lambda: calls.append("off"))
+    extras.import_onnxruntime()
     assert calls == ["off"]
 
 

@@ -11,14 +11,14 @@ from napari_emcad.inference.engines import extras
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.engines.openvino import OpenVinoEngine
 
-pytestmark = pytest.mark.skipif(not extras.has_openvino(), reason=extras.install("openvino"))
+pytestmark = pytest.mark.skipif(not extras.has_openvino(), reason=extras.install_command("openvino"))
 DEVICE = Device("cpu", "CPU by OpenVINO", engine="openvino")
 
 
 @pytest.fixture
 def openvino():
     """Never imported by its name alone: it would report that."""
-    return extras.openvino_module()
+    return extras.import_openvino()
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_it_tells_its_makers_nothing():
     code = """
         import sys
 from functools import partial
-        from napari_emcad.inference.engines.extras import openvino_module
-        openvino_module().convert_model
+        from napari_emcad.inference.engines.extras import import_openvino
+        import_openvino().convert_model
         assert sys.modules["openvino_telemetry"] is None
     """
     subprocess.run([sys.executable, "-c", "\n".join(line.strip() for line in code.splitlines())], check=True)

@@ -4,7 +4,7 @@ import torch
 
 from napari_emcad.inference.engines import torch as torch_engine
 from napari_emcad.inference.engines.device import Device
-from napari_emcad.inference.engines.torch import STRIP, TorchEngine, quantised
+from napari_emcad.inference.engines.torch import STRIP, TorchEngine, quantised_affinities
 from napari_emcad.networks.embedding import pair_affinities
 
 
@@ -13,7 +13,7 @@ from napari_emcad.networks.embedding import pair_affinities
 def test_affinities_are_made_strip_by_strip(height, dtype):
     previous, current = torch.randn(2, 1, 4, height, 7, generator=torch.Generator().manual_seed(height)).to(dtype)
     whole = pair_affinities(previous.float(), current.float())[0].clamp(0, 1) * 255
-    levels = quantised(previous, current)
+    levels = quantised_affinities(previous, current)
     assert levels.shape == (3, height, 7)
     np.testing.assert_array_equal(levels, whole.round().to(torch.uint8))
 

@@ -9,10 +9,10 @@ from graphs import widened
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.ids import in_files
+from napari_emcad.core.ids import file_dtype
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.io.labels.tiff import read_provenance
 from napari_emcad.io.sessions.export import EXPORTS, Snapshot, exporting
@@ -36,7 +36,7 @@ def drawn() -> tuple[Segmentation, np.ndarray]:
     affinities = np.full((3, *fragments.shape), 230, np.uint8)
     affinities[2, :, :, 4] = 50
     sizes = fragment_sizes(fragments)
-    graph = drive(region_graph(affinities, fragments))
+    graph = drive(build_region_graph(affinities, fragments))
     tree = merge_tree(graph, sizes)
     return Segmentation(fragments, graph, tree, sizes), affinities
 
@@ -112,7 +112,7 @@ def test_fragments(opened, tmp_path):
     path = export("fragments", tmp_path / "fragments.zarr", opened)
     found = zarr.open(path, mode="r")[:]
     np.testing.assert_array_equal(found, opened.session.state.base.fragments)
-    assert 2 not in found and found.dtype == in_files(opened.session.state.table.dtype)
+    assert 2 not in found and found.dtype == file_dtype(opened.session.state.table.dtype)
     np.testing.assert_array_equal(zarr.open(opened.folder / "fragments.zarr", mode="r")[:], drawn()[0].fragments)
 
 

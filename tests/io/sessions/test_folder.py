@@ -11,7 +11,7 @@ import zarr
 from graphs import LADDER, LINE, groups, segmentation, widened
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io.labels.chunked import ChunkedLabels
@@ -138,7 +138,7 @@ def in_one_file(folder):
 
 
 def test_a_session_of_an_earlier_version(folder):
-    write_boxes(folder, drive(fragment_boxes(segmentation(LINE).fragments)))
+    write_boxes(folder, drive(find_fragment_boxes(segmentation(LINE).fragments)))
     with open_session(folder) as opened:
         opened.session.merge(1, 4, confirmed=True)
         live, boxes = opened.session.state.digest(), drive(boxes_of(opened))
@@ -215,7 +215,7 @@ def test_fragments_too_many_to_be_read_are_read_where_they_are_looked_at(folder,
 
 def test_boxes_are_kept_or_sought(folder):
     with open_session(folder) as opened:
-        sought = drive(fragment_boxes(opened.session.state.base.fragments))
+        sought = drive(find_fragment_boxes(opened.session.state.base.fragments))
         write_boxes(folder, FragmentBoxes(sought.start + 1, sought.stop + 1))
         np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop + 1)
         write_boxes(folder, FragmentBoxes(sought.start[:-1], sought.stop[:-1]))  # of others

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 from drawings import drawn
 
-from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.progress import drive
 from napari_emcad.proofreading.replay.overlaps import Overlaps
 
@@ -15,7 +15,7 @@ def random_fragments(seed: int, most: int = 6) -> np.ndarray:
 
 
 def overlaps(old: np.ndarray, new: np.ndarray) -> Overlaps:
-    return Overlaps(old, new, drive(fragment_boxes(old)))
+    return Overlaps(old, new, drive(find_fragment_boxes(old)))
 
 
 def test_against_counting_voxel_by_voxel():

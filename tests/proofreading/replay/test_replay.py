@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.errors import Refused
@@ -75,7 +75,7 @@ def session(folder, drawing: str, threshold: float = 0.0) -> Session:
     fragments = fragments.reshape(drawn(drawing).shape).astype(np.uint32) + np.uint32(ids[0] > 0)
     affinities = np.full((3, *fragments.shape), 204, np.uint8)
     sizes = fragment_sizes(fragments)
-    graph = drive(region_graph(affinities, fragments))
+    graph = drive(build_region_graph(affinities, fragments))
     tree = merge_tree(graph, sizes)
     log = EditLog(folder / f"{len(list(folder.glob('*.db')))}.db")
     return Session(Segmentation(fragments, graph, tree, sizes), log, threshold, affinities=affinities)

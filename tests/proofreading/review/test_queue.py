@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from graphs import LADDER, LINE, groups, segmentation
 
-from napari_emcad.core.fragment_boxes import fragment_boxes
+from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import region_graph
+from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.scores import score
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
@@ -118,7 +118,7 @@ def test_joins_against_brute_force(seed):
 
 def test_edges_between_sections():
     fragments = np.array([[[1, 1, 1, 2, 2, 2]], [[3, 3, 4, 4, 4, 4]]], np.uint32)
-    graph = drive(region_graph(np.full((3, 2, 1, 6), 100, np.uint8), fragments))
+    graph = drive(build_region_graph(np.full((3, 2, 1, 6), 100, np.uint8), fragments))
     across = between_sections(graph, fragments)
     pairs = zip(graph.u.tolist(), graph.v.tolist(), across.tolist(), strict=True)
     assert sorted(pairs) == [(1, 2, False), (1, 3, True), (1, 4, True), (2, 4, True), (3, 4, False)]
@@ -129,8 +129,8 @@ def test_boxes_say_which_edges_lie_between_sections(depth):
     """Where they do not, voxels do."""
     flat = np.random.default_rng(depth).integers(1, 9, (6, 5, 7)).astype(np.uint32)
     fragments = flat + 8 * (np.arange(6, dtype=np.uint32) // depth)[:, None, None]
-    graph = drive(region_graph(np.full((3, *fragments.shape), 100, np.uint8), fragments))
-    boxes = drive(fragment_boxes(fragments))
+    graph = drive(build_region_graph(np.full((3, *fragments.shape), 100, np.uint8), fragments))
+    boxes = drive(find_fragment_boxes(fragments))
     expected = between_sections(graph, fragments)
     np.testing.assert_array_equal(between_sections(graph, fragments, boxes), expected)
     nothing = np.zeros_like(fragments)

@@ -12,7 +12,7 @@ from napari_emcad.finetuning.run import read_order
 from napari_emcad.io.training_crops import load_crops
 from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.zoo import available
+from napari_emcad.networks.zoo import available_models
 from napari_emcad.training.params import TrainingParameters
 from napari_emcad.widgets.finetune import sources as finetune_sources
 from napari_emcad.widgets.finetune.crop_places import NoTruth, Role
@@ -356,7 +356,7 @@ def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
     panel.outcome.keep_button.click()
     hand.end()
     assert hand.message == 'Kept as "tiny truth" and chosen under Segment.'
-    assert hand.desk.dock.segment.model.path == available()["tiny truth"]
+    assert hand.desk.dock.segment.model.path == available_models()["tiny truth"]
     assert not folder.exists()
     panel.outcome.compare_box.click()
     assert not panel.comparison.view.is_shown
@@ -365,7 +365,7 @@ def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
     assert hand.why_not == ""
     with qtbot.waitSignal(panel.segment_again) as asked:
         panel.outcome.again_button.click()
-    assert asked.args == [available()["tiny truth"]]
+    assert asked.args == [available_models()["tiny truth"]]
     assert not panel.comparison.view.is_shown
     hand.desk.idle()
 
@@ -397,13 +397,13 @@ def test_a_teacher_that_learns_is_kept_too(hand, teacher):
     hand.panel.outcome.name.setText("mine")
     hand.panel.outcome.keep_button.click()
     hand.end()
-    assert {"mine", "mine teacher"} <= available().keys()
+    assert {"mine", "mine teacher"} <= available_models().keys()
     assert hand.message == 'Kept as "mine" and chosen under Segment. Its teacher is kept as "mine teacher".'
 
 
 def test_where_the_teacher_cannot_be_kept_nothing_is_and_the_name_stays_free(hand, teacher, monkeypatch):
     train_jointly(hand, teacher)
-    keep, before = zoo.keep, set(available())
+    keep, before = zoo.keep_model, set(available_models())
 
     def full(weights, name):
         if "teacher" in name:
@@ -411,15 +411,15 @@ def test_where_the_teacher_cannot_be_kept_nothing_is_and_the_name_stays_free(han
         return keep(weights, name)
 
     with monkeypatch.context() as patched:
-        patched.setattr(zoo, "keep", full)
+        patched.setattr(zoo, "keep_model", full)
         hand.panel.outcome.name.setText("mine")
         hand.panel.outcome.keep_button.click()
         hand.end()
     assert "No space left" in hand.message
-    assert set(available()) == before
+    assert set(available_models()) == before
     hand.panel.outcome.keep_button.click()
     hand.end()
-    assert {"mine", "mine teacher"} <= available().keys()
+    assert {"mine", "mine teacher"} <= available_models().keys()
 
 
 def test_stop_keeps_what_is_best(hand, way, own_runs):
@@ -502,10 +502,10 @@ def test_a_full_disk(hand, own_runs, monkeypatch):
         hand.panel.outcome.keep_button.click()
         hand.end()
     assert hand.desk.dock.message.kind == "error"
-    assert "mine" not in available()
+    assert "mine" not in available_models()
     hand.panel.outcome.keep_button.click()
     hand.end()
-    assert "mine" in available()
+    assert "mine" in available_models()
 
 
 def test_names_that_cannot_be(hand, model):

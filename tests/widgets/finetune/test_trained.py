@@ -7,7 +7,7 @@ from toy_crops import squares
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.networks.student import Student, StudentConfig
-from napari_emcad.networks.zoo import available
+from napari_emcad.networks.zoo import available_models
 
 pytestmark = pytest.mark.window
 
@@ -50,7 +50,7 @@ def test_trained_stopped_gone_on_with_and_kept(desk, blank, own_runs):
     panel.outcome.name.setText("squares")
     panel.outcome.keep_button.click()
     desk.wait(lambda: not panel.running)
-    card = inspect(available()["squares"])
+    card = inspect(available_models()["squares"])
     assert card.title == "squares"
     assert card.parent_sha256 == inspect(blank).sha256
     assert card.data == "squares: truth [0:2,0:72,0:84]. Held out: truth [2:4,0:72,0:84]."

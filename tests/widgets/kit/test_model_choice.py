@@ -17,7 +17,7 @@ pytestmark = pytest.mark.window
 @pytest.fixture(autouse=True)
 def one_bundled(tmp_path_factory, monkeypatch):
     """Of the models that come with the package there is the student only."""
-    folder, student = tmp_path_factory.mktemp("bundled"), zoo.bundled()["bundled"]
+    folder, student = tmp_path_factory.mktemp("bundled"), zoo.bundled_models()["bundled"]
     for path in (student, card_path(student)):
         (folder / path.name).symlink_to(path)
     monkeypatch.setattr(zoo, "MODELS", folder)
@@ -62,7 +62,7 @@ def offered(choice) -> list[str]:
 @pytest.fixture
 def own(model, teacher):
     """A student and a teacher of one's own."""
-    return zoo.keep(model, "my student"), zoo.keep(teacher, "my teacher")
+    return zoo.keep_model(model, "my student"), zoo.keep_model(teacher, "my teacher")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_where_there_has_to_be_one(choose):
 def test_a_model_that_has_just_been_kept(choose, model, qtbot):
     choice, other = choose(), choose(roles=("teacher",))
     before = choice.path
-    kept = zoo.keep(model, "fresh")
+    kept = zoo.keep_model(model, "fresh")
     with qtbot.assertNotEmitted(choice.changed):
         choice.refresh()
     assert choice.path == before and offered(choice) == ["bundled", "fresh"]
@@ -147,7 +147,7 @@ def test_a_model_that_has_just_been_kept(choose, model, qtbot):
 
 def test_the_first_of_its_kind_is_chosen_when_there_is_one(choose, teacher, qtbot, wait):
     choice = choose(roles=("teacher",))
-    kept = zoo.keep(teacher, "fresh")
+    kept = zoo.keep_model(teacher, "fresh")
     with qtbot.waitSignal(choice.changed):
         choice.refresh()
     assert choice.path == kept

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerated
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
 from napari_emcad.widgets.kit.layers import voxel_size_of
@@ -122,7 +122,7 @@ def test_another_agglomeration_takes_its_own_threshold(desk, stack):
     assert (threshold.value, threshold.touched) == (DEFAULT_THRESHOLDS["multicut"], None)
     assert desk.result.parameters.agglomeration == "multicut"
     assert desk.result.neurons.cut.threshold == DEFAULT_THRESHOLDS["multicut"]
-    expected = agglomerated(desk.result.segmentation.graph, desk.result.segmentation.sizes, "multicut")
+    expected = agglomerate_fragments(desk.result.segmentation.graph, desk.result.segmentation.sizes, "multicut")
     np.testing.assert_array_equal(desk.result.segmentation.tree.leaves, expected.leaves)
     np.testing.assert_array_equal(desk.result.segmentation.tree.gaps, expected.gaps)
 

@@ -12,7 +12,7 @@ from napari_emcad.core.synthetic.curves import grow
 from napari_emcad.core.synthetic.organelles import furnish
 from napari_emcad.core.synthetic.picture import Exposure, SectionView, draw, membranes
 from napari_emcad.core.synthetic.tissue import cut, pack
-from napari_emcad.core.synthetic.truth import connected, without_membrane
+from napari_emcad.core.synthetic.truth import numbered_pieces, without_membrane
 
 __all__ = ["SyntheticStack", "synthetic_stack"]
 
@@ -75,7 +75,7 @@ def synthetic_stack(
         section = cut(tissue, view.depths, view.rows, view.columns, profile)
         raw[z] = draw(rng, view, section, organelles, _exposure(rng, stain))
         neurites[z] = without_membrane(section, view.pixel)
-    return SyntheticStack(raw, connected(neurites), VoxelSize(*voxel_size))
+    return SyntheticStack(raw, numbered_pieces(neurites), VoxelSize(*voxel_size))
 
 
 def _view(rng: Generator, z: int, shape: tuple[int, int, int], voxel_size: VoxelSize) -> SectionView:

@@ -30,7 +30,7 @@ def without_membrane(section: TissueSection, pixel: tuple[float, float]) -> NDAr
     return np.where(membrane, 0, neurites)
 
 
-def connected(neurites: NDArray[np.int32]) -> NDArray[np.uint16] | NDArray[np.uint32]:
+def numbered_pieces(neurites: NDArray[np.int32]) -> NDArray[np.uint16] | NDArray[np.uint32]:
     """Number each connected piece (26 neighbours) on its own, from 1; pieces of a few voxels become 0."""
     pieces = label(neurites, background=0, connectivity=3)
     kept = np.bincount(pieces.ravel()) >= _SMALLEST

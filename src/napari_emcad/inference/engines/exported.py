@@ -20,11 +20,11 @@ Part = Literal["encode", "embed", "embed tile"]
 """Sections to features; features of two whole sections, or of a tile of two sections, to embeddings."""
 
 
-def traceable(student: Student, part: Part) -> tuple[nn.Module, tuple[Tensor, ...]]:
+def traceable_part(student: Student, part: Part) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """A part of a student as it is exported, and inputs to trace it with.
 
     Inputs stand one after the other, as exported models have no nested ones: the section (1, 1, y, x); or the features
-    of section z-1 and of section z, and for tiles their stretches, as `flat` has them.
+    of section z-1 and of section z, and for tiles their stretches, as `flattened` has them.
     """
     if part == "encode":
         return _Encoder(student), (_section(),)
@@ -32,7 +32,7 @@ def traceable(student: Student, part: Part) -> tuple[nn.Module, tuple[Tensor, ..
         pair = student.encode(_section()), student.encode(_section())
     example = tuple(t for features in pair for t in features)
     if part == "embed tile":
-        example += flat(Window(0, 0, (EXAMPLE, EXAMPLE), (EXAMPLE, EXAMPLE)).stretches())
+        example += flattened(Window(0, 0, (EXAMPLE, EXAMPLE), (EXAMPLE, EXAMPLE)).stretches())
     return _Embedder(student), example
 
 
@@ -60,7 +60,7 @@ def _section() -> Tensor:
     return torch.rand(1, 1, EXAMPLE, EXAMPLE)
 
 
-def flat(stretches: Stretches) -> tuple[Tensor, ...]:
+def flattened(stretches: Stretches) -> tuple[Tensor, ...]:
     """One after the other."""
     return tuple(values for level in stretches for axis in level for values in axis)
 
@@ -70,7 +70,7 @@ def _nested(values: tuple[Tensor, ...]) -> Stretches:
     return tuple(zip(axes[::2], axes[1::2], strict=True))
 
 
-def sha256(student: Student) -> str:
+def weights_sha256(student: Student) -> str:
     """Of the weights, by name."""
     digest = hashlib.sha256()
     for name, values in sorted(student.state_dict().items()):
@@ -79,7 +79,7 @@ def sha256(student: Student) -> str:
     return digest.hexdigest()
 
 
-def keep(file: Path, save: Callable[[Path], object], *with_it: str) -> None:
+def keep_export(file: Path, save: Callable[[Path], object], *with_it: str) -> None:
     """Save an export beside, then rename it; where there is no room, it is exported again the next time.
 
     Parameters

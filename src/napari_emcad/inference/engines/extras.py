@@ -18,7 +18,7 @@ def has_onnxruntime() -> bool:
     return all(find_spec(name) is not None for name in ("onnxruntime", "onnxscript"))
 
 
-def openvino_module() -> ModuleType:
+def import_openvino() -> ModuleType:
     """OpenVINO, imported so that it tells its makers nothing: it does without its telemetry where that is missing.
 
     Raises
@@ -27,14 +27,15 @@ def openvino_module() -> ModuleType:
         Where it is not installed, with the command that does it.
     """
     if not has_openvino():
-        raise UserError(f"device: OpenVINO is not installed; {install('openvino')}, or choose auto or cpu.")
+        how = install_command("openvino")
+        raise UserError(f"device: OpenVINO is not installed; {how}, or choose auto or cpu.")
     sys.modules.setdefault("openvino_telemetry", None)
     import openvino
 
     return openvino
 
 
-def onnxruntime_module() -> ModuleType:
+def import_onnxruntime() -> ModuleType:
     """ONNX Runtime, imported so that it tells its makers nothing.
 
     On Linux it makes an id of the machine and a file of events as it is imported, unless the variable is set; older
@@ -46,7 +47,9 @@ def onnxruntime_module() -> ModuleType:
         Where it is not installed, with the command that does it.
     """
     if not has_onnxruntime():
-        raise UserError(f"device: ONNX Runtime is not installed; {install('onnxruntime')}, or choose auto or cpu.")
+        raise UserError(
+            f"device: ONNX Runtime is not installed; {install_command('onnxruntime')}, or choose auto or cpu."
+        )
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
@@ -54,6 +57,6 @@ def onnxruntime_module() -> ModuleType:
     return onnxruntime
 
 
-def install(extra: str) -> str:
+def install_command(extra: str) -> str:
     """How to install an extra of this package."""
     return f'install it with: python -m pip install "napari-emcad[{extra}]"'

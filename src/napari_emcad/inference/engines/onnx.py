@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.engines.cache import cache_folder
 from napari_emcad.inference.engines.device import Device
-from napari_emcad.inference.engines.exported import Part, flat, keep, sha256, traceable
-from napari_emcad.inference.engines.extras import onnxruntime_module
+from napari_emcad.inference.engines.exported import Part, flattened, keep_export, traceable_part, weights_sha256
+from napari_emcad.inference.engines.extras import import_onnxruntime
 from napari_emcad.inference.engines.folding import folded
 from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import Student, Window
@@ -44,9 +44,9 @@ class OnnxEngine:
     """
 
     def __init__(self, student: Student, device: Device):
-        self._runtime = onnxruntime_module()
+        self._runtime = import_onnxruntime()
         self._kind = device.kind
-        self._student, self._sha256 = folded(student), sha256(student)
+        self._student, self._sha256 = folded(student), weights_sha256(student)
         self._sessions: dict[Part, Any] = {}
 
     def encode(self, section: NDArray[np.float32]) -> Features:
@@ -55,7 +55,7 @@ class OnnxEngine:
 
     def affinities(self, previous: Features, current: Features, window: Window | None) -> NDArray[np.uint8]:
         """(3, y, x), quantised on the device."""
-        stretches = [t.numpy() for t in flat(window.stretches())] if window else []
+        stretches = [t.numpy() for t in flattened(window.stretches())] if window else []
         part = "embed tile" if window else "embed"
         (levels,) = self._run(part, [*previous, *current, *stretches], to="cpu")
         return levels.numpy()
@@ -80,7 +80,7 @@ class OnnxEngine:
             session = self._opened(file.read_bytes())
         except Exception:  # noqa: BLE001 not there, or damaged, for which ONNX Runtime has many errors without a base
             model = _exported(self._student, part)
-            keep(file, lambda path: path.write_bytes(model))
+            keep_export(file, lambda path: path.write_bytes(model))
             session = self._opened(model)
         if PROVIDERS[self._kind] not in session.get_providers():
             raise UserError(
@@ -110,7 +110,7 @@ class _Levels(nn.Module):
 
 def _exported(student: Student, part: Part) -> bytes:
     """A part for sections and tiles of any size; some seconds."""
-    module, example = traceable(student, part)
+    module, example = traceable_part(student, part)
     if part != "encode":
         module = _Levels(module)
     sizes = tuple(dict.fromkeys((2, 3) if t.ndim == 4 else (0,), torch.export.Dim.DYNAMIC) for t in example)

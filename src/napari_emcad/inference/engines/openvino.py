@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from napari_emcad.inference.engines.cache import cache_folder
 from napari_emcad.inference.engines.device import Device, multiplies_bf16
-from napari_emcad.inference.engines.exported import Part, flat, keep, sha256, traceable
-from napari_emcad.inference.engines.extras import openvino_module
+from napari_emcad.inference.engines.exported import Part, flattened, keep_export, traceable_part, weights_sha256
+from napari_emcad.inference.engines.extras import import_openvino
 from napari_emcad.inference.engines.folding import folded
-from napari_emcad.inference.engines.torch import quantised
+from napari_emcad.inference.engines.torch import quantised_affinities
 from napari_emcad.networks.student import Student, Window
 
 Features = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -30,9 +30,9 @@ class OpenVinoEngine:
     """
 
     def __init__(self, student: Student):
-        self._openvino = openvino_module()
+        self._openvino = import_openvino()
         self._core = self._openvino.Core()
-        self._student, self._sha256 = folded(student), sha256(student)
+        self._student, self._sha256 = folded(student), weights_sha256(student)
         self._precision = "bf16" if multiplies_bf16(Device("cpu", "CPU")) else "f32"  # of pairs, see TorchEngine
 
     def encode(self, section: NDArray[np.float32]) -> Features:
@@ -46,10 +46,10 @@ class OpenVinoEngine:
         if window is None:
             embedder = self._embedder
         else:
-            embedder, inputs = self._tile_embedder, [*inputs, *(t.numpy() for t in flat(window.stretches()))]
+            embedder, inputs = self._tile_embedder, [*inputs, *(t.numpy() for t in flattened(window.stretches()))]
         embeddings = embedder(inputs, share_inputs=True, share_outputs=True).values()
         with torch.inference_mode():
-            return quantised(*map(torch.from_numpy, embeddings))
+            return quantised_affinities(*map(torch.from_numpy, embeddings))
 
     @cached_property
     def _encoder(self):
@@ -68,10 +68,10 @@ class OpenVinoEngine:
         try:
             model = self._core.read_model(file, file.with_suffix(".bin"))
         except RuntimeError:  # not there, or damaged
-            module, example = traceable(self._student, part)
+            module, example = traceable_part(self._student, part)
             with torch.no_grad():
                 model = self._openvino.convert_model(module, example_input=example)
-            keep(file, lambda path: self._openvino.save_model(model, path, compress_to_fp16=False), ".bin")
+            keep_export(file, lambda path: self._openvino.save_model(model, path, compress_to_fp16=False), ".bin")
         return self._core.compile_model(
             model,
             "CPU",

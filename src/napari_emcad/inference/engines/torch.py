@@ -45,11 +45,11 @@ class TorchEngine:
         self, previous: SectionFeatures, current: SectionFeatures, window: Window | None
     ) -> NDArray[np.uint8]:
         """(3, y, x), quantised on the device."""
-        stretches = window and on_device(window.stretches(), self.device)
-        return quantised(*self.embedder.embed(previous, current, stretches))
+        stretches = window and placed_stretches(window.stretches(), self.device)
+        return quantised_affinities(*self.embedder.embed(previous, current, stretches))
 
 
-def quantised(previous: Tensor, current: Tensor) -> NDArray[np.uint8]:
+def quantised_affinities(previous: Tensor, current: Tensor) -> NDArray[np.uint8]:
     """Embeddings of one pair, (1, e, y, x) each -> affinities (3, y, x), value x 255."""
     height, width = current.shape[2:]
     strip = STRIP if current.device.type == "cpu" else height
@@ -62,6 +62,6 @@ def quantised(previous: Tensor, current: Tensor) -> NDArray[np.uint8]:
     return levels.cpu().numpy()
 
 
-def on_device(stretches: Stretches, device: str) -> Stretches:
+def placed_stretches(stretches: Stretches, device: str) -> Stretches:
     """The same where the features are."""
     return tuple(tuple(Stretch(*(t.to(device) for t in axis)) for axis in level) for level in stretches)

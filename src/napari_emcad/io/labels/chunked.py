@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.ids import in_memory
+from napari_emcad.core.ids import memory_dtype
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
 from napari_emcad.io.stacks.lazy_array import LazyArray, Slices
 from napari_emcad.io.stacks.zarr import open_zarr_node
@@ -50,7 +50,7 @@ class ChunkedLabels(LazyArray):
 
     def __init__(self, folder: Path, is_full: bool, coarser: "ChunkedLabels | None" = None):
         array = open_zarr_node(folder)
-        super().__init__(str(folder), array.shape, in_memory(array.dtype), self._read_parts)
+        super().__init__(str(folder), array.shape, memory_dtype(array.dtype), self._read_parts)
         self._folder, self._metadata, self._chunks = folder, array.metadata, array.chunks
         self._is_full, self._coarser = is_full, coarser
         self._changed: dict[Chunk, NDArray] = {}

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.in_threads import in_threads
+from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.io.labels.volume import THREADS
 
@@ -79,7 +79,7 @@ def writing_levels(labels: Any, levels: Sequence[Level]) -> Job[None]:
         Stage "export", in blocks of all levels.
     """
     watch = Stopwatch("export", sum(len(level.blocks) for level in levels))
-    with closing(in_threads(lambda of: of[0].write(labels, of[1]), _in_order(levels), THREADS)) as written:
+    with closing(map_in_threads(lambda of: of[0].write(labels, of[1]), _in_order(levels), THREADS)) as written:
         for done, _ in enumerate(written, 1):
             yield watch.at(done)
 

@@ -10,7 +10,7 @@ import numpy as np
 from imagecodecs import deflate_encode
 
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.in_threads import in_threads
+from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.io.labels.volume import THREADS, as_type, bands
 
@@ -61,7 +61,7 @@ def writing_pages(path: Path, labels: Any, dtype: np.dtype, write: WritePage) ->
 
     watch, in_section = Stopwatch("export", labels.shape[0]), parts.counts[1]
     with (
-        closing(in_threads(compressed, parts, THREADS)) as found,
+        closing(map_in_threads(compressed, parts, THREADS)) as found,
         SpooledTemporaryFile(KEPT_BYTES, dir=path.parent) as file,
     ):
         strips = _Strips(file)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.core.in_threads import in_threads
+from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.core.progress import Job, Stopwatch
 
 THREADS = os.cpu_count() or 1
@@ -83,7 +83,7 @@ def largest_id(labels: Any) -> Job[int]:
 
     parts, largest = bands(labels.shape), 0
     watch = Stopwatch("largest id", len(parts))
-    with closing(in_threads(largest_of, parts, THREADS)) as found:
+    with closing(map_in_threads(largest_of, parts, THREADS)) as found:
         for done, one in enumerate(found, 1):
             largest = max(largest, one)
             yield watch.at(done)

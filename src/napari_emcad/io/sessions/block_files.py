@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.ids import in_files
+from napari_emcad.core.ids import file_dtype
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL
 from napari_emcad.io.labels.array import new_labels_array
@@ -67,7 +67,7 @@ class BlockFiles:
     def create_fragments(self, dtype: DTypeLike, voxel_size: VoxelSize | None) -> None:
         """Make the array of the fragments numbered in the volume, for ids of this dtype; one that is there stays."""
         with self.told():
-            self._create_labels(FRAGMENTS, self.local.shape, in_files(dtype), voxel_size)
+            self._create_labels(FRAGMENTS, self.local.shape, file_dtype(dtype), voxel_size)
 
     @property
     def affinities(self) -> zarr.Array:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from napari_emcad.core.ids import Ids, in_files
+from napari_emcad.core.ids import Ids, file_dtype
 from napari_emcad.core.progress import Job
 from napari_emcad.io.labels.formats import writing
 from napari_emcad.io.labels.volume import LabelVolume
@@ -29,7 +29,7 @@ def _exporting(path: Path, snapshot: Snapshot, values: Any, largest: int) -> Job
 
 def _unsigned(fragments: Ids | LazyArray) -> Any:
     """An array-like of the ids as files have them."""
-    dtype = in_files(fragments.dtype)
+    dtype = file_dtype(fragments.dtype)
     if dtype == fragments.dtype:
         return fragments
     return LazyArray("fragments", fragments.shape, dtype, fragments.__getitem__)

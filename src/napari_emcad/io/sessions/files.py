@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.ids import Ids, in_files, in_memory
+from napari_emcad.core.ids import Ids, file_dtype, memory_dtype
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
@@ -48,7 +48,7 @@ def write_segmentation(folder: Path, segmentation: Segmentation, voxel_size: Vox
     """Write fragments, region graph, merge tree and sizes into a folder."""
     fragments = segmentation.fragments
     chunks = _CHUNK_OF_MANY if fragments.nbytes > IN_MEMORY_BYTES else _CHUNK
-    array = new_labels_array(folder / FRAGMENTS, fragments.shape, in_files(fragments.dtype), voxel_size, chunks)
+    array = new_labels_array(folder / FRAGMENTS, fragments.shape, file_dtype(fragments.dtype), voxel_size, chunks)
     for z, section in enumerate(fragments):
         array[z] = section
     write_levels(folder, voxel_size)
@@ -138,7 +138,7 @@ def _fragments(folder: Path, is_full: bool) -> Ids | ChunkedLabels:
         if found.ndim != 3 or found.dtype not in (np.uint32, np.uint64):
             raise _damaged(folder / FRAGMENTS)
         if found.nbytes <= IN_MEMORY_BYTES:
-            return found[:].view(in_memory(found.dtype))
+            return found[:].view(memory_dtype(found.dtype))
     except (*READ_ERRORS, AttributeError) as error:
         raise _damaged(folder / FRAGMENTS) from error
     make_levels(folder / FRAGMENTS, None)  # of a session that could be read whole where it was made

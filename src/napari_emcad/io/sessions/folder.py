@@ -16,7 +16,7 @@ from typing import Self
 import zarr
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.atomic import write_beside
@@ -104,7 +104,7 @@ def create_session(folder: Path, segmentation: Segmentation, affinities, facts: 
     with write_beside(folder, lambda _: segmentation.fragments.nbytes) as part:
         part.mkdir()
         write_segmentation(part, segmentation, facts.voxel_size)
-        write_boxes(part, drive(fragment_boxes(segmentation.fragments)))
+        write_boxes(part, drive(find_fragment_boxes(segmentation.fragments)))
         if affinities is not None:
             write_affinities(part, affinities, facts.voxel_size)
         EditLog(part / EDITS).close()
@@ -179,7 +179,7 @@ def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
     """Where the fragments of a session lie, kept with it or sought once; also those that were parted, and the parts."""
     found, base = read_boxes(opened.folder), opened.session.state.base
     if found is None or len(found) != len(base.sizes):
-        found = yield from fragment_boxes(base.fragments)
+        found = yield from find_fragment_boxes(base.fragments)
         if len(found) == len(base.sizes) and not opened.why_read_only:
             keep_boxes(opened.folder, found)
     parted = parted_boxes(row.effect for row in opened.session.log.rows)

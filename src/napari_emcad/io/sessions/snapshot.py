@@ -10,7 +10,7 @@ from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.ids import Ids, in_files
+from napari_emcad.core.ids import Ids, file_dtype
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.sessions.folder import OpenSession, boxes_of, session_at
@@ -83,7 +83,7 @@ class Snapshot:
     def labels(self) -> Looked:
         """Segment of each voxel."""
         table = self.session.state.table
-        return Looked(self.session.state.base.fragments, table.astype(in_files(label_dtype(int(table.max())))))
+        return Looked(self.session.state.base.fragments, table.astype(file_dtype(label_dtype(int(table.max())))))
 
     @property
     def fragments(self) -> Ids:

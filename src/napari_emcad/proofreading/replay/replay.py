@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragment_boxes import FragmentBoxes, fragment_boxes
+from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.wording import count, shape_text
@@ -119,7 +119,7 @@ def replay(
         )
     fragments = [session.state.base.fragments for session in (old, new)]
     if boxes is None:
-        boxes = yield from fragment_boxes(fragments[0])
+        boxes = yield from find_fragment_boxes(fragments[0])
     shared = Overlaps(*fragments, boxes)
     rows = [old.log.rows[seq - 1] for seq in old.in_force]
     again = _Again(old, new, EditPlaces(old, new, shared), Claims(old, shared.inside))

@@ -12,7 +12,7 @@ from napari_emcad.blocks.progress import Watch
 from napari_emcad.blocks.run import disk_needed
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.wording import about, size_text
+from napari_emcad.core.wording import about_text, size_text
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run import BlockRun, unfinished_run
 from napari_emcad.io.sessions.facts import NAME as FINISHED
@@ -243,7 +243,7 @@ class BlocksPanel(QWidget):
         except UserError:
             return "told once a box is drawn"
         found = self._segment.estimate(box, volume_of(layer).shape)
-        time = [] if found is None or found.seconds is None else [about(found.seconds)]
+        time = [] if found is None or found.seconds is None else [about_text(found.seconds)]
         needed = disk_needed(box.shape)
         disk = f"about {size_text(needed)} on the disk"
         if folder is not None and folder.parent.is_dir():

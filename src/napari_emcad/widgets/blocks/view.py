@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.blocks.steps import STEPS
 from napari_emcad.core.progress import Progress
-from napari_emcad.core.wording import about
+from napari_emcad.core.wording import about_text
 from napari_emcad.widgets.blocks.map import COLOURS, BlockMap
 from napari_emcad.widgets.kit.forms import text
 
@@ -65,7 +65,7 @@ def speed_text(progress: BlockProgress) -> str:
         return "The session is put together."
     if progress.seconds_left is None:
         return "The time left is told after the first block."
-    return f"{progress.seconds_per_megavoxel:.2f} s per megavoxel, {about(progress.seconds_left)} left in all"
+    return f"{progress.seconds_per_megavoxel:.2f} s per megavoxel, {about_text(progress.seconds_left)} left in all"
 
 
 def _legend() -> str:

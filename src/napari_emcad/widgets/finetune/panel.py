@@ -285,7 +285,7 @@ class FineTunePanel(QWidget):
         parent = order.student or order.teacher
         stack = self._run.facts_of(0).get("stack", "")
         words = f"{parent.stem if parent else 'model'} {stack}".strip()
-        return free_name("".join(c if c.isalnum() or c in "-_ ." else "_" for c in words), zoo.available())
+        return free_name("".join(c if c.isalnum() or c in "-_ ." else "_" for c in words), zoo.available_models())
 
     def _on_kept(self, ended: Ended) -> None:
         if ended.error is not None:
@@ -373,14 +373,14 @@ def _keeping(run: RunFolder, comparison: Comparison, name: str) -> Job[list[Path
     """
     yield Progress("keeping the model", 0, 1)
     best = best_model(run.folder)
-    kept, teacher = [zoo.keep(best, name)], teacher_beside(best)
+    kept, teacher = [zoo.keep_model(best, name)], teacher_beside(best)
     try:
         if teacher.exists():
-            kept.append(zoo.keep(teacher, free_name(f"{kept[0].stem} teacher", zoo.available())))
+            kept.append(zoo.keep_model(teacher, free_name(f"{kept[0].stem} teacher", zoo.available_models())))
         comparison.read_all()
     except BaseException:
         for model in kept:
-            zoo.forget(model)
+            zoo.forget_model(model)
         raise
     return kept
 

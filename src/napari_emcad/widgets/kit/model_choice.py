@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QHBoxLayout, 
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import ModelCard, Role, card_beside
-from napari_emcad.networks.zoo import BUNDLED, available, bundled
+from napari_emcad.networks.zoo import BUNDLED, available_models, bundled_models
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, text
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
 from napari_emcad.widgets.kit.remembered import Remembered
@@ -114,7 +114,7 @@ class ModelChoice(QWidget):
 
     def remember(self) -> None:
         """The model chosen has been used."""
-        if self.path is not None and self.path not in available().values():
+        if self.path is not None and self.path not in available_models().values():
             self._remembered.used(self.path)
 
     def _lay_out(self) -> None:
@@ -159,8 +159,8 @@ class ModelChoice(QWidget):
 
     def _files(self, chosen: Path | None) -> dict[str, Path]:
         """Words -> file, in the order in which they are offered."""
-        ours = bundled()
-        named = {f"bundled: {n}" if n in ours and n != BUNDLED else n: path for n, path in available().items()}
+        ours = bundled_models()
+        named = {f"bundled: {n}" if n in ours and n != BUNDLED else n: path for n, path in available_models().items()}
         files = {name: path for name, path in named.items() if path == chosen or self._may_be_wanted(path)}
         lately = [path for path in self._remembered.models if self._may_be_wanted(path)]
         for path in [*([chosen] if chosen else []), *lately]:

@@ -15,9 +15,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.label_pieces import (
     LabelFragments,
+    build_segmentation,
     check_labels,
-    fragments_of_labels,
-    segmentation_of_fragments,
+    find_label_fragments,
 )
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
@@ -69,11 +69,11 @@ class FromLabels:
 
 def from_labels(asked: Asked) -> Job[FromLabels]:
     """Labels -> neurons; labels that cannot be used are told before the model begins."""
-    pieces = yield from fragments_of_labels(asked.labels)
+    pieces = yield from find_label_fragments(asked.labels)
     affinities, card, used = None, card_of_labels(asked.name), asked.parameters
     if asked.model is not None:
         affinities, card, used = yield from _predicted(asked)
-    segmentation = yield from segmentation_of_fragments(pieces, affinities)
+    segmentation = yield from build_segmentation(pieces, affinities)
     parameters = parameters_of_labels(used)
     neurons = cut_neurons(segmentation, Cut(parameters.threshold))
     return FromLabels(pieces, segmentation, neurons, affinities, card, parameters)

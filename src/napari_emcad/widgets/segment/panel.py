@@ -10,7 +10,7 @@ from napari_emcad import optical
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress
-from napari_emcad.core.wording import count, duration, neurons_text, pixel_size_note
+from napari_emcad.core.wording import count, duration_text, neurons_text, pixel_size_note
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters, recommended_threshold
 from napari_emcad.widgets.desk.neurites import Foreground, Neurites, finding
@@ -304,7 +304,7 @@ class SegmentPanel(QWidget):
         sections = result.box.shape[0]
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
-            f"Done: {where} in {duration(made.seconds)}. Move the threshold until neurons look right, then export."
+            f"Done: {where} in {duration_text(made.seconds)}. Move the threshold until neurons look right, then export."
         )
         self.results.finish(result, made)
 
