@@ -128,9 +128,9 @@ def test_it_works_and_is_silent_with_and_without_a_standard_output(stdout):
         import numpy as np
         from napari_emcad.core._waterz import waterz_merges
         from napari_emcad.core.progress import drive
-        from napari_emcad.core.region_graph import region_graph
+        from napari_emcad.core.region_graph import build_region_graph
         {stdout}
-        graph = drive(region_graph(np.full((3, 1, 1, 2), 99, np.uint8), np.array([[[1, 2]]], np.uint32)))
+        graph = drive(build_region_graph(np.full((3, 1, 1, 2), 99, np.uint8), np.array([[[1, 2]]], np.uint32)))
         merges = waterz_merges(graph)
         sys.stderr.write(str(len(merges.a)))
     """
