@@ -10,7 +10,7 @@ from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.part import FAR, NEAR, edges_of_parts, part
+from napari_emcad.proofreading.part import FAR, NEAR, edges_of_parts, part_fragment
 from napari_emcad.proofreading.session import Session
 
 DUMBBELL = """
@@ -156,7 +156,7 @@ def test_a_membrane_counts_more_than_the_shape():
     for membrane in (None, 8):
         if membrane:
             affinities[:, :, :, membrane] = 20
-        sides = part(fragments, affinities, *points).sides
+        sides = part_fragment(fragments, affinities, *points).sides
         halves.append([int((sides == side).sum()) // 10 for side in (NEAR, FAR)])
     assert sum(halves[0]) == sum(halves[1]) == 30
     assert abs(halves[0][0] - 15) <= 1 and halves[1][0] in (8, 9)
@@ -200,7 +200,7 @@ def test_what_is_looked_at_is_no_larger_than_the_fragment(where):
     fragments = np.ones((9, 64, 96), np.uint32)
     fragments[where] = 2
     corner = tuple(s.start for s in where)
-    patch = part(fragments, None, [corner], [tuple(c + 1 if axis else c for axis, c in enumerate(corner))])
+    patch = part_fragment(fragments, None, [corner], [tuple(c + 1 if axis else c for axis, c in enumerate(corner))])
     assert patch.box.slices == where
     assert {NEAR, FAR} == set(np.unique(patch.sides).tolist())
 
@@ -210,7 +210,7 @@ def test_a_fragment_of_a_large_id_is_divided_like_any_other():
     fragments, far = drawn(DUMBBELL), 2**40
     wide = np.where(fragments, fragments.astype(np.int64) + far, 0)
     affinities = np.random.default_rng(0).integers(0, 256, (3, *fragments.shape), np.uint8)
-    patches = [part(of, affinities, [LEFT], [RIGHT]) for of in (fragments, wide)]
+    patches = [part_fragment(of, affinities, [LEFT], [RIGHT]) for of in (fragments, wide)]
     np.testing.assert_array_equal(patches[0].sides, patches[1].sides)
     expected = edges_of_parts(fragments, affinities, patches[0], (5, 6))
     found = edges_of_parts(wide, affinities, patches[1], (5 + far, 6 + far))

@@ -18,7 +18,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.proofreading.contacts import Contacts
-from napari_emcad.proofreading.cut import SegmentGraph, proposals
+from napari_emcad.proofreading.cut import SegmentGraph, propose_cuts
 from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog
@@ -30,7 +30,7 @@ def proposed(edges, near, far):
     """Proposals in a segment of all fragments."""
     base = segmentation(edges)
     nodes = np.arange(1, len(base.sizes), dtype=np.uint32)
-    return proposals(Contacts(EditedGraph.of(base.graph), len(base.sizes)).segment_graph(nodes, []), near, far)
+    return propose_cuts(Contacts(EditedGraph.of(base.graph), len(base.sizes)).segment_graph(nodes, []), near, far)
 
 
 def test_every_scenario_has_its_test():
@@ -170,16 +170,16 @@ def test_18_contacts_in_several_places_are_one_edge():
     (edge,) = np.flatnonzero((graph.u == 1) & (graph.v == 2))
     assert graph.area[edge] == 2 and graph.mean[edge] == pytest.approx((51 + 204) / 2 / 255)
     joined = Contacts(EditedGraph.of(graph), 4).segment_graph(np.array([1, 2], np.uint32), [])
-    assert proposals(joined, [1], [2])[0].cost == pytest.approx(1.0)
+    assert propose_cuts(joined, [1], [2])[0].cost == pytest.approx(1.0)
 
 
 def test_18_parallel_edges_add_up_in_a_cut():
     nodes = np.array([1, 2, 3], np.uint32)
     parallel = SegmentGraph(nodes, np.array([0, 1, 1]), np.array([1, 0, 2]), np.array([0.3, 0.3, 0.5]))
-    cut = proposals(parallel, [1], [3])[0]
+    cut = propose_cuts(parallel, [1], [3])[0]
     assert cut.near.tolist() == [1, 2] and cut.cost == pytest.approx(0.5)
     parallel.capacity[2] = 0.7
-    assert proposals(parallel, [1], [3])[0].cost == pytest.approx(0.6)
+    assert propose_cuts(parallel, [1], [3])[0].cost == pytest.approx(0.6)
 
 
 def test_23_undo_redo_undo_redo(tmp_path):
@@ -379,7 +379,7 @@ def test_36_a_large_segment_is_split(tmp_path):
         np.where(crossing, 0.5, rng.lognormal(3, 1, len(edges))),
     )
     start = time.process_time()
-    cut = proposals(graph, [place[1990, 2, 2]], [place[2010, 2, 2]])[0]
+    cut = propose_cuts(graph, [place[1990, 2, 2]], [place[2010, 2, 2]])[0]
     assert time.process_time() - start < 1
     assert len(cut.near) == len(cut.far) == 50_000 and cut.cost == pytest.approx(12.5)
 

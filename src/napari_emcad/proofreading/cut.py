@@ -1,10 +1,11 @@
-"""Where to cut a region graph so that two sides come apart.
+"""Cuts of a region graph that part two sides.
 
 Source: minimum cuts by Dinitz's algorithm on the reduced graph; the paths between points of one side are made
 uncuttable as in the CAVE PyChunkedGraph (Dorkenwald et al., Nature Methods 2025); seeded maximum spanning forest:
 Cousty et al., IEEE TPAMI 31:1362, 2009.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +19,14 @@ from scipy.sparse.csgraph import (
     minimum_spanning_tree,
 )
 
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.ids import FragmentId, Ids
 from napari_emcad.proofreading.errors import Refused
 
 LARGEST_FLOW = 1 << 30
-"""Capacities are scaled to whole numbers that add up to this: SciPy's flows are 32-bit."""
+"""Sum of all capacities once they are scaled to whole numbers: SciPy's flows are 32-bit."""
 
 ENOUGH_POINTS = 3
-"""From so many points on a side on, the minimum cut is the only proposal."""
+"""Points on a side from which on the minimum cut is the only proposal."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class SegmentGraph:
     u, v : (m,) int
         Ends of each edge, as places in `nodes`; parallel edges add up.
     capacity : (m,) float
-        What it costs to cut: mean affinity x contact area in voxel faces.
+        Cost of a cut: mean affinity x contact area in voxel faces.
     """
 
     nodes: Ids
@@ -47,13 +48,13 @@ class SegmentGraph:
     v: NDArray[np.integer]
     capacity: NDArray[np.floating]
 
-    def places(self, fragments) -> NDArray[np.int64]:
-        """Where fragments stand in `nodes`, each once.
+    def places(self, fragments: Sequence[int] | Ids) -> NDArray[np.int64]:
+        """Return the places of fragments in `nodes`, each once.
 
         Raises
         ------
         Refused
-            Where one is not of this segment.
+            If there is none, or one is not of this segment.
         """
         wanted = np.unique(np.asarray(fragments, np.int64))
         places = np.minimum(np.searchsorted(self.nodes, wanted), len(self.nodes) - 1)
@@ -69,13 +70,13 @@ class Proposal:
     Attributes
     ----------
     method : str
-        For people: "minimum cut" or "spanning tree".
+        "minimum cut" or "spanning tree", in words for people.
     near, far : (k,) Ids
         Fragments on the side of the first points, and on that of the second; sorted.
     cost : float
         Affinity x area of all that is cut.
     warning : str
-        What looks wrong with it; empty where nothing does.
+        One sentence on what looks wrong; empty if nothing does.
     """
 
     method: str
@@ -85,36 +86,40 @@ class Proposal:
     warning: str = ""
 
 
-def proposals(graph: SegmentGraph, near, far) -> list[Proposal]:
-    """Ways to part the fragments `near` from the fragments `far`, the likeliest first.
+def propose_cuts(
+    graph: SegmentGraph, near: Sequence[FragmentId] | Ids, far: Sequence[FragmentId] | Ids
+) -> list[Proposal]:
+    """Propose ways to part the fragments `near` from the fragments `far`, the likeliest first.
 
     Parameters
     ----------
     graph : SegmentGraph
         Connected.
-    near, far : sequence of int
+    near, far : sequence of FragmentId
         Fragments under the points of each side.
 
     Raises
     ------
     Refused
-        Where a fragment is on both sides or not of this segment.
+        If a fragment is on both sides or not of this segment.
     """
     first, second = graph.places(near), graph.places(far)
     if np.intersect1d(first, second).size:
         raise Refused("split: one fragment is on both sides; split the fragment itself.")
+    are_few = max(len(first), len(second)) < ENOUGH_POINTS
     matrix = _matrix(graph)
-    groups = _joined_by_paths(matrix, first, second)
-    made = [_proposal("minimum cut", graph, minimum_cut(matrix, *groups))]
-    if max(len(first), len(second)) < ENOUGH_POINTS:
-        other = _proposal("spanning tree", graph, spanning_cut(matrix, *groups))
-        if not np.array_equal(other.near, made[0].near):
-            made.append(other)
-    return made
+    first = _with_paths(matrix, first, second)
+    second = _with_paths(matrix, second, first)
+    proposals = [_proposal("minimum cut", graph, minimum_cut(matrix, first, second))]
+    if are_few:
+        other = _proposal("spanning tree", graph, spanning_cut(matrix, first, second))
+        if not np.array_equal(other.near, proposals[0].near):
+            proposals.append(other)
+    return proposals
 
 
-def minimum_cut(matrix: csr_array, near: NDArray, far: NDArray) -> NDArray[np.bool_]:
-    """The side of `near` in the cheapest cut; of several that cost the same, the smallest such side.
+def minimum_cut(matrix: csr_array, near: NDArray[np.int64], far: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the side of `near` in the cheapest cut; of several that cost the same, the smallest such side.
 
     Strategy: what every cheapest cut leaves together is joined first: ends of an edge dearer than some cut, and nodes
     that hang on one neighbour with more than half of all their capacity. What is left is mostly a few hundred nodes.
@@ -130,20 +135,24 @@ def minimum_cut(matrix: csr_array, near: NDArray, far: NDArray) -> NDArray[np.bo
     -------
     (n,) bool
     """
-    group = _grouped(matrix.shape[0], near, far)
+    group = _number_groups(matrix.shape[0], near, far)
     while True:
-        small = _contracted(matrix, group)
-        further = _kept_together(small)
+        small = _contract(matrix, group)
+        further = _group_inseparable(small)
         if further is None:
             break
         group = further[group]
     return _source_side(small)[group]
 
 
-def spanning_cut(matrix: csr_array, near: NDArray, far: NDArray) -> NDArray[np.bool_]:
-    """The side of `near` in a maximum spanning forest grown from both sides."""
-    group = _grouped(matrix.shape[0], near, far)
-    edges = _contracted(matrix, group).tocoo()
+def spanning_cut(matrix: csr_array, near: NDArray[np.int64], far: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the side of `near` in a maximum spanning forest grown from both sides.
+
+    Strategy: the two sides are one node each; the spanning tree of the heaviest edges joins them by one path, and its
+    lightest edge is cut.
+    """
+    group = _number_groups(matrix.shape[0], near, far)
+    edges = _contract(matrix, group).tocoo()
     upper = edges.row < edges.col
     u, v = edges.row[upper], edges.col[upper]
     order = np.lexsort((v, u, -edges.data[upper]))
@@ -151,7 +160,7 @@ def spanning_cut(matrix: csr_array, near: NDArray, far: NDArray) -> NDArray[np.b
     rank[order] = np.arange(1, len(order) + 1)  # distinct, so that the tree does not depend on the order of the edges
     tree = csr_array(minimum_spanning_tree(csr_array((rank, (u, v)), edges.shape)))
     tree = csr_array(tree + tree.T)
-    ends = _path(tree, 0, 1)
+    ends = _path_between(tree, 0, 1)
     if ends is not None:
         a, b = (end[np.argmax(tree[ends])] for end in ends)
         tree[a, b] = tree[b, a] = 0
@@ -160,18 +169,14 @@ def spanning_cut(matrix: csr_array, near: NDArray, far: NDArray) -> NDArray[np.b
 
 
 def _matrix(graph: SegmentGraph) -> csr_array:
+    """Return the capacities of a graph as a symmetric matrix, (n, n)."""
     n = len(graph.nodes)
     rows, columns = np.concatenate([graph.u, graph.v]), np.concatenate([graph.v, graph.u])
     return coo_array((np.tile(graph.capacity, 2).astype(float), (rows, columns)), (n, n)).tocsr()
 
 
-def _joined_by_paths(matrix: csr_array, near: NDArray, far: NDArray) -> tuple[NDArray, NDArray]:
-    """Each side with the strongest paths between its points, which do not cross those of the other."""
-    near = _with_paths(matrix, near, far)
-    return near, _with_paths(matrix, far, near)
-
-
-def _with_paths(matrix: csr_array, points: NDArray, others: NDArray) -> NDArray[np.int64]:
+def _with_paths(matrix: csr_array, points: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the points of a side with the strongest paths between them; no path crosses the other side."""
     if len(points) == 1:
         return points
     length = matrix.copy()
@@ -189,8 +194,8 @@ def _with_paths(matrix: csr_array, points: NDArray, others: NDArray) -> NDArray[
     return np.array(sorted(found))
 
 
-def _grouped(n: int, near: NDArray, far: NDArray) -> NDArray[np.int64]:
-    """New numbers: 0 for all of `near`, 1 for all of `far`, one each for the others."""
+def _number_groups(n: int, near: NDArray[np.integer], far: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return new numbers of n nodes: 0 for all of `near`, 1 for all of `far`, one each for the others."""
     group = np.full(n, -1)
     group[near], group[far] = 0, 1
     rest = group < 0
@@ -198,19 +203,19 @@ def _grouped(n: int, near: NDArray, far: NDArray) -> NDArray[np.int64]:
     return group
 
 
-def _contracted(matrix: csr_array, group: NDArray) -> csr_array:
-    """The graph between groups, without loops."""
+def _contract(matrix: csr_array, group: NDArray[np.int64]) -> csr_array:
+    """Return the graph between groups, without loops."""
     edges, n = matrix.tocoo(), int(group.max()) + 1
     u, v = group[edges.row], group[edges.col]
     out = u != v
     return coo_array((edges.data[out], (u[out], v[out])), (n, n)).tocsr()
 
 
-def _kept_together(matrix: csr_array) -> NDArray[np.int64] | None:
-    """New numbers, one for nodes that no cheapest cut of 0 from 1 parts; None where there are no such nodes.
+def _group_inseparable(matrix: csr_array) -> NDArray[np.int64] | None:
+    """Return new numbers, one for nodes that no cheapest cut of 0 from 1 parts; None if there are no such nodes.
 
-    Why all nodes that hang on a neighbour may follow it at once: set them to its side one after the other, from the
-    roots of the pointers outwards; no step makes a cut dearer. Nodes 0 and 1 hang on nobody.
+    All nodes that hang on a neighbour may follow it at once: set them to its side one after the other, from the roots
+    of the pointers outwards, and no step makes a cut dearer. Nodes 0 and 1 hang on nobody.
     """
     n, edges = matrix.shape[0], matrix.tocoo()
     degree = matrix.sum(axis=1)
@@ -221,12 +226,12 @@ def _kept_together(matrix: csr_array) -> NDArray[np.int64] | None:
         return None
     pointers = coo_array((np.ones(held.sum()), (edges.row[held], edges.col[held])), (n, n))
     label = connected_components(pointers, directed=False)[1]
-    number = _grouped(label.max() + 1, label[:1], label[1:2])
+    number = _number_groups(label.max() + 1, label[:1], label[1:2])
     return number[label]
 
 
 def _source_side(matrix: csr_array) -> NDArray[np.bool_]:
-    """Nodes on the side of node 0 in the cheapest cut from node 1."""
+    """Return the nodes on the side of node 0 in the cheapest cut from node 1, (n,)."""
     scale = LARGEST_FLOW / max(matrix.sum(), 1e-9)
     whole = matrix.copy()
     whole.data = np.maximum(np.round(whole.data * scale), 1).astype(np.int32)
@@ -240,7 +245,7 @@ def _source_side(matrix: csr_array) -> NDArray[np.bool_]:
 
 
 def _apart_from_both(matrix: csr_array) -> NDArray[np.bool_]:
-    """Nodes that nothing joins with 0 or 1: they stay with 0."""
+    """Return the nodes that nothing joins with 0 or 1, (n,): they stay with 0."""
     piece = connected_components(matrix, directed=False)[1]
     return (piece != piece[0]) & (piece != piece[1])
 
@@ -250,8 +255,8 @@ def _all_but_the_far_side(matrix: csr_array) -> NDArray[np.bool_]:
     return piece != piece[1]
 
 
-def _path(tree: csr_array, start: int, end: int) -> tuple[NDArray, NDArray] | None:
-    """Both ends of each edge on the way from one node of a tree to another; None where there is no way."""
+def _path_between(tree: csr_array, start: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Return both ends of each edge on the way from one node of a tree to another; None if there is no way."""
     _, before = breadth_first_order(tree, start, directed=False)
     way = [end]
     while way[-1] != start:
@@ -262,6 +267,7 @@ def _path(tree: csr_array, start: int, end: int) -> tuple[NDArray, NDArray] | No
 
 
 def _proposal(method: str, graph: SegmentGraph, side: NDArray[np.bool_]) -> Proposal:
+    """Return the proposal that cuts between the nodes of one side, (n,), and the others."""
     crossing = side[graph.u] != side[graph.v]
     near, far = graph.nodes[side], graph.nodes[~side]
     single = min(len(near), len(far)) == 1 < len(graph.nodes) - 1

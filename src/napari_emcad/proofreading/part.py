@@ -5,9 +5,9 @@ slowly through necks and over membranes, so that the two sides meet there (a see
 Meyer, Signal Processing 38:113, 1994).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,27 @@ from skimage.graph import MCP
 
 from napari_emcad.core.affinities import UNKNOWN
 from napari_emcad.core.fragments import boundary_map
-from napari_emcad.core.geometry import Box, Voxel
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.geometry import Box, Voxel, triple
+from napari_emcad.core.ids import FragmentId
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph
+from napari_emcad.core.volume import AffinityVolume, Volume, Writable
 from napari_emcad.proofreading.errors import Refused
 
-MARGIN = np.array([1, 16, 16])
-"""Voxels (z, y, x) that are looked at around the points first."""
+MARGIN = (1, 16, 16)
+"""Voxels (z, y, x) around the points in which a fragment is looked for first."""
 
 STEEP = 6.0
-"""A step over a full membrane takes exp(STEEP) times as long as one inside the cytoplasm ..."""
+"""A step over a full membrane takes exp(STEEP) times as long as one inside the cytoplasm."""
 
 NARROW = 2
-"""... and one where the fragment is half as wide 2 ** NARROW times as long."""
+"""A step where the fragment is half as wide takes 2 ** NARROW times as long."""
 
 NEAR, FAR = 1, 2
+
+
+class WritableVolume(Volume, Writable, Protocol):
+    """A volume (z, y, x) that is read and written by slices."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +56,20 @@ class Patch:
 
     @property
     def box(self) -> Box:
-        """Where it lies."""
+        """The box of the sides in the volume."""
         return Box.whole(self.sides.shape).moved(self.start)
 
-    def draw(self, fragments: Any, of_side: Mapping[int, int]) -> None:
-        """Write the fragment of each side into fragments (z, y, x)."""
+    def draw(self, fragments: WritableVolume, of_side: Mapping[int, FragmentId]) -> None:
+        """Write the fragment of each side into fragments (z, y, x), which are modified."""
         voxels = np.array(fragments[self.box.slices])
         for side, fragment in of_side.items():
             voxels[self.sides == side] = fragment
         fragments[self.box.slices] = voxels
 
 
-def part(fragments: Ids, affinities, near: list[Voxel], far: list[Voxel]) -> Patch:
+def part_fragment(
+    fragments: Volume, affinities: AffinityVolume | None, near: Sequence[Voxel], far: Sequence[Voxel]
+) -> Patch:
     """Part the fragment under the points.
 
     Parameters
@@ -71,57 +78,63 @@ def part(fragments: Ids, affinities, near: list[Voxel], far: list[Voxel]) -> Pat
         Not modified.
     affinities : (3, z, y, x) uint8 or None
         Read inside the fragment's box only.
-    near, far : list of (z, y, x)
+    near, far : sequence of (z, y, x)
         Points of each side, all in one fragment.
 
     Raises
     ------
     Refused
-        Where the points leave nothing to part.
+        If the points leave nothing to part.
     """
     if {*near} & {*far}:
         raise Refused("split: one point is on both sides; place them apart.")
-    fragment = fragments[near[0]]
-    box = _box_of(fragments, fragment, [*near, *far])
+    fragment = FragmentId(int(fragments[near[0]]))
+    box = _find_box(fragments, fragment, [*near, *far])
     inside = fragments[box.slices] == fragment
-    slowness = _slowness(inside, boundary_map(_read(affinities, box)[1:]))
+    slowness = _slowness(inside, boundary_map(_read_affinities(affinities, box)[1:]))
     ours, theirs = ([_within(p, box) for p in points] for points in (near, far))
-    arrival = [_arrival(slowness, points) for points in (ours, theirs)]
-    sides = np.where(inside, np.where(arrival[0] <= arrival[1], NEAR, FAR), 0).astype(np.uint8)
+    is_near = _arrival_times(slowness, ours) <= _arrival_times(slowness, theirs)
+    sides = np.where(inside, np.where(is_near, NEAR, FAR), 0).astype(np.uint8)
     if {int(sides[p]) for p in ours} != {NEAR} or {int(sides[p]) for p in theirs} != {FAR}:
         raise Refused("split: the ways between the points of the two sides cross; place them on two sides of one line.")
     return Patch(box.start, sides)
 
 
-def edges_of_parts(fragments: Ids, affinities, patch: Patch, parts: tuple[int, int]) -> RegionGraph:
-    """Edges of two new fragments, with each other and with their neighbours.
+def edges_of_parts(
+    fragments: Volume, affinities: AffinityVolume | None, patch: Patch, parts: tuple[FragmentId, FragmentId]
+) -> RegionGraph:
+    """Return the edges of two new fragments, with each other and with their neighbours.
+
+    Strategy: the box of the fragment and a voxel around it are numbered anew from 1, so that the region graph there
+    takes little memory; its edges get their ids and places back.
 
     Parameters
     ----------
     fragments : (z, y, x) Ids
-        In which the parts are not drawn; not modified.
+        The parts are not drawn in them; not modified.
     affinities : (3, z, y, x) uint8 or None
     patch : Patch
-    parts : (int, int)
+    parts : (FragmentId, FragmentId)
         Near and far.
     """
     around = patch.box.grown((1, 1, 1)).clipped(fragments.shape)
     near = np.array(fragments[around.slices])
     Patch(patch.box.within(around).start, patch.sides).draw(near, dict(zip((NEAR, FAR), parts, strict=True)))
     ids, numbered = np.unique(np.append(0, near), return_inverse=True)
-    graph = drive(build_region_graph(_read(affinities, around), numbered[1:].reshape(near.shape)))
+    small = numbered[1:].reshape(near.shape).astype(np.uint32)
+    graph = drive(build_region_graph(_read_affinities(affinities, around), small))
     ids = ids.astype(near.dtype)
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=graph.contact + np.array(around.start, np.int32))
     return graph.chosen(np.isin(graph.u, parts) | np.isin(graph.v, parts))
 
 
-def _box_of(fragments: NDArray, fragment: int, points: list[Voxel]) -> Box:
-    """The box of the fragment under the points: a box round them grows where the fragment reaches its faces."""
+def _find_box(fragments: Volume, fragment: FragmentId, points: Sequence[Voxel]) -> Box:
+    """Find the box of the fragment under the points: a box around them grows where the fragment reaches its faces."""
     start, stop = np.min(points, axis=0) - MARGIN, np.max(points, axis=0) + 1 + MARGIN
     while True:
-        seen = Box(tuple(start.tolist()), tuple(stop.tolist())).clipped(fragments.shape)
+        seen = Box(triple(start), triple(stop)).clipped(fragments.shape)
         (place,) = ndimage.find_objects((fragments[seen.slices] == fragment).view(np.uint8))
-        found = Box(*zip(*((s.start, s.stop) for s in place), strict=True)).moved(seen.start)
+        found = Box(triple(s.start for s in place), triple(s.stop for s in place)).moved(seen.start)
         low = (np.array(found.start) == seen.start) & (np.array(seen.start) > 0)
         high = (np.array(found.stop) == seen.stop) & (np.array(seen.stop) < fragments.shape)
         if not (low | high).any():
@@ -129,14 +142,15 @@ def _box_of(fragments: NDArray, fragment: int, points: list[Voxel]) -> Box:
         start, stop = start - low * (stop - start), stop + high * (stop - start)
 
 
-def _read(affinities, box: Box) -> NDArray[np.uint8]:
+def _read_affinities(affinities: AffinityVolume | None, box: Box) -> NDArray[np.uint8]:
+    """Return the affinities in a box, (3, z, y, x); unknown ones if there are none."""
     if affinities is None:
         return np.full((3, *box.shape), UNKNOWN, np.uint8)
     return np.ascontiguousarray(affinities[(slice(None), *box.slices)])
 
 
 def _slowness(inside: NDArray[np.bool_], boundary: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How long a step to a voxel takes; negative where there is no way."""
+    """Return how long a step to each voxel takes, (z, y, x); negative where there is no way."""
     rim = [(0, 0), (1, 1), (1, 1)]
     depth = ndimage.distance_transform_edt(np.pad(inside, rim))[:, 1:-1, 1:-1]
     slowness = np.full(inside.shape, -1.0)
@@ -145,11 +159,12 @@ def _slowness(inside: NDArray[np.bool_], boundary: NDArray[np.float32]) -> NDArr
 
 
 def _within(voxel: Voxel, box: Box) -> Voxel:
-    return tuple(int(v - a) for v, a in zip(voxel, box.start, strict=True))
+    """Return a voxel counted from the start of a box."""
+    return triple(v - a for v, a in zip(voxel, box.start, strict=True))
 
 
-def _arrival(slowness: NDArray[np.float64], points: list[Voxel]) -> NDArray[np.float64]:
-    """When each voxel is reached from the points of one side and the ways between them; never: infinite."""
+def _arrival_times(slowness: NDArray[np.float64], points: Sequence[Voxel]) -> NDArray[np.float64]:
+    """Return when each voxel is reached from the points of one side and the ways between them; infinite = never."""
     reached, trace = MCP(slowness, fully_connected=False), [points[0]]
     reached.find_costs([points[0]])
     for point in points[1:]:

@@ -15,11 +15,11 @@ from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.contacts import Contacts
-from napari_emcad.proofreading.cut import Proposal, proposals
+from napari_emcad.proofreading.cut import Proposal, propose_cuts
 from napari_emcad.proofreading.effects import Effect, Move, Parting
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog, LogRow
-from napari_emcad.proofreading.part import FAR, NEAR, Patch, edges_of_parts, part
+from napari_emcad.proofreading.part import FAR, NEAR, Patch, edges_of_parts, part_fragment
 from napari_emcad.proofreading.state import State
 from napari_emcad.proofreading.walk import joining_next, leaving_next
 
@@ -101,7 +101,7 @@ class Session:
             raise Refused("split: the points are in different segments; place all of them in one.")
         segment = segments.pop()
         self._check_open(segment)
-        return proposals(self._contacts.segment_graph(self.state.members(segment), self.state.bridges), near, far)
+        return propose_cuts(self._contacts.segment_graph(self.state.members(segment), self.state.bridges), near, far)
 
     def split(self, proposal: Proposal, **given: Any) -> LogRow:
         """Make a split that was proposed; the side of the first points keeps the id."""
@@ -145,7 +145,7 @@ class Session:
             raise Refused("split: points on both sides of one fragment are needed, these are in several.")
         segment = self._segment(fragment := whole.pop())
         self._check_open(segment)
-        patch = part(fragments, self._affinities, near, far)
+        patch = part_fragment(fragments, self._affinities, near, far)
         parting = self._parting(fragment, (next_id, next_id + 1), patch)
         bridges = self._bridges_after(parting)
         moves = self._moves_after(parting, segment, next_id + 2, bridges)
@@ -426,7 +426,7 @@ class Session:
         graph = self.state.edges.without(parting.removed).also(parting.added)
         contacts = Contacts(graph, parting.parts[1] + 1)
         joined = contacts.segment_graph(nodes, [*self.state.bridges, *bridges])
-        cut = proposals(joined, parting.parts[:1], parting.parts[1:])[0]
+        cut = propose_cuts(joined, parting.parts[:1], parting.parts[1:])[0]
         sides = ((cut.near, segment), (cut.far, new))
         made = [Move(np.intersect1d(side, others), segment, after, free) for side, after in sides]
         drawn = [Move(np.intersect1d(side, parting.parts), segment, after, False) for side, after in sides]

@@ -1,4 +1,4 @@
-"""The state of a session: which fragment is of which segment, and what edits change of that.
+"""The state of a session: the segment of each fragment, and what edits change of that.
 
 Segments that nobody edited follow the threshold. An edit takes all fragments of the segments it touches out of the
 threshold's reach: from then on they are where people put them, at every threshold, until the edit is undone.
@@ -9,19 +9,19 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from napari_emcad.core.fragment_boxes import ROOM
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.proofreading.contacts import Contacts
+from napari_emcad.proofreading.automatic import AutomaticSegments
 from napari_emcad.proofreading.edges import EditedGraph
-from napari_emcad.proofreading.effects import Effect, Parting
+from napari_emcad.proofreading.effects import Bridge, Effect, Parting
 from napari_emcad.proofreading.part import FAR, NEAR
 
 
@@ -38,16 +38,16 @@ class State:
     min_size : int
         Voxels; smaller segments that nobody edited are crumbs and join their strongest neighbour.
     table : (n + 1,) Ids
-        Segment of each fragment, [0] = 0; 0 as well where there is no such fragment (any more).
+        Segment of each fragment, [0] = 0; 0 as well for fragments that are not there (any more).
     free : (n + 1,) bool
-        Whether the threshold moves a fragment.
+        True for fragments that the threshold moves.
     sizes : (n + 1,) int64
-        Voxels of each fragment.
+        Voxels of each fragment; 0 for fragments that are not there (any more).
     edges : EditedGraph
-    bridges : list of (int, int)
-    locked : set of int
+    bridges : list of Bridge
+    locked : set of SegmentId
     next_id : int
-        The first id that no segment has had. Ids are not reused, undone or not.
+        The first id that no fragment or segment has had. Ids are not reused, undone or not.
     """
 
     base: Segmentation
@@ -57,26 +57,34 @@ class State:
     free: NDArray[np.bool_] = field(init=False)
     sizes: NDArray[np.int64] = field(init=False)
     edges: EditedGraph = field(init=False)
-    bridges: list[tuple[int, int]] = field(default_factory=list)
-    locked: set[int] = field(default_factory=set)
+    bridges: list[Bridge] = field(default_factory=list)
+    locked: set[SegmentId] = field(default_factory=set)
     next_id: int = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         n = len(self.base.sizes)
         self.free = np.ones(n, bool)
         self.free[0] = False
-        self._members: dict[int, Ids] = {}  # those asked for since they have changed
-        self._edition, self._is_settled, self._makes_many = 0, True, False
-        self._room: dict[str, NDArray] = {}  # tables with more rows than are in use
-        self._automatic_table: tuple[float, Ids] | None = None
-        self._foreseen: tuple[int, float, Ids] | None = None
-        self.sizes = self.base.sizes  # copied where a fragment is parted
+        self.sizes = self.base.sizes  # copied once a fragment is parted
         self.edges = EditedGraph.of(self.base.graph)
-        self.table = self._automatic(self.threshold)
         self.next_id = n
+        self._members: dict[int, Ids] = {}  # of segments that have not changed since they were asked for
+        self._edition, self._is_settled, self._makes_many = 0, True, False
+        self._foreseen: tuple[int, float, Ids] | None = None  # edition, threshold, table
+        self._room: dict[str, NDArray[Any]] = {}  # tables with more rows than are in use
+        self._automatic = AutomaticSegments(self.base, self.min_size)
+        self.table = self._automatic.table(self.threshold, n)
 
-    def members(self, segment: int) -> Ids:
-        """Fragments of a segment, sorted."""
+    def fragment_at(self, voxel: Voxel) -> FragmentId:
+        """Return the fragment at a voxel inside the volume; 0 = none."""
+        return FragmentId(int(self.base.fragments[voxel]))
+
+    def segment_of(self, fragment: FragmentId) -> SegmentId:
+        """Return the segment of a fragment; 0 = none."""
+        return SegmentId(int(self.table[fragment]))
+
+    def members(self, segment: SegmentId) -> Ids:
+        """Return the fragments of a segment, sorted; none for 0 and for a segment that is not there."""
         if segment not in self._members:
             found = np.flatnonzero(self.table == segment) if segment else np.empty(0)
             self._members[segment] = found.astype(self.table.dtype)
@@ -84,14 +92,15 @@ class State:
 
     @property
     def graph(self) -> RegionGraph:
-        """All edges there are; where a fragment was parted, they are copied for it."""
+        """All edges that are there; copied if a fragment was parted."""
         return self.edges.whole
 
     def digest(self) -> str:
-        """A hash of the state: equal states, equal hashes."""
+        """Return a hash of the state: equal states, equal hashes."""
         found, there = hashlib.sha256(), np.flatnonzero(self.sizes).astype(self.table.dtype)
-        for array in (there, self.table[there], self.free[there], self.sizes[there], self.graph.u, self.graph.v):
-            found.update(np.ascontiguousarray(array))
+        columns = (there, self.table[there], self.free[there], self.sizes[there], self.graph.u, self.graph.v)
+        for column in columns:
+            found.update(np.ascontiguousarray(column).data)
         found.update(repr((self.threshold, sorted(self.bridges), sorted(self.locked))).encode())
         return found.hexdigest()
 
@@ -119,7 +128,7 @@ class State:
         ----------
         effect : Effect
         in_order : bool
-            Whether it is the last one that is in force: then every free fragment stands where it stood before.
+            True if it is the last one in force: then every free fragment is where it was before.
         """
         self._forget(effect)
         for move in reversed(effect.moves):
@@ -136,17 +145,18 @@ class State:
             self.settle()
 
     def settle(self) -> None:
-        """Put every free fragment where the threshold wants it; at the end only while many edits are made."""
+        """Put every free fragment where the threshold wants it; while many edits are made, once at their end."""
         self._is_settled = not self._makes_many
         if self._makes_many:
             return
-        self.table = self._foreseen[2] if self.foresees(self.threshold) else self._settled(self.threshold)
+        foreseen = self._take_foreseen(self.threshold)
+        self.table = self._settled_at(self.threshold) if foreseen is None else foreseen
         self._foreseen = None
         self._members.clear()
 
     @contextmanager
     def many(self) -> Iterator[None]:
-        """While edits of a log are made: where free fragments are between them is of no use."""
+        """Settle free fragments once, after all edits made inside: in between nobody looks at them."""
         self._makes_many = True
         try:
             yield
@@ -161,31 +171,30 @@ class State:
         An edit in between makes it worthless.
         """
         edition = self._edition
-        self._foreseen = edition, threshold, self._settled(threshold)
+        self._foreseen = edition, threshold, self._settled_at(threshold)
 
     def foresees(self, threshold: float) -> bool:
-        """Whether it is known what moving the threshold would come to."""
-        return self._foreseen is not None and self._foreseen[:2] == (self._edition, threshold)
+        """True if it is known what moving the threshold would come to."""
+        return self._take_foreseen(threshold) is not None
 
-    def _settled(self, threshold: float) -> Ids:
-        """The table with every free fragment where a threshold wants it."""
-        fixed = np.flatnonzero(~self.free)
-        wanted = self._automatic(threshold)
-        mixed = np.zeros(len(wanted), bool)
-        mixed[wanted[fixed]] = True
-        mixed[0] = False
-        left = mixed.take(wanted, mode="clip") & self.free  # free ones that an edit took neighbours from
-        if left.any():
-            self._name_pieces(wanted, left)
-        wanted[fixed] = self.table[fixed]
-        return wanted
+    def _take_foreseen(self, threshold: float) -> Ids | None:
+        """Return the table that was foreseen for a threshold; None if there is none that still holds."""
+        foreseen = self._foreseen
+        return foreseen[2] if foreseen is not None and foreseen[:2] == (self._edition, threshold) else None
+
+    def _settled_at(self, threshold: float) -> Ids:
+        return self._automatic.settle(threshold, self.table, self.free)
+
+    def _move_threshold(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.settle()
 
     def _forget(self, effect: Effect) -> None:
-        """What was known of what an effect changes."""
+        """Drop what is remembered of all that an effect changes."""
         self._edition += bool(effect.partings or effect.moves)
         for segment in (s for move in effect.moves for s in (move.before, move.after)):
             self._members.pop(segment, None)
-        for fragment in (f for parting in effect.partings for f in (parting.fragment, *parting.parts)):
+        for fragment in (f for parting in effect.partings for f in parting.all_ids):
             if fragment < len(self.table):
                 self._members.pop(int(self.table[fragment]), None)
 
@@ -208,37 +217,14 @@ class State:
         self.edges = self.edges.without(parting.added).also(parting.removed)
 
     def _make_room(self, n: int) -> None:
-        """Tables of so many rows; a few thousand more are kept behind them, so that they are not copied each time."""
+        """Lengthen the tables to n rows; a few thousand more are kept behind them, so that they are rarely copied."""
         if n <= len(self.table):
             return
-        tables = {"table": self.table, "free": self.free, "sizes": self.sizes}
-        for name, table in tables.items():
-            room = self._room.get(name)
-            if room is None or table.base is not room or n > len(room):
-                self._room[name] = room = np.pad(table, (0, n + ROOM - len(table)))
-            setattr(self, name, room[:n])
+        self.table = self._lengthened("table", self.table, n)
+        self.free = self._lengthened("free", self.free, n)
+        self.sizes = self._lengthened("sizes", self.sizes, n)
 
-    def _move_threshold(self, threshold: float) -> None:
-        self.threshold = threshold
-        self.settle()
-
-    def _automatic(self, threshold: float) -> Ids:
-        if self._automatic_table is None or self._automatic_table[0] != threshold:
-            self._automatic_table = threshold, self.base.table(threshold, self.min_size)
-        table = np.zeros(len(self.free), self._automatic_table[1].dtype)
-        table[: len(self.base.sizes)] = self._automatic_table[1]
-        return table
-
-    def _name_pieces(self, table: Ids, left: NDArray[np.bool_]) -> None:
-        """Part what hung together only through edited fragments; a piece is named by its largest fragment."""
-        fragments = np.flatnonzero(left)
-        edges = Contacts(EditedGraph.of(self.base.graph), len(self.base.sizes)).among(fragments)
-        u, v = self.base.graph.u[edges], self.base.graph.v[edges]
-        same = table[u] == table[v]
-        ends = (np.searchsorted(fragments, side[same]) for side in (u, v))
-        n = len(fragments)
-        piece = connected_components(coo_array((np.ones(same.sum(), bool), tuple(ends)), (n, n)), False)[1]
-        order = np.lexsort((-fragments, self.base.sizes[fragments]))
-        name = np.zeros(n, table.dtype)
-        name[piece[order]] = fragments[order]  # the last written, so the largest, stays
-        table[fragments] = name[piece]
+    def _lengthened(self, name: str, table: NDArray[Any], n: int) -> NDArray[Any]:
+        if name not in self._room or table.base is not self._room[name] or n > len(self._room[name]):
+            self._room[name] = np.pad(table, (0, n + ROOM - len(table)))
+        return self._room[name][:n]
