@@ -19,12 +19,11 @@ from skimage.transform import resize
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
+from napari_emcad.io.labels import label_volume, tiff_pages
 from napari_emcad.io.labels import levels as label_levels
-from napari_emcad.io.labels import tiff_pages
-from napari_emcad.io.labels import volume as label_volume
-from napari_emcad.io.labels.formats import writing
-from napari_emcad.io.labels.volume import LabelVolume
-from napari_emcad.io.sessions.snapshot import Looked
+from napari_emcad.io.labels.formats import write_label_volume
+from napari_emcad.io.labels.label_volume import LabelVolume
+from napari_emcad.io.sessions.snapshot import MappedLabels
 
 NAMES = ("labels.tif", "labels", "labels.zarr", "labels.ome.zarr", "labels.precomputed")
 CELL = 45
@@ -61,12 +60,12 @@ def measured(mapped: Path, name: str, threads: int, times: int) -> tuple[float, 
         module.THREADS = threads
     fragments = np.load(mapped, mmap_mode="r")
     table = labels_of(int(fragments.max()))
-    volume = LabelVolume(Looked(fragments, table), VoxelSize(30, 6, 6), {}, (0, 0, 0), int(table.max()))
+    volume = LabelVolume(MappedLabels(fragments, table), VoxelSize(30, 6, 6), {}, (0, 0, 0), int(table.max()))
     path, seconds, memory = mapped.with_name(name), [], 0
     for _ in range(times):
         start = time.monotonic()
         with Peak() as peak:
-            drive(writing(path, volume))
+            drive(write_label_volume(path, volume))
         seconds.append(time.monotonic() - start)
         memory = max(memory, peak.bytes)
         size = sum(f.stat().st_size for f in ([path] if path.is_file() else path.rglob("*")))

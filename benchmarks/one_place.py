@@ -24,8 +24,8 @@ from napari_emcad.finetuning import crops as training_data
 from napari_emcad.finetuning.crops import CropPlaces, read_session_crops
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.copy import copy_session
-from napari_emcad.io.sessions.folder import OpenSession, boxes_of, open_session
-from napari_emcad.io.sessions.replay import replaying
+from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
+from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.proofreading.neurons import neurons_of
 from napari_emcad.proofreading.review.queue import ReviewQueue
 
@@ -45,7 +45,7 @@ def main() -> None:
             folder,
             lambda opened: ReviewQueue(opened.session, boxes=_boxes(opened)).next(),
         )
-        _show("table of neurons", folder, lambda opened: neurons_of(opened.session.state, drive(boxes_of(opened))))
+        _show("table of neurons", folder, lambda opened: neurons_of(opened.session.state, drive(find_boxes(opened))))
         _crops(folder)
         _show("its mesh, voxel by voxel", folder, lambda opened: _mesh(opened, tall))
         copy_session(given, new)
@@ -54,17 +54,17 @@ def main() -> None:
 
 
 def _tallest(opened: OpenSession) -> int:
-    neurons = neurons_of(opened.session.state, drive(boxes_of(opened)))
+    neurons = neurons_of(opened.session.state, drive(find_boxes(opened)))
     return int(neurons.ids[np.argmax(neurons.stop[:, 0] - neurons.start[:, 0])])
 
 
 def _mesh(opened: OpenSession, neuron: int) -> Surface:
     state = opened.session.state
-    return whole_surface(state.base.fragments, state.members(neuron), drive(boxes_of(opened)), VoxelSize(30, 6, 6))
+    return whole_surface(state.base.fragments, state.members(neuron), drive(find_boxes(opened)), VoxelSize(30, 6, 6))
 
 
 def _boxes(opened: OpenSession) -> Callable:
-    boxes = drive(boxes_of(opened))
+    boxes = drive(find_boxes(opened))
     return lambda: boxes
 
 
@@ -100,7 +100,7 @@ def _edits_again(folder: Path, new: Path) -> None:
         session.merge(fragment, other, confirmed=True, voxels=[[z, y, x], _inside(fragments, other, (z, y, x))])
     with open_session(folder, to_read=True) as old, open_session(new) as again:
         start = time.perf_counter()
-        drive(replaying(old, again))
+        drive(replay_session(old, again))
         _print(f"{len(old.session.in_force)} edits made again", time.perf_counter() - start, old, again)
 
 

@@ -13,7 +13,7 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose se
 import napari
 from screenshots import WINDOW, Camera, parser
 
-from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.widgets.demo import finish, wait
 from napari_emcad.widgets.dock import EMCADDock
 

@@ -8,7 +8,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.neurites import neurites
 from napari_emcad.core.synthetic.optical import synthetic_optical
-from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model

@@ -3,7 +3,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.writer import write_labels_layer
 

@@ -23,7 +23,8 @@ from napari_emcad.core.label_pieces import (
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.affinities import open_affinities
-from napari_emcad.io.sessions.folder import SessionFacts, check_new, create_session
+from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.folder import check_new, create_session
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
 from napari_emcad.networks.card import ModelCard

@@ -7,7 +7,7 @@ from napari_emcad.blocks import progress as block_progress
 from napari_emcad.blocks.progress import SHARES, Watch
 from napari_emcad.blocks.steps import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run import BlockRun
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 
 SHAPE, BLOCK, GROUP = (4, 100, 100), (2, 50, 50), (4, 100, 1)
 """Eight blocks in two groups, which lie beside each other on x."""
@@ -23,7 +23,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def run():
-    return BlockRun(
+    return BlockRunFacts(
         program="test",
         source="stack.tif",
         dataset=None,
@@ -48,7 +48,7 @@ def files(tmp_path):
 
 def do(files, step, numbers):
     for number in numbers:
-        files.save(step, number)
+        files.save_table(step, number)
 
 
 def test_nothing_is_done_and_no_time_is_known(files, run):
@@ -84,7 +84,7 @@ def test_a_group_stands_for_its_blocks(files, run):
 
 
 def test_tables_that_are_no_step_do_not_count(files, run):
-    files.save("numbers", 0)
+    files.save_table("numbers", 0)
     (files.folder / "blocks" / "affinities.0.npz.abc.part").touch()
     assert not Watch(files, run).look().reached.any()
 

@@ -18,7 +18,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run import BlockRun, begun
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
@@ -62,7 +62,7 @@ def run_of(files):
             "block": block,
             "group": (1, 1, 1),
         }
-        return BlockRun(**(facts | other))
+        return BlockRunFacts(**(facts | other))
 
     return run_of
 
@@ -74,7 +74,7 @@ def plain_programs(monkeypatch):
 
 
 def done(folder, run, pool=None):
-    begun(folder, run)
+    begin_run(folder, run)
     drive(segment_by_blocks(folder, run, pool or InTurn()))
     return assemble(folder, run)
 
@@ -204,7 +204,7 @@ def test_order_and_repetition_do_not_show(tmp_path, run_of):
 def test_a_run_goes_on_where_it_was_stopped(tmp_path, run_of, tasks):
     run, counted = run_of((3, 16, 64)), []
     done(tmp_path / "a", run)
-    begun(tmp_path / "b", run)
+    begin_run(tmp_path / "b", run)
     with pytest.raises(KeyboardInterrupt):
         drive(segment_by_blocks(tmp_path / "b", run, Broken(tasks)))
 
@@ -222,7 +222,7 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path, run_of, tasks):
 
 def test_progress_goes_by_blocks(tmp_path, run_of):
     run = run_of((3, 64, 64))
-    begun(tmp_path / "a", run)
+    begin_run(tmp_path / "a", run)
     steps = [(p.stage, p.done, p.total) for p in segment_by_blocks(tmp_path / "a", run, InTurn())]
     assert steps == [(stage, k, 2) for stage in STEPS for k in range(3)]
 
@@ -255,19 +255,19 @@ def test_a_worker_that_lives_on_does_not_mix_up_runs(tmp_path, run_of):
 
 
 def test_another_run_does_not_go_on_with_this_one(tmp_path, run_of):
-    begun(tmp_path / "a", run_of((3, 16, 64)))
-    begun(tmp_path / "a", run_of((3, 16, 64)))
+    begin_run(tmp_path / "a", run_of((3, 16, 64)))
+    begin_run(tmp_path / "a", run_of((3, 16, 64)))
     with pytest.raises(UserError, match=r"a: it was begun with another block \(\(3, 16, 64\), not \(2, 16, 64\)\); "):
-        begun(tmp_path / "a", run_of((2, 16, 64)))
+        begin_run(tmp_path / "a", run_of((2, 16, 64)))
     parameters = PARAMETERS.model_copy(update={"seed_sigma": 2.0}).model_dump()
     with pytest.raises(UserError, match=r"begun with another seed_sigma \(1.0, not 2.0\); "):
-        begun(tmp_path / "a", run_of((3, 16, 64), parameters=parameters))
+        begin_run(tmp_path / "a", run_of((3, 16, 64), parameters=parameters))
     (tmp_path / "b").mkdir()
     with pytest.raises(UserError, match="b: this name is taken; "):
-        begun(tmp_path / "b", run_of((3, 16, 64)))
+        begin_run(tmp_path / "b", run_of((3, 16, 64)))
     (tmp_path / "a" / "run.json").write_text("{")
     with pytest.raises(UserError, match="missing or damaged; "):
-        begun(tmp_path / "a", run_of((3, 16, 64)))
+        begin_run(tmp_path / "a", run_of((3, 16, 64)))
 
 
 def test_a_damaged_table_is_told(tmp_path, run_of):

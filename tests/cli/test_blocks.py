@@ -20,7 +20,7 @@ from napari_emcad.blocks import steps as blockwise
 from napari_emcad.cli import main as cli
 from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.progress import drive
-from napari_emcad.io.sessions.folder import boxes_of, open_session
+from napari_emcad.io.sessions.folder import find_boxes, open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.proofreading.session import base_hash
@@ -91,7 +91,7 @@ def test_a_session_is_made(expected, files):
         base = opened.session.state.base
         assert base.fragments.shape == SHAPE
         assert opened.facts.base_hash == base_hash(base)
-        kept, sought = drive(boxes_of(opened)), drive(find_fragment_boxes(base.fragments))
+        kept, sought = drive(find_boxes(opened)), drive(find_fragment_boxes(base.fragments))
         np.testing.assert_array_equal(kept.start, sought.start)
         np.testing.assert_array_equal(kept.stop, sought.stop)
         assert opened.facts.source == str(files / "stack.tif")

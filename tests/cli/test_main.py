@@ -10,7 +10,8 @@ from napari_emcad.cli import main as cli
 from napari_emcad.cli import segment as cli_segment
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import open_affinities
-from napari_emcad.io.labels.tiff import read_provenance, write_labels
+from napari_emcad.io.labels.provenance import read_provenance
+from napari_emcad.io.labels.tiff import write_labels
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
@@ -203,7 +204,7 @@ def test_an_older_result_stays_when_the_run_is_stopped(stack, model, tmp_path, m
     output = tmp_path / "labels.tif"
     assert segment(stack, model, output) == 0
     older = output.read_bytes()
-    monkeypatch.setattr(cli_segment, "writing_labels", _interrupted)
+    monkeypatch.setattr(cli_segment, "write_tiff", _interrupted)
     assert segment(stack, model, output, "--threshold", "0.9") == 1
     assert output.read_bytes() == older
 

@@ -10,7 +10,7 @@ from pyramids import write_pyramid
 
 from napari_emcad.cli import main as cli
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.folder import create_session, open_session
 from napari_emcad.io.stacks.stack import open_stack

@@ -10,7 +10,7 @@ from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import new_affinities, open_affinities
-from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.labels.provenance import read_provenance
 
 SIZE = VoxelSize(40, 5, 4)
 

@@ -27,14 +27,14 @@ def written(tmp_path_factory):
 @pytest.fixture
 def large(desk, written, tmp_path, monkeypatch):
     """A desk with the session open, far into the volume."""
-    monkeypatch.setattr("napari_emcad.io.sessions.files.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_emcad.io.sessions.segmentation_files.IN_MEMORY_BYTES", 1000)
     return opened(desk, written, tmp_path)
 
 
 @pytest.fixture
 def afar(desk, written, tmp_path, monkeypatch):
     """The same, with levels of fewer pixels, the last of a sixteenth."""
-    monkeypatch.setattr("napari_emcad.io.sessions.files.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_emcad.io.sessions.segmentation_files.IN_MEMORY_BYTES", 1000)
     monkeypatch.setattr("napari_emcad.io.sessions.fragment_levels.OVERVIEW", np.prod(SHAPE) // 16)
     monkeypatch.setattr("napari_emcad.widgets.kit.labels_view.OVERVIEW", np.prod(SHAPE) // 16)
     return opened(desk, written, tmp_path)

@@ -7,8 +7,8 @@ from graphs import segmentation
 from pyramids import write_pyramid
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.sessions.facts import read_facts, write_facts
-from napari_emcad.io.sessions.folder import SessionFacts, create_session, open_session
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
+from napari_emcad.io.sessions.folder import create_session, open_session
 from napari_emcad.widgets.proofread_window import main, show_session
 
 pytestmark = pytest.mark.window

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_emcad.blocks.steps import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS, parts_of
 from napari_emcad.core.progress import Progress
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run import BlockRun
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 
 SHARES = {AFFINITIES: 0.75, FRAGMENTS: 0.11, REGION_GRAPH: 0.10, AGGLOMERATION: 0.02}
 """Of the seconds of a run that each step takes on a CPU, and the rest at the end: docs/scale.md."""
@@ -39,16 +39,16 @@ class Watch:
     Parameters
     ----------
     files : BlockFiles
-    run : BlockRun
+    run : BlockRunFacts
     """
 
-    def __init__(self, files: BlockFiles, run: BlockRun):
+    def __init__(self, files: BlockFiles, run: BlockRunFacts):
         self._files, self._run = files, run
-        self._start, self._share_before = time.monotonic(), self._share(files.finished())
+        self._start, self._share_before = time.monotonic(), self._share(files.finished_blocks())
 
     def look(self) -> BlockProgress:
         """How far it is now."""
-        finished, passed = self._files.finished(), time.monotonic() - self._start
+        finished, passed = self._files.finished_blocks(), time.monotonic() - self._start
         step, done = self._under_way(finished)
         share = self._share(finished)
         speed = left = None

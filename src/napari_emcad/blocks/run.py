@@ -27,7 +27,7 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import size_text
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run import BlockRun
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import finish_session
 from napari_emcad.io.sessions.lock import SessionLock
@@ -92,7 +92,7 @@ class Needs:
     end: int
 
     @classmethod
-    def of(cls, run: BlockRun) -> "Needs":
+    def of(cls, run: BlockRunFacts) -> "Needs":
         """Looks at the stack and the model.
 
         Raises
@@ -147,7 +147,7 @@ def new_run(
     parameters: SegmentParameters,
     voxel_size: VoxelSize | None = None,
     block: tuple[int, int, int] = BLOCK,
-) -> BlockRun:
+) -> BlockRunFacts:
     """What a run on a box of a stack is; nothing is written.
 
     Parameters
@@ -174,7 +174,7 @@ def new_run(
     check_volume(volume.array)
     card, voxel_size = inspect(model), voxel_size or volume.voxel_size
     parameters = resolve_parameters(parameters, volume.array, card)
-    return BlockRun(
+    return BlockRunFacts(
         program=f"napari-emcad {__version__}",
         source=str(volume.path.absolute()),
         dataset=volume.dataset,
@@ -190,13 +190,15 @@ def new_run(
     )
 
 
-def finish_run(folder: Path, run: BlockRun, means: Means, tell: Callable[[str], None] = lambda _: None) -> Job[int]:
+def finish_run(
+    folder: Path, run: BlockRunFacts, means: Means, tell: Callable[[str], None] = lambda _: None
+) -> Job[int]:
     """Do all that is not done yet of a run that was begun, and make a session of it; how many neurons there are.
 
     Parameters
     ----------
     folder : Path
-    run : BlockRun
+    run : BlockRunFacts
     means : Means
     tell : callable
         Hears of the page on which the workers can be watched, where there is one.
@@ -211,17 +213,17 @@ def finish_run(folder: Path, run: BlockRun, means: Means, tell: Callable[[str], 
         if lock.why_not:
             raise UserError(lock.why_not)
         files = BlockFiles(folder)
-        with means.pool() as pool, files.dashboard_told(pool.dashboard):
+        with means.pool() as pool, files.publish_dashboard(pool.dashboard):
             if pool.dashboard:
                 tell(f"what the workers do: {pool.dashboard}")
             yield from segment_by_blocks(folder, run, pool)
-        with files.told():
+        with files.explain_errors():
             return _session(folder, run)
     finally:
         lock.release()
 
 
-def _session(folder: Path, run: BlockRun) -> int:
+def _session(folder: Path, run: BlockRunFacts) -> int:
     """Make the session of what the blocks have left, and remove that; how many neurons there are."""
     from napari_emcad.networks.checkpoint import inspect
 

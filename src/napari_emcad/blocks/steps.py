@@ -27,7 +27,7 @@ from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run import BlockRun, read_run
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_run
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SMOOTHED, SegmentParameters, memory_needed, predict
@@ -64,7 +64,7 @@ END_BYTES, END_BYTES_OF_MANY = 1.5, 4
 Task = Callable[[str, int], None]
 """(folder of the run, number of the block): does a step of a block."""
 
-Step = Callable[[BlockRun, BlockFiles, int], None]
+Step = Callable[[BlockRunFacts, BlockFiles, int], None]
 """The same, with what is in the folder."""
 
 
@@ -97,14 +97,14 @@ class InTurn:
             yield watch.at(done)
 
 
-def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
+def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool) -> Job[None]:
     """Do all that is not done yet of a run; afterwards the folder holds what `assemble` needs.
 
     Parameters
     ----------
     folder : Path
-        Of the run, see `io.block_run.begun`.
-    run : BlockRun
+        Of the run, see `io.sessions.block_run_facts.begin_run`.
+    run : BlockRunFacts
     pool : Pool
     """
     files = BlockFiles(folder)
@@ -112,11 +112,11 @@ def segment_by_blocks(folder: Path, run: BlockRun, pool: Pool) -> Job[None]:
     for step, task in STEPS.items():
         if step == REGION_GRAPH:
             _number_blocks(files, run)
-        left = [number for number in range(len(parts_of(run, step))) if not files.has(step, number)]
+        left = [number for number in range(len(parts_of(run, step))) if not files.is_done(step, number)]
         yield from pool.run(step, task, folder, left)
 
 
-def parts_of(run: BlockRun, step: str) -> Blocks:
+def parts_of(run: BlockRunFacts, step: str) -> Blocks:
     """What a step goes through one after the other: the blocks, or groups of them."""
     return run.groups if step == AGGLOMERATION else run.blocks
 
@@ -156,14 +156,14 @@ def _task(do: Step) -> Task:
     @wraps(do)
     def told(folder: str, number: int) -> None:
         files = BlockFiles(Path(folder))
-        with files.told():
+        with files.explain_errors():
             do(read_run(files.folder), files, number)
 
     return told
 
 
 @_task
-def predict_block(run: BlockRun, files: BlockFiles, number: int) -> None:
+def predict_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
     from napari_emcad.inference.choice import choose_device
 
@@ -173,11 +173,11 @@ def predict_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     parameters = SegmentParameters(**run.parameters)
     device = replace(choose_device(parameters.device), precision=run.precision)
     drive(predict(source.volume.array, source.network, out, place, parameters, device, _tile(run, source.network)))
-    files.save(AFFINITIES, number)
+    files.save_table(AFFINITIES, number)
 
 
 @_task
-def fragment_block(run: BlockRun, files: BlockFiles, number: int) -> None:
+def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Affinities -> fragments, 1..n in the block; a watershed needs to see a little of what lies around."""
     box = run.blocks.box(number)
     seen = box.grown((0, SEEN, SEEN)).clipped(run.place.shape)
@@ -185,11 +185,11 @@ def fragment_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     core = None if seen == box else box.within(seen).slices[1:]
     fragments = drive(find_fragments(affinities, run.parameters["seed_sigma"], core))
     files.local[box.slices] = fragments
-    files.save(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
+    files.save_table(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
 
 
 @_task
-def connect_block(run: BlockRun, files: BlockFiles, number: int) -> None:
+def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Number the fragments in the volume, and find the contacts inside the block and with the voxels before it."""
     box = run.blocks.box(number)
     margin = tuple(int(a > 0) for a in box.start)
@@ -202,12 +202,12 @@ def connect_block(run: BlockRun, files: BlockFiles, number: int) -> None:
     own = fragments[box.within(seen).slices]
     boxes = drive(find_fragment_boxes(own - (own.min() - 1)))
     files.fragments[box.slices] = ids[own]
-    files.save(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
-    files.save(REGION_GRAPH, number, **asdict(graph))
+    files.save_table(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
+    files.save_table(REGION_GRAPH, number, **asdict(graph))
 
 
 @_task
-def agglomerate_group(run: BlockRun, files: BlockFiles, number: int) -> None:
+def agglomerate_group(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """The merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
     inside = run.groups.box(number)
     seen = inside.grown(AROUND).clipped(run.place.shape)
@@ -215,7 +215,7 @@ def agglomerate_group(run: BlockRun, files: BlockFiles, number: int) -> None:
     own_graph = joined_graphs([_graph(files, k) for k in own])
     around = (_graph(files, k) for k in run.blocks.touching(seen) if k not in own)
     merges = block_merges(own_graph, around, seen, run.parameters["agglomeration"], run.parameters["scoring"])
-    files.save(AGGLOMERATION, number, **merges._asdict())
+    files.save_table(AGGLOMERATION, number, **merges._asdict())
 
 
 STEPS: dict[str, Task] = {
@@ -227,15 +227,15 @@ STEPS: dict[str, Task] = {
 """The tasks of a block, and of a group of them, in their order."""
 
 
-def boxes_of_blocks(folder: Path, run: BlockRun) -> FragmentBoxes:
+def boxes_of_blocks(folder: Path, run: BlockRunFacts) -> FragmentBoxes:
     """Where the fragments of all blocks lie."""
     files, none = BlockFiles(folder), FragmentBoxes.none(0)
-    tables = [files.load(BOXES, number) for number in range(len(run.blocks))]
+    tables = [files.load_table(BOXES, number) for number in range(len(run.blocks))]
     start, stop = (np.concatenate([getattr(none, end), *(t[end] for t in tables)]) for end in ("start", "stop"))
     return FragmentBoxes(start.astype(np.int32), stop.astype(np.int32))
 
 
-def assemble(folder: Path, run: BlockRun) -> Segmentation:
+def assemble(folder: Path, run: BlockRunFacts) -> Segmentation:
     """Region graph and merge tree of all blocks; the fragments stay on the disk.
 
     Returns
@@ -244,9 +244,9 @@ def assemble(folder: Path, run: BlockRun) -> Segmentation:
         `fragments` is a Zarr array (z, y, x) uint32 or uint64.
     """
     files, numbers = BlockFiles(folder), range(len(run.blocks))
-    merges = [Merges(**files.load(AGGLOMERATION, number)) for number in range(len(run.groups))]
+    merges = [Merges(**files.load_table(AGGLOMERATION, number)) for number in range(len(run.groups))]
     graph = joined_graphs([_graph(files, number) for number in numbers])
-    of_blocks = [files.load(FRAGMENTS, number)["sizes"] for number in numbers]
+    of_blocks = [files.load_table(FRAGMENTS, number)["sizes"] for number in numbers]
     sizes = np.concatenate([[sum(found[0] for found in of_blocks)], *(found[1:] for found in of_blocks)])
     return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)
 
@@ -284,24 +284,24 @@ class _Part:
         self._whole[(key[0], first.start + key[1], *plane)] = section
 
 
-def _tile(run: BlockRun, network: Any) -> int | None:
+def _tile(run: BlockRunFacts, network: Any) -> int | None:
     """Of a student as large as a block, else its size would follow free memory; of a teacher the usual one."""
     from napari_emcad.networks.student import Student
 
     return max(run.block[1:]) if isinstance(network, Student) else None
 
 
-def _number_blocks(files: BlockFiles, run: BlockRun) -> None:
+def _number_blocks(files: BlockFiles, run: BlockRunFacts) -> None:
     """How many fragments the blocks before each have, and how large their ids get."""
-    counts = [len(files.load(FRAGMENTS, number)["sizes"]) - 1 for number in range(len(run.blocks))]
+    counts = [len(files.load_table(FRAGMENTS, number)["sizes"]) - 1 for number in range(len(run.blocks))]
     first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    files.save(NUMBERS, 0, first=first)
+    files.save_table(NUMBERS, 0, first=first)
     files.create_fragments(id_dtype(first[-1] + FOR_EDITS), run.voxel_size)
 
 
 def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], Ids]:
     """Fragments of a box, 1..n in the order of their ids in the volume, and these ids, (n + 1,), [0] = 0."""
-    fragments, first = files.local[seen.slices], files.load(NUMBERS, 0)["first"]
+    fragments, first = files.local[seen.slices], files.load_table(NUMBERS, 0)["first"]
     ids, count = [np.zeros(1, np.int64)], 0
     for number in blocks.touching(seen):
         part = _shared(blocks.box(number), seen).within(seen).slices
@@ -321,4 +321,4 @@ def _shared(one: Box, other: Box) -> Box:
 
 
 def _graph(files: BlockFiles, number: int) -> RegionGraph:
-    return RegionGraph(**files.load(REGION_GRAPH, number))
+    return RegionGraph(**files.load_table(REGION_GRAPH, number))

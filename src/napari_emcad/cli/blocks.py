@@ -13,7 +13,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.io.sessions.block_files import CHUNK
-from napari_emcad.io.sessions.block_run import BlockRun, begun, unfinished_run
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_unfinished_run
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
@@ -60,15 +60,15 @@ def _resume(options: argparse.Namespace) -> int:
     from napari_emcad.inference.engines.device import reuse_memory
 
     reuse_memory()
-    return _finish(options, unfinished_run(options.session))
+    return _finish(options, read_unfinished_run(options.session))
 
 
-def _finish(options: argparse.Namespace, run: BlockRun) -> int:
+def _finish(options: argparse.Namespace, run: BlockRunFacts) -> int:
     """Do what is left of a run, and tell."""
     means = _means(options)
     needs = Needs.of(run)
     needs.check(means)
-    begun(options.session, run)
+    begin_run(options.session, run)
     tell(f"{run.extent}, {_memory(needs, means)}, {_card(run).line()}")
     start = time.monotonic()
     try:
@@ -82,7 +82,7 @@ def _finish(options: argparse.Namespace, run: BlockRun) -> int:
     return 0
 
 
-def _card(run: BlockRun) -> ModelCard:
+def _card(run: BlockRunFacts) -> ModelCard:
     from napari_emcad.networks.checkpoint import inspect
 
     return inspect(Path(run.model))

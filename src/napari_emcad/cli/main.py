@@ -33,12 +33,12 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.scores import score
 from napari_emcad.core.wording import count
-from napari_emcad.io.sessions.copy import copying_session
-from napari_emcad.io.sessions.export import EXPORTS, exporting
+from napari_emcad.io.sessions.copy import copy_session_job
+from napari_emcad.io.sessions.export import EXPORTS, export_session
 from napari_emcad.io.sessions.export_tables import time_text
 from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.folder import open_session
-from napari_emcad.io.sessions.replay import replaying
+from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.paper_datasets import neuron_dataset
 from napari_emcad.io.stacks.stack import open_stack
@@ -125,7 +125,7 @@ def _export(options: argparse.Namespace) -> int:
     check_folder(options.output)
     with open_session(options.session, to_read=True) as opened:
         warn(opened.session.log.damage)
-        follow(exporting(options.what, options.output, opened, options.at))
+        follow(export_session(options.what, options.output, opened, options.at))
     tell(f"{options.what} -> {options.output}")
     return 0
 
@@ -169,7 +169,7 @@ def _replay(options: argparse.Namespace) -> int:
     with open_session(options.old, to_read=True) as old, open_session(options.new) as new:
         warn(old.session.log.damage)
         try:
-            found = follow(replaying(old, new))
+            found = follow(replay_session(old, new))
         except KeyboardInterrupt:
             return _failed(f"stopped: the edits made again until then are in {options.new}.")
         start = new.facts.box_of(new.session.state.base.fragments.shape).start
@@ -181,7 +181,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _copy(options: argparse.Namespace) -> int:
-    copied = follow(copying_session(options.session, options.new))
+    copied = follow(copy_session_job(options.session, options.new))
     warn(copied.damage)
     tell(f"{count(copied.edits, 'edit')} -> {options.new}")
     return 0

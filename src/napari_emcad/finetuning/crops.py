@@ -13,7 +13,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.normalisation import Normalisation
-from napari_emcad.io.sessions.folder import OpenSession, boxes_of, open_session
+from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
@@ -102,7 +102,7 @@ def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) 
             named = [[proofread.named(text) for text in texts] for texts in (places.train, places.held_out)]
             train, held_out = ([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)
             return train + proofread.unlabelled(places.unlabelled), held_out
-        found = boxes_of_locked(session, drive(boxes_of(opened)))
+        found = boxes_of_locked(session, drive(find_boxes(opened)))
         found = found or boxes_of_corrections(session, last=len(session.log.rows))
         if not found:
             raise UserError(f"{folder}: nothing in it is done or corrected; proofread some neurons, or name a --box.")

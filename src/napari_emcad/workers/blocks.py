@@ -19,8 +19,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run import begun, unfinished_run
-from napari_emcad.io.sessions.lock import held_by
+from napari_emcad.io.sessions.block_run_facts import begin_run, read_unfinished_run
+from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.pipeline import SegmentParameters
@@ -74,7 +74,7 @@ def start_run(folder: Path, order: BlockOrder, means: Means) -> Job[None]:
             raise UserError(f"{order.source}: the file has changed since it was opened; open it again.")
         run = new_run(volume, order.model, order.box, order.parameters, order.voxel_size)
     Needs.of(run).check(means)
-    begun(folder, run)
+    begin_run(folder, run)
     yield from resume_run(folder, means)
 
 
@@ -86,7 +86,7 @@ def resume_run(folder: Path, means: Means) -> Job[None]:
     UserError
         What the command says.
     """
-    watch = Watch(BlockFiles(folder), unfinished_run(folder))
+    watch = Watch(BlockFiles(folder), read_unfinished_run(folder))
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(_command(folder, means), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
@@ -102,8 +102,8 @@ def resume_run(folder: Path, means: Means) -> Job[None]:
 
 def watch_run(folder: Path) -> Job[None]:
     """See how another program does a run, until it ends or leaves; yields `BlockProgress`."""
-    watch = Watch(BlockFiles(folder), unfinished_run(folder))
-    while held_by(folder):
+    watch = Watch(BlockFiles(folder), read_unfinished_run(folder))
+    while lock_holder(folder):
         yield watch.look()
         time.sleep(GLANCE)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.labels import chunked as chunked_labels
-from napari_emcad.io.labels.array import new_labels_array
 from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.labels.zarr_array import create_labels_array
 
 patient = settings(deadline=None)
 
@@ -19,7 +19,7 @@ SHAPE, CHUNKS = (5, 23, 30), (2, 8, 7)
 
 
 def in_files(folder, values):
-    new_labels_array(folder, values.shape, values.dtype, None, CHUNKS)[:] = values
+    create_labels_array(folder, values.shape, values.dtype, None, CHUNKS)[:] = values
     return folder
 
 

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
+from napari_emcad.io.labels import label_volume, tiff_pages
 from napari_emcad.io.labels import levels as label_levels
-from napari_emcad.io.labels import ome_zarr, tiff_pages
 from napari_emcad.io.labels import precomputed as label_precomputed
-from napari_emcad.io.labels import volume as label_volume
-from napari_emcad.io.labels.formats import FORMATS, writing
-from napari_emcad.io.labels.tiff import read_provenance
-from napari_emcad.io.labels.volume import LabelVolume
+from napari_emcad.io.labels import zarr as ome_zarr
+from napari_emcad.io.labels.formats import FORMATS, write_label_volume
+from napari_emcad.io.labels.label_volume import LabelVolume
+from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_levels, open_stack
 
 NAMES = ["a.tif", "a.zarr", "a.ome.zarr", "a.precomputed", "a"]
@@ -67,7 +67,7 @@ def test_every_format_is_tried():
 @given(shape=edges, largest=st.sampled_from([0, 1, 400, 70_000, 2**32 - 1]))
 def test_round_trip(tmp_path_factory, name, shape, largest):
     values = noise(shape, largest)
-    path = drive(writing(tmp_path_factory.mktemp("out") / name, volume_of(values)))
+    path = drive(write_label_volume(tmp_path_factory.mktemp("out") / name, volume_of(values)))
     with open_stack(path) as found:
         assert (found.array.shape, found.voxel_size) == (shape, SIZE)
         np.testing.assert_array_equal(found.array[:], values)
@@ -77,7 +77,7 @@ def test_round_trip(tmp_path_factory, name, shape, largest):
 
 @pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr", "a.precomputed"])
 def test_they_lie_where_they_lay_in_the_stack(tmp_path, name):
-    path = drive(writing(tmp_path / name, volume_of(noise())))
+    path = drive(write_label_volume(tmp_path / name, volume_of(noise())))
     assert open_stack(path).offset == pytest.approx(tuple(a * n for a, n in zip(START, SIZE, strict=True)))
 
 
@@ -85,7 +85,9 @@ def test_they_lie_where_they_lay_in_the_stack(tmp_path, name):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64, np.uint64])
 def test_any_whole_numbers(tmp_path, name, dtype):
     values = noise(largest=100, dtype=dtype)
-    np.testing.assert_array_equal(open_stack(drive(writing(tmp_path / name, volume_of(values)))).array[:], values)
+    np.testing.assert_array_equal(
+        open_stack(drive(write_label_volume(tmp_path / name, volume_of(values)))).array[:], values
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,7 +96,7 @@ def test_the_same_bytes_by_any_number_of_threads(tmp_path, name, monkeypatch):
     for threads in (1, 2, 5):
         for module in (label_levels, tiff_pages, label_volume):
             monkeypatch.setattr(module, "THREADS", threads)
-        written.append(files_in(drive(writing(tmp_path / name, volume_of(noise())))))
+        written.append(files_in(drive(write_label_volume(tmp_path / name, volume_of(noise())))))
         if name == "a":
             for file in (tmp_path / name).iterdir():
                 file.unlink()
@@ -107,9 +109,9 @@ def test_the_same_bytes_by_any_number_of_threads(tmp_path, name, monkeypatch):
 @pytest.mark.parametrize("older", [True, False])
 def test_stopped_in_mid_job(tmp_path, name, steps, older):
     if older and name != "a":
-        drive(writing(tmp_path / name, volume_of(noise((2, 9, 9)))))
+        drive(write_label_volume(tmp_path / name, volume_of(noise((2, 9, 9)))))
     before = files_in(tmp_path)
-    job = writing(tmp_path / name, volume_of(noise(), largest=70_000))
+    job = write_label_volume(tmp_path / name, volume_of(noise(), largest=70_000))
     progress = [next(job) for _ in range(steps)]
     job.close()
     assert files_in(tmp_path) == before
@@ -118,7 +120,7 @@ def test_stopped_in_mid_job(tmp_path, name, steps, older):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_progress_ends_with_the_last_block(tmp_path, name):
-    told = list(writing(tmp_path / name, volume_of(noise(), largest=70_000)))
+    told = list(write_label_volume(tmp_path / name, volume_of(noise(), largest=70_000)))
     assert [p.done for p in told] == sorted(p.done for p in told)
     assert told[-1].done == told[-1].total and told[0].done < told[0].total
 
@@ -127,29 +129,29 @@ def test_progress_ends_with_the_last_block(tmp_path, name):
 def test_a_full_disk(small_disk, name):
     """Noise of 2.9 MB does not fit on 1 MB; the older labels there do."""
     if name != "a":
-        drive(writing(small_disk / name, volume_of(noise())))
+        drive(write_label_volume(small_disk / name, volume_of(noise())))
     before = files_in(small_disk)
     with pytest.raises(UserError, match=r": disk full, about \d+ MB are needed; nothing was written, make room"):
-        drive(writing(small_disk / name, volume_of(noise((8, 300, 300), 2**32 - 1))))
+        drive(write_label_volume(small_disk / name, volume_of(noise((8, 300, 300), 2**32 - 1))))
     assert files_in(small_disk) == before
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr", "a.ome.zarr", "a"])
 def test_the_voxel_size_may_be_unknown(tmp_path, name):
-    with open_stack(drive(writing(tmp_path / name, volume_of(noise(), voxel_size=None)))) as found:
+    with open_stack(drive(write_label_volume(tmp_path / name, volume_of(noise(), voxel_size=None)))) as found:
         assert found.voxel_size is None and not any(found.offset or ())
         np.testing.assert_array_equal(found.array[:], noise())
 
 
 def test_neuroglancer_wants_a_voxel_size(tmp_path):
     with pytest.raises(UserError, match=r"a\.precomputed: a precomputed volume needs the voxel size in nm"):
-        drive(writing(tmp_path / "a.precomputed", volume_of(noise(), voxel_size=None)))
+        drive(write_label_volume(tmp_path / "a.precomputed", volume_of(noise(), voxel_size=None)))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr", "a.precomputed"])
 def test_blocks_without_labels_take_no_room(tmp_path, name):
-    path = drive(writing(tmp_path / name, volume_of(np.zeros((5, 37, 24), np.uint16))))
+    path = drive(write_label_volume(tmp_path / name, volume_of(np.zeros((5, 37, 24), np.uint16))))
     assert sum(len(content) for content in files_in(path).values()) < 10_000
     assert not open_stack(path).array[:].any()
 
@@ -161,7 +163,7 @@ def test_blocks_without_labels_take_no_room(tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_are_no_labels(tmp_path, name, values, sentence):
     with pytest.raises(UserError, match=sentence):
-        drive(writing(tmp_path / name, volume_of(values)))
+        drive(write_label_volume(tmp_path / name, volume_of(values)))
     assert not list(tmp_path.iterdir())
 
 
@@ -170,7 +172,7 @@ def test_ids_below_0(tmp_path, name):
     values = noise(dtype=np.int64)
     values[3, 30, 20] = -7
     with pytest.raises(UserError, match=r"ids from 0 to [\d,]+ are needed, got -7 in section 3; renumber the labels"):
-        drive(writing(tmp_path / name, volume_of(values)))
+        drive(write_label_volume(tmp_path / name, volume_of(values)))
     assert not list(tmp_path.iterdir())
 
 
@@ -179,31 +181,31 @@ def test_a_name_that_is_taken(tmp_path, name):
     (tmp_path / name).mkdir()
     (tmp_path / name / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match=r"this name is taken|this is a folder"):
-        drive(writing(tmp_path / name, volume_of(noise())))
+        drive(write_label_volume(tmp_path / name, volume_of(noise())))
     assert (tmp_path / name / "thesis.txt").read_text() == "years of work"
 
 
 @pytest.mark.parametrize("name", NAMES[:-1])
 def test_the_stack_is_never_replaced(tmp_path, name):
-    drive(writing(tmp_path / name, volume_of(noise())))
+    drive(write_label_volume(tmp_path / name, volume_of(noise())))
     before = files_in(tmp_path)
     with pytest.raises(UserError, match="this is the stack that the labels come from"):
-        drive(writing(tmp_path / name, volume_of(noise(), provenance={"source": str(tmp_path / name)})))
+        drive(write_label_volume(tmp_path / name, volume_of(noise(), provenance={"source": str(tmp_path / name)})))
     assert files_in(tmp_path) == before
 
 
 def test_a_name_that_asks_for_nothing(tmp_path):
     with pytest.raises(UserError, match=r"a\.csv: a name that ends in \.ome\.zarr, \.zarr, \.precomputed, \.tif, "):
-        writing(tmp_path / "a.csv", volume_of(noise()))
+        write_label_volume(tmp_path / "a.csv", volume_of(noise()))
 
 
 def test_a_format_may_be_named_beside_the_name(tmp_path):
-    path = drive(writing(tmp_path / "ac4.raw sections", volume_of(noise()), ""))
+    path = drive(write_label_volume(tmp_path / "ac4.raw sections", volume_of(noise()), ""))
     np.testing.assert_array_equal(open_stack(path).array[:], noise())
 
 
 def test_sections_are_named_by_their_number_in_the_stack(tmp_path):
-    folder = drive(writing(tmp_path / "a", volume_of(noise())))
+    folder = drive(write_label_volume(tmp_path / "a", volume_of(noise())))
     assert sorted(f.name for f in folder.iterdir()) == [f"section_000{z}.tif" for z in range(46, 51)]
     file = folder / "section_00048.tif"
     np.testing.assert_array_equal(tifffile.imread(file), noise()[2])
@@ -213,18 +215,18 @@ def test_sections_are_named_by_their_number_in_the_stack(tmp_path):
 
 def test_a_folder_without_files_may_be_used(tmp_path):
     (tmp_path / "a").mkdir()
-    drive(writing(tmp_path / "a", volume_of(noise())))
+    drive(write_label_volume(tmp_path / "a", volume_of(noise())))
     assert open_stack(tmp_path / "a").array.shape == (5, 37, 24)
 
 
 def test_zarr_says_what_other_tools_ask_for(tmp_path):
-    attributes = zarr.open_array(drive(writing(tmp_path / "a.zarr", volume_of(noise()))), mode="r").attrs
+    attributes = zarr.open_array(drive(write_label_volume(tmp_path / "a.zarr", volume_of(noise()))), mode="r").attrs
     assert (attributes["resolution"], attributes["units"], attributes["axes"]) == ([*SIZE], ["nm"] * 3, ["z", "y", "x"])
     assert attributes["offset"] == pytest.approx([1840, 105, 46])
 
 
 def test_what_neuroglancer_reads(tmp_path):
-    folder = drive(writing(tmp_path / "a.precomputed", volume_of(noise(dtype=np.uint16, largest=9))))
+    folder = drive(write_label_volume(tmp_path / "a.precomputed", volume_of(noise(dtype=np.uint16, largest=9))))
     info = json.loads((folder / "info").read_text())
     assert (info["type"], info["data_type"], info["num_channels"]) == ("segmentation", "uint32", 1)
     assert info["@type"] == "neuroglancer_multiscale_volume"
@@ -238,7 +240,7 @@ def test_what_neuroglancer_reads(tmp_path):
 
 def test_ids_of_8_bytes_stay(tmp_path):
     values = noise().astype(np.uint64) + 2**40
-    folder = drive(writing(tmp_path / "a.precomputed", volume_of(values)))
+    folder = drive(write_label_volume(tmp_path / "a.precomputed", volume_of(values)))
     np.testing.assert_array_equal(open_stack(folder).array[:], values)
 
 
@@ -247,7 +249,7 @@ def test_ids_of_8_bytes_stay(tmp_path):
 def test_scales_lie_on_the_grid_of_the_stack(tmp_path_factory, shape, start):
     """A coarse voxel shows the stack's pixel at its corner, where there are labels."""
     values = noise(shape)
-    folder = drive(writing(tmp_path_factory.mktemp("out") / "a.precomputed", volume_of(values, start=start)))
+    folder = drive(write_label_volume(tmp_path_factory.mktemp("out") / "a.precomputed", volume_of(values, start=start)))
     scales = json.loads((folder / "info").read_text())["scales"]
     for k, (source, scale) in enumerate(zip(open_levels(folder) or [open_stack(folder)], scales, strict=True)):
         places = []
@@ -263,7 +265,7 @@ def test_scales_lie_on_the_grid_of_the_stack(tmp_path_factory, shape, start):
 def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorstore", None)
     with pytest.raises(UserError, match=r'python -m pip install "napari-emcad\[precomputed\]"'):
-        drive(writing(tmp_path / "a.precomputed", volume_of(noise())))
+        drive(write_label_volume(tmp_path / "a.precomputed", volume_of(noise())))
     assert not list(tmp_path.iterdir())
 
 
@@ -273,7 +275,7 @@ def test_what_tensorstore_says_is_one_sentence(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tensorstore.open", refused)
     with pytest.raises(UserError, match=r"a\.precomputed: there is no permission to write in .*; choose another"):
-        drive(writing(tmp_path / "a.precomputed", volume_of(noise())))
+        drive(write_label_volume(tmp_path / "a.precomputed", volume_of(noise())))
     assert not list(tmp_path.iterdir())
 
 
@@ -295,7 +297,7 @@ def test_memory_follows_the_block_not_the_section(tmp_path, name, monkeypatch):
     monkeypatch.setattr(tiff_pages, "THREADS", 2)
     tracemalloc.start()
     try:
-        drive(writing(tmp_path / name, volume_of(Endless(), largest=6)))
+        drive(write_label_volume(tmp_path / name, volume_of(Endless(), largest=6)))
         assert tracemalloc.get_traced_memory()[1] < 160 * 2**20
     finally:
         tracemalloc.stop()

@@ -8,7 +8,7 @@ from graphs import LINE, groups, segmentation
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions import copy as session_copy
-from napari_emcad.io.sessions.copy import Copied, copy_session, copying_session
+from napari_emcad.io.sessions.copy import CopyResult, copy_session, copy_session_job
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import create_session, open_session
 from napari_emcad.proofreading.effect_text import effect_text
@@ -45,7 +45,7 @@ def spoil(folder: Path) -> None:
 
 def test_a_whole_session(folder, tmp_path):
     before = content(folder)
-    assert copy_session(folder, tmp_path / "b.emcad") == Copied(3, "")
+    assert copy_session(folder, tmp_path / "b.emcad") == CopyResult(3, "")
     assert content(folder) == before
     with open_session(folder, to_read=True) as old, open_session(tmp_path / "b.emcad") as new:
         assert told(new.session.log) == told(old.session.log)
@@ -78,7 +78,7 @@ def test_a_log_that_is_no_log_any_more(folder, tmp_path):
 def test_while_somebody_edits_it(folder, tmp_path):
     with open_session(folder) as writer:
         writer.session.merge(3, 1, confirmed=True)
-        assert copy_session(folder, tmp_path / "b.emcad") == Copied(4, "")
+        assert copy_session(folder, tmp_path / "b.emcad") == CopyResult(4, "")
         writer.session.undo()
         with open_session(tmp_path / "b.emcad") as copy:  # nobody holds the copy
             assert not copy.why_read_only and len(copy.session.log.rows) == 4
@@ -88,9 +88,9 @@ def test_while_somebody_edits_it(folder, tmp_path):
 
 
 def test_progress_is_in_bytes_and_stopping_leaves_nothing(folder, tmp_path):
-    seen = list(copying_session(folder, tmp_path / "b.emcad"))
+    seen = list(copy_session_job(folder, tmp_path / "b.emcad"))
     assert seen[-1].done == seen[-1].total and {p.stage for p in seen} == {"copy"}
-    job = copying_session(folder, tmp_path / "c.emcad")
+    job = copy_session_job(folder, tmp_path / "c.emcad")
     next(job)
     job.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.emcad", "b.emcad"]

@@ -14,9 +14,9 @@ from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
-from napari_emcad.io.labels.tiff import read_provenance
-from napari_emcad.io.sessions.export import EXPORTS, Snapshot, exporting
-from napari_emcad.io.sessions.export_meshes import exporting_meshes
+from napari_emcad.io.labels.provenance import read_provenance
+from napari_emcad.io.sessions.export import EXPORTS, Snapshot, export_session
+from napari_emcad.io.sessions.export_meshes import export_meshes
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import create_session, open_session
 from napari_emcad.io.stacks.stack import open_stack
@@ -68,7 +68,7 @@ def rows_of(path) -> list[dict[str, str]]:
 
 
 def export(what, path, opened, at=None):
-    assert drive(exporting(what, path, opened, at)) == path
+    assert drive(export_session(what, path, opened, at)) == path
     assert not list(path.parent.glob("*.part*"))
     return path
 
@@ -230,12 +230,12 @@ def test_meshes(opened, tmp_path):
 def test_meshes_of_some(opened, tmp_path):
     snapshot = Snapshot.of(opened)
     one = int(opened.session.state.table[1])
-    folder = drive(exporting_meshes(tmp_path / "meshes", snapshot, [one]))
+    folder = drive(export_meshes(tmp_path / "meshes", snapshot, [one]))
     assert [f.name for f in folder.iterdir()] == [f"{one}.ply"]
     with pytest.raises(UserError, match="there is no segment 99"):
-        drive(exporting_meshes(tmp_path / "more", snapshot, [one, 99]))
+        drive(export_meshes(tmp_path / "more", snapshot, [one, 99]))
     with pytest.raises(UserError, match="this name is taken"):
-        drive(exporting_meshes(folder, snapshot))
+        drive(export_meshes(folder, snapshot))
 
 
 @pytest.mark.parametrize("what", ["neurons", "meshes"])
@@ -245,19 +245,19 @@ def test_nanometres_need_a_voxel_size(tmp_path, what):
         create_session(tmp_path / "a.emcad", base, None, SessionFacts(threshold=0.5)) as opened,
         pytest.raises(UserError, match="the voxel size in nm is needed"),
     ):
-        drive(exporting(what, tmp_path / "out", opened))
+        drive(export_session(what, tmp_path / "out", opened))
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("what", EXPORTS)
 def test_a_folder_that_is_missing(opened, tmp_path, what):
     with pytest.raises(UserError, match="does not exist"):
-        drive(exporting(what, tmp_path / "none" / "out", opened))
+        drive(export_session(what, tmp_path / "none" / "out", opened))
 
 
 def test_an_export_that_is_stopped_leaves_nothing(opened, tmp_path):
     for what, name in (("labels", "a.tif"), ("labels", "a.zarr"), ("meshes", "meshes")):
-        job = exporting(what, tmp_path / name, opened)
+        job = export_session(what, tmp_path / name, opened)
         next(job)
         job.close()
     assert [f.name for f in tmp_path.iterdir()] == ["a.emcad"]

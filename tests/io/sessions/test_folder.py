@@ -15,11 +15,11 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io.labels.chunked import ChunkedLabels
-from napari_emcad.io.sessions import files as session_files
+from napari_emcad.io.sessions import segmentation_files as session_files
+from napari_emcad.io.sessions.box_files import write_boxes
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.files import write_boxes
-from napari_emcad.io.sessions.folder import boxes_of, create_session, open_session, session_at
+from napari_emcad.io.sessions.folder import create_session, find_boxes, open_session, open_session_at
 from napari_emcad.proofreading.log import EditLog
 
 FACTS = SessionFacts(
@@ -120,12 +120,12 @@ def test_the_session_as_it_was(folder):
         for edit in (lambda s: s.merge(1, 4, confirmed=True), lambda s: s.detach(2), lambda s: s.undo()):
             edit(opened.session)
             digests.append(opened.session.state.digest())
-        assert [session_at(opened, seq).state.digest() for seq in range(4)] == digests
-        assert not session_at(opened, 1).log.writable
+        assert [open_session_at(opened, seq).state.digest() for seq in range(4)] == digests
+        assert not open_session_at(opened, 1).log.writable
         assert len(opened.session.log.rows) == 3
         for wrong in (-1, 4):
             with pytest.raises(UserError, match=f"an edit from 0 to 3 is needed, got {wrong}"):
-                session_at(opened, wrong)
+                open_session_at(opened, wrong)
 
 
 def in_one_file(folder):
@@ -141,16 +141,16 @@ def test_a_session_of_an_earlier_version(folder):
     write_boxes(folder, drive(find_fragment_boxes(segmentation(LINE).fragments)))
     with open_session(folder) as opened:
         opened.session.merge(1, 4, confirmed=True)
-        live, boxes = opened.session.state.digest(), drive(boxes_of(opened))
+        live, boxes = opened.session.state.digest(), drive(find_boxes(opened))
     in_one_file(folder)
     with open_session(folder) as opened:
         assert opened.session.state.digest() == live
-        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, boxes.stop)
+        np.testing.assert_array_equal(drive(find_boxes(opened)).stop, boxes.stop)
         opened.session.split_fragment([(0, 0, 1)], [(0, 0, 8)])
     copy_session(folder, folder.parent / "b.emcad")
     with open_session(folder) as opened, open_session(folder.parent / "b.emcad") as copied:
         assert copied.session.state.digest() == opened.session.state.digest() != live
-        np.testing.assert_array_equal(drive(boxes_of(copied)).stop, drive(boxes_of(opened)).stop)
+        np.testing.assert_array_equal(drive(find_boxes(copied)).stop, drive(find_boxes(opened)).stop)
     _cut_short(folder / "graph.npz")
     with pytest.raises(UserError, match=r"graph\.npz: missing or damaged"):
         open_session(folder)
@@ -166,16 +166,16 @@ def test_of_the_tables_only_what_is_looked_at_is_read(folder):
 def test_where_fragments_lie_is_sought_once(folder, monkeypatch):
     shutil.rmtree(folder / "boxes")
     with open_session(folder) as opened:
-        sought = drive(boxes_of(opened))
+        sought = drive(find_boxes(opened))
     monkeypatch.setattr("napari_emcad.io.sessions.folder.fragment_boxes", lambda _: pytest.fail("sought again"))
     with open_session(folder) as opened:
-        np.testing.assert_array_equal(drive(boxes_of(opened)).start, sought.start)
+        np.testing.assert_array_equal(drive(find_boxes(opened)).start, sought.start)
 
 
 def test_of_a_session_that_is_only_read_nothing_is_kept(folder):
     shutil.rmtree(folder / "boxes")
     with open_session(folder, to_read=True) as opened:
-        drive(boxes_of(opened))
+        drive(find_boxes(opened))
     assert not (folder / "boxes").exists()
 
 
@@ -188,7 +188,7 @@ def test_a_parted_fragment_changes_no_file_and_can_be_seen_whole_again(folder, s
         opened.session.split_fragment([(0, 0, 1)], [(0, 0, 8)])
         live = np.array(opened.session.state.base.fragments[:])
         assert len(np.unique(live)) == len(np.unique(before)) + 1
-        np.testing.assert_array_equal(session_at(opened, 0).state.base.fragments, before)
+        np.testing.assert_array_equal(open_session_at(opened, 0).state.base.fragments, before)
         np.testing.assert_array_equal(opened.session.state.base.fragments, live)
     with open_session(folder) as opened:
         np.testing.assert_array_equal(opened.session.state.base.fragments, live)
@@ -217,11 +217,11 @@ def test_boxes_are_kept_or_sought(folder):
     with open_session(folder) as opened:
         sought = drive(find_fragment_boxes(opened.session.state.base.fragments))
         write_boxes(folder, FragmentBoxes(sought.start + 1, sought.stop + 1))
-        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop + 1)
+        np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop + 1)
         write_boxes(folder, FragmentBoxes(sought.start[:-1], sought.stop[:-1]))  # of others
-        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop)
+        np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop)
         (folder / "boxes" / "stop.npy").write_bytes(b"no")
-        np.testing.assert_array_equal(drive(boxes_of(opened)).stop, sought.stop)
+        np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop)
 
 
 def test_a_second_program_reads_and_is_told_who_writes(folder):

@@ -10,10 +10,10 @@ from napari_emcad.finetuning import crops as training_data
 from napari_emcad.finetuning.crops import CropPlaces, read_session_crops
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.copy import copy_session
-from napari_emcad.io.sessions.export import Snapshot, exporting
-from napari_emcad.io.sessions.export_meshes import exporting_meshes
-from napari_emcad.io.sessions.folder import boxes_of, open_session
-from napari_emcad.io.sessions.replay import replaying
+from napari_emcad.io.sessions.export import Snapshot, export_session
+from napari_emcad.io.sessions.export_meshes import export_meshes
+from napari_emcad.io.sessions.folder import find_boxes, open_session
+from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.proofreading.review.queue import ReviewQueue
 
 PLACE = (DEEP + 1, 5 * CELL // 2, 5 * CELL // 2)
@@ -29,7 +29,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def folder(written, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_emcad.io.sessions.files.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("napari_emcad.io.sessions.segmentation_files.IN_MEMORY_BYTES", 1000)
     copy_session(written, tmp_path / "large.emcad")
     open_session(tmp_path / "large.emcad").close()
     return tmp_path / "large.emcad"
@@ -71,20 +71,20 @@ def test_opened_again_after_a_split_inside_a_fragment(opened):
     parted = opened.session.state.base.fragments[PLACE]
     opened.close()
     with open_session(opened.folder) as again:
-        boxes = drive(boxes_of(again))
+        boxes = drive(find_boxes(again))
         assert again.session.state.base.fragments[PLACE] == parted and len(boxes) > parted
         assert read(again) <= NEAR
 
 
 def test_boxes_are_kept(opened):
-    boxes = drive(boxes_of(opened))
+    boxes = drive(find_boxes(opened))
     assert read(opened) == 0
     fragment = int(opened.session.state.base.fragments[PLACE])
     assert boxes.box_of(np.array([fragment])).start == (DEEP + 1, 2 * CELL, 2 * CELL)
 
 
 def test_review(opened):
-    boxes = drive(boxes_of(opened))
+    boxes = drive(find_boxes(opened))
     queue = ReviewQueue(opened.session, boxes=lambda: boxes)
     assert read(opened) == 0
     for answer in ("join", "apart", "unknown"):
@@ -94,19 +94,19 @@ def test_review(opened):
 
 def test_a_surface(opened):
     members = opened.session.state.members(neuron_at(opened, PLACE))
-    made = neuron_surface(opened.session.state.base.fragments, members, drive(boxes_of(opened)), SIZE)
+    made = neuron_surface(opened.session.state.base.fragments, members, drive(find_boxes(opened)), SIZE)
     assert len(made.faces) and read(opened) <= NEAR
 
 
 def test_meshes_of_some(opened, tmp_path):
     neuron = neuron_at(opened, PLACE)
-    drive(exporting_meshes(tmp_path / "meshes", Snapshot.of(opened), [neuron]))
+    drive(export_meshes(tmp_path / "meshes", Snapshot.of(opened), [neuron]))
     assert (tmp_path / "meshes" / f"{neuron}.ply").exists() and read(opened) <= NEAR
 
 
 @pytest.mark.parametrize("what", ["table", "graph", "neurons", "log", "equivalences"])
 def test_tables(opened, tmp_path, what):
-    drive(exporting(what, tmp_path / "table.csv", opened))
+    drive(export_session(what, tmp_path / "table.csv", opened))
     assert read(opened) == 0
 
 
@@ -132,7 +132,7 @@ def test_edits_made_again(folder, written, tmp_path):
         old.session.merge(one, other, voxels=[list(PLACE), list(BESIDE)])
         old.session.lock(neuron_at(old, PLACE), voxels=[list(PLACE)])
     with open_session(folder, to_read=True) as old, open_session(new) as again:
-        assert [found.outcome for found in drive(replaying(old, again))] == ["applied", "applied"]
+        assert [found.outcome for found in drive(replay_session(old, again))] == ["applied", "applied"]
         assert neuron_at(again, PLACE) == neuron_at(again, BESIDE)
         assert max(read(old), read(again)) <= NEAR
 

@@ -5,8 +5,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import create_session, open_session
-from napari_emcad.io.sessions.lock import held_by
-from napari_emcad.io.sessions.replay import check_replay, replaying
+from napari_emcad.io.sessions.lock import lock_holder
+from napari_emcad.io.sessions.replay import check_replay, replay_session
 from napari_emcad.io.sessions.replay_report import read_report
 
 FACTS = SessionFacts(
@@ -32,7 +32,7 @@ def created(tmp_path, **facts):
 
 def test_edits_are_in_the_new_log(old, tmp_path):
     with created(tmp_path) as new:
-        found = drive(replaying(old, new))
+        found = drive(replay_session(old, new))
     assert [f.outcome for f in found] == ["applied", "applied"]
     with open_session(tmp_path / "new.emcad") as new:
         assert groups(new.session) == [[1, 2, 3, 4, 5]] and new.session.state.locked == {1}
@@ -42,7 +42,7 @@ def test_edits_are_in_the_new_log(old, tmp_path):
 
 def test_the_report_is_left_beside_the_log(old, tmp_path):
     with created(tmp_path) as new:
-        drive(replaying(old, new))
+        drive(replay_session(old, new))
     report = read_report(tmp_path / "new.emcad")
     assert [(edit.seq, edit.outcome) for edit in report.edits] == [(1, "applied"), (2, "applied")]
     assert report.session == str(tmp_path / "old.emcad") and report.is_whole
@@ -51,7 +51,7 @@ def test_the_report_is_left_beside_the_log(old, tmp_path):
 
 def test_a_replay_that_is_stopped_leaves_what_it_made(old, tmp_path):
     with created(tmp_path) as new:
-        job = replaying(old, new)
+        job = replay_session(old, new)
         while next(job).stage != "edits":
             pass
         job.close()
@@ -71,7 +71,7 @@ def test_a_replay_that_is_stopped_leaves_what_it_made(old, tmp_path):
 def test_another_stack_or_region(old, tmp_path, facts, sentence):
     with created(tmp_path, **facts) as new:
         with pytest.raises(UserError, match=sentence):
-            drive(replaying(old, new))
+            drive(replay_session(old, new))
         with pytest.raises(UserError, match=sentence):
             check_replay(old.folder, new)
 
@@ -79,15 +79,15 @@ def test_another_stack_or_region(old, tmp_path, facts, sentence):
 @pytest.mark.parametrize("fingerprint", ["abc 1x1x40 uint8 40 9999 copy.tif", ""])
 def test_a_copy_of_the_stack_is_the_same_stack(old, tmp_path, fingerprint):
     with created(tmp_path, fingerprint=fingerprint) as new:
-        assert len(drive(replaying(old, new))) == 2
+        assert len(drive(replay_session(old, new))) == 2
 
 
 def test_two_sessions_of_which_one_can_be_edited(old, tmp_path):
     with pytest.raises(UserError, match="two sessions are needed"):
-        drive(replaying(old, old))
+        drive(replay_session(old, old))
     created(tmp_path).close()
     with open_session(tmp_path / "new.emcad", to_read=True) as new, pytest.raises(UserError, match="for reading only"):
-        drive(replaying(old, new))
+        drive(replay_session(old, new))
 
 
 def test_a_session_that_somebody_edits_is_refused_before(old, tmp_path):
@@ -97,7 +97,7 @@ def test_a_session_that_somebody_edits_is_refused_before(old, tmp_path):
             check_replay(old.folder, new)
         check_replay(old.folder, new)
         (old.folder / "holder.json").write_text("{}")  # of a program that was killed
-        assert held_by(old.folder) == ""
+        assert lock_holder(old.folder) == ""
         with pytest.raises(UserError, match="this is none"):
             check_replay(tmp_path, new)
         with pytest.raises(UserError, match="two sessions are needed"):

@@ -4,8 +4,9 @@ from graphs import LINE, segmentation
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.folder import create_session
-from napari_emcad.io.sessions.replay_report import NAME, Brought, ReplayReport, read_report, write_report
+from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
 from napari_emcad.proofreading.replay.replay import Replayed
 
 FOUND = [
@@ -43,10 +44,10 @@ def test_one_that_was_stopped_says_so(opened):
 
 def test_what_is_open_from_before_is_kept_once(opened):
     own, other = str(opened.folder.absolute()), "/elsewhere/b.emcad"
-    before = [Brought(session=s, seq=7, kind="merge", outcome="lost") for s in (own, other, other)]
+    before = [BroughtEdit(session=s, seq=7, kind="merge", outcome="lost") for s in (own, other, other)]
     report = ReplayReport.of(opened, FOUND, before)
     assert [(edit.session, edit.seq) for edit in report.edits] == [(own, 1), (own, 3), (own, 4), (other, 7)]
-    assert report.is_whole and report.made == 3
+    assert report.is_whole and report.replayed == 3
 
 
 def test_none_and_damaged_ones(tmp_path):
@@ -56,7 +57,7 @@ def test_none_and_damaged_ones(tmp_path):
         '{"format_version": 2, "session": "", "total": 0}',
         '{"session": "", "total": 0, "edits": [{}]}',
     ):
-        (tmp_path / NAME).write_text(content)
+        (tmp_path / REPLAY_REPORT).write_text(content)
         with pytest.raises(UserError, match="the report cannot be read; the edits are not touched"):
             read_report(tmp_path)
 

@@ -6,7 +6,7 @@ from drawings import lively_sdasn, uneven
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.neurites import neurites
-from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model

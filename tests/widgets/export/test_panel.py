@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_emcad.io.affinities import open_affinities
-from napari_emcad.io.labels.tiff import read_provenance
+from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.export import panel
 

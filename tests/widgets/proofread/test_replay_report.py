@@ -10,8 +10,9 @@ from replay_hands import LINE, content, give_other_neurons, make_edits, other_ne
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.folder import create_session, open_session
-from napari_emcad.io.sessions.replay_report import NAME, read_report, write_report
+from napari_emcad.io.sessions.replay_report import read_report, write_report
 
 pytestmark = pytest.mark.window
 
@@ -189,7 +190,7 @@ def test_a_session_that_another_one_edits_is_not_ticked(brought, view, new_desk)
 def test_a_report_that_is_damaged_keeps_nobody_out(brought, view):
     folder = folder_of(brought)
     brought.dock.proofread.body.end_button.click()
-    (folder / NAME).write_text('{"edits": 3')
+    (folder / REPLAY_REPORT).write_text('{"edits": 3')
     brought.dock.proofread.start_button.click()
     brought.idle()
     assert brought.dock.proofread.proofreading is not None and not view.isVisibleTo(brought.dock.proofread)

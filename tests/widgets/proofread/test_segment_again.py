@@ -125,7 +125,7 @@ def test_a_run_that_is_stopped_leaves_the_session_on(edited, model, tmp_path, mo
 
 def slowly(monkeypatch, edits: int):
     """Let the replay wait after so many edits: time to press Stop."""
-    original = bring_edits.replaying
+    original = bring_edits.replay_session
 
     def slow(*sessions):
         job = original(*sessions)
@@ -148,7 +148,7 @@ def slowly(monkeypatch, edits: int):
                 job.close()
                 raise
 
-    monkeypatch.setattr(bring_edits, "replaying", slow)
+    monkeypatch.setattr(bring_edits, "replay_session", slow)
 
 
 def test_a_replay_that_is_stopped_keeps_what_was_made(edited, model, tmp_path, monkeypatch):
@@ -174,7 +174,7 @@ def test_a_replay_that_is_stopped_keeps_what_was_made(edited, model, tmp_path, m
 
 
 def test_stopped_while_the_session_is_written(edited, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(bring_edits.replaying.__module__ + ".replay", _endless)
+    monkeypatch.setattr(bring_edits.replay_session.__module__ + ".replay", _endless)
     edited.dock.segment_again(model)
     edited.wait(lambda: (tmp_path / "stack-2.emcad").exists())
     edited.dock.segment.stop()
@@ -203,7 +203,7 @@ def test_a_log_that_cannot_be_written_on(edited, model, monkeypatch):
         raise UserError("edit log: it could not be written (disk full); nothing was changed.")
         yield
 
-    monkeypatch.setattr(bring_edits, "replaying", broken)
+    monkeypatch.setattr(bring_edits, "replay_session", broken)
     edited.dock.segment_again(model)
     edited.idle()
     assert session_of(edited).opened.folder.name == "stack-2.emcad"

@@ -19,12 +19,12 @@ from napari_emcad.io.stacks.zarr import open_zarr_node
 KEPT_BYTES = 1 << 28
 """Decoded chunks that are kept, those that were looked at last: some sections of a screen."""
 
-MEND = "copy the session again from where it is whole"
+REMEDY = "copy the session again from where it is whole"
 
 Chunk = tuple[int, int, int]
 
 
-class _Part(NamedTuple):
+class _ChunkPart(NamedTuple):
     """What of one chunk is asked for: its number on an axis, where that lies in it, and where it goes."""
 
     number: int
@@ -41,7 +41,7 @@ class ChunkedLabels(LazyArray):
     Parameters
     ----------
     folder : Path
-        As `labels_array.new_labels_array` makes it.
+        As `create_labels_array` makes it.
     is_full : bool
         Whether every voxel has a label: a chunk without any is a file that is missing then.
     coarser : ChunkedLabels, optional
@@ -69,7 +69,7 @@ class ChunkedLabels(LazyArray):
 
     def __setitem__(self, key: Slices, values: NDArray) -> None:
         """Write a box of labels, given by slices with a start and a stop."""
-        for parts in _parts(key, self._chunks):
+        for parts in _parts_of_box(key, self._chunks):
             chunk = tuple(p.number for p in parts)
             if chunk not in self._changed:
                 self._changed[chunk] = self._decoded(chunk).copy()
@@ -81,7 +81,7 @@ class ChunkedLabels(LazyArray):
 
     def _read_parts(self, slices: Slices) -> NDArray:
         values = np.empty([len(range(s.start, s.stop, s.step)) for s in slices], self.dtype)
-        for parts in _parts(slices, self._chunks):
+        for parts in _parts_of_box(slices, self._chunks):
             chunk = self._chunk(tuple(p.number for p in parts))
             values[tuple(p.place for p in parts)] = chunk[tuple(p.inside for p in parts)]
         return values
@@ -109,15 +109,15 @@ class ChunkedLabels(LazyArray):
         try:
             return np.frombuffer(self._metadata.compressor.decode(file.read_bytes()), self.dtype).reshape(self._chunks)
         except READ_ERRORS as error:
-            raise UserError(f"{file}: cannot be read ({first_line(error)}); {MEND}.") from error
+            raise UserError(f"{file}: cannot be read ({first_line(error)}); {REMEDY}.") from error
 
 
-def _parts(slices: Slices, chunks: Sequence[int]) -> Iterator[tuple[_Part, _Part, _Part]]:
+def _parts_of_box(slices: Slices, chunks: Sequence[int]) -> Iterator[tuple[_ChunkPart, _ChunkPart, _ChunkPart]]:
     """What of each chunk is in a box."""
     return product(*(_parts_of_axis(s, c) for s, c in zip(slices, chunks, strict=True)))
 
 
-def _parts_of_axis(wanted: slice, length: int) -> list[_Part]:
+def _parts_of_axis(wanted: slice, length: int) -> list[_ChunkPart]:
     step, found, place = wanted.step or 1, [], 0
     if wanted.start >= wanted.stop:
         return found
@@ -125,6 +125,6 @@ def _parts_of_axis(wanted: slice, length: int) -> list[_Part]:
         first = wanted.start + place * step - number * length
         stop = min(wanted.stop - number * length, length)
         count = len(range(first, stop, step))
-        found.append(_Part(number, slice(first, stop, step), slice(place, place + count)))
+        found.append(_ChunkPart(number, slice(first, stop, step), slice(place, place + count)))
         place += count
     return found

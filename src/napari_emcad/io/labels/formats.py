@@ -5,28 +5,28 @@ from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job
-from napari_emcad.io.labels.ome_zarr import writing_ome_zarr, writing_zarr
-from napari_emcad.io.labels.precomputed import writing_precomputed
-from napari_emcad.io.labels.tiff import writing_labels, writing_sections
-from napari_emcad.io.labels.volume import LabelVolume
+from napari_emcad.io.labels.label_volume import LabelVolume
+from napari_emcad.io.labels.precomputed import write_precomputed
+from napari_emcad.io.labels.tiff import write_sections, write_tiff
+from napari_emcad.io.labels.zarr import write_ome_zarr, write_zarr
 
 
 def _writing_tiff(path: Path, volume: LabelVolume) -> Job[Path]:
-    return writing_labels(path, volume.values, volume.voxel_size, volume.provenance, volume.largest)
+    return write_tiff(path, volume.values, volume.voxel_size, volume.provenance, volume.largest)
 
 
 FORMATS: dict[str, Callable[[Path, LabelVolume], Job[Path]]] = {
-    ".ome.zarr": writing_ome_zarr,
-    ".zarr": writing_zarr,
-    ".precomputed": writing_precomputed,
+    ".ome.zarr": write_ome_zarr,
+    ".zarr": write_zarr,
+    ".precomputed": write_precomputed,
     ".tif": _writing_tiff,
     ".tiff": _writing_tiff,
-    "": writing_sections,
+    "": write_sections,
 }
 """The end of a name, and what it asks for; without one it is a folder of sections."""
 
 
-def writing(path: Path, volume: LabelVolume, ending: str | None = None) -> Job[Path]:
+def write_label_volume(path: Path, volume: LabelVolume, ending: str | None = None) -> Job[Path]:
     """Write labels in one of `FORMATS`; None = that which the name asks for.
 
     Raises

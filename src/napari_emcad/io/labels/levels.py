@@ -17,14 +17,14 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.io.labels.volume import THREADS
+from napari_emcad.io.labels.label_volume import THREADS
 
 COARSEST = 512
 """Pixels: no level is made of one whose sections are no larger."""
 
 
 @dataclass(frozen=True)
-class Level:
+class LabelLevel:
     """One resolution of labels, and where it is written.
 
     Attributes
@@ -56,7 +56,7 @@ class Level:
         self.target[box.slices] = np.asarray(labels[(z, *pixels)])
 
 
-def steps(section: Sequence[int]) -> list[int]:
+def level_steps(section: Sequence[int]) -> list[int]:
     """Of the levels, from the finest on, of sections of this shape (y, x)."""
     found = [1]
     while max(section) > COARSEST * found[-1]:
@@ -64,7 +64,7 @@ def steps(section: Sequence[int]) -> list[int]:
     return found
 
 
-def writing_levels(labels: Any, levels: Sequence[Level]) -> Job[None]:
+def write_levels(labels: Any, levels: Sequence[LabelLevel]) -> Job[None]:
     """Write all blocks of all levels; once it is closed, no thread writes any more.
 
     Parameters
@@ -79,12 +79,12 @@ def writing_levels(labels: Any, levels: Sequence[Level]) -> Job[None]:
         Stage "export", in blocks of all levels.
     """
     watch = Stopwatch("export", sum(len(level.blocks) for level in levels))
-    with closing(map_in_threads(lambda of: of[0].write(labels, of[1]), _in_order(levels), THREADS)) as written:
+    with closing(map_in_threads(lambda of: of[0].write(labels, of[1]), _blocks_in_order(levels), THREADS)) as written:
         for done, _ in enumerate(written, 1):
             yield watch.at(done)
 
 
-def _in_order(levels: Sequence[Level]) -> Iterator[tuple[Level, Box]]:
+def _blocks_in_order(levels: Sequence[LabelLevel]) -> Iterator[tuple[LabelLevel, Box]]:
     """The blocks of all levels from the first section to the last, so that what was read lately is read again."""
     blocks = [zip(repeat(level), level.blocks) for level in levels]
     return heapq.merge(*blocks, key=lambda of: of[1].start[0])

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import FORBIDDEN, FULL, write_beside
-from napari_emcad.io.labels.levels import Level, steps, writing_levels
-from napari_emcad.io.labels.volume import LabelVolume, as_type, check_labels
+from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, convert_ids
+from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.stacks.precomputed import import_tensorstore, is_precomputed, short_reason
 
 CHUNK = (16, 128, 128)
@@ -31,7 +31,7 @@ _PROVENANCE = "provenance"
 """A file beside `info`, in the form that cloud-volume reads."""
 
 
-def writing_precomputed(path: Path, volume: LabelVolume) -> Job[Path]:
+def write_precomputed(path: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels with all their scales, by blocks; an older precomputed volume is replaced.
 
     Ids are uint32, or uint64 where the labels have 8 bytes; chunks of 0 alone are left out, as readers expect.
@@ -50,34 +50,34 @@ def writing_precomputed(path: Path, volume: LabelVolume) -> Job[Path]:
         raise UserError(f"{path}: this name is taken by something that is no precomputed volume; choose another name.")
     dtype = np.dtype(np.uint64 if np.dtype(volume.values.dtype).itemsize == 8 else np.uint32)
     with write_beside(path, lambda _: 2 * volume.nbytes) as part:
-        scales = [_scale(ts, part, path, volume, dtype, step) for step in steps(volume.values.shape[1:])]
+        scales = [_create_scale(ts, part, path, volume, dtype, step) for step in level_steps(volume.values.shape[1:])]
         (part / _PROVENANCE).write_text(_provenance(volume.provenance), "utf-8")
-        yield from writing_levels(volume.values, scales)
+        yield from write_levels(volume.values, scales)
     return path
 
 
 def read_precomputed_provenance(path: Path) -> dict[str, Any]:
-    """What `writing_precomputed` kept of the provenance; empty where there is none."""
+    """What `write_precomputed` kept of the provenance; empty where there is none."""
     try:
         return json.loads((path / _PROVENANCE).read_text("utf-8"))["processing"][0]["method"]
     except (OSError, ValueError, LookupError, TypeError):
         return {}
 
 
-class _Scale:
+class _ScaleTarget:
     """One scale as (z, y, x) from 0 on, set by boxes."""
 
     def __init__(self, path: Path, view: Any, dtype: np.dtype):
         self._path, self._view, self._dtype, self.shape = path, view, dtype, tuple(view.shape)
 
     def __setitem__(self, box: tuple[slice, ...], values: NDArray) -> None:
-        fitting = as_type(self._path, values, self._dtype, box[0].start)
-        with _as_os_error():
+        fitting = convert_ids(self._path, values, self._dtype, box[0].start)
+        with _raise_os_errors():
             self._view[box] = fitting
 
 
 @contextmanager
-def _as_os_error() -> Iterator[None]:
+def _raise_os_errors() -> Iterator[None]:
     """What the system says comes from tensorstore in a `ValueError`."""
     try:
         yield
@@ -86,7 +86,7 @@ def _as_os_error() -> Iterator[None]:
         raise OSError(next(said, errno.EIO), short_reason(error)) from error
 
 
-def _scale(ts: Any, part: Path, path: Path, volume: LabelVolume, dtype: np.dtype, step: int) -> Level:
+def _create_scale(ts: Any, part: Path, path: Path, volume: LabelVolume, dtype: np.dtype, step: int) -> LabelLevel:
     """A new scale of the volume in `part`, which takes the pixels on the stack's grid of this step.
 
     Where there is none, it takes the last one on that axis.
@@ -110,9 +110,9 @@ def _scale(ts: Any, part: Path, path: Path, volume: LabelVolume, dtype: np.dtype
             "compressed_segmentation_block_size": _CUBE,
         },
     }
-    with _as_os_error():
+    with _raise_os_errors():
         opened = ts.open(spec, open=True, create=True).result()
-    return Level(_Scale(path, opened[..., 0].T[ts.d[:].translate_to[0]], dtype), BLOCK, step, first)
+    return LabelLevel(_ScaleTarget(path, opened[..., 0].T[ts.d[:].translate_to[0]], dtype), BLOCK, step, first)
 
 
 def _provenance(told: Mapping[str, Any]) -> str:

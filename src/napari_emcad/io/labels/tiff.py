@@ -12,13 +12,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.labels.precomputed import read_precomputed_provenance
-from napari_emcad.io.labels.tiff_pages import writing_pages
-from napari_emcad.io.labels.volume import LabelVolume, check_labels, largest_id
+from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, find_largest_id
+from napari_emcad.io.labels.tiff_pages import write_pages
 from napari_emcad.io.metadata.tiff_description import description_text, read_record, resolution_tags
-from napari_emcad.io.stacks.precomputed import is_precomputed
-from napari_emcad.io.stacks.section_images import section_files
-from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 
 _CLASSIC_BYTES = 2**32 - 2**26
 """Beyond 4 GB, less room for the directories, a TIFF has to be a BigTIFF."""
@@ -31,11 +27,11 @@ def write_labels(
     provenance: Mapping[str, Any],
     max_id: int | None = None,
 ) -> Path:
-    """Write labels as TIFF: `writing_labels` to its end."""
-    return drive(writing_labels(path, labels, voxel_size, provenance, max_id))
+    """Write labels as TIFF: `write_tiff` to its end."""
+    return drive(write_tiff(path, labels, voxel_size, provenance, max_id))
 
 
-def writing_labels(
+def write_tiff(
     path: Path | str,
     labels: Any,
     voxel_size: VoxelSize | None,
@@ -77,7 +73,7 @@ def writing_labels(
     """
     path = Path(path)
     _check(path, labels)
-    dtype = _dtype(path, (yield from largest_id(labels)) if max_id is None else max_id)
+    dtype = _dtype(path, (yield from find_largest_id(labels)) if max_id is None else max_id)
     depth, uncompressed, done = labels.shape[0], _bytes(labels.shape, dtype), 0
     first, size = description_text(labels.shape, voxel_size, _record(provenance)), resolution_tags(voxel_size)
     with (
@@ -90,24 +86,24 @@ def writing_labels(
             done = z + 1
             tiff.write(strips, description=None if z else first, **layout, **size)
 
-        yield from writing_pages(path, labels, dtype, write)
+        yield from write_pages(path, labels, dtype, write)
     return path
 
 
-def writing_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
+def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels as one TIFF a section into a new folder, named by their number in the stack: section_00046.tif.
 
-    Each is as `writing_labels` writes it; `open_stack` opens the folder, with its voxel size.
+    Each is as `write_tiff` writes it; `open_stack` opens the folder, with its voxel size.
 
     Raises
     ------
     UserError
-        As `writing_labels`; also where the folder is there already and not empty.
+        As `write_tiff`; also where the folder is there already and not empty.
     """
     _check_free(folder)
     check_labels(folder, volume.values)
     labels, size = volume.values, volume.voxel_size
-    dtype = _dtype(folder, (yield from largest_id(labels)) if volume.largest is None else volume.largest)
+    dtype = _dtype(folder, (yield from find_largest_id(labels)) if volume.largest is None else volume.largest)
     shape = (1, *labels.shape[1:])
     text, is_big = description_text(shape, size, _record(volume.provenance)), _bytes(shape, dtype) > _CLASSIC_BYTES
     with write_beside(folder, lambda _: _bytes(labels.shape, dtype)) as part:
@@ -117,19 +113,8 @@ def writing_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
             with tifffile.TiffWriter(part / f"section_{volume.start[0] + z:05}.tif", bigtiff=is_big) as tiff:
                 tiff.write(strips, description=text, **layout, **resolution_tags(size))
 
-        yield from writing_pages(folder, labels, dtype, write)
+        yield from write_pages(folder, labels, dtype, write)
     return folder
-
-
-def read_provenance(path: Path | str) -> dict[str, Any]:
-    """The provenance of labels in any format they are written in, or of affinities; empty where they carry none."""
-    path = Path(path)
-    if is_precomputed(path):
-        return read_precomputed_provenance(path)
-    if is_zarr(path):
-        return dict(open_zarr_node(path).attrs.get("provenance") or {})
-    file = next(iter(section_files(path)), path) if path.is_dir() else path
-    return dict(read_record(file).get("provenance") or {})
 
 
 def is_label_tiff(path: Path | str) -> bool:

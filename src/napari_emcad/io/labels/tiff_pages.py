@@ -12,7 +12,7 @@ from imagecodecs import deflate_encode
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.io.labels.volume import THREADS, as_type, bands
+from napari_emcad.io.labels.label_volume import THREADS, bands, convert_ids
 
 STRIP_BYTES = 1 << 18
 
@@ -26,7 +26,7 @@ WritePage = Callable[[int, Iterator[bytes], dict[str, Any]], None]
 """Gets the section, its strips, and how they lie, for tifffile."""
 
 
-def writing_pages(path: Path, labels: Any, dtype: np.dtype, write: WritePage) -> Job[None]:
+def write_pages(path: Path, labels: Any, dtype: np.dtype, write: WritePage) -> Job[None]:
     """Compress labels and hand them out page by page.
 
     Parameters
@@ -56,7 +56,7 @@ def writing_pages(path: Path, labels: Any, dtype: np.dtype, write: WritePage) ->
 
     def compressed(band: Box) -> list[bytes]:
         z, y, _ = band.slices
-        values = np.ascontiguousarray(as_type(path, np.asarray(labels[z, y]), dtype, z.start)[0])
+        values = np.ascontiguousarray(convert_ids(path, np.asarray(labels[z, y]), dtype, z.start)[0])
         return [deflate_encode(values[row : row + rows]) for row in range(0, len(values), rows)]
 
     watch, in_section = Stopwatch("export", labels.shape[0]), parts.counts[1]

@@ -26,15 +26,12 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.ids import file_dtype
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL
-from napari_emcad.io.labels.array import new_labels_array
+from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
-from napari_emcad.io.sessions.block_run import NAME as RUN
-from napari_emcad.io.sessions.files import AFFINITIES, FRAGMENTS
+from napari_emcad.io.sessions.file_names import AFFINITIES, DASHBOARD, FRAGMENTS, LOCAL, RUN_FILE, TABLES
 
 CHUNK = 512
 """Pixels a side of what is written at once: blocks begin at multiples of it, so that no two write the same file."""
-
-LOCAL, TABLES, DASHBOARD = "local.zarr", "blocks", "dashboard.txt"
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class BlockFiles:
     folder: Path
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def explain_errors(self) -> Iterator[None]:
         """Say in one sentence why something cannot be written or read, and that what is finished is kept."""
         try:
             yield
@@ -58,7 +55,7 @@ class BlockFiles:
 
     def create(self, shape: tuple[int, int, int], voxel_size: VoxelSize | None) -> None:
         """Make the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
-        with self.told():
+        with self.explain_errors():
             (self.folder / TABLES).mkdir(exist_ok=True)
             if not (self.folder / AFFINITIES).exists():
                 create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
@@ -66,7 +63,7 @@ class BlockFiles:
 
     def create_fragments(self, dtype: DTypeLike, voxel_size: VoxelSize | None) -> None:
         """Make the array of the fragments numbered in the volume, for ids of this dtype; one that is there stays."""
-        with self.told():
+        with self.explain_errors():
             self._create_labels(FRAGMENTS, self.local.shape, file_dtype(dtype), voxel_size)
 
     @property
@@ -84,21 +81,21 @@ class BlockFiles:
         """(z, y, x) uint32 or uint64: 1..n in the volume."""
         return self._array(FRAGMENTS)
 
-    def has(self, step: str, number: int) -> bool:
+    def is_done(self, step: str, number: int) -> bool:
         """Whether a step of a block is done."""
         return self._table(step, number).exists()
 
-    def save(self, step: str, number: int, **columns: NDArray) -> None:
+    def save_table(self, step: str, number: int, **columns: NDArray) -> None:
         """Write the table of a step of a block, and with it that the step is done."""
         target = self._table(step, number)
         part = target.with_name(f"{target.name}.{secrets.token_hex(3)}.part")
-        with self.told():
+        with self.explain_errors():
             with part.open("wb") as file:
                 np.savez(file, **columns)
                 os.fsync(file.fileno())
             part.replace(target)
 
-    def load(self, step: str, number: int) -> dict[str, NDArray]:
+    def load_table(self, step: str, number: int) -> dict[str, NDArray]:
         """The table of a step of a block.
 
         Raises
@@ -114,7 +111,7 @@ class BlockFiles:
                 f"{self._table(step, number)}: missing or damaged; remove this file and resume the run."
             ) from error
 
-    def finished(self) -> dict[str, set[int]]:
+    def finished_blocks(self) -> dict[str, set[int]]:
         """Numbers of the blocks that are done, by step; found with one look at the folder."""
         done: dict[str, set[int]] = {}
         with suppress(FileNotFoundError):
@@ -133,10 +130,10 @@ class BlockFiles:
             return ""
 
     @contextmanager
-    def dashboard_told(self, url: str | None) -> Iterator[None]:
+    def publish_dashboard(self, url: str | None) -> Iterator[None]:
         """Leave the URL of such a page, where there is one, in the folder as long as the block lasts."""
         try:
-            with self.told():
+            with self.explain_errors():
                 (self.folder / DASHBOARD).write_text(url or "", "utf-8")
             yield
         finally:
@@ -144,7 +141,7 @@ class BlockFiles:
 
     def clear(self) -> None:
         """Remove what a session does not need; the run first, so that nothing of it is done again."""
-        (self.folder / RUN).unlink(missing_ok=True)
+        (self.folder / RUN_FILE).unlink(missing_ok=True)
         for name in (LOCAL, TABLES):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
@@ -152,7 +149,7 @@ class BlockFiles:
         self, name: str, shape: tuple[int, int, int], dtype: np.dtype, voxel_size: VoxelSize | None
     ) -> None:
         if not (self.folder / name).exists():
-            new_labels_array(self.folder / name, shape, dtype, voxel_size, (1, CHUNK, CHUNK))
+            create_labels_array(self.folder / name, shape, dtype, voxel_size, (1, CHUNK, CHUNK))
 
     def _explained(self, error: Exception) -> UserError:
         number = getattr(error, "errno", None)

@@ -8,21 +8,29 @@ from pathlib import Path
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.sessions.facts import NAME, read_facts
-from napari_emcad.io.sessions.files import AFFINITIES, BOXES, EARLIER, FRAGMENTS, GRAPH
-from napari_emcad.io.sessions.folder import EDITS, check_new
-from napari_emcad.io.sessions.fragment_levels import LEVELS
-from napari_emcad.io.sessions.replay_report import NAME as REPLAY
+from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.sessions.file_names import (
+    AFFINITIES,
+    BOXES,
+    EARLIER,
+    EDITS,
+    FACTS_FILE,
+    FRAGMENTS,
+    GRAPH,
+    LEVELS,
+    REPLAY_REPORT,
+)
+from napari_emcad.io.sessions.folder import check_new
 from napari_emcad.proofreading.log import EditLog, write_rows
 
-_NEEDED = (NAME, FRAGMENTS, EDITS)
-_FILES = (NAME, REPLAY, FRAGMENTS, LEVELS, AFFINITIES, GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER)
+_NEEDED = (FACTS_FILE, FRAGMENTS, EDITS)
+_FILES = (FACTS_FILE, REPLAY_REPORT, FRAGMENTS, LEVELS, AFFINITIES, GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER)
 _PIECE = 1 << 22
 """Bytes that are copied at a time."""
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopyResult:
     """What was copied.
 
     Attributes
@@ -37,12 +45,12 @@ class Copied:
     damage: str
 
 
-def copy_session(folder: Path, new: Path) -> Copied:
-    """Copy a session that nobody has to close, see `copying_session`."""
-    return drive(copying_session(folder, new))
+def copy_session(folder: Path, new: Path) -> CopyResult:
+    """Copy a session that nobody has to close, see `copy_session_job`."""
+    return drive(copy_session_job(folder, new))
 
 
-def copying_session(folder: Path, new: Path) -> Job[Copied]:
+def copy_session_job(folder: Path, new: Path) -> Job[CopyResult]:
     """Copy a session; the new folder is there once all of it is written.
 
     Edits are copied row by row, up to the last good one, into a log of their own: others may read the session or edit
@@ -57,7 +65,7 @@ def copying_session(folder: Path, new: Path) -> Job[Copied]:
 
     Returns
     -------
-    Copied
+    CopyResult
 
     Raises
     ------
@@ -77,7 +85,7 @@ def copying_session(folder: Path, new: Path) -> Job[Copied]:
             _copy(path, part / path.relative_to(folder))
             done += size
             yield watch.at(min(done, total))
-    return Copied(len(log.rows), log.damage)
+    return CopyResult(len(log.rows), log.damage)
 
 
 def _check(folder: Path, new: Path) -> None:

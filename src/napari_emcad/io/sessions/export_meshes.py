@@ -10,11 +10,11 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.surfaces import whole_surface
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.sessions.meshes import write_ply
+from napari_emcad.io.sessions.ply import write_ply
 from napari_emcad.io.sessions.snapshot import Snapshot
 
 
-def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] | None = None) -> Job[Path]:
+def export_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] | None = None) -> Job[Path]:
     """Surfaces as PLY, one file ID.ply a neuron in a new folder: of these segments, or of all.
 
     Vertices are x, y, z in nm in the stack; voxel (0, 0, 0) of the stack has its centre at the origin.
@@ -24,7 +24,7 @@ def exporting_meshes(folder: Path, snapshot: Snapshot, segments: Iterable[int] |
     UserError
         Where the voxel size is not known, a segment is not there, or the name is taken.
     """
-    size, state = snapshot.size_in_nm(), snapshot.session.state
+    size, state = snapshot.required_voxel_size(), snapshot.session.state
     wanted = _wanted(np.unique(state.table[snapshot.fragments]), segments)
     if folder.exists():
         raise UserError(f"{folder}: this name is taken; choose another folder for the meshes.")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.ids import as_ids
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.sessions.csv_table import write_csv
 from napari_emcad.io.sessions.snapshot import Snapshot
-from napari_emcad.io.sessions.tables import write_csv
 from napari_emcad.proofreading.effect_text import effect_text
 
 _NM3_IN_UM3 = 1e9
@@ -56,7 +56,7 @@ def export_neurons(path: Path, snapshot: Snapshot) -> Path:
     UserError
         Where the voxel size is not known.
     """
-    size, found = np.array(snapshot.size_in_nm()), snapshot.neurons()
+    size, found = np.array(snapshot.required_voxel_size()), snapshot.neurons()
     header = ("id", "voxels", "volume_um3", *(f"{axis}{end}_nm" for end in (0, 1) for axis in _AXES), "done")
     volumes = found.voxels * size.prod() / _NM3_IN_UM3
     boxes = np.concatenate([(end + snapshot.start) * size for end in (found.start, found.stop)], axis=1)

@@ -5,26 +5,28 @@ from typing import Any
 
 from napari_emcad.core.ids import Ids, file_dtype
 from napari_emcad.core.progress import Job
-from napari_emcad.io.labels.formats import writing
-from napari_emcad.io.labels.volume import LabelVolume
+from napari_emcad.io.labels.formats import write_label_volume
+from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.sessions.snapshot import Snapshot
 from napari_emcad.io.stacks.lazy_array import LazyArray
 
 
-def exporting_labels(path: Path, snapshot: Snapshot) -> Job[Path]:
+def export_labels(path: Path, snapshot: Snapshot) -> Job[Path]:
     """Edited labels, one segment id a voxel."""
     labels = snapshot.labels
-    return _exporting(path, snapshot, labels, int(labels.table.max()))
+    return _export(path, snapshot, labels, int(labels.table.max()))
 
 
-def exporting_fragments(path: Path, snapshot: Snapshot) -> Job[Path]:
+def export_fragments(path: Path, snapshot: Snapshot) -> Job[Path]:
     """Fragments, as edits parted them: what tables, region graph and equivalences speak of."""
     state = snapshot.session.state
-    return _exporting(path, snapshot, _unsigned(state.base.fragments), len(state.sizes) - 1)
+    return _export(path, snapshot, _unsigned(state.base.fragments), len(state.sizes) - 1)
 
 
-def _exporting(path: Path, snapshot: Snapshot, values: Any, largest: int) -> Job[Path]:
-    return writing(path, LabelVolume(values, snapshot.voxel_size, snapshot.provenance, snapshot.start, largest))
+def _export(path: Path, snapshot: Snapshot, values: Any, largest: int) -> Job[Path]:
+    return write_label_volume(
+        path, LabelVolume(values, snapshot.voxel_size, snapshot.provenance, snapshot.start, largest)
+    )
 
 
 def _unsigned(fragments: Ids | LazyArray) -> Any:

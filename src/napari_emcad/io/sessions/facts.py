@@ -10,14 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 
 FORMAT_VERSION = 2
 """1 had region graph and boxes in one file each."""
 
 FIRST_VERSION = 1
-NAME = "session.json"
-UNFINISHED = "run.json"
-"""In a folder that blocks are still being written to, or that waits for somebody to go on with it."""
 
 
 class SessionFacts(BaseModel):
@@ -64,7 +62,7 @@ class SessionFacts(BaseModel):
 def write_facts(folder: Path, facts: SessionFacts) -> None:
     """Write `session.json` into a folder."""
     text = facts.model_dump_json(indent=2)
-    with write_beside(folder / NAME, lambda _: len(text)) as part:
+    with write_beside(folder / FACTS_FILE, lambda _: len(text)) as part:
         part.write_text(text, "utf-8")
 
 
@@ -77,24 +75,24 @@ def read_facts(folder: Path) -> SessionFacts:
         Where there is none, it is damaged, or of another format version.
     """
     try:
-        text = (folder / NAME).read_text("utf-8")
+        text = (folder / FACTS_FILE).read_text("utf-8")
     except OSError as error:
-        if (folder / UNFINISHED).is_file():
+        if (folder / RUN_FILE).is_file():
             raise UserError(
                 f'{folder}: its blocks are not finished; go on with it under "By blocks", '
                 f"or with: napari-emcad resume {folder}"
             ) from error
         raise UserError(
-            f"{folder}: a session folder (NAME.emcad with {NAME}) is needed, this is none; choose another folder."
+            f"{folder}: a session folder (NAME.emcad with {FACTS_FILE}) is needed, this is none; choose another folder."
         ) from error
     try:
         fields = json.loads(text)
         _check_version(folder, fields["format_version"])
         return SessionFacts(**fields)
     except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise UserError(f"{folder / NAME}: the file is damaged; copy the session again from where it is whole.") from (
-            error
-        )
+        raise UserError(
+            f"{folder / FACTS_FILE}: the file is damaged; copy the session again from where it is whole."
+        ) from (error)
 
 
 def _check_version(folder: Path, version: object) -> None:

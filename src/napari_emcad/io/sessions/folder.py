@@ -21,26 +21,20 @@ from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.sessions.affinity_files import read_affinities, write_affinities
+from napari_emcad.io.sessions.box_files import keep_boxes, read_boxes, write_boxes
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
-from napari_emcad.io.sessions.files import (
-    keep_boxes,
-    read_affinities,
-    read_boxes,
+from napari_emcad.io.sessions.file_names import EDITS
+from napari_emcad.io.sessions.lock import SessionLock
+from napari_emcad.io.sessions.segmentation_files import (
     read_segmentation,
-    write_affinities,
-    write_boxes,
     write_graph,
-    write_levels,
+    write_levels_of_large,
     write_segmentation,
 )
-from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.proofreading.effects import parted_boxes
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session, base_hash
-
-__all__ = ["OpenSession", "SessionFacts", "boxes_of", "create_session", "finish_session", "open_session", "session_at"]
-
-EDITS = "edits.db"
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxe
     """Make a session of a folder that holds the fragments already; it is one when `session.json` is there, the last."""
     write_graph(folder, segmentation)
     write_boxes(folder, boxes)
-    write_levels(folder, facts.voxel_size)
+    write_levels_of_large(folder, facts.voxel_size)
     EditLog(folder / EDITS).close()
     write_facts(folder, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
 
@@ -150,14 +144,14 @@ def open_session(folder: Path, to_read: bool = False) -> OpenSession:
     facts = read_facts(folder)
     lock = None if to_read else SessionLock(folder)
     try:
-        return _opened(folder, facts, lock)
+        return _open(folder, facts, lock)
     except BaseException:
         if lock:
             lock.release()
         raise
 
 
-def session_at(opened: OpenSession, seq: int) -> Session:
+def open_session_at(opened: OpenSession, seq: int) -> Session:
     """The session as it was after edit `seq`, 0 = before the first; it is apart from the open one and read-only.
 
     Raises
@@ -168,14 +162,14 @@ def session_at(opened: OpenSession, seq: int) -> Session:
     last = len(opened.session.log.rows)
     if not 0 <= seq <= last:
         raise UserError(f"{opened.folder}: an edit from 0 to {last} is needed, got {seq}; choose one from the log.")
-    log = _log(opened.folder, to_read=True)
+    log = _open_log(opened.folder, to_read=True)
     del log.rows[seq:]
     base = read_segmentation(opened.folder)
     facts = opened.facts
     return Session(base, log, facts.threshold, facts.min_size, opened.affinities, facts.base_hash)
 
 
-def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
+def find_boxes(opened: OpenSession) -> Job[FragmentBoxes]:
     """Where the fragments of a session lie, kept with it or sought once; also those that were parted, and the parts."""
     found, base = read_boxes(opened.folder), opened.session.state.base
     if found is None or len(found) != len(base.sizes):
@@ -186,11 +180,11 @@ def boxes_of(opened: OpenSession) -> Job[FragmentBoxes]:
     return found.changed(parted) if parted else found
 
 
-def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:
+def _open(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:
     base = read_segmentation(folder)
     affinities = read_affinities(folder, base.fragments.shape)
     why_not = f"{folder}: opened for reading only; open it to edit." if lock is None else lock.why_not
-    log = _log(folder, to_read=bool(why_not))
+    log = _open_log(folder, to_read=bool(why_not))
     here = facts.base_hash if isinstance(base.fragments, ChunkedLabels) else base_hash(base)  # too many to be read
     if {here, *(row.base_hash for row in log.rows)} != {facts.base_hash}:
         log.close()
@@ -202,7 +196,7 @@ def _opened(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> Open
     return OpenSession(folder, facts, session, affinities, log.damage or why_not, lock)
 
 
-def _log(folder: Path, to_read: bool) -> EditLog:
+def _open_log(folder: Path, to_read: bool) -> EditLog:
     if not (folder / EDITS).is_file():
         raise UserError(f"{folder / EDITS}: the edit log is missing; copy the session again from where it is whole.")
     return EditLog(folder / EDITS, read_only=to_read)

@@ -7,13 +7,11 @@ from pathlib import Path
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.labels.array import new_labels_array
 from napari_emcad.io.labels.chunked import ChunkedLabels
-from napari_emcad.io.labels.levels import Level, writing_levels
+from napari_emcad.io.labels.levels import LabelLevel, write_levels
+from napari_emcad.io.labels.zarr_array import create_labels_array
+from napari_emcad.io.sessions.file_names import LEVELS
 from napari_emcad.io.stacks.zarr import open_zarr_node
-
-LEVELS = "coarser"
-"""Folder with `2.zarr`, `4.zarr` and so on: every second pixel on y and x, every fourth, ..."""
 
 OVERVIEW = 1 << 24
 """Voxels of the last level: as many as napari draws in 3D without a wait that is felt."""
@@ -22,13 +20,13 @@ EDGE = 512
 """Pixels a side of a chunk at most."""
 
 
-def open_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
+def open_fragment_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
     """Fragments with their levels, of which nothing is read yet.
 
     Parameters
     ----------
     fragments : Path
-        As `labels_array.new_labels_array` makes it; the levels lie beside it.
+        As `create_labels_array` makes it; the levels lie beside it.
     is_full : bool
         Whether every voxel is of a fragment.
 
@@ -38,18 +36,18 @@ def open_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
         Where a level cannot be read.
     """
     level = None
-    for step, _ in reversed(list(_coarser(open_zarr_node(fragments).shape))):
+    for step, _ in reversed(list(_level_shapes(open_zarr_node(fragments).shape))):
         level = ChunkedLabels(fragments.parent / LEVELS / f"{step}.zarr", is_full, level)
     return ChunkedLabels(fragments, is_full, level)
 
 
-def make_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
+def write_fragment_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
     """Write the levels of fragments, where they are not there yet.
 
     Parameters
     ----------
     fragments : Path
-        As `labels_array.new_labels_array` makes it; the levels lie beside it.
+        As `create_labels_array` makes it; the levels lie beside it.
     voxel_size : VoxelSize or None
         In nm.
 
@@ -59,7 +57,7 @@ def make_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
         Where the disk is full, or the folder may not be written to.
     """
     array, target = open_zarr_node(fragments), fragments.parent / LEVELS
-    coarser = list(_coarser(array.shape))
+    coarser = list(_level_shapes(array.shape))
     if not coarser or target.exists():
         return
     with write_beside(target, lambda _: array.nbytes // 20) as part:
@@ -67,12 +65,12 @@ def make_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
         finer = ChunkedLabels(fragments, is_full=False)
         for step, shape in coarser:
             size = voxel_size and VoxelSize(voxel_size.z, step * voxel_size.y, step * voxel_size.x)
-            level = new_labels_array(part / f"{step}.zarr", shape, array.dtype, size, _chunks(shape))
-            drive(writing_levels(finer, [Level(level, level.chunks, step=2)]))
+            level = create_labels_array(part / f"{step}.zarr", shape, array.dtype, size, _chunks(shape))
+            drive(write_levels(finer, [LabelLevel(level, level.chunks, step=2)]))
             finer = ChunkedLabels(part / f"{step}.zarr", is_full=False)
 
 
-def _coarser(shape: tuple[int, int, int]) -> Iterator[tuple[int, tuple[int, int, int]]]:
+def _level_shapes(shape: tuple[int, int, int]) -> Iterator[tuple[int, tuple[int, int, int]]]:
     """Step and shape (z, y, x) of each level."""
     step = 1
     while prod(shape) > OVERVIEW and min(shape[1:]) > 1:

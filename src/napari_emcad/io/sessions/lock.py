@@ -14,9 +14,8 @@ from filelock import FileLock, Timeout
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.sessions.file_names import HOLDER, LOCK
 from napari_emcad.proofreading.log import user_name
-
-HOLDER = "holder.json"
 
 
 class SessionLock:
@@ -30,7 +29,7 @@ class SessionLock:
 
     def __init__(self, folder: Path):
         self._holder = folder / HOLDER
-        self._lock = FileLock(folder / "lock", thread_local=False)  # opened by a worker, closed by the window
+        self._lock = FileLock(folder / LOCK, thread_local=False)  # opened by a worker, closed by the window
         self.why_not = self._acquire(folder)
 
     def release(self) -> None:
@@ -45,22 +44,24 @@ class SessionLock:
             self._lock.acquire(blocking=False)
             _write_holder(self._holder)
         except Timeout:
-            return f"{folder}: {_told(self._holder)}; it is open for reading only, close it there to edit it here."
+            return (
+                f"{folder}: {_holder_text(self._holder)}; it is open for reading only, close it there to edit it here."
+            )
         except (OSError, UserError) as error:
             self.release()
             return f"{folder}: the folder cannot be written to ({error}); it is open for reading only."
         return ""
 
 
-def held_by(folder: Path) -> str:
+def lock_holder(folder: Path) -> str:
     """Who is editing a session, in words; empty where nobody is. Nothing is left behind."""
     if not (folder / HOLDER).exists():
         return ""
-    lock = FileLock(folder / "lock")
+    lock = FileLock(folder / LOCK)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return _told(folder / HOLDER)
+        return _holder_text(folder / HOLDER)
     except OSError:  # where nobody can write, nobody edits
         return ""
     lock.release()
@@ -75,7 +76,7 @@ def _write_holder(path: Path) -> None:
         )
 
 
-def _told(path: Path) -> str:
+def _holder_text(path: Path) -> str:
     """Who holds the lock, in words; another may write or remove the file just now."""
     try:
         holder = json.loads(path.read_text("utf-8"))

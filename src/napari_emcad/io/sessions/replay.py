@@ -8,16 +8,16 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
-from napari_emcad.io.sessions.folder import OpenSession, boxes_of
-from napari_emcad.io.sessions.lock import held_by
-from napari_emcad.io.sessions.replay_report import Brought, ReplayReport, read_report, write_report
+from napari_emcad.io.sessions.folder import OpenSession, find_boxes
+from napari_emcad.io.sessions.lock import lock_holder
+from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
 from napari_emcad.proofreading.replay.replay import Replayed, replay
 
 _CONTENT = 3
 """Words of a fingerprint that tell of content, shape and dtype; what follows changes with every copy of the file."""
 
 
-def replaying(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
+def replay_session(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
     """Make all edits in force of one session again in another, see `proofreading.replay`.
 
     The report is left in the new session's folder, also where the job is closed early: with the edits until then.
@@ -32,7 +32,7 @@ def replaying(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
     _check_box(*(opened.facts.box_of(opened.session.state.base.fragments.shape) for opened in (old, new)))
     before, found = _open_before(old, new), []
     try:
-        boxes = yield from boxes_of(old)
+        boxes = yield from find_boxes(old)
         yield from replay(old.session, new.session, found, boxes)
     except BaseException:
         with suppress(UserError):
@@ -43,7 +43,7 @@ def replaying(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
 
 
 def check_replay(old: Path, new: OpenSession) -> None:
-    """Refuse at once what `replaying` would refuse, and a session that somebody is editing just now.
+    """Refuse at once what `replay_session` would refuse, and a session that somebody is editing just now.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def check_replay(old: Path, new: OpenSession) -> None:
     """
     _check_two(old, new)
     facts = read_facts(old)
-    if holder := held_by(old):
+    if holder := lock_holder(old):
         raise UserError(f"{old}: {holder}; close it there first, then bring its edits.")
     _check_stack(facts, new.facts)
     if facts.box is not None:
@@ -87,7 +87,7 @@ def _check_box(old: Box, new: Box) -> None:
         )
 
 
-def _open_before(*sessions: OpenSession) -> Sequence[Brought]:
+def _open_before(*sessions: OpenSession) -> Sequence[BroughtEdit]:
     """What is still to be looked at from earlier replays into these sessions."""
     found = []
     for opened in sessions:

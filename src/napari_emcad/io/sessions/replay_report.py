@@ -10,14 +10,14 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.folder import OpenSession
 from napari_emcad.proofreading.replay.replay import Outcome, Replayed, summary
 
 FORMAT_VERSION = 1
-NAME = "replay.json"
 
 
-class Brought(BaseModel):
+class BroughtEdit(BaseModel):
     """One edit, see `proofreading.replay.Replayed`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,36 +51,36 @@ class ReplayReport(BaseModel):
     session: str = Field(title="Session", description="Folder that the edits came from.")
     total: int = Field(ge=0, title="Edits", description="In force there; fewer are listed where it was stopped.")
     damage: str = Field("", title="Damage", description="Why not all edits of that session could be read.")
-    edits: tuple[Brought, ...] = Field((), title="What became of them")
+    edits: tuple[BroughtEdit, ...] = Field((), title="What became of them")
     is_dismissed: bool = Field(False, title="Dismissed")
 
     @classmethod
-    def of(cls, old: OpenSession, found: Iterable[Replayed], before: Iterable[Brought] = ()) -> Self:
+    def of(cls, old: OpenSession, found: Iterable[Replayed], before: Iterable[BroughtEdit] = ()) -> Self:
         """The report on edits of a session, which are all there are where they were not stopped; then those before."""
         folder = str(old.folder.absolute())
-        edits = [Brought(session=folder, **vars(one)) for one in found]
+        edits = [BroughtEdit(session=folder, **vars(one)) for one in found]
         others = {(one.session, one.seq): one for one in before if one.session != folder}
         total = len(old.session.in_force)
         return cls(session=folder, total=total, damage=old.session.log.damage, edits=(*edits, *others.values()))
 
     @property
-    def open(self) -> tuple[Brought, ...]:
+    def open(self) -> tuple[BroughtEdit, ...]:
         """The edits that somebody has to look at."""
         return () if self.is_dismissed else tuple(edit for edit in self.edits if edit.is_open)
 
     @property
-    def made(self) -> int:
+    def replayed(self) -> int:
         """How many edits of the session were come to."""
         return sum(edit.session == self.session for edit in self.edits)
 
     @property
     def is_whole(self) -> bool:
         """Whether nobody stopped it."""
-        return self.made >= self.total
+        return self.replayed >= self.total
 
     def line(self) -> str:
         """Such as "23 edits: 15 already right, 5 applied again, 2 in conflict, 1 lost.", and where it was stopped."""
-        stopped = f" Stopped after {self.made} of {count(self.total, 'edit')}; bring them again to go on."
+        stopped = f" Stopped after {self.replayed} of {count(self.total, 'edit')}; bring them again to go on."
         return f"{summary(self.edits)}.{'' if self.is_whole else stopped}"
 
     def ticked(self, place: int, is_ticked: bool) -> Self:
@@ -103,7 +103,7 @@ def write_report(folder: Path, report: ReplayReport) -> None:
         Where the disk is full or the folder may not be written to.
     """
     said = report.model_dump_json(indent=1)
-    with write_beside(Path(folder) / NAME, lambda _: len(said)) as part:
+    with write_beside(Path(folder) / REPLAY_REPORT, lambda _: len(said)) as part:
         part.write_text(said, "utf-8")
 
 
@@ -115,7 +115,7 @@ def read_report(folder: Path) -> ReplayReport | None:
     UserError
         Where the file is damaged.
     """
-    path = Path(folder) / NAME
+    path = Path(folder) / REPLAY_REPORT
     try:
         return ReplayReport.model_validate_json(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -13,13 +13,13 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.ids import Ids, file_dtype
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
-from napari_emcad.io.sessions.folder import OpenSession, boxes_of, session_at
+from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session_at
 from napari_emcad.proofreading.neurons import NeuronTable, neurons_of
 from napari_emcad.proofreading.session import Session
 
 
 @dataclass(frozen=True)
-class Looked:
+class MappedLabels:
     """Labels (z, y, x) made section by section as they are read: a table applied to fragments.
 
     Attributes
@@ -74,16 +74,16 @@ class Snapshot:
         UserError
             Where there is no such edit.
         """
-        session = opened.session if at is None else session_at(opened, at)
+        session = opened.session if at is None else open_session_at(opened, at)
         facts = opened.facts
         start = facts.box_of(session.state.base.fragments.shape).start
         return cls(session, facts.voxel_size, start, _provenance(opened, len(session.log.rows)), opened)
 
     @property
-    def labels(self) -> Looked:
+    def labels(self) -> MappedLabels:
         """Segment of each voxel."""
         table = self.session.state.table
-        return Looked(self.session.state.base.fragments, table.astype(file_dtype(label_dtype(int(table.max())))))
+        return MappedLabels(self.session.state.base.fragments, table.astype(file_dtype(label_dtype(int(table.max())))))
 
     @property
     def fragments(self) -> Ids:
@@ -97,9 +97,9 @@ class Snapshot:
 
     def boxes(self) -> FragmentBoxes:
         """Where the fragments lie, and those that there are only before or after this edit."""
-        return drive(boxes_of(self.opened))
+        return drive(find_boxes(self.opened))
 
-    def size_in_nm(self) -> VoxelSize:
+    def required_voxel_size(self) -> VoxelSize:
         """The voxel size.
 
         Raises

@@ -14,10 +14,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.wording import about_text, size_text
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run import BlockRun, unfinished_run
-from napari_emcad.io.sessions.facts import NAME as FINISHED
-from napari_emcad.io.sessions.facts import UNFINISHED
-from napari_emcad.io.sessions.lock import held_by
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_unfinished_run
+from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
+from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.widgets.blocks.means import MeansChoice
 from napari_emcad.widgets.blocks.view import BlockView
 from napari_emcad.widgets.kit.forms import enable, form, text
@@ -85,9 +84,9 @@ class BlocksPanel(QWidget):
         folder = self.session.folder
         if self.running:
             return Stage.UNDER_WAY
-        if folder is not None and (folder / FINISHED).is_file():
+        if folder is not None and (folder / FACTS_FILE).is_file():
             return Stage.FINISHED
-        return Stage.UNFINISHED if folder is not None and (folder / UNFINISHED).is_file() else Stage.NEW
+        return Stage.UNFINISHED if folder is not None and (folder / RUN_FILE).is_file() else Stage.NEW
 
     def go_on(self) -> None:
         """What the button says."""
@@ -150,7 +149,7 @@ class BlocksPanel(QWidget):
 
     def _resume(self) -> None:
         folder = self.session.folder
-        held = held_by(folder)
+        held = lock_holder(folder)
         self._start(watch_run(folder) if held else resume_run(folder, self.means.means))
         if held:
             self._message.result(f"{held}; this is how far it is.")
@@ -166,8 +165,8 @@ class BlocksPanel(QWidget):
         folder = self.session.folder
         self.view.setVisible(True)
         self.view.put(progress, BlockFiles(folder).dashboard)
-        if not self._facts and (folder / UNFINISHED).is_file():
-            self._facts = facts_text(unfinished_run(folder))
+        if not self._facts and (folder / RUN_FILE).is_file():
+            self._facts = facts_text(read_unfinished_run(folder))
             self._update()
 
     def _on_ended(self, ended: Ended) -> None:
@@ -185,7 +184,7 @@ class BlocksPanel(QWidget):
         self.view.setVisible(is_begun)
         if is_begun:
             try:
-                run = unfinished_run(self.session.folder)
+                run = read_unfinished_run(self.session.folder)
             except UserError as error:
                 self._message.error(error)
                 self.view.setVisible(False)
@@ -207,7 +206,7 @@ class BlocksPanel(QWidget):
         layer = self._stack.layer
         if layer is None or self.stage not in (Stage.UNFINISHED, Stage.UNDER_WAY):
             return
-        run = unfinished_run(self.session.folder)
+        run = read_unfinished_run(self.session.folder)
         box = run.blocks.box(int(np.ravel_multi_index(block, run.blocks.counts))).moved(run.place.start)
         middle = [(a + b) / 2 for a, b in zip(box.start, box.stop, strict=True)]
         centre(self._viewer, layer, middle)
@@ -252,6 +251,6 @@ class BlocksPanel(QWidget):
         return ", ".join([*time, disk])
 
 
-def facts_text(run: BlockRun) -> str:
+def facts_text(run: BlockRunFacts) -> str:
     """What a run is about, such as "large.zarr, 48 x 2048 x 2048 voxels in 12 blocks, with AC34.ckpt"."""
     return f"{PurePath(run.source).name}, {run.extent}, with {PurePath(run.model).name}"

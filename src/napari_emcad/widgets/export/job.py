@@ -12,8 +12,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job, Progress, Stopwatch
 from napari_emcad.io.affinities import new_affinities
-from napari_emcad.io.labels.formats import writing
-from napari_emcad.io.labels.volume import LabelVolume
+from napari_emcad.io.labels.formats import write_label_volume
+from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.sessions import export as session_export
 from napari_emcad.io.sessions.folder import open_session
 from napari_emcad.io.stacks.stack import open_stack
@@ -66,7 +66,7 @@ def exporting(export: Export) -> Job[list[Path]]:
         written.append((yield from _writing_affinities(export, provenance)))
     labels = part_of(export.labels, export.box)
     volume = LabelVolume(labels, export.voxel_size, provenance, export.start, export.largest)
-    written.insert(0, (yield from writing(export.path, volume, export.ending)))
+    written.insert(0, (yield from write_label_volume(export.path, volume, export.ending)))
     return written
 
 
@@ -74,7 +74,7 @@ def exporting_from(folder: Path, what: str, path: Path) -> Job[list[Path]]:
     """Write what a session on disk holds, one of `EXPORTS`; every edit is there already."""
     yield Progress("reading the session", 0, 1)
     with open_session(folder, to_read=True) as opened:
-        return [(yield from session_export.exporting(what, path, opened))]
+        return [(yield from session_export.export_session(what, path, opened))]
 
 
 def affinities_path(path: Path) -> Path:

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.io.sessions.folder import OpenSession, boxes_of, open_session
-from napari_emcad.io.sessions.replay import check_replay, replaying
+from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
+from napari_emcad.io.sessions.replay import check_replay, replay_session
 from napari_emcad.widgets.desk.results import Result, Results
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner
 from napari_emcad.widgets.kit.messages import MessageLine
@@ -33,8 +33,8 @@ def bringing(old: Path, new: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
     opened = open_session(new)
     try:
         with open_session(old, to_read=True) as before:
-            yield from replaying(before, opened)
-        return opened, (yield from boxes_of(opened))
+            yield from replay_session(before, opened)
+        return opened, (yield from find_boxes(opened))
     except BaseException:
         opened.close()
         raise

@@ -13,8 +13,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import count
-from napari_emcad.io.sessions.folder import OpenSession, SessionFacts, boxes_of, create_session, open_session
-from napari_emcad.io.sessions.replay_report import Brought
+from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.folder import OpenSession, create_session, find_boxes, open_session
+from napari_emcad.io.sessions.replay_report import BroughtEdit
 from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import LogRow
@@ -118,7 +119,7 @@ class ProofreadPanel(QWidget):
         self.body.only_selected.setChecked(result.neuron_layer.show_selected_label)
         result.neuron_layer.show_selected_label = False
         result.session_folder = opened.folder
-        boxes = boxes or drive(boxes_of(opened))
+        boxes = boxes or drive(find_boxes(opened))
         at = self.proofreading = Proofreading(self._viewer, self._results, result, opened, boxes)
         self.tools = {
             Mode.SELECT: SelectTool(at, self._choose),
@@ -583,7 +584,7 @@ class ProofreadPanel(QWidget):
         elif "segment" in row.input and (voxel := self.proofreading.voxel_of(row.input["segment"])):
             self.go_to(voxel)
 
-    def _on_brought(self, edit: Brought) -> None:
+    def _on_brought(self, edit: BroughtEdit) -> None:
         """An edit of another session is wanted: its place, and the neurons that are there now."""
         if edit.voxel is not None:
             self.go_near(edit.voxel)
@@ -672,7 +673,7 @@ def opening(folder: Path) -> Job[tuple[OpenSession, FragmentBoxes]]:
     yield Progress("opening the session", 0, 1)
     opened = open_session(folder)
     try:
-        return opened, (yield from boxes_of(opened))
+        return opened, (yield from find_boxes(opened))
     except BaseException:
         opened.close()
         raise

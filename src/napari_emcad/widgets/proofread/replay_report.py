@@ -11,7 +11,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions.folder import OpenSession
-from napari_emcad.io.sessions.replay_report import Brought, ReplayReport, read_report, write_report
+from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
 from napari_emcad.proofreading.replay.replay import OUTCOMES
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.question import Question
@@ -35,7 +35,7 @@ MOST = 190
 _PLACE = Qt.ItemDataRole.UserRole
 
 
-def told(edit: Brought, start: Voxel = (0, 0, 0), is_here: bool = True) -> str:
+def told(edit: BroughtEdit, start: Voxel = (0, 0, 0), is_here: bool = True) -> str:
     """An edit in two lines: what, where in the stack, and what became of it; and why.
 
     Parameters
@@ -167,7 +167,7 @@ class ReplayReportView(QWidget):
         self._facts.setVisible(bool(self._facts.text()))
         enable(self.dismiss_button, self._why_not, "Show this report no more; the edits stay.")
 
-    def _item(self, place: int, edit: Brought) -> QListWidgetItem:
+    def _item(self, place: int, edit: BroughtEdit) -> QListWidgetItem:
         item = QListWidgetItem(told(edit, self._start, edit.session == self.report.session))
         item.setIcon(_square(COLOURS[edit.outcome]))
         item.setData(_PLACE, place)

@@ -73,7 +73,7 @@ def bands(shape: Sequence[int], rows: int = 1) -> Blocks:
     return Blocks(tuple(shape), (1, min(together, shape[1]), shape[2]))
 
 
-def largest_id(labels: Any) -> Job[int]:
+def find_largest_id(labels: Any) -> Job[int]:
     """The largest id; without a look at the voxels where the type holds none above 65,535."""
     if np.dtype(labels.dtype).itemsize == 1 or labels.dtype == np.uint16:
         return 0
@@ -90,7 +90,7 @@ def largest_id(labels: Any) -> Job[int]:
     return largest
 
 
-def as_type(path: Path, values: NDArray, dtype: np.dtype, first: int) -> NDArray:
+def convert_ids(path: Path, values: NDArray, dtype: np.dtype, first: int) -> NDArray:
     """Labels (z, y, x) in the type of a file, with every id as it was; `first` is the number of their first section.
 
     Raises

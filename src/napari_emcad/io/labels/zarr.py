@@ -13,16 +13,16 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.labels.array import new_labels_array
-from napari_emcad.io.labels.levels import Level, steps, writing_levels
-from napari_emcad.io.labels.volume import LabelVolume, check_labels
+from napari_emcad.io.labels.label_volume import LabelVolume, check_labels
+from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
+from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.stacks.zarr import is_zarr
 
 EDGE = 2048
 """Pixels of a chunk, which is of one section."""
 
 
-def writing_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
+def write_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels with all their levels, by blocks; an older Zarr folder is replaced.
 
     Raises
@@ -32,15 +32,15 @@ def writing_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
         may not be written to.
     """
     _check(path, volume)
-    found = steps(volume.values.shape[1:])
+    found = level_steps(volume.values.shape[1:])
     with write_beside(path, lambda _: 2 * volume.nbytes) as part:
         zarr.create_group(part, zarr_format=2, attributes=_attributes(found, volume))
-        levels = [_level(part / str(number), volume, step) for number, step in enumerate(found)]
-        yield from writing_levels(volume.values, levels)
+        levels = [_create_level(part / str(number), volume, step) for number, step in enumerate(found)]
+        yield from write_levels(volume.values, levels)
     return path
 
 
-def writing_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
+def write_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels as one Zarr array, format 2, by blocks; an older Zarr folder is replaced.
 
     Its attributes say voxel size and offset as funlib, gunpowder and CREMI do (`resolution`, `offset`, `units`).
@@ -48,14 +48,14 @@ def writing_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     Raises
     ------
     UserError
-        As `writing_ome_zarr`.
+        As `write_ome_zarr`.
     """
     _check(path, volume)
     size, attributes = volume.voxel_size, {"provenance": dict(volume.provenance)}
     if size:
         attributes |= {"resolution": list(size), "offset": list(volume.offset_nm), "units": ["nm"] * 3}
     with write_beside(path, lambda _: volume.nbytes) as part:
-        yield from writing_levels(volume.values, [_level(part, volume, 1, size, **attributes)])
+        yield from write_levels(volume.values, [_create_level(part, volume, 1, size, **attributes)])
     return path
 
 
@@ -65,11 +65,13 @@ def _check(path: Path, volume: LabelVolume) -> None:
         raise UserError(f"{path}: this name is taken by something that is no Zarr folder; choose another name.")
 
 
-def _level(path: Path, volume: LabelVolume, step: int, size: VoxelSize | None = None, **attributes: Any) -> Level:
+def _create_level(
+    path: Path, volume: LabelVolume, step: int, size: VoxelSize | None = None, **attributes: Any
+) -> LabelLevel:
     depth, *plane = volume.values.shape
     shape = (depth, *(-(-n // step) for n in plane))
-    array = new_labels_array(path, shape, np.dtype(volume.values.dtype), size, (1, EDGE, EDGE), **attributes)
-    return Level(array, array.chunks, step)
+    array = create_labels_array(path, shape, np.dtype(volume.values.dtype), size, (1, EDGE, EDGE), **attributes)
+    return LabelLevel(array, array.chunks, step)
 
 
 def _attributes(found: list[int], volume: LabelVolume) -> dict[str, Any]:

@@ -5,9 +5,9 @@ import zarr
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
+from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.levels import COARSEST
-from napari_emcad.io.labels.ome_zarr import writing_ome_zarr
-from napari_emcad.io.labels.volume import LabelVolume
+from napari_emcad.io.labels.zarr import write_ome_zarr
 from napari_emcad.io.stacks.stack import open_levels, open_stack
 
 LABELS = np.random.default_rng(0).integers(0, 70_000, (2, 30, 2 * COARSEST + 3), np.uint32)
@@ -16,7 +16,7 @@ LABELS = np.random.default_rng(0).integers(0, 70_000, (2, 30, 2 * COARSEST + 3),
 @pytest.fixture
 def path(tmp_path):
     volume = LabelVolume(LABELS, VoxelSize(40, 6, 5), {"model": "small"})
-    return drive(writing_ome_zarr(tmp_path / "a.ome.zarr", volume))
+    return drive(write_ome_zarr(tmp_path / "a.ome.zarr", volume))
 
 
 def test_each_level_has_every_second_pixel_of_the_one_before(path):
@@ -39,7 +39,7 @@ def test_the_metadata_are_those_of_the_standard(path):
 
 def test_small_sections_are_one_level_and_the_voxel_size_may_be_unknown(tmp_path):
     small = LABELS[:, :, :COARSEST].astype(np.uint16)
-    path = drive(writing_ome_zarr(tmp_path / "a.ome.zarr", LabelVolume(small, None, {})))
+    path = drive(write_ome_zarr(tmp_path / "a.ome.zarr", LabelVolume(small, None, {})))
     group = zarr.open_group(path, mode="r")
     assert sorted(group.array_keys()) == ["0"]
     assert group["0"].dtype == np.uint16
@@ -49,16 +49,16 @@ def test_small_sections_are_one_level_and_the_voxel_size_may_be_unknown(tmp_path
 
 
 def test_what_was_there_stays_until_the_end(path):
-    other = writing_ome_zarr(path, LabelVolume(LABELS[:, :9, :9], None, {}))
+    other = write_ome_zarr(path, LabelVolume(LABELS[:, :9, :9], None, {}))
     assert next(other).done == 1
     other.close()
     with open_stack(path) as found:
         assert found.array.shape == LABELS.shape
-    drive(writing_ome_zarr(path, LabelVolume(LABELS[:, :9, :9], None, {})))
+    drive(write_ome_zarr(path, LabelVolume(LABELS[:, :9, :9], None, {})))
     with open_stack(path) as found:
         assert found.array.shape == (2, 9, 9)
 
 
 def test_no_folder_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"the folder .* does not exist"):
-        drive(writing_ome_zarr(tmp_path / "gone" / "a.ome.zarr", LabelVolume(LABELS, None, {})))
+        drive(write_ome_zarr(tmp_path / "gone" / "a.ome.zarr", LabelVolume(LABELS, None, {})))

@@ -9,7 +9,7 @@ import zarr
 from napari_emcad.core.geometry import VoxelSize
 
 
-def new_labels_array(
+def create_labels_array(
     path: Path,
     shape: tuple[int, int, int],
     dtype: np.dtype,

@@ -10,14 +10,13 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.wording import count, shape_text
-from napari_emcad.io.sessions.facts import NAME as SESSION
-from napari_emcad.io.sessions.facts import UNFINISHED as NAME
+from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.io.sessions.folder import check_new
 
 Place = tuple[int, int, int]
 
 
-class BlockRun(BaseModel):
+class BlockRunFacts(BaseModel):
     """All that a task needs to know; equal for runs that give the same result.
 
     Attributes
@@ -83,7 +82,7 @@ class BlockRun(BaseModel):
         return VoxelSize(*self.voxel_size_nm) if self.voxel_size_nm else None
 
 
-def begun(folder: Path, run: BlockRun) -> None:
+def begin_run(folder: Path, run: BlockRunFacts) -> None:
     """Make the folder of a run, or go on with it where it was begun.
 
     Raises
@@ -91,7 +90,7 @@ def begun(folder: Path, run: BlockRun) -> None:
     UserError
         Where the folder is something else, or another run.
     """
-    file = folder / NAME
+    file = folder / RUN_FILE
     if file.is_file():
         before = read_run(folder)
         if before != run:
@@ -103,14 +102,14 @@ def begun(folder: Path, run: BlockRun) -> None:
     check_new(folder)
     try:
         folder.mkdir()
-        part = folder / f"{NAME}.part"
+        part = folder / f"{RUN_FILE}.part"
         part.write_text(run.model_dump_json(indent=2), "utf-8")
         part.replace(file)
     except OSError as error:
         raise UserError(f"{folder}: could not be made ({error}); choose another folder.") from error
 
 
-def unfinished_run(folder: Path) -> BlockRun:
+def read_unfinished_run(folder: Path) -> BlockRunFacts:
     """The run that was begun in a folder.
 
     Raises
@@ -118,16 +117,16 @@ def unfinished_run(folder: Path) -> BlockRun:
     UserError
         Where there is none, or it has ended in a session.
     """
-    if (folder / SESSION).is_file():
+    if (folder / FACTS_FILE).is_file():
         raise UserError(f"{folder}: this session is finished; open it with: napari-emcad proofread {folder}")
-    if not (folder / NAME).is_file():
+    if not (folder / RUN_FILE).is_file():
         raise UserError(
             f"{folder}: nothing was begun there by blocks; choose another folder, or begin with: napari-emcad segment"
         )
     return read_run(folder)
 
 
-def read_run(folder: Path) -> BlockRun:
+def read_run(folder: Path) -> BlockRunFacts:
     """Read `run.json`.
 
     Raises
@@ -136,14 +135,16 @@ def read_run(folder: Path) -> BlockRun:
         Where it is damaged.
     """
     try:
-        return BlockRun(**json.loads((folder / NAME).read_text("utf-8")))
+        return BlockRunFacts(**json.loads((folder / RUN_FILE).read_text("utf-8")))
     except (OSError, ValueError, TypeError, ValidationError) as error:
-        raise UserError(f"{folder / NAME}: missing or damaged; remove {folder} and run the command again.") from error
+        raise UserError(
+            f"{folder / RUN_FILE}: missing or damaged; remove {folder} and run the command again."
+        ) from error
 
 
-def _difference(before: BlockRun, run: BlockRun) -> str:
+def _difference(before: BlockRunFacts, run: BlockRunFacts) -> str:
     """The first thing that two runs do not share, in words."""
-    for name in BlockRun.model_fields:
+    for name in BlockRunFacts.model_fields:
         old, new = getattr(before, name), getattr(run, name)
         if old != new and name == "parameters":
             key = next(k for k in {**old, **new} if old.get(k) != new.get(k))

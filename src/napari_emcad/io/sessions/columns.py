@@ -1,0 +1,35 @@
+"""Tables of a session: a folder of plain files, one for each column, of which the system reads what is looked at."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.read_errors import READ_ERRORS
+from napari_emcad.io.sessions.file_names import EARLIER
+
+
+def write_columns(folder: Path, columns: Mapping[str, NDArray]) -> None:
+    """A table as a folder of plain files."""
+    folder.mkdir(exist_ok=True)
+    for name, column in columns.items():
+        np.save(folder / f"{name}.npy", column)
+
+
+def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray]:
+    """Columns of a table, mapped; read where an earlier version wrote it."""
+    earlier = folder.with_name(folder.name + EARLIER)
+    try:
+        if folder.is_dir():
+            return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
+        with np.load(earlier) as file:
+            return {name: file[name] for name in names}
+    except (*READ_ERRORS, zipfile.BadZipFile) as error:
+        raise damaged(earlier if earlier.exists() else folder) from error
+
+
+def damaged(path: Path) -> UserError:
+    return UserError(f"{path}: missing or damaged; copy the session again from where it is whole.")
