@@ -167,7 +167,7 @@ def test_where_fragments_lie_is_sought_once(folder, monkeypatch):
     shutil.rmtree(folder / "boxes")
     with open_session(folder) as opened:
         sought = drive(find_boxes(opened))
-    monkeypatch.setattr("napari_emcad.io.sessions.folder.fragment_boxes", lambda _: pytest.fail("sought again"))
+    monkeypatch.setattr("napari_emcad.io.sessions.folder.find_fragment_boxes", lambda _: pytest.fail("sought again"))
     with open_session(folder) as opened:
         np.testing.assert_array_equal(drive(find_boxes(opened)).start, sought.start)
 
