@@ -1,4 +1,4 @@
-"""The only file that imports waterz: its voxels, dtypes, prints and prebuilt scorings stay in here.
+"""Adapter of waterz, and the only file that imports it: its voxels, dtypes, prints and scorings stay in here.
 
 Source: Funke et al., "Large Scale Image Segmentation with Structured Loss Based Deep Learning for
 Connectome Reconstruction", TPAMI 2019.
@@ -23,7 +23,7 @@ SCORINGS = {"mean": ("OneMinus<MeanAffinity<RegionGraphType, ScoreValue>>", 0)} 
 """Scorings that waterz brings compiled, by the name shown to people: C++ type and bins of the queue."""
 
 DEFAULT_SCORING = "quantile 50"
-"""The published one."""
+"""The scoring of the published method."""
 
 
 class Merges(NamedTuple):
@@ -52,7 +52,7 @@ def waterz_merges(graph: RegionGraph, scoring: str = DEFAULT_SCORING) -> Merges:
         Score = 1 - affinity statistic of the edge merged.
     """
     if not len(graph):
-        return Merges(*(np.empty(0, dtype) for _, dtype in _COLUMNS))
+        return Merges(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.float32))
     function, bins = SCORINGS[scoring]
     affinities, fragments = _in_voxels(*_faces(graph, scoring))
     with _silent_output():
@@ -66,27 +66,30 @@ def waterz_merges(graph: RegionGraph, scoring: str = DEFAULT_SCORING) -> Merges:
                 return_merge_history=True,
             )
         )
-    columns = [np.fromiter((m[k] for m in history), t, len(history)) for k, t in _COLUMNS]
-    return Merges(*columns)
+    a, b = (np.fromiter((merge[end] for merge in history), np.uint32, len(history)) for end in ("a", "b"))
+    return Merges(a, b, np.fromiter((merge["score"] for merge in history), np.float32, len(history)))
 
 
-def _faces(graph: RegionGraph, scoring: str) -> tuple[NDArray, NDArray, NDArray]:
-    """u, v and affinity of the voxel faces that count: for a quantile the strongest of each contact, as published."""
+def _faces(graph: RegionGraph, scoring: str) -> tuple[Ids, Ids, NDArray[np.float32]]:
+    """Return u, v and affinity of the voxel faces that count.
+
+    For a quantile that is the strongest face of each contact, as published.
+    """
     if scoring == "mean":
-        return tuple(np.repeat(column, graph.area) for column in (graph.u, graph.v, graph.mean))
+        return np.repeat(graph.u, graph.area), np.repeat(graph.v, graph.area), np.repeat(graph.mean, graph.area)
     return graph.u, graph.v, graph.strongest
 
 
-def _in_voxels(u: NDArray, v: NDArray, affinity: NDArray) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
-    """A volume in which the two fragments of each face touch on x, and nothing else touches: empty rows lie between."""
+def _in_voxels(u: Ids, v: Ids, affinity: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
+    """Draw a volume in which the two fragments of each face touch on x, and nothing else touches.
+
+    Empty rows lie between the faces.
+    """
     fragments = np.zeros((1, 2 * len(u), 2), np.uint64)
     fragments[0, ::2, 0], fragments[0, ::2, 1] = u, v
     affinities = np.zeros((3, *fragments.shape), np.float32)
     affinities[2, 0, ::2, 1] = affinity
     return affinities, fragments
-
-
-_COLUMNS = (("a", np.uint32), ("b", np.uint32), ("score", np.float32))
 
 
 @contextmanager

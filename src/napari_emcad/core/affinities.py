@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Offset = tuple[int, int, int]
+"""A step from a voxel to its partner: z, y, x, in voxels."""
 
 NEAREST: tuple[Offset, ...] = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
-"""The three channels that agglomeration uses: to the previous voxel on z, y and x."""
+"""The three offsets that agglomeration uses: to the previous voxel on z, y and x."""
 
 UNKNOWN = 128
-"""Affinity x 255 where none was predicted."""
+"""The affinity x 255 of voxels for which none was predicted."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class Affinities:
         One a channel, in voxels.
     """
 
-    values: NDArray
+    values: NDArray[np.uint8] | NDArray[np.float32]
     offsets: tuple[Offset, ...] = NEAREST
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.values.ndim != 4 or self.values.shape[0] != len(self.offsets):
             raise ValueError(
                 f"offsets: one per affinity channel is needed, got {len(self.offsets)} for affinities of shape "
@@ -43,7 +44,7 @@ class Affinities:
 
 
 def shifted(offset: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Slices `here`, `there` such that array[there] is array[here] moved by `offset`, on any number of axes.
+    """Return slices `here`, `there` such that array[there] is array[here] moved by `offset`, on any number of axes.
 
     >>> here, there = shifted((0, -1, 2))
     """
@@ -53,7 +54,7 @@ def shifted(offset: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]
 
 
 def affinities_of_labels(labels: NDArray, offsets: Sequence[Offset] = NEAREST) -> NDArray[np.bool_]:
-    """Affinities of a labelling: True where both voxels of a pair carry the same label that is not 0.
+    """Return the affinities of a labelling: True if both voxels of a pair carry the same label that is not 0.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def affinities_of_labels(labels: NDArray, offsets: Sequence[Offset] = NEAREST) -
 
 
 def without_borders(labels: NDArray) -> NDArray:
-    """Set to 0, in each section, every voxel whose 3 x 3 neighbourhood holds two different neurons.
+    """Return labels with 0 wherever a 3 x 3 neighbourhood in a section holds two different neurons.
 
     Parameters
     ----------
@@ -93,7 +94,10 @@ def without_borders(labels: NDArray) -> NDArray:
 
 
 def _over_neighbours(extreme: np.ufunc, labels: NDArray) -> NDArray:
-    """Largest or smallest label in each 3 x 3 neighbourhood of a section; scipy's filters round ids above 2**53."""
+    """Return the largest or smallest label in each 3 x 3 neighbourhood of a section.
+
+    Done by shifting: scipy's filters round ids above 2**53.
+    """
     for step in ((0, 1, 0), (0, 0, 1)):
         here, there = shifted(step)
         result = labels.copy()

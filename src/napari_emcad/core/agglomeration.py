@@ -10,27 +10,28 @@ from napari_emcad.core.merge_tree import DEFAULT_SCORING, MergeTree, merge_tree,
 from napari_emcad.core.region_graph import RegionGraph
 
 Agglomeration = Literal["waterz", "multicut", "mutex watershed"]
+"""Names of the ways, as they are chosen on screen and on the command line."""
 
 DEFAULT_THRESHOLDS: MappingProxyType[Agglomeration, float] = MappingProxyType(
     {"waterz": 0.2, "multicut": 0.64, "mutex watershed": 0.64}
 )
-"""Where no model recommends one: docs/decisions/0003-fragments.md and 0013-multicut.md."""
+"""Thresholds for models that recommend none: docs/decisions/0003-fragments.md and 0013-multicut.md."""
 
 
 def agglomerate_fragments(
     graph: RegionGraph, sizes: NDArray[np.int64], way: Agglomeration = "waterz", scoring: str = DEFAULT_SCORING
 ) -> MergeTree:
-    """The merge tree of the fragments.
+    """Join the fragments to a merge tree.
 
     Parameters
     ----------
     graph : RegionGraph
-        Of fragments 1..n.
+        Graph of fragments 1..n.
     sizes : (n + 1,) int64
         Voxels of each fragment.
     way : "waterz", "multicut" or "mutex watershed"
     scoring : str
-        One of `SCORINGS`, of waterz alone.
+        One of `SCORINGS`; only waterz has them.
     """
     if way == "waterz":
         return merge_tree(graph, sizes, scoring)

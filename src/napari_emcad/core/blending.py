@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGMA = 0.2
-"""Of the Gaussian, in half tiles."""
+"""Standard deviation of the Gaussian, in half tiles."""
 
 
 @dataclass(frozen=True)
 class Raster:
-    """Which tiles a network can give on one axis, and how they are to overlap; in voxels.
+    """The tiles that a network can give on one axis, and how they are to overlap; in voxels.
 
     Attributes
     ----------
     stride : int
         Tiles lie multiples of this apart, and sizes differ by multiples of it.
     rest : int
-        What sizes leave when divided by the stride.
+        Remainder of all sizes when divided by the stride.
     rim : int
-        At each end of a tile, not used.
+        Voxels at each end of a tile that are not used.
     overlap : int
-        Neighbours share at least so many.
+        Voxels that neighbours share at least.
     """
 
     stride: int = 1
@@ -38,15 +38,15 @@ class Raster:
     overlap: int = 0
 
     def at_least(self, size: int) -> int:
-        """The smallest size of a tile that holds so many voxels."""
+        """Return the smallest size of a tile that holds `size` voxels."""
         return self.rest + max(0, -(-(size - self.rest) // self.stride)) * self.stride
 
     def at_most(self, size: int) -> int:
-        """The largest size of a tile that so many voxels hold; where there is none, the smallest that overlaps."""
+        """Return the largest size of a tile that fits into `size` voxels; if none does, the smallest that overlaps."""
         return max(self.rest + (size - self.rest) // self.stride * self.stride, self.smallest)
 
     def fitting(self, length: int, most: int) -> int:
-        """Size of the tiles of an axis: the largest allowed, or what holds the whole axis and a rim at each end."""
+        """Return the size of the tiles of an axis: at most `most`, and no more than the axis and its two rims need."""
         return min(self.at_least(length + 2 * self.rim), self.at_most(most))
 
     @property
@@ -56,7 +56,7 @@ class Raster:
 
     @property
     def smallest(self) -> int:
-        """The smallest size of tiles that overlap and still go on."""
+        """The smallest size of tiles that overlap and still move on."""
         return self.at_least(self.shared + self.stride)
 
 
@@ -87,21 +87,22 @@ class Span:
         return self.start + int(self.shares.nonzero()[0][-1]) + 1
 
     def overlap(self, start: int, stop: int) -> range:
-        """Voxels from `start` to `stop` that the tile has a share in."""
+        """Return the voxels from `start` to `stop` that the tile has a share in."""
         return range(max(self.first, start), min(self.end, stop))
 
 
 def spans(length: int, most: int, raster: Raster) -> list[Span]:
-    """Tiles of one size that cover an axis and reach a rim beyond its ends, in rising order.
+    """Return tiles of one size that cover an axis and reach a rim beyond its ends, in rising order.
 
     Parameters
     ----------
     length : int
-        Of the axis, voxels.
+        Voxels of the axis.
     most : int
-        Size of a tile, at most; tiles are smaller where the axis is short.
+        Size of a tile, at most; tiles are smaller if the axis is short.
     raster : Raster
     """
+    # Strategy: each tile has a weight at each voxel; divided by the sum of all of them there, weights become shares.
     size = raster.fitting(length, most)
     starts = [-raster.rim + raster.stride * place for place in _places(length, size, raster)]
     weights = np.stack([_weights(start, size, length, raster.rim) for start in starts])
@@ -116,12 +117,12 @@ def spans(length: int, most: int, raster: Raster) -> list[Span]:
 
 
 def even_size(length: int, most: int, raster: Raster) -> int:
-    """The smallest size of tiles of which an axis needs no more than of the largest size.
+    """Return the smallest size of tiles that covers an axis with as few tiles as the largest size does.
 
     Parameters
     ----------
     length : int
-        Of the axis, voxels.
+        Voxels of the axis.
     most : int
         Size of a tile, at most.
     raster : Raster
@@ -131,14 +132,14 @@ def even_size(length: int, most: int, raster: Raster) -> int:
 
 
 def mirrored_places(start: int, stop: int, length: int) -> NDArray[np.int64]:
-    """Which voxels of an axis stand for those from `start` to `stop`: outside, their images in its end voxels."""
+    """Return the voxels of an axis that stand for those from `start` to `stop`, mirrored at both ends."""
     period = max(1, 2 * (length - 1))
     place = np.arange(start, stop) % period
     return np.where(place < length, place, period - place)
 
 
 def _places(length: int, size: int, raster: Raster) -> list[int]:
-    """Where tiles begin, in strides from the first one: as evenly as strides allow."""
+    """Return the starts of the tiles, in strides from the first one: as evenly as strides allow."""
     last = -(-(length + 2 * raster.rim - size) // raster.stride)
     if last <= 0:
         return [0]
@@ -147,7 +148,7 @@ def _places(length: int, size: int, raster: Raster) -> list[int]:
 
 
 def _weights(start: int, size: int, length: int, rim: int) -> NDArray[np.float64]:
-    """A Gaussian that ends at the rims and at the ends of the axis."""
+    """Return a Gaussian that ends at the rims and at the ends of the axis."""
     weights = np.exp(-0.5 * (np.linspace(-1, 1, size) / SIGMA) ** 2) if size > 1 else np.ones(1)
     place = np.arange(start, start + size)
     used = (place >= max(0, start + rim)) & (place < min(length, start + size - rim))

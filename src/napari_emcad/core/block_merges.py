@@ -29,34 +29,34 @@ def block_merges(
     way: Agglomeration = "waterz",
     scoring: str = DEFAULT_SCORING,
 ) -> Merges:
-    """The merges that a block answers for: those over its own edges, as few as join the same fragments at each score.
+    """Return the merges that a block answers for: over its own edges, and as few as lead to the same segments.
 
     Parameters
     ----------
     own : RegionGraph
         Edges of the block, ids of the whole volume.
     around : iterable of RegionGraph
-        Those of the blocks round it, which are looked at one by one.
+        Edges of the blocks around it; they are looked at one by one.
     box : Box
-        Edges outside of it, by their contact voxel, are not looked at.
+        Edges outside it, by their contact voxel, are not looked at.
     way, scoring
         See `agglomeration.agglomerate_fragments`.
 
     Returns
     -------
     Merges
-        Of fragments; score as of the way.
+        Ids of fragments of the whole volume; scores as the way gives them.
     """
     near = joined_graphs([own, *(_inside(graph, box) for graph in around)])
     ids = np.unique(np.concatenate([near.u, near.v]))
     u, v = _numbered(near.u, ids), _numbered(near.v, ids)
     tree = agglomerate_fragments(replace(near, u=u, v=v), np.ones(len(ids) + 1, np.int64), way, scoring)
-    scores = tree.joined_at(_numbered(own.u, ids), _numbered(own.v, ids))
+    scores = tree.joining_scores(_numbered(own.u, ids), _numbered(own.v, ids))
     return _spanning(Merges(own.u, own.v, scores), ids)
 
 
 def tree_of_blocks(blocks: Sequence[Merges], sizes: NDArray[np.int64]) -> MergeTree:
-    """The merge tree of a volume from the merges of all its blocks; their order does not matter.
+    """Return the merge tree of a volume from the merges of all its blocks, in any order.
 
     Parameters
     ----------
@@ -70,24 +70,29 @@ def tree_of_blocks(blocks: Sequence[Merges], sizes: NDArray[np.int64]) -> MergeT
 
 
 def _inside(graph: RegionGraph, box: Box) -> RegionGraph:
-    """Edges whose contact voxel lies in a box."""
-    return graph.chosen(((graph.contact >= box.start) & (graph.contact < box.stop)).all(axis=1))
+    """Return the edges whose contact voxel lies in a box."""
+    inside = (graph.contact >= np.array(box.start)) & (graph.contact < np.array(box.stop))
+    return graph.chosen(np.all(inside, axis=1))
 
 
 def _numbered(fragments: Ids, ids: Ids) -> NDArray[np.uint32]:
-    """Places, from 1, among sorted ids."""
+    """Return the places of fragments, from 1, among sorted ids."""
     return (np.searchsorted(ids, fragments) + 1).astype(np.uint32)
 
 
 def _spanning(merges: Merges, ids: Ids) -> Merges:
-    """Those of the lowest scores that join what all of them join; a merge that is never made is none."""
-    made = np.isfinite(merges.score)
-    a, b, score = (column[made] for column in merges)
+    """Return the merges of lowest score that join what all of them join, in rising order.
+
+    Merges of infinite score are never made and left out. A minimum spanning tree over the ranks of the scores finds the
+    others.
+    """
+    finite = np.isfinite(merges.score)
+    a, b, score = merges.a[finite], merges.b[finite], merges.score[finite]
     order = np.argsort(score, kind="stable")
-    cost = np.empty(len(order))
-    cost[order] = np.arange(1, len(order) + 1)  # a cost of 0 would be no edge
+    rank = np.empty(len(order))
+    rank[order] = np.arange(1, len(order) + 1)  # a cost of 0 would be no edge
     n = len(ids)
     ends = np.searchsorted(ids, a), np.searchsorted(ids, b)
-    kept = np.sort(minimum_spanning_tree(coo_array((cost, ends), (n, n)).tocsr()).data.astype(np.int64))
+    kept = np.sort(minimum_spanning_tree(coo_array((rank, ends), (n, n)).tocsr()).data.astype(np.int64))
     chosen = order[kept - 1]
     return Merges(a[chosen], b[chosen], score[chosen])

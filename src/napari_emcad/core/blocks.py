@@ -1,4 +1,4 @@
-"""A volume in blocks: which voxels each answers for, and which blocks lie around it."""
+"""A volume in blocks: the voxels that each answers for, and the blocks around it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Shape, triple
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,18 @@ class Blocks:
     Attributes
     ----------
     shape : (z, y, x)
-        Of the volume, in voxels.
+        Voxels of the volume.
     size : (z, y, x)
-        Of a block, in voxels.
+        Voxels of a block.
     """
 
-    shape: tuple[int, int, int]
-    size: tuple[int, int, int]
+    shape: Shape
+    size: Shape
 
     @property
     def counts(self) -> tuple[int, int, int]:
         """Blocks on z, y, x."""
-        return tuple(-(-n // s) for n, s in zip(self.shape, self.size, strict=True))
+        return triple(-(-n // s) for n, s in zip(self.shape, self.size, strict=True))
 
     def __len__(self) -> int:
         return prod(self.counts)
@@ -38,17 +38,18 @@ class Blocks:
         return (self.box(number) for number in range(len(self)))
 
     def box(self, number: int) -> Box:
-        """The voxels of a block."""
-        start = tuple(int(i) * s for i, s in zip(np.unravel_index(number, self.counts), self.size, strict=True))
-        return Box(start, tuple(a + s for a, s in zip(start, self.size, strict=True))).clipped(self.shape)
+        """Return the voxels of a block."""
+        place = np.unravel_index(number, self.counts)
+        start = triple(int(i) * s for i, s in zip(place, self.size, strict=True))
+        return Box(start, triple(a + s for a, s in zip(start, self.size, strict=True))).clipped(self.shape)
 
-    def grouped(self, least: tuple[int, int, int]) -> Self:
-        """Larger blocks, each of whole ones of these and of at least so many voxels (z, y, x)."""
-        size = tuple(n * -(-m // n) for n, m in zip(self.size, least, strict=True))
+    def grouped(self, least: Shape) -> Self:
+        """Return larger blocks: each of whole ones of these and of at least `least` voxels (z, y, x)."""
+        size = triple(n * -(-m // n) for n, m in zip(self.size, least, strict=True))
         return type(self)(self.shape, size)
 
     def touching(self, box: Box) -> list[int]:
-        """The blocks that hold voxels of a box, in order."""
+        """Return the numbers of the blocks that hold voxels of a box, in rising order."""
         inside = box.clipped(self.shape)
         if 0 in inside.shape:
             return []

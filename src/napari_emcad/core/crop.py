@@ -1,4 +1,4 @@
-"""A crop: part of a volume with its labels, and where they are verified."""
+"""A crop: part of a volume with its labels, and a mask of the voxels where they are verified."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.blending import mirrored_places
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Slices
 
 SMALLEST = (2, 32, 32)
-"""Sections and pixels below which a crop teaches nothing: the student needs a pair, and two pixels at its coarsest."""
+"""Sections and pixels that a crop must have: the student needs a pair, and two pixels at its coarsest."""
 
 ANCHORS = 100_000
-"""Voxels, at most, around which the blocks of a partly known crop are drawn."""
+"""The most voxels around which the blocks of a partly known crop are drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,22 +28,22 @@ class Crop:
     labels : (z, y, x) integer
         0 = boundary.
     known : (z, y, x) bool, optional
-        Where the labels are verified; None = everywhere. Elsewhere only a teacher teaches.
+        True where the labels are verified; None = everywhere. Elsewhere only a teacher teaches.
     name : str
-        For messages and lists.
+        The name of the crop in messages and lists.
 
     Raises
     ------
     UserError
-        Where the shapes differ or the crop is smaller than `SMALLEST`.
+        If the shapes differ or the crop is smaller than `SMALLEST`.
     """
 
-    raw: NDArray
-    labels: NDArray
-    known: NDArray | None = None
+    raw: NDArray[np.uint8] | NDArray[np.float32]
+    labels: NDArray[np.integer]
+    known: NDArray[np.bool_] | None = None
     name: str = "crop"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for what, array in (("labels", self.labels), ("mask", self.known)):
             if array is not None and array.shape != self.raw.shape:
                 raise UserError(
@@ -56,23 +57,24 @@ class Crop:
             )
 
     @property
-    def truth(self) -> NDArray:
+    def truth(self) -> NDArray[np.integer]:
         """(z, y, x) labels where they are verified, 0 elsewhere."""
         return self.labels if self.known is None else np.where(self.known, self.labels, 0)
 
     @cached_property
     def voxels_known(self) -> int:
-        """How many voxels are verified."""
+        """Number of verified voxels."""
         return self.labels.size if self.known is None else int(np.count_nonzero(self.known))
 
-    def cut(self, place: tuple[slice, slice, slice]) -> "Crop":
-        """A part of it; its arrays are views."""
+    def cut(self, place: Slices) -> "Crop":
+        """Return a part of the crop; its arrays are views."""
         return Crop(self.raw[place], self.labels[place], None if self.known is None else self.known[place], self.name)
 
     def block(self, start: Sequence[int], shape: Sequence[int]) -> "Crop":
-        """A copy of what lies from `start` on; outside it is mirrored, and nothing is known there."""
-        stop = np.add(start, shape)
-        sides = list(zip(start, stop, self.raw.shape, strict=True))
+        """Return a copy of the block at `start`, mirrored where it reaches out of the crop; nothing is known there."""
+        # Grey levels and labels are taken from mirrored places. Only voxels that the block shares with the crop are
+        # known: `there` cuts them out of the crop, `inside` out of the block.
+        sides = [(int(a), int(a) + n, m) for a, n, m in zip(start, shape, self.raw.shape, strict=True)]
         seen = np.ix_(*(mirrored_places(a, b, n) for a, b, n in sides))
         there = tuple(slice(max(0, a), max(0, b)) for a, b, _ in sides)
         inside = tuple(slice(max(0, -a), max(0, n - a)) for a, _, n in sides)
@@ -82,7 +84,7 @@ class Crop:
 
     @cached_property
     def anchors(self) -> NDArray[np.int64] | None:
-        """(n, 3) z, y, x of known voxels, up to `ANCHORS`; None where all are known."""
+        """(n, 3) z, y, x of known voxels, up to `ANCHORS`; None if all voxels are known."""
         if self.known is None or self.known.all():
             return None
         found = np.flatnonzero(self.known)
@@ -90,6 +92,6 @@ class Crop:
         return np.stack(np.unravel_index(found[::every], self.known.shape), axis=1)
 
 
-def unlabelled_crop(raw: NDArray, name: str) -> Crop:
-    """A crop (z, y, x) of which nothing is known."""
+def unlabelled_crop(raw: NDArray[np.uint8] | NDArray[np.float32], name: str) -> Crop:
+    """Return a crop (z, y, x) of which nothing is known."""
     return Crop(raw, np.zeros(raw.shape, np.uint8), np.zeros(raw.shape, bool), name)

@@ -2,4 +2,7 @@
 
 
 class UserError(Exception):
-    """What a person can cause and mend. Its message is one sentence: what was wrong with what, and what to do."""
+    """An error that a person can cause and mend; its message is one sentence.
+
+    The sentence says what was wrong with what, and what to do.
+    """

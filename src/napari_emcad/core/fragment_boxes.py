@@ -1,4 +1,4 @@
-"""Where fragments lie, so that nobody looks through a volume for one."""
+"""Bounding boxes of fragments, so that nobody looks through a volume for one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,19 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, triple
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 
 NEVER = np.iinfo(np.int32).max
-"""Where what is not there begins."""
+"""The start of the box of a fragment that is not there."""
 
 ROOM = 1 << 12
-"""Fragments for which there is room in tables that had to get longer: ten million are not copied for each of them."""
+"""Spare fragments of a table that had to grow, so that ten million are not copied for each new one."""
 
 
 @dataclass(frozen=True)
 class FragmentBoxes:
-    """Bounding boxes of fragments, half open, in voxels (z, y, x); stop = 0 where there is no such fragment.
+    """Bounding boxes of fragments, half open, in voxels (z, y, x); stop = 0 if there is no such fragment.
 
     Attributes
     ----------
@@ -30,34 +31,37 @@ class FragmentBoxes:
 
     @classmethod
     def none(cls, n: int) -> "FragmentBoxes":
-        """For fragments 1..n of which nothing is known."""
+        """Return boxes for fragments 1..n of which nothing is known."""
         return cls(np.full((n + 1, 3), NEVER, np.int32), np.zeros((n + 1, 3), np.int32))
 
     def __len__(self) -> int:
         return len(self.start)
 
-    def box_of(self, members: NDArray) -> Box:
-        """The box around these fragments; empty where there is none of them."""
+    def box_of(self, members: NDArray[np.integer]) -> Box:
+        """Return the box around these fragments; an empty one if none of them is there."""
         known = members[self.stop[members, 0] > 0]
         if not len(known):
             return Box((0, 0, 0), (0, 0, 0))
-        return Box(tuple(self.start[known].min(0).tolist()), tuple(self.stop[known].max(0).tolist()))
+        return Box(triple(self.start[known].min(0)), triple(self.stop[known].max(0)))
 
     def changed(self, boxes: Mapping[int, Box]) -> "FragmentBoxes":
-        """With other boxes for some fragments, of which there may be more than before: these, where there is room."""
-        more, made = max(0, max(boxes, default=0) + 1 - len(self)), self
+        """Return the boxes with those of some fragments replaced; new fragments make the table longer.
+
+        This table itself is changed and returned if it has room for them.
+        """
+        more, result = max(0, max(boxes, default=0) + 1 - len(self)), self
         if more or not self.start.flags.writeable:
-            made = FragmentBoxes(*(np.pad(ends, ((0, more + ROOM), (0, 0))) for ends in (self.start, self.stop)))
+            result = FragmentBoxes(*(np.pad(ends, ((0, more + ROOM), (0, 0))) for ends in (self.start, self.stop)))
         for fragment, box in boxes.items():
-            made.start[fragment], made.stop[fragment] = box.start, box.stop
-        return made
+            result.start[fragment], result.stop[fragment] = box.start, box.stop
+        return result
 
 
-def find_fragment_boxes(fragments: NDArray[np.uint32]) -> Job[FragmentBoxes]:
-    """Bounding boxes of all fragments of a volume (z, y, x), found section by section.
+def find_fragment_boxes(fragments: Ids) -> Job[FragmentBoxes]:
+    """Find the bounding boxes of all fragments of a volume (z, y, x), section by section.
 
-    Strategy: a row of voxels of one fragment counts by its ends; the fragments are the columns of tables, which have
-    room for twice as many whenever there are more.
+    Strategy: a row of voxels of one fragment counts by its ends; the fragments are the columns of tables, which are
+    made longer for twice as many whenever there are more.
     """
     start, stop, n = np.full((3, 1), NEVER, np.int32), np.zeros((3, 1), np.int32), 0
     watch = Stopwatch("fragments", len(fragments))
@@ -74,8 +78,8 @@ def find_fragment_boxes(fragments: NDArray[np.uint32]) -> Job[FragmentBoxes]:
     return FragmentBoxes(*(np.ascontiguousarray(ends[:, : n + 1].T) for ends in (start, stop)))
 
 
-def _rows_in(section: NDArray[np.uint32], z: int) -> tuple[NDArray[np.intp], list[tuple[NDArray, NDArray]]]:
-    """The fragment of each row of voxels that one fragment fills, and its first and last voxel: on z, on y, on x."""
+def _rows_in(section: Ids, z: int) -> tuple[NDArray[np.intp], list[tuple[NDArray[np.int32], NDArray[np.int32]]]]:
+    """Return the fragment of each row of voxels that one fragment fills, and its first and last voxel on z, y, x."""
     voxels, width = section.ravel(), section.shape[1]
     is_first = np.concatenate([[True], voxels[1:] != voxels[:-1]])
     is_first[::width] = True

@@ -14,32 +14,37 @@ from numpy.typing import NDArray
 from skimage.measure import label
 
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.volume import AffinityVolume
 
 DEFAULT_SEED_SIGMA = 2.0
-"""Pixels. Decided by VOI and time together: docs/decisions/0003-fragments.md."""
+"""Smoothing of the distance map in pixels. Decided by VOI and time together: docs/decisions/0003-fragments.md."""
 
 BOUNDARY_SIGMA = 0.7
-"""Pixels: the boundary map is smoothed by this Gaussian. Decided by VOI: docs/decisions/0003-fragments.md."""
+"""Smoothing of the boundary map in pixels, a Gaussian. Decided by VOI: docs/decisions/0003-fragments.md."""
 
 BOUNDARY_LEVEL = 0.4
 """Boundary values from here on are membrane for the seeds' distance map; the flooding sees the whole map."""
 
 Core = tuple[slice, slice]
+"""Slices on y and x: the part of a section that is wanted."""
 
 
 def find_section_fragments(
     affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA, boundary_sigma: float = BOUNDARY_SIGMA
 ) -> NDArray[np.uint32]:
-    """Seeded watershed of one section on its boundary map, 1 - (affinity y + affinity x) / 2.
+    """Flood one section from seeds on its boundary map, 1 - (affinity y + affinity x) / 2.
+
+    Strategy: the seeds are the maxima of the smoothed distance to the membrane, so one lies in the middle of each cell;
+    the watershed then floods the smoothed boundary map from them until every pixel has a fragment.
 
     Parameters
     ----------
     affinities : (2, y, x) uint8
         Channels y and x, value x 255.
     seed_sigma : float
-        Pixels: the distance map is smoothed by this Gaussian before its maxima become seeds; 0 = not at all.
+        Pixels of the Gaussian that smooths the distance map before its maxima become seeds; 0 = not at all.
     boundary_sigma : float
-        Pixels: the same for the boundary map; 0 as published.
+        Pixels of the Gaussian that smooths the boundary map; 0 as published.
 
     Returns
     -------
@@ -51,12 +56,12 @@ def find_section_fragments(
 
 
 def boundary_map(affinities: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """1 - (affinity y + affinity x) / 2 of channels y and x, (2, ..., y, x) -> (..., y, x), from 0 to 1."""
+    """Return 1 - (affinity y + affinity x) / 2 of channels y and x, (2, ..., y, x) -> (..., y, x), from 0 to 1."""
     return 1 - affinities.sum(0, dtype=np.uint16).astype(np.float32) / 510
 
 
 def _seeds(inside: NDArray[np.bool_], sigma: float) -> NDArray[np.uint32]:
-    """Maxima of the smoothed distance to the boundary, a plateau being one seed."""
+    """Return the maxima of the smoothed distance to the boundary, numbered; a plateau is one seed."""
     if inside.all():  # no boundary anywhere: the distance would be infinite
         return np.ones(inside.shape, np.uint32)
     distance = bioimage_cpp.distance.distance_transform(inside)
@@ -71,27 +76,27 @@ def _smoothed(section: NDArray[np.float32], sigma: float) -> NDArray[np.float32]
     return bioimage_cpp.filters.gaussian_smoothing(section, sigma) if sigma else section
 
 
-def _highest_around(section: NDArray) -> NDArray:
-    """Maximum of each pixel and its eight neighbours: SciPy's filter in a fifth of its time."""
+def _highest_around(section: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the maximum of each pixel and its eight neighbours: SciPy's filter in a fifth of its time."""
     padded = np.pad(section, 1, mode="edge")
     rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
     return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
 
 
 def find_fragments(
-    affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA, core: Core | None = None
+    affinities: AffinityVolume, seed_sigma: float = DEFAULT_SEED_SIGMA, core: Core | None = None
 ) -> Job[NDArray[np.uint32]]:
-    """Fragments of a whole stack, sections in parallel threads.
+    """Find the fragments of a whole stack, sections in parallel threads.
 
     Parameters
     ----------
     affinities : (3, z, y, x) uint8
         Channels z, y, x, value x 255; read by sections.
     seed_sigma : float
-        Pixels, see `find_section_fragments`.
+        See `find_section_fragments`.
     core : (slice, slice), optional
-        The part on y and x that is wanted; what lies around it is only seen. A fragment that leaves it and comes back
-        is two in it.
+        The part on y and x that is wanted; voxels around it only serve as context. A fragment that leaves it and comes
+        back is two in it.
 
     Returns
     -------
@@ -117,5 +122,5 @@ def find_fragments(
 
 
 def _core(section: NDArray[np.uint32], core: Core | None) -> NDArray[np.uint32]:
-    """Connected pieces of the fragments in a part of their section, 1..n."""
+    """Return the connected pieces of the fragments in a part of their section, 1..n."""
     return section if core is None else label(section[core], connectivity=1).astype(np.uint32)

@@ -1,4 +1,4 @@
-"""Which part of the labelled crops is kept out of training to score with: the choice for whoever makes none."""
+"""The part of the labelled crops that is kept out of training to score with, if nobody chose one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,34 +12,34 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import shape_text
 
 PARTS = 5
-"""One of so many equal parts is held out."""
+"""Equal parts of the known voxels, one of which is held out."""
 
 DEEP = 10
 """Sections from which on a single crop is cut between sections."""
 
 COMFORTABLE = (2, 64, 64)
-"""Sections and pixels held out where there are as many: fewer say little."""
+"""Sections and pixels that are held out if there are as many: fewer say little."""
 
 SUMS = 1000
-"""How finely sums of voxels are told apart; sets of crops with about the same sum count as one."""
+"""Number of different sums of voxels: sets of crops with about the same sum count as one."""
 
 
 def hold_out(crops: Sequence[Crop]) -> tuple[list[Crop], list[Crop]]:
     """Part crops into those to train on and those to score with, by their known voxels.
 
-    Of several, those are held out that have nearest to a fifth of all known voxels. Of one, or where only one has any,
-    a strip is: the last sections of a deep crop, else along the longer of y and x; from the other end, or on another
-    axis, where that leaves a part without known voxels.
+    Of several crops, those are held out that together hold nearest to a fifth of all known voxels. Of a single crop, or
+    if only one has known voxels, a strip is held out: the last sections of a deep crop, else a strip along the longer
+    of y and x; it is taken from the other end, or on another axis, if one part would have no known voxels.
 
     Returns
     -------
     train, held_out : list of Crop
-        In the order given; parts of a crop are views. Nothing is held out where nothing is known.
+        In the order given; parts of a crop are views. Nothing is held out if nothing is known.
 
     Raises
     ------
     UserError
-        Where the only crop cannot be cut.
+        If the only crop cannot be cut.
     """
     known = [i for i, crop in enumerate(crops) if crop.voxels_known]
     if not known:
@@ -54,28 +54,34 @@ def hold_out(crops: Sequence[Crop]) -> tuple[list[Crop], list[Crop]]:
     )
 
 
+_Set = tuple[int, int, tuple[int, ...]]
+"""A set of crops: how many, the sum of their known voxels, and their places."""
+
+
 def _nearest_to_a_fifth(voxels: Sequence[int]) -> tuple[int, ...]:
-    """Which of these numbers, all above 0, sum up nearest to a fifth of all; of equals the fewest and first.
+    """Return the places of those numbers, all above 0, whose sum is nearest to a fifth of all.
+
+    Among equals the fewest win, then the first.
 
     Strategy: one set for each sum that there is so far, instead of all sets.
     """
     total = sum(voxels)
     step = max(1, total // SUMS)
-    sets = {0: (0, 0, ())}  # by sum // step: how many, their sum, and which
+    sets: dict[int, _Set] = {0: (0, 0, ())}  # by sum // step
     for i, n in enumerate(voxels):
         for count, held, chosen in list(sets.values()):
-            more = (count + 1, held + n, (*chosen, i))
+            more: _Set = (count + 1, held + n, (*chosen, i))
             key = more[1] // step
             sets[key] = min(sets.get(key, more), more, key=_few_first)
     return min((s for s in sets.values() if s[0]), key=lambda s: (abs(PARTS * s[1] - total), *_few_first(s)))[2]
 
 
-def _few_first(found: tuple[int, int, tuple[int, ...]]) -> tuple[int, tuple[int, ...]]:
+def _few_first(found: _Set) -> tuple[int, tuple[int, ...]]:
     return found[0], found[2]
 
 
 class _Strip(NamedTuple):
-    """A way to cut a crop along an axis; of two, the lesser is the better."""
+    """A way to cut a crop along an axis; the lesser of two is the better."""
 
     off: int  # how far its known voxels are from a fifth, in fifths
     at_first: bool  # at the first end of the axis; the last is preferred
@@ -84,7 +90,7 @@ class _Strip(NamedTuple):
 
 
 def _parted(crop: Crop) -> tuple[Crop, Crop]:
-    """The part of a crop to train on, and the strip that is held out."""
+    """Return the part of a crop to train on, and the strip that is held out."""
     for least in (COMFORTABLE, SMALLEST):
         for axis in _axes(crop):
             strip = min(_strips(crop, axis, least[axis]), default=None)
@@ -97,34 +103,36 @@ def _parted(crop: Crop) -> tuple[Crop, Crop]:
 
 
 def _axes(crop: Crop) -> tuple[int, ...]:
-    """z, y and x, the one to be cut first in front."""
+    """Return z, y and x, the one to be cut first in front."""
     z, y, x = crop.raw.shape
     across = (1, 2) if y >= x else (2, 1)
     return (0, *across) if z >= DEEP else (*across, 0)
 
 
 def _strips(crop: Crop, axis: int, least: int) -> Iterator[_Strip]:
-    """The best strip at each end of an axis: with nearest to a fifth of the known voxels, and some left to train on.
+    """Yield the best strip at each end of an axis: nearest to a fifth of the known voxels, some left to train on.
 
-    Planes at its outer end in which nothing is known are left out: to score them takes time and tells nothing.
+    Strategy: the cumulated sum of known voxels per plane gives what a strip of every width holds at once.
+
+    Planes at its outer end without known voxels are left out: to score them takes time and tells nothing.
     """
     voxels = _known_along(crop, axis)
     n, total = len(voxels), int(voxels.sum())
     widths = np.arange(least, n - SMALLEST[axis] + 1)
-    for at_first, along in enumerate((voxels[::-1], voxels)):
+    for at_first, along in enumerate((voxels[::-1], voxels)):  # the last end, then the first
         held = np.cumsum(along)[widths - 1]
-        there = np.flatnonzero((held > 0) & (held < total))
-        if not len(there):
+        possible = np.flatnonzero((held > 0) & (held < total))
+        if not len(possible):
             continue
-        off = abs(PARTS * held[there] - total)
-        width = int(widths[there[np.argmin(off)]])
-        rim = min(int(np.flatnonzero(along)[0]), width - least)
+        off = abs(PARTS * held[possible] - total)
+        width = int(widths[possible[np.argmin(off)]])
+        rim = min(int(np.flatnonzero(along)[0]), width - least)  # unknown planes, as far as the strip stays wide enough
         ends = ((width, n), (rim, width)) if at_first else ((0, n - width), (n - width, n - rim))
         yield _Strip(int(off.min()), bool(at_first), *(slice(*e) for e in ends))
 
 
 def _known_along(crop: Crop, axis: int) -> NDArray[np.int64]:
-    """Known voxels of each plane across an axis, (n,)."""
+    """Return the known voxels of each plane across an axis, (n,)."""
     if crop.known is None:
         n = crop.raw.shape[axis]
         return np.full(n, crop.raw.size // n)
@@ -132,6 +140,5 @@ def _known_along(crop: Crop, axis: int) -> NDArray[np.int64]:
 
 
 def _cut(crop: Crop, axis: int, ends: slice, what: str) -> Crop:
-    place = [slice(None)] * 3
-    place[axis] = ends
-    return replace(crop.cut(tuple(place)), name=f"{crop.name}, {what}")
+    z, y, x = (ends if along == axis else slice(None) for along in range(3))
+    return replace(crop.cut((z, y, x)), name=f"{crop.name}, {what}")

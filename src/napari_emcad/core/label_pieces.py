@@ -4,10 +4,12 @@ Fragments are the connected pieces of each label in each section. They are numbe
 merge tree names a segment by its first leaf, and the first leaf of label 7 is fragment 7.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from skimage.measure import label
 
 from napari_emcad.core.affinities import UNKNOWN
@@ -16,10 +18,14 @@ from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.progress import Job, Progress, Stopwatch
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
+from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.core.wording import count
 
+LabelStack = Volume | Sequence[NDArray[Any]]
+"""Labels (z, y, x) read section by section: an array, or a list of sections (y, x) of one shape."""
+
 EXACT = 2**53
-"""Above it, floating-point numbers pass over whole ones."""
+"""The largest number up to which floating-point numbers do not skip whole ones."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +51,30 @@ class LabelFragments:
 
     @property
     def renumbered(self) -> int:
-        """How many labels could not keep their id."""
+        """Number of labels that could not keep their id."""
         return int(np.count_nonzero(self.labels != self.segments))
 
     @property
     def ids_text(self) -> str:
-        """Such as "all ids are kept"."""
+        """A half sentence on the ids: "all ids are kept" or "3 of 7 ids renumbered, as they are above 6"."""
         if not self.renumbered:
             return "all ids are kept"
         n = int(self.fragments.max())
         return f"{self.renumbered} of {count(len(self.labels), 'id')} renumbered, as they are above {n:,}"
 
 
-def find_label_fragments(labels) -> Job[LabelFragments]:
-    """Find the pieces and number them.
+def find_label_fragments(labels: LabelStack) -> Job[LabelFragments]:
+    """Find the connected pieces of each label in each section, and number them.
 
     Parameters
     ----------
-    labels : array-like (z, y, x)
+    labels : LabelStack
         Whole numbers of any dtype, 0 = none; read once, section by section; not modified.
 
     Raises
     ------
     UserError
-        One sentence, where these are no labels or all are background.
+        If these are no labels or all are background.
     """
     check_labels(labels)
     fragments, owner = yield from _pieces(labels)
@@ -83,8 +89,8 @@ def find_label_fragments(labels) -> Job[LabelFragments]:
     return LabelFragments(fragments, _tree(place, number[1:]), found, number[1:][first])
 
 
-def build_segmentation(pieces: LabelFragments, affinities: NDArray[np.uint8] | None = None) -> Job[Segmentation]:
-    """Add the region graph: pieces that touch, in a section or from one to the next.
+def build_segmentation(pieces: LabelFragments, affinities: AffinityVolume | None = None) -> Job[Segmentation]:
+    """Build a segmentation of the pieces: the region graph of those that touch, and the sizes.
 
     Parameters
     ----------
@@ -93,19 +99,20 @@ def build_segmentation(pieces: LabelFragments, affinities: NDArray[np.uint8] | N
         Value x 255; without them all contacts count the same.
     """
     fragments = pieces.fragments
-    values = np.broadcast_to(np.uint8(UNKNOWN), (3, *fragments.shape)) if affinities is None else affinities
+    unknown = np.broadcast_to(np.array(UNKNOWN, np.uint8), (3, *fragments.shape))
+    values = unknown if affinities is None else affinities
     graph = yield from build_region_graph(values, fragments)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, pieces.tree, fragment_sizes(fragments))
 
 
-def check_labels(labels) -> None:
-    """Refuse what is no stack of labels, without looking at its voxels.
+def check_labels(labels: LabelStack) -> None:
+    """Refuse anything that is no stack of labels, without a look at its voxels.
 
     Raises
     ------
     UserError
-        One sentence.
+        If the axes are not z, y, x, there is no voxel, or the dtype is not that of numbers.
     """
     shape = _shape(labels)
     if len(shape) == 2:
@@ -117,25 +124,30 @@ def check_labels(labels) -> None:
     _check_dtype(getattr(labels, "dtype", np.uint8))
 
 
-def _shape(labels) -> tuple[int, ...]:
-    """Of an array, or of a list of sections as long as they are all like the first."""
-    if hasattr(labels, "shape"):
-        return tuple(int(n) for n in labels.shape)
-    return len(labels), *(np.shape(labels[0]) if len(labels) else (0, 0))
+def _shape(labels: LabelStack) -> tuple[int, ...]:
+    """Return the shape of an array, or of a list of sections that are all like the first."""
+    if isinstance(labels, Sequence):
+        return len(labels), *(np.shape(labels[0]) if len(labels) else (0, 0))
+    return tuple(int(n) for n in labels.shape)
 
 
-def _check_dtype(dtype) -> None:
+def _check_dtype(dtype: DTypeLike) -> None:
     if np.dtype(dtype).kind not in "buif":
         raise UserError(f"labels: whole numbers are needed, got dtype {np.dtype(dtype)}; save them as integers.")
 
 
-def _pieces(labels) -> Job[tuple[NDArray[np.uint32], NDArray[np.uint64]]]:
-    """Fragments (z, y, x) uint32 in the order of their voxels, and the label of each, (n,)."""
-    shape = _shape(labels)
-    fragments, owners = np.zeros(shape, np.uint32), []
-    watch, first_free = Stopwatch("fragments", len(fragments)), 0
-    for z in range(len(fragments)):
-        section = _section(labels, z, shape[1:])
+def _pieces(labels: LabelStack) -> Job[tuple[NDArray[np.uint32], NDArray[np.uint64]]]:
+    """Find the fragments (z, y, x) uint32 in the order of their voxels, and the label of each, (n,).
+
+    Strategy: each section is labelled on its own, and its pieces are numbered on from those of the one before. A piece
+    gets the label of its voxels by writing all of them to its place; the last one stays, and they are equal.
+    """
+    depth, *plane = _shape(labels)
+    fragments = np.zeros((depth, *plane), np.uint32)
+    owners: list[NDArray[np.uint64]] = []
+    watch, first_free = Stopwatch("fragments", depth), 0
+    for z in range(depth):
+        section = _section(labels, z, tuple(plane))
         pieces, n = label(section, background=0, connectivity=1, return_num=True)
         owner = np.zeros(n + 1, np.uint64)
         owner[pieces.ravel()] = section.ravel()
@@ -146,8 +158,8 @@ def _pieces(labels) -> Job[tuple[NDArray[np.uint32], NDArray[np.uint64]]]:
     return fragments, np.concatenate(owners)
 
 
-def _section(labels, z: int, shape: tuple[int, ...]) -> NDArray:
-    """Section z as whole numbers from 0 on."""
+def _section(labels: LabelStack, z: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return section z as whole numbers from 0 on."""
     section = np.asarray(labels[z])
     _check_dtype(section.dtype)
     if section.shape != shape:
@@ -164,8 +176,8 @@ def _section(labels, z: int, shape: tuple[int, ...]) -> NDArray:
     return section
 
 
-def _whole_numbers(section: NDArray, z: int) -> NDArray[np.int64]:
-    """Of floating-point numbers that are whole."""
+def _whole_numbers(section: NDArray[np.floating], z: int) -> NDArray[np.int64]:
+    """Return floating-point numbers, all of them whole, as integers."""
     wrong = ~((np.floor(section) == section) & (np.abs(section) <= EXACT))
     if wrong.any():
         raise UserError(
@@ -175,38 +187,41 @@ def _whole_numbers(section: NDArray, z: int) -> NDArray[np.int64]:
     return section.astype(np.int64)
 
 
-def _numbers(labels: NDArray[np.uint64], first: NDArray, n: int) -> NDArray[np.uint32]:
-    """New number of each fragment, (n + 1,) with [0] = 0; the first piece of a label L <= n gets L.
+def _numbers(labels: NDArray[np.uint64], first: NDArray[np.integer], n: int) -> NDArray[np.uint32]:
+    """Return the new number of each fragment, (n + 1,) with [0] = 0; the first piece of a label L <= n gets L.
+
+    Strategy: first pieces take the number of their label; the other pieces, in their order, get what numbers are left,
+    rising.
 
     Parameters
     ----------
     labels : (k,) uint64
-        Each once.
+        The labels, each once.
     first : (k,) int
         Place of the first piece of each, from 0.
     n : int
-        Fragments.
+        Number of fragments.
     """
     keeps = labels <= n
     number = np.zeros(n + 1, np.uint32)
     number[1 + first[keeps]] = labels[keeps]
-    is_left = np.ones(n + 1, bool)
-    is_left[number] = False  # number[0] is 0
-    waiting = number == 0
-    waiting[0] = False
-    number[waiting] = np.flatnonzero(is_left)
+    is_free = np.ones(n + 1, bool)
+    is_free[number] = False  # number[0] is 0
+    waits = number == 0
+    waits[0] = False
+    number[waits] = np.flatnonzero(is_free)
     return number
 
 
-def _tree(place: NDArray, number: NDArray[np.uint32]) -> MergeTree:
-    """Fragments of one label are merged before any threshold, those of two never.
+def _tree(place: NDArray[np.integer], number: NDArray[np.uint32]) -> MergeTree:
+    """Return a tree in which fragments of one label are merged before any threshold, and those of two never.
 
     Parameters
     ----------
     place : (n,) int
-        Which label each fragment is of.
+        Place of each fragment's label among the labels.
     number : (n,) uint32
-        Its id.
+        Id of each fragment.
     """
     order = np.argsort(place, kind="stable")
     gaps = np.full(len(order), np.inf, np.float32)

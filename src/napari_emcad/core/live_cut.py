@@ -1,4 +1,4 @@
-"""A cut of a merge tree to look at while the threshold moves: what is not looked at is not found."""
+"""A cut of a merge tree to look at while the threshold moves: only what is looked at is computed."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from napari_emcad.core.merge_tree import MergeTree
 
 @dataclass(frozen=True)
 class LiveCut:
-    """Stands for the table (n + 1,) of a cut in which fragments are looked up; crumbs are not joined.
+    """A stand-in for the table (n + 1,) of a cut in which fragments are looked up; crumbs are not joined.
 
     Attributes
     ----------
@@ -20,7 +20,12 @@ class LiveCut:
     table : (n + 1,) Ids, optional
         Segments of the fragments that the threshold does not move; there may be more than in the tree.
     free : (n + 1,) bool, optional
-        Which fragments the threshold moves; without a table all.
+        True for fragments that the threshold moves; without a table it moves all.
+
+    Raises
+    ------
+    ValueError
+        If a table is given without `free`.
     """
 
     tree: MergeTree
@@ -28,11 +33,15 @@ class LiveCut:
     table: Ids | None = None
     free: NDArray[np.bool_] | None = None
 
+    def __post_init__(self) -> None:
+        if self.table is not None and self.free is None:
+            raise ValueError("live cut: a table without free was given; say which fragments the threshold moves.")
+
     def __len__(self) -> int:
         return len(self.tree.leaves) + 1 if self.table is None else len(self.table)
 
     def __getitem__(self, fragments: Ids) -> Ids:
-        """Segments of fragments, as many of each as there are voxels in a view, say.
+        """Return the segments of fragments, such as those of all voxels in a view.
 
         Strategy: each fragment once; tables of all are touched only where these are, and so take no time.
         """
@@ -40,7 +49,7 @@ class LiveCut:
         is_there[fragments] = True
         is_there[0] = False
         there = np.flatnonzero(is_there)
-        if self.table is not None:
+        if self.table is not None and self.free is not None:
             found[there] = self.table[there]
             there = there[self.free[there]]
         found[there] = self.tree.segments_of(there, self.threshold)

@@ -1,4 +1,4 @@
-"""MALIS: how many pairs of voxels depend on each affinity.
+"""MALIS: the number of pairs of voxels that depend on each affinity.
 
 Two voxels are joined by the path whose weakest affinity is the strongest there is, and that weakest affinity decides on
 them: it is the one to change where the two are wrongly joined or parted.
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.affinities import NEAREST, Offset, affinities_of_labels, shifted
+from napari_emcad.core.geometry import Shape
 
 
 class _Edges(NamedTuple):
-    """Between two regions each. A larger key is a stronger edge; its low bits are the edge's number, m to 1."""
+    """Edges between two regions. A larger key is a stronger edge; its low bits are the edge's number, m to 1."""
 
     u: NDArray[np.intp]
     v: NDArray[np.intp]
@@ -38,7 +39,7 @@ def count_pairs(
     known: NDArray[np.bool_] | None = None,
     offsets: Sequence[Offset] = NEAREST,
 ) -> NDArray[np.int64]:
-    """For each edge between two voxels the pairs of voxels whose maximin path has it as its weakest edge.
+    """Count, for each edge between two voxels, the pairs of voxels whose maximin path has it as its weakest edge.
 
     An object is what of a label hangs together over edges: the pieces of a neuron that are joined only outside of the
     volume, or where nothing is known, count as several objects, as in published trainings.
@@ -56,7 +57,7 @@ def count_pairs(
     labels : (z, y, x) integer
         0 = boundary or background: in no pair, but paths from one object to another lead through it.
     known : (c, z, y, x) bool, optional
-        Where False there is no edge, so no path either; None = wherever the partner lies in the volume.
+        False = no edge there, so no path either; None = edges wherever the partner lies in the volume.
     offsets : sequence of (z, y, x)
         One a channel, in voxels.
 
@@ -77,29 +78,33 @@ def count_pairs(
     return counts
 
 
-def _in_volume(shape: tuple[int, int, int], offsets: Sequence[Offset]) -> NDArray[np.bool_]:
-    """(c, z, y, x): where the partner lies in the volume."""
+def _in_volume(shape: Shape, offsets: Sequence[Offset]) -> NDArray[np.bool_]:
+    """Return (c, z, y, x) bool: True if the partner lies in the volume."""
     result = np.zeros((len(offsets), *shape), bool)
     for channel, offset in zip(result, offsets, strict=True):
         channel[shifted(offset)[0]] = True
     return result
 
 
-def _step(offset: Offset, shape: tuple[int, int, int]) -> int:
-    """From a voxel to its partner in the flat volume."""
+def _step(offset: Offset, shape: Shape) -> int:
+    """Return the step from a voxel to its partner in the flat volume."""
     z, y, x = offset
     return (z * shape[1] + y) * shape[2] + x
 
 
 def _in_order(affinities: NDArray, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Whole numbers of 33 bits in the order of the affinities, those inside objects above all others."""
+    """Return whole numbers of 33 bits in the order of the affinities, those inside objects above all others.
+
+    Strategy: the bits of a float32, read as an unsigned integer, rise with positive numbers and fall with negative
+    ones; with the sign bit flipped, or all bits of a negative number, they rise with all of them.
+    """
     bits = (affinities.astype(np.float32) + np.float32(0)).view(np.uint32)  # -0 becomes 0
     sign = np.uint32(1 << 31)
     return np.where(bits & sign, ~bits, bits | sign) | inside.astype(np.int64) << 32
 
 
 def _pairs(u: NDArray, v: NDArray, strength: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(m,): voxels on one side times those on the other where an edge joins the two in Kruskal's algorithm, else 0.
+    """Return (m,): voxels on one side times those on the other if Kruskal's algorithm takes the edge, else 0.
 
     Strategy: regions join in rounds, all at once: each takes its strongest edge, and what is linked so is one region in
     the next round (Boruvka). Of the edges inside a region, those stronger than all that lead out of it form a chain, in
@@ -110,16 +115,17 @@ def _pairs(u: NDArray, v: NDArray, strength: NDArray[np.int64], size: NDArray[np
     """
     bits = len(u).bit_length()
     edges = _Edges(u, v, strength << bits | np.arange(len(u), 0, -1))
-    branches = np.zeros((2, len(u) + 1), np.int64)  # what each edge joins: one branch, the first of a chain two
+    branches = np.zeros((2, len(u) + 1), np.int64)  # by edge number: the voxels of the branch, or two, that it joins
     waiting = _Joins(*np.empty((2, 0), np.int64))
     chains, chain = [waiting], 0
     strongest = _strongest(edges, len(size))
-    while len(edges.key):
+    while len(edges.key):  # a round; `size` holds the voxels of each region, whole chains counted
         region, is_first = _linked(edges, strongest)
         branches[is_first.astype(np.intp), _number(strongest, bits)] = size
         waiting = _waiting(waiting, strongest, is_first, region)
         edges = _between(edges, region)
-        strongest = _strongest(edges, np.count_nonzero(is_first))
+        strongest = _strongest(edges, int(np.count_nonzero(is_first)))
+        # joins stronger than all edges out of their region are settled: they are its chain, and its size now
         is_done = waiting.key > strongest.take(waiting.region)
         done, waiting = (_Joins(waiting.key[which], waiting.region[which]) for which in (is_done, ~is_done))
         size = np.bincount(done.region, branches.take(_number(done.key, bits), 1).sum(0), len(strongest))
@@ -129,12 +135,12 @@ def _pairs(u: NDArray, v: NDArray, strength: NDArray[np.int64], size: NDArray[np
 
 
 def _number(key: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
-    """Of the edge, 0 for none."""
+    """Return the edge's number, 0 for none."""
     return key & ((1 << bits) - 1)
 
 
 def _strongest(edges: _Edges, n: int) -> NDArray[np.int64]:
-    """(n,): key of the strongest edge of each region, 0 = it has none."""
+    """Return (n,): the key of the strongest edge of each region, 0 if it has none."""
     strongest = np.zeros(n, np.int64)
     for ends in (edges.u, edges.v):
         np.maximum.at(strongest, ends, edges.key)
@@ -142,7 +148,11 @@ def _strongest(edges: _Edges, n: int) -> NDArray[np.int64]:
 
 
 def _linked(edges: _Edges, strongest: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """The new region of each region, and which one of those in a new region is its first: the two first joined."""
+    """Return the new region of each region, and which one of those in a new region is its first: the two first joined.
+
+    Strategy: each region points along its strongest edge. The two that point at each other are the start of a new
+    region, and the one with the lower number becomes its root; pointers are doubled until all lead to roots.
+    """
     regions = np.arange(len(strongest))
     towards = regions.copy()
     for here, there in ((edges.u, edges.v), (edges.v, edges.u)):
@@ -158,21 +168,25 @@ def _linked(edges: _Edges, strongest: NDArray[np.int64]) -> tuple[NDArray[np.int
 def _waiting(
     waiting: _Joins, strongest: NDArray[np.int64], is_first: NDArray[np.bool_], region: NDArray[np.intp]
 ) -> _Joins:
-    """With the edges that are taken in this round: all regions but the first of each new one have one of their own."""
+    """Return the joins with the edges of this round: all regions but the first of each new one bring their own."""
     others = np.flatnonzero(~is_first)
     key = np.concatenate([waiting.key, strongest.take(others)])
     return _Joins(key, region.take(np.concatenate([waiting.region, others])))
 
 
 def _between(edges: _Edges, region: NDArray[np.intp]) -> _Edges:
-    """The edges between new regions."""
+    """Return the edges between new regions."""
     u, v = region.take(edges.u), region.take(edges.v)
     kept = np.flatnonzero(u != v)
     return _Edges(u.take(kept), v.take(kept), edges.key.take(kept))
 
 
 def _along(chains: list[_Joins], branches: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
-    """(m,): pairs of each edge, from the sums along the chains."""
+    """Return (m,): pairs of each edge, from the sums along the chains.
+
+    Strategy: the edges are sorted by chain, the strongest first. A cumulated sum, less its value where the chain
+    begins, is what the edges before have joined; it meets the branch that this edge brings.
+    """
     key, chain = (np.concatenate(column) for column in zip(*chains, strict=True))
     counts = np.zeros(branches.shape[1] - 1, np.int64)
     chain_of = np.zeros(branches.shape[1], np.int64)

@@ -17,7 +17,7 @@ from napari_emcad.core.region_graph import RegionGraph
 __all__ = ["DEFAULT_SCORING", "SCORINGS", "MergeTree", "merge_tree"]
 
 WIDE = 3000
-"""Voxel faces: contacts from here on count by their mean affinity, too; see docs/decisions/0003-fragments.md."""
+"""Voxel faces of a wide contact: from here on its mean affinity counts, too; see docs/decisions/0003-fragments.md."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class MergeTree:
     gaps: NDArray[np.float32]
 
     def cut(self, threshold: float) -> Ids:
-        """Segments at a threshold: the components of all merges with score < threshold.
+        """Cut the tree: return the segments at a threshold, the components of all merges with score < threshold.
 
         Returns
         -------
@@ -52,7 +52,7 @@ class MergeTree:
         return table
 
     def segments_of(self, fragments: NDArray[np.integer], threshold: float) -> Ids:
-        """Segments of some fragments, (m,), none of them 0, as `cut` names them; the others take no time.
+        """Return the segments of some fragments, (m,), none of them 0, as `cut` names them; others take no time.
 
         Strategy: the first leaf of a run is the last one up to the fragment's own whose gap is high enough: climb over
         1, 2, 4, ... gaps at a time until one is, then go down to it.
@@ -71,8 +71,14 @@ class MergeTree:
             place[down] = last - (self._highest[below][last] < np.float32(threshold))
         return self.leaves[place]
 
-    def joined_at(self, u: Ids, v: Ids) -> NDArray[np.float32]:
-        """Score of the merge that joins each pair of fragments, (m,) each, u != v: the highest gap between them.
+    def joining_scores(self, u: Ids, v: Ids) -> NDArray[np.float32]:
+        """Return the score of the merge that joins each pair of fragments, (m,) each, u != v.
+
+        It is the highest gap between the two among the leaves; infinite if they are never joined.
+
+        Strategy: the highest gap of a range is the larger of the highest of two overlapping runs of 2**k gaps, its
+        first and its last ones; runs of each length are made from those of half the length, and serve all pairs that
+        need them.
 
         Infinite where they are never joined.
         """
@@ -90,7 +96,7 @@ class MergeTree:
 
     @cached_property
     def _places(self) -> NDArray[np.intp]:
-        """Where each fragment stands among the leaves."""
+        """(n,): place of each fragment among the leaves."""
         places = np.empty(len(self.leaves), np.intp)
         places[self.leaves - 1] = np.arange(len(self.leaves))
         return places
@@ -112,7 +118,7 @@ def merge_tree(graph: RegionGraph, sizes: NDArray[np.int64], scoring: str = DEFA
     Parameters
     ----------
     graph : RegionGraph
-        Of fragments 1..n, from their voxels.
+        Graph of fragments 1..n, from their voxels.
     sizes : (n + 1,) int64
         Voxels of each fragment.
     scoring : str
@@ -122,7 +128,7 @@ def merge_tree(graph: RegionGraph, sizes: NDArray[np.int64], scoring: str = DEFA
 
 
 def with_wide_contacts(merges: Merges, graph: RegionGraph) -> Merges:
-    """The merges, and those over each wide contact with the score 1 - mean affinity, lowest score first.
+    """Return the merges and those over each wide contact, of score 1 - mean affinity, lowest score first.
 
     waterz' quantiles (Funke et al., TPAMI 2019) are of contacts between fragments, each by its highest affinity: one of
     ten thousand faces counts no more than ten small ones round it, and a neuron can fall apart in its middle.
@@ -130,7 +136,7 @@ def with_wide_contacts(merges: Merges, graph: RegionGraph) -> Merges:
     wide = graph.area >= WIDE
     score = np.concatenate([_as_made(merges.score), 1 - graph.mean[wide]])
     order = np.argsort(score, kind="stable")
-    a, b = (np.concatenate(pair) for pair in ((merges.a, graph.u[wide]), (merges.b, graph.v[wide])))
+    a, b = np.concatenate([merges.a, graph.u[wide]]), np.concatenate([merges.b, graph.v[wide]])
     return Merges(a[order], b[order], score[order])
 
 
@@ -156,12 +162,12 @@ def tree_of_merges(merges: Merges, sizes: NDArray[np.int64]) -> MergeTree:
 
 
 def _as_made(score: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A score below an earlier one is raised to it: a run to a threshold between them would not have come so far."""
+    """Return scores raised to any earlier, higher one: a run to a threshold between them would not have come so far."""
     return np.maximum.accumulate(score)
 
 
 def _root(root: list[int], fragment: int) -> int:
-    """The first leaf of its region; paths are halved on the way."""
+    """Return the first leaf of a fragment's region; paths are halved on the way."""
     while root[fragment] != fragment:
         root[fragment] = fragment = root[root[fragment]]
     return fragment

@@ -1,4 +1,4 @@
-"""How long jobs tell where they are.
+"""Progress of jobs.
 
 A job is a generator: it yields `Progress` and returns its result. Whoever drives it shows the progress;
 closing the generator cancels it at the next yield.
@@ -19,11 +19,11 @@ class Progress:
     Attributes
     ----------
     stage : str
-        What is being made: "affinities", "fragments", "agglomeration".
+        The name of the result: "affinities", "fragments", "agglomeration".
     done, total : int
-        In the unit of the stage.
+        Units of the stage, such as sections.
     seconds_left : float or None
-        For this stage; None while it cannot be told.
+        Time left for this stage; None while it is not known.
     """
 
     stage: str
@@ -33,16 +33,17 @@ class Progress:
 
 
 Job = Generator[Progress, None, T]
+"""A job that yields `Progress` and returns a value."""
 
 
 class Stopwatch:
-    """Tells the time left of a stage from the time its done part took."""
+    """A clock that tells the time left of a stage from the time that its finished part took."""
 
     def __init__(self, stage: str, total: int):
         self._stage, self._total, self._start = stage, total, time.monotonic()
 
     def at(self, done: int, part: float = 0.0) -> Progress:
-        """Progress with `done` of the stage's total finished, and of the next one a `part` between 0 and 1."""
+        """Return the progress with `done` of the stage finished, and of the next unit a `part` between 0 and 1."""
         passed, finished = time.monotonic() - self._start, done + part
         left = passed * (self._total - finished) / finished if finished else None
         return Progress(self._stage, done, self._total, left)

@@ -1,4 +1,4 @@
-"""Which fragments touch, where, and how strongly."""
+"""The region graph: pairs of fragments that touch, their contact and its affinities."""
 
 import os
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ from napari_emcad.core.affinities import NEAREST, shifted
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.volume import AffinityVolume
 
 QUANTILES = (10, 25, 50, 75, 100)
-"""Percent; the affinity quantiles kept for each edge."""
+"""Affinity quantiles that are kept for each edge, in percent."""
 
 LEVEL_BITS, ID_BITS = 8, 28
-"""Two fragment ids and an affinity level are sorted as one 64-bit number."""
+"""Bits of an affinity level and of a fragment id: two ids and a level are sorted as one 64-bit number."""
 
 Margin = tuple[int, int, int]
 """0 or 1 on z, y, x."""
@@ -51,8 +52,8 @@ class RegionGraph:
     def __len__(self) -> int:
         return len(self.u)
 
-    def chosen(self, which: NDArray) -> "RegionGraph":
-        """Some of the edges, by a mask or by their places."""
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> "RegionGraph":
+        """Return some of the edges, by a mask or by their places."""
         return RegionGraph(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
     @property
@@ -65,17 +66,22 @@ class _Faces(NamedTuple):
     """Voxel faces between fragments, counted by pair and affinity level."""
 
     key: NDArray[np.uint64]  # u, v, level from high to low bits
-    count: NDArray[np.int64]
+    number: NDArray[np.int64]  # of faces
     voxel: NDArray[np.int64]  # flat index of one such voxel
 
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "_Faces":
+        """Return some of the faces, by a mask or by their places."""
+        return _Faces(self.key[which], self.number[which], self.voxel[which])
+
+
+_Columns = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer], NDArray[np.int64]]
+"""u, v, level and place of faces, (k,) each."""
 
 _NO_FACES = _Faces(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def build_region_graph(
-    affinities: NDArray[np.uint8], fragments: NDArray[np.uint32], margin: Margin = (0, 0, 0)
-) -> Job[RegionGraph]:
-    """Region graph of a fragment volume with the affinities over each contact.
+def build_region_graph(affinities: AffinityVolume, fragments: Ids, margin: Margin = (0, 0, 0)) -> Job[RegionGraph]:
+    """Build the region graph of a fragment volume with the affinities over each contact.
 
     Strategy: in each section every face between two fragments becomes one number (u, v, affinity, place); sorted,
     the faces of an edge stand together in the order of their affinities, so that area, mean, quantiles and a
@@ -89,7 +95,7 @@ def build_region_graph(
     fragments : (z, y, x) uint32
         0 = none: has no edges.
     margin : (z, y, x)
-        1 where the first section, row or column is that of the block before: faces to its voxels count, those inside it
+        1 if the first section, row or column is that of the block before: faces to its voxels count, those inside it
         do not. So each face of a volume counts in one block.
     """
     n = int(fragments.max(initial=0))
@@ -97,7 +103,8 @@ def build_region_graph(
         raise UserError(
             f"region graph: at most {(1 << ID_BITS) - 1:,} fragments are possible, got {n:,}; choose a smaller region."
         )
-    depth, open_faces, parts = len(fragments), _NO_FACES, []
+    depth, open_faces = len(fragments), _NO_FACES
+    parts: list[RegionGraph] = []
     watch, last = Stopwatch("region graph", depth), _last_sections(fragments, n)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
@@ -112,13 +119,13 @@ def build_region_graph(
 
 
 def joined_graphs(parts: Sequence[RegionGraph]) -> RegionGraph:
-    """The edges of all parts, at least one; each edge is in one of them only."""
+    """Return the edges of all parts, at least one, sorted; each edge must be in one of them only."""
     graph = RegionGraph(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(RegionGraph)))
     return graph.chosen(np.lexsort((graph.v, graph.u)))
 
 
-def _last_sections(fragments: NDArray[np.uint32], n: int) -> NDArray[np.int32]:
-    """The last section that each fragment 0..n is in."""
+def _last_sections(fragments: Ids, n: int) -> NDArray[np.int32]:
+    """Return the last section that each fragment 0..n is in."""
     last = np.zeros(n + 1, np.int32)
     for z, section in enumerate(fragments):
         last[section.ravel()] = z
@@ -126,16 +133,19 @@ def _last_sections(fragments: NDArray[np.uint32], n: int) -> NDArray[np.int32]:
 
 
 def _merged(one: _Faces, other: _Faces) -> _Faces:
-    """Both, sorted by key."""
+    """Return the faces of both, sorted by key."""
     if not len(one.key):
         return other
-    key, count, voxel = (np.concatenate(columns) for columns in zip(one, other, strict=True))
-    order = np.argsort(key, kind="stable")
-    return _Faces(key[order], count[order], voxel[order])
+    key = np.concatenate([one.key, other.key])
+    number = np.concatenate([one.number, other.number])
+    voxel = np.concatenate([one.voxel, other.voxel])
+    return _Faces(key, number, voxel).chosen(np.argsort(key, kind="stable"))
 
 
 def _parted(faces: _Faces, last: NDArray[np.int32], z: int) -> tuple[_Faces, _Faces]:
-    """Faces of edges that no section after z can add to, and those of the others.
+    """Return the faces of edges that no section after z can add to, and those of the others.
+
+    A later face lies in a section after z, or between it and the one before.
 
     A later face lies in a section after z, or between it and the one before.
     """
@@ -143,11 +153,15 @@ def _parted(faces: _Faces, last: NDArray[np.int32], z: int) -> tuple[_Faces, _Fa
     stays = (np.maximum(u, v) > z) & (np.minimum(u, v) >= z)
     if not stays.any():
         return faces, _NO_FACES
-    return tuple(_Faces(*(column[which] for column in faces)) for which in (~stays, stays))
+    return faces.chosen(~stays), faces.chosen(stays)
 
 
-def _section_faces(affinities: NDArray, fragments: NDArray, z: int, margin: Margin) -> _Faces:
-    """Faces inside section z and between it and the section before, but those that the block before counts."""
+def _section_faces(affinities: AffinityVolume, fragments: Ids, z: int, margin: Margin) -> _Faces:
+    """Find the faces inside section z and between it and the one before, except those that the block before counts.
+
+    Strategy: each channel compares the section with itself moved by one voxel. Voxels of two fragments are faces; the
+    four lists u, v, level and place are sorted together, so that equal (u, v, level) stand in runs that are counted.
+    """
     first = max(0, z - 1)
     ids = fragments[first : z + 1]
     place = np.arange(ids.size).reshape(ids.shape)
@@ -155,19 +169,23 @@ def _section_faces(affinities: NDArray, fragments: NDArray, z: int, margin: Marg
     for channel, offset in enumerate(NEAREST):
         sections = slice(None) if offset[0] else slice(-1, None)  # only z faces look at the section before
         plane = (slice(0 if o else m, None) for o, m in zip(offset[1:], margin[1:], strict=True))
-        mine = (sections, *plane)
+        counted = (sections, *plane)
         here, there = shifted(offset)
-        a, b = ids[mine][there], ids[mine][here]
+        a, b = ids[counted][there], ids[counted][here]
         between = (a != b) & (a > 0) & (b > 0)
-        level = affinities[channel, first : z + 1][mine][here][between]
-        lists.append((a[between], b[between], level, place[mine][here][between]))
+        level = affinities[channel, first : z + 1][counted][here][between]
+        lists.append((a[between], b[between], level, place[counted][here][between]))
     a, b, level, place = (np.concatenate(column) for column in zip(*lists, strict=True))
     u, v, level, place = _sorted(np.minimum(a, b), np.maximum(a, b), level, place)
     return _counted(u, v, level, place + first * fragments[0].size)
 
 
-def _sorted(u: NDArray, v: NDArray, level: NDArray, place: NDArray) -> tuple[NDArray, ...]:
-    """The faces in the order of (u, v, level, place): packed in 63 bits where they fit, several times faster."""
+def _sorted(u: Ids, v: Ids, level: NDArray[np.uint8], place: NDArray[np.int64]) -> _Columns:
+    """Sort the faces by (u, v, level, place).
+
+    Strategy: if all columns fit, they are packed into one number of 63 bits, which is sorted in place and unpacked
+    again; several times faster than to sort by four keys.
+    """
     low = int(u.min()) if len(u) else 0
     id_bits = int(v.max(initial=low) - low).bit_length()
     place_bits = int(place.max(initial=0)).bit_length()
@@ -176,19 +194,22 @@ def _sorted(u: NDArray, v: NDArray, level: NDArray, place: NDArray) -> tuple[NDA
         return u[order], v[order], level[order], place[order]
     widths = (id_bits, LEVEL_BITS, place_bits)
     packed = u.astype(np.uint64) - np.uint64(low)
-    for column, bits in zip((v - np.uint32(low), level, place), widths, strict=True):
+    others: tuple[NDArray[np.integer], ...] = (v - np.uint32(low), level, place)
+    for column, bits in zip(others, widths, strict=True):
         packed = (packed << np.uint64(bits)) | column.astype(np.uint64)
     packed.view(np.int64).sort()  # a quarter faster than unsigned
-    columns = []
+    columns: list[NDArray[np.uint64]] = []
     for bits in reversed(widths):
         columns.append(packed & np.uint64((1 << bits) - 1))
         packed = packed >> np.uint64(bits)
-    place, level, v = columns
-    return packed + np.uint64(low), v + np.uint64(low), level, place.astype(np.int64)
+    places, levels, aboves = columns
+    return packed + np.uint64(low), aboves + np.uint64(low), levels, places.astype(np.int64)
 
 
-def _counted(u: NDArray, v: NDArray, level: NDArray, voxel: NDArray) -> _Faces:
-    """Runs of equal (u, v, level) in sorted faces, each with its middle voxel."""
+def _counted(
+    u: NDArray[np.integer], v: NDArray[np.integer], level: NDArray[np.integer], voxel: NDArray[np.int64]
+) -> _Faces:
+    """Count the runs of equal (u, v, level) in sorted faces; each run keeps its middle voxel."""
     key = _key(u, v, level)
     starts = _starts(key)
     ends = np.append(starts[1:], len(key))
@@ -196,42 +217,50 @@ def _counted(u: NDArray, v: NDArray, level: NDArray, voxel: NDArray) -> _Faces:
 
 
 def _edges_of_faces(faces: _Faces, shape: tuple[int, ...]) -> RegionGraph:
-    key, count, voxel = faces
+    """Return the edges that sorted faces of whole edges make up.
+
+    Strategy: faces of one edge stand in a run, in the order of their levels. The cumulated count tells which level a
+    quantile of the run falls on, by a search for its rank.
+    """
+    key, number, voxel = faces
     pair, level = key >> np.uint64(LEVEL_BITS), (key & np.uint64(255)).astype(np.float64)
     starts = _starts(pair)
     if not len(starts):
         return _no_edges()
-    area = np.add.reduceat(count, starts)
-    upto = np.cumsum(count)
-    before = upto[starts] - count[starts]
+    area = np.add.reduceat(number, starts)
+    upto = np.cumsum(number)
+    before = upto[starts] - number[starts]
     at = [np.searchsorted(upto, before + np.ceil(area * q / 100).astype(np.int64)) for q in QUANTILES]
     u, v = _ends(pair[starts])
     return RegionGraph(
         u=u,
         v=v,
-        mean=(np.add.reduceat(level * count, starts) / area / 255).astype(np.float32),
+        mean=(np.add.reduceat(level * number, starts) / area / 255).astype(np.float32),
         quantiles=np.stack([level[i] / 255 for i in at], axis=1).astype(np.float32),
         area=area,
         contact=np.stack(np.unravel_index(voxel[at[QUANTILES.index(50)]], shape), axis=1).astype(np.int32),
     )
 
 
-def _key(u: NDArray, v: NDArray, level: NDArray) -> NDArray[np.uint64]:
-    u, v, level = (column.astype(np.uint64) for column in (u, v, level))
-    return (u << np.uint64(ID_BITS + LEVEL_BITS)) | (v << np.uint64(LEVEL_BITS)) | level
+def _key(u: NDArray[np.integer], v: NDArray[np.integer], level: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Return u, v and level as one number, from high to low bits."""
+    key = u.astype(np.uint64)
+    key = (key << np.uint64(ID_BITS)) | v.astype(np.uint64)
+    return (key << np.uint64(LEVEL_BITS)) | level.astype(np.uint64)
 
 
 def _ends(pair: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """The fragments u and v of keys without a level."""
+    """Return the fragments u and v of keys without a level."""
     return (pair >> np.uint64(ID_BITS)).astype(np.uint32), (pair & np.uint64((1 << ID_BITS) - 1)).astype(np.uint32)
 
 
-def _starts(key: NDArray) -> NDArray[np.int64]:
-    """Where runs of equal keys begin."""
-    return np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
+def _starts(key: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return the places at which runs of equal keys begin."""
+    return np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.intp)
 
 
 def _no_edges() -> RegionGraph:
+    """Return a graph without edges."""
     ids, values = np.empty(0, np.uint32), np.empty(0, np.float32)
     quantiles, contact = np.empty((0, len(QUANTILES)), np.float32), np.empty((0, 3), np.int32)
     return RegionGraph(ids, ids, values, quantiles, np.empty(0, np.int64), contact)

@@ -5,17 +5,22 @@ fragments against truth is counted once and serves every threshold.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.volume import Volume
+
+_Counts = NDArray[np.float64]
+"""Numbers of voxels."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How far a segmentation is from the truth.
+    """The distance between a segmentation and the truth.
 
     Attributes
     ----------
@@ -38,13 +43,13 @@ class Scores:
         return self.voi_split + self.voi_merge
 
 
-def contingency(labels: NDArray, truth: NDArray) -> csr_array:
-    """Voxels that carry each pair of (label, truth), truth 0 left out; counted section by section.
+def contingency(labels: Volume, truth: Volume) -> csr_array:
+    """Count the voxels of each pair of (label, truth), section by section; truth 0 is left out.
 
     Parameters
     ----------
     labels, truth : (z, y, x) integer
-        Of equal shape; read by sections.
+        Arrays of equal shape; read by sections.
 
     Returns
     -------
@@ -53,14 +58,14 @@ def contingency(labels: NDArray, truth: NDArray) -> csr_array:
     Raises
     ------
     UserError
-        Where the shapes differ or nothing in the truth is labelled.
+        If the shapes differ or nothing in the truth is labelled.
     """
     if labels.shape != truth.shape:
         raise UserError(
             f"scores: labels and truth of equal shape are needed, got {labels.shape} and {truth.shape}; "
             "choose the same box of both."
         )
-    parts = [_pairs(np.asarray(a), np.asarray(b)) for a, b in zip(labels, truth, strict=True)]
+    parts = [_pairs(np.asarray(labels[z]), np.asarray(truth[z])) for z in range(labels.shape[0])]
     rows, columns, counts = (np.concatenate([p[i] for p in parts] or [np.empty(0, np.int64)]) for i in range(3))
     if not len(rows):
         raise UserError("scores: the truth has no labelled voxel (all are 0); choose another layer or box.")
@@ -69,15 +74,15 @@ def contingency(labels: NDArray, truth: NDArray) -> csr_array:
     return coo_array((counts, (rows, columns))).tocsr()
 
 
-def scores_of(table: csr_array, beside: NDArray | None = None) -> Scores:
-    """VOI and ARAND from voxels counted by (label, truth).
+def scores_of(table: csr_array, beside: NDArray[np.integer] | None = None) -> Scores:
+    """Return VOI and ARAND of voxels counted by (label, truth).
 
     Parameters
     ----------
     table : (labels, truths) sparse integer
     beside : (labels,) integer, optional
         Voxels of each label that lie in none of these truths, and whose own is not known. They are not scored
-        themselves, but who is joined with them is merged: every voxel scored is held against all of its segment.
+        themselves, but they count as merged: every scored voxel is held against all of its segment.
     """
     joint = table.tocoo().data.astype(np.float64)
     segments = np.asarray(table.sum(1), np.float64).ravel()
@@ -92,29 +97,29 @@ def scores_of(table: csr_array, beside: NDArray | None = None) -> Scores:
     )
 
 
-def score(labels: NDArray, truth: NDArray) -> Scores:
-    """Scores of a labelling against the truth, both (z, y, x); truth 0 is ignored, label 0 is a segment."""
+def score(labels: Volume, truth: Volume) -> Scores:
+    """Score a labelling against the truth, both (z, y, x); truth 0 is ignored, label 0 is a segment."""
     return scores_of(contingency(labels, truth))
 
 
-def _pairs(labels: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Labels, truths and voxels of the pairs in one section."""
+def _pairs(labels: NDArray[Any], truth: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
+    """Return labels, truths and numbers of voxels of the pairs in one section."""
     known = truth != 0
-    labels, rows = np.unique(labels[known], return_inverse=True)
-    truths, columns = np.unique(truth[known], return_inverse=True)
-    packed, counts = np.unique(rows * len(truths) + columns, return_counts=True)  # ids of any size fit so
-    row, column = np.divmod(packed, max(1, len(truths)))
-    return labels[row], truths[column], counts
+    label_ids, rows = np.unique(labels[known], return_inverse=True)
+    truth_ids, columns = np.unique(truth[known], return_inverse=True)
+    packed, counts = np.unique(rows * len(truth_ids) + columns, return_counts=True)  # ids of any size fit so
+    row, column = np.divmod(packed, max(1, len(truth_ids)))
+    return label_ids[row], truth_ids[column], counts
 
 
-def _entropy(counts: NDArray[np.float64], sizes: NDArray[np.float64]) -> float:
-    """Bits; each voxel counted pays the logarithm of the size of what it is in."""
-    there = counts > 0
-    return float(-(counts[there] * np.log2(sizes[there] / counts.sum())).sum() / counts.sum())
+def _entropy(counts: _Counts, sizes: _Counts) -> float:
+    """Return the entropy in bits: each voxel counted pays the logarithm of the size of its class."""
+    some = counts > 0
+    return float(-(counts[some] * np.log2(sizes[some] / counts.sum())).sum() / counts.sum())
 
 
-def _adapted_rand_error(joint: NDArray, segments: NDArray, sizes: NDArray, truths: NDArray) -> float:
-    """One minus the F-score of voxel pairs that are together in both; 0 where no pair is together in either."""
+def _adapted_rand_error(joint: _Counts, segments: _Counts, sizes: _Counts, truths: _Counts) -> float:
+    """Return one minus the F-score of voxel pairs that are together in both; 0 if no pair is together in either."""
     voxels = joint.sum()
     together = (joint**2).sum() - voxels
     in_segments, in_truth = (segments * sizes).sum() - voxels, (truths**2).sum() - voxels

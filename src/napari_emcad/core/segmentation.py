@@ -1,4 +1,4 @@
-"""A segmentation: fragments, and a table that says to which segment each belongs."""
+"""A segmentation: fragments, and a table that gives the segment of each."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +14,7 @@ from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 
 Crumbs = Literal["strongest", "background"]
+"""What becomes of small segments: part of the strongest neighbour, or background."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ class Segmentation:
     sizes: NDArray[np.int64]
 
     def table(self, threshold: float, min_size: int = 0, crumbs: Crumbs = "strongest") -> Ids:
-        """Segment of each fragment at a threshold.
+        """Return the segment of each fragment at a threshold.
 
         Parameters
         ----------
         threshold : float
             Merges with a lower score are made; 0 = fragments as they are.
         min_size : int
-            Voxels: smaller segments are crumbs.
+            Voxels that a segment must have; smaller ones are crumbs.
         crumbs : "strongest" or "background"
             Crumbs join the neighbour with the highest mean affinity, or become 0.
 
@@ -59,17 +60,21 @@ class Segmentation:
             return np.where(segment_sizes(table, self.sizes)[table] < min_size, 0, table)
         return self._with_crumbs_joined(table, min_size)
 
-    def labels(self, table: NDArray, box: Box | None = None) -> NDArray:
-        """Segment of each voxel, (z, y, x), uint16 where the ids allow, else Ids."""
+    def labels(self, table: Ids, box: Box | None = None) -> NDArray[np.integer]:
+        """Return the segment of each voxel, (z, y, x), uint16 if the ids allow, else Ids."""
         place = box.slices if box else ...
         return table.astype(label_dtype(int(table.max())))[self.fragments[place]]
 
-    def neuron_sizes(self, table: NDArray) -> NDArray[np.int64]:
-        """Voxels of each segment there is, see `neuron_sizes`."""
+    def neuron_sizes(self, table: Ids) -> NDArray[np.int64]:
+        """Return the voxels of each segment, see `neuron_sizes`."""
         return neuron_sizes(table, self.sizes)
 
-    def _with_crumbs_joined(self, table: NDArray, min_size: int) -> Ids:
+    def _with_crumbs_joined(self, table: Ids, min_size: int) -> Ids:
         """Join every crumb to its strongest neighbour, again until none has a neighbour.
+
+        Strategy: only contacts of segments that are crumbs at first are looked at, since a segment that joins a crumb
+        later is made of crumbs alone. Their ends are numbered anew from 0, so that a round costs as much as there are
+        crumbs, not as there are fragments; `names` is the segment of each end after the rounds so far.
 
         Only contacts of what is a crumb at first are looked at: what joins to a crumb was made of crumbs alone.
         """
@@ -90,30 +95,41 @@ class Segmentation:
         return name_of[table]
 
 
-def segment_sizes(table: NDArray, fragment_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Voxels of each segment, (n + 1,) or more, from those of each fragment, (n + 1,)."""
+def segment_sizes(table: Ids, fragment_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the voxels of each segment, (n + 1,) or more, from those of each fragment, (n + 1,)."""
     return np.bincount(table, weights=fragment_sizes, minlength=len(table)).astype(np.int64)
 
 
-def neuron_sizes(table: NDArray, fragment_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Voxels of each segment there is, background left out, in the order of their ids."""
+def neuron_sizes(table: Ids, fragment_sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the voxels of each segment without the background, in the order of their ids."""
     sizes = segment_sizes(table, fragment_sizes)[1:]
     return sizes[sizes > 0]
 
 
 def label_dtype(largest: int) -> type[np.integer]:
-    """The smallest dtype napari shows fast that holds this id."""
+    """Return the smallest dtype that napari shows fast and that holds this id."""
     return np.uint16 if largest <= np.iinfo(np.uint16).max else id_dtype(largest)
 
 
-def fragment_sizes(fragments: Ids) -> NDArray[np.int64]:
-    """Voxels of each fragment, (n + 1,), counted section by section to spare memory."""
+def fragment_sizes(fragments: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Count the voxels of each fragment, (n + 1,), section by section to spare memory."""
     n = int(fragments.max()) if fragments.size else 0
-    return sum((np.bincount(s.ravel(), minlength=n + 1) for s in fragments), np.zeros(n + 1, np.int64))
+    sizes = np.zeros(n + 1, np.int64)
+    for section in fragments:
+        sizes += np.bincount(section.ravel(), minlength=n + 1)
+    return sizes
 
 
-def _joined_once(u: NDArray, v: NDArray, mean: NDArray, size: NDArray[np.int64], min_size: int) -> NDArray | None:
-    """Join every crumb to its strongest neighbour once: the new name of each segment; None where none has a neighbour.
+def _joined_once(
+    u: NDArray[np.intp], v: NDArray[np.intp], mean: NDArray[np.float32], size: NDArray[np.int64], min_size: int
+) -> NDArray[np.intp] | None:
+    """Join every crumb to its strongest neighbour once.
+
+    Each crumb chooses one edge and a segment of full size chooses none, so no two of those get joined. Returns the new
+    name of each segment; None if no crumb has a neighbour.
+
+    Strategy: each contact is listed from both sides and sorted by crumb, the strongest first; the first of each crumb
+    is its choice, and connected components of the choices are the new segments.
 
     Each crumb chooses one edge and a segment of full size chooses none, so no two of those get joined.
     """
@@ -131,8 +147,8 @@ def _joined_once(u: NDArray, v: NDArray, mean: NDArray, size: NDArray[np.int64],
     return _named_by_largest(connected_components(edges, directed=False)[1], size)
 
 
-def _named_by_largest(group: NDArray, size: NDArray) -> NDArray[np.intp]:
-    """Name of each old segment's group: its largest member, of several the last."""
+def _named_by_largest(group: NDArray[np.integer], size: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the name of each old segment's group: its largest member, the last of several."""
     order = np.argsort(size, kind="stable")
     name = np.zeros(int(group.max(initial=0)) + 1, np.intp)
     name[group[order]] = order  # the last written, so the largest, stays

@@ -1,4 +1,4 @@
-"""Tiles of a large section: which part each computes, and how much around it it must see."""
+"""Tiles of a large section: the part that each computes, and how much around it it must see."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,8 +20,9 @@ class Tile:
 
     @property
     def core_in_window(self) -> tuple[slice, slice]:
-        """To cut the core out of what was computed for the window."""
-        return tuple(slice(a - w, b - w) for (a, b), (w, _) in zip(self.core, self.window, strict=True))
+        """Slices that cut the core out of what was computed for the window."""
+        y, x = (slice(a - w, b - w) for (a, b), (w, _) in zip(self.core, self.window, strict=True))
+        return y, x
 
 
 def section_tiles(box: Box, section: tuple[int, int], size: int, halo: int, stride: int) -> list[Tile]:
@@ -30,11 +31,11 @@ def section_tiles(box: Box, section: tuple[int, int], size: int, halo: int, stri
     Parameters
     ----------
     box : Box
-        Its y and x extent is covered.
+        Its extent on y and x is covered.
     section : (y, x)
         Size of the whole section, a multiple of `stride`; windows end there.
     size, halo : int
-        Pixels.
+        Pixels a side of a core at most, and pixels around it that its window must hold.
     stride : int
         Windows begin and end at multiples of this.
     """

@@ -35,7 +35,7 @@ class Normalisation:
         Raises
         ------
         UserError
-            Where the sample holds NaN or one grey level only.
+            If the sample holds NaN or one grey level only.
         """
         if volume.dtype == np.uint8:
             return cls(0.0, 255.0)

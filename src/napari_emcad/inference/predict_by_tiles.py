@@ -88,7 +88,7 @@ def predict_by_tiles(
     Raises
     ------
     UserError
-        Where a section holds NaN, or memory does not suffice for the smallest tile.
+        If a section holds NaN, or memory does not suffice for the smallest tile.
     """
     reuse_memory()
     box, device = prediction.box, prediction.device

@@ -46,7 +46,7 @@ def predict_foreground(network: Sdasn, volume, out, prediction: Prediction) -> J
     Raises
     ------
     UserError
-        Where a section holds NaN, or memory does not suffice for the smallest tile.
+        If a section holds NaN, or memory does not suffice for the smallest tile.
     """
 
     def write(z: int, probability: NDArray[np.uint8]) -> None:

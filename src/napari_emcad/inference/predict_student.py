@@ -54,7 +54,7 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
     Raises
     ------
     UserError
-        Where a section holds NaN, or memory does not suffice for the smallest tile.
+        If a section holds NaN, or memory does not suffice for the smallest tile.
     """
     reuse_memory()
     box, device = prediction.box, prediction.device

@@ -56,7 +56,7 @@ def predict_teacher(teacher: Teacher, volume, out, prediction: Prediction) -> Jo
     Raises
     ------
     UserError
-        Where a section holds NaN, or memory does not suffice for the smallest tile.
+        If a section holds NaN, or memory does not suffice for the smallest tile.
     """
 
     def write(z: int, affinities: NDArray[np.uint8]) -> None:

@@ -66,7 +66,7 @@ class ModelCard(BaseModel):
         Raises
         ------
         UserError
-            Where the file cannot be read or is no card.
+            If the file cannot be read or is no card.
         """
         path = Path(path)
         try:
@@ -85,7 +85,7 @@ class ModelCard(BaseModel):
         Raises
         ------
         UserError
-            Where the file cannot be written.
+            If the file cannot be written.
         """
         replace_files({Path(path): self.as_json()})
 
@@ -120,7 +120,7 @@ def card_beside(weights: str | Path) -> ModelCard | None:
     Raises
     ------
     UserError
-        Where it cannot be read or is no card.
+        If it cannot be read or is no card.
     """
     weights = Path(weights)
     path = card_path(weights)

@@ -54,7 +54,7 @@ def inspect(path: str | Path) -> ModelCard:
     Raises
     ------
     UserError
-        Where the file is no checkpoint, was changed after its card was written, or is of no known network.
+        If the file is no checkpoint, was changed after its card was written, or is of no known network.
     """
     return _read(Path(path))[1]
 
@@ -65,7 +65,7 @@ def load_student(path: str | Path) -> tuple[Student, ModelCard]:
     Raises
     ------
     UserError
-        As `inspect`, and where the network is not a student.
+        Like `inspect`, and if the network is not a student.
     """
     return _loaded(path, ("student",), f"student checkpoint: a {STUDENT}", "a student's file")
 
@@ -76,7 +76,7 @@ def load_teacher(path: str | Path) -> tuple[Teacher, ModelCard]:
     Raises
     ------
     UserError
-        As `inspect`, and where the network is not a teacher.
+        Like `inspect`, and if the network is not a teacher.
     """
     return _loaded(path, ("teacher",), f"teacher checkpoint: a {RESIDUAL_UNET} or {MALA_UNET}", "a teacher's file")
 
@@ -87,7 +87,7 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
     Raises
     ------
     UserError
-        As `inspect`, and where the network is neither student nor teacher; see `load_foreground`.
+        Like `inspect`, and if the network is neither student nor teacher; see `load_foreground`.
     """
     kinds = f"{STUDENT}, {RESIDUAL_UNET} or {MALA_UNET}"
     return _loaded(path, ("student", "teacher"), f"model: a {kinds}", "another file")
@@ -99,7 +99,7 @@ def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
     Raises
     ------
     UserError
-        As `inspect`, and where the network gives something else.
+        Like `inspect`, and if the network gives something else.
     """
     return _loaded(path, ("foreground",), f"foreground checkpoint: an {SDASN}", "its file")
 
@@ -110,7 +110,7 @@ def load_network(path: str | Path) -> tuple[Student | Teacher | Sdasn, ModelCard
     Raises
     ------
     UserError
-        As `inspect`, and where keys or shapes are not those of the network that it claims to be.
+        Like `inspect`, and if keys or shapes are not those of the network that it claims to be.
     """
     return _loaded(path)
 
@@ -135,7 +135,7 @@ def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: Model
     Raises
     ------
     UserError
-        Where the name ends otherwise, a weight is not finite, or the files cannot be written.
+        If the name ends otherwise, a weight is not finite, or the files cannot be written.
     """
     path = Path(path)
     _refuse_suffix(path)

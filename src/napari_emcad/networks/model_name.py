@@ -19,7 +19,7 @@ def usable_name(name: str) -> str:
     Raises
     ------
     UserError
-        Where there is none, or files cannot be called so on every system.
+        If there is none, or files cannot be called so on every system.
     """
     name = unicodedata.normalize("NFC", name).strip()
     if not name:

@@ -102,7 +102,7 @@ def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
     Raises
     ------
     UserError
-        Where it is none of those known, or a student with keys or shapes that are not a student's.
+        If it is none of those known, or a student with keys or shapes that are not a student's.
     """
     for family in _FAMILIES:
         architecture = family.read(weights)
@@ -142,7 +142,7 @@ def teacher_config(weights: Mapping[str, Tensor], path: str | Path) -> TeacherCo
     Raises
     ------
     UserError
-        Where keys or shapes are not those of such a teacher, or it gives neither affinities nor embeddings.
+        If keys or shapes are not those of such a teacher, or it gives neither affinities nor embeddings.
     """
     is_residual = "embed_in.0.weight" in weights
     config = _residual_unet_config(weights) if is_residual else _mala_unet_config(weights)
@@ -171,7 +171,7 @@ def sdasn_config(weights: Mapping[str, Tensor], path: str | Path) -> SdasnConfig
     Raises
     ------
     UserError
-        Where keys or shapes are not those of such a network.
+        If keys or shapes are not those of such a network.
     """
     lasts = ("inc.conv.3.weight", "x10.conv.1.conv.6.weight", "x20.conv.1.conv.6.weight")
     config = SdasnConfig(tuple(_channels(weights, key) or 1 for key in lasts))

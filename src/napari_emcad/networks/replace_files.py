@@ -14,7 +14,7 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
     Raises
     ------
     UserError
-        Where one cannot be written; what was there before then stays.
+        If one cannot be written; what was there before then stays.
     """
     beside = {path: path.with_name(path.name + ".part") for path in contents}
     try:

@@ -62,7 +62,7 @@ def resolve_model(model: str | Path) -> Path:
     Raises
     ------
     UserError
-        Where it is neither.
+        If it is neither.
     """
     models = available_models()
     named = {**models, DEFAULT: models.get(BUNDLED)}.get(str(model)) if isinstance(model, str) else None
@@ -92,7 +92,7 @@ def keep_model(weights: Path, name: str) -> Path:
     Raises
     ------
     UserError
-        Where the name cannot be that of a file on every system or is taken, the weights are of no known network, or
+        If the name cannot be that of a file on every system or is taken, the weights are of no known network, or
         the copy cannot be written. Nothing there is ever overwritten.
     """
     from napari_emcad.networks.checkpoint import load_network

@@ -135,7 +135,7 @@ def augment(rng: Generator, *arrays: NDArray, chances: Chances = CHANCES) -> Arr
     Raises
     ------
     ValueError
-        Where the image is of another dtype or has less than two sections, or its company has another shape.
+        If the image is of another dtype or has less than two sections, or its company has another shape.
     """
     _check(*arrays)
     for change, chance in chances:

@@ -43,7 +43,7 @@ def descend(optimiser: Optimizer, loss: Tensor, rate: float, clip: float, step: 
     Raises
     ------
     UserError
-        Where loss or gradient are no number any more; then no weight is changed.
+        If loss or gradient are no number any more; then no weight is changed.
     """
     _check_finite("loss", loss.detach(), step)
     for group in optimiser.param_groups:

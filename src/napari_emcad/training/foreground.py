@@ -105,7 +105,7 @@ class ForegroundTraining:
         Raises
         ------
         UserError
-            Where the loss is no number any more.
+            If the loss is no number any more.
         """
         told, size, sources = self.parameters, block_size(self.parameters), [FibreCrop.of(crop) for crop in crops]
 

@@ -71,7 +71,7 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
     Raises
     ------
     UserError
-        Where the loss is no number any more.
+        If the loss is no number any more.
     """
     shape, chances = parameters.crop.shape, LIGHT if parameters.augmented == "light" else CHANCES
     wanted = Wanted(parameters.crop.batch, shape, shown_shape(state, shape), chances)

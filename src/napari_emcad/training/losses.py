@@ -107,7 +107,7 @@ def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: 
     Raises
     ------
     ValueError
-        Where the two have not the same number of embedding channels.
+        If the two have not the same number of embedding channels.
     """
     if teacher.shape[1] != current.shape[1]:
         raise ValueError(

@@ -94,7 +94,7 @@ class Outputs:
     Raises
     ------
     ValueError
-        Where student and teacher saw crops that do not belong together.
+        If student and teacher saw crops that do not belong together.
     """
 
     previous: Tensor | None = None
@@ -166,7 +166,7 @@ def total_loss(outputs: Outputs, truth: Truth, objective: Objective, step: int =
     Raises
     ------
     ValueError
-        Where a network is missing.
+        If a network is missing.
     """
     if missing := objective.networks(step) - outputs.networks:
         raise ValueError(

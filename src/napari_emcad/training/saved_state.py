@@ -57,7 +57,7 @@ class TrainingState:
         Raises
         ------
         UserError
-            Where it cannot be written.
+            If it cannot be written.
         """
         beside = path.with_suffix(".part")
         try:
@@ -75,7 +75,7 @@ class TrainingState:
         Raises
         ------
         UserError
-            Where the file is damaged or of another run.
+            If the file is damaged or of another run.
         """
         try:
             saved = torch.load(path, map_location=self.device, weights_only=True)

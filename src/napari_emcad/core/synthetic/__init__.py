@@ -7,7 +7,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Shape, VoxelSize
 from napari_emcad.core.synthetic.curves import grow
 from napari_emcad.core.synthetic.organelles import furnish
 from napari_emcad.core.synthetic.picture import Exposure, SectionView, draw, membranes
@@ -17,8 +17,9 @@ from napari_emcad.core.synthetic.truth import numbered_pieces, without_membrane
 __all__ = ["SyntheticStack", "synthetic_stack"]
 
 _USUAL = VoxelSize(30, 6, 6)
+"""Voxel size of the AC4 stack."""
 _LAYER = 6.0
-"""Sections are drawn as the mean of layers about this thick, in nm."""
+"""Thickness in nm, about, of the layers whose mean a section is drawn as."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,7 @@ class SyntheticStack:
     voxel_size: VoxelSize
 
 
-def synthetic_stack(
-    shape: tuple[int, int, int] = (20, 512, 512), voxel_size: VoxelSize = _USUAL, seed: int = 0
-) -> SyntheticStack:
+def synthetic_stack(shape: Shape = (20, 512, 512), voxel_size: VoxelSize = _USUAL, seed: int = 0) -> SyntheticStack:
     """Make serial sections of neuropil that never was, the same for the same shape, voxel size and seed.
 
     Parameters
@@ -57,7 +56,7 @@ def synthetic_stack(
     Raises
     ------
     UserError
-        Where the shape holds no voxel or a voxel has no size.
+        If the shape holds no voxel or a voxel has no size.
     """
     if len(shape) != 3 or min(shape) < 1 or min(voxel_size) <= 0:
         raise UserError(
@@ -78,8 +77,8 @@ def synthetic_stack(
     return SyntheticStack(raw, numbered_pieces(neurites), VoxelSize(*voxel_size))
 
 
-def _view(rng: Generator, z: int, shape: tuple[int, int, int], voxel_size: VoxelSize) -> SectionView:
-    """Where section z lies; neighbours are out of line by a pixel or so."""
+def _view(rng: Generator, z: int, shape: Shape, voxel_size: VoxelSize) -> SectionView:
+    """Return the place of section z; neighbours are out of line by a pixel or so."""
     layers = 2 * max(1, round(voxel_size.z / _LAYER / 2)) + 1
     depths = (z + (np.arange(layers) + 0.5) / layers) * voxel_size.z
     drift = rng.normal(0, 6, 2)
@@ -88,6 +87,6 @@ def _view(rng: Generator, z: int, shape: tuple[int, int, int], voxel_size: Voxel
 
 
 def _exposure(rng: Generator, stain: float) -> Exposure:
-    """Each section is stained and lit a little differently."""
+    """Draw how a section is stained and lit: each one a little differently."""
     mean, spread, change = rng.normal(132, 17), rng.normal(54, 4), rng.normal(0, 0.05)
     return Exposure(float(np.clip(mean, 98, 168)), float(np.clip(spread, 44, 64)), stain + float(change))

@@ -16,10 +16,21 @@ from scipy.spatial import cKDTree
 STEP = 40.0
 """Distance between consecutive points of a curve."""
 AXON, DENDRITE, SPINE = 0, 1, 2
+"""Kinds of curves."""
 
 _MARGIN = 300.0
+"""Nanometres that curves go on outside the box."""
 _CLOSEST = 0.9
+"""Part of the sum of two radii that the axes of neighbours keep from each other."""
 _REFRESH = 6
+"""Rounds of pushing for which a list of neighbours serves."""
+
+
+_Points = NDArray[np.float64]
+"""(n, 3) points or (3,) edge lengths, z, y, x in nm."""
+
+_Lengths = NDArray[np.float64]
+"""(n,) lengths in nm."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +65,20 @@ class NeuriteCurves:
 
     @classmethod
     def none(cls) -> Self:
-        """No curve at all."""
-        types = {"neurite": np.int32, "curve": np.int32, "kind": np.uint8, "swollen": bool, "back": np.int32}
-        return cls(np.zeros((0, 3)), np.zeros(0), **{name: np.zeros(0, dtype) for name, dtype in types.items()})
+        """Return curves without a point."""
+        numbers = np.zeros(0, np.int32)
+        return cls(np.zeros((0, 3)), np.zeros(0), numbers, numbers, np.zeros(0, np.uint8), np.zeros(0, bool), numbers)
 
     def __len__(self) -> int:
         return len(self.points)
 
     @property
     def volume(self) -> float:
-        """Of all curves as tubes, in cubic nm."""
+        """Volume of all curves as tubes, in cubic nm."""
         return float(np.sum(np.pi * self.radii**2) * STEP)
 
     def plus(self, other: Self) -> Self:
-        """Both, the curves of `other` numbered after these."""
+        """Return these curves and others, which are numbered after these."""
         after = replace(other, curve=other.curve + (self.curve.max(initial=-1) + 1))
         return type(self)(
             *(np.concatenate([a, b]) for a, b in zip(vars(self).values(), vars(after).values(), strict=True))
@@ -75,7 +86,7 @@ class NeuriteCurves:
 
 
 def grow(rng: Generator, size: NDArray[np.float64]) -> NeuriteCurves:
-    """Packed random neurites in and around a box.
+    """Grow packed random neurites in and around a box.
 
     Strategy: a few thick dendrites with spines, then thin axons until the tubes would fill the box; then axons and
     spines push each other, and the dendrites push them, while every curve stays smooth.
@@ -91,8 +102,8 @@ def grow(rng: Generator, size: NDArray[np.float64]) -> NeuriteCurves:
     return relax(_fill(rng, size, curves, AXON, share=1.05))
 
 
-def _fill(rng: Generator, size: NDArray, curves: NeuriteCurves, kind: int, share: float) -> NeuriteCurves:
-    """Add curves of a kind until one more would take all of them further from `share` of the room."""
+def _fill(rng: Generator, size: _Points, curves: NeuriteCurves, kind: int, share: float) -> NeuriteCurves:
+    """Return the curves with more of a kind, until one more would take all of them further from `share` of the room."""
     room = share * float(np.prod(size + 2 * _MARGIN))
     parts, volume, neurite = [curves], curves.volume, int(curves.neurite.max(initial=0))
     while True:
@@ -104,30 +115,34 @@ def _fill(rng: Generator, size: NDArray, curves: NeuriteCurves, kind: int, share
     return reduce(NeuriteCurves.plus, parts)
 
 
-def _neurite(rng: Generator, size: NDArray, neurite: int, kind: int) -> NeuriteCurves:
-    """One curve through the box, sometimes with a branch."""
+def _neurite(rng: Generator, size: _Points, neurite: int, kind: int) -> NeuriteCurves:
+    """Draw one curve through the box, sometimes with a branch."""
     typical, spread, low, high = (350, 0.4, 220, 700) if kind == DENDRITE else (84, 0.4, 54, 260)
     high = max(low, min(high, 0.2 * np.sqrt(size[1] * size[2])))
     radius = float(np.clip(rng.lognormal(np.log(typical), spread), low, high))
     trunk = _inside(_path(rng, rng.uniform(-_MARGIN, size + _MARGIN), _reach(size), radius), size)
-    made = _curve(rng, trunk, radius, neurite, kind)
-    if rng.random() < 0.15:
-        hub = int(rng.integers(len(made)))
-        branch = _path(rng, made.points[hub], _reach(size), radius)
-        branch = _inside(branch[len(branch) // 2 :], size, middle=0)
-        twig = _curve(rng, branch, radius * rng.uniform(0.6, 0.9), neurite, kind)
-        twig.back[0] = len(made) - hub
-        made = made.plus(twig)
-    return made
+    stem = _curve(rng, trunk, radius, neurite, kind)
+    if rng.random() >= 0.15:
+        return stem
+    hub = int(rng.integers(len(stem)))
+    branch = _path(rng, stem.points[hub], _reach(size), radius)
+    branch = _inside(branch[len(branch) // 2 :], size, middle=0)
+    twig = _curve(rng, branch, radius * rng.uniform(0.6, 0.9), neurite, kind)
+    twig.back[0] = len(stem) - hub
+    return stem.plus(twig)
 
 
-def _reach(size: NDArray) -> int:
-    """Steps that certainly lead out of the box."""
+def _reach(size: _Points) -> int:
+    """Return the number of steps that certainly lead out of the box."""
     return int(1.5 * np.linalg.norm(size + 2 * _MARGIN) / STEP) + 2
 
 
-def _path(rng: Generator, start: NDArray, steps: int, radius: float) -> NDArray[np.float64]:
-    """A smooth tortuous path of 2 x `steps` + 1 points with `start` in its middle."""
+def _path(rng: Generator, start: _Points, steps: int, radius: float) -> _Points:
+    """Draw a smooth tortuous path of 2 x `steps` + 1 points with `start` in its middle.
+
+    Strategy: random headings, smoothed over a short and a long stretch, turn a mean heading; thick neurites turn less.
+    The path is their cumulated sum.
+    """
     heading = rng.normal(size=3) * (1.25, 1, 1)
     heading /= np.linalg.norm(heading)
     wobble = rng.normal(size=(2 * steps + 1, 3))
@@ -138,8 +153,8 @@ def _path(rng: Generator, start: NDArray, steps: int, radius: float) -> NDArray[
     return path - path[steps] + start
 
 
-def _inside(path: NDArray, size: NDArray, middle: int | None = None) -> NDArray:
-    """The run of points within the box and its margin around the path's middle."""
+def _inside(path: _Points, size: _Points, middle: int | None = None) -> _Points:
+    """Return the run of points within the box and its margin around the path's middle."""
     middle = len(path) // 2 if middle is None else middle
     out = np.flatnonzero(((path < -_MARGIN) | (path > size + _MARGIN)).any(axis=1))
     first = out[out < middle].max(initial=-1) + 1
@@ -147,8 +162,8 @@ def _inside(path: NDArray, size: NDArray, middle: int | None = None) -> NDArray:
     return path[first:last]
 
 
-def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int) -> NeuriteCurves:
-    """A path with a radius that varies along it; axons swell into boutons every few micrometres."""
+def _curve(rng: Generator, path: _Points, radius: float, neurite: int, kind: int) -> NeuriteCurves:
+    """Draw a radius that varies along a path; axons swell into boutons every few micrometres."""
     n = len(path)
     coarse, fine = (
         gaussian_filter1d(rng.normal(size=n), s, mode="nearest") * np.sqrt(2 * s * np.sqrt(np.pi)) for s in (7, 2)
@@ -159,29 +174,25 @@ def _curve(rng: Generator, path: NDArray, radius: float, neurite: int, kind: int
         for centre in np.flatnonzero(rng.random(n) < STEP / 2500):
             swelling += rng.uniform(0.6, 1.4) * np.exp(-0.5 * ((np.arange(n) - centre) / 5.5) ** 2)
     radii = np.minimum(radii * (1 + swelling), 1100.0 if kind == DENDRITE else 300.0)
-    return _one(path, radii, neurite, kind, swelling > 0.4)
+    return replace(_one(path, radii, neurite, kind), swollen=swelling > 0.4)
 
 
-def _one(points: NDArray, radii: NDArray, neurite: int, kind: int, swollen: NDArray | bool = False) -> NeuriteCurves:
-    """A single curve that hangs on nothing."""
-
-    def of(value, dtype):
-        return np.full(len(points), value, dtype)
-
-    return NeuriteCurves(
-        points, radii, of(neurite, np.int32), of(0, np.int32), of(kind, np.uint8), of(swollen, bool), of(0, np.int32)
-    )
+def _one(points: _Points, radii: _Lengths, neurite: int, kind: int) -> NeuriteCurves:
+    """Return a single curve that hangs on nothing and is not swollen."""
+    n = len(points)
+    numbers, kinds = np.full(n, neurite, np.int32), np.full(n, kind, np.uint8)
+    return NeuriteCurves(points, radii, numbers, np.zeros(n, np.int32), kinds, np.zeros(n, bool), np.zeros(n, np.int32))
 
 
 def _with_spines(rng: Generator, curves: NeuriteCurves) -> NeuriteCurves:
-    """Short stalks with a head on the dendrites, one for each micrometre or so."""
+    """Return the curves with spines on the dendrites: short stalks with a head, one for each micrometre or so."""
     for at in np.flatnonzero(rng.random(len(curves)) < STEP / 900):
         curves = curves.plus(_spine(rng, curves, int(at)))
     return curves
 
 
 def _spine(rng: Generator, curves: NeuriteCurves, at: int) -> NeuriteCurves:
-    """A spine on point `at`: its root sits inside the dendrite's surface, away from the dendrite's axis."""
+    """Draw a spine on point `at`: its root sits inside the dendrite's surface, away from the dendrite's axis."""
     aside = rng.normal(size=3)
     axis = curves.points[min(at + 1, len(curves) - 1)] - curves.points[max(at - 1, 0)]
     aside -= axis * (aside @ axis) / max(axis @ axis, 1e-9)
@@ -196,18 +207,22 @@ def _spine(rng: Generator, curves: NeuriteCurves, at: int) -> NeuriteCurves:
 
 
 def relax(curves: NeuriteCurves, rounds: int = 30) -> NeuriteCurves:
-    """Move axons and spines until tubes of different neurites hardly overlap; dendrites and spine roots stay."""
+    """Move axons and spines until tubes of different neurites hardly overlap; dendrites and spine roots stay.
+
+    Strategy: in each round, balls of different neurites that overlap push each other apart, inner points are drawn
+    towards the middle of their neighbours, so that curves stay smooth, and branches follow the point they hang on. Who
+    is near whom is sought anew every few rounds only.
+    """
     moves = curves.kind != DENDRITE
     moves[1:] &= (curves.kind[1:] != SPINE) | (curves.curve[1:] == curves.curve[:-1])
     if not moves.any():
         return curves
-    inner = np.zeros(len(curves), bool)
-    inner[1:-1] = (curves.curve[:-2] == curves.curve[2:]) & moves[1:-1]
-    inner = np.flatnonzero(inner)
+    inner = 1 + np.flatnonzero((curves.curve[:-2] == curves.curve[2:]) & moves[1:-1])
     hung = np.flatnonzero(curves.back)
     points = curves.points.copy()
+    pairs = _neighbours(points, curves)
     for n in range(rounds):
-        if n % _REFRESH == 0:
+        if n and n % _REFRESH == 0:
             pairs = _neighbours(points, curves)
         push = _push(points, curves.radii, pairs)
         points[moves] += push[moves]
@@ -216,25 +231,32 @@ def relax(curves: NeuriteCurves, rounds: int = 30) -> NeuriteCurves:
     return replace(curves, points=points)
 
 
-def _neighbours(points: NDArray, curves: NeuriteCurves, slack: float = 120.0) -> NDArray[np.int64]:
-    """Pairs (n, 2) of points of different neurites whose balls touch or nearly do."""
+def _neighbours(points: _Points, curves: NeuriteCurves, slack: float = 120.0) -> NDArray[np.int64]:
+    """Return pairs (n, 2) of points of different neurites whose balls touch or nearly do.
+
+    Strategy: thin points are sought in one tree, with the largest distance that two of them can touch at; thick ones
+    are few, and each is asked for with its own radius.
+    """
     thin = np.flatnonzero(curves.kind != DENDRITE)
     thick = np.flatnonzero(curves.kind == DENDRITE)
     tree = cKDTree(points[thin])
-    pairs = [thin[tree.query_pairs(2 * curves.radii[thin].max() * _CLOSEST, output_type="ndarray")]]
+    found = [thin[tree.query_pairs(2 * curves.radii[thin].max() * _CLOSEST, output_type="ndarray")]]
     if len(thick):
         reach = curves.radii[thick] + curves.radii[thin].max()
         for point, near in zip(thick, tree.query_ball_point(points[thick], reach), strict=True):
-            pairs.append(np.stack([np.full(len(near), point), thin[np.array(near, np.int64)]], axis=1))
-    pairs = np.concatenate(pairs)
+            found.append(np.stack([np.full(len(near), point), thin[np.array(near, np.int64)]], axis=1))
+    pairs = np.concatenate(found)
     a, b = pairs.T
     apart = np.linalg.norm(points[a] - points[b], axis=1)
-    near = (apart < curves.radii[a] + curves.radii[b] + slack) & (curves.neurite[a] != curves.neurite[b])
-    return pairs[near]
+    touch = (apart < curves.radii[a] + curves.radii[b] + slack) & (curves.neurite[a] != curves.neurite[b])
+    return pairs[touch]
 
 
-def _push(points: NDArray, radii: NDArray, pairs: NDArray, most: float = 25.0) -> NDArray[np.float64]:
-    """How far each point is pushed out of the balls it overlaps, at most `most` nm."""
+def _push(points: _Points, radii: _Lengths, pairs: NDArray[np.int64], most: float = 25.0) -> _Points:
+    """Return how far each point is pushed out of the balls it overlaps, at most `most` nm.
+
+    Strategy: each pair adds a force along the line between its points; summed by point with bincount, axis by axis.
+    """
     a, b = pairs.T
     between = points[a] - points[b]
     apart = np.linalg.norm(between, axis=1) + 1e-6

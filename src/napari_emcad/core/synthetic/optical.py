@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Shape, VoxelSize
 from napari_emcad.core.synthetic.fibres import Fibres, grow_trees
 
 VOXEL_SIZE = VoxelSize(500, 500, 500)
+"""Voxel size of the volumes, in nm."""
 
 _BLUR = (0.9, 0.6, 0.6)
-"""Of the lens, standard deviation in voxels; the depth is seen worst."""
+"""Blur of the lens, standard deviation in voxels; the depth is seen worst."""
 _GLOW, _GLOW_SHARE = 9.0, 0.4
-"""Light from out of focus: how far it reaches in voxels, and how much of it there is."""
+"""Reach in voxels, and share, of the light from out of focus."""
 _GROUND, _UNEVEN, _TISSUE = 112.0, 6.0, 4.0
 """Grey levels of the ground, of its slow changes and of the tissue's grain."""
 _OFFSET, _GAIN, _READ_NOISE = 90.0, 4.0, 9.0
@@ -47,7 +48,7 @@ class OpticalVolume:
     voxel_size: VoxelSize
 
 
-def synthetic_optical(shape: tuple[int, int, int] = (96, 192, 192), seed: int = 0) -> OpticalVolume:
+def synthetic_optical(shape: Shape = (96, 192, 192), seed: int = 0) -> OpticalVolume:
     """Make a volume of neurons that never were, the same for the same shape and seed.
 
     Parameters
@@ -60,7 +61,7 @@ def synthetic_optical(shape: tuple[int, int, int] = (96, 192, 192), seed: int = 
     Raises
     ------
     UserError
-        Where the shape holds no voxel.
+        If the shape holds no voxel.
     """
     if len(shape) != 3 or min(shape) < 1:
         raise UserError(
@@ -68,12 +69,17 @@ def synthetic_optical(shape: tuple[int, int, int] = (96, 192, 192), seed: int = 
             "for example (96, 192, 192)."
         )
     rng = np.random.default_rng(seed)
-    light, labels = _drawn(grow_trees(rng, shape), shape)
-    return OpticalVolume(_seen(rng, light), labels, VOXEL_SIZE)
+    light, labels = _draw(grow_trees(rng, shape), shape)
+    return OpticalVolume(_picture(rng, light), labels, VOXEL_SIZE)
 
 
-def _drawn(fibres: Fibres, shape: tuple[int, int, int]) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-    """Light of the fibres before any lens, and the voxels whose centre lies in one, or which one goes through."""
+def _draw(fibres: Fibres, shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """Draw the light of the fibres before any lens, and the voxels that lie in one.
+
+    Strategy: instead of painting a ball for each point, all points are moved together by each offset that a ball can
+    reach; the light at the voxels they meet is raised to that of the brightest. A voxel belongs to a tree if its centre
+    lies in a fibre, or if a fibre goes through it.
+    """
     light, labels = np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
     nearest, reach = np.rint(fibres.points).astype(int), fibres.radii + 0.5
     edge = int(np.ceil(reach.max()))
@@ -81,8 +87,8 @@ def _drawn(fibres: Fibres, shape: tuple[int, int, int]) -> tuple[NDArray[np.floa
         near = np.flatnonzero(reach + np.sqrt(0.75) > np.linalg.norm(offset))  # a point lies so far from its voxel
         voxels = nearest[near] + offset
         away = np.linalg.norm(voxels - fibres.points[near], axis=1)
-        there = (away < reach[near]) & ((voxels >= 0) & (voxels < shape)).all(axis=1)
-        near, voxels, away = near[there], voxels[there], away[there]
+        drawn = (away < reach[near]) & np.all((voxels >= 0) & (voxels < np.array(shape)), axis=1)
+        near, voxels, away = near[drawn], voxels[drawn], away[drawn]
         brightness = fibres.light[near] * np.minimum(reach[near] - away, 1)
         np.maximum.at(light, tuple(voxels.T), brightness.astype(np.float32))
         inside = (away <= fibres.radii[near]) | (not any(offset))
@@ -90,8 +96,8 @@ def _drawn(fibres: Fibres, shape: tuple[int, int, int]) -> tuple[NDArray[np.floa
     return light, labels
 
 
-def _seen(rng: Generator, light: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """What lens and camera make of it."""
+def _picture(rng: Generator, light: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return the picture that lens and camera make of light: blur, glow, uneven ground, noise."""
     sharp = gaussian_filter(light, _BLUR, truncate=3)
     picture = sharp + _GLOW_SHARE * gaussian_filter(light, _GLOW, truncate=2)
     picture += _GROUND + _UNEVEN * _cloud(rng, light.shape, 24) + _TISSUE * _cloud(rng, light.shape, 3)
@@ -100,8 +106,8 @@ def _seen(rng: Generator, light: NDArray[np.float32]) -> NDArray[np.uint16]:
     return np.clip(noisy, 0, 65535).round().astype(np.uint16)
 
 
-def _cloud(rng: Generator, shape: tuple[int, int, int], scale: int) -> NDArray[np.float32]:
-    """A smooth random field of mean 0 and variance about 1, correlated over `scale` voxels."""
+def _cloud(rng: Generator, shape: Shape, scale: int) -> NDArray[np.float32]:
+    """Draw a smooth random field of mean 0 and variance about 1, correlated over `scale` voxels."""
     coarse = rng.standard_normal([n // scale + 3 for n in shape], np.float32)
     fine = zoom(gaussian_filter(coarse, 0.6), scale, order=1)
     return 2.0 * fine[tuple(slice(scale, scale + n) for n in shape)]

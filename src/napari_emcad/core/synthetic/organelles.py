@@ -1,9 +1,9 @@
-"""What lies inside neurites: mitochondria, reticulum, microtubules, vesicles and synapses, placed along the curves.
+"""Organelles: mitochondria, reticulum, microtubules, vesicles and synapses, placed along the curves of neurites.
 
 All lengths are in nanometres, all points (z, y, x).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from napari_emcad.core.synthetic.curves import AXON, DENDRITE, SPINE, STEP, NeuriteCurves
 
 _VESICLES = 5e-6
-"""In a bouton, for each cubic nm."""
+"""Vesicles in a bouton, for each cubic nm."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Specks:
     neurite : (n,) int
         The neurite each belongs to.
     weights : (n,) float
-        How dark each is, about 0 to 1.
+        Darkness of each, about 0 to 1.
     """
 
     points: NDArray[np.float64]
@@ -83,27 +83,27 @@ def furnish(rng: Generator, curves: NeuriteCurves) -> Organelles:
 
 
 def _runs(curves: NeuriteCurves) -> Iterator[slice]:
-    """The slice of points of each curve."""
+    """Yield the slice of points of each curve."""
     starts = np.flatnonzero(np.diff(curves.curve, prepend=-1))
     for start, stop in pairwise([*starts, len(curves)]):
         yield slice(int(start), int(stop))
 
 
-def _finer(points: NDArray, spacing: float) -> NDArray[np.float64]:
-    """The same path with points about `spacing` apart."""
+def _finer(points: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
+    """Return the same path with points about `spacing` apart."""
     n = len(points)
     at = np.linspace(0, n - 1, max(1, round((n - 1) * STEP / spacing) + 1))
     return np.stack([np.interp(at, np.arange(n), p) for p in points.T], axis=1)
 
 
 def _wander(rng: Generator, n: int, calm: float) -> NDArray[np.float64]:
-    """A smooth random path (n, 3) that stays mostly within 1 of 0, with a random place to start around."""
+    """Draw a smooth random path (n, 3) that stays mostly within 1 of 0, around a random place."""
     noise = gaussian_filter1d(rng.normal(size=(n, 3)), calm, axis=0, mode="nearest")
     return 0.35 * noise * np.sqrt(2 * calm * np.sqrt(np.pi)) + 0.35 * rng.normal(size=3)
 
 
 def _mitochondria(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[Mitochondrion]:
-    """Mitochondria along one curve, thin ones in thin neurites, some at the side of thick ones."""
+    """Draw mitochondria along one curve, thin ones in thin neurites, some at the side of thick ones."""
     every = 1000.0 if curves.kind[run.start] == DENDRITE else 2600.0
     n = run.stop - run.start
     for start in np.flatnonzero(rng.random(n) < STEP / every) + run.start:
@@ -121,18 +121,25 @@ def _mitochondria(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator
         )
 
 
-def _tubules(rng: Generator, curves: NeuriteCurves, runs: list[slice], of) -> Specks:
-    """Thin tubes within all curves, as points close to each other."""
-    made = [tube for run in runs for tube in of(rng, curves, run)]
-    if not made:
+_Tube = tuple[NDArray[np.float64], int, NDArray[np.float64]]
+"""Points (n, 3), the neurite and weights (n,) of a tube."""
+
+_Drawing = Callable[[Generator, NeuriteCurves, slice], Iterator[_Tube]]
+"""A function that draws the tubes of one curve, a slice of the points."""
+
+
+def _tubules(rng: Generator, curves: NeuriteCurves, runs: list[slice], draw: _Drawing) -> Specks:
+    """Draw thin tubes within all curves, as points close to each other."""
+    tubes = [tube for run in runs for tube in draw(rng, curves, run)]
+    if not tubes:
         return Specks(np.zeros((0, 3)), np.zeros(0, np.int32), np.zeros(0))
-    points, neurite, weights = zip(*made, strict=True)
+    points, neurite, weights = zip(*tubes, strict=True)
     lengths = [len(p) for p in points]
     return Specks(np.concatenate(points), np.repeat(np.array(neurite, np.int32), lengths), np.concatenate(weights))
 
 
-def _reticulum(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[tuple[NDArray, int, NDArray]]:
-    """Dark tubes that come and go: one in most axons, several in a dendrite."""
+def _reticulum(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[_Tube]:
+    """Draw dark tubes that come and go: one in most axons, several in a dendrite."""
     points, radii = curves.points[run], curves.radii[run, None]
     for _ in range(rng.poisson(0.8 if curves.kind[run.start] == AXON else (np.median(radii) / 130) ** 2)):
         inside = np.clip(_wander(rng, len(points), 5), -0.6, 0.6) * radii
@@ -141,8 +148,8 @@ def _reticulum(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[tu
         yield finer[:, :3], int(curves.neurite[run.start]), finer[:, 3]
 
 
-def _bundle(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[tuple[NDArray, int, NDArray]]:
-    """Microtubules: faint straight tubes along the whole curve."""
+def _bundle(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[_Tube]:
+    """Draw microtubules: faint straight tubes along the whole curve."""
     points, radii = curves.points[run], curves.radii[run, None]
     for _ in range(rng.poisson((np.median(radii) / 75) ** 2) if curves.kind[run.start] != SPINE else 0):
         finer = _finer(points + np.clip(_wander(rng, len(points), 40), -0.75, 0.75) * radii, 10)
@@ -150,7 +157,10 @@ def _bundle(rng: Generator, curves: NeuriteCurves, run: slice) -> Iterator[tuple
 
 
 def _vesicles(rng: Generator, curves: NeuriteCurves) -> Specks:
-    """Clusters in the boutons, a few elsewhere in axons."""
+    """Draw clusters of vesicles in the boutons, a few elsewhere in axons.
+
+    Strategy: a Poisson number for each point of a curve, at random places of the ball around it.
+    """
     density = np.where(curves.swollen, _VESICLES, 0.03 * _VESICLES) * (curves.kind == AXON)
     clumpy = gaussian_filter1d(rng.normal(size=len(curves)), 3) * 2.5
     mean = density * np.pi * curves.radii**2 * STEP * np.exp(np.clip(clumpy, -2, 1))
@@ -162,7 +172,11 @@ def _vesicles(rng: Generator, curves: NeuriteCurves) -> Specks:
 
 
 def _synapses(rng: Generator, curves: NeuriteCurves) -> Iterator[Synapse]:
-    """Most boutons touch a spine or a dendrite with a dark patch on both membranes."""
+    """Draw synapses: most boutons touch a spine or a dendrite with a dark patch on both membranes.
+
+    Strategy: the middle of each bouton is asked for the nearest surface of a spine or a dendrite in a tree of their
+    points; if the gap is small, the patch lies between the two.
+    """
     targets = np.flatnonzero(curves.kind != AXON)
     edges = np.flatnonzero(np.diff(np.r_[False, curves.swollen, False].astype(int)))
     if not len(targets):

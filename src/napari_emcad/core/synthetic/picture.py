@@ -1,4 +1,4 @@
-"""The grey picture of a section: what is dark in it, then texture, lens and film."""
+"""The grey picture of a section: membranes and organelles, then texture, lens and film."""
 
 from dataclasses import dataclass
 
@@ -10,39 +10,43 @@ from scipy.ndimage import gaussian_filter, zoom
 from napari_emcad.core.synthetic.organelles import Mitochondrion, Organelles, Specks, Synapse
 from napari_emcad.core.synthetic.tissue import TissueSection
 
+_Floats = NDArray[np.float64]
+
 _VESICLE = 17.0
+"""Radius of a vesicle in nm."""
 
 
 def membranes(half_gap: float) -> NDArray[np.float32]:
-    """Density of two membranes `half_gap` nm from the middle between them, at 0, 1, 2 ... nm from there."""
+    """Return the density of two membranes `half_gap` nm from the middle between them, at 0, 1, 2 ... nm from there."""
     return np.exp(-0.5 * ((np.arange(120) - half_gap) / 5) ** 2).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class SectionView:
-    """Where a section lies: depths of its layers, rows and columns of its pixels, pixel size (y, x), all in nm."""
+    """The place of a section: depths of its layers, rows and columns of its pixels, pixel size (y, x), all in nm."""
 
     depths: NDArray[np.float64]
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
     pixel: tuple[float, float]
 
-    def window(self, low: NDArray, high: NDArray) -> tuple[slice, slice]:
-        """Pixels between two points (z, y, x) in nm."""
+    def window(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[slice, slice]:
+        """Return the pixels between two points (z, y, x) in nm."""
         axes = zip((self.rows, self.columns), low[1:], high[1:], strict=True)
-        return tuple(slice(*np.searchsorted(a, (b, c))) for a, b, c in axes)
+        y, x = (slice(*np.searchsorted(a, (b, c)).tolist()) for a, b, c in axes)
+        return y, x
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """How a section is stained and lit.
+    """Stain and light of a section.
 
     Attributes
     ----------
     mean, spread : float
         Grey level of the mean and about one standard deviation.
     stain : float
-        How dark membranes of neurites are, 0 to 1.
+        Darkness of the membranes of neurites, 0 to 1.
     """
 
     mean: float
@@ -72,35 +76,39 @@ def draw(
 
 
 def _patchy(rng: Generator, shape: tuple[int, int], mean: float, spread: float) -> NDArray[np.float32]:
-    """A smooth random field."""
+    """Draw a smooth random field of a mean and a spread."""
     return mean + spread * _noise(rng, shape, 12)
 
 
 def _noise(rng: Generator, shape: tuple[int, int], sigma: float) -> NDArray[np.float32]:
-    """Gaussian noise of variance 1, correlated over `sigma` pixels."""
+    """Draw Gaussian noise of variance 1, correlated over `sigma` pixels."""
     if sigma > 8:
-        small = _noise(rng, tuple(n // 4 + 2 for n in shape), sigma / 4)
+        small = _noise(rng, (shape[0] // 4 + 2, shape[1] // 4 + 2), sigma / 4)
         return zoom(small, 4, order=1)[: shape[0], : shape[1]]
     white = rng.standard_normal(shape, np.float32)
     return gaussian_filter(white, sigma, mode="wrap", truncate=3) * np.float32(2 * sigma * np.sqrt(np.pi))
 
 
-def _pixels(view: SectionView, cut: TissueSection, specks: Specks, reach: float, clear: float) -> tuple[NDArray, ...]:
-    """Index, row, column of the specks within `reach` of the section and `clear` of their neurite's membrane."""
+_Pixels = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+"""Index, row and column of specks, (n,) each."""
+
+
+def _pixels(view: SectionView, cut: TissueSection, specks: Specks, reach: float, clear: float) -> _Pixels:
+    """Return index, row, column of the specks within `reach` of the section and `clear` of their neurite's membrane."""
     low, high = view.depths[0] - reach, view.depths[-1] + reach
     shown = np.flatnonzero((specks.points[:, 0] > low) & (specks.points[:, 0] < high))
     row, column = (
         np.round((specks.points[shown, axis] - a[0]) / p).astype(int)
         for axis, a, p in zip((1, 2), (view.rows, view.columns), view.pixel, strict=True)
     )
-    there = (row >= 0) & (row < len(view.rows)) & (column >= 0) & (column < len(view.columns))
-    shown, row, column = shown[there], row[there], column[there]
+    seen = (row >= 0) & (row < len(view.rows)) & (column >= 0) & (column < len(view.columns))
+    shown, row, column = shown[seen], row[seen], column[seen]
     own = (cut.neurites[row, column] == specks.neurite[shown]) & (cut.distance[row, column] > clear)
     return shown[own], row[own], column[own]
 
 
 def _dots(view: SectionView, cut: TissueSection, specks: Specks, radius: float, gain: float) -> NDArray[np.float32]:
-    """Density 0 to 1 of small round things of `radius` nm."""
+    """Return the density 0 to 1 of small round things of `radius` nm."""
     shown, row, column = _pixels(view, cut, specks, radius / 2, radius + 5)
     density = np.zeros(cut.neurites.shape, np.float32)
     np.add.at(density, (row, column), specks.weights[shown])
@@ -109,7 +117,7 @@ def _dots(view: SectionView, cut: TissueSection, specks: Specks, radius: float, 
 
 
 def _rings(view: SectionView, cut: TissueSection, specks: Specks) -> NDArray[np.float32]:
-    """Density 0 to 1 of vesicles: rings of membrane with a lighter middle."""
+    """Return the density 0 to 1 of vesicles: rings of membrane with a lighter middle."""
     shown, row, column = _pixels(view, cut, specks, 12, _VESICLE + 12)
     ring = _ring(view.pixel)
     half = np.array(ring.shape) // 2
@@ -121,13 +129,13 @@ def _rings(view: SectionView, cut: TissueSection, specks: Specks) -> NDArray[np.
 
 
 def _ring(pixel: tuple[float, float]) -> NDArray[np.float32]:
-    """One vesicle."""
+    """Return the density of one vesicle."""
     y, x = (np.arange(-n, n + 1) * p for n, p in ((int(np.ceil(1.6 * _VESICLE / p)), p) for p in pixel))
     away = np.hypot(y[:, None], x)
     return np.maximum(np.exp(-0.5 * ((away - _VESICLE) / 5) ** 2), 0.6 * (away < _VESICLE)).astype(np.float32)
 
 
-def _darken_synapse(light: NDArray, view: SectionView, cut: TissueSection, synapse: Synapse) -> None:
+def _darken_synapse(light: NDArray[np.float32], view: SectionView, cut: TissueSection, synapse: Synapse) -> None:
     """Thicken the membranes of a contact, more so behind it; changes `light`."""
     box = view.window(synapse.centre - synapse.radius, synapse.centre + synapse.radius)
     depth = view.depths[len(view.depths) // 2] - synapse.centre[0]
@@ -140,9 +148,13 @@ def _darken_synapse(light: NDArray, view: SectionView, cut: TissueSection, synap
 
 
 def _draw_mitochondrion(
-    rng: Generator, light: NDArray, view: SectionView, cut: TissueSection, body: Mitochondrion
+    rng: Generator, light: NDArray[np.float32], view: SectionView, cut: TissueSection, body: Mitochondrion
 ) -> None:
-    """Paint a mitochondrion where it lies within its neurite; changes `light`."""
+    """Paint a mitochondrion where it lies within its neurite; changes `light`.
+
+    Strategy: `out` is the distance of each pixel from its surface, negative inside, kept clear of the neurite's
+    membrane. Each layer of the section adds its share of inside and of wall; cristae are stripes, bent by noise.
+    """
     near = body.points[np.abs(body.points[:, 0] - view.depths.mean()) < body.radius + view.depths[-1] - view.depths[0]]
     if not len(near):
         return
@@ -161,8 +173,8 @@ def _draw_mitochondrion(
     light[box] = (light[box] * (1 - inside) + inside * (0.58 - 0.3 * cristae)) * (1 - 0.75 * wall)
 
 
-def _away(points: NDArray, z: float, y: NDArray, x: NDArray) -> NDArray[np.float32]:
-    """Distance of the pixels y, x at depth z to the nearest of the points, in nm."""
+def _away(points: _Floats, z: float, y: _Floats, x: _Floats) -> NDArray[np.float32]:
+    """Return the distance in nm of the pixels y, x at depth z to the nearest of the points."""
     least = np.full(y.shape, np.inf, np.float32)
     for pz, py, px in points:
         np.minimum(least, (y - py) ** 2 + (x - px) ** 2 + (z - pz) ** 2, out=least)
@@ -170,7 +182,7 @@ def _away(points: NDArray, z: float, y: NDArray, x: NDArray) -> NDArray[np.float
 
 
 def _expose(
-    rng: Generator, view: SectionView, cut: TissueSection, light: NDArray, exposure: Exposure
+    rng: Generator, view: SectionView, cut: TissueSection, light: NDArray[np.float32], exposure: Exposure
 ) -> NDArray[np.uint8]:
     """Add cytoplasm, the lens and the film, and turn to grey levels."""
     shape = light.shape

@@ -1,4 +1,4 @@
-"""Tissue: which neurite fills each place, on a coarse isotropic grid, and smooth cuts through it.
+"""Tissue: the neurite that fills each place, on a coarse isotropic grid, and smooth cuts through it.
 
 Strategy: every voxel goes to the neurite in whose balls it is deepest (least d - r). Blurring each neurite's
 indicator and taking the largest again rounds the cells as surface tension would. The same blur, sampled at any finer
@@ -16,21 +16,34 @@ from scipy import ndimage
 from scipy.special import erfinv
 from skimage.measure import label
 
+from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.synthetic.curves import NeuriteCurves
 
 PITCH = 24.0
 """Edge of a voxel of the coarse grid, in nm."""
 SIGMA = 29.0
-"""Of the blur that rounds the cells, in nm."""
+"""Standard deviation of the blur that rounds the cells, in nm."""
 
 _HALO = 5
+"""Voxels of the grid around the box."""
 _BLOCK = 384.0
+"""Side in nm of the blocks that are cut at a time."""
 _SPECK = 120
+"""Voxels below which a piece of a neurite is too small to follow."""
 _AROUND = 100.0
+"""Nanometres around a ball in which it can still be the nearest one."""
 _STAIN = 1.7
-"""Above 1: a membrane through a part of the section's thickness looks darker than its share."""
+"""Exponent of staining. Above 1, a membrane through a part of the section's thickness looks darker than its share."""
 _LEVELS = 2048
+"""Steps of the difference between two indicators for which the distance is tabulated."""
 _DISTANCE = (SIGMA * np.sqrt(2) * erfinv(np.linspace(0, 1 - 1e-3, _LEVELS + 1))).astype(np.float32)
+"""Distance to the membrane in nm at each step of the difference."""
+
+
+_Floats = NDArray[np.float64]
+
+_Weights = NDArray[np.float32]
+"""Weights (fine, coarse) of coarse voxels in fine positions along an axis."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +83,18 @@ class TissueSection:
 
 def pack(curves: NeuriteCurves, size: NDArray[np.float64], rounds: int = 3) -> Tissue:
     """Fill a box of `size` nm, and a little around it, with the neurites of the curves."""
-    shape = tuple(np.ceil(size / PITCH).astype(int) + 1 + 2 * _HALO)
+    shape = triple(np.ceil(size / PITCH).astype(int) + 1 + 2 * _HALO)
     neurites = _nearest(curves, shape)
     for _ in range(rounds):
         neurites = _rounded(neurites)
     return Tissue(_without_specks(neurites))
 
 
-def _nearest(curves: NeuriteCurves, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Neurite in whose balls each voxel is deepest; far from all balls, the nearest of those found."""
+def _nearest(curves: NeuriteCurves, shape: Shape) -> NDArray[np.int32]:
+    """Return the neurite in whose balls each voxel is deepest; far from all balls, the nearest of those found.
+
+    Strategy: ball after ball, the voxels around it that are deeper in it than in all before become its neurite's.
+    """
     result, least = np.zeros(shape, np.int32), np.full(shape, np.inf, np.float32)
     for point, radius, neurite in zip(curves.points, curves.radii, curves.neurite, strict=True):
         centre, reach = point / PITCH + _HALO, (radius + _AROUND) / PITCH
@@ -96,7 +112,7 @@ def _nearest(curves: NeuriteCurves, shape: tuple[int, ...]) -> NDArray[np.int32]
 
 
 def _filled(neurites: NDArray[np.int32], empty: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Give each empty voxel to the nearest neurite; where all are empty, they become one."""
+    """Return the neurites with each empty voxel given to the nearest one; if all are empty, they become one."""
     if empty.all():
         return np.ones_like(neurites)
     if not empty.any():
@@ -106,7 +122,7 @@ def _filled(neurites: NDArray[np.int32], empty: NDArray[np.bool_]) -> NDArray[np
 
 
 def _rounded(neurites: NDArray[np.int32]) -> NDArray[np.int32]:
-    """One step of motion by mean curvature: blur the indicators, take the largest."""
+    """Take one step of motion by mean curvature: blur the indicators, take the largest."""
     result = np.empty_like(neurites)
     windows = [list(_windows(np.arange(n), n, SIGMA / PITCH, 20)) for n in neurites.shape]
     for block in product(*windows):
@@ -116,16 +132,20 @@ def _rounded(neurites: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _without_specks(neurites: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give pieces too small to follow to the nearest neurite that is not."""
+    """Return the neurites with pieces too small to follow given to the nearest larger one."""
     pieces = label(neurites, connectivity=1)
     small = np.bincount(pieces.ravel()) < _SPECK
     return neurites if small[1:].all() else _filled(neurites, small[pieces])
 
 
 def cut(
-    tissue: Tissue, depths: NDArray, rows: NDArray, columns: NDArray, profile: NDArray[np.float32]
+    tissue: Tissue, depths: _Floats, rows: _Floats, columns: _Floats, profile: NDArray[np.float32]
 ) -> TissueSection:
     """Cut a section.
+
+    Strategy: blocks of pixels are blended on their own, from the coarse voxels around them. The lead of the largest
+    indicator over the second gives the distance to the membrane by a table, and that the membrane's density in each
+    layer, whose mean is darkened by staining.
 
     Parameters
     ----------
@@ -153,8 +173,10 @@ def cut(
     return result
 
 
-def _windows(positions: NDArray, n: int, sigma: float, block: int) -> Iterator[tuple[slice, slice, NDArray]]:
-    """Pieces of an axis: slice of `positions`, slice of the n coarse voxels, Gaussian weights (fine, coarse)."""
+def _windows(
+    positions: NDArray[np.integer] | _Floats, n: int, sigma: float, block: int
+) -> Iterator[tuple[slice, slice, _Weights]]:
+    """Yield pieces of an axis: slice of `positions`, slice of the n coarse voxels, Gaussian weights (fine, coarse)."""
     reach = 3.2 * sigma
     for start in range(0, len(positions), block):
         piece = positions[start : start + block]
@@ -165,8 +187,13 @@ def _windows(positions: NDArray, n: int, sigma: float, block: int) -> Iterator[t
         yield slice(start, start + len(piece)), slice(low, high), weights
 
 
-def _blend(neurites: NDArray, weights: tuple[NDArray, NDArray, NDArray]) -> tuple[NDArray, NDArray]:
-    """The neurite with the largest blurred indicator, and by how much it leads the second (0 to 1).
+def _blend(
+    neurites: NDArray[np.int32], weights: tuple[_Weights, _Weights, _Weights]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the neurite with the largest blurred indicator, and by how much it leads the second (0 to 1).
+
+    Strategy: each neurite's indicator is blurred and sampled at the fine positions by three products with the weights;
+    the largest and second largest so far are kept.
 
     Parameters
     ----------

@@ -9,14 +9,15 @@ from napari_emcad.core.affinities import shifted
 from napari_emcad.core.synthetic.tissue import TissueSection
 
 _BORDER = 13.0
-"""In nm within the section: nearer to the outline is membrane."""
+"""Distance in nm within the section: nearer to the outline is membrane."""
 _FACE_ON = 6.0
-"""In nm in space: nearer to a membrane, which then lies in the plane of the section, nobody can tell the neurite."""
+"""Distance in nm in space: nearer to a membrane that lies in the plane of the section, the neurite is not clear."""
 _SMALLEST = 60
+"""Voxels that a connected piece must have."""
 
 
 def without_membrane(section: TissueSection, pixel: tuple[float, float]) -> NDArray[np.int32]:
-    """Neurites (y, x) of a section, 0 at their outlines and where a membrane is seen face on; `pixel` (y, x) in nm."""
+    """Return the neurites (y, x) of a section, 0 at outlines and at membranes seen face on; `pixel` (y, x) in nm."""
     neurites = section.neurites
     inner = np.ones(neurites.shape, bool)
     for offset in ((-1, 0), (0, -1)):

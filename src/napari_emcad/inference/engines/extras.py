@@ -24,7 +24,7 @@ def import_openvino() -> ModuleType:
     Raises
     ------
     UserError
-        Where it is not installed, with the command that does it.
+        If it is not installed, with the command that does it.
     """
     if not has_openvino():
         how = install_command("openvino")
@@ -44,7 +44,7 @@ def import_onnxruntime() -> ModuleType:
     Raises
     ------
     UserError
-        Where it is not installed, with the command that does it.
+        If it is not installed, with the command that does it.
     """
     if not has_onnxruntime():
         raise UserError(

@@ -40,7 +40,7 @@ class OnnxEngine:
     Raises
     ------
     UserError
-        Where ONNX Runtime is not installed, and at the first section where CUDA does not start.
+        If ONNX Runtime is not installed, and at the first section where CUDA does not start.
     """
 
     def __init__(self, student: Student, device: Device):

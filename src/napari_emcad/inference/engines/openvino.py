@@ -26,7 +26,7 @@ class OpenVinoEngine:
     Raises
     ------
     UserError
-        Where OpenVINO is not installed.
+        If OpenVINO is not installed.
     """
 
     def __init__(self, student: Student):
