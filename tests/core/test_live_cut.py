@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -35,3 +36,8 @@ def test_what_the_threshold_does_not_move_stays(view, threshold, seed):
     cut = np.append(tree().cut(threshold), [0, 0])
     expected = np.where(free, cut, table)
     np.testing.assert_array_equal(LiveCut(tree(), threshold, table, free)[view], expected[view])
+
+
+def test_a_table_needs_to_say_what_moves():
+    with pytest.raises(ValueError, match=r"^live cut: a table without free was given; say which fragments"):
+        LiveCut(tree(), 0.5, np.zeros(N + 1, np.uint32))
