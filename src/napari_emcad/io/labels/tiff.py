@@ -75,7 +75,7 @@ def write_tiff(
     _check(path, labels)
     dtype = _dtype(path, (yield from find_largest_id(labels)) if max_id is None else max_id)
     depth, uncompressed, done = labels.shape[0], _bytes(labels.shape, dtype), 0
-    first, size = description_text(labels.shape, voxel_size, _record(provenance)), resolution_tags(voxel_size)
+    first, size = description_text(labels.shape, voxel_size, "labels", provenance), resolution_tags(voxel_size)
     with (
         write_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
         tifffile.TiffWriter(part, bigtiff=uncompressed > _CLASSIC_BYTES) as tiff,
@@ -105,7 +105,7 @@ def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     labels, size = volume.values, volume.voxel_size
     dtype = _dtype(folder, (yield from find_largest_id(labels)) if volume.largest is None else volume.largest)
     shape = (1, *labels.shape[1:])
-    text, is_big = description_text(shape, size, _record(volume.provenance)), _bytes(shape, dtype) > _CLASSIC_BYTES
+    text, is_big = description_text(shape, size, "labels", volume.provenance), _bytes(shape, dtype) > _CLASSIC_BYTES
     with write_beside(folder, lambda _: _bytes(labels.shape, dtype)) as part:
         part.mkdir()
 
@@ -131,10 +131,6 @@ def _check(path: Path, labels: Any) -> None:
 def _check_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: this name is taken; choose another folder for the sections.")
-
-
-def _record(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": "labels", "provenance": dict(provenance)}
 
 
 def _bytes(shape: Sequence[int], dtype: np.dtype) -> int:

@@ -16,6 +16,7 @@ from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.labels.zarr_array import create_labels_array
+from napari_emcad.io.metadata.ome_zarr import image_attributes
 from napari_emcad.io.stacks.zarr import is_zarr
 
 EDGE = 2048
@@ -33,8 +34,10 @@ def write_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     """
     _check(path, volume)
     found = level_steps(volume.values.shape[1:])
+    attributes = image_attributes("labels", found, volume.voxel_size, volume.offset_nm)
+    attributes |= {"image-label": {"version": "0.4"}, "provenance": dict(volume.provenance)}
     with write_beside(path, lambda _: 2 * volume.nbytes) as part:
-        zarr.create_group(part, zarr_format=2, attributes=_attributes(found, volume))
+        zarr.create_group(part, zarr_format=2, attributes=attributes)
         levels = [_create_level(part / str(number), volume, step) for number, step in enumerate(found)]
         yield from write_levels(volume.values, levels)
     return path
@@ -72,20 +75,3 @@ def _create_level(
     shape = (depth, *(-(-n // step) for n in plane))
     array = create_labels_array(path, shape, np.dtype(volume.values.dtype), size, (1, EDGE, EDGE), **attributes)
     return LabelLevel(array, array.chunks, step)
-
-
-def _attributes(found: list[int], volume: LabelVolume) -> dict[str, Any]:
-    unit = {"unit": "nanometer"} if volume.voxel_size else {}
-    z, y, x = volume.voxel_size or (1, 1, 1)
-    moved = [{"type": "translation", "translation": list(volume.offset_nm)}] if any(volume.offset_nm) else []
-    levels = [
-        {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": [z, y * step, x * step]}, *moved]}
-        for i, step in enumerate(found)
-    ]
-    image = {
-        "version": "0.4",
-        "name": "labels",
-        "axes": [{"name": axis, "type": "space", **unit} for axis in "zyx"],
-        "datasets": levels,
-    }
-    return {"multiscales": [image], "image-label": {"version": "0.4"}, "provenance": dict(volume.provenance)}

@@ -6,36 +6,41 @@ from typing import Any
 import numpy as np
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.metadata.lengths import point_in_nm, voxel_size_in_nm
+from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
 
 
-def read_voxel_size(attributes: Mapping[str, Any]) -> VoxelSize | None:
-    """The voxel size in the attributes of an HDF5 or Zarr array, (z, y, x).
+def read_voxel_size(attributes: Mapping[str, object]) -> VoxelSize | None:
+    """Read the voxel size (z, y, x) in nm from the attributes of an HDF5 or Zarr array; None if they do not say.
 
     `voxel_size_nm` is ours, `resolution` that of CREMI and `voxel_size` that of funlib (both nm unless `units`
     says otherwise), `element_size_um` that of Fiji's HDF5 plugin.
     """
-    stated = attributes.get("units", attributes.get("unit", "nm"))
-    known = {"voxel_size_nm": "nm", "resolution": stated, "voxel_size": stated, "element_size_um": "um"}
+    units = _stated_units(attributes)
+    known = {"voxel_size_nm": "nm", "resolution": units, "voxel_size": units, "element_size_um": "um"}
     sizes = [
-        voxel_size_in_nm(_last_three(attributes[key]), _last_three(known[key])) for key in known if key in attributes
+        voxel_size_in_nm(_last_three(attributes[key]), _last_three(unit))
+        for key, unit in known.items()
+        if key in attributes
     ]
     return next((size for size in sizes if size), None)
 
 
-def read_offset(attributes: Mapping[str, Any]) -> tuple[float, float, float] | None:
-    """Where the first voxel of an HDF5 or Zarr array begins, nm (z, y, x); None where its attributes do not say.
+def read_offset(attributes: Mapping[str, object]) -> Point | None:
+    """Read the start of the first voxel (z, y, x) in nm from the attributes of an array; None if they do not say.
 
     `offset` is that of CREMI's padded files and of funlib. Without a `resolution` or `voxel_size` beside it, it may be
     anything, and is left alone.
     """
     if "offset" not in attributes or not {"resolution", "voxel_size"} & set(attributes):
         return None
-    units = attributes.get("units", attributes.get("unit", "nm"))
-    return point_in_nm(_last_three(attributes["offset"]), _last_three(units))
+    return point_in_nm(_last_three(attributes["offset"]), _last_three(_stated_units(attributes)))
 
 
-def _last_three(values: Any) -> list[Any]:
-    """Those of z, y, x, from a list that may have channels before them, or from one value for all."""
-    values = [values] if isinstance(values, str | bytes) else np.ravel(values).tolist()
-    return values * 3 if len(values) == 1 else values[-3:]
+def _stated_units(attributes: Mapping[str, object]) -> object:
+    return attributes.get("units", attributes.get("unit", "nm"))
+
+
+def _last_three(values: object) -> list[Any]:
+    """Return the values for z, y, x: the last three of a longer list, or one value three times."""
+    listed = [values] if isinstance(values, str | bytes) else np.ravel(np.asarray(values)).tolist()
+    return listed * 3 if len(listed) == 1 else listed[-3:]

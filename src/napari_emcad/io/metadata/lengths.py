@@ -1,10 +1,16 @@
-"""Voxel sizes as files state them, in nanometres."""
+"""Lengths with a unit, as files state them, in nanometres."""
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import SupportsFloat
 
 from napari_emcad.core.geometry import VoxelSize
+
+Point = tuple[float, float, float]
+"""A place in nm: z, y, x."""
+
+Length = str | SupportsFloat | None
+"""A number as files state it; text that holds a number is one."""
 
 _SPELLINGS = {
     0.1: ("å", "angstrom", "angstroem", "a"),
@@ -19,7 +25,7 @@ _NANOMETRES = {word: nm for nm, words in _SPELLINGS.items() for word in words}
 
 
 def nanometres(unit: object) -> float | None:
-    """How many nm a unit of length is; None for pixels and for what is not a length.
+    """Return the nanometres in a unit of length; None for pixels and for anything that is no length.
 
     >>> nanometres("micron"), nanometres("pixel")
     (1000.0, None)
@@ -29,22 +35,23 @@ def nanometres(unit: object) -> float | None:
     return _NANOMETRES.get(word) or _NANOMETRES.get(word.removesuffix("s"))
 
 
-def voxel_size_in_nm(lengths: Iterable[Any], units: Iterable[object]) -> VoxelSize | None:
-    """Three edge lengths (z, y, x) in their units, in nm; None where one is not known or not positive."""
+def voxel_size_in_nm(lengths: Iterable[Length], units: Iterable[object]) -> VoxelSize | None:
+    """Convert three edge lengths (z, y, x) in their units to nm; None if one is unknown or not positive."""
     sizes = point_in_nm(lengths, units)
     return VoxelSize(*sizes) if sizes and min(sizes) > 0 else None
 
 
-def point_in_nm(lengths: Iterable[Any], units: Iterable[object]) -> tuple[float, float, float] | None:
-    """Three coordinates (z, y, x) in their units, in nm; None where one is not known."""
+def point_in_nm(coordinates: Iterable[Length], units: Iterable[object]) -> Point | None:
+    """Convert three coordinates (z, y, x) in their units to nm; None if one is unknown."""
+    factors = [nanometres(unit) for unit in units]
     try:
-        factors = [nanometres(unit) for unit in units]
-        found = [_converted(float(n), f) for n, f in zip(lengths, factors, strict=True) if f]
+        pairs = [(n, f) for n, f in zip(coordinates, factors, strict=True) if f and n is not None]
+        z, y, x = (_convert(float(n), f) for n, f in pairs)
     except (TypeError, ValueError):
         return None
-    return tuple(found) if len(found) == 3 and all(map(math.isfinite, found)) else None
+    return (z, y, x) if all(map(math.isfinite, (z, y, x))) else None
 
 
-def _converted(length: float, factor: float) -> float:
-    """In nm, without the last bits that a factor brings in: 0.041 um is 41 nm, not 41.00000000000001."""
+def _convert(length: float, factor: float) -> float:
+    """Return a length in nm without the last bits that a factor brings in: 0.041 um is 41 nm, not 41.00000000000001."""
     return length if factor == 1 else float(f"{length * factor:.12g}")

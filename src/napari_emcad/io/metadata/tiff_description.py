@@ -1,4 +1,4 @@
-"""What the ImageDescription of a TIFF says: the voxel size, and the record that our own files carry.
+"""The ImageDescription of a TIFF: the voxel size that it states, and the record that our own files carry.
 
 Our files describe themselves as ImageJ does, with one line more: `napari-emcad={json}`. ImageJ's own TIFF is
 uncompressed and has no uint32, so tifffile's `imagej=True` does not serve for labels; but Fiji, Bio-Formats and
@@ -11,7 +11,7 @@ uint32 as 32-bit float, exact up to id 16,777,216. The JSON holds the voxel size
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeGuard
 from xml.etree import ElementTree
 
 import numpy as np
@@ -23,46 +23,79 @@ from napari_emcad.io.metadata.lengths import voxel_size_in_nm
 _OURS = "napari-emcad="
 
 
-def description_text(shape: Sequence[int], size: VoxelSize | None, record: Mapping[str, Any]) -> str:
-    """The description of a file of ours, ASCII.
+class TiffRecord(TypedDict, total=False):
+    """The record that our own TIFF carries.
+
+    Attributes
+    ----------
+    shape : [z, y, x]
+    voxel_size_nm : [z, y, x] or None
+    kind : str
+        "labels".
+    provenance : dict
+    """
+
+    shape: list[int]
+    voxel_size_nm: list[float] | None
+    kind: str
+    provenance: dict[str, Any]
+
+
+class ResolutionTags(TypedDict, total=False):
+    """Resolution as tifffile takes it: pixels a unit, x first."""
+
+    resolution: tuple[float, float]
+    resolutionunit: str
+
+
+def description_text(shape: Sequence[int], size: VoxelSize | None, kind: str, provenance: Mapping[str, object]) -> str:
+    """Return the description of one of our own files, ASCII.
 
     Parameters
     ----------
     shape : (z, y, x)
     size : VoxelSize or None
-        In nm.
-    record : mapping
-        What `record_of` gives back, besides `shape` and `voxel_size_nm`.
+        In nm; None = unknown.
+    kind : str
+        "labels".
+    provenance : mapping
+        Goes into the record as JSON.
     """
     lines = ["ImageJ=1.54f", f"slices={shape[0]}", "loop=false"]
     if size:
         lines += [f"spacing={size.z / 1000:.12g}", "unit=um"]
-    whole = {"shape": list(shape), "voxel_size_nm": list(size) if size else None, **record}
-    return "\n".join([*lines, _OURS + json.dumps(whole, default=_plain), ""])
+    record = TiffRecord(
+        shape=list(shape), voxel_size_nm=list(size) if size else None, kind=kind, provenance=dict(provenance)
+    )
+    return "\n".join([*lines, _OURS + json.dumps(record, default=_as_json), ""])
 
 
-def resolution_tags(size: VoxelSize | None) -> dict[str, Any]:
-    """The resolution tags that belong to `description_text`, for tifffile: pixels a micrometre, x first."""
+def resolution_tags(size: VoxelSize | None) -> ResolutionTags:
+    """Return the tags that belong to `description_text`, for tifffile: pixels a micrometre."""
     return {"resolution": (1000 / size.x, 1000 / size.y), "resolutionunit": "NONE"} if size else {}
 
 
-def _plain(value: Any) -> Any:
-    """What JSON has no form for: numpy's numbers as numbers, all else (paths, dates) as text."""
+def _as_json(value: object) -> Any:
+    """Return a value that JSON has no form for: numpy's numbers as numbers, all else (paths, dates) as text."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
 
 
-def record_of(tiff: tifffile.TiffFile) -> dict[str, Any]:
-    """The record in a file of ours; empty in any other."""
+def record_of(tiff: tifffile.TiffFile) -> TiffRecord:
+    """Return the record in one of our own files; empty for any other file."""
     lines = [line for line in tiff.pages.first.description.splitlines() if line.startswith(_OURS)]
     try:
         record = json.loads(lines[0].removeprefix(_OURS)) if lines else {}
     except ValueError:
         return {}
-    return record if isinstance(record, dict) else {}
+    return record if _is_record(record) else {}
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """`record_of` a file on disk; empty where it is no TIFF of ours."""
+def _is_record(value: object) -> TypeGuard[TiffRecord]:
+    return isinstance(value, dict)
+
+
+def read_record(path: Path) -> TiffRecord:
+    """Read the record of a file on disk; empty if it is no TIFF of ours."""
     try:
         with tifffile.TiffFile(path) as tiff:
             return record_of(tiff)
@@ -71,18 +104,18 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def tiff_voxel_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
-    """The voxel size in nm from our record, OME-XML, ImageJ's lines or tifffile's JSON; None where z is not said."""
+    """Return the voxel size in nm from our record, OME-XML, ImageJ's lines or tifffile's JSON; None if z is missing."""
     ours = record_of(tiff).get("voxel_size_nm")
     if ours:
         return voxel_size_in_nm(ours, ["nm"] * 3)
     if tiff.is_ome:
-        return _of_ome(tiff.ome_metadata or "")
+        return _size_of_ome(tiff.ome_metadata or "")
     stated = tiff.imagej_metadata if tiff.is_imagej else (tiff.shaped_metadata or ({},))[0]
-    return _of_spacing(stated or {}, tiff.pages.first)
+    return _size_of_spacing(stated or {}, tiff.pages.first)
 
 
-def _of_spacing(stated: Mapping[str, Any], page: tifffile.TiffPage) -> VoxelSize | None:
-    """From `spacing`, `unit` and the resolution tags: pixels a unit on y and x, whatever ResolutionUnit says."""
+def _size_of_spacing(stated: Mapping[str, Any], page: tifffile.TiffPage) -> VoxelSize | None:
+    """Combine `spacing` and `unit` with the resolution tags: pixels a unit on y and x, whatever ResolutionUnit says."""
     pixels = [_ratio(page, tag) for tag in ("YResolution", "XResolution")]
     if "spacing" not in stated or not all(pixels):
         return None
@@ -94,7 +127,7 @@ def _ratio(page: tifffile.TiffPage, tag: str) -> float:
     return numerator / denominator if denominator else 0.0
 
 
-def _of_ome(xml: str) -> VoxelSize | None:
+def _size_of_ome(xml: str) -> VoxelSize | None:
     try:
         elements = ElementTree.fromstring(xml).iter()
     except ElementTree.ParseError:

@@ -1,4 +1,4 @@
-"""The check that an array is a grey stack (z, y, x)."""
+"""The check that an array of a file is a grey stack (z, y, x)."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from napari_emcad.core.errors import UserError
 
 
 class NotAStack(UserError):
-    """An image was opened that is no grey stack (z, y, x)."""
+    """What was opened is an image, but no grey stack (z, y, x)."""
 
 
 def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
-    """Refuse what is not a stack (z, y, x) of grey values.
+    """Refuse an array that is no stack (z, y, x) of grey values.
 
     Raises
     ------
     NotAStack
-        Where there are fewer or more than three axes.
+        If there are fewer or more than three axes.
     UserError
-        Where it holds no voxels or not real numbers.
+        If it holds no voxels or no real numbers.
     """
     shape = tuple(int(n) for n in shape)
     if len(shape) < 3:
@@ -42,6 +42,6 @@ def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
 
 
 def count_leading_axes(shape: Sequence[int]) -> int:
-    """How many leading axes of length 1 there are before the last three."""
+    """Count the axes of length 1 before the last three; 0 if one of the axes before them is longer."""
     extra = max(0, len(shape) - 3)
     return extra if all(n == 1 for n in shape[:extra]) else 0

@@ -1,7 +1,7 @@
-"""Which dataset of a file with several is the stack."""
+"""The choice of the dataset that is the stack, in a file with several."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,11 +10,11 @@ from napari_emcad.io.stacks.check_stack import count_leading_axes
 from napari_emcad.io.stacks.locations import Location
 
 USUAL = ("volumes/raw", "main", "raw")
-"""Where CREMI, SNEMI and many others keep the images, in the order they are looked for."""
+"""Names under which CREMI, SNEMI and many others keep the images, in the order they are looked for."""
 
 
 class SeveralStacks(UserError):
-    """A file holds several stacks, and nothing says which is meant."""
+    """A file holds several stacks, and nothing says which one to open."""
 
 
 class DatasetEntry(NamedTuple):
@@ -22,48 +22,49 @@ class DatasetEntry(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype
+    dtype: np.dtype[Any]
 
     @property
     def is_stack(self) -> bool:
-        """Whether it can be opened as (z, y, x)."""
+        """True if it can be opened as (z, y, x)."""
         return len(self.shape) - count_leading_axes(self.shape) == 3 and np.dtype(self.dtype).kind in "buif"
 
 
 def openable_names(entries: Iterable[DatasetEntry]) -> list[str]:
-    """The datasets that can be opened as (z, y, x)."""
+    """Return the names of the datasets that can be opened as (z, y, x)."""
     return [entry.name for entry in entries if entry.is_stack]
 
 
 def choose_dataset(path: Location, wish: str | None, entries: list[DatasetEntry]) -> str:
-    """The dataset asked for; without a wish the only stack, or the one with a usual name.
+    """Return the name of the dataset asked for; without a wish the only stack, or the one with a usual name.
 
     Raises
     ------
     UserError
-        Where there is none, or none of that name; it lists what is there.
+        If there is none, or none of that name; it lists what is there.
     SeveralStacks
-        Where there is no telling which; it lists them.
+        If several could be meant; it lists them.
     """
     if wish is not None:
-        return _wished(path, wish.strip("/"), entries)
+        return _find_wish(path, wish.strip("/"), entries)
     stacks = openable_names(entries)
     usual = [name for name in USUAL if name in stacks]
     if len(stacks) == 1 or usual:
         return (usual or stacks)[0]
     if not stacks:
-        raise UserError(f"{path}: a dataset with the axes (z, y, x) is needed, got {_listed(entries)}.")
-    listed = _listed(entry for entry in entries if entry.is_stack)
+        raise UserError(f"{path}: a dataset with the axes (z, y, x) is needed, got {_list_text(entries)}.")
+    listed = _list_text(entry for entry in entries if entry.is_stack)
     raise SeveralStacks(f"{path}: it holds {len(stacks)} stacks, {listed}; name the dataset.")
 
 
-def _wished(path: Location, wish: str, entries: list[DatasetEntry]) -> str:
+def _find_wish(path: Location, wish: str, entries: list[DatasetEntry]) -> str:
     if wish not in [entry.name for entry in entries]:
-        raise UserError(f'{path}: there is no dataset "{wish}" in it; choose from {_listed(entries)}.')
+        raise UserError(f'{path}: there is no dataset "{wish}" in it; choose from {_list_text(entries)}.')
     return wish
 
 
-def _listed(entries: Iterable[DatasetEntry], most: int = 12) -> str:
-    told = [f'"{e.name}" {tuple(e.shape)} {e.dtype}' for e in entries]
-    more = [f"{len(told) - most} more"] if len(told) > most else []
-    return ", ".join(told[:most] + more) or "no dataset at all"
+def _list_text(entries: Iterable[DatasetEntry], most: int = 12) -> str:
+    """Return the datasets as text: "main" (5, 24, 37) uint8, and how many more there are."""
+    texts = [f'"{e.name}" {tuple(e.shape)} {e.dtype}' for e in entries]
+    more = [f"{len(texts) - most} more"] if len(texts) > most else []
+    return ", ".join(texts[:most] + more) or "no dataset at all"

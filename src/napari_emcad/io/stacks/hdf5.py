@@ -4,24 +4,24 @@ from pathlib import Path
 
 import h5py
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
+from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.lazy_array import wrap_array
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 
 
 def open_hdf5(path: Path, dataset: str | None) -> OpenDataset:
-    """Open one dataset of an HDF5 file, or the one that stands to reason.
+    """Open one dataset of an HDF5 file: the one named, or the one that `choose_dataset` finds.
 
     Raises
     ------
     UserError
-        Where the file cannot be read, has no such dataset, or several to choose from.
+        If the file cannot be read, has no such dataset, or several to choose from.
     """
     file = _open_file(path)
     try:
-        name = choose_dataset(path, dataset, _entries(file))
+        name = choose_dataset(path, dataset, _list_entries(file))
         array = wrap_array(f"{path}, {name}", file[name], file.close)
     except BaseException:
         file.close()
@@ -32,27 +32,23 @@ def open_hdf5(path: Path, dataset: str | None) -> OpenDataset:
 
 
 def hdf5_stack_names(path: Path) -> list[str]:
-    """The datasets of an HDF5 file that can be opened as (z, y, x)."""
+    """Return the names of the datasets in an HDF5 file that can be opened as (z, y, x)."""
     with _open_file(path) as file:
-        return openable_names(_entries(file))
+        return openable_names(_list_entries(file))
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file begins as HDF5 does."""
+    """Return True if a file begins as HDF5 does."""
     return path.is_file() and bool(h5py.is_hdf5(path))
 
 
 def _open_file(path: Path) -> h5py.File:
-    try:
+    with explain_header_errors(f"{path}: the HDF5 file", "it may be damaged, copy or export it again"):
         return h5py.File(path, "r", locking=False)  # HDF5's locks fail on read-only and network drives
-    except (OSError, RuntimeError, KeyError) as error:
-        raise UserError(
-            f"{path}: the HDF5 file cannot be read ({error}); it may be damaged, copy or export it again."
-        ) from error
 
 
-def _entries(file: h5py.File) -> list[DatasetEntry]:
-    entries = []
+def _list_entries(file: h5py.File) -> list[DatasetEntry]:
+    entries: list[DatasetEntry] = []
 
     def note(name: str, found: h5py.Group | h5py.Dataset) -> None:
         if isinstance(found, h5py.Dataset) and found.shape is not None:

@@ -5,21 +5,25 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Slices
+from napari_emcad.core.geometry import Shape, Slices, triple
+from napari_emcad.core.volume import Key
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
 from napari_emcad.io.stacks.check_stack import check_stack, count_leading_axes
 
 KEPT_SECTION_BYTES = 128 * 2**20
-"""A larger section is decoded again for each slice of it, instead of being kept."""
+"""Size of a section above which it is decoded again for each slice of it, instead of being kept."""
 
 REMEDY = "copy or export the file again"
-"""What to do where a part of a file cannot be read."""
+"""Advice for a file of which a part cannot be read."""
+
+Read = Callable[[Slices], NDArray[Any]]
+"""Takes three slices with a start, a stop and a positive step, and returns the voxels in them."""
 
 
 class LazyArray:
@@ -28,17 +32,16 @@ class LazyArray:
     Parameters
     ----------
     name : str
-        For errors.
+        Begins the sentences of errors.
     shape : (z, y, x)
         In voxels.
     dtype
-        Of the values; the byte order of the file does not show.
+        Type of the values; the byte order of the file does not show.
     read : callable
-        From three slices with a start, a stop and a positive step to the voxels in them.
     close : callable, optional
         Gives the file back; called by `close`, or when the array is no longer used.
-    mend : str
-        What to do where it cannot be read, the end of the sentence.
+    remedy : str
+        Advice if it cannot be read, the end of the sentence.
     """
 
     ndim = 3
@@ -48,13 +51,13 @@ class LazyArray:
         name: str,
         shape: Sequence[int],
         dtype: DTypeLike,
-        read: Callable[[Slices], Any],
+        read: Read,
         close: Callable[[], None] | None = None,
-        mend: str = REMEDY,
+        remedy: str = REMEDY,
     ):
-        self.shape: tuple[int, int, int] = tuple(int(n) for n in shape)
-        self.dtype = np.dtype(dtype).newbyteorder("=")
-        self._name, self._read, self._mend = name, read, mend
+        self.shape: Shape = triple(shape)
+        self.dtype: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
+        self._name, self._read, self._remedy = name, read, remedy
         self.close = weakref.finalize(self, close or (lambda: None))
 
     def __repr__(self) -> str:
@@ -62,56 +65,56 @@ class LazyArray:
 
     @property
     def size(self) -> int:
-        """Voxels."""
+        """Number of voxels."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the whole, were it in memory."""
+        """Bytes that the whole array would take in memory."""
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[NDArray]:
+    def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[z] for z in range(len(self)))
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError(f"{self._name}: an array without a copy is not possible, it lies in a file.")
         return self[:].astype(dtype or self.dtype, copy=False)
 
-    def __getitem__(self, key: Any) -> NDArray:
+    def __getitem__(self, key: Key) -> NDArray[Any]:
         """Read a part given by whole numbers and slices.
 
         Raises
         ------
         IndexError
-            Where the key is anything else or lies outside.
+            If the key is anything else or lies outside.
         ValueError
             After `close`.
         UserError
-            Where the file cannot be read there.
+            If the file cannot be read there.
         """
         if not self.close.alive:
             raise ValueError(f"{self._name}: an open stack is needed to read from, this one is closed; open it again.")
-        slices, numbered = _resolved(key, self.shape)
+        slices, numbered = _resolve_key(key, self.shape)
         shape = tuple(len(range(s.start, s.stop, s.step)) for s in slices)
-        values = self._values(slices) if all(shape) else np.empty(shape)
+        values = self._read_values(slices) if all(shape) else np.empty(shape)
         return np.ascontiguousarray(values, self.dtype).reshape(shape)[numbered]
 
-    def _values(self, slices: Slices) -> NDArray:
+    def _read_values(self, slices: Slices) -> NDArray[Any]:
         try:
             return self._read(slices)
         except READ_ERRORS as error:
             place = ",".join(f"{s.start}:{s.stop}" for s in slices)
             raise UserError(
-                f"{self._name}: voxels {place} cannot be read ({first_line(error)}); {self._mend}."
+                f"{self._name}: voxels {place} cannot be read ({first_line(error)}); {self._remedy}."
             ) from error
 
 
-def _resolved(key: Any, shape: tuple[int, int, int]) -> tuple[Slices, tuple[int | slice, ...]]:
-    """Three slices with all their numbers, and the index that drops the axes asked for by number."""
+def _resolve_key(key: Key, shape: Shape) -> tuple[Slices, tuple[int | slice, ...]]:
+    """Return three slices with all their numbers, and the index that drops the axes asked for by number."""
     keys = list(key) if isinstance(key, tuple) else [key]
     if any(k is Ellipsis for k in keys):
         at = next(i for i, k in enumerate(keys) if k is Ellipsis)
@@ -119,27 +122,31 @@ def _resolved(key: Any, shape: tuple[int, int, int]) -> tuple[Slices, tuple[int 
     if len(keys) > len(shape):
         raise IndexError(f"a stack has the axes z, y, x; got {len(keys)} indices.")
     keys += [slice(None)] * (len(shape) - len(keys))
-    slices = tuple(_axis_slice(k, n) for k, n in zip(keys, shape, strict=True))
-    return slices, tuple(slice(None) if isinstance(k, slice) else 0 for k in keys)
+    z, y, x = (_axis_slice(k, n) for k, n in zip(keys, shape, strict=True))
+    return (z, y, x), tuple(slice(None) if isinstance(k, slice) else 0 for k in keys)
 
 
-def _axis_slice(key: Any, length: int) -> slice:
+def _axis_slice(key: object, length: int) -> slice:
+    """Return the slice of an axis that a slice or a whole number asks for, with start, stop and step."""
     if isinstance(key, slice):
         start, stop, step = key.indices(length)
         if step < 1:
             raise IndexError(f"slices with a positive step are needed, got step {step}.")
         return slice(start, stop, step)
+    wrong = IndexError(f"whole numbers and slices are needed to read a part of a stack, got {key!r}.")
+    if not isinstance(key, SupportsIndex):
+        raise wrong
     try:
         number = operator.index(key)
-    except TypeError:
-        raise IndexError(f"whole numbers and slices are needed to read a part of a stack, got {key!r}.") from None
+    except TypeError:  # an array of several numbers
+        raise wrong from None
     if not -length <= number < length:
         raise IndexError(f"index {number} lies outside an axis of {length} voxels.")
     return slice(number % length, number % length + 1, 1)
 
 
-def section_reader(read_section: Callable[[int], NDArray], shape: Sequence[int], dtype: DTypeLike) -> Callable:
-    """Make the `read` of a LazyArray from a function that reads section z as (y, x).
+def section_reader(read_section: Callable[[int], NDArray[Any]], shape: Sequence[int], dtype: DTypeLike) -> Read:
+    """Return the `read` of a LazyArray whose sections are read one by one, by a function from z to (y, x).
 
     The last two sections are kept, so that tiles of one section, or pairs of sections, decode it once.
     """
@@ -147,7 +154,7 @@ def section_reader(read_section: Callable[[int], NDArray], shape: Sequence[int],
     section = lru_cache(maxsize=2 if section_bytes <= KEPT_SECTION_BYTES else 0)(read_section)
     alone = threading.Lock()  # one file position, but the window and a job read at the same time
 
-    def read(slices: Slices) -> NDArray:
+    def read(slices: Slices) -> NDArray[Any]:
         depths = range(slices[0].start, slices[0].stop, slices[0].step)
         values = np.empty((len(depths), *(len(range(s.start, s.stop, s.step)) for s in slices[1:])), dtype)
         with alone:
@@ -158,17 +165,33 @@ def section_reader(read_section: Callable[[int], NDArray], shape: Sequence[int],
     return read
 
 
-def wrap_array(name: str, array: Any, close: Callable[[], None] | None = None, mend: str = REMEDY) -> LazyArray:
-    """Wrap an array of a file that is sliced lazily already; leading axes of length 1 are dropped.
+class FileArray(Protocol):
+    """An array of any number of axes that a library reads by slices, such as one of h5py or zarr."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Elements on each axis."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        ...
+
+    def __getitem__(self, key: tuple[int | slice, ...], /) -> Any: ...
+
+
+def wrap_array(name: str, array: FileArray, close: Callable[[], None] | None = None, remedy: str = REMEDY) -> LazyArray:
+    """Wrap an array of a file as (z, y, x); leading axes of length 1 are dropped. Arguments as of `LazyArray`.
 
     Raises
     ------
     NotAStack
-        Where it is not (z, y, x).
+        If it is not (z, y, x).
     UserError
-        Where it holds no voxels or not numbers.
+        If it holds no voxels or no numbers.
     """
     extra = count_leading_axes(array.shape)
     shape = array.shape[extra:]
     check_stack(name, shape, array.dtype)
-    return LazyArray(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close, mend)
+    return LazyArray(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close, remedy)

@@ -1,4 +1,4 @@
-"""Where a stack lies: a path on this machine, or a URL that holds no secret."""
+"""The place of a stack: a path on this machine, or a URL that holds no secret."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -8,7 +8,7 @@ from urllib.request import url2pathname
 from napari_emcad.core.errors import UserError
 
 PRECOMPUTED = "precomputed://"
-"""Before the URL of a neuroglancer precomputed volume, as neuroglancer writes it."""
+"""Beginning of the URL of a neuroglancer precomputed volume, as neuroglancer writes it."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Url:
 
     @property
     def is_precomputed(self) -> bool:
-        """Whether it says that it is a neuroglancer precomputed volume."""
+        """True if it says that it is a neuroglancer precomputed volume."""
         return self.text.startswith(PRECOMPUTED)
 
     def absolute(self) -> "Url":
-        """Itself, as a path's namesake gives one that does not depend on the folder."""
+        """Return itself: no URL depends on the current folder, unlike a path, which has a method of this name, too."""
         return self
 
 
@@ -47,12 +47,12 @@ Location = Path | Url
 
 
 def parse_location(text: Location | str) -> Location:
-    """What people type for a stack; file:// is a path.
+    """Return the path or URL that a person typed for a stack; file:// becomes a path.
 
     Raises
     ------
     UserError
-        Where it is a URL with a password, a token or a signature in it.
+        If it is a URL with a password, a token or a signature in it.
     """
     if not isinstance(text, str) or "://" not in text:
         return Path(text) if isinstance(text, str) else text
@@ -77,6 +77,6 @@ def _refuse_secrets(text: str) -> None:
 
 
 def _has_secret(url: SplitResult) -> bool:
-    """A password, a signed query, or a user name where that can be a token; elsewhere it names an account."""
+    """Return True for a password, a signed query, or a user name that can be a token; elsewhere it names an account."""
     is_web = url.scheme in ("http", "https")
     return bool(url.query or url.password is not None or (is_web and "@" in url.netloc))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.stacks.lazy_array import LazyArray
 
 
@@ -24,14 +25,14 @@ class OpenDataset:
         Changes when the file changes: its bytes and the time of its last change in ns. If the file has no such time:
         the length and the sha256 of its metadata.
     offset : (z, y, x) or None
-        Start of the first voxel in nm; None if the file does not say.
+        Place of the first voxel in nm; None if the file does not say.
     """
 
     array: LazyArray
     voxel_size: VoxelSize | None
     dataset: str | None
     stamp: tuple[int, int | str]
-    offset: tuple[float, float, float] | None = None
+    offset: Point | None = None
 
 
 def metadata_stamp(metadata: Mapping[str, object]) -> tuple[int, str]:

@@ -12,8 +12,11 @@ from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.paper_layouts import CREMI, PAPER_DATASETS, PaperLayout, find_layouts
 from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
 
-RAW, NEURON_IDS = "volumes/raw", "volumes/labels/neuron_ids"
-"""Datasets of a CREMI file."""
+RAW = "volumes/raw"
+"""Dataset of the grey values in a CREMI file."""
+
+NEURON_IDS = "volumes/labels/neuron_ids"
+"""Dataset of the neurons in a CREMI file."""
 
 _SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".hdf")
 
@@ -25,13 +28,13 @@ class LabelledStack:
     Attributes
     ----------
     layout : str
-        Name of the dataset.
+        Name of the dataset, one of `PAPER_DATASETS`.
     raw, labels : Stack
         Grey values and neurons, 0 = background; both carry the pair's voxel size.
     voxel_size : VoxelSize
-        In nm, as the files say; where they do not, as it is known of the dataset.
+        In nm, as the files say; if they do not, as it is known of the dataset.
     place : Box
-        Where the labels lie in the stack, in its voxels; of the labels' shape.
+        Box of the labels in the stack, in its voxels; it has the labels' shape.
     """
 
     layout: str
@@ -42,7 +45,7 @@ class LabelledStack:
 
     @property
     def title(self) -> str:
-        """Dataset and volume, such as "CREMI sample_B_padded"."""
+        """The dataset and the volume: "CREMI sample_B_padded"."""
         return f"{self.layout} {self.raw.path.stem}"
 
     def close(self) -> None:
@@ -65,12 +68,12 @@ def open_labelled_stack(path: Path | str, name: str | None = None) -> LabelledSt
     path : path
         A CREMI file, either file of a pair named as `LAYOUTS` lists, or the folder of one such dataset.
     name : str, optional
-        One of `PAPER_DATASETS`, in any capitals, where a folder holds several or names are alike; None = any.
+        One of `PAPER_DATASETS`, in any capitals, if a folder holds several or names are alike; None = any.
 
     Raises
     ------
     UserError
-        Where there is no such file, it is none of these, stack or labels are missing or do not belong together, or a
+        If there is no such file, it is none of these, stack or labels are missing or do not belong together, or a
         folder holds several pairs.
     """
     path = Path(path)
@@ -82,22 +85,22 @@ def open_labelled_stack(path: Path | str, name: str | None = None) -> LabelledSt
         raise UserError(f"{path}: there is no such file or folder; check its name and place.")
     files = _choose_pair(path, _find_pairs(path, name))
     with ExitStack() as on_failure:
-        raw, labels = (on_failure.enter_context(open_stack(*of)) for of in (files.raw, files.labels))
+        raw, labels = (on_failure.enter_context(open_stack(*names)) for names in (files.raw, files.labels))
         size = raw.voxel_size or labels.voxel_size or files.layout.voxel_size
         raw, labels = replace(raw, voxel_size=size), replace(labels, voxel_size=size)
-        pair = LabelledStack(files.layout.name, raw, labels, size, _place_labels(raw, labels))
+        pair = LabelledStack(files.layout.name, raw, labels, size, _place_labels(raw, labels, size))
         on_failure.pop_all()
     return pair
 
 
 def neuron_dataset(path: Location) -> str | None:
-    """The dataset of the neurons in a CREMI file, where grey values are what opens by itself; None in other files."""
+    """Return the dataset of the neurons in a CREMI file, where grey values are what opens by itself; else None."""
     return NEURON_IDS if NEURON_IDS in stack_names(path) else None
 
 
 @dataclass(frozen=True)
 class _PairFiles:
-    """What may be a pair: file and dataset of the stack and of the labels; `missing` says what is not there."""
+    """Two files that may be a pair: file and dataset of the stack and of the labels; `missing` says what is missing."""
 
     layout: PaperLayout
     raw: tuple[Path, str | None]
@@ -106,7 +109,7 @@ class _PairFiles:
 
 
 def _find_pairs(path: Path, name: str | None) -> list[_PairFiles]:
-    """All that a file, or each file of a folder, can belong to."""
+    """List all pairs that a file, or a file of a folder, can belong to."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     known = [file for file in files if file.suffix.lower() in _SUFFIXES]
     return list(dict.fromkeys(pair for file in known for pair in _pairs_of_file(file, name)))
@@ -115,16 +118,15 @@ def _find_pairs(path: Path, name: str | None) -> list[_PairFiles]:
 def _pairs_of_file(file: Path, name: str | None) -> list[_PairFiles]:
     layouts = list(find_layouts(name))
     if CREMI in layouts and is_hdf5(file) and RAW in (datasets := stack_names(file)):
-        missing = (
-            "" if NEURON_IDS in datasets else f'the neurons, "{NEURON_IDS}", are not in it; choose another sample.'
-        )
+        missing = f'the neurons, "{NEURON_IDS}", are not in it; choose another sample.'
+        missing = "" if NEURON_IDS in datasets else missing
         return [_PairFiles(CREMI, (file, RAW), (file, NEURON_IDS), missing)]
     stems = [(layout, found) for layout in layouts if (found := layout.stems(file.stem))]
     return [_pair_beside(file, layout, *found) for layout, found in stems]
 
 
 def _pair_beside(file: Path, layout: PaperLayout, *stems: str) -> _PairFiles:
-    """The two files of these names in the folder of a file that is one of them; one of its own suffix comes first."""
+    """Find the two files of these names beside a file that is one of them; one of its own suffix comes first."""
     there = sorted(file.parent.iterdir(), key=lambda other: (other != file, other.suffix != file.suffix, other.name))
     usable = [other for other in there if other.suffix.lower() in _SUFFIXES]
     found = [next((f for f in usable if f.stem.lower() == stem.lower()), None) for stem in stems]
@@ -149,14 +151,14 @@ def _choose_pair(path: Path, found: list[_PairFiles]) -> _PairFiles:
     )
 
 
-def _place_labels(raw: Stack, labels: Stack) -> Box:
-    """Where the labels lie in the stack: at their offset, or all over it."""
+def _place_labels(raw: Stack, labels: Stack, voxel_size: VoxelSize) -> Box:
+    """Return the box of the labels in the stack: at their offset, or all over it."""
     if labels.array.dtype.kind not in "bui":
         raise UserError(
             f"{labels.path}: whole-number labels are needed, got {labels.array.dtype}; choose the file of the neurons."
         )
     zero = (0.0, 0.0, 0.0)
-    ends = zip(labels.offset or zero, (labels.offset and raw.offset) or zero, raw.voxel_size, strict=True)
+    ends = zip(labels.offset or zero, (labels.offset and raw.offset) or zero, voxel_size, strict=True)
     place = Box.whole(labels.array.shape).moved([round((a - b) / size) for a, b, size in ends])
     shape = raw.array.shape
     if place.clipped(shape) != place or (labels.offset is None and place.shape != shape):

@@ -15,15 +15,15 @@ class PaperLayout:
     Attributes
     ----------
     name : str
-        Of the dataset.
+        Name of the dataset.
     voxel_size : VoxelSize
         In nm.
     volumes : str
         Regular expression of the volumes' names; capitals do not count.
     raw, labels : str
-        Names of the two files without suffix; {} = the volume's.
-    telling : bool
-        Whether nothing else is called so: the name of a file alone says what its voxel size is.
+        Names of the two files without suffix; {} stands for the volume's.
+    is_unique : bool
+        True if no other files are called so: the name of a file alone says what its voxel size is.
     """
 
     name: str
@@ -31,10 +31,10 @@ class PaperLayout:
     volumes: str
     raw: str
     labels: str
-    telling: bool = False
+    is_unique: bool = False
 
     def stems(self, stem: str) -> tuple[str, str] | None:
-        """The names of stack and labels, without suffix, where a file of this name is one of them; else None."""
+        """Return the names of stack and labels without suffix, if a file of this name is one of them; else None."""
         for template in (self.raw, self.labels):
             found = re.fullmatch(template.format(f"(?P<volume>{self.volumes})"), stem, re.IGNORECASE)
             if found:
@@ -43,31 +43,35 @@ class PaperLayout:
         return None
 
 
-CREMI = PaperLayout("CREMI", VoxelSize(40, 4, 4), "cremi_?[abc]", "{}_inputs", "{}_labels", telling=True)
+CREMI = PaperLayout("CREMI", VoxelSize(40, 4, 4), "cremi_?[abc]", "{}_inputs", "{}_labels", is_unique=True)
 
 LAYOUTS = (
     CREMI,
-    PaperLayout("AC3-AC4", VoxelSize(30, 6, 6), "ac[34]", "{}_inputs", "{}_labels", telling=True),
+    PaperLayout("AC3-AC4", VoxelSize(30, 6, 6), "ac[34]", "{}_inputs", "{}_labels", is_unique=True),
     PaperLayout("SNEMI3D", VoxelSize(30, 6, 6), "train|test", "{}-input", "{}-labels"),
     PaperLayout("SNEMI3D", VoxelSize(30, 6, 6), "", "raw", "neuron_ids"),
-    PaperLayout("Wafer4", VoxelSize(35, 8, 8), r"wafer\d+(_\w+)?", "{}_inputs", "{}_labels", telling=True),
+    PaperLayout("Wafer4", VoxelSize(35, 8, 8), r"wafer\d+(_\w+)?", "{}_inputs", "{}_labels", is_unique=True),
     PaperLayout("Kasthuri15", VoxelSize(30, 6, 6), "train|test", "{}_input", "{}_labels"),
 )
-"""Names of the files and voxel sizes (z, y, x): CREMI, cremi.org/data; AC3, AC4, SNEMI3D and Kasthuri15, Kasthuri et
-al., Cell 162:648, 2015; Wafer4, Liu et al., CVPR 2024."""
+"""Names of the files and voxel sizes (z, y, x).
+
+Sources: CREMI, cremi.org/data; AC3, AC4, SNEMI3D and Kasthuri15, Kasthuri et al., Cell 162:648, 2015; Wafer4, Liu et
+al., CVPR 2024.
+"""
 
 PAPER_DATASETS = tuple(dict.fromkeys(layout.name for layout in LAYOUTS))
+"""Names of the datasets, each once."""
 
 
 def find_layouts(name: str | None) -> Iterator[PaperLayout]:
-    """The layouts of a dataset, whatever the capitals; all of them without a name."""
+    """Yield the layouts of a dataset, whatever the capitals; all of them without a name."""
     return (layout for layout in LAYOUTS if name is None or layout.name.lower() == name.lower())
 
 
 def voxel_size_by_name(path: Location) -> VoxelSize | None:
-    """The voxel size of a file that says none, where its name leaves no doubt about the dataset; else None.
+    """Return the voxel size of a file that says none, if its name leaves no doubt about the dataset; else None.
 
     >>> voxel_size_by_name(Path("AC4_inputs.h5")), voxel_size_by_name(Path("raw.tif"))
     (VoxelSize(z=30, y=6, x=6), None)
     """
-    return next((layout.voxel_size for layout in LAYOUTS if layout.telling and layout.stems(path.stem)), None)
+    return next((layout.voxel_size for layout in LAYOUTS if layout.is_unique and layout.stems(path.stem)), None)

@@ -7,22 +7,23 @@ from typing import Any
 import fsspec
 import zarr
 from fsspec.utils import get_protocol
-from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.read_errors import READ_ERRORS, first_line
+from napari_emcad.io.read_errors import READ_ERRORS, explain_header_errors, first_line
+from napari_emcad.io.stacks.lazy_array import FileArray
 from napari_emcad.io.stacks.locations import Url
 
 REMEDY = "check the network and the credentials in the environment, or have the chunk written again"
+"""Advice for a chunk that cannot be read."""
 
 
-def open_remote_zarr(url: Url) -> zarr.Array | zarr.Group:
-    """The array or group behind a URL, to read.
+def open_remote_zarr(url: Url) -> zarr.Array[Any] | zarr.Group:
+    """Open the array or group behind a URL, to read.
 
     Raises
     ------
     UserError
-        Where the protocol is not known, its library is not installed, the host cannot be reached or has no Zarr there.
+        If the protocol is not known, its library is not installed, the host cannot be reached or has no Zarr there.
     """
     _check_protocol(url)
     with explain_errors(url):
@@ -36,20 +37,15 @@ def open_remote_zarr(url: Url) -> zarr.Array | zarr.Group:
 
 @contextmanager
 def explain_errors(url: Url) -> Iterator[None]:
-    """What goes wrong while metadata is read, in one sentence."""
-    try:
-        with raise_os_errors():
-            yield
-    except (*READ_ERRORS, TypeError) as error:
-        raise UserError(
-            f"{url}: the Zarr cannot be read ({first_line(error)}); "
-            "check the address, the network and the credentials in the environment."
-        ) from error
+    """Say in one sentence that metadata behind a URL cannot be read."""
+    remedy = "check the address, the network and the credentials in the environment"
+    with explain_header_errors(f"{url}: the Zarr", remedy), raise_os_errors():
+        yield
 
 
 @contextmanager
 def raise_os_errors() -> Iterator[None]:
-    """Errors of the protocols' own libraries, which have nothing in common, come out as OSError."""
+    """Raise an OSError for errors of the protocols' own libraries, which have nothing in common."""
     try:
         yield
     except (UserError, MemoryError, *READ_ERRORS):
@@ -59,12 +55,12 @@ def raise_os_errors() -> Iterator[None]:
 
 
 class RemoteArray:
-    """A Zarr array of which every slice that cannot be read is an OSError or its like."""
+    """A Zarr array (see `FileArray`) that raises an OSError or one of `READ_ERRORS` if it cannot be read."""
 
-    def __init__(self, array: zarr.Array):
+    def __init__(self, array: FileArray):
         self._array, self.shape, self.dtype = array, array.shape, array.dtype
 
-    def __getitem__(self, key: Any) -> NDArray:
+    def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
         with raise_os_errors():
             return self._array[key]
 

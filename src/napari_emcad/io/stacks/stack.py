@@ -1,4 +1,4 @@
-"""The door for stacks: a path or URL goes in, a volume that is read as it is used comes out."""
+"""The door for stacks: a path or URL goes in, a stack that is read as it is used comes out."""
 
 import hashlib
 import math
@@ -10,6 +10,8 @@ import numpy as np
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.volume import Volume
+from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
 from napari_emcad.io.stacks.lazy_array import LazyArray
@@ -33,9 +35,9 @@ class Stack:
     array : LazyArray (z, y, x)
         Reads what is sliced from it; its type is that of the file.
     voxel_size : VoxelSize or None
-        In nm; None where the file does not say.
+        In nm; None if the file does not say.
     path : Path or Url
-        What was opened.
+        File, folder or address that was opened.
     dataset : str or None
         Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale.
     fingerprint : str
@@ -43,7 +45,7 @@ class Stack:
         unchanged file; cheap, so that a change elsewhere shows only in the time. Behind a URL, length and sha256 of
         the metadata stand for bytes and time.
     offset : (z, y, x) or None
-        Where its first voxel begins, in nm, as the labels of a padded CREMI file say it; None where the file does not.
+        Place of the first voxel in nm, as the labels of a padded CREMI file state it; None if the file does not say.
     """
 
     array: LazyArray
@@ -51,7 +53,7 @@ class Stack:
     path: Location
     dataset: str | None
     fingerprint: str
-    offset: tuple[float, float, float] | None = None
+    offset: Point | None = None
 
     def close(self) -> None:
         """Give the file back; the array cannot be read afterwards."""
@@ -70,7 +72,7 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
     Parameters
     ----------
     path : path or URL
-        File or folder; of a Zarr any URL that fsspec reads, of a precomputed volume one that begins with
+        File or folder. Zarr accepts any URL that fsspec reads, a precomputed volume one that begins with
         precomputed://.
     dataset : str, optional
         Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale. Left out: the only stack in
@@ -81,24 +83,24 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
     Raises
     ------
     UserError
-        Where there is no such file, it is damaged or of another kind, or the dataset cannot be told; of a URL also
-        where its host cannot be reached, its library is not installed or a secret is in it.
+        If there is no such file, it is damaged or of another kind, or several datasets could be meant; for a URL also
+        if its host cannot be reached, its library is not installed or a secret is in it.
     NotAStack
-        Where it is an image, but not one grey stack: a single section, colours, channels or time points.
+        If it is an image, but not one grey stack: a single section, colours, channels or time points.
     """
     path = parse_location(path)
     _check_voxel_size(voxel_size)
-    source = _source(path, dataset)
+    opened = _open_dataset(path, dataset)
     try:
-        fingerprint = _fingerprint(path, source)
+        fingerprint = _fingerprint(path, opened)
     except BaseException:
-        source.array.close()
+        opened.array.close()
         raise
-    return Stack(source.array, voxel_size or source.voxel_size, path, source.dataset, fingerprint, source.offset)
+    return Stack(opened.array, voxel_size or opened.voxel_size, path, opened.dataset, fingerprint, opened.offset)
 
 
 def open_levels(path: Location | str) -> list[OpenDataset]:
-    """The resolutions of an OME-Zarr image or a precomputed volume, the finest first; none where there is one only.
+    """Open the resolutions of an OME-Zarr image or a precomputed volume, the finest first; none if there is only one.
 
     Raises
     ------
@@ -114,12 +116,12 @@ def open_levels(path: Location | str) -> list[OpenDataset]:
 
 
 def stack_names(path: Location | str) -> list[str]:
-    """The datasets in an HDF5 file or Zarr group that `open_stack` can open; empty where a file is one stack.
+    """Return the datasets in an HDF5 file or Zarr group that `open_stack` can open; none if a file is one stack.
 
     Raises
     ------
     UserError
-        Where the file is damaged.
+        If the file is damaged.
     """
     path = parse_location(path)
     if is_precomputed(path):
@@ -129,7 +131,7 @@ def stack_names(path: Location | str) -> list[str]:
     return hdf5_stack_names(path) if is_hdf5(path) else []
 
 
-def _source(path: Location, dataset: str | None) -> OpenDataset:
+def _open_dataset(path: Location, dataset: str | None) -> OpenDataset:
     if is_precomputed(path):
         return open_precomputed(path, dataset)
     if isinstance(path, Url):
@@ -146,10 +148,10 @@ def _source(path: Location, dataset: str | None) -> OpenDataset:
         return open_section_images(path)
     if is_tiff(path):
         return open_tiff(path)
-    raise _unknown(path)
+    raise _unknown_kind(path)
 
 
-def _unknown(path: Path) -> UserError:
+def _unknown_kind(path: Path) -> UserError:
     if path.suffix.lower() in SUFFIXES - TIFF:
         return NotAStack(f"{path}: a stack (z, y, x) is needed, got one image; open the folder of all sections.")
     return UserError(
@@ -163,24 +165,24 @@ def _check_voxel_size(size: VoxelSize | None) -> None:
         raise UserError(f"voxel size: three lengths above 0 nm (z, y, x) are needed, got {tuple(size)}.")
 
 
-def content_fingerprint(array) -> str:
-    """The first words of a `Stack.fingerprint`, which copies share: sha256 of three samples, shape and type.
+def content_fingerprint(volume: Volume) -> str:
+    """Return the first words of a `Stack.fingerprint`, which copies share: sha256 of three samples, shape and type.
 
     Parameters
     ----------
-    array : array-like (z, y, x)
+    volume : Volume (z, y, x)
         Three squares of it are read.
     """
-    depth, *plane = array.shape
-    middle = tuple(slice(max(0, (n - _SAMPLE) // 2), (n + _SAMPLE) // 2) for n in plane)
+    depth, height, width = volume.shape
+    y, x = (slice(max(0, (n - _SAMPLE) // 2), (n + _SAMPLE) // 2) for n in (height, width))
     digest = hashlib.sha256()
     for z in sorted({0, depth // 2, depth - 1}):
-        digest.update(np.asarray(array[(z, *middle)]).tobytes())
-    shape = "x".join(map(str, array.shape))
-    return f"{digest.hexdigest()} {shape} {array.dtype}"
+        digest.update(np.asarray(volume[z, y, x]).tobytes())
+    shape = "x".join(map(str, volume.shape))
+    return f"{digest.hexdigest()} {shape} {volume.dtype}"
 
 
-def _fingerprint(path: Location, source: OpenDataset) -> str:
-    size, changed = source.stamp
+def _fingerprint(path: Location, opened: OpenDataset) -> str:
+    size, changed = opened.stamp
     name = path.name if isinstance(path, Url) else path.resolve().name
-    return f"{content_fingerprint(source.array)} {size} {changed} {name}"
+    return f"{content_fingerprint(opened.array)} {size} {changed} {name}"

@@ -10,12 +10,10 @@ import tifffile
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.metadata.tiff_description import record_of, tiff_voxel_size
+from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack, count_leading_axes
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
-
-_BROKEN = (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError)
-"""What tifffile raises on the header of a damaged file."""
 
 
 def open_tiff(path: Path) -> OpenDataset:
@@ -24,25 +22,22 @@ def open_tiff(path: Path) -> OpenDataset:
     Raises
     ------
     NotAStack
-        Where it holds a single section, colours, channels or time points.
+        If it holds a single section, colours, channels or time points.
     UserError
-        Where it cannot be read or is cut short.
+        If it cannot be read or is cut short.
     """
-    with ExitStack() as on_failure, _quiet():
-        try:
+    explain = explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again")
+    with ExitStack() as on_failure, _silence_tifffile():
+        with explain:
             tiff = on_failure.enter_context(tifffile.TiffFile(path))
-            source = _source(path, tiff)
-        except _BROKEN as error:
-            raise UserError(
-                f"{path}: the TIFF cannot be read ({error}); it may be damaged, copy or export it again."
-            ) from error
+            dataset = _open_series(path, tiff)
         on_failure.pop_all()
-        return source
+        return dataset
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without tifffile's log lines on standard error: what matters in them becomes the one sentence."""
+def _silence_tifffile() -> Iterator[None]:
+    """Keep tifffile's log lines from standard error: what matters in them becomes the one sentence."""
     logger = logging.getLogger("tifffile")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -52,34 +47,34 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _source(path: Path, tiff: tifffile.TiffFile) -> OpenDataset:
+def _open_series(path: Path, tiff: tifffile.TiffFile) -> OpenDataset:
     _refuse_cut_short(path, tiff)
     series, stat, size = tiff.series[0], path.stat(), tiff_voxel_size(tiff)
-    shape = _shape(path, tiff, series)
+    shape = _stack_shape(path, tiff, series)
     check_stack(str(path), shape, series.dtype)
-    array = _mapped(path, tiff, shape) or _decoded(path, tiff, shape)
+    array = _map_voxels(path, tiff, shape) or _decode_sections(path, tiff, shape)
     return OpenDataset(array, size, None, (stat.st_size, stat.st_mtime_ns))
 
 
-def _shape(path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> tuple[int, ...]:
+def _stack_shape(path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> tuple[int, ...]:
     if len(tiff.series) > 1 and series.ndim == 2:
         shapes = [s.shape for s in tiff.series]
         raise NotAStack(f"{path}: sections of one size are needed, got {shapes[0]} and {shapes[1]}; crop them alike.")
-    if "S" in series.axes and not _sections_taken_for_colours(series, tiff):
+    if "S" in series.axes and not _are_sections_taken_for_colours(series, tiff):
         raise NotAStack(f"{path}: grey values are needed, got colours of shape {series.shape}; save it as 8-bit grey.")
     shape = series.shape[count_leading_axes(series.shape) :]
     single = (1, *shape)  # our own file of one section: tifffile drops the axis z
     return single if record_of(tiff).get("shape") == list(single) else shape
 
 
-def _sections_taken_for_colours(series: tifffile.TiffPageSeries, tiff: tifffile.TiffFile) -> bool:
-    """Whether tifffile wrote a stack of three or four sections: without being told otherwise it marks them as RGB."""
+def _are_sections_taken_for_colours(series: tifffile.TiffPageSeries, tiff: tifffile.TiffFile) -> bool:
+    """Return True if tifffile wrote a stack of three or four sections: unless told otherwise it marks them as RGB."""
     shape = (tiff.shaped_metadata or ({},))[0].get("shape", ())
     return series.axes == "SYX" and tuple(shape) == series.shape
 
 
 def _refuse_cut_short(path: Path, tiff: tifffile.TiffFile) -> None:
-    """A cut file still opens: with fewer sections than it had, or with sections that lie beyond its end."""
+    """Refuse a cut file. It still opens: with fewer sections than it had, or with sections that lie beyond its end."""
     size, sections = tiff.filehandle.size, len(tiff.pages)
     last = tiff.pages[-1]
     ends = [at + count for at, count in zip(last.dataoffsets, last.databytecounts, strict=True)]
@@ -91,17 +86,16 @@ def _refuse_cut_short(path: Path, tiff: tifffile.TiffFile) -> None:
 
 
 def _next_directory(tiff: tifffile.TiffFile) -> int:
-    """Where the file says that one more section begins, after the last that could be read; 0 where it says none."""
+    """Return the byte at which one more section begins, after the last that could be read; 0 if the file says none."""
     place = tiff.pages.next_page_offset
     if place is None:
         return 0
     tiff.filehandle.seek(place)
-    order = "little" if tiff.byteorder == "<" else "big"
-    return int.from_bytes(tiff.filehandle.read(tiff.tiff.offsetsize), order)
+    return int.from_bytes(tiff.filehandle.read(tiff.tiff.offsetsize), "little" if tiff.byteorder == "<" else "big")
 
 
-def _mapped(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> LazyArray | None:
-    """The stack through the system's memory mapping, where its voxels lie in the file as they are in memory."""
+def _map_voxels(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> LazyArray | None:
+    """Open the stack through the system's memory mapping; None if its voxels do not lie in the file as in memory."""
     series = tiff.series[0]
     if series.dataoffset is None or not series.keyframe.is_memmappable:
         return None
@@ -118,7 +112,7 @@ def _mapped(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> Lazy
     )
 
 
-def _decoded(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> LazyArray:
+def _decode_sections(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> LazyArray:
     series = tiff.series[0]
     if len(series) != shape[0]:
         raise UserError(
@@ -129,7 +123,7 @@ def _decoded(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> Laz
 
 
 def is_tiff(path: Path) -> bool:
-    """Whether a file begins as a TIFF or BigTIFF does."""
+    """Return True if a file begins as a TIFF or BigTIFF does."""
     with suppress(OSError), path.open("rb") as file:
         return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     return False

@@ -3,162 +3,146 @@
 A chunk that is not there counts as the array's fill value, as Zarr has it: writers leave empty chunks out.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
-from napari_emcad.io.metadata.lengths import point_in_nm, voxel_size_in_nm
-from napari_emcad.io.read_errors import READ_ERRORS, first_line
-from napari_emcad.io.stacks import remote_zarr as remote
+from napari_emcad.io.metadata.ome_zarr import place_of_level, read_image
+from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.lazy_array import LazyArray, wrap_array
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.open_dataset import OpenDataset, metadata_stamp
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
+"""Files of which one makes a folder a Zarr array or group."""
 
-Node = zarr.Array | zarr.Group
+ZarrNode = zarr.Array[Any] | zarr.Group
 
 
 def open_zarr(where: Location, dataset: str | None) -> OpenDataset:
-    """Open an array, or one of a group's: the finest level of an OME-Zarr image, or the one that stands to reason.
+    """Open an array, or one of a group's: the finest level of an OME-Zarr image, or what `choose_dataset` finds.
 
     Raises
     ------
     UserError
-        Where it cannot be read, has no such array, or several to choose from.
+        If it cannot be read, has no such array, or several to choose from.
     """
     found = open_zarr_node(where)
     with _explain_errors(where):
-        name = dataset if isinstance(found, zarr.Array) else _choose_name(where, dataset, found)
-        return _open_array(where, found, name)
+        if isinstance(found, zarr.Array):
+            return _open_dataset(where, found, found, dataset)
+        return _open_member(where, found, _choose_name(where, dataset, found))
 
 
 def open_zarr_levels(where: Location) -> list[OpenDataset]:
-    """The levels of an OME-Zarr image, the finest first; none where it is no such image.
+    """Open the levels of an OME-Zarr image, the finest first; none if it is no such image.
 
     Raises
     ------
     UserError
-        Where it cannot be read.
+        If it cannot be read.
     """
     found = open_zarr_node(where)
     with _explain_errors(where):
-        return (
-            [] if isinstance(found, zarr.Array) else [_open_array(where, found, name) for name in _level_names(found)]
-        )
+        if isinstance(found, zarr.Array):
+            return []
+        return [_open_member(where, found, name) for name in _level_names(found)]
 
 
 def zarr_stack_names(where: Location) -> list[str]:
-    """The arrays of a Zarr group that can be opened as (z, y, x)."""
+    """Return the names of the arrays in a Zarr group that can be opened as (z, y, x)."""
     found = open_zarr_node(where)
     with _explain_errors(where):
-        return [] if isinstance(found, zarr.Array) else openable_names(_entries(found))
+        return [] if isinstance(found, zarr.Array) else openable_names(_list_entries(found))
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr array or group."""
+    """Return True if a folder is a Zarr array or group."""
     return any((path / mark).is_file() for mark in _MARKS)
 
 
-def open_zarr_node(where: Location) -> Node:
-    """The array or group in a folder or behind a URL, to read.
+def open_zarr_node(where: Location) -> ZarrNode:
+    """Open the array or group in a folder or behind a URL, to read.
 
     Raises
     ------
     UserError
-        Where it cannot be read.
+        If it cannot be read.
     """
     if isinstance(where, Url):
-        return remote.open_remote_zarr(where)
+        return remote_zarr.open_remote_zarr(where)
     with _explain_errors(where):
         return zarr.open(where, mode="r")
 
 
-@contextmanager
-def _explain_errors(where: Location) -> Iterator[None]:
-    """What goes wrong while metadata is read, in one sentence."""
+def open_zarr_array(where: Path) -> zarr.Array[Any]:
+    """Open the array in a folder, to read.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is a group.
+    """
+    found = open_zarr_node(where)
+    if isinstance(found, zarr.Group):
+        raise UserError(f"{where}: a Zarr array is needed, got a group; it may be damaged, copy or export it again.")
+    return found
+
+
+def _explain_errors(where: Location) -> AbstractContextManager[None]:
     if isinstance(where, Url):
-        with remote.explain_errors(where):
-            yield
-        return
-    try:
-        yield
-    except (*READ_ERRORS, TypeError) as error:
-        raise UserError(
-            f"{where}: the Zarr folder cannot be read ({first_line(error)}); "
-            "it may be damaged, copy or export it again."
-        ) from error
+        return remote_zarr.explain_errors(where)
+    return explain_header_errors(f"{where}: the Zarr folder", "it may be damaged, copy or export it again")
 
 
-def _open_array(where: Location, found: Node, name: str | None) -> OpenDataset:
-    """One array: that which was found, or the one of this name in the group that was found."""
-    array = found if isinstance(found, zarr.Array) else found[name]
-    size, offset = _placed(found.attrs, name)
+def _open_member(where: Location, group: zarr.Group, name: str) -> OpenDataset:
+    """Open the array of this name in a group."""
+    array = group[name]
+    if isinstance(array, zarr.Group):
+        raise ValueError(f"{name} is a group, not an array")
+    return _open_dataset(where, group, array, name)
+
+
+def _open_dataset(where: Location, found: ZarrNode, array: zarr.Array[Any], name: str | None) -> OpenDataset:
+    """Open an array, with the place that it or the group that was found has in its metadata."""
+    size, offset = place_of_level(read_image(found.attrs), name)
     size = size or read_voxel_size(array.attrs) or read_voxel_size(found.attrs)
     offset = offset or read_offset(array.attrs)
     return OpenDataset(_lazy_array(where, array, name), size, name, _stamp(where, array, name), offset)
 
 
-def _lazy_array(where: Location, array: zarr.Array, name: str | None) -> LazyArray:
-    told = str(where) if name is None else f"{where}, {name}"
+def _lazy_array(where: Location, array: zarr.Array[Any], name: str | None) -> LazyArray:
+    shown = str(where) if name is None else f"{where}, {name}"
     if isinstance(where, Url):
-        return wrap_array(told, remote.RemoteArray(array), mend=remote.REMEDY)
-    return wrap_array(told, array)
+        return wrap_array(shown, remote_zarr.RemoteArray(array), remedy=remote_zarr.REMEDY)
+    return wrap_array(shown, array)
 
 
-def _entries(group: zarr.Group) -> list[DatasetEntry]:
+def _list_entries(group: zarr.Group) -> list[DatasetEntry]:
     members = group.members(max_depth=None)
     return [DatasetEntry(name, m.shape, m.dtype) for name, m in sorted(members) if isinstance(m, zarr.Array)]
 
 
 def _choose_name(where: Location, dataset: str | None, group: zarr.Group) -> str:
-    """Of the array meant; the group is listed only where it has to be, as not every server can."""
+    """Return the name of the array to open. List the group only when needed: not every server can list."""
     wish = dataset or next(iter(_level_names(group)), None)
     if wish and isinstance(group.get(wish), zarr.Array):
         return wish.strip("/")
-    return choose_dataset(where, wish, _entries(group))
+    return choose_dataset(where, wish, _list_entries(group))
 
 
 def _level_names(group: zarr.Group) -> list[str]:
-    return [level["path"] for level in _multiscale(group.attrs).get("datasets", [])]
+    return [level.path for level in read_image(group.attrs).levels]
 
 
-def _multiscale(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The first image of OME-Zarr's metadata (0.5 keeps it under "ome"); empty where there is none."""
-    images = attributes.get("ome", attributes).get("multiscales", [])
-    return images[0] if images else {}
-
-
-def _placed(
-    attributes: Mapping[str, Any], name: str | None
-) -> tuple[VoxelSize | None, tuple[float, float, float] | None]:
-    """Voxel size and offset of one level in nm, as OME-Zarr says them: of the level, then of the whole image."""
-    image = _multiscale(attributes)
-    level = next((d for d in image.get("datasets", []) if d["path"] == name), {})
-    units = [axis.get("unit") if isinstance(axis, dict) else None for axis in image.get("axes", [])[-3:]]
-    scales, moves = ([_said(part, kind) for part in (level, image)] for kind in ("scale", "translation"))
-    size = np.prod([scale for scale in scales if scale], axis=0) if any(scales) else ()
-    first, whole = (move or [0.0] * 3 for move in moves)
-    offset = np.array(first) * (scales[1] or 1.0) + whole if any(moves) else ()
-    return voxel_size_in_nm(size, units), point_in_nm(offset, units)
-
-
-def _said(part: Mapping[str, Any], kind: str) -> list[float] | None:
-    """The first scale or translation of a level or an image (z, y, x), in its axes' units."""
-    found = (t[kind][-3:] for t in part.get("coordinateTransformations", []) if t.get("type") == kind)
-    return next(found, None)
-
-
-def _stamp(where: Location, array: zarr.Array, name: str | None) -> tuple[int, int | str]:
-    """Of the array's own metadata: its chunks may be millions of files."""
+def _stamp(where: Location, array: zarr.Array[Any], name: str | None) -> tuple[int, int | str]:
+    """Return the stamp of the array's own metadata: its chunks may be millions of files."""
     if isinstance(where, Url):
         return metadata_stamp(array.metadata.to_dict())
     folder = where / (name or "")

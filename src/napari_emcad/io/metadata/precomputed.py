@@ -1,0 +1,48 @@
+"""Metadata of a neuroglancer precomputed volume: the file `info` and its scales.
+
+Lengths and places are (x, y, z) there. Source: neuroglancer, src/datasource/precomputed/volume.md.
+"""
+
+from typing import NotRequired, TypedDict
+
+import numpy as np
+
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.metadata.lengths import Point
+
+INFO = "info"
+"""Name of the file that makes a folder a precomputed volume."""
+
+
+class PrecomputedScale(TypedDict):
+    """One resolution of a volume, as `info` lists it; further keys are kept as they are.
+
+    Attributes
+    ----------
+    key : str
+        Name of its folder, such as "8_8_40".
+    resolution : [x, y, z]
+        Voxel size in nm.
+    voxel_offset : [x, y, z]
+        First voxel, in voxels of this scale; 0 if left out.
+    """
+
+    key: str
+    resolution: list[float]
+    voxel_offset: NotRequired[list[int]]
+
+
+def scale_voxel_size(scale: PrecomputedScale) -> VoxelSize:
+    """Return the voxel size of a scale in nm."""
+    return VoxelSize(*scale["resolution"][::-1])
+
+
+def scale_offset(scale: PrecomputedScale, finest: PrecomputedScale) -> Point:
+    """Return the place of a scale's first voxel, in nm (z, y, x).
+
+    A viewer draws a voxel's middle at its place, the file states its corner; of coarser scales the middle lies further
+    in.
+    """
+    step, start = np.array(scale["resolution"]), np.array(scale.get("voxel_offset", (0, 0, 0)))
+    x, y, z = (start + 0.5) * step - 0.5 * np.array(finest["resolution"])
+    return float(z), float(y), float(x)
