@@ -134,7 +134,7 @@ def test_own_models_are_listed_and_segment_by_their_name(stack, model, tmp_path,
     assert bundled.startswith("bundled: student, ")
     assert teacher.startswith("mouse_cortex_teacher: residual U-Net ")
     assert broken.startswith("broken: checkpoint: ") and "broken.pt" in broken
-    assert own == "my mouse: " + inspect(model).line()
+    assert own == "my mouse: " + inspect(model).summary()
     assert cli.main(["models", "--show", "my mouse"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "small"
     assert segment(stack, "my mouse", tmp_path / "labels.tif") == 0

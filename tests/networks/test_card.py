@@ -26,12 +26,12 @@ CARD = ModelCard(
 
 
 def test_one_line_for_the_panel():
-    assert CARD.line() == "student, 0.9 M values, trained at 30 x 6 x 5 nm, VOI 0.61 on AC4[80:100]"
+    assert CARD.summary() == "student, 0.9 M values, trained at 30 x 6 x 5 nm, VOI 0.61 on AC4[80:100]"
 
 
 def test_one_line_of_a_card_that_says_little():
     card = ModelCard(role="teacher", architecture="MALA U-Net", parameters=12_345)
-    assert card.line() == "MALA U-Net, 12,345 values, voxel size not stated"
+    assert card.summary() == "MALA U-Net, 12,345 values, voxel size not stated"
 
 
 def test_json_round_trip(tmp_path):

@@ -56,7 +56,7 @@ def _benchmark(options: argparse.Namespace) -> int:
         if not options.json:
             memory = size_text(memory_needed(box, pair.raw.array.shape[1:], card=card))
             size = f"{shape_text(box.shape)} voxels of {shape_text(f'{n:g}' for n in pair.voxel_size)} nm"
-            tell(f"{size}, at most {memory}, {card.line()}")
+            tell(f"{size}, at most {memory}, {card.summary()}")
         rows = follow(benchmark(pair, box, network, card, ways))
     tell("\n".join(json.dumps(row.as_dict()) for row in rows) if options.json else _table(rows))
     return 0

@@ -69,7 +69,7 @@ def _finish(options: argparse.Namespace, run: BlockRunFacts) -> int:
     needs = Needs.of(run)
     needs.check(means)
     begin_run(options.session, run)
-    tell(f"{run.extent}, {_memory(needs, means)}, {_card(run).line()}")
+    tell(f"{run.extent}, {_memory(needs, means)}, {_card(run).summary()}")
     start = time.monotonic()
     try:
         found = follow(finish_run(options.session, run, means, tell))

@@ -106,7 +106,7 @@ def _line(path: Path) -> str:
     from napari_emcad.networks.checkpoint import inspect
 
     try:
-        return inspect(path).line()
+        return inspect(path).summary()
     except UserError as error:
         return str(error)
 

@@ -143,7 +143,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
 
 
 def _plan(box: Box, memory: int, card: ModelCard) -> str:
-    return f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.line()}"
+    return f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.summary()}"
 
 
 def _outcome(found: str, seconds: float, voxels: int, output: Path) -> str:

@@ -1,4 +1,4 @@
-"""The model card: what a checkpoint is, in a form that people read and files carry. No torch here."""
+"""The model card: facts about a checkpoint, in a form that people read and files carry. No torch here."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -10,19 +10,24 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.networks.replace_files import replace_files
 
 Role = Literal["student", "teacher", "foreground"]
-"""What a network gives: affinities of EM stacks, by a fast or a slow network, or the foreground of optical volumes."""
+"""Roles of networks.
+
+Students and teachers give affinities of EM stacks, fast and slowly; foreground networks find neurites in optical
+volumes.
+"""
 
 SUFFIXES = (".pt", ".ckpt")
-"""Of weights files with a card beside them."""
+"""Endings of weights files with a card beside them."""
 
 _SHA256 = r"^([0-9a-f]{64})?$"
+"""Pattern of a SHA-256, or nothing."""
 
 
 class ModelCard(BaseModel):
     """Facts about one checkpoint; empty text and None mean that the fact is not stated.
 
-    The first block is read off the weights and written anew whenever they are saved or inspected;
-    the second is what whoever trained them says.
+    The first block is read off the weights and written anew whenever they are saved or inspected. The second block is
+    stated by whoever trained them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -32,22 +37,26 @@ class ModelCard(BaseModel):
     parameters: int = Field(0, ge=0, title="Values", description="Numbers in the state dict, running means included.")
     maps: int | None = Field(None, ge=1, title="Maps", description="Feature maps at full resolution.")
     embedding_channels: int | None = Field(None, ge=1, title="Embedding channels")
-    sha256: str = Field("", pattern=_SHA256, title="SHA-256", description="Of the weights file, 64 hex digits.")
+    sha256: str = Field("", pattern=_SHA256, title="SHA-256", description="Hash of the weights file, 64 hex digits.")
 
-    iteration: int | None = Field(None, ge=0, title="Iteration", description="Optimiser steps it was trained for.")
+    iteration: int | None = Field(None, ge=0, title="Iteration", description="Optimiser steps of its training.")
     title: str = Field("", title="Title")
     description: str = Field("", title="Description")
-    data: str = Field("", title="Data", description="What it was trained on, with its source.")
+    data: str = Field("", title="Data", description="Training data with their source.")
     licence: str = Field("", title="Licence")
-    voxel_size: VoxelSize | None = Field(None, title="Voxel size", description="Trained at, nm, z y x.")
+    voxel_size: VoxelSize | None = Field(
+        None, title="Voxel size", description="Voxel size of the training data, nm, z y x."
+    )
     scores: dict[str, float] = Field(
         default_factory=dict, title="Scores", description='"MEASURE on DATA" -> value; the first is shown in one line.'
     )
     date: str = Field("", title="Date", description="ISO 8601.")
-    commit: str = Field("", title="Commit", description="Of the code that trained it.")
-    parent_sha256: str = Field("", pattern=_SHA256, title="Parent", description="SHA-256 it was fine-tuned from.")
+    commit: str = Field("", title="Commit", description="Commit of the code that trained it.")
+    parent_sha256: str = Field(
+        "", pattern=_SHA256, title="Parent", description="SHA-256 of the model it was fine-tuned from."
+    )
     threshold: float | None = Field(
-        None, ge=0, le=1, title="Threshold", description="Recommended for agglomeration, or of the foreground."
+        None, ge=0, le=1, title="Threshold", description="Recommended threshold of agglomeration, or of the foreground."
     )
     black: float | None = Field(None, title="Black", description="Grey level that is 0 to a foreground network.")
     white: float | None = Field(None, title="White", description="Grey level that is 1 to a foreground network.")
@@ -90,15 +99,15 @@ class ModelCard(BaseModel):
         replace_files({Path(path): self.as_json()})
 
     def as_json(self) -> bytes:
-        """The content of a card file."""
+        """Return the content of a card file."""
         return self.model_dump_json(indent=2).encode() + b"\n"
 
     def changed(self, **fields: object) -> Self:
-        """A validated copy with some fields set anew."""
+        """Return a validated copy with some fields set anew."""
         return type(self).model_validate({**self.model_dump(), **fields})
 
-    def line(self) -> str:
-        """One line for the panel: "student, 0.9 M values, trained at 30 x 6 x 6 nm, VOI 0.61 on AC4[80:100]"."""
+    def summary(self) -> str:
+        """Return one line for the panel: "student, 0.9 M values, trained at 30 x 6 x 6 nm, VOI 0.61 on AC4[80:100]"."""
         kind = self.role if self.role == "student" else self.architecture or self.role
         parts = [kind, _count(self.parameters), _trained_at(self.voxel_size)]
         parts += [_score(*score) for score in list(self.scores.items())[:1]]
@@ -106,16 +115,16 @@ class ModelCard(BaseModel):
 
 
 def card_path(weights: str | Path) -> Path:
-    """Where the card of a weights file lies: beside it, NAME.json of NAME.pt and NAME.ckpt.json of NAME.ckpt.
+    """Return the place of the card of a weights file: NAME.json of NAME.pt, NAME.ckpt.json of NAME.ckpt.
 
-    So a published AC34.ckpt and an AC34.pt with its card may share a folder.
+    A published AC34.ckpt and an AC34.pt with its card may share a folder.
     """
     weights = Path(weights)
     return weights.with_name(f"{weights.name}.json") if weights.suffix == ".ckpt" else weights.with_suffix(".json")
 
 
 def card_beside(weights: str | Path) -> ModelCard | None:
-    """The card that lies beside a weights file, not compared with it; None where there is none.
+    """Return the card that lies beside a weights file, not compared with it; None if there is none.
 
     Raises
     ------

@@ -6,14 +6,14 @@ NAME.ckpt with NAME.ckpt.json; the card holds the hash of the weights, and the t
 saved.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import SUFFIXES, ModelCard, Role, card_beside, card_path
@@ -33,23 +33,23 @@ from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher, build_teacher
 from napari_emcad.networks.weights_file import WeightsFile, first_not_finite, read_weights
 
-_PUBLISHED_SDASN = {
+_PUBLISHED_SDASN: dict[str, object] = {
     "description": "Foreground probability of neurites in optical (light-microscopy) volumes: 0 = background, 1 = "
     "neurite. Not for EM stacks, and it does not tell neurites apart that touch.",
     "threshold": 0.5,
     "black": BLACK,
     "white": WHITE,
 }
-"""What is known of a foreground network without a card: it takes grey levels as the published one does."""
+"""Facts about a foreground network without a card: it takes grey levels as the published one does."""
 
 
 def inspect(path: str | Path) -> ModelCard:
-    """What a checkpoint is, of all networks that are known.
+    """Return the card of a checkpoint, of all networks that are known.
 
     Returns
     -------
     ModelCard
-        That beside the file, if there is one; otherwise what can be read off the weights.
+        The card beside the file, if there is one; otherwise a card of what can be read off the weights.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def load_student(path: str | Path) -> tuple[Student, ModelCard]:
     UserError
         Like `inspect`, and if the network is not a student.
     """
-    return _loaded(path, ("student",), f"student checkpoint: a {STUDENT}", "a student's file")
+    file, card = _read_role(path, ("student",), f"student checkpoint: a {STUDENT}", "a student's file")
+    return _filled(Student(student_config(file.weights)), file), card
 
 
 def load_teacher(path: str | Path) -> tuple[Teacher, ModelCard]:
@@ -78,7 +79,9 @@ def load_teacher(path: str | Path) -> tuple[Teacher, ModelCard]:
     UserError
         Like `inspect`, and if the network is not a teacher.
     """
-    return _loaded(path, ("teacher",), f"teacher checkpoint: a {RESIDUAL_UNET} or {MALA_UNET}", "a teacher's file")
+    needed = f"teacher checkpoint: a {RESIDUAL_UNET} or {MALA_UNET}"
+    file, card = _read_role(path, ("teacher",), needed, "a teacher's file")
+    return _filled(build_teacher(teacher_config(file.weights, path)), file), card
 
 
 def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
@@ -89,8 +92,11 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
     UserError
         Like `inspect`, and if the network is neither student nor teacher; see `load_foreground`.
     """
-    kinds = f"{STUDENT}, {RESIDUAL_UNET} or {MALA_UNET}"
-    return _loaded(path, ("student", "teacher"), f"model: a {kinds}", "another file")
+    needed = f"model: a {STUDENT}, {RESIDUAL_UNET} or {MALA_UNET}"
+    file, card = _read_role(path, ("student", "teacher"), needed, "another file")
+    if card.role == "student":
+        return _filled(Student(student_config(file.weights)), file), card
+    return _filled(build_teacher(teacher_config(file.weights, path)), file), card
 
 
 def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
@@ -101,18 +107,24 @@ def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
     UserError
         Like `inspect`, and if the network gives something else.
     """
-    return _loaded(path, ("foreground",), f"foreground checkpoint: an {SDASN}", "its file")
+    file, card = _read_role(path, ("foreground",), f"foreground checkpoint: an {SDASN}", "its file")
+    return _filled(Sdasn(sdasn_config(file.weights, path)), file), card
 
 
 def load_network(path: str | Path) -> tuple[Student | Teacher | Sdasn, ModelCard]:
-    """Load any network that is known, whatever it gives: on the CPU, fp32, in eval mode.
+    """Load any network that is known, whatever its role: on the CPU, fp32, in eval mode.
 
     Raises
     ------
     UserError
         Like `inspect`, and if keys or shapes are not those of the network that it claims to be.
     """
-    return _loaded(path)
+    file, card = _read(Path(path))
+    if card.role == "foreground":
+        return _filled(Sdasn(sdasn_config(file.weights, path)), file), card
+    if card.role == "student":
+        return _filled(Student(student_config(file.weights)), file), card
+    return _filled(build_teacher(teacher_config(file.weights, path)), file), card
 
 
 def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: ModelCard) -> ModelCard:
@@ -125,12 +137,12 @@ def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: Model
     path : str or Path
         Must end in .pt or .ckpt.
     card : ModelCard
-        What is to be said of it; what can be read off the weights (role, architecture, sizes, sha256) is filled in.
+        Facts about the network; role, architecture, sizes and sha256 are read off the weights and filled in.
 
     Returns
     -------
     ModelCard
-        As written.
+        The card as written.
 
     Raises
     ------
@@ -147,35 +159,36 @@ def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: Model
     return card
 
 
-def _loaded(path: str | Path, roles: tuple[Role, ...] = get_args(Role), needed: str = "", choose: str = "") -> tuple:
-    """A network and its card, where it has one of these roles; otherwise what is needed is told, and what to choose."""
+N = TypeVar("N", Student, Teacher, Sdasn)
+
+
+def _filled(network: N, file: WeightsFile) -> N:
+    """Return the network with the weights of a file, in eval mode."""
+    network.load_state_dict(file.weights, strict=True)
+    return network.eval()
+
+
+def _read_role(path: str | Path, roles: tuple[Role, ...], needed: str, choose: str) -> tuple[WeightsFile, ModelCard]:
+    """Read a checkpoint that must have one of these roles; the error says what is needed and what to choose."""
     path = Path(path)
     file, card = _read(path)
     if card.role not in roles:
         raise UserError(f"{needed} is needed, {path} holds the {card.architecture}; choose {choose}.")
-    network = _BUILD[card.role](file.weights, path)
-    network.load_state_dict(file.weights, strict=True)
-    return network.eval(), card
-
-
-_BUILD: dict[Role, Callable[[Mapping[str, Tensor], Path], nn.Module]] = {
-    "student": lambda weights, _: Student(student_config(weights)),
-    "teacher": lambda weights, path: build_teacher(teacher_config(weights, path)),
-    "foreground": lambda weights, path: Sdasn(sdasn_config(weights, path)),
-}
+    return file, card
 
 
 def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
-    told = card_beside(path) if path.is_file() else None
-    file = read_weights(path, told.sha256 if told else "")
+    beside = card_beside(path) if path.is_file() else None
+    file = read_weights(path, beside.sha256 if beside else "")
     facts = _facts(file.weights, path)
-    known = _PUBLISHED_SDASN if facts["role"] == "foreground" else {}
-    card = told or ModelCard(title=path.stem, iteration=file.iteration, **known)
+    card = beside or ModelCard(title=path.stem, iteration=file.iteration)
+    if beside is None and facts["role"] == "foreground":
+        card = card.changed(**_PUBLISHED_SDASN)
     return file, card.changed(**facts, sha256=file.sha256)
 
 
 def _facts(weights: Mapping[str, Tensor], path: Path) -> dict[str, object]:
-    """The fields of a card that are read off the weights."""
+    """Return the fields of a card that are read off the weights."""
     network = recognise(weights, path)
     return {
         "role": network.role,
@@ -187,7 +200,10 @@ def _facts(weights: Mapping[str, Tensor], path: Path) -> dict[str, object]:
 
 
 def _serialised(payload: object) -> bytes:
-    """The content of a file of torch.save; through memory, so that equal weights give equal bytes at any path."""
+    """Return the content of a file of torch.save.
+
+    Done in memory, so that equal weights give equal bytes at any path.
+    """
     buffer = BytesIO()
     torch.save(payload, buffer)
     return buffer.getvalue()

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_emcad.core.blending import Raster
+from napari_emcad.core.geometry import Shape
 
 _THIRD = (1, 3, 3)
 
@@ -42,7 +43,7 @@ class MalaUNetConfig:
     outputs : int
         Embedding channels, or affinities.
     affinities : bool
-        Whether the outputs are affinities, through a sigmoid, and not embeddings.
+        True if the outputs are affinities, through a sigmoid, and not embeddings.
     margin : (z, y, x)
         Voxels that the output is smaller by at each end.
     sections : int
@@ -52,8 +53,8 @@ class MalaUNetConfig:
     maps: tuple[int, int, int, int] = (12, 60, 300, 1500)
     outputs: int = 16
     affinities: bool = False
-    margin: ClassVar = (14, 106, 106)
-    sections: ClassVar = 25
+    margin: ClassVar[Shape] = (14, 106, 106)
+    sections: ClassVar[int] = 25
 
     @property
     def rasters(self) -> tuple[Raster, Raster, Raster]:
@@ -88,7 +89,7 @@ class MalaUNet(nn.Module):
         self.conv18 = nn.Conv3d(full, self.config.outputs, 1)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Embed the middle of crops; shapes are told for crops of 53 x 268 x 268 and the published maps.
+        """Embed the middle of crops; shapes in the code are those of crops of 53 x 268 x 268 and the published maps.
 
         Parameters
         ----------
@@ -115,25 +116,25 @@ class MalaUNet(nn.Module):
 
 
 def _twice(x: Tensor, first: nn.Conv3d, second: nn.Conv3d) -> Tensor:
-    """Two convolutions without padding, each with its leaky ReLU: four voxels less on each axis."""
+    """Apply two convolutions without padding, each with its leaky ReLU: four voxels less on each axis."""
     x = F.leaky_relu(first(x), LEAK, inplace=True)
     return F.leaky_relu(second(x), LEAK, inplace=True)
 
 
 def _larger(channels: int) -> nn.ConvTranspose3d:
-    """Three times the size on y and x, each map by itself."""
+    """Return a layer that triples y and x, each map by itself."""
     return nn.ConvTranspose3d(channels, channels, _THIRD, stride=_THIRD, groups=channels, bias=False)
 
 
 def _merged(up: Tensor, skip: Tensor) -> Tensor:
-    """The upsampled maps, then the middle of the skip's, cut to the same size."""
-    cut = [(s - u) // 2 for s, u in zip(skip.shape[2:], up.shape[2:], strict=True)]
-    middle = skip[(..., *(slice(c, c + u) for c, u in zip(cut, up.shape[2:], strict=True)))]
-    return torch.cat([up, middle], dim=1)
+    """Return the upsampled maps, then the middle of the skip's, cut to the same size."""
+    starts = [(s - u) // 2 for s, u in zip(skip.shape[2:], up.shape[2:], strict=True)]
+    z, y, x = (slice(a, a + n) for a, n in zip(starts, up.shape[2:], strict=True))
+    return torch.cat([up, skip[:, :, z, y, x]], dim=1)
 
 
 def _refuse_size(crops: Tensor) -> None:
-    """At other sizes the poolings would leave out rows, and the output would not be the middle."""
+    """Refuse crops whose poolings would leave out rows, so that the output would not be the middle."""
     z, y, x = crops.shape[2:]
     if z < 29 or any(side < 214 or (side - 214) % 27 for side in (y, x)):
         raise ValueError(

@@ -1,20 +1,20 @@
-"""Names that people give their models: what files can be called on Linux, macOS and Windows alike."""
+"""Names that people give their models: names that files can have on Linux, macOS and Windows alike."""
 
 import unicodedata
 
 from napari_emcad.core.errors import UserError
 
 LONGEST = 100
-"""Bytes; file systems take 255, some of them for the endings."""
+"""Bytes of a name; file systems take 255, some of them for the endings."""
 
 _SEPARATORS = frozenset('<>:"/\\|?*')
 _ENDINGS = (".pt", ".ckpt", ".pth", ".json")
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")})
-"""Windows opens these instead of files, whatever their ending."""
+"""Names that Windows opens as devices instead of files, whatever their ending."""
 
 
 def usable_name(name: str) -> str:
-    """A name as typed -> as files carry it, without spaces around it.
+    """Return a name as files carry it, without spaces around it.
 
     Raises
     ------
@@ -31,11 +31,12 @@ def usable_name(name: str) -> str:
 
 
 def same_name(name: str, other: str) -> bool:
-    """Whether a system may take two names for the same file: some do not tell small letters from capitals."""
+    """Return True if a system may take two names for the same file: some do not tell small letters from capitals."""
     return unicodedata.normalize("NFC", name).casefold() == unicodedata.normalize("NFC", other).casefold()
 
 
 def _why_not(name: str) -> str:
+    """Return why files cannot have this name, the middle of a sentence, or ""."""
     wrong = sorted(_SEPARATORS.intersection(name))
     if wrong or not name.isprintable():
         return f"holds {' '.join(wrong) or 'signs that cannot be seen'}; use letters, digits, spaces, - and _"

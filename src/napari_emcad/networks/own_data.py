@@ -1,4 +1,4 @@
-"""Where a person's own models, and sessions and runs that have no better place, are kept."""
+"""The folder of a person's own models, and of sessions and runs that have no better place."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ from platformdirs import user_data_path
 
 
 def own_data() -> Path:
-    """The package's folder among the person's data; it need not exist."""
+    """Return the package's folder among the person's data; it need not exist."""
     return user_data_path("napari-emcad", appauthor=False)

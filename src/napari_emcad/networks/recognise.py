@@ -1,4 +1,4 @@
-"""Which network a state dict belongs to, from its keys and shapes."""
+"""Recognition of the network that a state dict belongs to, from its keys and shapes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import triple
 from napari_emcad.core.wording import count, first_few
 from napari_emcad.networks.card import Role
 from napari_emcad.networks.mala import MalaUNetConfig
@@ -30,19 +31,20 @@ _AFFINITIES = 3
 """Outputs of a network that gives affinities: nobody embeds in so few channels."""
 
 _STUDENT_MAPS, _STUDENT_EMBEDDING = "inc.conv.conv.0.weight", "outc_t.conv.weight"
+"""Keys whose first axes are a student's maps and its embedding channels."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a state dict turned out to be.
+    """The network that a state dict belongs to.
 
     Attributes
     ----------
     role : "student", "teacher" or "foreground"
     name : str
-        Of the network, with what it gives.
+        Name of the network and of what it gives.
     maps, embedding_channels : int or None
-        Feature maps at full resolution; channels of the embedding, None where it gives something else.
+        Feature maps at full resolution; channels of the embedding, None if it gives something else.
     """
 
     role: Role
@@ -53,7 +55,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class _Family:
-    """A published network that is not the student: the keys it is known by and what its outputs mean."""
+    """A published network that is not the student: the keys it is known by and the meaning of its outputs."""
 
     role: Role
     name: str
@@ -62,6 +64,7 @@ class _Family:
     embeddings: str = ""  # and with more
 
     def read(self, weights: Mapping[str, Tensor]) -> Architecture | None:
+        """Return the architecture of weights of this family; None if they are of another one."""
         if not all(key in weights and weights[key].ndim == 5 for key in self.keys):
             return None
         maps, outputs = weights[self.keys[0]].shape[0], weights[self.keys[-1]].shape[0]
@@ -91,7 +94,7 @@ _FAMILIES = (
 
 
 def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
-    """Which network these weights are.
+    """Return the network that these weights belong to.
 
     Parameters
     ----------
@@ -114,7 +117,7 @@ def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
 
 
 def student_config(weights: Mapping[str, Tensor]) -> StudentConfig:
-    """Size of the student that these weights claim to be; the published size where they do not say."""
+    """Return the size of the student that these weights claim to be; the published size if they do not say."""
     published = StudentConfig()
     return StudentConfig(
         _channels(weights, _STUDENT_MAPS) or published.maps,
@@ -124,13 +127,13 @@ def student_config(weights: Mapping[str, Tensor]) -> StudentConfig:
 
 @lru_cache(maxsize=8)
 def student_shapes(config: StudentConfig) -> Mapping[str, tuple[int, ...]]:
-    """Name -> shape of everything in the state dict of a student of this size; no memory is taken for it."""
+    """Return name -> shape of everything in the state dict of a student of this size; takes no memory."""
     with torch.device("meta"):
         return _shapes(Student(config))
 
 
 def teacher_config(weights: Mapping[str, Tensor], path: str | Path) -> TeacherConfig:
-    """Size and kind of the teacher that these weights are; three outputs are taken for affinities.
+    """Return size and kind of the teacher that these weights are; three outputs are taken for affinities.
 
     Parameters
     ----------
@@ -159,7 +162,7 @@ def teacher_config(weights: Mapping[str, Tensor], path: str | Path) -> TeacherCo
 
 
 def sdasn_config(weights: Mapping[str, Tensor], path: str | Path) -> SdasnConfig:
-    """Size of the SDASN that these weights are.
+    """Return the size of the SDASN that these weights are.
 
     Parameters
     ----------
@@ -174,7 +177,7 @@ def sdasn_config(weights: Mapping[str, Tensor], path: str | Path) -> SdasnConfig
         If keys or shapes are not those of such a network.
     """
     lasts = ("inc.conv.3.weight", "x10.conv.1.conv.6.weight", "x20.conv.1.conv.6.weight")
-    config = SdasnConfig(tuple(_channels(weights, key) or 1 for key in lasts))
+    config = SdasnConfig(triple(_channels(weights, key) or 1 for key in lasts))
     with torch.device("meta"):
         shapes = _shapes(Sdasn(config))
     name = f"foreground network ({SDASN})"
@@ -197,14 +200,14 @@ def _residual_unet_config(weights: Mapping[str, Tensor]) -> ResidualUNetConfig:
 
 
 def _mala_unet_config(weights: Mapping[str, Tensor]) -> MalaUNetConfig:
-    maps = tuple(_channels(weights, f"conv{2 * level}.weight") or 1 for level in range(1, 5))
+    full, third, ninth, least = (_channels(weights, f"conv{2 * level}.weight") or 1 for level in range(1, 5))
     outputs = _channels(weights, "conv18.weight")
-    return MalaUNetConfig(maps, outputs, affinities=outputs == _AFFINITIES)
+    return MalaUNetConfig((full, third, ninth, least), outputs, affinities=outputs == _AFFINITIES)
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What a state dict must hold, and how that is told."""
+    """The keys and shapes that a state dict must have, and the words for them."""
 
     role: Role
     name: str

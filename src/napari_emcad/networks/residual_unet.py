@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_emcad.core.blending import Raster
+from napari_emcad.core.geometry import Shape, triple
 
 Upsampling = Literal["trilinear", "transposed"]
 Merge = Literal["add", "cat"]
@@ -47,9 +48,9 @@ class ResidualUNetConfig:
     upsampling : "trilinear" or "transposed"
         Interpolation, or a transposed convolution of each map by itself; a convolution 1 x 1 x 1 follows.
     merge : "add" or "cat"
-        How a skip meets the upsampled maps.
+        A skip is added to the upsampled maps, or put behind them.
     affinities : bool
-        Whether the outputs are affinities, through a sigmoid, and not embeddings.
+        True if the outputs are affinities, through a sigmoid, and not embeddings.
     margin : (z, y, x)
         Voxels that the output is smaller by at each end: none, borders are padded with zeros.
     sections : int
@@ -61,12 +62,12 @@ class ResidualUNetConfig:
     upsampling: Upsampling = "trilinear"
     merge: Merge = "add"
     affinities: bool = False
-    margin: ClassVar = (0, 0, 0)
-    sections: ClassVar = 18
+    margin: ClassVar[Shape] = (0, 0, 0)
+    sections: ClassVar[int] = 18
 
     @property
     def poolings(self) -> int:
-        """One less than levels."""
+        """Number of poolings: one less than levels."""
         return len(self.maps) - 1
 
     @property
@@ -158,7 +159,8 @@ class _Residual(nn.Module):
 
 
 def _up(channels_in: int, channels: int, upsampling: Upsampling) -> nn.Sequential:
-    """Twice the size on y and x; trilinear sampling points drift along the crop, as published."""
+    """Return a layer that doubles y and x; trilinear sampling points drift along the crop, as published."""
+    larger: nn.Module
     if upsampling == "trilinear":
         larger = nn.Upsample(scale_factor=_HALF, mode="trilinear", align_corners=True)
     else:
@@ -166,8 +168,8 @@ def _up(channels_in: int, channels: int, upsampling: Upsampling) -> nn.Sequentia
     return nn.Sequential(larger, _conv(channels_in, channels, (1, 1, 1)))
 
 
-def _conv(channels_in: int, channels: int, kernel: tuple[int, int, int], bias: bool = True) -> nn.Conv3d:
-    return nn.Conv3d(channels_in, channels, kernel, padding=tuple(k // 2 for k in kernel), bias=bias)
+def _conv(channels_in: int, channels: int, kernel: Shape, bias: bool = True) -> nn.Conv3d:
+    return nn.Conv3d(channels_in, channels, kernel, padding=triple(k // 2 for k in kernel), bias=bias)
 
 
 def _elu() -> nn.ELU:

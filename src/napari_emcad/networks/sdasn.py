@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_emcad.core.blending import Raster
+from napari_emcad.core.geometry import Shape
 
 BLACK, WHITE = 168.5, 668.5
 """Grey levels that are 0 and 1 to the published network: it takes (uint16 - 168.5) / 500, not clipped."""
@@ -41,15 +42,18 @@ class SdasnConfig:
     """
 
     maps: tuple[int, int, int] = (8, 14, 28)
-    margin: ClassVar = (0, 0, 0)
+    margin: ClassVar[Shape] = (0, 0, 0)
 
     @property
     def rasters(self) -> tuple[Raster, Raster, Raster]:
         """Tiles on z, y, x, of multiples of 4; their rims, which feel the padding with zeros, are not used.
 
+        Tiles of 64 changed 5 % of the foreground voxels of a synthetic volume with rims of 4, 1 % with 12.
+
         Of the foreground of a synthetic volume, tiles of 64 changed 5 % of the voxels with rims of 4, 1 % with 12.
         """
-        return (Raster(4, rim=12, overlap=24),) * 3
+        raster = Raster(4, rim=12, overlap=24)
+        return raster, raster, raster
 
 
 class Sdasn(nn.Module):
@@ -73,7 +77,7 @@ class Sdasn(nn.Module):
         self.clc1, self.clc2, self.clc3 = _Head(full), _Head(2 * full), _Head(full)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """The three heads, one after the other.
+        """Return the logits of the three heads, one after the other.
 
         Parameters
         ----------
@@ -94,12 +98,15 @@ class Sdasn(nn.Module):
 
 
 def foreground(network: Sdasn, crops: Tensor) -> Tensor:
-    """(n, 1, z, y, x) float, normalised -> probability of each voxel to be foreground, (n, 1, z, y, x) in [0, 1]."""
+    """Return the probability of each voxel to be foreground, (n, 1, z, y, x) in [0, 1], of normalised crops."""
     return network(crops).sum(1, keepdim=True).sigmoid()
 
 
 class _Convs(nn.Module):
-    """[conv 3 x 3 x 3, BatchNorm, LeakyReLU] from each number of maps to the next. `conv` is the published name."""
+    """[conv 3 x 3 x 3, BatchNorm, LeakyReLU] from each number of maps to the next.
+
+    `conv` is the published name.
+    """
 
     def __init__(self, *maps: int):
         super().__init__()
@@ -121,7 +128,7 @@ class _Down3d(nn.Module):
 
 
 class _Up3d(nn.Module):
-    """Upsampling by two, put behind the skip, then convolutions where there are any."""
+    """Upsampling by two, put behind the skip, then convolutions if there are any."""
 
     def __init__(self, channels_in: int, channels: int, maps: tuple[int, ...] = ()):
         super().__init__()
@@ -145,6 +152,8 @@ class _Head(nn.Module):
 
 
 def _block(channels_in: int, channels: int, upsamples: bool = False) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """Return a convolution, or a transposed one that doubles the size, with its BatchNorm and LeakyReLU."""
+    conv: nn.Module
     if upsamples:
         conv = nn.ConvTranspose3d(channels_in, channels, 3, stride=2, padding=1, output_padding=1)
     else:

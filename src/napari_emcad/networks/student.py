@@ -26,7 +26,9 @@ STRIDE = 16
 """Height and width of the input must be multiples of this: four poolings by two."""
 
 RECEPTIVE_RADIUS = 122
-"""Pixels to each side beyond which nothing reaches an embedding, at any position of an image of any size; attained.
+"""Pixels to each side beyond which nothing reaches an embedding, at any position of an image of any size.
+
+The bound is attained. Affinities y and x look one pixel further back.
 
 Affinities y and x look one pixel further back.
 """
@@ -53,7 +55,7 @@ Stretches = tuple[tuple[Stretch, Stretch], ...]
 
 
 class Window(NamedTuple):
-    """Where a tile lies in its section: pixels at full resolution, all multiples of `STRIDE`."""
+    """The place of a tile in its section: pixels at full resolution, all multiples of `STRIDE`."""
 
     top: int
     left: int
@@ -61,19 +63,19 @@ class Window(NamedTuple):
     whole: tuple[int, int]  # of the section (y, x)
 
     def stretches(self) -> Stretches:
-        """How the tile is upsampled so that it equals that part of the whole section."""
-        starts = self.top, self.left
+        """Return the upsamplings of the tile that make it equal that part of the whole section."""
+        (height, width), (rows, columns) = self.size, self.whole
         return tuple(
-            tuple(
-                _stretch(n // finer, start // finer, whole // finer)
-                for n, start, whole in zip(self.size, starts, self.whole, strict=True)
+            (
+                _stretch(height // finer, self.top // finer, rows // finer),
+                _stretch(width // finer, self.left // finer, columns // finer),
             )
             for finer in (8, 4, 2, 1)
         )
 
 
 class SectionFeatures(NamedTuple):
-    """What the two shared stages make of one section: computed once, used by both pairs the section is in."""
+    """Features of one section after the two shared stages: computed once, used by both pairs of the section."""
 
     full: Tensor  # (n, m, y, x)
     half: Tensor  # (n, 2m, y/2, x/2)
@@ -103,19 +105,19 @@ class Student(nn.Module):
         self.outc_t, self.outc_tn = _Out(2 * m, e), _Out(2 * m, e)
 
     def encode(self, sections: Tensor) -> SectionFeatures:
-        """(n, 1, y, x) float in [0, 1] -> features of each section on its own."""
+        """Return the features of each section on its own; sections are (n, 1, y, x) float in [0, 1]."""
         full = self.inc(sections)
         return SectionFeatures(full, self.down[0](full))
 
     def embed(
         self, previous: SectionFeatures, current: SectionFeatures, stretches: Stretches | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Features of sections z-1 and z -> their embeddings, (n, e, y, x) each, not normalised.
+        """Return the embeddings of sections z-1 and z, (n, e, y, x) each, not normalised.
 
         With the `stretches` of a window the features are those of a tile, and inside its rim of `RECEPTIVE_RADIUS`
         pixels the embeddings are those that the whole section gives.
         """
-        at_eighth, at_quarter, at_half, at_full = stretches or (None,) * 4
+        at_eighth, at_quarter, at_half, at_full = stretches or (None, None, None, None)
         pair = torch.cat([previous.half, current.half], dim=1)  # (n, 4m, y/2, x/2)
         quarter = self.down[1](pair)
         eighth = self.down[2](quarter)
@@ -126,7 +128,7 @@ class Student(nn.Module):
         return self.outc_t(first), self.outc_tn(second)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 2, y, x): sections z-1 and z of n pairs -> their embeddings, (n, e, y, x) each."""
+        """Return the embeddings of both sections of pairs (n, 2, y, x), (n, e, y, x) each."""
         n = len(pairs)
         both = self.encode(torch.cat([pairs[:, :1], pairs[:, 1:]]))
         return self.embed(
@@ -135,16 +137,26 @@ class Student(nn.Module):
         )
 
 
+class _Named(nn.Module):
+    """A module around another one, which is called `conv` in the published state dict."""
+
+    def __init__(self, conv: nn.Module):
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
 class _DoubleConv(nn.Module):
-    """[conv 3x3, BatchNorm, ReLU] twice. The two nested `conv` are the published names."""
+    """[conv 3x3, BatchNorm, ReLU] twice."""
 
     def __init__(self, channels_in: int, channels: int):
         super().__init__()
-        self.conv = nn.Module()
-        self.conv.conv = _double_conv(channels_in, channels)
+        self.conv = _Named(_double_conv(channels_in, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv.conv(x)
+        return self.conv(x)
 
 
 class _Down2d(nn.Module):
@@ -152,12 +164,10 @@ class _Down2d(nn.Module):
 
     def __init__(self, channels_in: int, channels: int):
         super().__init__()
-        double = nn.Module()
-        double.conv = _double_conv(channels_in, channels)
-        self.mpconv = nn.ModuleList([nn.MaxPool2d(2), double])
+        self.mpconv = nn.Sequential(nn.MaxPool2d(2), _Named(_double_conv(channels_in, channels)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.mpconv[1].conv(self.mpconv[0](x))
+        return self.mpconv(x)
 
 
 class _Up2d(nn.Module):
@@ -165,15 +175,14 @@ class _Up2d(nn.Module):
 
     def __init__(self, channels_in: int, channels: int):
         super().__init__()
-        self.conv = nn.Module()
-        self.conv.conv = _double_conv(channels_in, channels)
+        self.conv = _Named(_double_conv(channels_in, channels))
 
     def forward(self, x: Tensor, skip: Tensor, stretches: tuple[Stretch, Stretch] | None = None) -> Tensor:
         if stretches is None:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         else:
             x = _stretched(_stretched(x, 2, stretches[0]), 3, stretches[1])
-        return self.conv.conv(torch.cat([skip, x], dim=1))
+        return self.conv(torch.cat([skip, x], dim=1))
 
 
 class _Out(nn.Module):
@@ -188,7 +197,7 @@ class _Out(nn.Module):
 
 
 def _stretch(length: int, start: int, whole: int) -> Stretch:
-    """Upsampling to a tile of `length` pixels that begins at `start` of a section of `whole` pixels.
+    """Return the upsampling to a tile of `length` pixels that begins at `start` of a section of `whole` pixels.
 
     With align_corners=True the samples of the section lie (whole/2 - 1) / (whole - 1) apart, not 1/2: they drift along
     it, so that a tile has to be told its place.
@@ -201,6 +210,7 @@ def _stretch(length: int, start: int, whole: int) -> Stretch:
 
 
 def _stretched(x: Tensor, axis: int, stretch: Stretch) -> Tensor:
+    """Return maps upsampled along one axis."""
     weight = stretch.weight.to(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
     return torch.lerp(x.index_select(axis, stretch.below), x.index_select(axis, stretch.above), weight)
 

@@ -23,7 +23,7 @@ from napari_emcad.core.wording import first_few
 
 _ZIP = b"PK\x03\x04"
 _LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
-"""What files of torch.save begin with, before version 1.6 or with the zip format off."""
+"""First bytes of files of torch.save, before version 1.6 or with the zip format off."""
 
 _CUT_OFF = "is cut off; copy or download it again"
 
@@ -31,17 +31,17 @@ _UNREADABLE = (
     *(pickle.UnpicklingError, EOFError, RuntimeError, OSError, ValueError, LookupError, TypeError, AttributeError),
     *(AssertionError, MemoryError, OverflowError, struct.error, zipfile.BadZipFile),
 )
-"""All that torch.load and pickletools were seen to raise on thousands of files with a few bytes changed."""
+"""Errors that torch.load and pickletools raised on thousands of files with a few bytes changed."""
 
 _WEIGHTS_MODULES = frozenset(
     {"collections", "torch", "torch._tensor", "torch._utils", "torch.cuda", "torch.nn.parameter"}
 )
-"""Modules whose names stand in the pickle of an honest state dict; others name the culprit, torch.load is the judge."""
+"""Modules named in the pickle of an honest state dict; others name the culprit, torch.load is the judge."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """What a checkpoint holds, before anybody asked which network it is.
+    """Content of a checkpoint, before it is known which network it is.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class WeightsFile:
     iteration : int or None
         Training steps, where the file says so.
     sha256 : str
-        Of the file, 64 hex digits.
+        Hash of the file, 64 hex digits.
     """
 
     weights: Mapping[str, Tensor]
@@ -65,7 +65,7 @@ def read_weights(path: str | Path, sha256: str = "") -> WeightsFile:
     ----------
     path : str or Path
     sha256 : str, optional
-        What the file must hash to; checked before anything in it is read.
+        Hash that the file must have; checked before anything in it is read.
 
     Raises
     ------
@@ -111,7 +111,10 @@ def _load(path: Path, file: BinaryIO) -> object:
 
 
 def _what_else(file: BinaryIO) -> str:
-    """What a file is that does not look like one of torch.save, or ""; read from its beginning, left there."""
+    """Return what a file is that does not look like one of torch.save, or "".
+
+    It is read from its beginning, and left there.
+    """
     head = file.read(4096)
     file.seek(0)
     if not head:
@@ -129,7 +132,7 @@ def _what_else(file: BinaryIO) -> str:
 
 
 def _which_zip(file: BinaryIO) -> str:
-    """What a zip archive is if not one of torch.save."""
+    """Return what a zip archive is if not one of torch.save, or ""."""
     if not zipfile.is_zipfile(file):
         return _CUT_OFF
     with zipfile.ZipFile(file) as archive:
@@ -141,7 +144,7 @@ def _which_zip(file: BinaryIO) -> str:
 
 
 def _what_is_wrong(file: BinaryIO) -> str:
-    """Why torch.load refused a file that looks like one of torch.save."""
+    """Return why torch.load refused a file that looks like one of torch.save."""
     file.seek(0)
     try:
         code = _foreign_code(_pickle_of(file))
@@ -151,7 +154,7 @@ def _what_is_wrong(file: BinaryIO) -> str:
 
 
 def _pickle_of(file: BinaryIO) -> BinaryIO:
-    """The part of a file of torch.save that could hold code."""
+    """Return the part of a file of torch.save that could hold code."""
     is_zip = file.read(len(_ZIP)) == _ZIP
     file.seek(0)
     if not is_zip:
@@ -166,7 +169,7 @@ def _says_code(name: str) -> str:
 
 
 def _foreign_code(file: BinaryIO) -> str:
-    """Name of the first function or class in the file's leading pickles that weights do not need, or ""."""
+    """Return the first function or class in the file's leading pickles that weights do not need, or ""."""
     try:
         for _ in range(5):  # legacy files: magic number, version, system, state dict, storage keys
             foreign = [name for name in _globals(file) if name.rpartition(".")[0] not in _WEIGHTS_MODULES]
@@ -178,12 +181,12 @@ def _foreign_code(file: BinaryIO) -> str:
 
 
 def _globals(file: BinaryIO) -> list[str]:
-    """Dotted names that one pickle would import; the pickle is read as a list of instructions, not run."""
+    """Return dotted names that one pickle would import; it is read as a list of instructions, not run."""
     return list(_imports(pickletools.genops(file)))
 
 
 def _imports(instructions: Iterator[tuple[pickletools.OpcodeInfo, object, int | None]]) -> Iterator[str]:
-    strings = []
+    strings: list[str] = []
     for opcode, argument, _ in instructions:
         if opcode.name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
@@ -204,7 +207,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _state_dict(path: Path, payload: object) -> tuple[dict[str, Tensor], int | None]:
-    """State dict and iteration of what torch.load gave."""
+    """Return state dict and iteration of a file's content."""
     if not isinstance(payload, Mapping):
         raise UserError(f"checkpoint: {path} holds a {type(payload).__name__}; a state dict is needed.")
     found = [payload[key] for key in ("model_weights", "state_dict") if isinstance(payload.get(key), Mapping)]
@@ -236,12 +239,15 @@ def _refuse_unfit(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def first_not_finite(weights: Mapping[str, Tensor]) -> str:
-    """Name of the first tensor with NaN or infinity in it, or ""."""
+    """Return the name of the first tensor with NaN or infinity in it, or ""."""
     return next((name for name, tensor in weights.items() if not tensor.isfinite().all()), "")
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    """Dense, with memory of its own for every value: an expanded tensor of a few bytes can pose as a huge one."""
+    """Return True if a tensor is dense, with memory of its own for every value.
+
+    An expanded tensor of a few bytes can pose as a huge one.
+    """
     if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
         return False
     return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()

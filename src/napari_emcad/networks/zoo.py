@@ -1,6 +1,6 @@
-"""The models that have a name: those that come with the package, and a person's own. No torch until one is kept.
+"""The models that have a name: those that come with the package, and a person's own.
 
-Both are folders of NAME.pt and NAME.json: `models` beside this file, and `user_models()`.
+Both are folders of NAME.pt and NAME.json: `models` beside this file, and `user_models()`. No torch until one is kept.
 """
 
 import os
@@ -23,14 +23,14 @@ BUNDLED = "bundled"
 """The name that stands for the default model wherever a model is asked for."""
 
 DEFAULT = "mouse_cortex"
-"""Which of the files `BUNDLED` stands for."""
+"""The file that `BUNDLED` stands for."""
 
 NO_MODEL = "none"
-"""The name that stands for no model at all, where that can be asked for."""
+"""The name that stands for no model at all, if that can be asked for."""
 
 
 def user_models() -> Path:
-    """Folder of a person's own models; it need not exist."""
+    """Return the folder of a person's own models; it need not exist."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
         return Path(os.path.expanduser(folder)).absolute()
@@ -38,14 +38,14 @@ def user_models() -> Path:
 
 
 def bundled_models() -> dict[str, Path]:
-    """Names of the models that come with the package -> their weights files; the default first, as "bundled"."""
+    """Return names of the models of the package -> their weights files; the default first, as "bundled"."""
     files = _weights_in(MODELS)
     default = files.pop(DEFAULT, None)
     return files if default is None else {BUNDLED: default, **files}
 
 
 def available_models() -> dict[str, Path]:
-    """Names -> weights files, unread: those that come with the package, then a person's own.
+    """Return names -> weights files, unread: those that come with the package, then a person's own.
 
     An own one with the name of a bundled one is left out; it can still be asked for as a file.
     """
@@ -55,7 +55,7 @@ def available_models() -> dict[str, Path]:
 
 
 def resolve_model(model: str | Path) -> Path:
-    """The weights file that a person means: a name of `available_models` (also that of the default) or a file.
+    """Return the weights file that a person means: a name of `available_models`, or a file.
 
     A name wins over a file of the same name in the working folder; "./NAME" is the file. `~` is the home folder.
 
@@ -110,13 +110,16 @@ def keep_model(weights: Path, name: str) -> Path:
 
 
 def forget_model(model: Path) -> None:
-    """Take away what `keep_model` has just added, where something that belongs to it could not be kept."""
+    """Delete what `keep_model` has just added, if something that belongs to it could not be kept."""
     for file in (model, card_path(model)):
         file.unlink(missing_ok=True)
 
 
 def _weights_in(folder: Path) -> dict[str, Path]:
-    """Name -> file; without hidden ones, and without empty ones, which another program is about to write."""
+    """Return name -> file of a folder.
+
+    Hidden files are left out, and empty ones, which another program is about to write.
+    """
     try:
         files = [path for path in sorted(folder.glob("*.pt")) if not path.name.startswith(".") and path.is_file()]
         return {path.stem: path for path in files if path.stat().st_size}
@@ -134,7 +137,7 @@ def _refuse_taken(folder: Path, name: str) -> None:
 
 
 def _claimed(folder: Path, name: str) -> Path:
-    """An empty file of this name that was not there before: of two programs at once, only one gets it."""
+    """Make an empty file of this name that was not there before: of two programs at once, only one gets it."""
     target = folder / f"{name}.pt"
     try:
         _refuse_taken(folder, name)
@@ -155,7 +158,7 @@ def _taken(path: Path) -> UserError:
 
 
 def _content(weights: Path, needed: str) -> bytes:
-    """The bytes that were looked at; a run that is still going on may have written others since."""
+    """Return the bytes of weights that must have this hash; a run that goes on may have written others since."""
     try:
         content = Path(weights).read_bytes()
     except OSError as error:

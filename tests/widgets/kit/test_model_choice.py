@@ -91,7 +91,7 @@ def test_files_used_lately_are_offered_unless_their_card_says_another_role(choos
 def test_a_teacher_segments(choose, opened, teacher):
     choice = opened(choose(), teacher)
     assert choice.card.role == "teacher" and choice.why_not == ""
-    assert choice._line.text() == inspect(teacher).line()
+    assert choice._line.text() == inspect(teacher).summary()
     assert choice._line.text().startswith("residual U-Net with 5 embedding channels (CAD teacher), ")
 
 

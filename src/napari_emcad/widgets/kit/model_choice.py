@@ -199,7 +199,7 @@ class ModelChoice(QWidget):
         elif self.card is None:
             self._line.setText("no model" if self.path == self._unread else "reading ...")
         else:
-            self._line.setText(self._wrong_role or self.card.line())
+            self._line.setText(self._wrong_role or self.card.summary())
         self.combo.setToolTip(str(self.path or "Models that have a name, then files used lately."))
         for part in (self._line, self._info):
             part.setVisible(self.path is not None or not self._nothing)
