@@ -60,7 +60,6 @@ TO_MEND = {
     "widgets.proofread.from_labels",
     "widgets.proofread.panel",
     "widgets.proofread.segment_again",
-    "workers.training",
 }
 """Modules whose doors are still to be shut."""
 

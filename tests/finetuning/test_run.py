@@ -1,6 +1,3 @@
-import json
-import subprocess
-import sys
 import time
 from itertools import chain, count, repeat
 
@@ -19,7 +16,6 @@ from napari_emcad.finetuning.run import (
     TrainingOrder,
     best_model,
     fine_tune,
-    read_events,
     read_order,
     teacher_beside,
     write_run,
@@ -303,52 +299,6 @@ def test_a_full_disk_under_the_labels_is_told(models, tmp_path, monkeypatch):
 def test_no_folder_of_a_run_is_told(tmp_path):
     with pytest.raises(UserError, match="this is no folder of a training run"):
         list(fine_tune(tmp_path))
-
-
-def process(folder):
-    command = [sys.executable, "-m", "napari_emcad.finetuning.run", str(folder)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def until(worker, kind):
-    for line in worker.stdout:
-        event = json.loads(line)
-        if event["event"] == kind:
-            return event
-    raise AssertionError(f"the process ended without {kind}")
-
-
-def test_closing_its_input_stops_the_process_in_good_order(models, tmp_path):
-    folder = begun(models, tmp_path / "run", budget={"steps": 100_000})
-    with process(folder) as worker:
-        until(worker, "step")
-        worker.stdin.close()
-        last = until(worker, "finished")
-    assert (worker.returncode, last["why"]) == (0, "stopped")
-    assert read_events(folder)[-1] == last
-
-
-def test_a_killed_process_is_gone_on_with(models, tmp_path, monkeypatch):
-    folder = begun(models, tmp_path / "run", budget={"steps": 200})
-    with process(folder) as worker:
-        while not until(worker, "score")["best"]:
-            pass
-        worker.kill()
-    kept = inspect(best_model(folder))
-    with (folder / finetune.EVENTS).open("a") as events:
-        events.write('{"event": "ste')
-    first = next(e for e in fine_tune(folder) if e["event"] == "step")
-    assert first["step"] >= 1
-    assert inspect(best_model(folder)) == kept
-
-
-def test_the_process_tells_what_is_wrong(models, tmp_path):
-    folder = begun(models, tmp_path / "run")
-    (folder / "train" / "000.npz").write_bytes(b"")
-    with process(folder) as worker:
-        failed = until(worker, "failed")
-    assert worker.returncode == 1
-    assert failed["sentence"].endswith("start the run anew.")
 
 
 def test_a_full_disk_is_told_and_the_best_is_kept(models, tmp_path, monkeypatch):

@@ -1,110 +1,96 @@
-"""The process that trains, whatever becomes of it."""
+"""The child that trains, whatever becomes of it: a job like any other, that only pretends to learn."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
+import fake_trainer
 import pytest
 
-from napari_emcad.workers import training as module
-from napari_emcad.workers.training import Trainer
-
-FAKE = Path(__file__).parents[1] / "widgets" / "fake_trainer.py"
-
-pytestmark = pytest.mark.window
-
-
-class Heard:
-    """A trainer and what it has said."""
-
-    def __init__(self, folder, wait):
-        self.folder, self.wait = folder, wait
-        self.events, self.ends = [], []
-        self.trainer = Trainer()
-        self.trainer.said.connect(self.events.append)
-        self.trainer.ended.connect(self.ends.append)
-
-    def start(self) -> None:
-        self.trainer.start(self.folder)
-
-    def until_step(self, n: int) -> None:
-        self.wait(lambda: any(e.get("step", 0) >= n for e in self.events))
-
-    def end(self):
-        self.wait(lambda: bool(self.ends))
-        return self.ends[-1]
-
-    @property
-    def kinds(self) -> list[str]:
-        return [event["event"] for event in self.events]
+from napari_emcad.core.errors import UserError
+from napari_emcad.finetuning.run import read_events
+from napari_emcad.workers import training
+from napari_emcad.workers.process import StopRequest
+from napari_emcad.workers.training import TrainingProgress, train_beside
 
 
 @pytest.fixture
-def heard(tmp_path, monkeypatch, model, qtbot, wait):
-    monkeypatch.setattr(module, "WORKER", (str(FAKE),))
+def folder(tmp_path, monkeypatch, model):
+    """The folder of a run."""
+    monkeypatch.setattr(training, "train_in_child", fake_trainer.train_in_child)
+    monkeypatch.setenv("PYTHONPATH", str(Path(fake_trainer.__file__).parent), prepend=os.pathsep)
     (tmp_path / "order.json").write_text(json.dumps({"student": str(model)}))
     (tmp_path / "held_out").mkdir()
-    made = Heard(tmp_path, wait)
-    yield made
-    made.trainer.close()
+    return tmp_path
 
 
-def test_what_it_says_is_heard_and_what_others_print_is_not(heard):
-    heard.start()
-    assert heard.trainer.running
-    end = heard.end()
-    assert (end.code, end.was_killed) == (0, False)
-    assert heard.kinds[:3] == ["stage", "started", "score"]
-    assert heard.kinds.count("step") == 20
-    assert heard.kinds[-1] == "finished"
-    assert not heard.trainer.running
+def events(job):
+    """What a job tells, as long as something is asked for."""
+    return (step.event for step in job if isinstance(step, TrainingProgress))
 
 
-def test_stop_ends_it_in_good_order(heard, monkeypatch):
+def kinds(found):
+    return [event["event"] for event in found]
+
+
+def test_events_come_across_and_what_others_print_does_not(folder):
+    found = list(events(train_beside(folder, StopRequest())))
+    assert kinds(found)[:3] == ["stage", "started", "score"]
+    assert kinds(found).count("step") == 20
+    assert kinds(found)[-1] == "finished"
+    assert found == read_events(folder)
+
+
+def test_stopped_in_good_order(folder, monkeypatch):
     monkeypatch.setenv("FAKE_TRAINER", "slow")
-    heard.start()
-    heard.until_step(3)
-    heard.trainer.stop()
-    assert heard.trainer.stopping
-    assert heard.end().code == 0
-    assert heard.events[-1]["why"] == "stopped"
-    assert not heard.trainer.stopping
+    stop, found = StopRequest(), []
+    for event in events(train_beside(folder, stop)):
+        found.append(event)
+        if event.get("step") == 3:
+            stop.ask()
+    assert (found[-1]["event"], found[-1]["why"]) == ("finished", "stopped")
 
 
-@pytest.mark.parametrize("by", ["a person", "the system"])
-def test_killed(heard, monkeypatch, by):
-    monkeypatch.setenv("FAKE_TRAINER", "slow" if by == "a person" else "killed")
-    heard.start()
-    heard.until_step(3)
-    if by == "a person":
-        heard.trainer.kill()
-    assert heard.end().was_killed
-    assert "finished" not in heard.kinds
-    assert (heard.folder / "best.pt").exists() or by == "a person"
+def test_closed_it_ends_in_good_order(folder, monkeypatch, started):
+    monkeypatch.setenv("FAKE_TRAINER", "slow")
+    job = train_beside(folder, StopRequest())
+    next(event for event in events(job) if event.get("step") == 3)
+    job.close()
+    assert started[0].returncode == 0
+    assert read_events(folder)[-1]["why"] == "stopped"
 
 
-def test_a_crash_tells_its_details(heard, monkeypatch):
+def test_ended_at_once(folder, monkeypatch, started):
+    monkeypatch.setenv("FAKE_TRAINER", "slow")
+    stop = StopRequest()
+    job = train_beside(folder, stop)
+    next(event for event in events(job) if event.get("step") == 3)
+    stop.insist()
+    job.close()
+    assert started[0].returncode != 0
+    assert "finished" not in kinds(read_events(folder))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_killed(folder, monkeypatch):
+    monkeypatch.setenv("FAKE_TRAINER", "killed")
+    sentence = "training: the system ended it, most likely for want of memory; what was best until then is kept"
+    with pytest.raises(UserError, match=f"^{sentence}"):
+        list(train_beside(folder, StopRequest()))
+    last = read_events(folder)[-1]
+    assert last["event"] == "failed" and last["sentence"].startswith(sentence)
+    assert (folder / "best.pt").exists()
+
+
+def test_a_sentence_is_noted_in_the_folder(folder, monkeypatch):
+    monkeypatch.setenv("FAKE_TRAINER", "fails")
+    with pytest.raises(UserError, match=r"^student: this file is a teacher; choose a student\.$") as error:
+        list(train_beside(folder, StopRequest()))
+    assert read_events(folder) == [{"event": "failed", "sentence": str(error.value)}]
+
+
+def test_an_unforeseen_end_tells_its_details(folder, monkeypatch):
     monkeypatch.setenv("FAKE_TRAINER", "raises")
-    heard.start()
-    end = heard.end()
-    assert end.code == 1
-    assert not end.was_killed
-    assert end.details.endswith("ValueError: what nobody foresaw")
-
-
-def test_python_that_cannot_be_started(heard, monkeypatch):
-    monkeypatch.setattr(module.sys, "executable", "/no/such/python")
-    heard.start()
-    assert heard.end().code == 1
-    assert heard.ends[-1].details
-    assert not heard.trainer.running
-
-
-def test_closing_ends_the_process_and_silences_it(heard, monkeypatch):
-    monkeypatch.setenv("FAKE_TRAINER", "slow")
-    heard.start()
-    heard.until_step(3)
-    process = heard.trainer._process
-    heard.trainer.close()
-    assert process.state() == process.ProcessState.NotRunning
-    assert not heard.ends
-    assert not heard.trainer.running
+    with pytest.raises(RuntimeError, match="training: ValueError: what nobody foresaw\nTraceback"):
+        list(train_beside(folder, StopRequest()))

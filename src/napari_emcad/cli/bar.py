@@ -28,8 +28,9 @@ def follow(job: Job[T]) -> T:
 
 
 def tell(text: str) -> None:
-    """Say what was found."""
+    """Say what was found, at once: another program may listen."""
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def warn(sentence: str) -> None:

@@ -18,7 +18,7 @@ from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
-from napari_emcad.finetuning.run import Event, TrainingOrder, fine_tune, read_order, say, teacher_beside, write_run
+from napari_emcad.finetuning.run import Event, TrainingOrder, fine_tune, read_order, teacher_beside, write_run
 from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
@@ -211,7 +211,7 @@ def follow_training(events: Iterator[Event], options: argparse.Namespace, score_
     ) as bar:
         for event in events:
             if options.json:
-                say(event, sys.stdout)
+                tell(json.dumps(event))
             if event["event"] == "step":
                 bar.set_postfix_str(f"step {event['step']}, loss {event['loss']:.4f}", refresh=False)
                 bar.update(100 * event["done"] - bar.n)

@@ -4,9 +4,7 @@ Of networks that are about as good the latest counts as the best.
 
     crops --train--> network, every now and then --score on held-out crops--> best so far, with its card
 
-A run lives in a folder, so that it can be stopped, killed and gone on with;
-`python -m napari_emcad.finetuning.run FOLDER` works on it in a process of its own and says what happens, one JSON
-object a line:
+A run lives in a folder, so that it can be stopped, killed and gone on with:
 
     order.json   what was asked for             state.pt              to go on from
     train/       crops to learn from            best_N.pt, .json      the best network so far, of step N, and its card
@@ -18,14 +16,11 @@ removed when a better one is on the disk and was said to be there.
 """
 
 import json
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -47,8 +42,6 @@ from napari_emcad.training.params import (
 Event = dict[str, Any]
 
 ORDER, EVENTS, STATE = "order.json", "events.jsonl", "state.pt"
-
-STANDARD_INPUT = 0
 
 SCORING_SHARE = 0.07
 """Of the time budget, at most, for scoring; so often is scored, ten times at most."""
@@ -429,42 +422,3 @@ def _check(order: TrainingOrder, train: Sequence[Crop], held_out: Sequence[Crop]
         raise UserError("crops: nothing is verified in any; mark neurons as done, or distil without labels.")
     if order.parameters.consistency != "off" and len(labelled) == len(train):
         raise UserError("crops: sections that nobody has corrected are needed, all are; add a stack or a box of them.")
-
-
-# ---- the process of its own ------------------------------------------------------------------------------------------
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Work on the run of a folder until it is done, or standard input is closed; returns the exit code."""
-    folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
-    said, stopped = sys.stdout, threading.Event()
-    threading.Thread(target=_wait_for_end, args=(stopped,), daemon=True).start()
-    with redirect_stdout(sys.stderr), suppress(BrokenPipeError):
-        try:
-            for event in fine_tune(folder, lambda: not stopped.is_set()):
-                say(event, said)
-        except (UserError, MemoryError) as error:
-            too_much = "training: memory does not suffice; choose a smaller crop or batch under Advanced."
-            event = {"event": "failed", "sentence": too_much if isinstance(error, MemoryError) else str(error)}
-            note(folder, event)
-            say(event, said)
-            return 1
-    return 0
-
-
-def say(event: Event, stream: TextIO) -> None:
-    """One line of JSON."""
-    stream.write(json.dumps(event) + "\n")
-    stream.flush()
-
-
-def _wait_for_end(stopped: threading.Event) -> None:
-    """Whoever started this closes our standard input, or dies, to stop it."""
-    with suppress(OSError):
-        while os.read(STANDARD_INPUT, 1):  # not through sys.stdin, whose lock would hold up the end of the process
-            pass
-    stopped.set()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,20 +1,15 @@
-"""A run by blocks beside the window: the program's own command does it, and its folder tells how far it is.
+"""A run by blocks beside the window: a child does it, and the folder of the run says how far it is.
 
-So waterz does not hold up the window, memory is that of the command, and whatever becomes of the window costs no block.
+So waterz does not hold up the window, and whatever becomes of the window costs no finished block.
 """
 
-import subprocess
-import sys
-import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from napari_emcad.blocks.progress import Watch
-from napari_emcad.blocks.run import Means, Needs, new_run
+from napari_emcad.blocks.run import Means, Needs, finish_run, new_run
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import Job, Progress
@@ -24,12 +19,11 @@ from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.workers.child import Arrays, Caller
+from napari_emcad.workers.process import ChildJob, run_in_child
 
 GLANCE = 0.5
-"""Seconds between two looks at the folder."""
-
-PROGRAM = "napari-emcad: "
-"""What sentences of the command begin with."""
+"""Seconds between two looks at a run that another program does."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class BlockOrder:
     source : str
         Path or URL of the stack.
     dataset : str or None
-        In it.
+        Path inside the file of the stack.
     shape : (z, y, x)
         Of the stack as it is on screen.
     voxel_size : VoxelSize or None
@@ -60,13 +54,21 @@ class BlockOrder:
     parameters: SegmentParameters
 
 
+@dataclass(frozen=True)
+class BlockTask:
+    """A run in a folder that is to be finished by these means."""
+
+    folder: Path
+    means: Means
+
+
 def start_run(folder: Path, order: BlockOrder, means: Means) -> Job[None]:
-    """Begin a run in a new folder, and do it: see `resume_run`.
+    """Begin a run in a new folder, and finish it as `resume_run` does.
 
     Raises
     ------
     UserError
-        Where memory does not suffice, or the stack's file is another one now.
+        If memory does not suffice, or the stack's file is another one now.
     """
     yield Progress("looking at the stack", 0, 1)
     with open_stack(parse_location(order.source), order.dataset) as volume:
@@ -79,25 +81,24 @@ def start_run(folder: Path, order: BlockOrder, means: Means) -> Job[None]:
 
 
 def resume_run(folder: Path, means: Means) -> Job[None]:
-    """Do what is left of a run, in a process of its own; yields `BlockProgress`. Closing the job ends the process.
+    """Do what is left of a run, in a child; yields `BlockProgress`. Closing the job ends the child and its workers.
 
     Raises
     ------
     UserError
-        What the command says.
+        As `blocks.run.finish_run`, and if memory does not suffice.
     """
     watch = Watch(BlockFiles(folder), read_unfinished_run(folder))
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(_command(folder, means), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        try:
-            while process.poll() is None:
-                yield watch.look()
-                time.sleep(GLANCE)
-        finally:
-            _end(process)
-        if process.returncode:
-            said.seek(0)
-            raise _failure(said.read().decode(errors="replace"), process.returncode)
+    child = ChildJob(
+        finish_in_child,
+        BlockTask(folder.absolute(), means),
+        name="blocks",
+        stage="starting",
+        advice="close other programs or take fewer processes, and press Resume: finished blocks are kept",
+    )
+    with closing(run_in_child(child)) as job:
+        for _ in job:
+            yield watch.look()
 
 
 def watch_run(folder: Path) -> Job[None]:
@@ -108,30 +109,12 @@ def watch_run(folder: Path) -> Job[None]:
         time.sleep(GLANCE)
 
 
-def _command(folder: Path, means: Means) -> list[str]:
-    who = ["--workers", str(means.workers)] if means.workers else []
-    where = ["--scheduler", means.scheduler] if means.scheduler else []
-    memory = ["--memory", str(means.memory / 1e9)]
-    return [sys.executable, "-m", "napari_emcad.cli.main", "resume", str(folder), *who, *where, *memory]
+def finish_in_child(_: Caller, task: BlockTask) -> Job[Arrays]:
+    """Finish a run that was begun."""
+    from napari_emcad.inference.engines.device import reuse_memory
 
-
-def _end(process: subprocess.Popen) -> None:
-    """It and its workers, at once: a block that is cut off is done again."""
-    family = [process]
-    with suppress(psutil.NoSuchProcess):
-        family = [*psutil.Process(process.pid).children(recursive=True), process]
-    for one in family:
-        with suppress(psutil.NoSuchProcess):
-            one.kill()
-    process.wait()
-
-
-def _failure(said: str, code: int) -> Exception:
-    """Its sentence; for what it did not foresee all that it said."""
-    sentences = [line.removeprefix(PROGRAM) for line in said.splitlines() if line.startswith(PROGRAM)]
-    if code < 0:
-        return UserError(
-            "blocks: the system ended the run, most likely for want of memory; close other programs or take fewer "
-            "processes, and press Resume: finished blocks are kept."
-        )
-    return UserError(sentences[-1]) if sentences else RuntimeError(said[-4000:])
+    reuse_memory()
+    run = read_unfinished_run(task.folder)
+    Needs.of(run).check(task.means)
+    yield from finish_run(task.folder, run, task.means)
+    return {}

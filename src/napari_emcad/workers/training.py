@@ -1,131 +1,74 @@
-"""The process that trains: it is started, heard and stopped here, and whatever becomes of it, napari lives on."""
+"""Training beside the window: whatever becomes of the child, napari lives on, and what was best until then is kept."""
 
-import json
-import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from qtpy.QtCore import QObject, QProcess, Signal
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Job, Progress
+from napari_emcad.finetuning.run import Event, fine_tune, note
+from napari_emcad.workers.child import Arrays, Caller
+from napari_emcad.workers.process import ChildJob, StopRequest, run_in_child
 
-Event = dict[str, Any]
-
-WORKER = ("-m", "napari_emcad.finetuning.run")
-"""Arguments of Python, before the run's folder."""
-
-ERRORS = "errors.txt"
-"""File of the run's folder with what the process prints as errors."""
-
-PATIENCE = 3000
-"""Milliseconds that closing a window waits for the step under way; what is best lies on the disk already."""
+FINE = 1000
+"""Parts of the budget that progress is told in."""
 
 
 @dataclass(frozen=True)
-class Exit:
-    """How the process ended.
+class TrainingProgress(Progress):
+    """A step of a training run, done as a share of its budget.
 
     Attributes
     ----------
-    code : int
-    was_killed : bool
-        By the system or by a person.
-    details : str
-        What it printed as errors, the end of it.
+    event : Event
+        See `finetuning.run.fine_tune`.
     """
 
-    code: int
-    was_killed: bool
-    details: str = ""
+    event: Event = field(default_factory=dict, kw_only=True)
 
 
-class Trainer(QObject):
-    """Works on one run at a time, in a process of its own.
+@dataclass(frozen=True)
+class TrainingTask:
+    """The folder of a run that is to be worked on."""
 
-    Signals
-    -------
-    said : dict
-        An event, see `napari_emcad.finetuning.run`.
-    ended : Exit
+    folder: Path
+
+
+def train_beside(folder: Path, stop: StopRequest) -> Job[None]:
+    """Work on the run of a folder in a child, from its beginning or from where it was left.
+
+    Yields `TrainingProgress`, and while nothing happens `Progress`.
+
+    Parameters
+    ----------
+    folder : Path
+        See `finetuning.run.write_run`.
+    stop : StopRequest
+        Stopped in good order, the run ends with the step under way and a last score.
+
+    Raises
+    ------
+    UserError
+        One sentence; what was best until then is kept. It is noted in the folder, too.
     """
-
-    said = Signal(object)
-    ended = Signal(object)
-
-    def __init__(self, parent: QObject | None = None):
-        super().__init__(parent)
-        self._process: QProcess | None = None
-        self._folder = Path()
-        self._unread = b""
-        self._stopping = False
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None
-
-    @property
-    def stopping(self) -> bool:
-        """Whether it has been told to stop and has not ended yet."""
-        return self.running and self._stopping
-
-    def start(self, folder: Path) -> None:
-        """Work on the run of a folder, from its beginning or from where it was left."""
-        self._folder, self._unread, self._stopping = folder, b"", False
-        process = self._process = QProcess(self)
-        process.setStandardErrorFile(str(folder / ERRORS))
-        process.readyReadStandardOutput.connect(self._on_output)
-        process.finished.connect(self._on_finished)
-        process.errorOccurred.connect(self._on_error)
-        process.start(sys.executable, [*WORKER, str(folder)])
-
-    def stop(self) -> None:
-        """Let it end the step under way and score for the last time."""
-        if self.running:
-            self._stopping = True
-            self._process.closeWriteChannel()
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self.running:
-            self._process.kill()
-
-    def close(self, patience: int = PATIENCE) -> None:
-        """Stop and wait for the end; nothing is said any more."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.blockSignals(True)
-        process.closeWriteChannel()
-        if not process.waitForFinished(patience):
-            process.kill()
-            process.waitForFinished(patience)
-
-    def _on_output(self) -> None:
-        if not self.running:
-            return
-        *lines, self._unread = (self._unread + bytes(self._process.readAllStandardOutput())).split(b"\n")
-        for line in lines:
-            with suppress(ValueError):  # others may print, too
-                self.said.emit(json.loads(line))
-
-    def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
-        self._on_output()
-        self._end(Exit(code, status == QProcess.ExitStatus.CrashExit, _end_of(self._folder / ERRORS)))
-
-    def _on_error(self, error: QProcess.ProcessError) -> None:
-        """What could not be started never finishes."""
-        if error == QProcess.ProcessError.FailedToStart:
-            self._end(Exit(1, False, self._process.errorString()))
-
-    def _end(self, end: Exit) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.deleteLater()
-            self.ended.emit(end)
-
-
-def _end_of(file: Path, characters: int = 8000) -> str:
+    child = ChildJob(
+        train_in_child,
+        TrainingTask(folder.absolute()),
+        name="training",
+        stage="starting Python",
+        advice="what was best until then is kept; go on, or begin with smaller crops or batches",
+        progress=TrainingProgress,
+    )
     try:
-        return file.read_text("utf-8", errors="replace")[-characters:].strip()
-    except OSError:
-        return ""
+        yield from run_in_child(child, stop)
+    except UserError as error:
+        note(folder, {"event": "failed", "sentence": str(error)})
+        raise
+
+
+def train_in_child(caller: Caller, task: TrainingTask) -> Job[Arrays]:
+    """Work on the run of a folder until its budget is spent or the caller wants no more."""
+    done = 0.0
+    for event in fine_tune(task.folder, caller.wanted):
+        done = event["done"] if event["event"] == "step" else done
+        yield TrainingProgress("training", round(FINE * done), FINE, event=event)
+    return {}

@@ -81,7 +81,7 @@ def test_stop_keeps_what_is_finished_and_resume_goes_on(desk, blocks, file, mode
         blocks.button.click()
         ended(desk, blocks)
     assert blocks.stage is Stage.FINISHED
-    assert not _processes_at(blocks.session.folder)
+    assert not _children()
     whole = tmp_path / "whole.emcad"
     made = (*("--model", str(model)), *("--session", str(whole)), "--memory", "8", "--voxel-size", "40", "5", "6")
     subprocess.run([sys.executable, "-m", "napari_emcad.cli.main", "segment", str(file), *made], check=True)
@@ -123,7 +123,7 @@ def test_what_another_program_is_doing_is_watched(desk, blocks):
     assert blocks.stage is Stage.UNFINISHED
 
 
-def test_what_the_command_says_is_said(desk, blocks):
+def test_why_a_run_cannot_begin_is_said(desk, blocks):
     blocks.session.folder.mkdir()
     blocks.button.click()
     ended(desk, blocks)
@@ -187,16 +187,17 @@ def test_a_click_on_the_map_goes_there(desk, blocks):
 
 def test_closing_the_window_ends_the_processes(desk, blocks, wait):
     blocks.button.click()
-    wait(lambda: blocks.session.folder.exists())
+    wait(lambda: bool(_children()))
     desk.dock.release()
-    wait(lambda: not _processes_at(blocks.session.folder))
+    wait(lambda: not _children())
 
 
-def _processes_at(folder) -> list[psutil.Process]:
+def _children() -> list[psutil.Process]:
+    """The processes that do blocks."""
     found = []
     for one in psutil.Process().children(recursive=True):
         try:
-            if str(folder) in one.cmdline() and one.status() != psutil.STATUS_ZOMBIE:
+            if "napari_emcad.workers" in one.cmdline() and one.status() != psutil.STATUS_ZOMBIE:
                 found.append(one)
         except psutil.Error:
             continue

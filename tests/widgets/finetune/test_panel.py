@@ -1,7 +1,9 @@
 """The panel Fine-tune, with a trainer that only pretends."""
 
+import os
 from pathlib import Path
 
+import fake_trainer
 import numpy as np
 import pytest
 from proofreading_hands import column
@@ -18,7 +20,7 @@ from napari_emcad.widgets.finetune import sources as finetune_sources
 from napari_emcad.widgets.finetune.crop_places import NoTruth, Role
 from napari_emcad.workers import training as trainer
 
-FAKE = Path(__file__).parents[1] / "fake_trainer.py"
+FAKES = str(Path(fake_trainer.__file__).parent)
 
 pytestmark = pytest.mark.window
 
@@ -88,7 +90,8 @@ class Hand:
 @pytest.fixture
 def way(monkeypatch):
     """Which way the trainer goes."""
-    monkeypatch.setattr(trainer, "WORKER", (str(FAKE),))
+    monkeypatch.setattr(trainer, "train_in_child", fake_trainer.train_in_child)
+    monkeypatch.setenv("PYTHONPATH", FAKES, prepend=os.pathsep)
     return lambda name: monkeypatch.setenv("FAKE_TRAINER", name)
 
 
@@ -445,7 +448,6 @@ def test_ended_at_once(hand, way, monkeypatch):
     hand.add_truth()
     hand.start()
     hand.until_step(6)
-    monkeypatch.setattr(hand.panel.progress.trainer._process, "closeWriteChannel", lambda: None)  # it does not listen
     hand.panel.start_button.click()
     hand.panel.start_button.click()
     hand.end()
@@ -456,8 +458,12 @@ def test_ended_at_once(hand, way, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "words", "can_keep"),
     [
-        ("killed", "training: the system ended the trainer at step 7, most likely for want of memory", True),
-        ("raises", "the trainer: ValueError: what nobody foresaw", True),
+        (
+            "killed",
+            "training: the system ended it, most likely for want of memory; what was best",
+            True,
+        ),
+        ("raises", "training: ValueError: what nobody foresaw", True),
         ("worse", "Fine-tuning has not helped (20 steps in 2.0 s)", False),
     ],
 )

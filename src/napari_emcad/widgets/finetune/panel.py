@@ -158,7 +158,7 @@ class FineTunePanel(QWidget):
         self._is_closed = True
         self._rest.stop()
         self._soon.stop()
-        self.progress.trainer.close()
+        self.progress.close_run()
         self._worker.close()
         self.models.close_readers()
         self.sources.release()
@@ -348,7 +348,7 @@ class FineTunePanel(QWidget):
         """Bring button and estimate up to date."""
         if self._is_closed:
             return
-        training, ending = self.progress.running, self.progress.trainer.stopping
+        training, ending = self.progress.running, self.progress.stopping
         self.start_button.setText("End at once" if ending else "Stop" if self.running else "Start")
         tip = "Ends with the step under way and a last score; the best network stays."
         if ending:

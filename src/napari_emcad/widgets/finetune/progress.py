@@ -6,10 +6,13 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.record import Event, Record
+from napari_emcad.core.progress import Progress
+from napari_emcad.finetuning.record import Record
 from napari_emcad.widgets.finetune.learning_curves import Curves
 from napari_emcad.widgets.kit.forms import text
-from napari_emcad.workers.training import Exit, Trainer
+from napari_emcad.widgets.kit.jobs import Ended, JobRunner
+from napari_emcad.workers.process import StopRequest
+from napari_emcad.workers.training import TrainingProgress, train_beside
 
 FINE = 1000
 """Steps of the bar."""
@@ -37,8 +40,8 @@ class RunProgress(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.record, self._was_ended_at_once = Record(), False
-        self.trainer = Trainer(self)
+        self.record, self._stop = Record(), StopRequest()
+        self._jobs = JobRunner(self)
         self.bar, self.curves, self._scores = QProgressBar(), Curves(), text()
         self.bar.setRange(0, FINE)
         column = QVBoxLayout(self)
@@ -46,18 +49,23 @@ class RunProgress(QWidget):
         column.setSpacing(3)
         for widget in (self.bar, self.curves, self._scores):
             column.addWidget(widget)
-        self.trainer.said.connect(self._on_said)
-        self.trainer.ended.connect(self._on_ended)
+        self._jobs.progressed.connect(self._on_progress)
         self.put(None)
 
     @property
     def running(self) -> bool:
-        return self.trainer.running
+        """True while a run is worked on."""
+        return self._jobs.running
+
+    @property
+    def stopping(self) -> bool:
+        """True once the run has been asked to stop, until it has ended."""
+        return self.running and self._stop.is_asked
 
     @property
     def words(self) -> str:
         """Where it is, such as "step 41, 1:12 left"."""
-        return f"stopping: {self.record.progress_text}" if self.trainer.stopping else self.record.progress_text
+        return f"stopping: {self.record.progress_text}" if self.stopping else self.record.progress_text
 
     def put(self, record: Record | None) -> None:
         """Show a run that is not going on now; None = none."""
@@ -68,24 +76,29 @@ class RunProgress(QWidget):
     def work_on(self, folder: Path) -> None:
         """Begin a run, or go on with it."""
         self.put(Record.of(folder))
-        self._was_ended_at_once = False
         self.record.go_on()
-        self.trainer.start(folder)
+        self._stop = StopRequest()
+        self._jobs.start(train_beside(folder, self._stop), self._on_ended)
         self._show()
 
     def stop(self) -> None:
         """End it with the step under way and a last score; asked again, at once."""
-        if self.trainer.stopping:
-            self._was_ended_at_once = True
-            self.trainer.kill()
+        if self.stopping:
+            self._stop.insist()
+            self._jobs.stop()
         else:
-            self.trainer.stop()
+            self._stop.ask()
         self._show()
 
-    def _on_said(self, event: Event) -> None:
-        self.record.take(event)
-        self._show()
-        self.changed.emit()
+    def close_run(self) -> None:
+        """Stop it and wait a moment for a good end; nothing is told any more."""
+        self._jobs.close()
+
+    def _on_progress(self, progress: Progress) -> None:
+        if isinstance(progress, TrainingProgress):
+            self.record.take(progress.event)
+            self._show()
+            self.changed.emit()
 
     def _show(self) -> None:
         self.bar.setVisible(self.running)
@@ -95,21 +108,9 @@ class RunProgress(QWidget):
         self._scores.setText(self.record.scores_text)
         self._scores.setVisible(self.running and bool(self.record.scores_text))
 
-    def _on_ended(self, end: Exit) -> None:
+    def _on_ended(self, ended: Ended) -> None:
+        error = None if self.record.finished else ended.error  # whatever Python does while it ends
+        if isinstance(error, UserError):
+            self.record.take({"event": "failed", "sentence": str(error)})
         self._show()
-        self.ended.emit(None if self._was_ended_at_once else _failure(self.record, end))
-
-
-def _failure(record: Record, end: Exit) -> Exception | None:
-    """What went wrong; None where the run has ended well."""
-    if record.failure:
-        return UserError(record.failure)
-    if record.finished:  # whatever Python does while it ends
-        return None
-    if end.was_killed or end.code < 0:
-        return UserError(
-            f"training: the system ended the trainer at step {record.step}, most likely for want of memory; what was "
-            "best until then is there, and it can go on."
-        )
-    last = end.details.splitlines()[-1] if end.details else f"it ended with code {end.code}"
-    return RuntimeError(f"the trainer: {last}\n{end.details}")
+        self.ended.emit(error)
