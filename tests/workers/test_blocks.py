@@ -19,7 +19,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.block_run_facts import read_unfinished_run
-from napari_emcad.io.sessions.facts import NAME as SESSION
+from napari_emcad.io.sessions.file_names import FACTS_FILE
 from napari_emcad.io.sessions.folder import open_session
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.workers import blocks
@@ -118,7 +118,7 @@ def test_workers_end_with_the_child_and_blocks_are_kept(order, tmp_path, started
     wait_until(lambda: not running())
     assert not list(temporary.iterdir())
     drive(resume_run(folder, HERE))
-    assert (folder / SESSION).is_file()
+    assert (folder / FACTS_FILE).is_file()
     assert not list(folder.rglob("*.part"))
 
 

@@ -191,7 +191,7 @@ class _Child:
     def __init__(self, job: ChildJob[Any]):
         self._job = job
         self._temporary = _temporary_folder()
-        folder = self._temporary and self._temporary.name
+        folder = self._temporary.name if self._temporary is not None else None
         self._process = _start(job.name, folder)
         self._printed: deque[str] = deque(maxlen=KEPT_LINES)
         self._heard: SimpleQueue[Message | Exception | None] = SimpleQueue()
