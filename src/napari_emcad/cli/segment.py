@@ -31,6 +31,7 @@ from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.affinities import new_affinities
+from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.tiff import write_tiff
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import create_session
@@ -112,7 +113,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         if options.output:
             labels = segmentation.labels(table)
-            follow(write_tiff(options.output, labels, voxel_size, made, int(table.max())))
+            follow(write_tiff(options.output, LabelVolume(labels, voxel_size, made, largest=int(table.max()))))
         if options.session:
             facts = SessionFacts.of(made | {"source": str(volume.path.absolute())}, voxel_size)
             create_session(options.session, segmentation, affinities, facts).close()
@@ -137,7 +138,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
         start = time.monotonic()
         labels = follow(optical.run(volume.array, network, np.zeros(box.shape, np.uint8), box, parameters))
         seconds, largest = time.monotonic() - start, int(labels.max())
-        follow(write_tiff(options.output, labels, volume.voxel_size, made, largest))
+        follow(write_tiff(options.output, LabelVolume(labels, volume.voxel_size, made, largest=largest)))
     tell(_outcome(count(largest, "neurite"), seconds, labels.size, options.output))
     return 0
 

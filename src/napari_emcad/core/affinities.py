@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.volume import AffinityVolume
+
 Offset = tuple[int, int, int]
 """A step from a voxel to its partner: z, y, x, in voxels."""
 
@@ -26,17 +28,17 @@ class Affinities:
 
     Attributes
     ----------
-    values : array-like (c, z, y, x)
+    values : AffinityVolume (c, z, y, x)
         uint8 (value x 255) or float32 in [0, 1].
     offsets : tuple of (z, y, x)
         One a channel, in voxels.
     """
 
-    values: NDArray[np.uint8] | NDArray[np.float32]
+    values: AffinityVolume
     offsets: tuple[Offset, ...] = NEAREST
 
     def __post_init__(self) -> None:
-        if self.values.ndim != 4 or self.values.shape[0] != len(self.offsets):
+        if len(self.values.shape) != 4 or self.values.shape[0] != len(self.offsets):
             raise ValueError(
                 f"offsets: one per affinity channel is needed, got {len(self.offsets)} for affinities of shape "
                 f"{tuple(self.values.shape)}; pass affinities as (channel, z, y, x) with their own offsets."

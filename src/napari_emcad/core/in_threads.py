@@ -1,7 +1,7 @@
 """Work in threads, in order, a few results ahead of whoever takes them."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_in_threads(make: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+def map_in_threads(make: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
     """Yield `make(item)` of each item, in the order of the items, each begun before it is asked for.
 
     Close it to drop what was not begun; once it is closed no thread is at work.

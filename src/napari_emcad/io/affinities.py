@@ -1,9 +1,4 @@
-"""Affinities on disk: a Zarr array (3, z, y, x) of uint8.
-
-Zarr format 2 with "/" between the chunk numbers: read by zarr-python 2 and 3 and by the tools of the field
-(Neuroglancer, funlib, WEBKNOSSOS), while format 3 is not yet by all; a flat folder of all chunks would be slow.
-A chunk holds the three channels of a piece of one section: that is what prediction writes and agglomeration reads.
-"""
+"""Affinities on disk: a Zarr array (3, z, y, x) of uint8."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,22 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numcodecs
 import zarr
 
-from napari_emcad.core.affinities import NEAREST, Affinities
+from napari_emcad.core.affinities import NEAREST, Affinities, Offset
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import VoxelSize, triple
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
-
-_CHUNK = (3, 1, 512, 512)
+from napari_emcad.io.zarr_arrays import StoredAffinities, affinity_layout, as_affinities, create_zarr_array
 
 
 @contextmanager
 def new_affinities(
     path: Path | str, shape: Sequence[int], voxel_size: VoxelSize | None, provenance: Mapping[str, Any]
-) -> Iterator[zarr.Array]:
+) -> Iterator[StoredAffinities]:
     """Give an array (3, z, y, x) of uint8 (value x 255, 0 at first) to fill; it is in its place when the block ends.
 
     Until then it lies beside `path` and can be read and written there; when the block ends early (an error, a
@@ -37,7 +30,7 @@ def new_affinities(
     path : path
         A folder, NAME.zarr; older affinities there are replaced.
     shape : (z, y, x)
-        Of the volume, in voxels.
+        Voxels of the volume.
     voxel_size : VoxelSize or None
         In nm.
     provenance : mapping
@@ -46,10 +39,10 @@ def new_affinities(
     Raises
     ------
     UserError
-        Where the disk is full, the folder is missing or may not be written to, or something else lies at `path`.
+        If the disk is full, the folder is missing or may not be written to, or something else lies at `path`.
     """
     path = Path(path)
-    if path.exists() and not _holds_affinities(path):
+    if path.exists() and _affinities_in(path) is None:
         raise UserError(f"{path}: this name is taken by something that is not affinities; choose another name.")
     with write_beside(path, lambda _: len(NEAREST) * math.prod(shape)) as part:
         yield create_affinities(part, shape, voxel_size, provenance)
@@ -57,20 +50,16 @@ def new_affinities(
 
 def create_affinities(
     path: Path, shape: Sequence[int], voxel_size: VoxelSize | None, provenance: Mapping[str, Any]
-) -> zarr.Array:
-    """Make an array (3, z, y, x) of uint8 for a volume of this shape (z, y, x), all 0."""
-    whole = (len(NEAREST), *(int(n) for n in shape))
-    return zarr.create_array(
-        path,
-        shape=whole,
-        chunks=tuple(min(n, c) for n, c in zip(whole, _CHUNK, strict=True)),
-        dtype="uint8",
-        compressors=numcodecs.Blosc("zstd", clevel=1, shuffle=numcodecs.Blosc.NOSHUFFLE),
-        zarr_format=2,
-        chunk_key_encoding={"name": "v2", "separator": "/"},
-        fill_value=0,
-        attributes=_attributes(voxel_size, provenance),
-    )
+) -> StoredAffinities:
+    """Create an array (3, z, y, x) of uint8 for a volume of this shape (z, y, x), all 0."""
+    attributes = {
+        "axes": ["c", "z", "y", "x"],
+        "offsets": [list(offset) for offset in NEAREST],
+        "voxel_size_nm": list(voxel_size) if voxel_size else None,
+        "provenance": dict(provenance),
+    }
+    whole = (len(NEAREST), *triple(shape))
+    return as_affinities(create_zarr_array(path, whole, "uint8", affinity_layout(), attributes))
 
 
 def open_affinities(path: Path | str) -> Affinities:
@@ -79,26 +68,30 @@ def open_affinities(path: Path | str) -> Affinities:
     Raises
     ------
     UserError
-        Where there are none.
+        If there are none.
     """
     path = Path(path)
-    if not _holds_affinities(path):
+    found = _affinities_in(path)
+    if found is None:
         raise UserError(f"{path}: affinities (3, z, y, x) are needed, and there are none; predict them again.")
-    values = open_zarr_node(path)
-    return Affinities(values, tuple(tuple(offset) for offset in values.attrs["offsets"]))
+    return found
 
 
-def _attributes(voxel_size: VoxelSize | None, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "axes": ["c", "z", "y", "x"],
-        "offsets": [list(offset) for offset in NEAREST],
-        "voxel_size_nm": list(voxel_size) if voxel_size else None,
-        "provenance": dict(provenance),
-    }
-
-
-def _holds_affinities(path: Path) -> bool:
+def _affinities_in(path: Path) -> Affinities | None:
+    """Open the affinities in a Zarr folder; None if it holds something else."""
     if not is_zarr(path):
-        return False
+        return None
     found = open_zarr_node(path)
-    return isinstance(found, zarr.Array) and found.ndim == 4 and len(found.attrs.get("offsets", ())) == found.shape[0]
+    if not isinstance(found, zarr.Array) or found.ndim != 4:
+        return None
+    offsets = _offsets_of(found)
+    return Affinities(as_affinities(found), offsets) if len(offsets) == found.shape[0] else None
+
+
+def _offsets_of(array: zarr.Array[Any]) -> tuple[Offset, ...]:
+    """Return the offsets in the attributes of an array; none if they hold none."""
+    offsets: Any = array.attrs.get("offsets", ())
+    try:
+        return tuple(triple(offset) for offset in offsets)
+    except (TypeError, ValueError):
+        return ()

@@ -12,6 +12,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io.labels import tiff as label_files
+from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.labels.tiff import is_label_tiff, write_labels, write_tiff
 from napari_emcad.io.stacks.stack import open_stack
@@ -116,7 +117,7 @@ def test_labels_are_not_changed(tmp_path):
 
 
 def test_progress_counts_sections(tmp_path):
-    steps = [(p.stage, p.done, p.total) for p in write_tiff(tmp_path / "a.tif", neurons(), SIZE, {})]
+    steps = [(p.stage, p.done, p.total) for p in write_tiff(tmp_path / "a.tif", LabelVolume(neurons(), SIZE, {}))]
     assert steps == [(stage, n, 5) for stage in ("largest id", "export") for n in (1, 2, 3, 4, 5)]
 
 
@@ -125,7 +126,7 @@ def test_progress_counts_sections(tmp_path):
 def test_cancelling_leaves_nothing(tmp_path, steps, existing):
     if existing:
         (tmp_path / "a.tif").write_text("older")
-    job = write_tiff(tmp_path / "a.tif", neurons(), SIZE, {})
+    job = write_tiff(tmp_path / "a.tif", LabelVolume(neurons(), SIZE, {}))
     for _ in range(steps):
         next(job)
     job.close()
@@ -215,4 +216,4 @@ def test_other_files_carry_no_provenance(tmp_path, stack):
 
 
 def test_marked_as_labels(tmp_path):
-    assert is_label_tiff(drive(write_tiff(tmp_path / "a.tif", neurons(), SIZE, {})))
+    assert is_label_tiff(drive(write_tiff(tmp_path / "a.tif", LabelVolume(neurons(), SIZE, {}))))

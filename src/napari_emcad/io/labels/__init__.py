@@ -1,0 +1,1 @@
+"""Labels: the volumes of ids that are written."""

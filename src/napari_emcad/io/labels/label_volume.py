@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box, Voxel, VoxelSize, triple
 from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.volume import Volume
+from napari_emcad.io.metadata.lengths import Point
 
 THREADS = os.cpu_count() or 1
-"""That look labels up and compress them, which both lets go of Python's lock."""
+"""Threads that look labels up and compress them; both let go of Python's lock."""
 
 BAND_VOXELS = 1 << 22
-"""What is read of a section at once, unless a row is more."""
+"""Voxels of a section that are read at once, unless a row is more."""
 
 
 @dataclass(frozen=True)
@@ -29,37 +31,38 @@ class LabelVolume:
 
     Attributes
     ----------
-    values : array-like (z, y, x) of whole numbers
+    values : Volume (z, y, x) of whole numbers
         Read by boxes, several at once, and not modified; 0 = none.
     voxel_size : VoxelSize or None
         In nm; None = unknown.
     provenance : mapping
         JSON.
     start : (z, y, x)
-        Of the first voxel in the stack, in voxels.
+        Place of the first voxel in the stack, in voxels.
     largest : int or None
-        Of the ids; None = not known.
+        The largest id; None = not known.
     """
 
-    values: Any
+    values: Volume
     voxel_size: VoxelSize | None
     provenance: Mapping[str, Any]
-    start: tuple[int, int, int] = (0, 0, 0)
+    start: Voxel = (0, 0, 0)
     largest: int | None = None
 
     @property
     def nbytes(self) -> int:
-        """Uncompressed."""
+        """Bytes of the labels, uncompressed."""
         return int(np.prod(self.values.shape, dtype=np.int64)) * np.dtype(self.values.dtype).itemsize
 
     @property
-    def offset_nm(self) -> tuple[float, float, float]:
-        """Of the first voxel from that of the stack; 0 where the voxel size is not known."""
-        return tuple(a * n for a, n in zip(self.start, self.voxel_size or (0, 0, 0), strict=True))
+    def offset_nm(self) -> Point:
+        """Place of the first voxel in the stack in nm (z, y, x); 0 if the voxel size is not known."""
+        z, y, x = (a * n for a, n in zip(self.start, self.voxel_size or (0, 0, 0), strict=True))
+        return z, y, x
 
 
-def check_labels(path: Path, labels: Any) -> None:
-    """Refuse what are no labels (z, y, x)."""
+def check_labels(path: Path, labels: Volume) -> None:
+    """Refuse an array that is no labels (z, y, x)."""
     if len(labels.shape) != 3 or 0 in labels.shape or np.dtype(labels.dtype).kind not in "bui":
         raise UserError(
             f"{path}: whole-number labels (z, y, x) are needed, got shape {tuple(labels.shape)} of {labels.dtype}; "
@@ -68,13 +71,23 @@ def check_labels(path: Path, labels: Any) -> None:
 
 
 def bands(shape: Sequence[int], rows: int = 1) -> Blocks:
-    """Labels of this shape (z, y, x) in bands of rows, a multiple of `rows`, from the first section to the last."""
-    together = rows * max(1, BAND_VOXELS // (rows * shape[2]))
-    return Blocks(tuple(shape), (1, min(together, shape[1]), shape[2]))
+    """Cut labels of this shape (z, y, x) into bands of a multiple of `rows`, from the first section to the last."""
+    depth, height, width = triple(shape)
+    together = rows * max(1, BAND_VOXELS // (rows * width))
+    return Blocks((depth, height, width), (1, min(together, height), width))
 
 
-def find_largest_id(labels: Any) -> Job[int]:
-    """The largest id; without a look at the voxels where the type holds none above 65,535."""
+def find_largest_id(volume: LabelVolume) -> Job[int]:
+    """Find the largest id, unless it is known; 0 without a look at the voxels if their type holds none above 65,535.
+
+    Yields
+    ------
+    Progress
+        Stage "largest id", in bands.
+    """
+    labels = volume.values
+    if volume.largest is not None:
+        return volume.largest
     if np.dtype(labels.dtype).itemsize == 1 or labels.dtype == np.uint16:
         return 0
 
@@ -90,13 +103,13 @@ def find_largest_id(labels: Any) -> Job[int]:
     return largest
 
 
-def convert_ids(path: Path, values: NDArray, dtype: np.dtype, first: int) -> NDArray:
-    """Labels (z, y, x) in the type of a file, with every id as it was; `first` is the number of their first section.
+def convert_ids(path: Path, values: NDArray[Any], dtype: np.dtype[Any], first: int) -> NDArray[Any]:
+    """Convert labels (z, y, x) to the type of a file; every id stays. `first` is the number of their first section.
 
     Raises
     ------
     UserError
-        Where one does not fit.
+        If an id does not fit.
     """
     most = np.iinfo(dtype).max
     if int(values.min()) < 0 or int(values.max()) > most:

@@ -9,37 +9,47 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Slices, VoxelSize, triple
 from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import FORBIDDEN, FULL, write_beside
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, convert_ids
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.stacks.precomputed import import_tensorstore, is_precomputed, short_reason
 
+if TYPE_CHECKING:
+    from tensorstore import TensorStore
+
 CHUNK = (16, 128, 128)
+"""Voxels (z, y, x) of a chunk, which is a file."""
+
 BLOCK = (16, 1024, 1024)
-"""Voxels (z, y, x): what is a file, and what is written at once."""
+"""Voxels (z, y, x) that are written at once."""
 
 _CUBE = [8, 8, 8]
+"""Voxels of a cube that is compressed by itself."""
+
 _PROVENANCE = "provenance"
-"""A file beside `info`, in the form that cloud-volume reads."""
+"""Name of the file beside `info` with the provenance, in the form that cloud-volume reads."""
 
 
 def write_precomputed(path: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels with all their scales, by blocks; an older precomputed volume is replaced.
 
-    Ids are uint32, or uint64 where the labels have 8 bytes; chunks of 0 alone are left out, as readers expect.
+    Ids are uint32, or uint64 if the labels have 8 bytes; chunks of 0 alone are left out, as readers expect.
 
     Raises
     ------
     UserError
-        Where tensorstore is not installed, the voxel size is not known, there are no labels, an id is negative, the
+        If tensorstore is not installed, the voxel size is not known, there are no labels, an id is negative, the
         name is taken by something else, the disk is full, or the folder is missing or may not be written to.
     """
     ts = import_tensorstore(path)
@@ -50,14 +60,15 @@ def write_precomputed(path: Path, volume: LabelVolume) -> Job[Path]:
         raise UserError(f"{path}: this name is taken by something that is no precomputed volume; choose another name.")
     dtype = np.dtype(np.uint64 if np.dtype(volume.values.dtype).itemsize == 8 else np.uint32)
     with write_beside(path, lambda _: 2 * volume.nbytes) as part:
-        scales = [_create_scale(ts, part, path, volume, dtype, step) for step in level_steps(volume.values.shape[1:])]
-        (part / _PROVENANCE).write_text(_provenance(volume.provenance), "utf-8")
+        writer = _ScaleWriter(ts, part, path, dtype, volume.voxel_size)
+        scales = [writer.create(volume, step) for step in level_steps(volume.values.shape[1:])]
+        (part / _PROVENANCE).write_text(_provenance_text(volume.provenance), "utf-8")
         yield from write_levels(volume.values, scales)
     return path
 
 
 def read_precomputed_provenance(path: Path) -> dict[str, Any]:
-    """What `write_precomputed` kept of the provenance; empty where there is none."""
+    """Read what `write_precomputed` kept of the provenance; empty if there is none."""
     try:
         return json.loads((path / _PROVENANCE).read_text("utf-8"))["processing"][0]["method"]
     except (OSError, ValueError, LookupError, TypeError):
@@ -65,12 +76,12 @@ def read_precomputed_provenance(path: Path) -> dict[str, Any]:
 
 
 class _ScaleTarget:
-    """One scale as (z, y, x) from 0 on, set by boxes."""
+    """One scale as (z, y, x) from 0 on, written by boxes (see `LabelTarget`)."""
 
-    def __init__(self, path: Path, view: Any, dtype: np.dtype):
-        self._path, self._view, self._dtype, self.shape = path, view, dtype, tuple(view.shape)
+    def __init__(self, path: Path, view: "TensorStore", dtype: np.dtype[Any]):
+        self._path, self._view, self._dtype, self.shape = path, view, dtype, triple(view.shape)
 
-    def __setitem__(self, box: tuple[slice, ...], values: NDArray) -> None:
+    def __setitem__(self, box: Slices, values: NDArray[Any]) -> None:
         fitting = convert_ids(self._path, values, self._dtype, box[0].start)
         with _raise_os_errors():
             self._view[box] = fitting
@@ -78,45 +89,73 @@ class _ScaleTarget:
 
 @contextmanager
 def _raise_os_errors() -> Iterator[None]:
-    """What the system says comes from tensorstore in a `ValueError`."""
+    """Raise an OSError for tensorstore's `ValueError` that holds what the system says."""
     try:
         yield
     except ValueError as error:
-        said = (number for number in (*FULL, *FORBIDDEN) if os.strerror(number) in str(error))
-        raise OSError(next(said, errno.EIO), short_reason(error)) from error
+        numbers = (number for number in (*FULL, *FORBIDDEN) if os.strerror(number) in str(error))
+        raise OSError(next(numbers, errno.EIO), short_reason(error)) from error
 
 
-def _create_scale(ts: Any, part: Path, path: Path, volume: LabelVolume, dtype: np.dtype, step: int) -> LabelLevel:
-    """A new scale of the volume in `part`, which takes the pixels on the stack's grid of this step.
+@dataclass(frozen=True)
+class _ScaleWriter:
+    """Makes the scales of a volume.
 
-    Where there is none, it takes the last one on that axis.
+    Attributes
+    ----------
+    ts : module
+        tensorstore.
+    part : Path
+        Folder that is written to.
+    path : Path
+        Folder that it becomes, for errors.
+    dtype : dtype
+        Type of the ids in the files.
+    voxel_size : VoxelSize
+        Of the finest scale, in nm.
     """
-    (depth, *plane), (z, *start) = volume.values.shape, volume.start
-    first = tuple(min(-a % step, n - 1) for a, n in zip(start, plane, strict=True))
-    size = (depth, *(-(-(n - f) // step) for n, f in zip(plane, first, strict=True)))
-    offset = (z, *((a + f) // step for a, f in zip(start, first, strict=True)))
-    nm = (volume.voxel_size.z, volume.voxel_size.y * step, volume.voxel_size.x * step)
-    kept = {"driver": "file", "path": f"{part.absolute().as_posix()}/", "file_io_sync": False}
-    spec = {
-        "driver": "neuroglancer_precomputed",
-        "kvstore": kept,
-        "multiscale_metadata": {"type": "segmentation", "data_type": dtype.name, "num_channels": 1},
-        "scale_metadata": {
-            "size": size[::-1],
-            "voxel_offset": offset[::-1],
-            "resolution": nm[::-1],
-            "chunk_size": CHUNK[::-1],
-            "encoding": "compressed_segmentation",
-            "compressed_segmentation_block_size": _CUBE,
-        },
-    }
-    with _raise_os_errors():
-        opened = ts.open(spec, open=True, create=True).result()
-    return LabelLevel(_ScaleTarget(path, opened[..., 0].T[ts.d[:].translate_to[0]], dtype), BLOCK, step, first)
+
+    ts: ModuleType
+    part: Path
+    path: Path
+    dtype: np.dtype[Any]
+    voxel_size: VoxelSize
+
+    def create(self, volume: LabelVolume, step: int) -> LabelLevel:
+        """Create a scale that takes the pixels on the stack's grid of this step.
+
+        If an axis has no such pixel, it takes the last one.
+        """
+        (depth, *plane), (z, *start) = volume.values.shape, volume.start
+        y, x = (min(-a % step, n - 1) for a, n in zip(start, plane, strict=True))
+        size = (depth, *(-(-(n - f) // step) for n, f in zip(plane, (y, x), strict=True)))
+        offset = (z, *((a + f) // step for a, f in zip(start, (y, x), strict=True)))
+        with _raise_os_errors():
+            opened = self.ts.open(self._spec(size, offset, step), open=True, create=True).result()
+        view = opened[..., 0].T[self.ts.d[:].translate_to[0]]
+        return LabelLevel(_ScaleTarget(self.path, view, self.dtype), BLOCK, step, (y, x))
+
+    def _spec(self, size: tuple[int, ...], offset: tuple[int, ...], step: int) -> dict[str, Any]:
+        """Return the specification of a new scale of this size and offset (z, y, x), as tensorstore takes it."""
+        nm = (self.voxel_size.z, self.voxel_size.y * step, self.voxel_size.x * step)
+        kept = {"driver": "file", "path": f"{self.part.absolute().as_posix()}/", "file_io_sync": False}
+        return {
+            "driver": "neuroglancer_precomputed",
+            "kvstore": kept,
+            "multiscale_metadata": {"type": "segmentation", "data_type": self.dtype.name, "num_channels": 1},
+            "scale_metadata": {
+                "size": size[::-1],
+                "voxel_offset": offset[::-1],
+                "resolution": nm[::-1],
+                "chunk_size": CHUNK[::-1],
+                "encoding": "compressed_segmentation",
+                "compressed_segmentation_block_size": _CUBE,
+            },
+        }
 
 
-def _provenance(told: Mapping[str, Any]) -> str:
-    sources = [told["source"]] if told.get("source") else []
-    method = {"method": dict(told), "by": told.get("program", "napari-emcad")}
+def _provenance_text(provenance: Mapping[str, Any]) -> str:
+    sources = [provenance["source"]] if provenance.get("source") else []
+    method = {"method": dict(provenance), "by": provenance.get("program", "napari-emcad")}
     whole = {"description": "labels", "owners": [], "processing": [method], "sources": sources}
     return json.dumps(whole, default=str, indent=2)

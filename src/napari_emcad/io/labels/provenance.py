@@ -11,11 +11,12 @@ from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """The provenance of labels in any format they are written in, or of affinities; empty where they carry none."""
+    """Read the provenance of labels in any format they are written in, or of affinities; empty if they carry none."""
     path = Path(path)
     if is_precomputed(path):
         return read_precomputed_provenance(path)
     if is_zarr(path):
-        return dict(open_zarr_node(path).attrs.get("provenance") or {})
+        attributes: dict[str, Any] = open_zarr_node(path).attrs.asdict()
+        return dict(attributes.get("provenance") or {})
     file = next(iter(section_files(path)), path) if path.is_dir() else path
     return dict(read_record(file).get("provenance") or {})

@@ -1,4 +1,4 @@
-"""Neurons as a label TIFF, or as one TIFF a section: compressed, with voxel size and provenance."""
+"""Labels as a TIFF, or as one TIFF a section: compressed, with voxel size and provenance."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,55 +11,60 @@ import tifffile
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Job, drive
+from napari_emcad.core.volume import Volume
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, find_largest_id
-from napari_emcad.io.labels.tiff_pages import write_pages
+from napari_emcad.io.labels.tiff_pages import PageLayout, write_pages
 from napari_emcad.io.metadata.tiff_description import description_text, read_record, resolution_tags
 
 _CLASSIC_BYTES = 2**32 - 2**26
-"""Beyond 4 GB, less room for the directories, a TIFF has to be a BigTIFF."""
+"""Size beyond which a TIFF has to be a BigTIFF: 4 GB, less room for the directories."""
+
+_KIND = "labels"
+"""Kind of our own TIFF, in its record."""
 
 
 def write_labels(
     path: Path | str,
-    labels: Any,
+    labels: Volume,
     voxel_size: VoxelSize | None,
     provenance: Mapping[str, Any],
     max_id: int | None = None,
 ) -> Path:
-    """Write labels as TIFF: `write_tiff` to its end."""
-    return drive(write_tiff(path, labels, voxel_size, provenance, max_id))
-
-
-def write_tiff(
-    path: Path | str,
-    labels: Any,
-    voxel_size: VoxelSize | None,
-    provenance: Mapping[str, Any],
-    max_id: int | None = None,
-) -> Job[Path]:
-    """Write labels as a deflate-compressed TIFF; never more than some rows of a section are in memory.
-
-    uint16 up to id 65,535, else uint32; a BigTIFF where the uncompressed voxels exceed 4 GB. `open_stack` reads the
-    voxel size back to the last digit, `read_provenance` the provenance.
+    """Write labels as TIFF: `write_tiff` to its end.
 
     Parameters
     ----------
     path : path
-        An existing file is replaced at the very end; until then, and whenever it fails, it stays as it is.
-    labels : array-like (z, y, x), integer or bool
-        Needs `shape`, `dtype` and `labels[z0:z1, y0:y1]`, several at once; 0 = none; not modified.
+    labels : Volume (z, y, x), integer or bool
+        Not modified; 0 = none.
     voxel_size : VoxelSize or None
         In nm; None = unknown.
     provenance : mapping
-        Goes into the file as JSON.
+        JSON.
     max_id : int, optional
-        Largest id, where it is known: spares a first pass over the sections.
+        The largest id, if it is known: spares a first pass over the sections.
+    """
+    return drive(write_tiff(Path(path), LabelVolume(labels, voxel_size, provenance, largest=max_id)))
+
+
+def write_tiff(path: Path, volume: LabelVolume) -> Job[Path]:
+    """Write labels as a deflate-compressed TIFF; never more than some rows of a section are in memory.
+
+    uint16 up to id 65,535, else uint32; a BigTIFF if the uncompressed voxels exceed 4 GB. `open_stack` reads the
+    voxel size back to the last digit, `read_provenance` the provenance.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file is replaced at the very end; until then, and whenever it fails, it stays as it is.
+    volume : LabelVolume
+        Its values are read by bands, `values[z0:z1, y0:y1]`, several at once.
 
     Yields
     ------
     Progress
-        Stage "export", in sections ("largest id" before, where that is looked for). Closing removes what was written.
+        Stage "export", in sections ("largest id" before, if that is looked for). Closing removes what was written.
 
     Returns
     -------
@@ -69,22 +74,24 @@ def write_tiff(
     Raises
     ------
     UserError
-        Where the ids do not fit, the disk is full, or the folder is missing or may not be written to.
+        If the ids do not fit, the disk is full, or the folder is missing or may not be written to.
     """
-    path = Path(path)
-    _check(path, labels)
-    dtype = _dtype(path, (yield from find_largest_id(labels)) if max_id is None else max_id)
-    depth, uncompressed, done = labels.shape[0], _bytes(labels.shape, dtype), 0
-    first, size = description_text(labels.shape, voxel_size, "labels", provenance), resolution_tags(voxel_size)
+    labels = volume.values
+    _check_file(path)
+    check_labels(path, labels)
+    dtype = _choose_dtype(path, (yield from find_largest_id(volume)))
+    depth, uncompressed, done = labels.shape[0], _count_bytes(labels.shape, dtype), 0
+    first = description_text(labels.shape, volume.voxel_size, _KIND, volume.provenance)
     with (
         write_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
         tifffile.TiffWriter(part, bigtiff=uncompressed > _CLASSIC_BYTES) as tiff,
     ):
 
-        def write(z: int, strips: Iterator[bytes], layout: dict[str, Any]) -> None:
+        def write(z: int, strips: Iterator[bytes], layout: PageLayout) -> None:
             nonlocal done
             done = z + 1
-            tiff.write(strips, description=None if z else first, **layout, **size)
+            text = None if z else first
+            tiff.write(strips, description=text, **layout, **resolution_tags(volume.voxel_size))
 
         yield from write_pages(path, labels, dtype, write)
     return path
@@ -98,18 +105,19 @@ def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     Raises
     ------
     UserError
-        As `write_tiff`; also where the folder is there already and not empty.
+        As `write_tiff`; also if the folder is there already and not empty.
     """
-    _check_free(folder)
-    check_labels(folder, volume.values)
     labels, size = volume.values, volume.voxel_size
-    dtype = _dtype(folder, (yield from find_largest_id(labels)) if volume.largest is None else volume.largest)
+    _check_free(folder)
+    check_labels(folder, labels)
+    dtype = _choose_dtype(folder, (yield from find_largest_id(volume)))
     shape = (1, *labels.shape[1:])
-    text, is_big = description_text(shape, size, "labels", volume.provenance), _bytes(shape, dtype) > _CLASSIC_BYTES
-    with write_beside(folder, lambda _: _bytes(labels.shape, dtype)) as part:
+    text = description_text(shape, size, _KIND, volume.provenance)
+    is_big = _count_bytes(shape, dtype) > _CLASSIC_BYTES
+    with write_beside(folder, lambda _: _count_bytes(labels.shape, dtype)) as part:
         part.mkdir()
 
-        def write(z: int, strips: Iterator[bytes], layout: dict[str, Any]) -> None:
+        def write(z: int, strips: Iterator[bytes], layout: PageLayout) -> None:
             with tifffile.TiffWriter(part / f"section_{volume.start[0] + z:05}.tif", bigtiff=is_big) as tiff:
                 tiff.write(strips, description=text, **layout, **resolution_tags(size))
 
@@ -118,14 +126,13 @@ def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
 
 
 def is_label_tiff(path: Path | str) -> bool:
-    """Whether a file was written by `write_labels`."""
-    return read_record(Path(path)).get("kind") == "labels"
+    """Return True if a file was written by `write_tiff`."""
+    return read_record(Path(path)).get("kind") == _KIND
 
 
-def _check(path: Path, labels: Any) -> None:
+def _check_file(path: Path) -> None:
     if path.is_dir():
         raise UserError(f"{path}: a file is needed for the labels, this is a folder; add a name such as labels.tif.")
-    check_labels(path, labels)
 
 
 def _check_free(folder: Path) -> None:
@@ -133,12 +140,12 @@ def _check_free(folder: Path) -> None:
         raise UserError(f"{folder}: this name is taken; choose another folder for the sections.")
 
 
-def _bytes(shape: Sequence[int], dtype: np.dtype) -> int:
-    """Uncompressed."""
+def _count_bytes(shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+    """Return the bytes of labels of this shape, uncompressed."""
     return math.prod(shape) * dtype.itemsize
 
 
-def _dtype(path: Path, max_id: int) -> np.dtype:
+def _choose_dtype(path: Path, max_id: int) -> np.dtype[Any]:
     fits = [t for t in (np.uint16, np.uint32) if max_id <= np.iinfo(t).max]
     if not fits:
         raise UserError(

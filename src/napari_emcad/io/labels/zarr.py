@@ -1,7 +1,4 @@
-"""Labels as an OME-Zarr image, version 0.4, or as a plain Zarr array.
-
-Source: Moore et al., "OME-Zarr: a cloud-optimized bioimaging file format", Histochem. Cell Biol. 2023.
-"""
+"""Labels as Zarr: an OME-Zarr image, version 0.4, or a plain array."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +7,7 @@ import numpy as np
 import zarr
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import VoxelSize, triple
 from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels
@@ -18,9 +15,10 @@ from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.metadata.ome_zarr import image_attributes
 from napari_emcad.io.stacks.zarr import is_zarr
+from napari_emcad.io.zarr_arrays import as_volume
 
 EDGE = 2048
-"""Pixels of a chunk, which is of one section."""
+"""Pixels a side of a chunk, which is of one section."""
 
 
 def write_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
@@ -29,16 +27,16 @@ def write_ome_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     Raises
     ------
     UserError
-        Where there are no labels, the name is taken by something else, the disk is full, or the folder is missing or
+        If there are no labels, the name is taken by something else, the disk is full, or the folder is missing or
         may not be written to.
     """
     _check(path, volume)
-    found = level_steps(volume.values.shape[1:])
-    attributes = image_attributes("labels", found, volume.voxel_size, volume.offset_nm)
+    steps = level_steps(volume.values.shape[1:])
+    attributes = image_attributes("labels", steps, volume.voxel_size, volume.offset_nm)
     attributes |= {"image-label": {"version": "0.4"}, "provenance": dict(volume.provenance)}
     with write_beside(path, lambda _: 2 * volume.nbytes) as part:
         zarr.create_group(part, zarr_format=2, attributes=attributes)
-        levels = [_create_level(part / str(number), volume, step) for number, step in enumerate(found)]
+        levels = [_create_level(part / str(number), volume, step) for number, step in enumerate(steps)]
         yield from write_levels(volume.values, levels)
     return path
 
@@ -54,7 +52,8 @@ def write_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
         As `write_ome_zarr`.
     """
     _check(path, volume)
-    size, attributes = volume.voxel_size, {"provenance": dict(volume.provenance)}
+    size = volume.voxel_size
+    attributes: dict[str, Any] = {"provenance": dict(volume.provenance)}
     if size:
         attributes |= {"resolution": list(size), "offset": list(volume.offset_nm), "units": ["nm"] * 3}
     with write_beside(path, lambda _: volume.nbytes) as part:
@@ -72,6 +71,6 @@ def _create_level(
     path: Path, volume: LabelVolume, step: int, size: VoxelSize | None = None, **attributes: Any
 ) -> LabelLevel:
     depth, *plane = volume.values.shape
-    shape = (depth, *(-(-n // step) for n in plane))
+    shape = triple((depth, *(-(-n // step) for n in plane)))
     array = create_labels_array(path, shape, np.dtype(volume.values.dtype), size, (1, EDGE, EDGE), **attributes)
-    return LabelLevel(array, array.chunks, step)
+    return LabelLevel(as_volume(array), triple(array.chunks), step)

@@ -1,35 +1,23 @@
-"""Zarr arrays that labels are written to, compressed fast rather than well."""
+"""Zarr arrays that labels are written to."""
 
 from pathlib import Path
+from typing import Any
 
-import numcodecs
 import numpy as np
 import zarr
 
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Shape, VoxelSize
+from napari_emcad.io.zarr_arrays import create_zarr_array, label_layout
 
 
 def create_labels_array(
     path: Path,
-    shape: tuple[int, int, int],
-    dtype: np.dtype,
+    shape: Shape,
+    dtype: np.dtype[Any],
     voxel_size: VoxelSize | None,
     chunks: tuple[int, int, int],
-    **attributes,
-) -> zarr.Array:
-    """An empty Zarr array (z, y, x) for labels, in chunks of so many voxels at most."""
-    return zarr.create_array(
-        path,
-        shape=shape,
-        chunks=tuple(map(min, shape, chunks)),
-        dtype=dtype,
-        compressors=numcodecs.Blosc("lz4", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE),
-        zarr_format=2,
-        chunk_key_encoding={"name": "v2", "separator": "/"},
-        fill_value=0,
-        attributes={
-            "axes": ["z", "y", "x"],
-            "voxel_size_nm": list(voxel_size) if voxel_size else None,
-            **attributes,
-        },
-    )
+    **attributes: Any,
+) -> zarr.Array[Any]:
+    """Create an empty Zarr array (z, y, x) for labels, in chunks of at most this shape; `attributes` are JSON."""
+    known = {"axes": ["z", "y", "x"], "voxel_size_nm": list(voxel_size) if voxel_size else None}
+    return create_zarr_array(path, shape, dtype, label_layout(chunks), {**known, **attributes})
