@@ -8,8 +8,10 @@ from napari_emcad.core._waterz import Merges
 from napari_emcad.core.merge_tree import MergeTree, tree_of_merges
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.state import State
 
 LINE = [(1, 2, 0.9), (2, 3, 0.2), (3, 4, 0.9)]
 TRIANGLE = [(1, 2, 0.9), (2, 3, 0.9), (1, 3, 0.9)]
@@ -56,3 +58,35 @@ def segments(at: Session) -> dict[int, list[int]]:
 def groups(at: Session) -> list[list[int]]:
     """The same without ids."""
     return sorted(segments(at).values())
+
+
+def state(edges, threshold=0.5, sizes=None) -> State:
+    """A state without a log: nobody has edited anything."""
+    return State(segmentation(edges, sizes), threshold)
+
+
+def contacts(of: State) -> Contacts:
+    return Contacts(of.edges, len(of.table))
+
+
+def groups_of(of: State) -> list[list[int]]:
+    """Fragments of each segment of a state, without ids."""
+    return sorted(np.flatnonzero(of.table == s).tolist() for s in np.unique(of.table[1:]) if s)
+
+
+def random_edges(seed, n=30, m=80):
+    """Edges between random pairs of n fragments, of random affinities and areas."""
+    rng = np.random.default_rng(seed)
+    pairs = {tuple(sorted(p)) for p in rng.integers(1, n + 1, (m, 2)).tolist() if p[0] != p[1]}
+    return [(u, v, float(rng.random()), int(rng.integers(1, 99))) for u, v in sorted(pairs)]
+
+
+def components(fragments, pairs) -> list[list[int]]:
+    """Brute force: the groups of fragments that pairs join, each sorted."""
+    group = {f: {f} for f in fragments}
+    for a, b in pairs:
+        if a in group and b in group and group[a] is not group[b]:
+            group[a] |= group[b]
+            for f in group[b]:
+                group[f] = group[a]
+    return sorted(map(list, {tuple(sorted(g)) for g in group.values()}))

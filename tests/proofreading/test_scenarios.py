@@ -341,7 +341,7 @@ def test_33_kept_apart_is_remembered(tmp_path):
     assert row.input == {"a": 2, "b": 3, "answer": "apart", "voxel": [0, 0, 2]}
     assert groups(at) == [[1, 2], [3, 4]] and at.in_force == [1]
     at.undo()
-    assert at.in_force == [] and at.can_redo and not at.can_undo
+    assert at.in_force == [] and at.redoable == row and at.undoable is None
 
 
 def test_one_segment_is_walked_along_the_tree(tmp_path):

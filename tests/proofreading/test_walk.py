@@ -8,7 +8,7 @@ from graphs import LINE, groups, segmentation, segments, session
 
 from napari_emcad.proofreading import walk
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.walk import outwards
+from napari_emcad.proofreading.walk import search_outwards
 
 CHAIN = [*LINE, (4, 5, 0.6), (5, 6, 0.1)]
 """At 0.2: {1, 2}, {3, 4}, 5, 6; then 5 joins at 0.4, {1, 2} at 0.8, 6 at 0.9."""
@@ -77,7 +77,7 @@ def test_crumbs_do_not_leave(tmp_path):
 
 def join_heights(tree, fragment):
     """Of all fragments, (n + 1,)."""
-    *_, (leaves, found, beyond) = outwards(tree, fragment)
+    *_, (leaves, found, beyond) = search_outwards(tree, fragment)
     heights = np.full(len(leaves) + 1, np.inf)
     heights[leaves] = found
     assert np.isinf(beyond)
@@ -88,7 +88,7 @@ def test_what_comes_farther_out_is_no_lower():
     base = segmentation(CHAIN)
     for fragment in range(1, 7):
         every = join_heights(base.tree, fragment)
-        for leaves, heights, beyond in outwards(base.tree, fragment):
+        for leaves, heights, beyond in search_outwards(base.tree, fragment):
             np.testing.assert_array_equal(heights, every[leaves])
             assert (np.delete(every, leaves)[1:] >= beyond).all()
 

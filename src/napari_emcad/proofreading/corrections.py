@@ -11,7 +11,7 @@ from napari_emcad.core.crop import SMALLEST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
-from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.surroundings import disjoint_boxes, surroundings
 

@@ -11,14 +11,13 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
 from napari_emcad.proofreading.effects import Effect
-from napari_emcad.proofreading.inputs import EditInput, EditKind
+from napari_emcad.proofreading.rows import EditInput, EditKind, LogRow
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS edits (
@@ -28,39 +27,6 @@ CREATE TABLE IF NOT EXISTS edits (
 """
 _COLUMNS = "seq, time, user, duration_ms, kind, base_hash, input, effect, hash"
 _INSERT = f"INSERT INTO edits ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
-
-
-@dataclass(frozen=True)
-class LogRow:
-    """One edit as it stands in the log.
-
-    Attributes
-    ----------
-    seq : int
-        From 1, without gaps.
-    time : float
-        Seconds since 1970, UTC.
-    user : str
-    duration_ms : float
-        Time from the first point to the edit.
-    kind : str
-        One of `EditKind`; a log of a later version may hold others.
-    base_hash : str
-        Hash of the fragments and the merge tree that the edit was made on.
-    input : EditInput
-        What was asked for, such as points; for undo and redo the seq of the edit.
-    effect : Effect
-        What the edit changed; empty for undo and redo, which point at an edit.
-    """
-
-    seq: int
-    time: float
-    user: str
-    duration_ms: float
-    kind: str
-    base_hash: str
-    input: EditInput
-    effect: Effect
 
 
 class EditLog:

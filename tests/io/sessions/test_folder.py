@@ -246,7 +246,7 @@ def test_reading_leaves_the_session_free(folder):
     with open_session(folder, to_read=True) as reader, open_session(folder) as writer:
         assert writer.why_read_only == ""
         assert "for reading only" in reader.why_read_only
-        assert not reader.session.can_undo
+        assert reader.session.undoable is None
 
 
 def test_a_holder_that_cannot_be_read(folder):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import LADDER, LINE, groups, segmentation
+from graphs import LADDER, LINE, groups, random_edges, segmentation
 
 from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.progress import drive
@@ -43,12 +43,6 @@ def kinds(queue) -> list[tuple[str, int, int]]:
 
 def asked(queue, kind):
     return next(question for question in queue.questions() if question.kind == kind)
-
-
-def random_edges(seed, n=30, m=80):
-    rng = np.random.default_rng(seed)
-    pairs = {tuple(sorted(p)) for p in rng.integers(1, n + 1, (m, 2)).tolist() if p[0] != p[1]}
-    return [(u, v, float(rng.random()), int(rng.integers(1, 99))) for u, v in sorted(pairs)]
 
 
 def test_change_is_that_of_the_scores():

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.proofreading.contacts import Contacts
-from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.replay.claims import Claim
 from napari_emcad.proofreading.replay.overlaps import Overlaps
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 
 SAME_FRAGMENT = 0.5

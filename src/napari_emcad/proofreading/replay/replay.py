@@ -19,10 +19,10 @@ from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.replay.claims import Claim, Claims
 from napari_emcad.proofreading.replay.overlaps import Overlaps
 from napari_emcad.proofreading.replay.places import EditPlaces, Lost
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 
 Outcome = Literal["right", "applied", "conflict", "lost"]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.ids import Ids, as_ids
-from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 
 ANSWERS = ("join", "apart", "unknown")

@@ -18,7 +18,6 @@ from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.edges import EditedGraph, ranges
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.review.decisions import Decisions
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
 from napari_emcad.proofreading.review.odds import Odds
@@ -31,6 +30,7 @@ from napari_emcad.proofreading.review.suspects import (
     suspicious_merges,
     suspicious_splits,
 )
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 
 Kind = Literal["join?", "part?"]
@@ -239,7 +239,7 @@ class ReviewQueue:
         if (question.kind, answer) == ("part?", "apart"):
             cut = self.cut(question)
             a, b, edge = self._parted(question, cut)
-            return self._session.split(cut, a=a, b=b, voxels=self._voxels(a, b, edge), **given)
+            return self._session.split(cut, between=(a, b), voxels=self._voxels(a, b, edge), **given)
         given["voxels"] = self._voxels(a, b, self._edge(a, b))
         if (question.kind, answer) == ("join?", "join"):
             return self._session.merge(a, b, confirmed=True, **given)

@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QBrush
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
-from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS
 

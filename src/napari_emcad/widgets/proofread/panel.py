@@ -18,7 +18,7 @@ from napari_emcad.io.sessions.folder import OpenSession, create_session, find_bo
 from napari_emcad.io.sessions.replay_report import BroughtEdit
 from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.proofreading.errors import Doubtful, Refused
-from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.kit.at_rest import AtRest
@@ -625,8 +625,8 @@ class ProofreadPanel(QWidget):
     def _update_edits(self) -> None:
         session, body = self.proofreading.session, self.body
         last, undone = session.undoable, session.redoable
-        enable(body.undo_button, "" if session.can_undo else "Nothing to undo.", f"Undo {last and told(last)}")
-        enable(body.redo_button, "" if session.can_redo else "Nothing to redo.", f"Redo {undone and told(undone)}")
+        enable(body.undo_button, "" if last else "Nothing to undo.", f"Undo {last and told(last)}")
+        enable(body.redo_button, "" if undone else "Nothing to redo.", f"Redo {undone and told(undone)}")
         is_done = self.selected in session.state.locked
         body.done_button.setText(f"{'Not done' if is_done else 'Done'}  {KEYS['done'].label}")
         several = "" if self._other_selected else "Select several neurons first: Shift+click them."

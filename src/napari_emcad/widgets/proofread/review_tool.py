@@ -9,8 +9,8 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import count, progress_text
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import LogRow
 from napari_emcad.proofreading.review.queue import Answer, ReviewQuestion, ReviewQueue
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import AT_ONCE, Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner
 from napari_emcad.widgets.proofread.tools import Tool

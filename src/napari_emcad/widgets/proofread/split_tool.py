@@ -5,7 +5,7 @@ import numpy as np
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.picking import Click, Voxel
 from napari_emcad.widgets.proofread.keys import KEYS

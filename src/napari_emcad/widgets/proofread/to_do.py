@@ -3,7 +3,7 @@
 import numpy as np
 from napari.layers import Points
 
-from napari_emcad.proofreading.log import LogRow
+from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
 from napari_emcad.widgets.proofread.split_points import LARGE, PIXELS
 

@@ -1,9 +1,11 @@
-"""What an edit was asked for, as the log keeps it in JSON."""
+"""Rows of the edit log: what each edit was asked for, as JSON, and its effect."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from napari_emcad.core.ids import FragmentId, SegmentId
+from napari_emcad.proofreading.effects import Effect
 
 EditKind = Literal[
     "merge",
@@ -31,9 +33,7 @@ class EditDetails(TypedDict, total=False):
     Attributes
     ----------
     voxels : sequence of (z, y, x)
-        VoxelLists that were clicked, in the order of what they stand for.
-    near, far : sequence of (z, y, x)
-        Points of each side of a split.
+        Places that were clicked, in the order of what they stand for.
     question : "join?" or "part?"
         Kind of the question of the review that the edit answers.
     features : sequence of float
@@ -43,14 +43,25 @@ class EditDetails(TypedDict, total=False):
     """
 
     voxels: VoxelLists
-    near: VoxelLists
-    far: VoxelLists
     question: str
     features: Sequence[float]
     replayed: int
 
 
-class EditInput(EditDetails, total=False):
+class SplitDetails(EditDetails, total=False):
+    """What a caller may add to the input of a split.
+
+    Attributes
+    ----------
+    near, far : sequence of (z, y, x)
+        Points of each side.
+    """
+
+    near: VoxelLists
+    far: VoxelLists
+
+
+class EditInput(SplitDetails, total=False):
     """All that the input of an edit may hold; each kind has some of it.
 
     Attributes
@@ -93,3 +104,36 @@ class EditInput(EditDetails, total=False):
     words: str
     ticks: int
     seq: int
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """One edit as it stands in the log.
+
+    Attributes
+    ----------
+    seq : int
+        From 1, without gaps.
+    time : float
+        Seconds since 1970, UTC.
+    user : str
+    duration_ms : float
+        Time from the first point to the edit.
+    kind : str
+        One of `EditKind`; a log of a later version may hold others.
+    base_hash : str
+        Hash of the fragments and the merge tree that the edit was made on.
+    input : EditInput
+        What was asked for, such as points; for undo and redo the seq of the edit.
+    effect : Effect
+        What the edit changed; empty for undo and redo, which point at an edit.
+    """
+
+    seq: int
+    time: float
+    user: str
+    duration_ms: float
+    kind: str
+    base_hash: str
+    input: EditInput
+    effect: Effect
