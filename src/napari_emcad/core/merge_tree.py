@@ -79,8 +79,6 @@ class MergeTree:
         Strategy: the highest gap of a range is the larger of the highest of two overlapping runs of 2**k gaps, its
         first and its last ones; runs of each length are made from those of half the length, and serve all pairs that
         need them.
-
-        Infinite where they are never joined.
         """
         if not len(u):
             return np.empty(0, np.float32)

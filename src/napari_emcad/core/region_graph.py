@@ -146,8 +146,6 @@ def _parted(faces: _Faces, last: NDArray[np.int32], z: int) -> tuple[_Faces, _Fa
     """Return the faces of edges that no section after z can add to, and those of the others.
 
     A later face lies in a section after z, or between it and the one before.
-
-    A later face lies in a section after z, or between it and the one before.
     """
     u, v = (last[ids] for ids in _ends(faces.key >> np.uint64(LEVEL_BITS)))
     stays = (np.maximum(u, v) > z) & (np.minimum(u, v) >= z)

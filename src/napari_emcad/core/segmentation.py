@@ -14,7 +14,7 @@ from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 
 Crumbs = Literal["strongest", "background"]
-"""What becomes of small segments: part of the strongest neighbour, or background."""
+"""The fate of small segments: part of the strongest neighbour, or background."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,6 @@ class Segmentation:
         Strategy: only contacts of segments that are crumbs at first are looked at, since a segment that joins a crumb
         later is made of crumbs alone. Their ends are numbered anew from 0, so that a round costs as much as there are
         crumbs, not as there are fragments; `names` is the segment of each end after the rounds so far.
-
-        Only contacts of what is a crumb at first are looked at: what joins to a crumb was made of crumbs alone.
         """
         size = segment_sizes(table, self.sizes)
         is_crumb = (size < min_size)[table]
@@ -130,8 +128,6 @@ def _joined_once(
 
     Strategy: each contact is listed from both sides and sorted by crumb, the strongest first; the first of each crumb
     is its choice, and connected components of the choices are the new segments.
-
-    Each crumb chooses one edge and a segment of full size chooses none, so no two of those get joined.
     """
     out = u != v
     u, v, mean = u[out], v[out], mean[out]

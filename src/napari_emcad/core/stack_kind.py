@@ -21,8 +21,6 @@ OPTICAL_TAIL = 3.0
 """Distance of the brightest voxels from the median, in distances of the darkest, from which fibres are seen.
 
 Measured: 4 to 19 in optical volumes; 0.6 to 0.9 in EM stacks, 1.3 in inverted ones.
-
-Measured: 4 to 19 in optical volumes; 0.6 to 0.9 in EM stacks, 1.3 in inverted ones.
 """
 
 EM_TAIL, EM_PEAK = 2.0, 2.8

@@ -6,7 +6,7 @@ import torch
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count
 from napari_emcad.inference.engines.device import BY, Device, EngineName
-from napari_emcad.inference.engines.engine import Engine
+from napari_emcad.inference.engines.engine import Engine, Features
 from napari_emcad.inference.engines.extras import has_openvino, import_onnxruntime, import_openvino
 from napari_emcad.inference.engines.openvino import OpenVinoEngine
 from napari_emcad.inference.engines.probe import best_of_three, gains
@@ -16,6 +16,7 @@ from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
 
 NO_CUDA_PROVIDER = "CUDA is not available: this onnxruntime is the CPU build (onnxruntime-gpu is the CUDA build)"
+"""The reason why ONNX Runtime runs on the CPU beside a GPU."""
 
 SIDE = 512
 """Pixels a side of the section that engines are measured with."""
@@ -80,6 +81,7 @@ def _cpu(note: str, engine: EngineName = "torch") -> Device:
 
 
 def _why_missing(kind: str) -> str:
+    """Return why a kind of device is not there, the middle of a sentence."""
     if kind == "mps":
         return "MPS is not available: it needs a Mac with an Apple GPU"
     if torch.version.cuda is None:
@@ -93,7 +95,8 @@ def _openvino_gain() -> float:
     return _seconds(TorchEngine(student, Device("cpu", "CPU"))) / _seconds(OpenVinoEngine(student))
 
 
-def _seconds(engine: Engine) -> float:
+def _seconds(engine: Engine[Features]) -> float:
+    """Measure the seconds that an engine takes for one section and its pair with itself."""
     section = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
 
     def predict() -> None:

@@ -1,4 +1,4 @@
-"""Running out of memory, on whatever device, told apart from other errors."""
+"""Errors of a device or host that ran out of memory, told apart from others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ OUT_OF_MEMORY = (
     "bad_alloc",  # OpenVINO
     "failed to allocate memory",  # ONNX Runtime
 )
-"""What is said where memory runs out."""
+"""Words in the errors of those that run out of memory."""
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, on the host or on the device."""
+    """Return True if memory ran out, on the host or on the device."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY)
 

@@ -1,4 +1,4 @@
-"""A 3D network and a volume -> what it gives for each voxel, section by section.
+"""A 3D network and a volume -> its values for each voxel, section by section.
 
 The volume is covered by overlapping tiles, whose values are blended with weights that fall towards a tile's rim
 (core/blending.py). What a tile sees outside the volume is its mirror image. Both as published with SSNS-Net (Huang et
@@ -6,11 +6,11 @@ al., TMI 2022).
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,42 +19,36 @@ from torch import Tensor
 
 from napari_emcad.core.blending import Raster, Span, mirrored_places, spans
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.inference.engines.device import release_memory, reuse_memory
+from napari_emcad.core.volume import Volume
+from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
 from napari_emcad.inference.engines.precision import fastest_precision
 from napari_emcad.inference.normalisation import Normalisation, not_finite_sentence
 from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
+from napari_emcad.networks.placing import placed
+from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
+from napari_emcad.networks.teacher import Teacher, TeacherConfig
 
 Spans = tuple[Span, Span, Span]
 EXAMPLE = 64
-"""Pixels a side that the network gives of the crop that its precision is chosen by."""
+"""Pixels a side of the network's output on the crop that its precision is chosen by."""
 
-Network = Any
-"""An `nn.Module` whose `config` is `Tiled`."""
+TiledConfig = SdasnConfig | TeacherConfig
+"""Configurations that tell tiling the margin and the rasters of their network."""
 
-
-class Tiled(Protocol):
-    """What the configuration of a network says of its tiles, on z, y, x."""
-
-    margin: tuple[int, int, int]
-    """Voxels that the output is smaller by at each end."""
-
-    @property
-    def rasters(self) -> tuple[Raster, Raster, Raster]:
-        """Which tiles the network gives, and how they overlap."""
-        ...
+N = TypeVar("N", bound=Sdasn | Teacher)
 
 
 @dataclass(frozen=True)
-class Way:
-    """What a network gives, and how large its tiles are.
+class Way(Generic[N]):
+    """The values of a network, and the sizes of its tiles.
 
     Attributes
     ----------
     stage : str
-        What is made, for the progress.
+        Name of the values in the progress.
     values : callable
         (network, crops (1, 1, z, y, x) float, normalised) -> (1, c, z', y', x') float in [0, 1].
     tile : dict
@@ -64,23 +58,22 @@ class Way:
     """
 
     stage: str
-    values: Callable[[Network, Tensor], Tensor]
-    tile: dict[str, int]
-    sizes: Callable[[Sequence[int], int], tuple[int, int, int]]
+    values: Callable[[N, Tensor], Tensor]
+    tile: dict[DeviceKind, int]
+    sizes: Callable[[Shape, int], Shape]
 
 
 def predict_by_tiles(
-    network: Network, way: Way, volume, write: Callable[[int, NDArray[np.uint8]], None], prediction: Prediction
+    network: N, way: Way[N], volume: Volume, write: Callable[[int, NDArray[np.uint8]], None], prediction: Prediction
 ) -> Job[None]:
-    """Give the values of a box of a volume, section by section; stop within one tile by closing the job.
+    """Predict a box of a volume, section by section; stop within one tile by closing the job.
 
     Parameters
     ----------
     network : nn.Module
         Not modified.
     way : Way
-    volume : array-like (z, y, x)
-        Read by slices only.
+    volume : Volume
     write : callable
         Called with each section's place in the box, from 0 on, and its values x 255, (c, y, x).
     prediction : Prediction
@@ -93,8 +86,7 @@ def predict_by_tiles(
     reuse_memory()
     box, device = prediction.box, prediction.device
     with explain_out_of_memory("the network"):
-        network = copy.deepcopy(network).eval().to(device.kind).to(memory_format=torch.channels_last_3d)
-        precision = fastest_precision(network, device, _example(network.config))
+        ready = _Ready(network, way, device)
     tile = prediction.tile or way.tile[device.kind]
     try:
         watch, done = Stopwatch(way.stage, box.shape[0]), 0
@@ -102,9 +94,7 @@ def predict_by_tiles(
         while done < box.shape[0]:
             try:
                 # no name is bound to the walk: it would keep the network's memory from being released
-                for ahead, values in _LayerWalk(network, way, precision, volume, prediction, tile).sections(
-                    box.start[0] + done
-                ):
+                for ahead, values in _LayerWalk(ready, volume, prediction, tile).sections(box.start[0] + done):
                     if values is not None:
                         write(done, values)
                         done += 1
@@ -115,25 +105,53 @@ def predict_by_tiles(
                 tile = _halved(tile, network.config.rasters[1])
             release_memory(device)
     finally:
-        del network
+        del ready
         release_memory(device)
 
 
-class _LayerWalk:
-    """Goes down a box in layers of tiles with one tile size; sections that no later layer reaches are finished."""
+class _Ready(Generic[N]):
+    """A copy of a network on its device, in the precision that is fastest there."""
 
-    def __init__(self, network: Network, way: Way, precision: torch.dtype, volume, prediction: Prediction, tile: int):
-        self.network, self.way, self.prediction, self.box = network, way, prediction, prediction.box
-        self.autocast = partial(torch.autocast, prediction.device.kind, precision, precision != torch.float32)
-        self.layers, rows, columns = tiles(network.config, self.box, volume.shape, way.sizes(volume.shape, tile))
+    def __init__(self, network: N, way: Way[N], device: Device):
+        self._way, self._device = way, device.kind
+        self._network: N = placed(copy.deepcopy(network), device.kind, torch.channels_last_3d)
+        self._network.eval()
+        precision = fastest_precision(self._network, device, _example(network.config))
+        self._autocast = partial(torch.autocast, device.kind, precision, precision != torch.float32)
+
+    @property
+    def config(self) -> TiledConfig:
+        """Configuration of the network."""
+        return self._network.config
+
+    def sizes(self, shape: Shape, tile: int) -> Shape:
+        """Return the voxels that a tile gives, at most, on z, y, x."""
+        return self._way.sizes(shape, tile)
+
+    def values(self, grey: Tensor) -> NDArray[np.float32]:
+        """Return the values (c, z', y', x') in [0, 1] of a crop (z, y, x), normalised."""
+        with torch.inference_mode(), self._autocast():
+            return self._way.values(self._network, grey[None, None].to(self._device))[0].float().cpu().numpy()
+
+
+class _LayerWalk:
+    """A walk down a box in layers of tiles of one size.
+
+    Strategy: tiles add their shares to the sections that they overlap, which wait in `pending`. A section is finished
+    once no later layer reaches it.
+    """
+
+    def __init__(self, ready: _Ready[N], volume: Volume, prediction: Prediction, tile: int):
+        self.ready, self.prediction, self.box = ready, prediction, prediction.box
+        self.layers, rows, columns = tiles(ready.config, self.box, volume.shape, ready.sizes(volume.shape, tile))
         self.places = list(product(rows, columns))
-        self.source = _SeenSections(volume, network.config.margin, rows, columns)
+        self.source = _SeenSections(volume, ready.config.margin, rows, columns)
         self.pending: dict[int, NDArray[np.float32]] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
-        """After each tile, by how many sections' worth of work it is ahead of (or behind) the sections finished.
+        """Yield after each tile by how many sections' worth of work the walk is ahead of the sections finished.
 
-        After each layer the sections that it finishes, (c, y, x) uint8, each with the same number.
+        After each layer it yields the sections that this layer finishes, (c, y, x) uint8, each with the same number.
         """
         stop = self.box.stop[0]
         layers = [layer for layer in self.layers if layer.overlap(first, stop)]
@@ -150,46 +168,47 @@ class _LayerWalk:
                 yield work - (z - first), self._finished(z - 1)
 
     def _add(self, tile: Spans, sections: range) -> None:
-        """Predict a tile and add its share to the sections."""
+        """Predict a tile and add its share to the sections.
+
+        Strategy: the part of the tile inside the box is cut out of its values and out of the pending sections; shares
+        on y and x are one plane, times the share of each section.
+        """
         layer, y, x = tile
         values = self._values(tile)  # (c, z, y, x)
         ys, xs = (s.overlap(a, b) for s, a, b in zip((y, x), self.box.start[1:], self.box.stop[1:], strict=True))
-        inside = _slice(ys, y.start), _slice(xs, x.start)
-        shares = np.multiply.outer(y.shares[inside[0]], x.shares[inside[1]])  # (y, x)
+        inside_y, inside_x = _slice(ys, y.start), _slice(xs, x.start)
+        shares = np.multiply.outer(y.shares[inside_y], x.shares[inside_x])  # (y, x)
         for z in sections:
             if z not in self.pending:
                 self.pending[z] = np.zeros((len(values), *self.box.shape[1:]), np.float32)
             part = self.pending[z][:, _slice(ys, self.box.start[1]), _slice(xs, self.box.start[2])]
-            part += values[(slice(None), z - layer.start, *inside)] * (shares * layer.shares[z - layer.start])
+            part += values[:, z - layer.start, inside_y, inside_x] * (shares * layer.shares[z - layer.start])
 
     def _values(self, tile: Spans) -> NDArray[np.float32]:
-        """All that a tile gives, (c, z, y, x) in [0, 1]."""
-        grey = self.source.grey(tile, self.prediction.normalisation)
-        with torch.inference_mode(), self.autocast():
-            crop = grey[None, None].to(self.prediction.device.kind)  # (1, 1, z, y, x)
-            return self.way.values(self.network, crop)[0].float().cpu().numpy()
+        """Return all values of a tile, (c, z, y, x) in [0, 1]."""
+        return self.ready.values(self.source.grey(tile, self.prediction.normalisation))
 
     def _finished(self, z: int) -> NDArray[np.uint8]:
         return np.rint(self.pending.pop(z).clip(0, 1) * 255).astype(np.uint8)
 
 
 class _SeenSections:
-    """What tiles see; a section is read once, as far as any tile sees it, and kept while its layer needs it."""
+    """Sections as tiles see them: read once, as far as any tile sees them, and kept while a layer needs them."""
 
-    def __init__(self, volume, margin: tuple[int, int, int], rows: list[Span], columns: list[Span]):
+    def __init__(self, volume: Volume, margin: Shape, rows: list[Span], columns: list[Span]):
         self.volume, self.margin = volume, margin
         seen = (np.concatenate([self._seen(s, axis) for s in side]) for axis, side in ((1, rows), (2, columns)))
         (self.top, self.bottom), (self.left, self.right) = ((int(s.min()), int(s.max()) + 1) for s in seen)
-        self.kept: dict[int, NDArray] = {}
+        self.kept: dict[int, NDArray[Any]] = {}
 
     def grey(self, tile: Spans, normalisation: Normalisation) -> Tensor:
-        """(z, y, x) float32, normalised, a margin larger on each side than what the tile gives."""
+        """Return a tile's input (z, y, x) float32, normalised, a margin larger on each side than its output."""
         z, y, x = (self._seen(span, axis) for axis, span in enumerate(tile))
         there = np.ix_(y - self.top, x - self.left)
         return torch.from_numpy(np.stack([normalisation.apply(self._section(k)[there]) for k in z.tolist()]))
 
     def forget_all_but(self, layer: Span) -> None:
-        """Keep what is read of the sections that a layer sees."""
+        """Forget the sections that a layer does not see."""
         needed = set(self._seen(layer, 0).tolist())
         self.kept = {z: section for z, section in self.kept.items() if z in needed}
 
@@ -197,7 +216,7 @@ class _SeenSections:
         margin = self.margin[axis]
         return mirrored_places(span.start - margin, span.stop + margin, self.volume.shape[axis])
 
-    def _section(self, z: int) -> NDArray:
+    def _section(self, z: int) -> NDArray[Any]:
         if z not in self.kept:
             read = np.asarray(self.volume[z, self.top : self.bottom, self.left : self.right])
             if not np.isfinite(read).all():
@@ -206,8 +225,8 @@ class _SeenSections:
         return self.kept[z]
 
 
-def tiles(config: Tiled, box: Box, shape: Sequence[int], sizes: tuple[int, int, int]) -> list[list[Span]]:
-    """On z, y and x those of a volume's tiles, of these sizes at most, that have a share in a box."""
+def tiles(config: TiledConfig, box: Box, shape: Shape, sizes: Shape) -> list[list[Span]]:
+    """Return the tiles on z, y and x, of these sizes at most, that have a share in a box."""
     axes = zip(shape, sizes, config.rasters, box.start, box.stop, strict=True)
     return [
         [span for span in spans(length, size, raster) if span.overlap(start, stop)]
@@ -215,8 +234,8 @@ def tiles(config: Tiled, box: Box, shape: Sequence[int], sizes: tuple[int, int, 
     ]
 
 
-def _example(config: Tiled) -> Tensor:
-    """A small crop: as few sections as the network takes."""
+def _example(config: TiledConfig) -> Tensor:
+    """Return a small crop with as few sections as the network takes."""
     sides = zip(config.rasters, config.margin, (1, EXAMPLE, EXAMPLE), strict=True)
     return torch.rand(1, 1, *(raster.at_least(size) + 2 * margin for raster, margin, size in sides))
 

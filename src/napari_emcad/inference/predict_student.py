@@ -1,7 +1,7 @@
 """A student and a volume -> affinities, section by section."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import psutil
@@ -11,43 +11,45 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.tiling import Tile, section_tiles
-from napari_emcad.inference.engines.device import Device, release_memory, reuse_memory
-from napari_emcad.inference.engines.engine import Engine, engine_for
+from napari_emcad.core.volume import Volume, Writable
+from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
+from napari_emcad.inference.engines.engine import Engine, Features, engine_for
 from napari_emcad.inference.normalisation import not_finite_sentence
 from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
 
 HALO = RECEPTIVE_RADIUS + 1
-TILE = {"cpu": 2048, "cuda": 2048, "mps": 1024}
+"""Pixels around a tile that it must see: affinities look one pixel further back than embeddings."""
+TILE: dict[DeviceKind, int] = {"cpu": 2048, "cuda": 2048, "mps": 1024}
 """Pixels a side of a tile's core, at most, by device: the larger, the less is computed twice in their halos.
 
 A section of 2048 x 2048 takes two CPU cores 0.77 s a megapixel at once and 1.21 in four tiles.
 """
 
 FREE_SHARE = 0.5
-"""Of the main memory that is free: what the network may take on a CPU before tiles are made smaller."""
+"""Share of the free main memory that the network may take on a CPU before tiles are made smaller."""
 
 SMALLEST_TILE = 128
+"""Pixels a side of a tile's core, at least."""
 BYTES_A_PIXEL = 1350
 """Peak memory of the network a pixel of its window, fp32; measured: 950 at 512 x 512, 1,330 at 1024 x 1024."""
 
 
 KEPT_PIXELS, KEPT_BYTES = 1 << 23, 96
-"""Features of a section are kept for its second pair while its windows have at most so many pixels, of 96 bytes."""
+"""Pixels of all windows up to which a section's features are kept for its second pair, and bytes a pixel."""
 
 
-def predict_affinities(student: Student, volume, out, prediction: Prediction) -> Job[None]:
+def predict_affinities(student: Student, volume: Volume, out: Writable, prediction: Prediction) -> Job[None]:
     """Write the affinities of a box of a volume, section by section; stop within one tile by closing the job.
 
     Parameters
     ----------
     student : Student
         Not modified.
-    volume : array-like (z, y, x)
-        Read by slices only.
+    volume : Volume
     out : array-like (3, z, y, x) uint8
-        Of the box's shape, written by sections: value x 255, channels z, y, x, to the previous voxel.
+        Has the box's shape, and is written by sections: value x 255, channels z, y, x, to the previous voxel.
         A volume's first section is paired with itself, its first row and column copy their neighbours.
     prediction : Prediction
 
@@ -81,38 +83,39 @@ def predict_affinities(student: Student, volume, out, prediction: Prediction) ->
         release_memory(device)
 
 
-class _SectionWalk:
-    """Goes through the sections of a box in order with one tile size; each section is encoded once."""
+class _SectionWalk(Generic[Features]):
+    """A walk through the sections of a box in order, in tiles of one size; each section is encoded once."""
 
-    def __init__(self, engine: Engine, volume, prediction: Prediction, tile: int):
+    def __init__(self, engine: Engine[Features], volume: Volume, prediction: Prediction, tile: int):
         self.engine, self.volume, self.prediction = engine, volume, prediction
         self.padded = padded_size(volume.shape[1:])
         self.tiles = section_tiles(prediction.box, self.padded, tile, HALO, STRIDE)
         self.keeps = keeps_features([_area(t) for t in self.tiles])
-        self.kept: dict[Tile, Any] = {}
+        self.kept: dict[Tile, Features] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
-        """After each tile the part of its section that is done; after the last 0 and the affinities (3, y, x) uint8."""
+        """Yield after each tile the part of its section done; after the last one 0 and affinities (3, y, x) uint8."""
         box = self.prediction.box
         for z in range(first, box.stop[0]):
             section = np.empty((3, *box.shape[1:]), np.uint8)
             for i, tile in enumerate(self.tiles):
                 if i:
                     yield i / len(self.tiles), None
-                place = tuple(slice(a - o, b - o) for (a, b), o in zip(tile.core, box.start[1:], strict=True))
-                section[(slice(None), *place)] = self._tile(z, tile)
+                y, x = (slice(a - o, b - o) for (a, b), o in zip(tile.core, box.start[1:], strict=True))
+                section[:, y, x] = self._tile(z, tile)
             yield 0.0, section
 
     def _tile(self, z: int, tile: Tile) -> NDArray[np.uint8]:
-        """Affinities (3, y, x) of a tile's core."""
+        """Return the affinities (3, y, x) of a tile's core."""
         current = self._encode(z, tile)
         previous = self.kept.get(tile) or (self._encode(z - 1, tile) if z else current)
         if self.keeps:
             self.kept[tile] = current
         values = self.engine.affinities(previous, current, self._window(tile))
-        return _copy_first_row_and_column(values, tile)[(slice(None), *tile.core_in_window)]
+        y, x = tile.core_in_window
+        return _copy_first_row_and_column(values, tile)[:, y, x]
 
-    def _encode(self, z: int, tile: Tile) -> Any:
+    def _encode(self, z: int, tile: Tile) -> Features:
         (top, bottom), (left, right) = tile.window
         height, width = self.volume.shape[1:]
         read = np.asarray(self.volume[z, top : min(bottom, height), left : min(right, width)])
@@ -123,27 +126,30 @@ class _SectionWalk:
         return self.engine.encode(grey)
 
     def _window(self, tile: Tile) -> Window | None:
-        """None where the tile sees the whole section: torch's own upsampling is faster."""
+        """Return the tile's window; None if it sees the whole section, as torch's own upsampling is faster."""
         (top, bottom), (left, right) = tile.window
         size = bottom - top, right - left
         return None if size == self.padded else Window(top, left, size, self.padded)
 
 
-def _engine(student: Student, device: Device) -> Engine:
+def _engine(student: Student, device: Device) -> Engine[Any]:
     with explain_out_of_memory("the network"):
         return engine_for(student, device)
 
 
 def network_memory(box: Box, section: tuple[int, int], tile: int | None = None) -> int:
-    """Bytes the network needs at its peak on the CPU for a box of sections of this size (y, x)."""
+    """Return the bytes the network needs at its peak on the CPU for a box of sections of this size (y, x)."""
     tile = tile or usual_tile(box, section, "cpu")
     areas = [_area(t) for t in section_tiles(box, padded_size(section), tile, HALO, STRIDE)]
     kept = KEPT_BYTES * sum(areas) if len(areas) > 1 and keeps_features(areas) else 0
     return BYTES_A_PIXEL * max(areas) + kept
 
 
-def usual_tile(box: Box, section: tuple[int, int], device_kind: str) -> int:
-    """Pixels a side of the tiles for a box of sections of this size (y, x): on a CPU smaller where memory is short."""
+def usual_tile(box: Box, section: tuple[int, int], device_kind: DeviceKind) -> int:
+    """Return pixels a side of the tiles for a box of sections of this size (y, x).
+
+    On a CPU tiles are smaller if memory is short.
+    """
     tile = TILE[device_kind]
     if device_kind == "cpu":
         free = FREE_SHARE * psutil.virtual_memory().available
@@ -153,17 +159,20 @@ def usual_tile(box: Box, section: tuple[int, int], device_kind: str) -> int:
 
 
 def padded_size(section: tuple[int, int]) -> tuple[int, int]:
-    """The size (y, x) that the student takes a section at."""
+    """Return the size (y, x) that the student takes a section at."""
     return -(-section[0] // STRIDE) * STRIDE, -(-section[1] // STRIDE) * STRIDE
 
 
 def keeps_features(areas: list[int]) -> bool:
-    """Whether the features of all tiles of these areas are kept for the next section."""
+    """Return True if the features of all tiles of these areas are kept for the next section."""
     return len(areas) * max(areas) <= KEPT_PIXELS
 
 
-def _copy_first_row_and_column(values: NDArray, tile: Tile) -> NDArray:
-    """As published: the volume's first row and column, which have no partner, take their neighbours' values."""
+def _copy_first_row_and_column(values: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:
+    """Copy the values of their neighbours into the volume's first row and column, which have no partner.
+
+    The published code does the same.
+    """
     if tile.window[0][0] == 0:
         values[1, 0] = values[1, 1]
     if tile.window[1][0] == 0:

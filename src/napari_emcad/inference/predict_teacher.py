@@ -7,8 +7,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.progress import Job
+from napari_emcad.core.volume import Volume, Writable
+from napari_emcad.inference.engines.device import DeviceKind
 from napari_emcad.inference.predict_by_tiles import Way, predict_by_tiles, tiles
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.card import ModelCard
@@ -17,39 +19,38 @@ from napari_emcad.networks.recognise import MALA_UNET, RESIDUAL_UNET
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.networks.teacher import Teacher, TeacherConfig, nearest_affinities
 
-TILE = {"cpu": 256, "cuda": 512, "mps": 256}
-"""Pixels a side of what a tile gives, at most, by device; its sections are those that the teacher was trained with."""
+TILE: dict[DeviceKind, int] = {"cpu": 256, "cuda": 512, "mps": 256}
+"""Pixels a side of a tile's output, at most, by device; its sections are those the teacher was trained with."""
 
 BYTES_A_VOXEL = {RESIDUAL_UNET: 1500, MALA_UNET: 280}
 """Peak memory of the published networks a voxel of a tile's input, fp32; measured: 1,330 (SSNS-Net 1,470) and 276."""
 
 TIMES_A_STUDENT = {RESIDUAL_UNET: 4.5, MALA_UNET: 1.5}
-"""How much longer the published networks take for a voxel of a tile's input than a student for one that it segments.
+"""Times a student's time for a voxel that published teachers take for a voxel of a tile's input.
 
 Measured on a CPU core: 4.0 and 4.6 (SSNS-Net 4.4 and 5.4), and 1.5. Tiles overlap, so a voxel of a volume takes more.
 """
 
 BYTES_A_PENDING_VOXEL = 12
-"""Of the box's sections that a layer of tiles reaches: three affinities, fp32."""
+"""Bytes a voxel of the box's sections that a layer of tiles reaches: three affinities, fp32."""
 
 BYTES_A_SEEN_VOXEL = 2
-"""Of the sections that a layer of tiles sees: grey values, up to uint16."""
+"""Bytes a voxel of the sections that a layer of tiles sees: grey values, up to uint16."""
 
 BYTES_A_WEIGHT = 4
-"""Of the copy that is made ready for the device."""
+"""Bytes of each weight of the copy that is made ready for the device."""
 
 
-def predict_teacher(teacher: Teacher, volume, out, prediction: Prediction) -> Job[None]:
+def predict_teacher(teacher: Teacher, volume: Volume, out: Writable, prediction: Prediction) -> Job[None]:
     """Write the affinities of a box of a volume, section by section; stop within one tile by closing the job.
 
     Parameters
     ----------
     teacher : Teacher
         Not modified.
-    volume : array-like (z, y, x)
-        Read by slices only.
+    volume : Volume
     out : array-like (3, z, y, x) uint8
-        Of the box's shape, written by sections: value x 255, channels z, y, x, to the previous voxel.
+        Has the box's shape, and is written by sections: value x 255, channels z, y, x, to the previous voxel.
         A volume's first section, row and column have their mirror images for partners.
     prediction : Prediction
 
@@ -66,10 +67,10 @@ def predict_teacher(teacher: Teacher, volume, out, prediction: Prediction) -> Jo
     yield from predict_by_tiles(teacher, way, volume, write, prediction)
 
 
-def teacher_work(card: ModelCard, box: Box, shape: tuple[int, ...], device_kind: str = "cpu") -> float:
-    """Voxels that a student segments while a teacher does a box of a volume of this shape (z, y, x).
+def teacher_work(card: ModelCard, box: Box, shape: Shape, device_kind: DeviceKind = "cpu") -> float:
+    """Return the voxels that a student segments while a teacher does a box of a volume.
 
-    It goes through whole tiles: a box of one section takes as long as all sections of the tiles that it lies in.
+    A teacher goes through whole tiles: a box of one section takes as long as all sections of the tiles that it lies in.
     """
     family, config = _published(card)
     sides = tiles(config, box, shape, _sizes(config, shape, TILE[device_kind]))
@@ -79,10 +80,11 @@ def teacher_work(card: ModelCard, box: Box, shape: tuple[int, ...], device_kind:
 
 
 def teacher_memory(card: ModelCard, box: Box, section: tuple[int, int], tile: int = TILE["cpu"]) -> int:
-    """Bytes that a teacher needs at its peak on the CPU for a box of sections of this size (y, x)."""
+    """Return the bytes that a teacher needs at its peak on the CPU for a box of sections of this size (y, x)."""
     family, config = _published(card)
     most = _sizes(config, section, tile)
-    sizes = (r.fitting(*of) for r, *of in zip(config.rasters, (config.sections, *section), most, strict=True))
+    lengths = zip(config.rasters, (config.sections, *section), most, strict=True)
+    sizes = (raster.fitting(length, size) for raster, length, size in lengths)
     voxels = prod(size + 2 * margin for size, margin in zip(sizes, config.margin, strict=True))
     network = BYTES_A_VOXEL[family] * voxels * (card.maps or 1) // config.maps[0]
     sections = BYTES_A_PENDING_VOXEL * min(box.shape[0], config.sections)
@@ -91,12 +93,12 @@ def teacher_memory(card: ModelCard, box: Box, section: tuple[int, int], tile: in
 
 
 def _published(card: ModelCard) -> tuple[str, TeacherConfig]:
-    """The family of a teacher and its published size."""
+    """Return the family of a teacher and its published size."""
     if card.architecture.startswith(MALA_UNET):
         return MALA_UNET, MalaUNetConfig()
     return RESIDUAL_UNET, ResidualUNetConfig()
 
 
-def _sizes(config: TeacherConfig, _: Sequence[int], tile: int) -> tuple[int, int, int]:
-    """Of tiles: as deep as the crops that the teacher was trained with."""
+def _sizes(config: TeacherConfig, _: Sequence[int], tile: int) -> Shape:
+    """Return the sizes of tiles: as deep as the crops that the teacher was trained with."""
     return config.sections, tile, tile

@@ -9,7 +9,7 @@ from napari_emcad.inference.normalisation import Normalisation
 
 @dataclass(frozen=True)
 class Prediction:
-    """What to predict and how.
+    """Parameters of a prediction.
 
     Attributes
     ----------

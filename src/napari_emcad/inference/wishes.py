@@ -8,6 +8,7 @@ WISHES = {
     "cuda": "CUDA (NVIDIA GPU)",
     "mps": "MPS (Apple GPU)",
 }
+"""Wish -> its name for people."""
 
 TO_TRAIN = tuple(wish for wish in WISHES if wish not in ("openvino", "onnxruntime"))
-"""The others only predict."""
+"""Wishes for training; the others only predict."""

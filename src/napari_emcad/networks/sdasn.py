@@ -49,8 +49,6 @@ class SdasnConfig:
         """Tiles on z, y, x, of multiples of 4; their rims, which feel the padding with zeros, are not used.
 
         Tiles of 64 changed 5 % of the foreground voxels of a synthetic volume with rims of 4, 1 % with 12.
-
-        Of the foreground of a synthetic volume, tiles of 64 changed 5 % of the voxels with rims of 4, 1 % with 12.
         """
         raster = Raster(4, rim=12, overlap=24)
         return raster, raster, raster

@@ -29,8 +29,6 @@ RECEPTIVE_RADIUS = 122
 """Pixels to each side beyond which nothing reaches an embedding, at any position of an image of any size.
 
 The bound is attained. Affinities y and x look one pixel further back.
-
-Affinities y and x look one pixel further back.
 """
 
 

@@ -1,4 +1,4 @@
-"""What engines share that run an exported student: its parts as they are exported, and how exports are kept."""
+"""Exported students: the parts that are exported, and the files that keep them. Two engines share this."""
 
 import hashlib
 import os
@@ -17,11 +17,15 @@ EXAMPLE = 64
 
 
 Part = Literal["encode", "embed", "embed tile"]
-"""Sections to features; features of two whole sections, or of a tile of two sections, to embeddings."""
+"""Parts of a student.
+
+"encode" takes a section to features; "embed" takes features of two whole sections to embeddings, and "embed tile" those
+of a tile of two sections.
+"""
 
 
 def traceable_part(student: Student, part: Part) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    """A part of a student as it is exported, and inputs to trace it with.
+    """Return a part of a student as it is exported, and inputs to trace it with.
 
     Inputs stand one after the other, as exported models have no nested ones: the section (1, 1, y, x); or the features
     of section z-1 and of section z, and for tiles their stretches, as `flattened` has them.
@@ -37,15 +41,20 @@ def traceable_part(student: Student, part: Part) -> tuple[nn.Module, tuple[Tenso
 
 
 class _Encoder(nn.Module):
+    """The part that encodes a section."""
+
     def __init__(self, student: Student):
         super().__init__()
         self.student = student
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        return tuple(self.student.encode(*inputs))
+        full, half = self.student.encode(*inputs)
+        return full, half
 
 
 class _Embedder(nn.Module):
+    """The part that embeds a pair."""
+
     def __init__(self, student: Student):
         super().__init__()
         self.student = student
@@ -56,22 +65,23 @@ class _Embedder(nn.Module):
 
 
 def _section() -> Tensor:
-    """No constant: what is equal would be traced as one input."""
+    """Return a random section: constant inputs that are equal would be traced as one."""
     return torch.rand(1, 1, EXAMPLE, EXAMPLE)
 
 
 def flattened(stretches: Stretches) -> tuple[Tensor, ...]:
-    """One after the other."""
+    """Return the tensors of stretches one after the other."""
     return tuple(values for level in stretches for axis in level for values in axis)
 
 
 def _nested(values: tuple[Tensor, ...]) -> Stretches:
+    """Return the stretches whose tensors stand one after the other."""
     axes = [Stretch(*values[i : i + 3]) for i in range(0, len(values), 3)]
-    return tuple(zip(axes[::2], axes[1::2], strict=True))
+    return tuple((rows, columns) for rows, columns in zip(axes[::2], axes[1::2], strict=True))
 
 
 def weights_sha256(student: Student) -> str:
-    """Of the weights, by name."""
+    """Return the hash of the weights, by name."""
     digest = hashlib.sha256()
     for name, values in sorted(student.state_dict().items()):
         digest.update(name.encode())
@@ -80,7 +90,7 @@ def weights_sha256(student: Student) -> str:
 
 
 def keep_export(file: Path, save: Callable[[Path], object], *with_it: str) -> None:
-    """Save an export beside, then rename it; where there is no room, it is exported again the next time.
+    """Save an export beside, then rename it; if there is no room, it is exported again the next time.
 
     Parameters
     ----------
@@ -88,7 +98,7 @@ def keep_export(file: Path, save: Callable[[Path], object], *with_it: str) -> No
     save : callable
         Given another path, writes the export there.
     *with_it : str
-        Suffixes of the files that it writes as well; they are renamed first.
+        Suffixes of further files that it writes; they are renamed first.
     """
     part = file.with_name(f"{os.getpid()} {file.name}")
     suffixes = *with_it, file.suffix

@@ -13,7 +13,7 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def folded(network: N) -> N:
-    """A copy whose BatchNorms are folded into the convolutions before them; equal up to rounding, no training."""
+    """Return a copy whose BatchNorms are folded into the convolutions before them; equal but for rounding."""
     network = deepcopy(network).eval()
     for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for place, (conv, norm) in enumerate(pairwise(list(sequence))):

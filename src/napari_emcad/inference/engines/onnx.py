@@ -25,17 +25,19 @@ from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import Student, Window
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-"""Kind of device -> what ONNX Runtime calls it."""
+"""Kind of device -> name of it in ONNX Runtime."""
 
 FATAL = 4
-"""What ONNX Runtime prints from: its errors are raised as well."""
+"""Level from which ONNX Runtime prints: its errors are raised as well."""
 
 Features = list[Any]
 """OrtValues on the device, (1, m, y, x) and (1, 2m, y/2, x/2) float32."""
 
 
 class OnnxEngine:
-    """See `engine.Engine`. Features stay on the device; what comes back is the affinities, 3 bytes a pixel.
+    """An engine that runs a student in ONNX Runtime; see `engine.Engine`.
+
+    Features stay on the device; only affinities come back, 3 bytes a pixel.
 
     Raises
     ------
@@ -50,18 +52,18 @@ class OnnxEngine:
         self._sessions: dict[Part, Any] = {}
 
     def encode(self, section: NDArray[np.float32]) -> Features:
-        """(y, x) in [0, 1] -> features."""
+        """Return the features of a section, (y, x) in [0, 1]."""
         return self._run("encode", [section[None, None]], to=self._kind)
 
     def affinities(self, previous: Features, current: Features, window: Window | None) -> NDArray[np.uint8]:
-        """(3, y, x), quantised on the device."""
+        """Return affinities (3, y, x), quantised on the device."""
         stretches = [t.numpy() for t in flattened(window.stretches())] if window else []
-        part = "embed tile" if window else "embed"
+        part: Part = "embed tile" if window else "embed"
         (levels,) = self._run(part, [*previous, *current, *stretches], to="cpu")
         return levels.numpy()
 
     def _run(self, part: Part, inputs: Sequence[Any], to: str) -> list[Any]:
-        """Arrays, and OrtValues on the device -> OrtValues on the device named."""
+        """Run a part on arrays, and OrtValues on the device; return OrtValues on the device named."""
         if part not in self._sessions:
             self._sessions[part] = self._session(part)
         session = self._sessions[part]
@@ -75,6 +77,7 @@ class OnnxEngine:
         return binding.get_outputs()
 
     def _session(self, part: Part) -> Any:
+        """Open the exported part, or export it first."""
         file = cache_folder() / "onnx" / f"{self._sha256} {part}.onnx"
         try:
             session = self._opened(file.read_bytes())
@@ -109,7 +112,7 @@ class _Levels(nn.Module):
 
 
 def _exported(student: Student, part: Part) -> bytes:
-    """A part for sections and tiles of any size; some seconds."""
+    """Export a part for sections and tiles of any size; takes some seconds."""
     module, example = traceable_part(student, part)
     if part != "encode":
         module = _Levels(module)
@@ -118,12 +121,14 @@ def _exported(student: Student, part: Part) -> bytes:
         program = torch.onnx.export(
             module.eval(), example, dynamo=True, dynamic_shapes=(sizes,), verbose=False, external_data=False
         )
+    if program is None:
+        raise RuntimeError(f"torch.onnx.export: a program is needed for {part}, got none.")
     return program.model_proto.SerializeToString()
 
 
 @contextmanager
 def _in_silence() -> Iterator[None]:
-    """Torch speaks of libraries that are not needed here, and of its own deprecations."""
+    """Silence torch, which speaks of libraries that are not needed here and of its own deprecations."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -4,6 +4,7 @@ Exported models are kept by the sha256 of their weights.
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ Features = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class OpenVinoEngine:
-    """See `engine.Engine`.
+    """An engine that runs a student in OpenVINO; see `engine.Engine`.
 
     Raises
     ------
@@ -33,15 +34,15 @@ class OpenVinoEngine:
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
         self._student, self._sha256 = folded(student), weights_sha256(student)
-        self._precision = "bf16" if multiplies_bf16(Device("cpu", "CPU")) else "f32"  # of pairs, see TorchEngine
+        self._precision = "bf16" if multiplies_bf16(Device("cpu", "CPU")) else "f32"  # for pairs only, see TorchEngine
 
     def encode(self, section: NDArray[np.float32]) -> Features:
-        """(y, x) in [0, 1] -> features, (1, m, y, x) and (1, 2m, y/2, x/2)."""
+        """Return the features of a section (y, x) in [0, 1]: (1, m, y, x) and (1, 2m, y/2, x/2)."""
         full, half = self._encoder([section[None, None]], share_inputs=True).values()
         return full, half
 
     def affinities(self, previous: Features, current: Features, window: Window | None) -> NDArray[np.uint8]:
-        """(3, y, x)."""
+        """Return affinities (3, y, x)."""
         inputs = [*previous, *current]
         if window is None:
             embedder = self._embedder
@@ -52,18 +53,19 @@ class OpenVinoEngine:
             return quantised_affinities(*map(torch.from_numpy, embeddings))
 
     @cached_property
-    def _encoder(self):
+    def _encoder(self) -> Any:
         return self._compiled("encode", "f32")
 
     @cached_property
-    def _embedder(self):
+    def _embedder(self) -> Any:
         return self._compiled("embed", self._precision)
 
     @cached_property
-    def _tile_embedder(self):
+    def _tile_embedder(self) -> Any:
         return self._compiled("embed tile", self._precision)
 
-    def _compiled(self, part: Part, precision: str):
+    def _compiled(self, part: Part, precision: str) -> Any:
+        """Compile the exported part, or export it first."""
         file = cache_folder() / "openvino" / f"{self._sha256} {part}.xml"
         try:
             model = self._core.read_model(file, file.with_suffix(".bin"))

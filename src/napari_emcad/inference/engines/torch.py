@@ -11,6 +11,7 @@ from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.engines.folding import folded
 from napari_emcad.inference.engines.precision import fastest_precision
 from napari_emcad.networks.embedding import pair_affinities
+from napari_emcad.networks.placing import placed
 from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, Student, Window
 
 STRIP = 32
@@ -21,7 +22,7 @@ EXAMPLE = 256
 
 
 class TorchEngine:
-    """See `engine.Engine`; on any device that torch knows.
+    """An engine that runs a student in torch, on any device that torch knows; see `engine.Engine`.
 
     A section is encoded in fp32 whatever the precision of pairs: with BatchNorm folded in, the first weights times grey
     values stand against a large bias, and rounded they harm the affinities more than all others together
@@ -30,13 +31,13 @@ class TorchEngine:
 
     def __init__(self, student: Student, device: Device):
         self.device = device.kind
-        self.encoder = folded(student).to(self.device).to(memory_format=torch.channels_last)
+        self.encoder = placed(folded(student), self.device, torch.channels_last)
         self.dtype = fastest_precision(self.encoder, device, torch.rand(1, 2, EXAMPLE, EXAMPLE))
         self.embedder = copy.deepcopy(self.encoder).to(self.dtype)
 
     @torch.inference_mode()
     def encode(self, section: NDArray[np.float32]) -> SectionFeatures:
-        """(y, x) in [0, 1] -> features, (1, m, y, x) and (1, 2m, y/2, x/2)."""
+        """Return the features of a section (y, x) in [0, 1]: (1, m, y, x) and (1, 2m, y/2, x/2)."""
         features = self.encoder.encode(torch.from_numpy(section)[None, None].to(self.device))
         return SectionFeatures(*(f.to(self.dtype) for f in features))
 
@@ -44,13 +45,17 @@ class TorchEngine:
     def affinities(
         self, previous: SectionFeatures, current: SectionFeatures, window: Window | None
     ) -> NDArray[np.uint8]:
-        """(3, y, x), quantised on the device."""
-        stretches = window and placed_stretches(window.stretches(), self.device)
+        """Return affinities (3, y, x), quantised on the device."""
+        stretches = None if window is None else placed_stretches(window.stretches(), self.device)
         return quantised_affinities(*self.embedder.embed(previous, current, stretches))
 
 
 def quantised_affinities(previous: Tensor, current: Tensor) -> NDArray[np.uint8]:
-    """Embeddings of one pair, (1, e, y, x) each -> affinities (3, y, x), value x 255."""
+    """Return affinities (3, y, x), value x 255, from embeddings of one pair, (1, e, y, x) each.
+
+    Strategy: rows are made in strips that stay in the CPU's cache; each strip begins a row early, for the partners on
+    y.
+    """
     height, width = current.shape[2:]
     strip = STRIP if current.device.type == "cpu" else height
     levels = torch.empty(3, height, width, dtype=torch.uint8, device=current.device)
@@ -63,5 +68,8 @@ def quantised_affinities(previous: Tensor, current: Tensor) -> NDArray[np.uint8]
 
 
 def placed_stretches(stretches: Stretches, device: str) -> Stretches:
-    """The same where the features are."""
-    return tuple(tuple(Stretch(*(t.to(device) for t in axis)) for axis in level) for level in stretches)
+    """Return the stretches on a device."""
+    return tuple(
+        (Stretch(*(t.to(device) for t in rows)), Stretch(*(t.to(device) for t in columns)))
+        for rows, columns in stretches
+    )
