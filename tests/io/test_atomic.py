@@ -1,12 +1,13 @@
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.atomic import remove_parts, replace_files, write_beside, write_then_rename, write_together
 
 
 def needed(_: Path) -> int:
@@ -139,3 +140,85 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_older(folder, monkeypat
         write(part, "folder")
     assert contents(folder) == before
     assert len(list(folder.iterdir())) == 2
+
+
+# ---- files that belong together --------------------------------------------------------------------------------------
+
+
+def test_files_are_replaced_and_nothing_else_stays(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    replace_files({tmp_path / "a": b"new a", tmp_path / "b": b"new b"})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"new a", "b": b"new b"}
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"old")
+    write = Path.write_bytes
+
+    def full(self, content):
+        if self.name == "b":
+            raise OSError(28, "No space left on device")
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match=r"b: disk full, about 4 MB are needed; nothing was written, make room or use"):
+        replace_files({tmp_path / "a": b"new" * 10**6, tmp_path / "b": b"new"})
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"old"}
+
+
+@pytest.mark.parametrize("place", ["none/a", "file/a", "folder"])
+def test_a_place_that_cannot_be_written(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=r"(cannot|could not) be written"):
+        replace_files({tmp_path / place: b"new"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_the_last_of_several_files_comes_last(tmp_path, monkeypatch):
+    renamed, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, target: (renamed.append(target.name), replace(self, target)))
+    with write_together(tmp_path / "model.bin", tmp_path / "model.xml") as folder:
+        for name in ("model.xml", "model.bin"):
+            (folder / name).write_text(name)
+    assert renamed == ["model.bin", "model.xml"]
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {n: n for n in renamed}
+
+
+def test_one_file_too_few_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError), write_together(tmp_path / "a", tmp_path / "b") as folder:
+        (folder / "a").touch()
+    assert not list(tmp_path.iterdir())
+
+
+# ---- the rest --------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_may_stay_as_it_is(folder):
+    before = contents(folder)
+    with pytest.raises(FileExistsError), write_then_rename(folder / "old.txt") as part:
+        part.write_text("new")
+        raise FileExistsError
+    assert contents(folder) == before
+
+
+def test_a_folder_is_not_replaced_by_a_file(folder):
+    before = contents(folder)
+    with pytest.raises(UserError, match="could not be written"), write_beside(folder / "old.zarr", needed) as part:
+        part.write_text("new")
+    assert contents(folder) == before
+
+
+def test_what_killed_programs_have_left_is_removed(folder):
+    before = contents(folder)
+    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_emcad.io.atomic._remove", lambda _: None)
+        for name, kind in (("new.txt", "file"), ("new.zarr", "folder")):
+            with suppress(RuntimeError), write_beside(folder / name, needed) as part:
+                write(part, kind)
+                raise RuntimeError
+        raise KeyboardInterrupt
+    assert len(contents(folder)) == len(before) + 2
+    remove_parts(folder)
+    assert contents(folder) == before

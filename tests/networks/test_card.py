@@ -90,7 +90,7 @@ def test_a_card_that_is_missing(tmp_path):
 
 
 def test_a_card_that_cannot_be_written(tmp_path):
-    with pytest.raises(UserError, match=r"none.* could not be written"):
+    with pytest.raises(UserError, match=r"none.* does not exist; create it or choose another"):
         CARD.save(tmp_path / "none" / "card.json")
 
 

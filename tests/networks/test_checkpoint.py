@@ -133,7 +133,7 @@ def test_other_suffixes_are_not_written(student, tmp_path, name):
 
 
 def test_a_place_that_is_missing(student, tmp_path):
-    with pytest.raises(UserError, match="could not be written"):
+    with pytest.raises(UserError, match=r"cannot be written, the folder .* does not exist"):
         save_model(student, tmp_path / "none" / "mouse.pt", TOLD)
 
 

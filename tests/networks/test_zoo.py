@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks import replace_files, zoo
+from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -183,11 +183,11 @@ def test_two_programs_at_once_get_one_model(own_models, weights, monkeypatch):
 def test_a_full_disk_leaves_nothing(own, weights, monkeypatch):
     (own / "other.pt").write_bytes(b"a model")
 
-    def full(_path, _content):
+    def full(_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(replace_files, "_write", full)
-    with pytest.raises(UserError, match=r"could not be written \(No space left on device\)"):
+    monkeypatch.setattr("napari_emcad.io.atomic._synchronise", full)
+    with pytest.raises(UserError, match=r"mouse\.pt: disk full, .* make room or use another disk"):
         zoo.keep_model(weights, "mouse")
     assert contents(own) == {"other.pt": b"a model"}
 

@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_emcad import __version__
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.atomic import remove_parts, write_beside, write_then_rename
 from napari_emcad.io.training_crops import load_crops, save_crops
 from napari_emcad.training.params import (
     HEARS_TEACHER,
@@ -86,8 +87,9 @@ class TrainingOrder(BaseModel):
     about: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Into the folder of a run."""
-        (folder / ORDER).write_text(self.model_dump_json(indent=2))
+        """Write it into the folder of a run."""
+        with write_then_rename(folder / ORDER) as part:
+            part.write_text(self.model_dump_json(indent=2), "utf-8")
 
 
 def write_run(folder: Path, order: TrainingOrder, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
@@ -143,6 +145,7 @@ def fine_tune(folder: Path, wanted: Callable[[], bool] = lambda: True) -> Iterat
     UserError
         One sentence; what was best until then is kept.
     """
+    remove_parts(folder)
     for event in _work(folder, wanted):
         note(folder, event)
         yield event
@@ -345,13 +348,9 @@ class _Run:
             if file.exists():
                 with np.load(file) as saved:
                     arrays = dict(saved)
-            part = file.with_suffix(".part.npz")
-            try:
-                np.savez(part, **(arrays | {"raw": crop.raw, "truth": crop.truth, when: found}))
-                part.replace(file)
-            except OSError as error:
-                part.unlink(missing_ok=True)
-                raise UserError(f"{file}: could not be written ({error.strerror}); make room, and go on.") from error
+            arrays |= {"raw": crop.raw, "truth": crop.truth, when: found}
+            with write_beside(file, lambda part: 2 * part.stat().st_size) as part, part.open("wb") as content:
+                np.savez(content, **arrays)
 
 
 def note(folder: Path, event: Event) -> None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.networks.replace_files import replace_files
+from napari_emcad.io.atomic import replace_files
 
 Role = Literal["student", "teacher", "foreground"]
 """Roles of networks.

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.atomic import replace_files
 from napari_emcad.networks.card import SUFFIXES, ModelCard, Role, card_beside, card_path
 from napari_emcad.networks.recognise import (
     MALA_UNET,
@@ -27,7 +28,6 @@ from napari_emcad.networks.recognise import (
     student_config,
     teacher_config,
 )
-from napari_emcad.networks.replace_files import replace_files
 from napari_emcad.networks.sdasn import BLACK, WHITE, Sdasn
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher, build_teacher

@@ -8,10 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.atomic import replace_files
 from napari_emcad.networks.card import card_path
 from napari_emcad.networks.model_name import same_name, usable_name
 from napari_emcad.networks.own_data import own_data
-from napari_emcad.networks.replace_files import replace_files
 
 MODELS = Path(__file__).parent / "models"
 """Folder of the bundled models."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher
 from napari_emcad.training.objective import OBJECTIVES, Objective
@@ -59,15 +60,11 @@ class TrainingState:
         UserError
             If it cannot be written.
         """
-        beside = path.with_suffix(".part")
-        try:
-            torch.save(self._content(), beside)
-            beside.replace(path)
-        except (OSError, RuntimeError) as error:
-            beside.unlink(missing_ok=True)
-            raise UserError(
-                f"{path}: the state of the run could not be written ({error}); make room, and start it again."
-            ) from error
+        with write_beside(path, lambda _: self._bytes) as part:
+            try:
+                torch.save(self._content(), part)
+            except RuntimeError as error:  # its writer's word for a full disk
+                raise OSError(str(error)) from error
 
     def load(self, path: Path) -> None:
         """Go on from a state that `save` wrote.
@@ -96,6 +93,11 @@ class TrainingState:
         """What learns is in training mode; a frozen teacher is not, and keeps its running means."""
         for name, network in self.networks.items():
             network.train(name in self.learning)
+
+    @property
+    def _bytes(self) -> int:
+        """Size of the file, about: weights, their running means and the optimiser's two moments, fp32."""
+        return 16 * sum(p.numel() for name in self.learning for p in self.networks[name].parameters())
 
     def _content(self) -> dict:
         return {

@@ -1,15 +1,14 @@
 """Exported students: the parts that are exported, and the files that keep them. Two engines share this."""
 
 import hashlib
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from napari_emcad.io.atomic import write_together
 from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, Student, Window
 
 EXAMPLE = 64
@@ -100,14 +99,9 @@ def keep_export(file: Path, save: Callable[[Path], object], *with_it: str) -> No
     *with_it : str
         Suffixes of further files that it writes; they are renamed first.
     """
-    part = file.with_name(f"{os.getpid()} {file.name}")
-    suffixes = *with_it, file.suffix
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save(part)
-        for suffix in suffixes:
-            part.with_suffix(suffix).replace(file.with_suffix(suffix))
+        with write_together(*(file.with_suffix(suffix) for suffix in (*with_it, file.suffix))) as folder:
+            save(folder / file.name)
     except (OSError, RuntimeError):
-        for suffix in suffixes:
-            with suppress(OSError):
-                part.with_suffix(suffix).unlink()
+        return

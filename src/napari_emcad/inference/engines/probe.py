@@ -13,7 +13,7 @@ import torch
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.engines.cache import cache_folder
 from napari_emcad.inference.engines.extras import has_openvino
-from napari_emcad.networks.replace_files import replace_files
+from napari_emcad.io.atomic import replace_files
 
 GAIN = 1.2
 """Another way to compute is taken if it is at least this many times faster."""

@@ -9,7 +9,6 @@ dashboard.txt     where the run can be watched, as long as it is under way
 """
 
 import os
-import secrets
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.ids import file_dtype
 from napari_emcad.io.affinities import create_affinities
-from napari_emcad.io.atomic import FORBIDDEN, FULL
+from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
 from napari_emcad.io.sessions.file_names import AFFINITIES, DASHBOARD, FRAGMENTS, LOCAL, RUN_FILE, TABLES
@@ -57,6 +56,7 @@ class BlockFiles:
         """Make the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
         with self.explain_errors():
             (self.folder / TABLES).mkdir(exist_ok=True)
+            remove_parts(self.folder / TABLES)
             if not (self.folder / AFFINITIES).exists():
                 create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
             self._create_labels(LOCAL, shape, np.dtype(np.uint32), voxel_size)
@@ -88,12 +88,8 @@ class BlockFiles:
     def save_table(self, step: str, number: int, **columns: NDArray) -> None:
         """Write the table of a step of a block, and with it that the step is done."""
         target = self._table(step, number)
-        part = target.with_name(f"{target.name}.{secrets.token_hex(3)}.part")
-        with self.explain_errors():
-            with part.open("wb") as file:
-                np.savez(file, **columns)
-                os.fsync(file.fileno())
-            part.replace(target)
+        with self.explain_errors(), write_then_rename(target) as part, part.open("wb") as file:
+            np.savez(file, **columns)
 
     def load_table(self, step: str, number: int) -> dict[str, NDArray]:
         """The table of a step of a block.

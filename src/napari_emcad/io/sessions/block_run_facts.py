@@ -10,6 +10,7 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.wording import count, shape_text
+from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.io.sessions.folder import check_new
 
@@ -102,9 +103,8 @@ def begin_run(folder: Path, run: BlockRunFacts) -> None:
     check_new(folder)
     try:
         folder.mkdir()
-        part = folder / f"{RUN_FILE}.part"
-        part.write_text(run.model_dump_json(indent=2), "utf-8")
-        part.replace(file)
+        with write_then_rename(file) as part:
+            part.write_text(run.model_dump_json(indent=2), "utf-8")
     except OSError as error:
         raise UserError(f"{folder}: could not be made ({error}); choose another folder.") from error
 

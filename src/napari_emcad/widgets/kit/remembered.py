@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QStandardPaths
 
+from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.workers.estimates import Planned, is_teacher
 
@@ -69,11 +70,10 @@ class Remembered:
         self._facts[key] = value
         if self._file is None:
             return
-        part = self._file.with_suffix(f".{os.getpid()}.part")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._facts, indent=1), "utf-8")
-            part.replace(self._file)
+            with write_then_rename(self._file) as part:
+                part.write_text(json.dumps(self._facts, indent=1), "utf-8")
         except OSError:
             self._file = None
 
