@@ -31,7 +31,7 @@ def _lessons(options: argparse.Namespace) -> dict[Kind, tuple[NDArray, NDArray]]
     """Features and errors of every question of a box, by kind."""
     box = segmented(options)
     segmentation, parameters = box.segmentation, box.parameters
-    known = KnownTruth(segmentation.fragments, box.truth)
+    known = KnownTruth(segmentation.fragments[:], box.truth)
     with TemporaryDirectory() as folder:
         log = EditLog(Path(folder) / "edits.db")
         session = Session(segmentation, log, parameters.threshold, parameters.min_size)

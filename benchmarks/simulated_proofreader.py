@@ -61,7 +61,7 @@ def main() -> None:
 
 def _list_errors(box: Segmented) -> None:
     with _session(box) as session:
-        known = KnownTruth(session.state.base.fragments, box.truth)
+        known = KnownTruth(session.state.base.fragments[:], box.truth)
         print("\nlargest errors, in bits if mended perfectly")
         for error in SimulatedClicks(session, known).errors()[:LARGEST]:
             print(f"{error.kind:>8}{error.gain:>9.4f}  {error.one} {error.other}")

@@ -3,6 +3,7 @@
 import argparse
 import time
 from contextlib import ExitStack
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,7 @@ def _segment_em(options: argparse.Namespace) -> int:
             facts = SessionFacts.of(made | {"source": str(volume.path.absolute())}, voxel_size)
             create_session(options.session, segmentation, affinities, facts).close()
     found = count(len(segmentation.neuron_sizes(table)), "neuron")
-    tell(_outcome(found, seconds, segmentation.fragments.size, options.output or options.session))
+    tell(_outcome(found, seconds, prod(box.shape), options.output or options.session))
     return 0
 
 

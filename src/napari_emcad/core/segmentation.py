@@ -12,6 +12,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids, id_dtype
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.volume import FragmentVolume
 
 Crumbs = Literal["strongest", "background"]
 """The fate of small segments: part of the strongest neighbour, or background."""
@@ -23,7 +24,7 @@ class Segmentation:
 
     Attributes
     ----------
-    fragments : (z, y, x) Ids
+    fragments : FragmentVolume (z, y, x)
         1..n without gaps, 0 = none.
     graph : RegionGraph
     tree : MergeTree
@@ -31,7 +32,7 @@ class Segmentation:
         Voxels of each fragment; sizes[0] = voxels of none.
     """
 
-    fragments: Ids
+    fragments: FragmentVolume
     graph: RegionGraph
     tree: MergeTree
     sizes: NDArray[np.int64]

@@ -11,6 +11,7 @@ from skimage.measure import marching_cubes
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box, Shape, Slices, Voxel, VoxelSize, triple
 from napari_emcad.core.ids import Ids
+from napari_emcad.core.volume import FragmentVolume
 
 BUDGET = 1_000_000
 """Cells that a neuron may be looked at in; a larger one gets coarser cells. Few neurons then have 100,000 faces."""
@@ -62,7 +63,7 @@ class Surface:
 
 
 def whole_surface(
-    fragments: Ids,
+    fragments: FragmentVolume,
     members: Ids,
     boxes: FragmentBoxes,
     voxel_size: VoxelSize,
@@ -75,7 +76,7 @@ def whole_surface(
 
     Parameters
     ----------
-    fragments : (z, y, x) Ids
+    fragments : FragmentVolume (z, y, x)
         Read only where the neuron is.
     members : (k,) Ids
         The fragments, at least one; all of them must be in `boxes`.
@@ -103,7 +104,7 @@ def whole_surface(
 
 
 def neuron_surface(
-    fragments: Ids,
+    fragments: FragmentVolume,
     members: Ids,
     boxes: FragmentBoxes,
     voxel_size: VoxelSize,
@@ -118,7 +119,7 @@ def neuron_surface(
 
     Parameters
     ----------
-    fragments : (z, y, x) Ids
+    fragments : FragmentVolume (z, y, x)
         Read only where the neuron is.
     members : (k,) Ids
         The fragments, at least one; all of them must be in `boxes`.
@@ -209,7 +210,7 @@ def _belonging(members: Ids, boxes: FragmentBoxes) -> NDArray[np.bool_]:
     return belongs
 
 
-def _with_rim(fragments: Ids, belongs: NDArray[np.bool_], start: _Cells, stop: _Cells) -> NDArray[np.bool_]:
+def _with_rim(fragments: FragmentVolume, belongs: NDArray[np.bool_], start: _Cells, stop: _Cells) -> NDArray[np.bool_]:
     """Return True for voxels between these that belong; those outside the volume do not."""
     low, high = np.maximum(start, 0), np.minimum(stop, np.array(fragments.shape))
     inside = belongs[fragments[_between(low, high)]]

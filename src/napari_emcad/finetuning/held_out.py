@@ -71,8 +71,8 @@ def score_network(network, crops: Sequence[Crop], device: str = "auto") -> tuple
     """
     found = [_segmented(network, crop, device) for crop in crops]
     weights = [crop.voxels_known for crop in crops]
-    truths = [KnownTruth(one.fragments, crop.truth) for one, crop in zip(found, crops, strict=True)]
-    beside = [_of_others(one.fragments, crop) for one, crop in zip(found, crops, strict=True)]
+    truths = [KnownTruth(one.fragments[:], crop.truth) for one, crop in zip(found, crops, strict=True)]
+    beside = [_of_others(one.fragments[:], crop) for one, crop in zip(found, crops, strict=True)]
     curve = []
     for threshold in THRESHOLDS:
         tables = [_table(one, threshold) for one in found]
@@ -95,7 +95,7 @@ def _segmented(network, crop: Crop, device: str) -> Segmentation:
     return drive(run(crop.raw, network, affinities, Box.whole(crop.raw.shape), parameters))
 
 
-def _of_others(fragments: NDArray[np.uint32], crop: Crop) -> NDArray[np.int64] | None:
+def _of_others(fragments: NDArray[np.integer], crop: Crop) -> NDArray[np.int64] | None:
     """Voxels of each fragment, by id, that are not verified but not of a verified neuron either; None where all is."""
     if crop.known is None:
         return None

@@ -7,7 +7,6 @@ Meyer, Signal Processing 38:113, 1994).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from napari_emcad.core.geometry import Box, Voxel, triple
 from napari_emcad.core.ids import FragmentId
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph
-from napari_emcad.core.volume import AffinityVolume, Volume, Writable
+from napari_emcad.core.volume import AffinityVolume, FragmentVolume, Volume
 from napari_emcad.proofreading.errors import Refused
 
 MARGIN = (1, 16, 16)
@@ -33,10 +32,6 @@ NARROW = 2
 """A step where the fragment is half as wide takes 2 ** NARROW times as long."""
 
 NEAR, FAR = 1, 2
-
-
-class WritableVolume(Volume, Writable, Protocol):
-    """A volume (z, y, x) that is read and written by slices."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Patch:
         """The box of the sides in the volume."""
         return Box.whole(self.sides.shape).moved(self.start)
 
-    def draw(self, fragments: WritableVolume, of_side: Mapping[int, FragmentId]) -> None:
+    def draw(self, fragments: FragmentVolume, of_side: Mapping[int, FragmentId]) -> None:
         """Write the fragment of each side into fragments (z, y, x), which are modified."""
         voxels = np.array(fragments[self.box.slices])
         for side, fragment in of_side.items():

@@ -14,7 +14,7 @@ from zarr.core.metadata import ArrayV2Metadata
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, Slices, triple
 from napari_emcad.core.ids import memory_dtype
-from napari_emcad.core.volume import Key
+from napari_emcad.core.volume import Key, Voxels
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.zarr import open_zarr_array
@@ -30,9 +30,6 @@ REMEDY = "copy the session again from where it is whole"
 
 Chunk = tuple[int, int, int]
 """The number of a chunk on z, y, x."""
-
-Voxels = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]
-"""Voxels as NumPy takes them: three arrays of one shape, with their z, y and x."""
 
 
 class _ChunkPart(NamedTuple):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.ids import Ids, as_ids
+from napari_emcad.core.volume import FragmentVolume
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Overlaps:
 
     Parameters
     ----------
-    old, new : (z, y, x) Ids
+    old, new : FragmentVolume (z, y, x)
         Fragments, of one shape; not modified.
     boxes : FragmentBoxes
         Of the old ones.
     """
 
-    def __init__(self, old: Ids, new: Ids, boxes: FragmentBoxes):
+    def __init__(self, old: FragmentVolume, new: FragmentVolume, boxes: FragmentBoxes):
         self._old, self._new, self._boxes = old, new, boxes
         self._found: dict[int, Shared] = {}
 

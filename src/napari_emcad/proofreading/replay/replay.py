@@ -117,10 +117,10 @@ def replay(
             f"replay: the new session must be of the same region, {shape_text(shapes[0])} voxels, got "
             f"{shape_text(shapes[1])}; segment that region again."
         )
-    fragments = [session.state.base.fragments for session in (old, new)]
+    before, after = (session.state.base.fragments for session in (old, new))
     if boxes is None:
-        boxes = yield from find_fragment_boxes(fragments[0])
-    shared = Overlaps(*fragments, boxes)
+        boxes = yield from find_fragment_boxes(before)
+    shared = Overlaps(before, after, boxes)
     rows = [old.log.rows[seq - 1] for seq in old.in_force]
     again = _Again(old, new, EditPlaces(old, new, shared), Claims(old, shared.inside))
     watch, found = Stopwatch("edits", len(rows)), [] if found is None else found

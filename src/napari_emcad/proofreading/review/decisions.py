@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.ids import Ids, as_ids
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 
@@ -76,7 +77,7 @@ def _answer_of(row: LogRow) -> str | None:
     return said.get(row.kind)
 
 
-def _pairs_of(rows: list[LogRow], fragments: Ids) -> Ids:
+def _pairs_of(rows: list[LogRow], fragments: FragmentVolume) -> Ids:
     """Fragments under the two voxels of each row; those it names where it does not carry two voxels."""
     places = [row.input["voxels"] for row in rows if len(row.input.get("voxels", ())) == 2]
     under = fragments[tuple(np.array(places, np.int64).reshape(-1, 3).T)].reshape(-1, 2)

@@ -14,6 +14,7 @@ from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.edges import EditedGraph, ranges
@@ -442,7 +443,7 @@ class EdgesAt:
         return np.flatnonzero(found)
 
 
-def both_sides(fragments: NDArray, a: int, b: int, contact: NDArray | Voxel) -> list[list[int]]:
+def both_sides(fragments: FragmentVolume, a: int, b: int, contact: NDArray | Voxel) -> list[list[int]]:
     """A voxel (z, y, x) of each of two fragments where they touch: the contact and a neighbour of it."""
     here = np.array(contact)
     near = [here, *(here + sign * np.array(offset) for offset in NEAREST for sign in (-1, 1))]

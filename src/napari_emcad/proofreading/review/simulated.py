@@ -84,7 +84,7 @@ def proofread(
     CoursePoint
         At the start and after each operation.
     """
-    proofreader, known = proofreader or SimulatedProofreader(), KnownTruth(session.state.base.fragments, truth)
+    proofreader, known = proofreader or SimulatedProofreader(), KnownTruth(session.state.base.fragments[:], truth)
     seen, kinds = [0], {}
     ways = []
     if proofreader.order != "clicks":

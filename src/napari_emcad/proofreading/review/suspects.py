@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.ids import Ids, order_of_pairs
+from napari_emcad.core.ids import order_of_pairs
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
 from napari_emcad.proofreading.review.odds import Odds
 
@@ -171,7 +172,9 @@ def _overlap(shared: NDArray, one: NDArray, other: float) -> NDArray[np.float64]
     return shared / (one + other - shared)
 
 
-def between_sections(graph: RegionGraph, fragments: Ids, boxes: FragmentBoxes | None = None) -> NDArray[np.bool_]:
+def between_sections(
+    graph: RegionGraph, fragments: FragmentVolume, boxes: FragmentBoxes | None = None
+) -> NDArray[np.bool_]:
     """Whether each edge lies between two sections, (m,): the face at its contact point does.
 
     Voxels are read only where boxes do not tell: those of fragments of one section each always do.

@@ -16,6 +16,7 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.volume import Volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.kit.affinities_view import ComposedAffinities, channel_of
@@ -206,13 +207,13 @@ class Results(QObject):
         """Find in a thread what neurons are to be shown; they are not settled until then."""
         self._cutter.start(job, then)
 
-    def show_edited(self, result: Result, fragments: Ids, neurons: CutNeurons, shown: Ids) -> None:
+    def show_edited(self, result: Result, fragments: Volume, neurons: CutNeurons, shown: Ids) -> None:
         """Show neurons as people have edited them.
 
         Parameters
         ----------
         result : Result
-        fragments : (z, y, x) Ids
+        fragments : Volume (z, y, x)
         neurons : CutNeurons
         shown : (n + 1,) Ids
             Their table as it is looked at: some may be left out.
@@ -341,7 +342,7 @@ def _channel_layers(result: Result) -> list[Image]:
     ]
 
 
-def _replace_data(layer: Labels, fragments: Ids, table: Ids) -> FragmentLabels:
+def _replace_data(layer: Labels, fragments: Volume, table: Ids) -> FragmentLabels:
     """Other fragments, or ids that need another dtype; nothing was painted here that napari could undo wrongly."""
     view = FragmentLabels(fragments, table)
     replace_data(layer, pyramid(view) if layer.multiscale else view)

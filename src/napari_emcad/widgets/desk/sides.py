@@ -5,7 +5,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.volume import Volume
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, pyramid, replace_data
 from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
 
@@ -30,14 +30,14 @@ class SidesView:
         self._layer: Labels | None = None
         self._view: FragmentLabels | None = None
 
-    def show(self, neurons: Labels, fragments: Ids, near: NDArray, far: NDArray, n: int) -> None:
+    def show(self, neurons: Labels, fragments: Volume, near: NDArray, far: NDArray, n: int) -> None:
         """Colour two groups of fragments.
 
         Parameters
         ----------
         neurons : Labels
             The layer over which they lie.
-        fragments : (z, y, x) Ids
+        fragments : Volume (z, y, x)
         near, far : (k,) Ids
         n : int
             One more than the largest fragment.

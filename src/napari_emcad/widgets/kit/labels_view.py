@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.segmentation import label_dtype
+from napari_emcad.core.volume import Volume
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.fragment_levels import OVERVIEW
 from napari_emcad.io.stacks.lazy_array import LazyArray, Slices
@@ -45,7 +47,7 @@ class FragmentLabels:
 
     Parameters
     ----------
-    fragments : (z, y, x) Ids
+    fragments : Volume (z, y, x)
         1..n without gaps, 0 = none; neither copied nor modified.
     table : (n + 1,) Ids
         Neuron of each fragment, 0 for none; not copied where it has the dtype.
@@ -55,7 +57,7 @@ class FragmentLabels:
 
     ndim = 3
 
-    def __init__(self, fragments: Ids, table: NDArray, dtype: DTypeLike | None = None):
+    def __init__(self, fragments: Volume, table: NDArray, dtype: DTypeLike | None = None):
         self.fragments = fragments
         self._table = table.astype(dtype or label_dtype(max(len(table) - 1, int(table.max(initial=0)))), copy=False)
         self.dtype = self._table.dtype
@@ -85,14 +87,14 @@ class FragmentLabels:
 
     @property
     def size(self) -> int:
-        return self.fragments.size
+        return prod(self.fragments.shape)
 
     @property
     def nbytes(self) -> int:
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
-        return len(self.fragments)
+        return self.fragments.shape[0]
 
     def __iter__(self) -> Iterator[NDArray]:
         return (self[z] for z in range(len(self)))
@@ -115,7 +117,7 @@ class FragmentLabels:
 class Level(FragmentLabels):
     """A level of a pyramid, of which a box is another level: napari takes all sections of its canvas, then one."""
 
-    def __init__(self, view: FragmentLabels, fragments: Ids | LazyArray):
+    def __init__(self, view: FragmentLabels, fragments: Volume):
         self.fragments, self._view, self.dtype = fragments, view, view.dtype
 
     def __getitem__(self, key: Any) -> "NDArray | Level":
@@ -135,8 +137,9 @@ def pyramid(view: FragmentLabels) -> list[FragmentLabels]:
 
     Napari draws the last one in 3D. No voxel is copied.
     """
-    fragments = view.fragments.levels if view.lies_in_files else [view.fragments]
-    while fragments[-1].size > OVERVIEW and min(fragments[-1].shape[1:]) > 1:
+    finest = view.fragments
+    fragments: list[Volume] = [*finest.levels] if isinstance(finest, ChunkedLabels) else [finest]
+    while prod(fragments[-1].shape) > OVERVIEW and min(fragments[-1].shape[1:]) > 1:
         fragments.append(fragments[-1][:, ::2, ::2])
     return [Level(view, level) for level in fragments] if fragments[1:] else [view]
 

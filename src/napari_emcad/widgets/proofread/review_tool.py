@@ -7,6 +7,7 @@ import numpy as np
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Progress
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.core.wording import count, progress_text
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.review.queue import Answer, ReviewQuestion, ReviewQueue
@@ -155,7 +156,7 @@ class ReviewTool(Tool):
         return True
 
 
-def _beside(fragments: Ids, voxel: Voxel, blue: Ids, orange: Ids) -> str:
+def _beside(fragments: FragmentVolume, voxel: Voxel, blue: Ids, orange: Ids) -> str:
     """Where the other side is, if it does not touch in the section that is shown."""
     start = np.maximum(np.array(voxel) - 1, 0)
     near = fragments[tuple(slice(a, v + 2) for a, v in zip(start, voxel, strict=True))]

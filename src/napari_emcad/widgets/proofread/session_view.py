@@ -5,7 +5,7 @@ from napari.layers import Image
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import OpenSession
 from napari_emcad.networks.card import ModelCard
@@ -59,7 +59,7 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
     return Image(stand_in, **look, **place), Box.whole(shape)
 
 
-def _are_labels(data, box: Box, fragments: Ids) -> bool:
+def _are_labels(data, box: Box, fragments: FragmentVolume) -> bool:
     """Whether these are the labels that the fragments were made of, of which the file name says nothing.
 
     Grey values are never the same all over a fragment; one section tells.

@@ -12,6 +12,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.surfaces import Surface, neuron_surface
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.widgets.desk.on_screen import Proofreading
 
 ROOM = 300_000_000
@@ -87,7 +88,7 @@ class NeuronSurfaces:
             if size > self._room:
                 size -= self._kept.pop(make).nbytes
 
-    def _making(self, makes: list[Make], edition: int, fragments: Ids, boxes: FragmentBoxes) -> Job[None]:
+    def _making(self, makes: list[Make], edition: int, fragments: FragmentVolume, boxes: FragmentBoxes) -> Job[None]:
         watch = Stopwatch("surfaces", len(makes))
         for done, make in enumerate(makes, start=1):
             self._made.append((edition, make, neuron_surface(fragments, make.members, boxes, make.voxel_size)))
