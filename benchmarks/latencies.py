@@ -30,6 +30,7 @@ from qtpy.QtWidgets import QApplication
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.merge_tree import MergeTree
+from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.surfaces import neuron_surface
@@ -166,7 +167,7 @@ def _in_a_thread(dock):
     state = at.session.state
     yield "threshold, edited", lambda: state.foresee(state.threshold / 2)
     yield "list of neurons", at.rows
-    yield "review", lambda: ReviewQueue(at.session, boxes=lambda: at.boxes).rank()
+    yield "review", lambda: drive(ReviewQueue(at.session, boxes=lambda: at.boxes).rank())
     neuron = int(np.bincount(state.table[1:]).argmax())
     size = VoxelSize(*at.layer.scale[-3:])
     yield "3D of a neuron", lambda: neuron_surface(state.base.fragments, state.members(neuron), at.boxes, size)

@@ -26,7 +26,7 @@ from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
 from napari_emcad.io.sessions.replay import replay_session
-from napari_emcad.proofreading.neurons import neurons_of
+from napari_emcad.proofreading.neurons import neuron_table
 from napari_emcad.proofreading.review.queue import ReviewQueue
 
 
@@ -45,7 +45,7 @@ def main() -> None:
             folder,
             lambda opened: ReviewQueue(opened.session, boxes=_boxes(opened)).next(),
         )
-        _show("table of neurons", folder, lambda opened: neurons_of(opened.session.state, drive(find_boxes(opened))))
+        _show("table of neurons", folder, lambda opened: neuron_table(opened.session.state, drive(find_boxes(opened))))
         _crops(folder)
         _show("its mesh, voxel by voxel", folder, lambda opened: _mesh(opened, tall))
         copy_session(given, new)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _tallest(opened: OpenSession) -> int:
-    neurons = neurons_of(opened.session.state, drive(find_boxes(opened)))
+    neurons = neuron_table(opened.session.state, drive(find_boxes(opened)))
     return int(neurons.ids[np.argmax(neurons.stop[:, 0] - neurons.start[:, 0])])
 
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from napari_emcad.proofreading.known_truth import KnownTruth
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.review.odds import Odds, fitted
-from napari_emcad.proofreading.review.queue import KINDS, Kind, ReviewQuestion, ReviewQueue
+from napari_emcad.proofreading.review.odds import Odds, fit_odds
+from napari_emcad.proofreading.review.questions import KINDS, QuestionKind, ReviewQuestion
+from napari_emcad.proofreading.review.queue import ReviewQueue
 from napari_emcad.proofreading.session import Session
 
 
@@ -24,10 +25,10 @@ def main() -> None:
     lessons = [_lessons(argparse.Namespace(**{**vars(options), "box": box})) for box in options.boxes]
     for kind in KINDS:
         features, wrong = (np.concatenate(columns) for columns in zip(*(box[kind] for box in lessons), strict=True))
-        print(f"{kind} {len(wrong):,} questions, {wrong.sum():,} errors\n{_rounded(fitted(features, wrong))}")
+        print(f"{kind} {len(wrong):,} questions, {wrong.sum():,} errors\n{_rounded(fit_odds(features, wrong))}")
 
 
-def _lessons(options: argparse.Namespace) -> dict[Kind, tuple[NDArray, NDArray]]:
+def _lessons(options: argparse.Namespace) -> dict[QuestionKind, tuple[NDArray, NDArray]]:
     """Features and errors of every question of a box, by kind."""
     box = segmented(options)
     segmentation, parameters = box.segmentation, box.parameters

@@ -35,7 +35,7 @@ PATIENCE = 20
 """Questions in a row without an edit after which somebody who can click leaves the queue."""
 
 LARGEST = 10
-"""Errors that are listed."""
+"""Mistakes that are listed."""
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     box = segmented(options)
     if options.pieces:
         box = replace(box, truth=label(box.truth, background=0, connectivity=1))
-    _list_errors(box)
+    _list_mistakes(box)
     for seed, order in enumerate(ORDERS):
         patience = PATIENCE if order == "gain, then clicks" else None
         proofreader = SimulatedProofreader(order, patience, not options.shipped_odds, seed)
@@ -59,12 +59,12 @@ def main() -> None:
             print(_beside_people(options.people, course))
 
 
-def _list_errors(box: Segmented) -> None:
+def _list_mistakes(box: Segmented) -> None:
     with _session(box) as session:
         known = KnownTruth(session.state.base.fragments[:], box.truth)
         print("\nlargest errors, in bits if mended perfectly")
-        for error in SimulatedClicks(session, known).errors()[:LARGEST]:
-            print(f"{error.kind:>8}{error.gain:>9.4f}  {error.one} {error.other}")
+        for mistake in SimulatedClicks(session, known).mistakes()[:LARGEST]:
+            print(f"{mistake.kind:>8}{mistake.gain:>9.4f}", "", *mistake.ids)
 
 
 def _course(box: Segmented, proofreader: SimulatedProofreader, operations: int) -> list[CoursePoint]:

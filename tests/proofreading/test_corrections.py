@@ -22,8 +22,8 @@ from napari_emcad.proofreading.corrections import (
     boxes_of_corrections,
     boxes_of_locked,
     share_verified,
-    verified,
     verified_fragments,
+    verified_labels,
 )
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.session import Session
@@ -87,7 +87,7 @@ def test_labels_and_what_is_known_of_a_box(tmp_path):
     at.merge(2, 4)
     at.lock(5)
     before = at.state.digest()
-    labels, known = verified(at, Box((0, 1, 1), (2, 3, 8)))
+    labels, known = verified_labels(at, Box((0, 1, 1), (2, 3, 8)))
     assert labels.dtype == np.uint32 and known.dtype == bool
     np.testing.assert_array_equal(labels, drawn("122..33\n222..33\n\n15566..\n15566.."))
     np.testing.assert_array_equal(known, drawn("011..00\n111..00\n\n01100..\n01100..") == 1)
@@ -96,7 +96,7 @@ def test_labels_and_what_is_known_of_a_box(tmp_path):
 
 def test_where_all_was_looked_at_all_is_known(tmp_path):
     at = on(drawn(SIX), tmp_path)
-    labels, known = verified(at, Box.whole((2, 3, 8)), all_checked=True)
+    labels, known = verified_labels(at, Box.whole((2, 3, 8)), all_checked=True)
     np.testing.assert_array_equal(labels, drawn(SIX))
     assert known.all() and known.shape == (2, 3, 8)
 

@@ -16,7 +16,9 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.effect_text import effect_text
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.review.queue import ANSWERS, ReviewQueue, _are_among
+from napari_emcad.proofreading.review.open_questions import _are_among
+from napari_emcad.proofreading.review.questions import ANSWERS
+from napari_emcad.proofreading.review.queue import ReviewQueue
 from napari_emcad.proofreading.session import Session
 
 ALIKE = ("table", "free", "sizes", "bridges", "locked", "next_id", "threshold")

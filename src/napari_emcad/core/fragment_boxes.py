@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box, triple
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.ids import FragmentId, Ids
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import FragmentVolume
 
@@ -45,7 +45,7 @@ class FragmentBoxes:
             return Box((0, 0, 0), (0, 0, 0))
         return Box(triple(self.start[known].min(0)), triple(self.stop[known].max(0)))
 
-    def changed(self, boxes: Mapping[int, Box]) -> "FragmentBoxes":
+    def changed(self, boxes: Mapping[FragmentId, Box]) -> "FragmentBoxes":
         """Return the boxes with those of some fragments replaced; new fragments make the table longer.
 
         This table itself is changed and returned if it has room for them.

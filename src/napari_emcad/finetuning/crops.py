@@ -17,7 +17,7 @@ from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_sessio
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
-from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified
+from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified_labels
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class _Proofread(_Stack):
     place: Box
 
     def crop(self, found: NamedBox, all_checked: bool = False) -> Crop:
-        labels, known = verified(self.opened.session, found.box, all_checked)
+        labels, known = verified_labels(self.opened.session, found.box, all_checked)
         return Crop(self.pixels(found.box.moved(self.place.start)), labels, known, found.name)
 
     def named(self, text: str) -> NamedBox:

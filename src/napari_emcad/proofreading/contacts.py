@@ -31,7 +31,7 @@ class Contacts:
         self.graph = graph
         self._mark = np.zeros(n + 1, np.uint8)
 
-    def among(self, fragments: Ids) -> NDArray[np.int64]:
+    def among(self, fragments: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the rows of edges with both ends in `fragments`."""
         self._mark[fragments] = 1
         rows = self.graph.rows_from(fragments)

@@ -11,7 +11,7 @@ from napari_emcad.core.crop import SMALLEST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
-from napari_emcad.proofreading.rows import LogRow
+from napari_emcad.proofreading.rows import LogRow, VoxelLists
 from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.surroundings import disjoint_boxes, surroundings
 
@@ -22,13 +22,13 @@ WITHDRAWALS = frozenset({"segment_threshold", "unlock"})
 """Kinds after which nobody does any more: the merge tree has moved the segment, or it is not done after all."""
 
 LARGEST = (16, 512, 512)
-"""Sections and pixels of a crop, at most."""
+"""Sections and pixels (z, y, x) of a crop, at most."""
 
 LEAST = (2, 64, 64)
-"""Sections and pixels around a fragment, at least."""
+"""Sections and pixels (z, y, x) around a fragment, at least."""
 
 NAMED = 3
-"""Neurons that the name of a box tells, at most."""
+"""Neurons that are listed in the name of a box, at most."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class NamedBox:
     Attributes
     ----------
     name : str
-        Such as "neuron 77" or "edits 12-15".
+        A name for people: "neuron 77", "edits 12-15".
     box : Box
-        In voxels of the session's fragments.
+        Its place in the session's fragments.
     verified : float
         Share of its voxels that a person has verified, 0 to 1.
     """
@@ -50,8 +50,8 @@ class NamedBox:
     verified: float
 
 
-def verified(session: Session, box: Box, all_checked: bool = False) -> tuple[Ids, NDArray[np.bool_]]:
-    """The segments in a box, and where they are verified, see `verified_fragments`.
+def verified_labels(session: Session, box: Box, all_checked: bool = False) -> tuple[Ids, NDArray[np.bool_]]:
+    """Return the segments in a box, and the voxels where they are verified, see `verified_fragments`.
 
     Parameters
     ----------
@@ -60,13 +60,14 @@ def verified(session: Session, box: Box, all_checked: bool = False) -> tuple[Ids
     box : Box
         Inside its fragments.
     all_checked : bool
-        Whether a person has looked at every voxel of the box: then all is known, fragment 0 = boundary, too.
+        True if a person has looked at every voxel of the box: then all is known, also fragment 0 = boundary.
 
     Returns
     -------
     labels : (z, y, x) Ids
         0 = none.
     known : (z, y, x) bool
+        True for voxels that are verified.
     """
     fragments = session.state.base.fragments[box.slices]
     known = np.ones(fragments.shape, bool) if all_checked else verified_fragments(session)[fragments]
@@ -74,10 +75,10 @@ def verified(session: Session, box: Box, all_checked: bool = False) -> tuple[Ids
 
 
 def verified_fragments(session: Session) -> NDArray[np.bool_]:
-    """Whether a person has verified the segment of each fragment, (n + 1,); [0] is False.
+    """Return which fragments are in a segment that a person has verified, (n + 1,); [0] is False.
 
-    Verified is a segment that is done (locked), and one that a correction in force has left, that is a merge, group,
-    split or detach: both sides of it, as a whole. The last edit of a segment counts. After a step of its own threshold
+    A segment is verified if it is done (locked), or if a correction in force has left it, that is a merge, group, split
+    or detach: both sides of it, as a whole. The last edit of a segment counts. After a step of its own threshold
     it is not verified, whether it took something in or let something go, nor is what it let go of; after an unlocking
     it is not until it is corrected or done again. The threshold of all never moves an edited segment, so it changes
     nothing here. Questions that were answered without an edit verify nothing: they are about one contact.
@@ -91,14 +92,14 @@ def verified_fragments(session: Session) -> NDArray[np.bool_]:
 
 
 def share_verified(session: Session, box: Box) -> float:
-    """Share of the voxels of a box that a person has verified, 0 to 1."""
+    """Return the share of the voxels of a box that a person has verified, 0 to 1."""
     return _share(_voxels_of_fragments(session, box), verified_fragments(session))
 
 
 def boxes_of_locked(
     session: Session, boxes: FragmentBoxes, around: Sequence[int] = (1, 16, 16), largest: Sequence[int] = LARGEST
 ) -> list[NamedBox]:
-    """Boxes that hold all neurons that are done, none of which overlap; in the order of their places.
+    """Return boxes that hold all neurons that are done, none of which overlap; in the order of their places.
 
     Neurons near each other share a box; long ones are cut. What a cut leaves thinner than a crop may be is left out.
 
@@ -107,7 +108,7 @@ def boxes_of_locked(
     session : Session
         Not modified.
     boxes : FragmentBoxes
-        Of the fragments that there are, the parts of divided ones among them.
+        Boxes of all fragments, also of the parts of divided ones.
     around : (z, y, x)
         Voxels of the surroundings on each side; small fragments get more, up to `LEAST`.
     largest : (z, y, x)
@@ -123,13 +124,13 @@ def boxes_of_locked(
         voxels = _voxels_of_fragments(session, box)
         if voxels[done].any():
             found.append(NamedBox(_neurons_text(state.table[done], voxels[done]), box, _share(voxels, known)))
-    return _listed(found)
+    return _list_boxes(found)
 
 
 def boxes_of_corrections(
     session: Session, last: int, size: Sequence[int] = (8, 256, 256), largest: Sequence[int] = LARGEST
 ) -> list[NamedBox]:
-    """Boxes around the places of the last corrections in force, none of which overlap; in the order of their places.
+    """Return boxes around the places of the last corrections in force, none of which overlap; in their order in space.
 
     Corrections near each other share a box, which is cut where it gets too large. Left out are boxes in which nothing
     is verified, those thinner than a crop may be, and corrections that were made without telling a place.
@@ -139,14 +140,14 @@ def boxes_of_corrections(
     session : Session
         Not modified.
     last : int
-        How many merges, groups, splits and detachings, counted from the last one.
+        Number of merges, groups, splits and detachings, counted from the last one.
     size : (z, y, x)
         Voxels around each place.
     largest : (z, y, x)
         Voxels of a box, at most.
     """
     rows = _rows_in_force(session, CORRECTIONS)[-last:] if last > 0 else []
-    numbered = [(row.seq, voxel) for row in rows for voxel in _places(row)]
+    numbered = [(row.seq, voxel) for row in rows for voxel in _clicked_voxels(row)]
     seqs = np.array([seq for seq, _ in numbered], np.int64)
     voxels = np.array([voxel for _, voxel in numbered], np.int64).reshape(-1, 3)
     start, stop = surroundings((voxels, voxels + 1), session.state.base.fragments.shape, least=size)
@@ -156,21 +157,20 @@ def boxes_of_corrections(
         share = _share(_voxels_of_fragments(session, box), known)
         if inside.any() and share:
             found.append(NamedBox(_edits_text(seqs[inside]), box, share))
-    return _listed(found)
+    return _list_boxes(found)
 
 
 def _rows_in_force(session: Session, kinds: Iterable[str]) -> list[LogRow]:
-    rows = (session.log.rows[seq - 1] for seq in session.in_force)
-    return [row for row in rows if row.kind in kinds]
+    return [row for row in session.rows_in_force if row.kind in kinds]
 
 
-def _places(row: LogRow) -> list[Sequence[int]]:
-    """Voxels (z, y, x) that were clicked."""
+def _clicked_voxels(row: LogRow) -> VoxelLists:
+    """Return the voxels (z, y, x) that were clicked for an edit; none if it does not tell."""
     return row.input.get("voxels") or [*row.input.get("near", ()), *row.input.get("far", ())]
 
 
 def _voxels_of_fragments(session: Session, box: Box) -> NDArray[np.int64]:
-    """Voxels of each fragment in a box, (n + 1,)."""
+    """Return the voxels of each fragment in a box, (n + 1,)."""
     return np.bincount(session.state.base.fragments[box.slices].ravel(), minlength=len(session.state.table))
 
 
@@ -179,7 +179,7 @@ def _share(voxels: NDArray[np.int64], known: NDArray[np.bool_]) -> float:
 
 
 def _neurons_text(owner: Ids, voxels: NDArray[np.int64]) -> str:
-    """The neurons in a box, those with most voxels first."""
+    """Return the neurons in a box in words, those with most voxels first."""
     ids, row = np.unique(owner, return_inverse=True)
     count = np.bincount(row, voxels)
     ids = ids[np.argsort(-count, kind="stable")][: np.count_nonzero(count)].tolist()
@@ -192,11 +192,12 @@ def _edits_text(seqs: NDArray[np.int64]) -> str:
     return f"edit {first}" if first == last else f"edits {first}-{last}"
 
 
-def _listed(found: list[NamedBox]) -> list[NamedBox]:
-    """Those that a crop can be made of, by their places; what would have one name is numbered."""
+def _list_boxes(found: list[NamedBox]) -> list[NamedBox]:
+    """Return the boxes that a crop can be made of, by their places; those that would have one name are numbered."""
     found = [f for f in found if all(n >= least for n, least in zip(f.box.shape, SMALLEST, strict=True))]
     found.sort(key=lambda f: f.box.start)
-    of_name, seen = Counter(f.name for f in found), Counter()
+    of_name = Counter(f.name for f in found)
+    seen: Counter[str] = Counter()
     for i, each in enumerate(found):
         if of_name[each.name] > 1:
             seen[each.name] += 1

@@ -1,4 +1,4 @@
-"""What each neuron of a state is: its size and where it lies."""
+"""The neurons of a state: their sizes and places."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class NeuronTable:
     start, stop : (k, 3) int32
         Bounding boxes, half open, in voxels (z, y, x).
     done : (k,) bool
-        Whether a neuron is locked.
+        True for neurons that are locked.
     """
 
     ids: Ids
@@ -32,11 +32,11 @@ class NeuronTable:
 
 
 AT_A_TIME = 1 << 18
-"""Fragments: NumPy holds Python's lock while it sorts them under their neurons, in which a window may want its turn."""
+"""Fragments that are sorted at a time: NumPy holds Python's lock meanwhile, and a window wants its turn."""
 
 
-def neurons_of(state: State, boxes: FragmentBoxes) -> NeuronTable:
-    """The neurons of a state, whose fragments lie in these boxes.
+def neuron_table(state: State, boxes: FragmentBoxes) -> NeuronTable:
+    """Return the neurons of a state, whose fragments lie in these boxes.
 
     Strategy: columns by the ids themselves, without sorting; a million fragments take 0.1 s.
     """

@@ -14,7 +14,7 @@ from napari_emcad.core.ids import Ids, file_dtype
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session_at
-from napari_emcad.proofreading.neurons import NeuronTable, neurons_of
+from napari_emcad.proofreading.neurons import NeuronTable, neuron_table
 from napari_emcad.proofreading.session import Session
 
 
@@ -93,7 +93,7 @@ class Snapshot:
 
     def neurons(self) -> NeuronTable:
         """All neurons, with their places."""
-        return neurons_of(self.session.state, self.boxes())
+        return neuron_table(self.session.state, self.boxes())
 
     def boxes(self) -> FragmentBoxes:
         """Where the fragments lie, and those that there are only before or after this edit."""

@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-FREEDOM = (1.0, 0.3)
-"""Spread of the Gaussian prior round the shipped weights: that of the constant, and of the weight of each feature."""
+FREEDOM_OF_CONSTANT = 1.0
+"""Spread of the Gaussian prior around the shipped constant."""
+
+FREEDOM_OF_WEIGHTS = 0.3
+"""Spread of the Gaussian prior around the shipped weight of each feature."""
 
 NEWTON_STEPS = 20
-"""At most; five are mostly enough."""
+"""Steps at most; five are usually enough."""
 
 SMALL = 1e-9
-"""Steps of weights below which nothing changes any more."""
+"""A step of weights below which nothing changes any more."""
 
 
 @dataclass(frozen=True)
@@ -29,47 +32,51 @@ class Odds:
     weights : (1 + f,) float
         The constant, and one for each feature.
     mean, spread : (f,) float
-        Of the features in the data that the weights were fitted on.
+        Mean and spread of the features in the data that the weights were fitted on.
     """
 
     weights: tuple[float, ...]
     mean: tuple[float, ...]
     spread: tuple[float, ...]
 
-    def p(self, features: NDArray) -> NDArray[np.float64]:
-        """Probability of an error, (k,), from features (k, f)."""
-        return expit(self._columns(features) @ np.array(self.weights))
+    def p(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of an error, (k,), from features, (k, f)."""
+        found: NDArray[np.float64] = expit(self._columns(features) @ np.array(self.weights))
+        return found
 
-    def learned(self, features: NDArray, wrong: NDArray) -> "Odds":
-        """With the weights moved by what turned out; where nothing did, these odds themselves.
+    def learned(self, features: NDArray[np.float64], wrong: NDArray[np.bool_]) -> "Odds":
+        """Return the odds with weights moved by answers; these odds themselves if there are none.
 
         Parameters
         ----------
         features : (k, f) float
-            Of the questions that were answered.
+            Features of the questions that were answered.
         wrong : (k,) bool
-            Whether there was an error.
+            True where there was an error.
         """
         if not len(wrong):
             return self
-        trust = np.array([FREEDOM[0], *[FREEDOM[1]] * len(self.mean)], float) ** -2
-        weights = _most_probable(self._columns(features), np.asarray(wrong, float), np.array(self.weights), trust)
+        trust = np.array([FREEDOM_OF_CONSTANT, *[FREEDOM_OF_WEIGHTS] * len(self.mean)], float) ** -2
+        prior = np.array(self.weights)
+        weights = _most_probable(self._columns(features), np.asarray(wrong, float), prior, trust)
         return Odds(tuple(weights.tolist()), self.mean, self.spread)
 
-    def _columns(self, features: NDArray) -> NDArray[np.float64]:
+    def _columns(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a column of ones and the scaled features, (k, 1 + f)."""
         scaled = (np.asarray(features, np.float64).reshape(-1, len(self.mean)) - self.mean) / self.spread
         return np.column_stack([np.ones(len(scaled)), scaled])
 
 
-def fitted(features: NDArray, wrong: NDArray, ridge: float = 1e-2) -> Odds:
-    """Odds from questions whose answers are known.
+def fit_odds(features: NDArray[np.float64], wrong: NDArray[np.bool_], ridge: float = 1e-2) -> Odds:
+    """Fit odds to questions whose answers are known.
 
     Parameters
     ----------
     features : (k, f) float
     wrong : (k,) bool
+        True where there was an error.
     ridge : float
-        Keeps weights finite where a feature parts the answers perfectly.
+        Keeps weights finite if a feature parts the answers perfectly.
     """
     mean, spread = features.mean(axis=0), features.std(axis=0)
     nothing = np.zeros(1 + len(mean))
@@ -78,8 +85,12 @@ def fitted(features: NDArray, wrong: NDArray, ridge: float = 1e-2) -> Odds:
     return Odds(tuple(weights.tolist()), flat.mean, flat.spread)
 
 
-def _most_probable(columns: NDArray, wrong: NDArray, prior: NDArray, trust: NDArray) -> NDArray[np.float64]:
-    """The mode of the posterior, by Newton steps that are halved where they go too far.
+def _most_probable(
+    columns: NDArray[np.float64], wrong: NDArray[np.float64], prior: NDArray[np.float64], trust: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the mode of the posterior of the weights, (w,).
+
+    Strategy: Newton steps on the logarithm of the posterior; a step that goes too far is halved until it does not.
 
     Parameters
     ----------
@@ -90,16 +101,16 @@ def _most_probable(columns: NDArray, wrong: NDArray, prior: NDArray, trust: NDAr
         Mean of the Gaussian prior, and one over its variances.
     """
 
-    def unlikely(weights: NDArray) -> float:
+    def unlikeliness(weights: NDArray[np.float64]) -> float:
         odds = columns @ weights
         return float(np.logaddexp(0, odds).sum() - odds @ wrong + 0.5 * trust @ (weights - prior) ** 2)
 
-    weights, now = prior, unlikely(prior)
+    weights, now = prior, unlikeliness(prior)
     for _ in range(NEWTON_STEPS):
         p = expit(columns @ weights)
         slope = columns.T @ (wrong - p) - trust * (weights - prior)
         step = np.linalg.solve((columns.T * (p * (1 - p))) @ columns + np.diag(trust), slope)
-        while (then := unlikely(weights + step)) > now and np.abs(step).max() > SMALL:
+        while (then := unlikeliness(weights + step)) > now and np.abs(step).max() > SMALL:
             step = step / 2
         if then >= now:
             break

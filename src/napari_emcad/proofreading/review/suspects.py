@@ -1,4 +1,4 @@
-"""Where a segmentation is probably wrong, and what it would gain by being corrected.
+"""Edges where a segmentation is probably wrong, and what it would gain by being corrected.
 
 A segment of s voxels that should be parts of s1 and s2 adds (s ln s - s1 ln s1 - s2 ln s2) / N to the variation of
 information of N voxels, and so do two that should be one.
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.ids import order_of_pairs
+from napari_emcad.core.ids import Ids, order_of_pairs
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.proofreading.edges import Graph
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
 from napari_emcad.proofreading.review.odds import Odds
 
@@ -25,16 +26,21 @@ JOIN_ODDS = Odds(
     mean=(0.139, 0.079, 4.561, 5.37, 8.844),
     spread=(0.094, 0.088, 1.832, 2.093, 2.03),
 )
-"""Of "these two segments are one neuron"; see `suspicious_splits` for the features."""
+"""Odds of "these two segments are one neuron"; see `find_split_suspects` for the features.
+
+Fitted by benchmarks/review_odds.py on AC4[0:20], [20:40] and [60:80] with the CAD student AC34 at its threshold 0.3:
+7,795 pairs of segments, 862 of one neuron.
+"""
 
 CUT_ODDS = Odds(
     (-4.955, -1.264, -0.675, 1.473, 1.42),
     mean=(0.799, 5.609, 5.896, 11.046),
     spread=(0.163, 2.617, 3.972, 1.544),
 )
-"""Of "this segment is two neurons that part here"; see `suspicious_merges`. Both were fitted by
-benchmarks/review_odds.py on AC4[0:20], [20:40] and [60:80] with the CAD student AC34 at its threshold 0.3: 7,795 pairs
-of segments, 862 of one neuron; 29,308 cuts, 765 of which make the segmentation better."""
+"""Odds of "this segment is two neurons that part here"; see `find_merge_suspects` for the features.
+
+Fitted as `JOIN_ODDS`: 29,308 cuts, 765 of which make the segmentation better.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Suspects:
     features : (k, f) float64
         What the probability of an error is estimated from.
     change : (k,) float64
-        By how much the correction changes the variation of information, in bits x voxels.
+        Change of the variation of information by the correction, in bits x voxels.
     """
 
     edge: NDArray[np.int64]
@@ -58,46 +64,54 @@ class Suspects:
     def __len__(self) -> int:
         return len(self.edge)
 
-    def chosen(self, which: NDArray) -> "Suspects":
-        """Some of them."""
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Suspects":
+        """Return some of them, by a mask or by their places."""
         return Suspects(self.edge[which], self.features[which], self.change[which])
 
     def gain(self, odds: Odds) -> NDArray[np.float64]:
-        """Expected change, in bits x voxels."""
+        """Return the expected change, (k,), in bits x voxels."""
         return odds.p(self.features) * self.change
 
     def best(self, most: int, odds: Odds) -> "Suspects":
-        """At most so many, those with the largest expected gain."""
+        """Return those with the largest expected gain, `most` of them at most."""
         return self.chosen(np.argsort(-self.gain(odds), kind="stable")[:most])
 
     def with_also(self, others: "Suspects") -> "Suspects":
-        """These and those."""
-        pairs = ((self.edge, others.edge), (self.features, others.features), (self.change, others.change))
-        return Suspects(*map(np.concatenate, pairs))
+        """Return these and then the others."""
+        return Suspects(
+            np.concatenate([self.edge, others.edge]),
+            np.concatenate([self.features, others.features]),
+            np.concatenate([self.change, others.change]),
+        )
 
 
-def suspicious_splits(graph: RegionGraph, edges: NDArray, table: NDArray, volume: NDArray, across: NDArray) -> Suspects:
-    """Segments that touch and may be one; for each two, the edge between them of the largest capacity.
+def find_split_suspects(
+    graph: Graph, edges: NDArray[np.int64], table: Ids, volume: NDArray[np.number], across: NDArray[np.bool_]
+) -> Suspects:
+    """Find segments that touch and may be one; for each two, the edge between them of the largest capacity.
 
     The features: mean affinity within sections and between them, ln faces of each kind, ln voxels of the smaller.
 
+    Strategy: edges between two segments are sorted by the pair, so that the edges of each pair are a run; faces and
+    affinities are summed up run by run.
+
     Parameters
     ----------
-    graph : RegionGraph
+    graph : Graph
     edges : (k,) int64
-        Those looked at: of two segments all or none.
+        Rows of the edges to look at: all edges of two segments, or none.
     table : (n + 1,) Ids
         Segment of each fragment, 0 = none.
     volume : (s,) float
         Voxels of each segment, by its id.
     across : (m,) bool
-        Whether an edge lies between two sections, see `between_sections`.
+        True for edges between two sections, see `find_edges_between_sections`.
     """
     u, v = table[graph.u[edges]], table[graph.v[edges]]
     out = (u != v) & (u > 0) & (v > 0)
     edges, low, high = edges[out], np.minimum(u, v)[out], np.maximum(u, v)[out]
     if not len(edges):
-        return _none(JOIN_ODDS)
+        return _no_suspects(JOIN_ODDS)
     area = graph.area[edges].astype(np.float64)
     strength = area * graph.mean[edges]
     order = order_of_pairs(low, high)
@@ -112,8 +126,10 @@ def suspicious_splits(graph: RegionGraph, edges: NDArray, table: NDArray, volume
     return Suspects(edges[first], features, voi_change(one, other))
 
 
-def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined: NDArray) -> Suspects:
-    """Places inside segments where a cheap cut parts much from much.
+def find_merge_suspects(
+    graph: Graph, edges: NDArray[np.int64], sizes: NDArray[np.int64], joined: NDArray[np.int64]
+) -> Suspects:
+    """Find places inside segments where a cheap cut parts much from much.
 
     Strategy: in the spanning tree of largest capacity (mean affinity x area) of each segment, every edge parts it in
     two; the voxels below each edge, and the faces between both sides with their affinities, are summed up level by
@@ -122,16 +138,16 @@ def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined
 
     Parameters
     ----------
-    graph : RegionGraph
+    graph : Graph
     edges : (k,) int64
-        All that lie inside the segments in question.
+        Rows of all edges that lie inside the segments in question.
     sizes : (n + 1,) int64
         Voxels of each fragment.
     joined : (j,) int64
         Edges that people joined: they come before all others in the tree, so that as few as can be cross a cut.
     """
     if not len(edges):
-        return _none(CUT_ODDS)
+        return _no_suspects(CUT_ODDS)
     forest = spanning_forest(graph, edges, joined)
     area = graph.area[edges].astype(np.float64)
     values = forest.of_nodes(sizes), forest.ends(area), forest.ends(area * graph.mean[edges])
@@ -143,8 +159,8 @@ def suspicious_merges(graph: RegionGraph, edges: NDArray, sizes: NDArray, joined
     return Suspects(edges[forest.edge], features, voi_change(one, whole - one))
 
 
-def much_alike(forest: Forest, sizes: NDArray, near: NDArray, far: NDArray) -> NDArray[np.int64]:
-    """The tree edges, (k,), that part a segment nearly as another cut does.
+def find_cuts_alike(forest: Forest, sizes: NDArray[np.int64], near: Ids, far: Ids) -> NDArray[np.int64]:
+    """Find the tree edges, (k,), that part a segment nearly as another cut does.
 
     Where both sides have more than half of all their voxels in common with those of the other, people who looked at the
     other have seen what is most of each; a long neurite would otherwise be asked about all along its length.
@@ -152,7 +168,7 @@ def much_alike(forest: Forest, sizes: NDArray, near: NDArray, far: NDArray) -> N
     Parameters
     ----------
     forest : Forest
-        Of the segment.
+        The spanning tree of the segment.
     sizes : (n + 1,) int64
         Voxels of each fragment.
     near, far : (f,) Ids
@@ -161,57 +177,61 @@ def much_alike(forest: Forest, sizes: NDArray, near: NDArray, far: NDArray) -> N
     values = forest.of_nodes(sizes)
     below = forest.sums_below(values, np.where(np.isin(forest.fragments, near), values, 0))
     here, shared = below[forest.lower].T
-    whole, (one, other) = values.sum(), (float(sizes[side].sum()) for side in (near, far))
+    whole, one, other = values.sum(), float(sizes[near].sum()), float(sizes[far].sum())
     straight = _overlap(shared, here, one), _overlap(other - here + shared, whole - here, other)
     crossed = _overlap(here - shared, here, other), _overlap(one - shared, whole - here, one)
     return forest.edge[(np.minimum(*straight) > ALIKE) | (np.minimum(*crossed) > ALIKE)]
 
 
-def _overlap(shared: NDArray, one: NDArray, other: float) -> NDArray[np.float64]:
-    """Of two sets, what they share as a part of all they have."""
+def _overlap(shared: NDArray[np.float64], one: NDArray[np.float64], other: float) -> NDArray[np.float64]:
+    """Return what two sets share as a part of all they have: intersection over union."""
     return shared / (one + other - shared)
 
 
-def between_sections(
+def find_edges_between_sections(
     graph: RegionGraph, fragments: FragmentVolume, boxes: FragmentBoxes | None = None
 ) -> NDArray[np.bool_]:
-    """Whether each edge lies between two sections, (m,): the face at its contact point does.
+    """Find the edges, (m,), that lie between two sections: the face at their contact point does.
 
-    Voxels are read only where boxes do not tell: those of fragments of one section each always do.
+    Voxels are read only where boxes do not tell: the boxes of fragments of one section each always do.
     """
     nothing = np.zeros(len(graph), bool)
-    across, unknown = (nothing, ~nothing) if boxes is None else _by_boxes(graph, boxes)
+    across, unknown = (nothing, ~nothing) if boxes is None else _look_at_boxes(graph, boxes)
     z, y, x = graph.contact[unknown].T
     here, before = fragments[z, y, x], fragments[np.maximum(z - 1, 0), y, x]
     across[unknown] = (np.minimum(here, before) == graph.u[unknown]) & (np.maximum(here, before) == graph.v[unknown])
     return across
 
 
-def _by_boxes(graph: RegionGraph, boxes: FragmentBoxes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which edges lie between two sections, and of which the boxes of their fragments do not say so, (m,) each."""
+def _look_at_boxes(graph: RegionGraph, boxes: FragmentBoxes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the edges that lie between two sections, and those that the boxes of their fragments leave open, (m,)."""
     start, stop = boxes.start[:, 0], boxes.stop[:, 0]
     apart = (stop[graph.u] <= start[graph.v]) | (stop[graph.v] <= start[graph.u])
     is_flat = stop - start == 1
     return apart, ~(apart | is_flat[graph.u] & is_flat[graph.v])
 
 
-def voi_change(one: NDArray, other: NDArray) -> NDArray[np.float64]:
-    """How much joining or parting pieces of so many voxels changes the variation of information, in bits x voxels."""
+def voi_change(one: NDArray[np.number] | float, other: NDArray[np.number] | float) -> NDArray[np.float64]:
+    """Return how much joining or parting pieces of these voxels changes the variation of information, bits x voxels."""
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     whole = one + other
-    return (xlogy(whole, whole) - xlogy(one, one) - xlogy(other, other)) / np.log(2)
+    change: NDArray[np.float64] = (xlogy(whole, whole) - xlogy(one, one) - xlogy(other, other)) / np.log(2)
+    return change
 
 
-def _first_of_largest(values: NDArray, order: NDArray, starts: NDArray) -> NDArray[np.int64]:
-    """Of each run of ordered values, where the largest stands; the first of equals."""
+def _first_of_largest(
+    values: NDArray[np.float64], order: NDArray[np.intp], starts: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return where the largest value of each run of ordered values stands; the first of equals."""
     runs = np.diff(np.append(starts, len(order)))
     at = np.flatnonzero(values[order] == np.repeat(np.maximum.reduceat(values[order], starts), runs))
     return order[at[np.searchsorted(at, starts)]]
 
 
-def _sums(values: NDArray, starts: NDArray) -> NDArray[np.float64]:
+def _sums(values: NDArray[np.number], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the sum of each run of values."""
     return np.add.reduceat(values.astype(np.float64), starts)
 
 
-def _none(odds: Odds) -> Suspects:
+def _no_suspects(odds: Odds) -> Suspects:
     return Suspects(np.empty(0, np.int64), np.empty((0, len(odds.mean))), np.empty(0))

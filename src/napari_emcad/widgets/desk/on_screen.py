@@ -14,7 +14,7 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions.folder import OpenSession
 from napari_emcad.proofreading.effects import parted_boxes
-from napari_emcad.proofreading.neurons import neurons_of
+from napari_emcad.proofreading.neurons import neuron_table
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.desk.results import Result, Results
 from napari_emcad.widgets.desk.sides import SidesView
@@ -148,7 +148,7 @@ class Proofreading(QObject):
 
     def rows(self) -> NDArray[np.int64]:
         """The list of neurons, see `neuron_rows`."""
-        return neuron_rows(neurons_of(self.session.state, self.boxes))
+        return neuron_rows(neuron_table(self.session.state, self.boxes))
 
     def voxel_of(self, neuron: int) -> Voxel | None:
         """A voxel in the middle of a neuron's largest fragment; None where there is no such neuron."""

@@ -17,7 +17,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.wording import count
-from napari_emcad.proofreading.corrections import CORRECTIONS, share_verified, verified
+from napari_emcad.proofreading.corrections import CORRECTIONS, share_verified, verified_labels
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.kit.layers import volume_of
 
@@ -52,10 +52,10 @@ class SessionTruth:
     box: Box
 
     def known_in(self, box: Box, all_checked: bool) -> NDArray[np.bool_] | None:
-        return None if all_checked else verified(self.session, box.within(self.box))[1]
+        return None if all_checked else verified_labels(self.session, box.within(self.box))[1]
 
     def labels_in(self, box: Box) -> Ids:
-        return verified(self.session, box.within(self.box))[0]
+        return verified_labels(self.session, box.within(self.box))[0]
 
     def share_in(self, box: Box, all_checked: bool) -> float:
         return 1.0 if all_checked else share_verified(self.session, box.within(self.box))

@@ -10,7 +10,8 @@ from napari_emcad.core.progress import Progress
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.core.wording import count, progress_text
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.review.queue import Answer, ReviewQuestion, ReviewQueue
+from napari_emcad.proofreading.review.questions import Answer, ReviewQuestion
+from napari_emcad.proofreading.review.queue import ReviewQueue
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import AT_ONCE, Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner
@@ -99,7 +100,7 @@ class ReviewTool(Tool):
         else:
             self.question = None
             self._at.end_sides()
-            self._ranker.start(self._queue.ranking(), self._on_ranked)
+            self._ranker.start(self._queue.rank(), self._on_ranked)
 
     def _ask_now(self) -> None:
         self.question = self._queue.next()

@@ -1,0 +1,48 @@
+"""Questions of the review, and their answers."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.ids import FragmentId, SegmentId
+
+QuestionKind = Literal["join?", "part?"]
+"""Whether two segments are one neuron, or whether one segment is two neurons."""
+
+Answer = Literal["join", "apart", "later", "unknown"]
+"""After "later" the next queue asks again; after the others nobody does, unless they are undone."""
+
+KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+
+
+@dataclass(frozen=True)
+class ReviewQuestion:
+    """A question whether two fragments belong together.
+
+    Attributes
+    ----------
+    kind : "join?" or "part?"
+        They are in two segments that may be one, or in one that may be two.
+    a, b : FragmentId
+        Fragments that touch.
+    voxel : (z, y, x)
+        The place to look at: where they touch, or for a "part?" where most of what its cut parts touches.
+    gain : float
+        Expected change of the variation of information in bits: p x the change if there is an error.
+    p : float
+        Probability of an error.
+    segments : (SegmentId, SegmentId)
+        Segments of the two fragments; both are one for a "part?".
+    features : tuple of float
+        What p is estimated from.
+    """
+
+    kind: QuestionKind
+    a: FragmentId
+    b: FragmentId
+    voxel: Voxel
+    gain: float
+    p: float
+    segments: tuple[SegmentId, SegmentId]
+    features: tuple[float, ...]

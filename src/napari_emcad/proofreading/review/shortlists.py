@@ -1,0 +1,102 @@
+"""The suspects that are most worth asking about, kept in step with the edits."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.progress import Job, Stopwatch, drive
+from napari_emcad.proofreading.review.decisions import Decisions
+from napari_emcad.proofreading.review.graph_view import GraphView
+from napari_emcad.proofreading.review.learned_odds import LearnedOdds
+from napari_emcad.proofreading.review.open_questions import OpenQuestions
+from napari_emcad.proofreading.review.questions import KINDS, QuestionKind
+from napari_emcad.proofreading.review.suspects import Suspects, find_merge_suspects, find_split_suspects
+from napari_emcad.proofreading.state import State
+
+SHORTLIST = 20_000
+"""Questions of each kind that are kept between two rankings of all edges."""
+
+
+class Shortlists:
+    """The open suspects of each kind.
+
+    Strategy: all edges are ranked before the first question, and again after a move of the threshold or when the
+    shortlists are used up. In between, an edit changes few segments: only suspects in those are found anew.
+
+    Parameters
+    ----------
+    state : State
+    view : GraphView
+    decisions : Decisions
+    odds : LearnedOdds
+    still_open : OpenQuestions
+    """
+
+    def __init__(
+        self, state: State, view: GraphView, decisions: Decisions, odds: LearnedOdds, still_open: OpenQuestions
+    ):
+        self._state, self._view, self._decisions = state, view, decisions
+        self._odds, self._still_open = odds, still_open
+        self._listed: dict[QuestionKind, Suspects] = {}
+        self._open: tuple[tuple[int, ...], dict[QuestionKind, Suspects]] = ((), {})  # with the edition they are of
+        self._threshold: float | None = None  # at which all edges were ranked
+        self._is_cut_short = False  # there are suspects beyond the lists
+
+    @property
+    def is_ranked(self) -> bool:
+        """True if the next question is found without a look at all edges."""
+        if self._threshold != self._state.threshold:
+            return False
+        return not self._is_cut_short or any(map(len, self.open().values()))
+
+    def open(self) -> dict[QuestionKind, Suspects]:
+        """Return the suspects on the lists that nobody decided about; ranks all edges where that has to be."""
+        if self._threshold != self._state.threshold:
+            drive(self.rank())
+        edition = self._still_open.edition
+        if self._open[0] != edition:
+            self._catch_up()
+            self._open = edition, {kind: self._still_open.choose(kind, some) for kind, some in self._listed.items()}
+        return self._open[1]
+
+    def rank(self) -> Job[None]:
+        """Look at all edges, step by step; may run in a thread while the session is edited."""
+        watch = Stopwatch("questions", 4)
+        yield watch.at(0)
+        threshold = self._state.threshold
+        self._view.look()
+        yield watch.at(1)
+        joins = self._find_joins(self._view.graph.rows())
+        yield watch.at(2)
+        found = {"join?": joins, "part?": self._find_cuts(np.flatnonzero(self._view.table))}
+        yield watch.at(3)
+        self._listed = {kind: self._shorten(kind, found[kind]) for kind in KINDS}
+        is_long = any(len(some) > SHORTLIST for some in found.values())
+        self._is_cut_short = is_long and any(map(len, self._listed.values()))
+        self._open = (), {}
+        self._threshold = threshold
+
+    def _shorten(self, kind: QuestionKind, found: Suspects) -> Suspects:
+        if len(found) <= SHORTLIST:
+            return found
+        return self._still_open.choose(kind, found).best(SHORTLIST, self._odds.odds_of(kind))
+
+    def _catch_up(self) -> None:
+        """Find the suspects anew in all segments that were edited since the last look."""
+        members = self._view.look_again()
+        if members is None:
+            return
+        edges = self._view.edges_at(members)
+        found = {"join?": self._find_joins(edges), "part?": self._find_cuts(members)}
+        stale = np.concatenate([edges, self._view.graph.gone])
+        for kind in KINDS:
+            kept = self._listed[kind]
+            self._listed[kind] = kept.chosen(~np.isin(kept.edge, stale)).with_also(found[kind])
+
+    def _find_joins(self, edges: NDArray[np.int64]) -> Suspects:
+        view = self._view
+        volume = np.bincount(view.table, self._state.sizes[: len(view.table)])
+        return find_split_suspects(view.graph, edges, view.table, volume, view.across)
+
+    def _find_cuts(self, fragments: NDArray[np.int64]) -> Suspects:
+        joined = self._view.rows_of(self._decisions.pairs("join"))
+        return find_merge_suspects(self._view.graph, self._view.edges_inside(fragments), self._state.sizes, joined)
