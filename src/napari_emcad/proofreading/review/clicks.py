@@ -151,7 +151,7 @@ class SimulatedClicks:
 
     def _points(self, fragment: FragmentId, neuron: int) -> tuple[list[Voxel], list[Voxel]]:
         """Return the deepest voxels of the segment's own neuron in a fragment, and those of another neuron."""
-        table, fragments = self._session.state.table, self._session.state.base.fragments
+        table, fragments = self._session.state.table, self._session.state.base.fragments[:]
         own = largest_columns(self._known.counts_of_segments(table))[table[fragment]]
         inside = fragments == fragment
         box = ndimage.find_objects(inside.astype(np.uint8))[0]
