@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from proofreading_hands import groups
 
-from napari_emcad.proofreading.review.queue import ReviewQueue
+from napari_emcad.proofreading.review.shortlists import Shortlists
 from napari_emcad.widgets.proofread import review_tool
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.review_tool import _beside
@@ -15,13 +15,13 @@ from napari_emcad.widgets.proofread.review_tool import _beside
 @pytest.fixture
 def held(monkeypatch):
     """What lets a search go on that has begun."""
-    go_on, looked = threading.Event(), ReviewQueue._joins
+    go_on, looked = threading.Event(), Shortlists._find_joins
 
-    def joins(queue, edges):
+    def find_joins(shortlists, edges):
         assert threading.current_thread() is threading.main_thread() or go_on.wait(20)
-        return looked(queue, edges)
+        return looked(shortlists, edges)
 
-    monkeypatch.setattr(ReviewQueue, "_joins", joins)
+    monkeypatch.setattr(Shortlists, "_find_joins", find_joins)
     monkeypatch.setattr(review_tool, "AT_ONCE", 0)
     yield go_on
     go_on.set()
