@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.zoo import resolve_model
-from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
+from napari_emcad.pipeline import resolve_parameters, run
 
 
 @dataclass(frozen=True)

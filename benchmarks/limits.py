@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.merge_tree import merge_tree
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import fragment_sizes
@@ -27,7 +28,7 @@ from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.zoo import resolve_model
-from napari_emcad.pipeline import SegmentParameters, predict, resolve_parameters
+from napari_emcad.pipeline import predict, resolve_parameters
 
 BYTES = {"fragments": 2 + 4, "region graph": 3 + 4, "agglomeration": 3 + 4}
 """A voxel: affinities read as uint8, fragments read or written as uint32."""

@@ -184,7 +184,8 @@ def _published_fragments(affinities) -> np.ndarray:
 
 def _ours(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     from napari_emcad.core.geometry import Box
-    from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
+    from napari_emcad.core.parameters import SegmentParameters
+    from napari_emcad.pipeline import resolve_parameters, run
 
     student, card = _student(options)
     told = SegmentParameters(seed_sigma=options.seed_sigma, device=ENGINES.get(options.recipe, options.device))
@@ -207,10 +208,11 @@ def _ours(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
 
 def _teacher(volume, options) -> tuple[dict[str, float], None, int]:
     from napari_emcad.core.geometry import Box
+    from napari_emcad.core.parameters import SegmentParameters
     from napari_emcad.core.progress import drive
     from napari_emcad.networks.mala import MalaUNet
     from napari_emcad.networks.residual_unet import ResidualUNet
-    from napari_emcad.pipeline import SegmentParameters, predict
+    from napari_emcad.pipeline import predict
 
     network = dict(zip(TEACHERS, (ResidualUNet, MalaUNet), strict=True))[options.recipe]().eval()
     affinities, clock = np.zeros((3, *volume.shape), np.uint8), _Clock()

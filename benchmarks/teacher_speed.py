@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_teacher
 from napari_emcad.networks.residual_unet import ResidualUNet
 from napari_emcad.networks.student import Student
-from napari_emcad.pipeline import SegmentParameters, predict
+from napari_emcad.pipeline import predict
 
 
 def main() -> None:

@@ -7,11 +7,12 @@ from napari_emcad import benchmark as module
 from napari_emcad.benchmark import benchmark
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
 from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, open_labelled_stack
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, resolve_parameters, run
+from napari_emcad.pipeline import resolve_parameters, run
 
 RAW, START = uneven((6, 48, 56), seed=2), (2, 3, 5)
 TRUTH = np.kron(uneven((3, 4, 5), np.uint16, seed=3) % 5, np.ones((1, 8, 8), np.uint16)).astype(np.uint16)

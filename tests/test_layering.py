@@ -119,6 +119,8 @@ def forbidden(module: str, found: Import) -> str | None:
         return None if module == f"{PACKAGE}.core._waterz" else "waterz belongs in core/_waterz.py"
     if library in SCREEN_LIBRARIES:
         return None if room == "widgets" else "napari and Qt belong in widgets"
+    if module == f"{PACKAGE}.core.parameters" and library == "pydantic":
+        return None
     if room == "core" and library not in CORE_LIBRARIES | set(sys.stdlib_module_names):
         return f"core knows {', '.join(sorted(CORE_LIBRARIES))} only"
     return None
@@ -259,6 +261,8 @@ def loaded_by(wanted: list[str]) -> set[str]:
     [
         ("core.scores", "import torch", "core is without torch"),
         ("core.scores", "def f():\n import torch.nn", "core is without torch"),
+        ("core.parameters", "import pydantic", None),
+        ("core.scores", "import pydantic", "core knows bioimage_cpp, numpy, scipy, skimage only"),
         ("core.scores", "import pandas", "core knows bioimage_cpp, numpy, scipy, skimage only"),
         ("core.scores", "if True:\n from waterz import agglomerate", "waterz belongs in core/_waterz.py"),
         ("core.scores", "from napari_emcad.io import volumes", "core has no door to io.volumes"),

@@ -7,12 +7,13 @@ from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.neurites import neurites
+from napari_emcad.core.parameters import OpticalParameters
 from napari_emcad.core.synthetic.optical import synthetic_optical
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
-from napari_emcad.optical import OpticalParameters, find_neurites, memory_needed, resolve_parameters
+from napari_emcad.optical import find_neurites, memory_needed, resolve_parameters
 from napari_emcad.pipeline import segment
 
 SHAPE = (20, 30, 27)

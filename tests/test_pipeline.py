@@ -8,30 +8,18 @@ import zarr
 from drawings import lively_student, patient, uneven
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from napari_emcad import __version__
-from napari_emcad.core._waterz import SCORINGS
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.choice import choose_device
 from napari_emcad.inference.engines import device
-from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
-from napari_emcad.pipeline import (
-    SegmentParameters,
-    agglomerate,
-    check_volume,
-    memory_needed,
-    normalisation_of,
-    provenance,
-    resolve_parameters,
-    run,
-    segment,
-)
+from napari_emcad.pipeline import agglomerate, memory_needed, provenance, resolve_parameters, run, segment
 
 SHAPE = (3, 40, 53)
 
@@ -183,63 +171,18 @@ def test_a_model_that_is_not_there_is_told():
 # ---- what is refused -------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Volume:
-    shape: tuple
-    dtype: object = np.uint8
-
-
-STACK = "volume: a stack (z, y, x) is needed"
-COLOUR = "volume: grey values are needed, got a colour image"
-SIDES = "volume: sections of at least 16 x 16 pixels are needed"
-REFUSED = [
-    *[(shape, np.uint8, f"{STACK}, got {len(shape)} axes {shape}; choose one channel.") for shape in [(), (40,)]],
-    ((40, 50), np.uint8, f"{STACK}, got one 2D image (40, 50); open it as (1, y, x)."),
-    ((2, 5, 40, 50), np.uint8, f"{STACK}, got 4 axes (2, 5, 40, 50); choose one channel."),
-    ((40, 50, 3), np.uint8, f"{COLOUR} (40, 50, 3); convert it to grey first."),
-    ((9, 40, 50, 4), np.uint8, f"{COLOUR} (9, 40, 50, 4); convert it to grey first."),
-    ((0, 40, 50), np.uint8, "volume: it is empty, shape (0, 40, 50); choose another one."),
-    ((5, 0, 50), np.uint8, "volume: it is empty, shape (5, 0, 50); choose another one."),
-    *[
-        ((5, *sides), np.uint8, f"{SIDES}, got {sides[0]} x {sides[1]}; choose a larger stack.")
-        for sides in [(1, 1), (15, 500), (500, 15), (7, 9)]
-    ],
-    *[
-        ((5, 40, 50), dtype, f"volume: real numbers are needed, got dtype {dtype}; convert it first.")
-        for dtype in map(np.dtype, ["complex64", "U3", "S2", "object", "M8[s]", [("grey", "u1")]])
-    ],
-]
-
-
-@pytest.mark.parametrize(("shape", "dtype", "sentence"), REFUSED)
-def test_what_is_no_stack_of_grey_sections_is_told(shape, dtype, sentence, model):
-    for check in (check_volume, lambda volume: segment(volume, str(model))):
-        with pytest.raises(UserError) as error:
-            check(Volume(shape, dtype))
-        assert str(error.value) == sentence
-
-
-@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint16, ">u2", np.int64, np.float16, np.float64, "uint8"])
-def test_real_numbers_of_any_kind_will_do(dtype):
-    check_volume(Volume((1, 16, 16), dtype))
-
-
 @pytest.mark.parametrize(
-    "box",
+    ("volume", "change", "sentence"),
     [
-        Box((0, 0, 0), (4, 40, 53)),
-        Box((0, -1, 0), (3, 40, 53)),
-        Box((3, 0, 0), (3, 40, 53)),
-        Box((2, 0, 0), (1, 40, 53)),
-        Box((9, 90, 90), (10, 99, 99)),
+        (uneven((40, 50)), {}, r"^volume: a stack \(z, y, x\) is needed, got one 2D image"),
+        (uneven(SHAPE), {"box": Box((0, 0, 0), (4, 40, 53))}, r"^box: voxels inside a volume of shape \(3, 40, 53\)"),
+        (uneven(SHAPE), {"threshold": 5}, r"^threshold: .* less than or equal to 1, got 5\.$"),
+        (uneven(SHAPE), {"treshold": 0.3}, r"^treshold: Extra inputs are not permitted, got 0\.3\.$"),
     ],
 )
-def test_a_box_outside_the_volume_is_told(model, box):
-    with pytest.raises(UserError) as error:
-        segment(uneven(SHAPE), str(model), box)
-    assert str(error.value) == (
-        f"box: voxels inside a volume of shape {SHAPE} are needed, got {box.start} to {box.stop}; choose it inside."
-    )
+def test_what_cannot_be_segmented_is_refused(model, volume, change, sentence):
+    with pytest.raises(UserError, match=sentence):
+        segment(volume, str(model), **change)
 
 
 def test_nan_is_told(model):
@@ -247,25 +190,6 @@ def test_nan_is_told(model):
     volume[1, 3, 4] = np.nan
     with pytest.raises(UserError, match=r"^grey levels: (section 1|the volume) holds NaN or infinite values"):
         segment(volume, str(model))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *({"threshold": -0.1}, {"threshold": 1.1}, {"threshold": np.nan}, {"min_size": -1}, {"crumbs": "eaten"}),
-        *({"seed_sigma": -1}, {"seed_sigma": 21}, {"scoring": "median"}, {"black": np.nan}, {"white": np.inf}),
-        {"treshold": 0.5},
-    ],
-    ids=str,
-)
-def test_parameters_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(ValidationError):
-        SegmentParameters(**wrong)
-
-
-def test_the_refusal_of_a_scoring_names_those_there_are():
-    with pytest.raises(ValidationError, match=r'one of mean, quantile 10, .*, quantile 95 is needed, got "median"'):
-        SegmentParameters(scoring="median")
 
 
 @pytest.mark.parametrize("agglomeration", DEFAULT_THRESHOLDS)
@@ -276,25 +200,6 @@ def test_each_agglomeration_has_a_threshold_of_its_own(agglomeration, model):
     graph, sizes = result.segmentation.graph, result.segmentation.sizes
     tree = agglomerate_fragments(graph, sizes, agglomeration)
     np.testing.assert_array_equal(result.segmentation.tree.cut(own), tree.cut(own))
-
-
-@pytest.mark.parametrize("scoring", SCORINGS)
-def test_every_compiled_scoring_may_be_chosen(scoring):
-    assert SegmentParameters(scoring=scoring).scoring == scoring
-
-
-@pytest.mark.parametrize(
-    ("told", "sentence"),
-    [
-        ({"threshold": 5}, r"^threshold: .* less than or equal to 1, got 5\.$"),
-        ({"min_size": -1}, r"^min_size: .* greater than or equal to 0, got -1\.$"),
-        ({"treshold": 0.3}, r"^treshold: Extra inputs are not permitted, got 0\.3\.$"),
-        ({"scoring": "best"}, r'scoring: one of mean, .* is needed, got "best"\.'),
-    ],
-)
-def test_a_parameter_out_of_range_or_unknown_is_told(told, sentence):
-    with pytest.raises(UserError, match=sentence):
-        segment(uneven(SHAPE), **told)
 
 
 def test_an_unknown_device_is_told(model):
@@ -313,23 +218,6 @@ def test_an_unknown_device_is_told(model):
 def test_the_threshold_asked_for_comes_before_the_recommended_one(asked, recommended, expected):
     made = resolve_parameters(SegmentParameters(threshold=asked), uneven(SHAPE), ModelCard(threshold=recommended))
     assert made.threshold == expected
-
-
-def test_grey_levels_asked_for_come_before_those_of_the_data():
-    volume = uneven((2, 40, 40), np.uint16)
-    data = Normalisation.of(volume)
-    for black, white in ((None, None), (5, None), (None, 60_000), (7, 9), (0, None)):
-        found = normalisation_of(volume, SegmentParameters(black=black, white=white))
-        assert found.low == (data.low if black is None else black)
-        assert found.high == (data.high if white is None else white)
-    flat = np.ones((2, 20, 20), np.uint16)
-    assert normalisation_of(flat, SegmentParameters(black=0, white=2)) == Normalisation(0, 2)
-
-
-@pytest.mark.parametrize(("black", "white"), [(9, 9), (9, 3), (300, None), (None, 0)])
-def test_black_lies_below_white(black, white):
-    with pytest.raises(UserError, match=r"^grey levels: black must lie below white, got \d+ and \d+; set both\.$"):
-        normalisation_of(uneven((1, 16, 16)), SegmentParameters(black=black, white=white))
 
 
 def test_many_small_fragments_need_more_memory():

@@ -12,6 +12,7 @@ from drawings import lively_student, uneven
 
 from napari_emcad.cli import main as cli
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.tiff import write_labels
 from napari_emcad.io.sessions.facts import read_facts
@@ -20,7 +21,6 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.zoo import keep_model
-from napari_emcad.pipeline import SegmentParameters
 
 SHAPE = (3, 20, 32)
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.io.stacks.paper_datasets import LabelledStack
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, agglomerate, predict
+from napari_emcad.pipeline import agglomerate, predict
 
 
 @dataclass(frozen=True)

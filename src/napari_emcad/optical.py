@@ -8,49 +8,41 @@ that do not touch are told apart by that alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, check_box
 from napari_emcad.core.neurites import neurites
+from napari_emcad.core.parameters import OpticalOptions, OpticalParameters, ResolvedOpticalParameters
 from napari_emcad.core.progress import Job, Progress, drive
-from napari_emcad.inference.wishes import WISHES
+from napari_emcad.core.volume import Volume, check_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
-from napari_emcad.pipeline import Parameters, check_box, check_volume, normalisation_of, provenance
+from napari_emcad.pipeline import provenance
+
+if TYPE_CHECKING:  # it brings torch, which takes seconds
+    from napari_emcad.networks.sdasn import Sdasn
 
 DEFAULT_THRESHOLD = 0.5
-"""For models whose card recommends none: more likely foreground than not."""
+"""Threshold for models whose card recommends none: more likely foreground than not."""
 
 LABELLING_BYTES = 14
 """Peak memory of the labelling a voxel, with the probability: mask, pieces, labels and what counts their sizes."""
 
 
-class OpticalParameters(Parameters):
-    """How to find neurites; the panel, the command line and the provenance speak of the same."""
-
-    threshold: float | None = Field(
-        None, ge=0, le=1, title="Threshold", description="Higher keeps less; None = what the model's card recommends."
-    )
-    min_size: int = Field(100, ge=0, title="Smallest neurite", description="Voxels; smaller pieces become 0.")
-    device: str = Field("auto", title="Device", description=f"One of {', '.join(WISHES)}.")
-    black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = the model's.")
-    white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = the model's.")
-
-
 @dataclass(frozen=True)
 class Found:
-    """What `find_neurites` returns.
+    """The result of `find_neurites`.
 
     Attributes
     ----------
     labels : (z, y, x) uint32
         Neurites, the largest first; 0 = none.
     probability : (z, y, x) uint8
-        Of each voxel to be foreground, x 255.
+        Probability of each voxel to be foreground, x 255.
     threshold : float
     provenance : dict
         Program, version, model and parameters, ready for a file.
@@ -62,7 +54,7 @@ class Found:
     provenance: dict[str, Any]
 
 
-def find_neurites(volume, model: str, box: Box | None = None, **parameters: Any) -> Found:
+def find_neurites(volume: Volume, model: str, box: Box | None = None, **options: Unpack[OpticalOptions]) -> Found:
     """Find the neurites of an optical volume.
 
     Parameters
@@ -73,63 +65,50 @@ def find_neurites(volume, model: str, box: Box | None = None, **parameters: Any)
         Name of a model or a checkpoint file, of an SDASN.
     box : Box, optional
         Part of the volume; None = all.
-    **parameters
+    **options
         Fields of `OpticalParameters`, such as threshold=0.3 or min_size=100.
 
     Raises
     ------
     UserError
-        One sentence, where the volume, the box, the model or a parameter cannot be used.
+        One sentence, if the volume, the box, the model or a parameter cannot be used.
     """
     from napari_emcad.networks.checkpoint import load_foreground
 
     check_volume(volume, smallest=1)
-    wished, box = OpticalParameters.of(**parameters), box or Box.whole(volume.shape)
+    wished, box = OpticalParameters.of(**options), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
     network, card = load_foreground(resolve_model(model))
-    chosen = resolve_parameters(wished, volume, card)
+    parameters = resolve_parameters(wished, volume, card)
     probability = np.zeros(box.shape, np.uint8)
-    labels = drive(run(volume, network, probability, box, chosen))
-    return Found(labels, probability, chosen.threshold, provenance(card, chosen, box))
+    labels = drive(run(volume, network, probability, box, parameters))
+    return Found(labels, probability, parameters.threshold, provenance(card, parameters, box))
 
 
-def resolve_parameters(parameters: OpticalParameters, volume, card: ModelCard) -> OpticalParameters:
-    """What a run will really use: the model's threshold and grey levels, the data's where it has none, the device."""
-    from napari_emcad.inference.choice import choose_device
-
-    threshold = recommended_threshold(card) if parameters.threshold is None else parameters.threshold
-    black = card.black if parameters.black is None else parameters.black
-    white = card.white if parameters.white is None else parameters.white
-    levels = normalisation_of(volume, parameters.model_copy(update={"black": black, "white": white}))
-    device = choose_device(parameters.device, trains=True).wish  # other engines run students only
-    return parameters.model_copy(
-        update={"threshold": threshold, "black": levels.low, "white": levels.high, "device": device}
-    )
+# ---- the method ------------------------------------------------------------------------------------------------------
 
 
-def recommended_threshold(card: ModelCard) -> float:
-    """The model's own, or the default."""
-    return DEFAULT_THRESHOLD if card.threshold is None else card.threshold
-
-
-def run(volume, network, probability, box: Box, parameters: OpticalParameters) -> Job[NDArray[np.uint32]]:
-    """The method: predict, label. Finished sections stand in `probability` while the rest runs.
+def run(
+    volume: Volume, network: "Sdasn", probability: NDArray[np.uint8], box: Box, parameters: ResolvedOpticalParameters
+) -> Job[NDArray[np.uint32]]:
+    """Predict and label. Finished sections stand in `probability` while the rest runs.
 
     Parameters
     ----------
     volume : array-like (z, y, x)
     network : Sdasn
     probability : array-like (z, y, x) uint8
-        Of the box's shape; written.
+        Written; of the box's shape.
     box : Box
-    parameters : OpticalParameters
-        Settled.
+    parameters : ResolvedOpticalParameters
     """
     yield from predict(volume, network, probability, box, parameters)
     return (yield from label(probability, parameters))
 
 
-def predict(volume, network, probability, box: Box, parameters: OpticalParameters) -> Job[None]:
+def predict(
+    volume: Volume, network: "Sdasn", probability: NDArray[np.uint8], box: Box, parameters: ResolvedOpticalParameters
+) -> Job[None]:
     """Volume -> foreground probability."""
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import Normalisation
@@ -141,7 +120,7 @@ def predict(volume, network, probability, box: Box, parameters: OpticalParameter
     yield from predict_foreground(network, volume, probability, prediction)
 
 
-def label(probability, parameters: OpticalParameters) -> Job[NDArray[np.uint32]]:
+def label(probability: NDArray[np.uint8], parameters: ResolvedOpticalParameters) -> Job[NDArray[np.uint32]]:
     """Foreground probability -> neurites."""
     yield Progress("neurites", 0, 1)
     labels = neurites(np.asarray(probability), parameters.threshold, parameters.min_size)
@@ -149,13 +128,45 @@ def label(probability, parameters: OpticalParameters) -> Job[NDArray[np.uint32]]
     return labels
 
 
-def memory_needed(box: Box, shape: Sequence[int], card: ModelCard, device_kind: str = "cpu") -> int:
-    """Bytes of main memory at the peak, for a box of a volume of this shape (z, y, x).
+# ---- what a run uses and needs ---------------------------------------------------------------------------------------
 
-    The network's while predicting, or the labelling's after it.
+
+def resolve_parameters(parameters: OpticalParameters, volume: Volume, card: ModelCard) -> ResolvedOpticalParameters:
+    """Return what a run really uses: the model's threshold and grey levels, the data's if it has none, the device."""
+    from napari_emcad.inference.choice import choose_device
+    from napari_emcad.inference.normalisation import choose_normalisation
+
+    black = card.black if parameters.black is None else parameters.black
+    white = card.white if parameters.white is None else parameters.white
+    levels = choose_normalisation(volume, black, white)
+    found = {
+        "threshold": recommended_threshold(card) if parameters.threshold is None else parameters.threshold,
+        "device": choose_device(parameters.device, trains=True).wish,  # other engines run students only
+        "black": levels.low,
+        "white": levels.high,
+    }
+    return ResolvedOpticalParameters(**(parameters.model_dump() | found))
+
+
+def recommended_threshold(card: ModelCard) -> float:
+    """Return the model's own threshold, or the default."""
+    return DEFAULT_THRESHOLD if card.threshold is None else card.threshold
+
+
+def memory_needed(box: Box, shape: Sequence[int], card: ModelCard, device_kind: str = "cpu") -> int:
+    """Return the bytes of main memory at the peak: the network's while it predicts, or the labelling's after it.
+
+    Parameters
+    ----------
+    box : Box
+    shape : (z, y, x)
+        Shape of the volume that the box lies in.
+    card : ModelCard
+    device_kind : str
+        "cpu", "cuda" or "mps".
     """
     from napari_emcad.inference.predict_foreground import foreground_memory
 
-    voxels = int(np.prod(box.shape, dtype=np.int64))
+    voxels = prod(box.shape)
     network = foreground_memory(card, box, shape) if device_kind == "cpu" else 0
     return max(voxels + network, LABELLING_BYTES * voxels)

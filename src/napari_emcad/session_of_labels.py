@@ -20,8 +20,10 @@ from napari_emcad.core.label_pieces import (
     check_labels,
     find_label_fragments,
 )
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.volume import check_volume
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import check_new, create_session
@@ -29,14 +31,7 @@ from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
-from napari_emcad.pipeline import (
-    SegmentParameters,
-    check_volume,
-    predict,
-    provenance,
-    recommended_threshold,
-    resolve_parameters,
-)
+from napari_emcad.pipeline import predict, provenance, recommended_threshold, resolve_parameters
 
 SMALLEST_MEAN = 4
 """Voxels of a piece in a section: neurons have hundreds, grey values of electron micrographs 1.2."""

@@ -15,6 +15,7 @@ from napari_emcad.blocks.steps import STEPS, InTurn, assemble, segment_by_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.io.sessions.block_files import BlockFiles
@@ -24,7 +25,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.networks.teacher import build_teacher
-from napari_emcad.pipeline import SegmentParameters, predict
+from napari_emcad.pipeline import predict
 from napari_emcad.pipeline import run as run_in_one
 
 SHAPE, BOX = (7, 40, 50), Box((1, 2, 4), (7, 38, 50))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize, triple
+from napari_emcad.core.geometry import Box, VoxelSize, check_box, triple
 
 SHAPE = (4, 10, 7)
 ends = st.tuples(*[st.integers(-15, 15)] * 3)
@@ -104,3 +104,26 @@ def test_a_box_is_told_as_it_is_read():
     box = Box((1, 8, 16), (7, 72, 144))
     assert box.text == "1:7,8:72,16:144"
     assert Box.parse(box.text, (8, 80, 160)) == box
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box((0, 0, 0), (4, 40, 53)),
+        Box((0, -1, 0), (3, 40, 53)),
+        Box((3, 0, 0), (3, 40, 53)),
+        Box((2, 0, 0), (1, 40, 53)),
+        Box((9, 90, 90), (10, 99, 99)),
+    ],
+)
+def test_a_box_outside_the_volume_is_told(box):
+    with pytest.raises(UserError) as error:
+        check_box(box, (3, 40, 53))
+    assert str(error.value) == (
+        f"box: voxels inside a volume of shape (3, 40, 53) are needed, got {box.start} to {box.stop}; choose it inside."
+    )
+
+
+def test_a_box_inside_the_volume_will_do():
+    for inside in (Box.whole((3, 40, 53)), Box((2, 39, 52), (3, 40, 53))):
+        check_box(inside, (3, 40, 53))

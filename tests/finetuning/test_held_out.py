@@ -6,9 +6,9 @@ from drawings import lively_student
 from toy_crops import squares
 
 from napari_emcad.core.crop import Crop
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.scores import score
 from napari_emcad.finetuning.held_out import AS_GOOD, THRESHOLDS, _segmented, _table, score_network
-from napari_emcad.pipeline import SegmentParameters
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from drawings import uneven
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.stack_kind import SAMPLED_SECTIONS
-from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.inference.normalisation import Normalisation, choose_normalisation
 
 
 class Sections:
@@ -107,3 +107,20 @@ def test_of_large_sections_tiles_from_edge_to_edge_are_read(monkeypatch):
     assert read.sum() == 3 * 40 * 30 and read[:, [0, 63]].all()
     sample = np.concatenate([values[:, y : y + 8 : 4, ::4].ravel() for y in (0, 14, 28, 42, 56)])
     assert (of_tiles.low, of_tiles.high) == pytest.approx(tuple(np.percentile(sample, (0.5, 99.5))))
+
+
+def test_grey_levels_asked_for_come_before_those_of_the_data():
+    volume = uneven((2, 40, 40), np.uint16)
+    data = Normalisation.of(volume)
+    for black, white in ((None, None), (5, None), (None, 60_000), (7, 9), (0, None)):
+        found = choose_normalisation(volume, black, white)
+        assert found.low == (data.low if black is None else black)
+        assert found.high == (data.high if white is None else white)
+    flat = np.ones((2, 20, 20), np.uint16)
+    assert choose_normalisation(flat, 0, 2) == Normalisation(0, 2)
+
+
+@pytest.mark.parametrize(("black", "white"), [(9, 9), (9, 3), (300, None), (None, 0)])
+def test_black_lies_below_white(black, white):
+    with pytest.raises(UserError, match=r"^grey levels: black must lie below white, got \d+ and \d+; set both\.$"):
+        choose_normalisation(uneven((1, 16, 16)), black, white)

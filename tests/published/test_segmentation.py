@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
 from napari_emcad.inference.engines import torch as torch_engine
 from napari_emcad.inference.engines.extras import has_onnxruntime, has_openvino, install_command
 from napari_emcad.networks.checkpoint import load_student
-from napari_emcad.pipeline import SegmentParameters, run, segment
+from napari_emcad.pipeline import run, segment
 
 PUBLISHED_VOI, PUBLISHED_ARAND = 0.465, 0.043
 """The published pipeline at its own threshold, 0.5."""

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
-from napari_emcad.pipeline import SegmentParameters, agglomerate
+from napari_emcad.pipeline import agglomerate
 from napari_emcad.workers import agglomeration
 from napari_emcad.workers.agglomeration import agglomerate_beside
 

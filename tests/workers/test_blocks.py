@@ -17,11 +17,11 @@ from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.blocks.run import Means, finish_run
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.block_run_facts import read_unfinished_run
 from napari_emcad.io.sessions.file_names import FACTS_FILE
 from napari_emcad.io.sessions.folder import open_session
-from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.workers import blocks
 from napari_emcad.workers.blocks import BlockOrder, resume_run, start_run, watch_run
 

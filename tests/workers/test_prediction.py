@@ -8,11 +8,12 @@ import torch
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Progress, drive
 from napari_emcad.inference import choice
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.networks.checkpoint import inspect, load_model
-from napari_emcad.pipeline import SegmentParameters, predict
+from napari_emcad.pipeline import predict
 from napari_emcad.workers import prediction, process
 from napari_emcad.workers.prediction import Model, predict_beside
 

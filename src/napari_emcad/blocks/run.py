@@ -24,7 +24,9 @@ from napari_emcad.blocks.steps import (
 )
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
+from napari_emcad.core.volume import check_volume
 from napari_emcad.core.wording import size_text
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
@@ -32,7 +34,7 @@ from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.folder import finish_session
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.stacks.stack import Stack, open_stack
-from napari_emcad.pipeline import SegmentParameters, check_volume, provenance, resolve_parameters
+from napari_emcad.pipeline import provenance, resolve_parameters
 
 DISK_BYTES = 2.3
 """A voxel: affinities 1.7, fragments twice 0.16, tables 0.2; measured on AC4."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.agglomeration import SMOOTHED
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
@@ -23,6 +24,7 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
 from napari_emcad.core.segmentation import Segmentation
@@ -30,7 +32,7 @@ from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_run
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SMOOTHED, SegmentParameters, memory_needed, predict
+from napari_emcad.pipeline import memory_needed, predict
 
 AFFINITIES, FRAGMENTS, REGION_GRAPH, AGGLOMERATION = "affinities", "fragments", "region graph", "agglomeration"
 NUMBERS, BOXES = "numbers", "boxes"

@@ -10,12 +10,14 @@ from napari_emcad.cli.bar import follow, tell
 from napari_emcad.cli.options import box_of, given
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.volume import check_volume
+from napari_emcad.core.wishes import WISHES
 from napari_emcad.core.wording import shape_text, size_text
-from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.stacks.paper_datasets import open_labelled_stack
 from napari_emcad.io.stacks.paper_layouts import PAPER_DATASETS
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
-from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, resolve_parameters
+from napari_emcad.pipeline import memory_needed, resolve_parameters
 
 HEADER = ("dataset", "model", "agglomeration", "threshold", "VOI split", "VOI merge", "VOI", "ARAND", "seconds")
 

@@ -10,6 +10,7 @@ from napari_emcad.blocks.steps import BLOCK
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.options import METHOD, box_of, check_folder, check_suffix, given, opened
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.io.sessions.block_files import CHUNK
@@ -17,7 +18,6 @@ from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, r
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
-from napari_emcad.pipeline import SegmentParameters
 
 BY_BLOCKS = ("workers", "scheduler", "memory", "block")
 """The options that make `segment` work by blocks."""

@@ -16,8 +16,8 @@ from napari_emcad.cli.training import (
     with_budget,
 )
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.wishes import TO_TRAIN
 from napari_emcad.finetuning.optical import OpticalLesson, train_optical
-from napari_emcad.inference.wishes import TO_TRAIN
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard

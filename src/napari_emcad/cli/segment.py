@@ -28,9 +28,11 @@ from napari_emcad.cli.options import (
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import OpticalParameters, SegmentParameters
+from napari_emcad.core.volume import check_volume
+from napari_emcad.core.wishes import WISHES
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.inference.kind_warning import kind_warning
-from napari_emcad.inference.wishes import WISHES
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.tiff import write_tiff
@@ -41,7 +43,7 @@ from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.stack import Stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
-from napari_emcad.pipeline import SegmentParameters, check_volume, memory_needed, provenance, resolve_parameters, run
+from napari_emcad.pipeline import memory_needed, provenance, resolve_parameters, run
 
 _LEVELS = "default: the model's own grey level, or that of the data"
 
@@ -126,7 +128,7 @@ def _segment_em(options: argparse.Namespace) -> int:
 def _segment_optical(options: argparse.Namespace) -> int:
     from napari_emcad.networks.checkpoint import load_foreground
 
-    wished = optical.OpticalParameters(**given(options, "threshold", "min_size", "device", "black", "white"))
+    wished = OpticalParameters(**given(options, "threshold", "min_size", "device", "black", "white"))
     network, card = load_foreground(resolve_model(options.model))
     with opened(options) as volume:
         check_volume(volume.array, smallest=1)

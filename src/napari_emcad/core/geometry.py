@@ -113,3 +113,17 @@ class Box:
         start = triple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))
         stop = triple(min(max(b, a), n) for a, b, n in zip(start, self.stop, shape, strict=True))
         return type(self)(start, stop)
+
+
+def check_box(box: Box, shape: Sequence[int]) -> None:
+    """Refuse a box that is empty or does not lie inside a volume of this shape.
+
+    Raises
+    ------
+    UserError
+    """
+    if box.clipped(shape) != box or 0 in box.shape:
+        raise UserError(
+            f"box: voxels inside a volume of shape {tuple(shape)} are needed, got {box.start} to {box.stop}; "
+            "choose it inside."
+        )

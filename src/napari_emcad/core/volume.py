@@ -7,7 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, Slices
+
+SMALLEST_SECTION = 16
+"""Pixels on y and x that a section for a student has at least: it pools four times by two."""
 
 Key = int | slice | EllipsisType | tuple[int | slice | EllipsisType, ...]
 """An index of whole numbers and slices: all that volumes are asked for."""
@@ -80,3 +84,29 @@ class FragmentVolume(Protocol):
     def __getitem__(self, key: Key | Voxels, /) -> NDArray[Any]: ...
 
     def __setitem__(self, key: Slices, values: NDArray[Any], /) -> None: ...
+
+
+def check_volume(volume: Volume, smallest: int = SMALLEST_SECTION) -> None:
+    """Refuse anything but a stack of grey sections, of at least `smallest` pixels on y and x.
+
+    Raises
+    ------
+    UserError
+        One sentence that says what came and what to do.
+    """
+    shape: tuple[int, ...] = tuple(volume.shape)
+    if len(shape) == 2:
+        raise UserError(f"volume: a stack (z, y, x) is needed, got one 2D image {shape}; open it as (1, y, x).")
+    if len(shape) in (3, 4) and shape[-1] in (3, 4):
+        raise UserError(f"volume: grey values are needed, got a colour image {shape}; convert it to grey first.")
+    if len(shape) != 3:
+        raise UserError(f"volume: a stack (z, y, x) is needed, got {len(shape)} axes {shape}; choose one channel.")
+    if 0 in shape:
+        raise UserError(f"volume: it is empty, shape {shape}; choose another one.")
+    if min(shape[1:]) < smallest:
+        raise UserError(
+            f"volume: sections of at least {smallest} x {smallest} pixels are needed, "
+            f"got {shape[1]} x {shape[2]}; choose a larger stack."
+        )
+    if np.dtype(volume.dtype).kind not in "buif":
+        raise UserError(f"volume: real numbers are needed, got dtype {volume.dtype}; convert it first.")

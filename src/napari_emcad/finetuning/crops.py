@@ -12,11 +12,11 @@ from napari_emcad.core.crop import Crop, unlabelled_crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.core.volume import check_volume
+from napari_emcad.inference.normalisation import Normalisation, choose_normalisation
 from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.stack import Stack, open_stack
-from napari_emcad.pipeline import SegmentParameters, check_volume, normalisation_of
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified_labels
 
 
@@ -65,7 +65,7 @@ def read_crops(files: CropFiles, places: CropPlaces) -> tuple[list[Crop], list[C
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        opened = _Files(raw, normalisation_of(raw.array, SegmentParameters()), labels, mask)
+        opened = _Files(raw, Normalisation.of(raw.array), labels, mask)
         crops = [opened.crop(box) for box in train] + opened.unlabelled(places.unlabelled)
         return crops, [opened.crop(box) for box in held_out]
 
@@ -96,8 +96,8 @@ def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) 
                 f"{stack.path}: the stack of {folder} is needed, and its region {place.start} to {place.stop} does "
                 f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
             )
-        levels = SegmentParameters(**{name: opened.facts.parameters.get(name) for name in ("black", "white")})
-        proofread = _Proofread(stack, normalisation_of(stack.array, levels), opened, place)
+        black, white = (opened.facts.parameters.get(name) for name in ("black", "white"))
+        proofread = _Proofread(stack, choose_normalisation(stack.array, black, white), opened, place)
         if places.train or places.held_out:
             named = [[proofread.named(text) for text in texts] for texts in (places.train, places.held_out)]
             train, held_out = ([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)

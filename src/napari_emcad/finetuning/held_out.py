@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.pipeline import SegmentParameters, run
+from napari_emcad.pipeline import run
 from napari_emcad.proofreading.known_truth import KnownTruth
 
 THRESHOLDS = tuple(n / 20 for n in range(2, 15))

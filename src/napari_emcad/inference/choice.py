@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.wishes import WISHES
 from napari_emcad.core.wording import count
 from napari_emcad.inference.engines.device import BY, Device, EngineName
 from napari_emcad.inference.engines.engine import Engine, Features
@@ -11,7 +12,6 @@ from napari_emcad.inference.engines.extras import has_openvino, import_onnxrunti
 from napari_emcad.inference.engines.openvino import OpenVinoEngine
 from napari_emcad.inference.engines.probe import best_of_three, gains
 from napari_emcad.inference.engines.torch import TorchEngine
-from napari_emcad.inference.wishes import WISHES
 from napari_emcad.networks.checkpoint import load_student
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
 

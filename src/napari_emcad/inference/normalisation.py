@@ -64,6 +64,22 @@ class Normalisation:
         return pixels if pixels.dtype == np.uint8 and (self.low, self.high) == (0, 255) else self.apply(pixels)
 
 
+def choose_normalisation(volume: Volume, black: float | None, white: float | None) -> Normalisation:
+    """Return the scale with these grey levels as 0 and 1; a level that is None is that of the data.
+
+    Raises
+    ------
+    UserError
+        If black does not lie below white, or the data have no levels.
+    """
+    if black is None or white is None:
+        data = Normalisation.of(volume)
+        black, white = data.low if black is None else black, data.high if white is None else white
+    if black >= white:
+        raise UserError(f"grey levels: black must lie below white, got {black:g} and {white:g}; set both.")
+    return Normalisation(black, white)
+
+
 def _sample(volume: Volume) -> NDArray[Any]:
     """Return grey levels of a few sections; of large ones those of some tiles."""
     sections, (height, width) = spread_sections(volume), volume.shape[1:]

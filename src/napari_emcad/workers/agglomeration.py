@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.merge_tree import MergeTree
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.pipeline import SegmentParameters, agglomerate
+from napari_emcad.pipeline import agglomerate
 from napari_emcad.workers.child import Arrays, Caller
 from napari_emcad.workers.process import ChildJob, run_in_child
 

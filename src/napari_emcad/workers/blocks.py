@@ -12,13 +12,13 @@ from napari_emcad.blocks.progress import Watch
 from napari_emcad.blocks.run import Means, Needs, finish_run, new_run
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import begin_run, read_unfinished_run
 from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import open_stack
-from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.workers.child import Arrays, Caller
 from napari_emcad.workers.process import ChildJob, run_in_child
 

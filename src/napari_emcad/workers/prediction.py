@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Volume, Writable
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, predict
+from napari_emcad.pipeline import predict
 from napari_emcad.workers.child import Arrays, Caller
 from napari_emcad.workers.estimates import Planned
 from napari_emcad.workers.process import ChildJob, run_in_child

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import SegmentParameters, resolve_parameters
+from napari_emcad.pipeline import resolve_parameters
 from napari_emcad.workers.agglomeration import agglomerate_beside
 from napari_emcad.workers.prediction import Model, predict_beside
 

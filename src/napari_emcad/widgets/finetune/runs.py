@@ -20,8 +20,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.finetuning.run import ORDER, TrainingOrder, read_order, write_run
+from napari_emcad.inference.normalisation import choose_normalisation
 from napari_emcad.networks.own_data import own_data
-from napari_emcad.pipeline import SegmentParameters, normalisation_of
+from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.finetune.crop_places import Plan, PlannedCrop
 from napari_emcad.widgets.kit.layers import AXES, place_of, volume_of
 
@@ -197,6 +198,6 @@ def layer_place(facts: Mapping[str, Any], stacks: Sequence[Image]) -> dict[str, 
 def _sections(source: Source, levels: SegmentParameters):
     """One section after the other, by the grey levels of the whole stack or those that a person set."""
     first, *plane = source.box.slices
-    normalisation = normalisation_of(source.volume, levels)
+    normalisation = choose_normalisation(source.volume, levels.black, levels.white)
     for z in range(first.start, first.stop):
         yield normalisation.for_crops(np.asarray(source.volume[(z, *plane)]))

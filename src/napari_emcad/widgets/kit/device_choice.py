@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.inference.wishes import WISHES
+from napari_emcad.core.wishes import WISHES
 from napari_emcad.widgets.kit.forms import NarrowCombo
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
 

@@ -1,0 +1,117 @@
+"""Parameters of both methods, as people type, save and send them: the form, the command line and files speak of these.
+
+A model with fields says what may be given, and a TypedDict of the same fields lets a type checker see a misspelt one in
+a call; tests/core/test_parameters.py holds the two together.
+"""
+
+from typing import Any, Self, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_emcad.core.agglomeration import Agglomeration
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA
+from napari_emcad.core.merge_tree import DEFAULT_SCORING, SCORINGS
+from napari_emcad.core.segmentation import Crumbs
+from napari_emcad.core.wishes import WISHES
+
+_DEVICE = f"One of {', '.join(WISHES)}."
+
+
+class Parameters(BaseModel):
+    """Parameters that are read once, checked and never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """Return the parameters given, with defaults for the others.
+
+        Raises
+        ------
+        UserError
+            One sentence on the first that is not known or out of range.
+        """
+        try:
+            return cls(**options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "parameters"
+            raise UserError(f"{name}: {first['msg']}, got {first['input']!r}.") from error
+
+
+class SegmentParameters(Parameters):
+    """Parameters of the method for EM stacks."""
+
+    threshold: float | None = Field(
+        None, ge=0, le=1, title="Threshold", description="Higher merges more; None = what the model's card recommends."
+    )
+    min_size: int = Field(100, ge=0, title="Smallest neuron", description="Voxels; smaller segments are crumbs.")
+    crumbs: Crumbs = Field("strongest", title="Crumbs", description="Join the strongest neighbour, or become 0.")
+    seed_sigma: float = Field(
+        DEFAULT_SEED_SIGMA, ge=0, le=20, title="Seed smoothing", description="Pixels; higher gives fewer fragments."
+    )
+    agglomeration: Agglomeration = Field(
+        "waterz", title="Agglomeration", description="waterz joins contact by contact, multicut weighs all at once."
+    )
+    scoring: str = Field(DEFAULT_SCORING, title="Scoring", description="Affinity statistic of an edge, of waterz.")
+    device: str = Field("auto", title="Device", description=_DEVICE)
+    black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = from the data.")
+    white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = from the data.")
+
+    def model_post_init(self, _: Any) -> None:
+        """Refuse a scoring that waterz does not bring compiled."""
+        if self.scoring not in SCORINGS:
+            raise ValueError(f'scoring: one of {", ".join(SCORINGS)} is needed, got "{self.scoring}".')
+
+
+class SegmentOptions(TypedDict, total=False):
+    """Fields of `SegmentParameters`, for functions that take them one by one."""
+
+    threshold: float | None
+    min_size: int
+    crumbs: Crumbs
+    seed_sigma: float
+    agglomeration: Agglomeration
+    scoring: str
+    device: str
+    black: float | None
+    white: float | None
+
+
+class ResolvedSegmentParameters(SegmentParameters):
+    """Parameters that a run really uses: nothing in them is left to the model or the data."""
+
+    threshold: float
+    black: float
+    white: float
+
+
+class OpticalParameters(Parameters):
+    """Parameters of the method for optical volumes."""
+
+    threshold: float | None = Field(
+        None, ge=0, le=1, title="Threshold", description="Higher keeps less; None = what the model's card recommends."
+    )
+    min_size: int = Field(100, ge=0, title="Smallest neurite", description="Voxels; smaller pieces become 0.")
+    device: str = Field("auto", title="Device", description=_DEVICE)
+    black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = the model's.")
+    white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = the model's.")
+
+
+class OpticalOptions(TypedDict, total=False):
+    """Fields of `OpticalParameters`, for functions that take them one by one."""
+
+    threshold: float | None
+    min_size: int
+    device: str
+    black: float | None
+    white: float | None
+
+
+class ResolvedOpticalParameters(OpticalParameters):
+    """Parameters that a run really uses: nothing in them is left to the model or the data."""
+
+    threshold: float
+    black: float
+    white: float

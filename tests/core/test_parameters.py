@@ -1,0 +1,78 @@
+"""Parameters are checked, and known to type checkers by the same names and types."""
+
+from typing import get_type_hints
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.merge_tree import SCORINGS
+from napari_emcad.core.parameters import (
+    OpticalOptions,
+    OpticalParameters,
+    ResolvedOpticalParameters,
+    ResolvedSegmentParameters,
+    SegmentOptions,
+    SegmentParameters,
+)
+
+BOTH = [
+    pytest.param(SegmentParameters, SegmentOptions, ResolvedSegmentParameters, id="segment"),
+    pytest.param(OpticalParameters, OpticalOptions, ResolvedOpticalParameters, id="optical"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "options", "resolved"), BOTH)
+def test_options_are_the_fields_of_the_parameters(parameters, options, resolved):
+    fields = {name: field.annotation for name, field in parameters.model_fields.items()}
+    assert get_type_hints(options) == fields
+    assert not options.__required_keys__
+
+
+@pytest.mark.parametrize(("parameters", "options", "resolved"), BOTH)
+def test_resolved_parameters_have_the_same_fields_in_the_same_order(parameters, options, resolved):
+    """Files hold them in this order."""
+    given = parameters(threshold=0.5, black=1, white=2)
+    assert resolved(**given.model_dump()).model_dump_json() == given.model_dump_json()
+    for missing in ("threshold", "black", "white"):
+        with pytest.raises(ValidationError):
+            resolved(**(given.model_dump() | {missing: None}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"threshold": -0.1}, {"threshold": 1.1}, {"threshold": np.nan}, {"min_size": -1}, {"crumbs": "eaten"}),
+        *({"seed_sigma": -1}, {"seed_sigma": 21}, {"scoring": "median"}, {"black": np.nan}, {"white": np.inf}),
+        {"treshold": 0.5},
+    ],
+    ids=str,
+)
+def test_parameters_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        SegmentParameters(**wrong)
+
+
+def test_the_refusal_of_a_scoring_names_those_there_are():
+    with pytest.raises(ValidationError, match=r'one of mean, quantile 10, .*, quantile 95 is needed, got "median"'):
+        SegmentParameters(scoring="median")
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_every_compiled_scoring_may_be_chosen(scoring):
+    assert SegmentParameters(scoring=scoring).scoring == scoring
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"threshold": 5}, r"^threshold: .* less than or equal to 1, got 5\.$"),
+        ({"min_size": -1}, r"^min_size: .* greater than or equal to 0, got -1\.$"),
+        ({"treshold": 0.3}, r"^treshold: Extra inputs are not permitted, got 0\.3\.$"),
+        ({"scoring": "best"}, r'scoring: one of mean, .* is needed, got "best"\.'),
+    ],
+)
+def test_a_parameter_out_of_range_or_unknown_is_told(told, sentence):
+    with pytest.raises((UserError, ValidationError), match=sentence):
+        SegmentParameters.of(**told)
