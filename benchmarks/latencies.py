@@ -35,7 +35,8 @@ from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.surfaces import neuron_surface
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.proofreading.review.queue import ReviewQueue
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.kit.affinities_view import ComposedAffinities

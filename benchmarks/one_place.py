@@ -24,7 +24,7 @@ from napari_emcad.finetuning import crops as training_data
 from napari_emcad.finetuning.crops import CropPlaces, read_session_crops
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.copy import copy_session
-from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
+from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
 from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.proofreading.neurons import neuron_table
 from napari_emcad.proofreading.review.queue import ReviewQueue

@@ -12,7 +12,7 @@ from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session
+from napari_emcad.io.sessions.new_session import create_session
 
 SHAPE, CELL, LENGTH = (64, 256, 256), 32, 4
 DEEP = 40

@@ -16,7 +16,7 @@ from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.tiff import write_labels
 from napari_emcad.io.sessions.facts import read_facts
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig

@@ -26,7 +26,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import check_volume
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import check_new, create_session
+from napari_emcad.io.sessions.new_session import check_new, create_session
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
 from napari_emcad.networks.card import ModelCard

@@ -14,7 +14,7 @@ from drawings import lively_student, uneven
 
 from napari_emcad.blocks import run as by_blocks
 from napari_emcad.cli import main as cli
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 

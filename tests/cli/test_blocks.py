@@ -20,7 +20,7 @@ from napari_emcad.blocks import steps as blockwise
 from napari_emcad.cli import main as cli
 from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.progress import drive
-from napari_emcad.io.sessions.folder import find_boxes, open_session
+from napari_emcad.io.sessions.open_session import find_boxes, open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.proofreading.session import base_hash
@@ -188,7 +188,7 @@ def test_what_is_done_is_kept(files, tmp_path, sentence, expected, monkeypatch, 
 
 
 def test_a_disk_that_is_full_at_the_end_is_one_sentence(files, tmp_path, sentence, expected, monkeypatch):
-    from napari_emcad.io.sessions import folder as sessions
+    from napari_emcad.io.sessions import open_session as sessions
 
     write_graph = sessions.write_graph
 

@@ -3,7 +3,8 @@ from graphs import LINE, segmentation
 
 from napari_emcad.cli import main as cli
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 
 FACTS = SessionFacts(threshold=0.5, box=((1, 2, 3), (2, 3, 43)))
 

@@ -12,7 +12,8 @@ from napari_emcad.cli import main as cli
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
-from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model

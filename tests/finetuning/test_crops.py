@@ -8,7 +8,7 @@ from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
 from napari_emcad.io.sessions.facts import read_facts, write_facts
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.networks.checkpoint import inspect
 
 SHAPE = (4, 72, 84)

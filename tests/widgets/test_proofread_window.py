@@ -8,7 +8,8 @@ from pyramids import write_pyramid
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
-from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.widgets.proofread_window import main, show_session
 
 pytestmark = pytest.mark.window

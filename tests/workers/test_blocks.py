@@ -21,7 +21,7 @@ from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.block_run_facts import read_unfinished_run
 from napari_emcad.io.sessions.file_names import FACTS_FILE
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.workers import blocks
 from napari_emcad.workers.blocks import BlockOrder, resume_run, start_run, watch_run
 

@@ -31,8 +31,8 @@ from napari_emcad.core.wording import size_text
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import finish_session
 from napari_emcad.io.sessions.lock import SessionLock
+from napari_emcad.io.sessions.new_session import finish_session
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.pipeline import provenance, resolve_parameters
 

@@ -37,7 +37,7 @@ from napari_emcad.io.sessions.copy import copy_session_job
 from napari_emcad.io.sessions.export import EXPORTS, export_session
 from napari_emcad.io.sessions.export_tables import time_text
 from napari_emcad.io.sessions.facts import read_facts
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.paper_datasets import neuron_dataset

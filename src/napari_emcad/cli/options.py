@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.io.sessions.folder import check_new
+from napari_emcad.io.sessions.new_session import check_new
 from napari_emcad.io.stacks.stack import Stack, open_stack
 
 STACKS = "TIFF stack, folder of section images, HDF5, Zarr or neuroglancer precomputed, or a URL of the last two"

@@ -37,7 +37,7 @@ from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.tiff import write_tiff
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session
+from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.stack import Stack

@@ -65,8 +65,10 @@ def find_fragment_boxes(fragments: FragmentVolume) -> Job[FragmentBoxes]:
     made longer for twice as many whenever there are more.
     """
     start, stop, n = np.full((3, 1), NEVER, np.int32), np.zeros((3, 1), np.int32), 0
-    watch = Stopwatch("fragments", len(fragments))
-    for z, section in enumerate(fragments):
+    depth = fragments.shape[0]
+    watch = Stopwatch("fragments", depth)
+    for z in range(depth):
+        section = fragments[z]
         n = max(n, int(section.max(initial=0)))
         if n >= start.shape[1]:
             more = ((0, 0), (0, 2 * n))

@@ -1,6 +1,5 @@
 """Arrays that are read or written by slices, wherever their voxels lie: in memory, in a file or behind a URL."""
 
-from collections.abc import Iterator
 from types import EllipsisType
 from typing import Any, Protocol
 
@@ -76,10 +75,6 @@ class FragmentVolume(Protocol):
     def nbytes(self) -> int:
         """Bytes of all ids in memory."""
         ...
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[NDArray[Any]]: ...
 
     def __getitem__(self, key: Key | Voxels, /) -> NDArray[Any]: ...
 

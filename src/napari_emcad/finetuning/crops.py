@@ -14,7 +14,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.volume import check_volume
 from napari_emcad.inference.normalisation import Normalisation, choose_normalisation
-from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
+from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified_labels

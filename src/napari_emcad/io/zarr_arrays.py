@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 from numpy.typing import DTypeLike
 
-from napari_emcad.core.volume import AffinityVolume, Volume, Writable
+from napari_emcad.core.volume import AffinityVolume, FragmentVolume, Writable
 
 
 class ZarrLayout(NamedTuple):
@@ -36,8 +36,8 @@ def label_layout(chunks: tuple[int, int, int]) -> ZarrLayout:
     return ZarrLayout(chunks, numcodecs.Blosc("lz4", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE))
 
 
-class StoredVolume(Volume, Writable, Protocol):
-    """A volume (z, y, x) on disk that is read and written by slices."""
+class StoredVolume(FragmentVolume, Protocol):
+    """A volume of ids (z, y, x) on disk that is read and written by slices, or read voxel by voxel."""
 
 
 class StoredAffinities(AffinityVolume, Writable, Protocol):

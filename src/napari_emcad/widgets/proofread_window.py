@@ -8,7 +8,7 @@ from pathlib import Path
 import napari
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.sessions.folder import OpenSession, open_session
+from napari_emcad.io.sessions.open_session import OpenSession, open_session
 from napari_emcad.widgets.dock import EMCADDock
 
 

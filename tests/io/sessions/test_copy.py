@@ -10,7 +10,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions import copy as session_copy
 from napari_emcad.io.sessions.copy import CopyResult, copy_session, copy_session_job
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.proofreading.effect_text import effect_text
 from napari_emcad.proofreading.log import EditLog
 

@@ -18,7 +18,8 @@ from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.sessions.export import EXPORTS, Snapshot, export_session
 from napari_emcad.io.sessions.export_meshes import export_meshes
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.proofreading.effect_text import effect_from
 

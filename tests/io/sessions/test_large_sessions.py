@@ -12,7 +12,7 @@ from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.export import Snapshot, export_session
 from napari_emcad.io.sessions.export_meshes import export_meshes
-from napari_emcad.io.sessions.folder import find_boxes, open_session
+from napari_emcad.io.sessions.open_session import find_boxes, open_session
 from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.proofreading.review.queue import ReviewQueue
 

@@ -4,8 +4,9 @@ from graphs import LINE, groups, segmentation
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session, open_session
 from napari_emcad.io.sessions.lock import lock_holder
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.sessions.replay import check_replay, replay_session
 from napari_emcad.io.sessions.replay_report import read_report
 

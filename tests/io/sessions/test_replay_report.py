@@ -5,7 +5,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.file_names import REPLAY_REPORT
-from napari_emcad.io.sessions.folder import create_session
+from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
 from napari_emcad.proofreading.replay.replay import Replayed
 

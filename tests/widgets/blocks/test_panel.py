@@ -10,8 +10,8 @@ import pytest
 import tifffile
 from drawings import uneven
 
-from napari_emcad.io.sessions.folder import open_session
 from napari_emcad.io.sessions.lock import SessionLock
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.widgets.blocks.panel import Stage
 from napari_emcad.widgets.kit.region_choice import BOX
 

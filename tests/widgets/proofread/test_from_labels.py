@@ -7,7 +7,7 @@ import tifffile
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress, drive
 from napari_emcad.io.affinities import new_affinities
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.session_of_labels import LabelFiles, session_of_labels
 from napari_emcad.widgets.export.panel import TIFF_AND_ZARR
 from napari_emcad.widgets.kit.layers import place_of, voxel_size_of

@@ -8,7 +8,7 @@ from proofreading_hands import click, column, groups, hover, press, press_mouse,
 from qtpy.QtCore import Qt
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.widgets.desk.sides import FAR_SIDE, NEAR_SIDE
 from napari_emcad.widgets.kit.picking import Click, nearest_labelled, voxel_under
 from napari_emcad.widgets.proofread.history_list import told

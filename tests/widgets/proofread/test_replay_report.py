@@ -11,7 +11,8 @@ from replay_hands import LINE, content, give_other_neurons, make_edits, other_ne
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.file_names import REPLAY_REPORT
-from napari_emcad.io.sessions.folder import create_session, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.sessions.replay_report import read_report, write_report
 
 pytestmark = pytest.mark.window

@@ -10,7 +10,7 @@ from replay_hands import LINE, OUTCOMES, content, give_other_neurons, make_edits
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.sessions.replay_report import read_report
 from napari_emcad.widgets.kit.session_place import next_session_folder
 from napari_emcad.widgets.proofread import bring_edits

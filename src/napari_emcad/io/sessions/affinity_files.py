@@ -2,28 +2,27 @@
 
 from pathlib import Path
 
-import zarr
-
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Shape, VoxelSize
+from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.affinities import new_affinities, open_affinities
 from napari_emcad.io.sessions.file_names import AFFINITIES
 
 
-def write_affinities(folder: Path, affinities, voxel_size: VoxelSize | None) -> None:
+def write_affinities(folder: Path, affinities: AffinityVolume, voxel_size: VoxelSize | None) -> None:
     """Copy affinities, (3, z, y, x) uint8 and read by sections, into a folder."""
     with new_affinities(folder / AFFINITIES, affinities.shape[1:], voxel_size, {}) as array:
         for z in range(affinities.shape[1]):
             array[:, z] = affinities[:, z]
 
 
-def read_affinities(folder: Path, shape: tuple[int, int, int]) -> zarr.Array | None:
-    """The affinities in a folder, not read yet; None where there are none.
+def read_affinities(folder: Path, shape: Shape) -> AffinityVolume | None:
+    """Open the affinities in a folder, not read yet; None if there are none.
 
     Raises
     ------
     UserError
-        Where they are damaged or do not fit fragments of this shape (z, y, x).
+        If they are damaged or do not fit fragments of this shape (z, y, x).
     """
     if not (folder / AFFINITIES).exists():
         return None

@@ -1,36 +1,33 @@
-"""What a run by blocks has made so far: a folder that becomes a session.
+"""The files of a run by blocks: a folder that becomes a session, see `file_names`.
 
-run.json          what is segmented, and how
-affinities.zarr   written block by block, as are
-local.zarr        fragments numbered in each block alone, and
-fragments.zarr    fragments numbered in the whole volume
-blocks/           tables, one file a block and step; a step of a block is done when its file is there
-dashboard.txt     where the run can be watched, as long as it is under way
+Affinities and fragments are written block by block. A step of a block is done when its table is there.
 """
 
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Shape, VoxelSize
 from napari_emcad.core.ids import file_dtype
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
+from napari_emcad.io.sessions.columns import TABLE_ERRORS
 from napari_emcad.io.sessions.file_names import AFFINITIES, DASHBOARD, FRAGMENTS, LOCAL, RUN_FILE, TABLES
+from napari_emcad.io.zarr_arrays import StoredAffinities, StoredVolume, as_affinities, as_volume
 
 CHUNK = 512
-"""Pixels a side of what is written at once: blocks begin at multiples of it, so that no two write the same file."""
+"""Pixels a side of a chunk: blocks begin at multiples of it, so that no two write the same file."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,11 @@ class BlockFiles:
         """Say in one sentence why something cannot be written or read, and that what is finished is kept."""
         try:
             yield
-        except (*READ_ERRORS, zipfile.BadZipFile) as error:
+        except TABLE_ERRORS as error:
             raise self._explained(error) from error
 
-    def create(self, shape: tuple[int, int, int], voxel_size: VoxelSize | None) -> None:
-        """Make the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
+    def create(self, shape: Shape, voxel_size: VoxelSize | None) -> None:
+        """Create the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
         with self.explain_errors():
             (self.folder / TABLES).mkdir(exist_ok=True)
             remove_parts(self.folder / TABLES)
@@ -62,53 +59,53 @@ class BlockFiles:
             self._create_labels(LOCAL, shape, np.dtype(np.uint32), voxel_size)
 
     def create_fragments(self, dtype: DTypeLike, voxel_size: VoxelSize | None) -> None:
-        """Make the array of the fragments numbered in the volume, for ids of this dtype; one that is there stays."""
+        """Create the array of the fragments numbered in the volume, for ids of this dtype, unless it is there."""
         with self.explain_errors():
             self._create_labels(FRAGMENTS, self.local.shape, file_dtype(dtype), voxel_size)
 
     @property
-    def affinities(self) -> zarr.Array:
-        """(3, z, y, x) uint8."""
-        return self._array(AFFINITIES)
+    def affinities(self) -> StoredAffinities:
+        """Affinities (3, z, y, x), uint8."""
+        return as_affinities(self._open_array(AFFINITIES))
 
     @property
-    def local(self) -> zarr.Array:
-        """(z, y, x) uint32: 1..n in each block."""
-        return self._array(LOCAL)
+    def local(self) -> StoredVolume:
+        """Fragments (z, y, x), uint32, numbered 1..n in each block."""
+        return as_volume(self._open_array(LOCAL))
 
     @property
-    def fragments(self) -> zarr.Array:
-        """(z, y, x) uint32 or uint64: 1..n in the volume."""
-        return self._array(FRAGMENTS)
+    def fragments(self) -> StoredVolume:
+        """Fragments (z, y, x), uint32 or uint64, numbered 1..n in the volume."""
+        return as_volume(self._open_array(FRAGMENTS))
 
     def is_done(self, step: str, number: int) -> bool:
-        """Whether a step of a block is done."""
+        """Return True if a step of a block is done."""
         return self._table(step, number).exists()
 
-    def save_table(self, step: str, number: int, **columns: NDArray) -> None:
+    def save_table(self, step: str, number: int, **columns: NDArray[Any]) -> None:
         """Write the table of a step of a block, and with it that the step is done."""
         target = self._table(step, number)
         with self.explain_errors(), write_then_rename(target) as part, part.open("wb") as file:
-            np.savez(file, **columns)
+            np.savez(file, allow_pickle=False, **columns)
 
-    def load_table(self, step: str, number: int) -> dict[str, NDArray]:
-        """The table of a step of a block.
+    def load_table(self, step: str, number: int) -> dict[str, NDArray[Any]]:
+        """Read the table of a step of a block.
 
         Raises
         ------
         UserError
-            Where it is missing or damaged.
+            If it is missing or damaged.
         """
         try:
             with np.load(self._table(step, number)) as file:
                 return dict(file)
-        except (*READ_ERRORS, zipfile.BadZipFile) as error:
+        except TABLE_ERRORS as error:
             raise UserError(
                 f"{self._table(step, number)}: missing or damaged; remove this file and resume the run."
             ) from error
 
     def finished_blocks(self) -> dict[str, set[int]]:
-        """Numbers of the blocks that are done, by step; found with one look at the folder."""
+        """Return the numbers of the blocks that are done, by step, with one look at the folder."""
         done: dict[str, set[int]] = {}
         with suppress(FileNotFoundError):
             for name in os.listdir(self.folder / TABLES):
@@ -119,7 +116,7 @@ class BlockFiles:
 
     @property
     def dashboard(self) -> str:
-        """URL of a page that shows what is going on; empty where there is none."""
+        """URL of a page that shows the run; empty if there is none."""
         try:
             return (self.folder / DASHBOARD).read_text("utf-8")
         except OSError:
@@ -127,7 +124,7 @@ class BlockFiles:
 
     @contextmanager
     def publish_dashboard(self, url: str | None) -> Iterator[None]:
-        """Leave the URL of such a page, where there is one, in the folder as long as the block lasts."""
+        """Keep the URL of such a page in the folder as long as the block lasts; None = no page."""
         try:
             with self.explain_errors():
                 (self.folder / DASHBOARD).write_text(url or "", "utf-8")
@@ -136,14 +133,12 @@ class BlockFiles:
             (self.folder / DASHBOARD).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove what a session does not need; the run first, so that nothing of it is done again."""
+        """Remove what a session does not need; the facts of the run first, so that nothing of it is done again."""
         (self.folder / RUN_FILE).unlink(missing_ok=True)
         for name in (LOCAL, TABLES):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def _create_labels(
-        self, name: str, shape: tuple[int, int, int], dtype: np.dtype, voxel_size: VoxelSize | None
-    ) -> None:
+    def _create_labels(self, name: str, shape: Shape, dtype: np.dtype[Any], voxel_size: VoxelSize | None) -> None:
         if not (self.folder / name).exists():
             create_labels_array(self.folder / name, shape, dtype, voxel_size, (1, CHUNK, CHUNK))
 
@@ -158,7 +153,7 @@ class BlockFiles:
             "resume the run, finished blocks are kept."
         )
 
-    def _array(self, name: str) -> zarr.Array:
+    def _open_array(self, name: str) -> zarr.Array[Any]:
         try:
             return zarr.open_array(self.folder / name, mode="r+")
         except (*READ_ERRORS, TypeError) as error:

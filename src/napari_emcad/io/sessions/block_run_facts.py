@@ -1,4 +1,4 @@
-"""What a run by blocks segments, and how: `run.json` in the folder that becomes a session."""
+"""The facts of a run by blocks, `run.json` in the folder that becomes a session: what is segmented, and how."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
-from napari_emcad.io.sessions.folder import check_new
-
-Place = tuple[int, int, int]
+from napari_emcad.io.sessions.new_session import check_new
 
 
 class BlockRunFacts(BaseModel):
@@ -22,23 +20,23 @@ class BlockRunFacts(BaseModel):
 
     Attributes
     ----------
+    program : str
+        Name and version.
     source, dataset, fingerprint
-        The stack, see `io.stacks.stack.Stack`; the path is absolute.
+        The stack, see `Stack`; the path is absolute.
     voxel_size_nm : (z, y, x) or None
     model, model_sha256 : str
         Name or file of the weights.
     parameters : dict
-        Fields of `pipeline.SegmentParameters`, settled.
+        Fields of `SegmentParameters`, resolved.
     precision : "fp32" or "bf16"
-        See `inference.device.Device`.
+        See `Device`.
     box : (start, stop)
-        Of the stack, in voxels (z, y, x).
+        Box in the stack, in voxels (z, y, x).
     block : (z, y, x)
         Voxels of a block.
     group : (z, y, x)
         Voxels, at least, whose contacts are agglomerated at once.
-    program : str
-        Name and version.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -53,9 +51,9 @@ class BlockRunFacts(BaseModel):
     model_sha256: str
     parameters: dict[str, Any]
     precision: Literal["fp32", "bf16"]
-    box: tuple[Place, Place]
-    block: Place
-    group: Place
+    box: tuple[Voxel, Voxel]
+    block: Shape
+    group: Shape
 
     @property
     def place(self) -> Box:
@@ -64,7 +62,7 @@ class BlockRunFacts(BaseModel):
 
     @property
     def blocks(self) -> Blocks:
-        """Of the box: their first voxel is that of the box."""
+        """The blocks of the box: their first voxel is that of the box."""
         return Blocks(self.place.shape, self.block)
 
     @property
@@ -74,22 +72,22 @@ class BlockRunFacts(BaseModel):
 
     @property
     def extent(self) -> str:
-        """Such as "48 x 2048 x 2048 voxels in 12 blocks"."""
+        """The size as text: "48 x 2048 x 2048 voxels in 12 blocks"."""
         return f"{shape_text(self.place.shape)} voxels in {count(len(self.blocks), 'block')}"
 
     @property
     def voxel_size(self) -> VoxelSize | None:
-        """In nm; None where it is not known."""
+        """The voxel size in nm; None if it is not known."""
         return VoxelSize(*self.voxel_size_nm) if self.voxel_size_nm else None
 
 
 def begin_run(folder: Path, run: BlockRunFacts) -> None:
-    """Make the folder of a run, or go on with it where it was begun.
+    """Make the folder of a run, or go on with the run that was begun there.
 
     Raises
     ------
     UserError
-        Where the folder is something else, or another run.
+        If the folder is something else, or holds another run.
     """
     file = folder / RUN_FILE
     if file.is_file():
@@ -110,12 +108,12 @@ def begin_run(folder: Path, run: BlockRunFacts) -> None:
 
 
 def read_unfinished_run(folder: Path) -> BlockRunFacts:
-    """The run that was begun in a folder.
+    """Read the facts of the run that was begun in a folder.
 
     Raises
     ------
     UserError
-        Where there is none, or it has ended in a session.
+        If there is none, or it has ended in a session.
     """
     if (folder / FACTS_FILE).is_file():
         raise UserError(f"{folder}: this session is finished; open it with: napari-emcad proofread {folder}")
@@ -132,7 +130,7 @@ def read_run(folder: Path) -> BlockRunFacts:
     Raises
     ------
     UserError
-        Where it is damaged.
+        If it is damaged.
     """
     try:
         return BlockRunFacts(**json.loads((folder / RUN_FILE).read_text("utf-8")))
@@ -143,7 +141,7 @@ def read_run(folder: Path) -> BlockRunFacts:
 
 
 def _difference(before: BlockRunFacts, run: BlockRunFacts) -> str:
-    """The first thing that two runs do not share, in words."""
+    """Return the first thing that two runs do not share, in words."""
     for name in BlockRunFacts.model_fields:
         old, new = getattr(before, name), getattr(run, name)
         if old != new and name == "parameters":

@@ -9,24 +9,23 @@ from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.columns import read_columns, write_columns
 from napari_emcad.io.sessions.file_names import BOXES
 
-_BOX_FIELDS = ("start", "stop")
-
 
 def write_boxes(folder: Path, boxes: FragmentBoxes) -> None:
-    """Keep where the fragments lie."""
-    write_columns(folder / BOXES, {name: getattr(boxes, name) for name in _BOX_FIELDS})
+    """Write the boxes into a folder that becomes a session."""
+    write_columns(folder / BOXES, {"start": boxes.start, "stop": boxes.stop})
 
 
 def keep_boxes(folder: Path, boxes: FragmentBoxes) -> None:
-    """Add to a session where its fragments lie, so that it is not sought again; where that cannot be, it is left."""
+    """Add the boxes to a session, so that they are not searched again; leave it as it is if they cannot be written."""
     with suppress(UserError), write_beside(folder / BOXES, lambda _: 2 * boxes.start.nbytes) as part:
-        write_columns(part, {name: getattr(boxes, name) for name in _BOX_FIELDS})
+        write_columns(part, {"start": boxes.start, "stop": boxes.stop})
 
 
 def read_boxes(folder: Path) -> FragmentBoxes | None:
-    """Where the fragments lie, as `write_boxes` kept it; None where it did not, or is damaged."""
+    """Read the boxes that a session holds; None if there are none or they are damaged."""
     try:
-        boxes = FragmentBoxes(**read_columns(folder / BOXES, _BOX_FIELDS))
+        columns = read_columns(folder / BOXES, ("start", "stop"))
     except UserError:
         return None
+    boxes = FragmentBoxes(columns["start"], columns["stop"])
     return boxes if len(boxes.start) == len(boxes.stop) else None

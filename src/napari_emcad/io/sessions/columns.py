@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +12,35 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.read_errors import READ_ERRORS
 from napari_emcad.io.sessions.file_names import EARLIER
 
+TABLE_ERRORS = (*READ_ERRORS, zipfile.BadZipFile)
+"""Errors that NumPy raises on damaged tables."""
 
-def write_columns(folder: Path, columns: Mapping[str, NDArray]) -> None:
-    """A table as a folder of plain files."""
+
+def write_columns(folder: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Write a table as a folder of plain files."""
     folder.mkdir(exist_ok=True)
     for name, column in columns.items():
         np.save(folder / f"{name}.npy", column)
 
 
-def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray]:
-    """Columns of a table, mapped; read where an earlier version wrote it."""
+def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Map the columns of a table; a table that an earlier version wrote is read.
+
+    Raises
+    ------
+    UserError
+        If the table or a column is missing or damaged.
+    """
     earlier = folder.with_name(folder.name + EARLIER)
     try:
         if folder.is_dir():
             return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
         with np.load(earlier) as file:
             return {name: file[name] for name in names}
-    except (*READ_ERRORS, zipfile.BadZipFile) as error:
+    except TABLE_ERRORS as error:
         raise damaged(earlier if earlier.exists() else folder) from error
 
 
 def damaged(path: Path) -> UserError:
+    """Return the error for a file of a session that is missing or damaged."""
     return UserError(f"{path}: missing or damaged; copy the session again from where it is whole.")

@@ -1,4 +1,4 @@
-"""A copy of a session: whole, or with the edits up to the last good one where its log is damaged."""
+"""A copy of a session: whole, or with the edits up to the last good one if its log is damaged."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from napari_emcad.io.sessions.file_names import (
     LEVELS,
     REPLAY_REPORT,
 )
-from napari_emcad.io.sessions.folder import check_new
+from napari_emcad.io.sessions.new_session import check_new
 from napari_emcad.proofreading.log import EditLog, write_rows
 
 _NEEDED = (FACTS_FILE, FRAGMENTS, EDITS)
@@ -31,14 +31,14 @@ _PIECE = 1 << 22
 
 @dataclass(frozen=True)
 class CopyResult:
-    """What was copied.
+    """The edits that were copied.
 
     Attributes
     ----------
     edits : int
         Rows of the log.
     damage : str
-        Why there were no more; empty where all were copied.
+        Why there were no more; empty if all were copied.
     """
 
     edits: int
@@ -46,15 +46,15 @@ class CopyResult:
 
 
 def copy_session(folder: Path, new: Path) -> CopyResult:
-    """Copy a session that nobody has to close, see `copy_session_job`."""
+    """Copy a session: `copy_session_job` to its end."""
     return drive(copy_session_job(folder, new))
 
 
 def copy_session_job(folder: Path, new: Path) -> Job[CopyResult]:
-    """Copy a session; the new folder is there once all of it is written.
+    """Copy a session, which nobody has to close; the new folder is there once all of it is written.
 
     Edits are copied row by row, up to the last good one, into a log of their own: others may read the session or edit
-    it meanwhile. Progress is in bytes.
+    it meanwhile.
 
     Parameters
     ----------
@@ -63,19 +63,20 @@ def copy_session_job(folder: Path, new: Path) -> Job[CopyResult]:
     new : Path
         NAME.emcad; must not exist.
 
-    Returns
-    -------
-    CopyResult
+    Yields
+    ------
+    Progress
+        Stage "copy", in bytes.
 
     Raises
     ------
     UserError
-        Where the folder is no session or lacks a file, the name is taken, or the disk is full.
+        If the folder is no session or lacks a file, the name is taken, or the disk is full.
     """
     folder, new = Path(folder), Path(new)
     _check(folder, new)
     log = EditLog(folder / EDITS, read_only=True)
-    files = {path: path.stat().st_size for path in _files(folder)}
+    files = {path: path.stat().st_size for path in _list_files(folder)}
     total, done = sum(files.values()), 0
     watch = Stopwatch("copy", total)
     with write_beside(new, lambda _: total) as part:
@@ -98,8 +99,8 @@ def _check(folder: Path, new: Path) -> None:
         raise UserError(f"{new}: a place outside the session is needed; choose another folder for the copy.")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """All but the log, and who holds it."""
+def _list_files(folder: Path) -> Iterator[Path]:
+    """Yield all files but the log and the lock."""
     for name in _FILES:
         path = folder / name
         if path.is_file():

@@ -3,18 +3,17 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from napari_emcad.io.atomic import write_beside
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
     """Write a table with a line of names above it.
 
     Raises
     ------
     UserError
-        Where the disk is full, or the folder is missing or may not be written to.
+        If the disk is full, or the folder is missing or may not be written to.
     """
     with (
         write_beside(path, lambda part: part.stat().st_size) as part,

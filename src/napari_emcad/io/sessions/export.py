@@ -1,4 +1,4 @@
-"""What leaves a session, by name: volumes, tables, surfaces. All is written beside and renamed."""
+"""Exports of a session, by name: volumes, tables, surfaces. All is written beside and renamed."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -14,11 +14,15 @@ from napari_emcad.io.sessions.export_tables import (
     export_table,
 )
 from napari_emcad.io.sessions.export_volumes import export_fragments, export_labels
-from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.io.sessions.snapshot import Snapshot
 
+ExportJob = Callable[[Path, Snapshot], Job[Path]]
 
-def _at_once(export: Callable[[Path, Snapshot], Path]) -> Callable[[Path, Snapshot], Job[Path]]:
+
+def _one_step(export: Callable[[Path, Snapshot], Path]) -> ExportJob:
+    """Return an export as a job of one step."""
+
     def job(path: Path, snapshot: Snapshot) -> Job[Path]:
         watch = Stopwatch("export", 1)
         export(path, snapshot)
@@ -28,20 +32,20 @@ def _at_once(export: Callable[[Path, Snapshot], Path]) -> Callable[[Path, Snapsh
     return job
 
 
-EXPORTS: dict[str, Callable[[Path, Snapshot], Job[Path]]] = {
+EXPORTS: dict[str, ExportJob] = {
     "labels": export_labels,
     "fragments": export_fragments,
-    "table": _at_once(export_table),
-    "graph": _at_once(export_graph),
-    "neurons": _at_once(export_neurons),
-    "log": _at_once(export_log),
-    "equivalences": _at_once(export_equivalences),
+    "table": _one_step(export_table),
+    "graph": _one_step(export_graph),
+    "neurons": _one_step(export_neurons),
+    "log": _one_step(export_log),
+    "equivalences": _one_step(export_equivalences),
     "meshes": export_meshes,
 }
-"""What can be exported, by name."""
+"""Exports by name."""
 
 
 def export_session(what: str, path: Path, opened: OpenSession, at: int | None = None) -> Job[Path]:
-    """One of `EXPORTS`, of the session as it stands or as it stood after edit `at`."""
+    """Write one of `EXPORTS`, of the session as it stands or as it stood after edit `at`."""
     with closing(EXPORTS[what](Path(path), Snapshot.of(opened, at))) as job:
         return (yield from job)

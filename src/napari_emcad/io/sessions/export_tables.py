@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,25 +20,24 @@ _AXES = "zyx"
 
 
 def export_table(path: Path, snapshot: Snapshot) -> Path:
-    """Segment of each fragment: `fragment` and `segment`, as npz or CSV by the name's end."""
+    """Write the segment of each fragment, columns `fragment` and `segment`, as npz or CSV by the end of the name."""
     fragments = snapshot.fragments
     columns = {"fragment": fragments, "segment": snapshot.session.state.table[fragments]}
-    return _write_npz(path, columns) if path.suffix == ".npz" else _write_columns(path, columns)
+    return _write_table(path, columns)
 
 
 def export_graph(path: Path, snapshot: Snapshot) -> Path:
-    """The region graph with its segments, an edge a line, as npz or CSV by the name's end.
+    """Write the region graph with its segments, an edge a line, as npz or CSV by the end of the name.
 
     Columns: fragments `u` and `v`, their segments, mean `affinity`, `area` in voxel faces, a contact voxel `z`, `y`,
     `x` in the stack, `bridge` (1 = joined by a person across a gap: no affinity, no area, place -1) and `edited`
     (1 = a person's edits, not the threshold, say where u and v belong).
     """
-    columns = _graph_columns(snapshot)
-    return _write_npz(path, columns) if path.suffix == ".npz" else _write_columns(path, columns)
+    return _write_table(path, _graph_columns(snapshot))
 
 
 def export_log(path: Path, snapshot: Snapshot) -> Path:
-    """The edit log as CSV: time in UTC, input and effect as JSON, `in_force` 1 where an edit is not undone."""
+    """Write the edit log as CSV: time in UTC, input and effect as JSON, `in_force` = 1 for edits that stand."""
     header = ("seq", "time", "user", "duration_ms", "kind", "in_force", "base_hash", "input", "effect")
     live = set(snapshot.session.in_force)
     rows = (
@@ -49,12 +49,12 @@ def export_log(path: Path, snapshot: Snapshot) -> Path:
 
 
 def export_neurons(path: Path, snapshot: Snapshot) -> Path:
-    """The neurons as CSV: id, voxels, volume in cubic micrometres, bounding box in nm in the stack, done (1 or 0).
+    """Write the neurons as CSV: id, voxels, volume in cubic micrometres, box in nm in the stack, done (1 or 0).
 
     Raises
     ------
     UserError
-        Where the voxel size is not known.
+        If the voxel size is not known.
     """
     size, found = np.array(snapshot.required_voxel_size()), snapshot.neurons()
     header = ("id", "voxels", "volume_um3", *(f"{axis}{end}_nm" for end in (0, 1) for axis in _AXES), "done")
@@ -67,7 +67,7 @@ def export_neurons(path: Path, snapshot: Snapshot) -> Path:
 
 
 def export_equivalences(path: Path, snapshot: Snapshot) -> Path:
-    """Fragments joined to segments, as a segmentation layer's `equivalences` in neuroglancer's state takes them.
+    """Write which fragments make up each segment, as a layer's `equivalences` in neuroglancer's state takes them.
 
     A JSON list of groups: [["1", "2", "5"], ["3", "4"]], ids of fragments as text; fragments that are a segment by
     themselves are left out. It goes with the exported fragments. Neuroglancer names a group by its smallest id.
@@ -83,11 +83,11 @@ def export_equivalences(path: Path, snapshot: Snapshot) -> Path:
 
 
 def time_text(seconds: float) -> str:
-    """Such as 2024-05-17T09:30:12.250+00:00."""
+    """Return a time since 1970 as text in UTC: 2024-05-17T09:30:12.250+00:00."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray]:
+def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray[Any]]:
     state = snapshot.session.state
     graph, bridges = state.graph, as_ids(state.bridges).reshape(-1, 2)
     u, v = np.concatenate([graph.u, bridges[:, 0]]), np.concatenate([graph.v, bridges[:, 1]])
@@ -105,11 +105,13 @@ def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray]:
     }
 
 
-def _write_columns(path: Path, columns: Mapping[str, NDArray]) -> Path:
+def _write_table(path: Path, columns: Mapping[str, NDArray[Any]]) -> Path:
+    if path.suffix == ".npz":
+        return _write_npz(path, columns)
     return write_csv(path, list(columns), zip(*(c.tolist() for c in columns.values()), strict=True))
 
 
-def _write_npz(path: Path, columns: Mapping[str, NDArray]) -> Path:
+def _write_npz(path: Path, columns: Mapping[str, NDArray[Any]]) -> Path:
     with write_beside(path, lambda _: sum(c.nbytes for c in columns.values())) as part, part.open("wb") as file:
-        np.savez_compressed(file, **columns)
+        np.savez_compressed(file, allow_pickle=False, **columns)
     return path

@@ -1,4 +1,4 @@
-"""What a session is about: `session.json`."""
+"""The facts of a session, `session.json`: what was segmented, and how."""
 
 import json
 from collections.abc import Mapping
@@ -8,18 +8,19 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 
 FORMAT_VERSION = 2
-"""1 had region graph and boxes in one file each."""
+"""Version of the format that is written."""
 
 FIRST_VERSION = 1
+"""Oldest version that is read: region graph and boxes are in one file each."""
 
 
 class SessionFacts(BaseModel):
-    """Where the fragments of a session come from, and how they were made."""
+    """The source of the fragments of a session, and how they were made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,33 +30,35 @@ class SessionFacts(BaseModel):
     dataset: str | None = Field(
         None, title="Dataset", description="Path inside the source; None = what opens by itself."
     )
-    fingerprint: str = Field("", title="Fingerprint", description="Of the stack, as `Stack.fingerprint`.")
+    fingerprint: str = Field("", title="Fingerprint", description="`Stack.fingerprint` of the stack.")
     voxel_size_nm: tuple[float, float, float] | None = Field(None, title="Voxel size", description="z, y, x in nm.")
-    box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = Field(
+    box: tuple[Voxel, Voxel] | None = Field(
         None, title="Box", description="Start and stop in the stack, voxels (z, y, x); None = all of it."
     )
     model: str = Field("", title="Model")
     model_sha256: str = Field("", title="sha256 of the model")
-    parameters: dict[str, Any] = Field(default_factory=dict, title="Parameters", description="Of the segmentation.")
-    threshold: float = Field(ge=0, title="Threshold", description="Where the first edit found the segments.")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, title="Parameters", description="Fields of `SegmentParameters`."
+    )
+    threshold: float = Field(ge=0, title="Threshold", description="The threshold before the first edit.")
     min_size: int = Field(0, ge=0, title="Smallest neuron", description="Voxels.")
-    base_hash: str = Field("", title="Hash", description="Of fragments and merge tree; set when they are written.")
+    base_hash: str = Field("", title="Hash", description="Hash of fragments and merge tree; set when they are written.")
 
     @classmethod
     def of(cls, provenance: Mapping[str, Any], voxel_size: VoxelSize | None) -> Self:
-        """The facts in the provenance of a segmentation, which holds its settled parameters."""
+        """Take the facts from the provenance of a segmentation, which holds its resolved parameters."""
         parameters = provenance["parameters"]
         known = {name: provenance[name] for name in cls.model_fields if name in provenance}
-        settled = {name: parameters[name] for name in ("threshold", "min_size")}
-        return cls(**known, **settled, voxel_size_nm=voxel_size and tuple(voxel_size))
+        limits = {name: parameters[name] for name in ("threshold", "min_size")}
+        return cls(**known, **limits, voxel_size_nm=voxel_size and tuple(voxel_size))
 
     @property
     def voxel_size(self) -> VoxelSize | None:
-        """In nm; None where it is not known."""
+        """The voxel size in nm; None if it is not known."""
         return VoxelSize(*self.voxel_size_nm) if self.voxel_size_nm else None
 
-    def box_of(self, shape: tuple[int, int, int]) -> Box:
-        """The box of the fragments, which have this shape, in the stack."""
+    def box_of(self, shape: Shape) -> Box:
+        """Return the box of the fragments, which have this shape, in the stack."""
         return Box(*self.box) if self.box else Box.whole(shape)
 
 
@@ -72,19 +75,12 @@ def read_facts(folder: Path) -> SessionFacts:
     Raises
     ------
     UserError
-        Where there is none, it is damaged, or of another format version.
+        If there is none, it is damaged, or of another format version.
     """
     try:
         text = (folder / FACTS_FILE).read_text("utf-8")
     except OSError as error:
-        if (folder / RUN_FILE).is_file():
-            raise UserError(
-                f'{folder}: its blocks are not finished; go on with it under "By blocks", '
-                f"or with: napari-emcad resume {folder}"
-            ) from error
-        raise UserError(
-            f"{folder}: a session folder (NAME.emcad with {FACTS_FILE}) is needed, this is none; choose another folder."
-        ) from error
+        raise _no_session(folder) from error
     try:
         fields = json.loads(text)
         _check_version(folder, fields["format_version"])
@@ -92,7 +88,18 @@ def read_facts(folder: Path) -> SessionFacts:
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise UserError(
             f"{folder / FACTS_FILE}: the file is damaged; copy the session again from where it is whole."
-        ) from (error)
+        ) from error
+
+
+def _no_session(folder: Path) -> UserError:
+    if (folder / RUN_FILE).is_file():
+        return UserError(
+            f'{folder}: its blocks are not finished; go on with it under "By blocks", '
+            f"or with: napari-emcad resume {folder}"
+        )
+    return UserError(
+        f"{folder}: a session folder (NAME.emcad with {FACTS_FILE}) is needed, this is none; choose another folder."
+    )
 
 
 def _check_version(folder: Path, version: object) -> None:

@@ -4,60 +4,61 @@ from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Shape, VoxelSize, triple
 from napari_emcad.core.progress import drive
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.labels.levels import LabelLevel, write_levels
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.sessions.file_names import LEVELS
-from napari_emcad.io.stacks.zarr import open_zarr_node
+from napari_emcad.io.stacks.zarr import open_zarr_array
+from napari_emcad.io.zarr_arrays import as_volume
 
 OVERVIEW = 1 << 24
-"""Voxels of the last level: as many as napari draws in 3D without a wait that is felt."""
+"""Voxels of the last level at most: as many as napari draws in 3D without a wait that is felt."""
 
 EDGE = 512
 """Pixels a side of a chunk at most."""
 
 
 def open_fragment_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
-    """Fragments with their levels, of which nothing is read yet.
+    """Open fragments with their levels, of which nothing is read yet.
 
     Parameters
     ----------
     fragments : Path
-        As `create_labels_array` makes it; the levels lie beside it.
+        As `create_labels_array` makes it; the levels lie beside it, 2.zarr (every second pixel on y and x), 4.zarr ...
     is_full : bool
-        Whether every voxel is of a fragment.
+        True if every voxel is of a fragment.
 
     Raises
     ------
     UserError
-        Where a level cannot be read.
+        If a level cannot be read.
     """
     level = None
-    for step, _ in reversed(list(_level_shapes(open_zarr_node(fragments).shape))):
+    for step, _ in reversed(list(_level_shapes(triple(open_zarr_array(fragments).shape)))):
         level = ChunkedLabels(fragments.parent / LEVELS / f"{step}.zarr", is_full, level)
     return ChunkedLabels(fragments, is_full, level)
 
 
 def write_fragment_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
-    """Write the levels of fragments, where they are not there yet.
+    """Write the levels of fragments, unless they are there.
 
     Parameters
     ----------
     fragments : Path
-        As `create_labels_array` makes it; the levels lie beside it.
+        As `open_fragment_levels` takes it.
     voxel_size : VoxelSize or None
         In nm.
 
     Raises
     ------
     UserError
-        Where the disk is full, or the folder may not be written to.
+        If the disk is full, or the folder may not be written to.
     """
-    array, target = open_zarr_node(fragments), fragments.parent / LEVELS
-    coarser = list(_level_shapes(array.shape))
+    array, target = open_zarr_array(fragments), fragments.parent / LEVELS
+    coarser = list(_level_shapes(triple(array.shape)))
     if not coarser or target.exists():
         return
     with write_beside(target, lambda _: array.nbytes // 20) as part:
@@ -66,19 +67,19 @@ def write_fragment_levels(fragments: Path, voxel_size: VoxelSize | None) -> None
         for step, shape in coarser:
             size = voxel_size and VoxelSize(voxel_size.z, step * voxel_size.y, step * voxel_size.x)
             level = create_labels_array(part / f"{step}.zarr", shape, array.dtype, size, _chunks(shape))
-            drive(write_levels(finer, [LabelLevel(level, level.chunks, step=2)]))
+            drive(write_levels(finer, [LabelLevel(as_volume(level), triple(level.chunks), step=2)]))
             finer = ChunkedLabels(part / f"{step}.zarr", is_full=False)
 
 
-def _level_shapes(shape: tuple[int, int, int]) -> Iterator[tuple[int, tuple[int, int, int]]]:
-    """Step and shape (z, y, x) of each level."""
+def _level_shapes(shape: Shape) -> Iterator[tuple[int, Shape]]:
+    """Yield step and shape (z, y, x) of each level."""
     step = 1
     while prod(shape) > OVERVIEW and min(shape[1:]) > 1:
         step, shape = 2 * step, (shape[0], -(-shape[1] // 2), -(-shape[2] // 2))
         yield step, shape
 
 
-def _chunks(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """As many voxels in chunks of small sections as in those of large ones."""
+def _chunks(shape: Shape) -> Shape:
+    """Return the shape of chunks: of small sections they hold several, so that they have as many voxels as others."""
     y, x = (min(n, EDGE) for n in shape[1:])
     return min(shape[0], EDGE**2 // (y * x)), y, x

@@ -1,4 +1,4 @@
-"""One program at a time writes to a session.
+"""The lock of a session: one program at a time writes to it.
 
 The operating system holds the lock and lets go of it when the program ends, however it ends; `holder.json` only says
 whom to ask.
@@ -19,12 +19,12 @@ from napari_emcad.proofreading.log import user_name
 
 
 class SessionLock:
-    """The right to write to a session folder, where it is to be had.
+    """The right to write to a session folder, if it is free.
 
     Attributes
     ----------
     why_not : str
-        One sentence, empty where this program holds it.
+        One sentence; empty if this program holds it.
     """
 
     def __init__(self, folder: Path):
@@ -33,7 +33,7 @@ class SessionLock:
         self.why_not = self._acquire(folder)
 
     def release(self) -> None:
-        """Let others write; nothing where it is not held."""
+        """Let others write; does nothing if the lock is not held."""
         if self._lock.is_locked:
             with suppress(OSError):
                 self._holder.unlink(missing_ok=True)
@@ -44,9 +44,8 @@ class SessionLock:
             self._lock.acquire(blocking=False)
             _write_holder(self._holder)
         except Timeout:
-            return (
-                f"{folder}: {_holder_text(self._holder)}; it is open for reading only, close it there to edit it here."
-            )
+            holder = _holder_text(self._holder)
+            return f"{folder}: {holder}; it is open for reading only, close it there to edit it here."
         except (OSError, UserError) as error:
             self.release()
             return f"{folder}: the folder cannot be written to ({error}); it is open for reading only."
@@ -54,7 +53,7 @@ class SessionLock:
 
 
 def lock_holder(folder: Path) -> str:
-    """Who is editing a session, in words; empty where nobody is. Nothing is left behind."""
+    """Return who is editing a session, in words; empty if nobody is. Nothing is left behind."""
     if not (folder / HOLDER).exists():
         return ""
     lock = FileLock(folder / LOCK)
@@ -70,14 +69,13 @@ def lock_holder(folder: Path) -> str:
 
 def _write_holder(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    holder = {"user": user_name() or "somebody", "host": socket.gethostname(), "since": since}
     with write_beside(path, lambda _: 200) as part:
-        part.write_text(
-            json.dumps({"user": user_name() or "somebody", "host": socket.gethostname(), "since": since}), "utf-8"
-        )
+        part.write_text(json.dumps(holder), "utf-8")
 
 
 def _holder_text(path: Path) -> str:
-    """Who holds the lock, in words; another may write or remove the file just now."""
+    """Return who holds the lock, in words; another program may write or remove the file just now."""
     try:
         holder = json.loads(path.read_text("utf-8"))
         return f"{holder['user']} on {holder['host']} has the session open since {holder['since']}"

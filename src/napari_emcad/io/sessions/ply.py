@@ -1,4 +1,4 @@
-"""Surfaces of neurons as PLY files."""
+"""Surfaces as PLY files."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def write_ply(path: Path, surface: Surface) -> Path:
     Raises
     ------
     UserError
-        Where the disk is full, or the folder is missing or may not be written to.
+        If the disk is full, or the folder is missing or may not be written to.
     """
     vertices, faces = surface.vertices[:, ::-1], surface.faces
     lists = np.empty(len(faces), _FACE)

@@ -1,6 +1,5 @@
-"""The edits of one session, made again in another one of the same region."""
+"""A replay: the edits of one session, made again in another one of the same region."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,29 +7,30 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
-from napari_emcad.io.sessions.folder import OpenSession, find_boxes
 from napari_emcad.io.sessions.lock import lock_holder
+from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
 from napari_emcad.proofreading.replay.replay import Replayed, replay
 
 _CONTENT = 3
-"""Words of a fingerprint that tell of content, shape and dtype; what follows changes with every copy of the file."""
+"""Words of a fingerprint that describe content, shape and dtype; the others change with every copy of the file."""
 
 
 def replay_session(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
     """Make all edits in force of one session again in another, see `proofreading.replay`.
 
-    The report is left in the new session's folder, also where the job is closed early: with the edits until then.
+    The report is left in the new session's folder; if the job is closed early, with the edits until then.
 
     Raises
     ------
     UserError
-        Where they are not of the same region of the same stack, or the new one cannot be edited.
+        If they are not of the same region of the same stack, or the new one cannot be edited.
     """
     _check_two(old.folder, new)
     _check_stack(old.facts, new.facts)
     _check_box(*(opened.facts.box_of(opened.session.state.base.fragments.shape) for opened in (old, new)))
-    before, found = _open_before(old, new), []
+    before = _unsettled_edits(old, new)
+    found: list[Replayed] = []
     try:
         boxes = yield from find_boxes(old)
         yield from replay(old.session, new.session, found, boxes)
@@ -54,6 +54,7 @@ def check_replay(old: Path, new: OpenSession) -> None:
     Raises
     ------
     UserError
+        If the two do not fit, the new one cannot be edited, or somebody edits the old one.
     """
     _check_two(old, new)
     facts = read_facts(old)
@@ -87,9 +88,9 @@ def _check_box(old: Box, new: Box) -> None:
         )
 
 
-def _open_before(*sessions: OpenSession) -> Sequence[BroughtEdit]:
-    """What is still to be looked at from earlier replays into these sessions."""
-    found = []
+def _unsettled_edits(*sessions: OpenSession) -> list[BroughtEdit]:
+    """Return the edits of earlier replays into these sessions that somebody still has to look at."""
+    found: list[BroughtEdit] = []
     for opened in sessions:
         with suppress(UserError):
             report = read_report(opened.folder)

@@ -1,4 +1,4 @@
-"""What became of edits that were brought from another session: `replay.json` in the session that they came to."""
+"""The report on edits that were brought from another session: `replay.json` in the session that they came to."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,10 +11,11 @@ from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.file_names import REPLAY_REPORT
-from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.replay.replay import Outcome, Replayed, summary
 
 FORMAT_VERSION = 1
+"""Version of the format that is written, and the only one that is read."""
 
 
 class BroughtEdit(BaseModel):
@@ -33,12 +34,12 @@ class BroughtEdit(BaseModel):
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether it is not in force here."""
+        """True if it is not in force here."""
         return self.outcome in ("conflict", "lost")
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has had that look yet."""
+        """True if it needs a look that nobody has taken yet."""
         return self.needs_a_look and not self.is_ticked
 
 
@@ -49,14 +50,14 @@ class ReplayReport(BaseModel):
 
     format_version: int = Field(FORMAT_VERSION, ge=FORMAT_VERSION, le=FORMAT_VERSION, title="Format")
     session: str = Field(title="Session", description="Folder that the edits came from.")
-    total: int = Field(ge=0, title="Edits", description="In force there; fewer are listed where it was stopped.")
+    total: int = Field(ge=0, title="Edits", description="In force there; fewer are listed if it was stopped.")
     damage: str = Field("", title="Damage", description="Why not all edits of that session could be read.")
     edits: tuple[BroughtEdit, ...] = Field((), title="What became of them")
     is_dismissed: bool = Field(False, title="Dismissed")
 
     @classmethod
     def of(cls, old: OpenSession, found: Iterable[Replayed], before: Iterable[BroughtEdit] = ()) -> Self:
-        """The report on edits of a session, which are all there are where they were not stopped; then those before."""
+        """Report on the edits of a session that were replayed, and behind them on those of earlier replays."""
         folder = str(old.folder.absolute())
         edits = [BroughtEdit(session=folder, **vars(one)) for one in found]
         others = {(one.session, one.seq): one for one in before if one.session != folder}
@@ -70,50 +71,50 @@ class ReplayReport(BaseModel):
 
     @property
     def replayed(self) -> int:
-        """How many edits of the session were come to."""
+        """Number of the session's edits that were replayed before it ended or was stopped."""
         return sum(edit.session == self.session for edit in self.edits)
 
     @property
     def is_whole(self) -> bool:
-        """Whether nobody stopped it."""
+        """True if nobody stopped it."""
         return self.replayed >= self.total
 
     def line(self) -> str:
-        """Such as "23 edits: 15 already right, 5 applied again, 2 in conflict, 1 lost.", and where it was stopped."""
+        """Return "23 edits: 15 already right, 5 applied again, 2 in conflict, 1 lost.", and where it was stopped."""
         stopped = f" Stopped after {self.replayed} of {count(self.total, 'edit')}; bring them again to go on."
         return f"{summary(self.edits)}.{'' if self.is_whole else stopped}"
 
     def ticked(self, place: int, is_ticked: bool) -> Self:
-        """The same with the edit at this place in the list ticked off, or not."""
+        """Return the report with the edit at this place in the list ticked off, or not."""
         edits = list(self.edits)
         edits[place] = edits[place].model_copy(update={"is_ticked": is_ticked})
         return self.model_copy(update={"edits": tuple(edits)})
 
     def dismissed(self) -> Self:
-        """The same, to be shown no more."""
+        """Return the report, to be shown no more."""
         return self.model_copy(update={"is_dismissed": True})
 
 
 def write_report(folder: Path, report: ReplayReport) -> None:
-    """Write the report into a session's folder, where it takes the place of an earlier one.
+    """Write the report into a session's folder, in place of an earlier one.
 
     Raises
     ------
     UserError
-        Where the disk is full or the folder may not be written to.
+        If the disk is full or the folder may not be written to.
     """
-    said = report.model_dump_json(indent=1)
-    with write_beside(Path(folder) / REPLAY_REPORT, lambda _: len(said)) as part:
-        part.write_text(said, "utf-8")
+    text = report.model_dump_json(indent=1)
+    with write_beside(Path(folder) / REPLAY_REPORT, lambda _: len(text)) as part:
+        part.write_text(text, "utf-8")
 
 
 def read_report(folder: Path) -> ReplayReport | None:
-    """Read the report in a session's folder; None where nothing was brought to it.
+    """Read the report in a session's folder; None if no edits were brought to it.
 
     Raises
     ------
     UserError
-        Where the file is damaged.
+        If the file is damaged.
     """
     path = Path(folder) / REPLAY_REPORT
     try:

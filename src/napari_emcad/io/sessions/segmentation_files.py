@@ -1,33 +1,36 @@
-"""The large files of a session: fragments as Zarr, the tables of fragments, edges and boxes a file for each column.
+"""The segmentation of a session: fragments as Zarr, region graph, merge tree and sizes as tables.
 
 Fragments lie in chunks of one section, compressed fast rather than well: they are all read when a session is opened.
-Where they are too many for that, they are read as they are looked at, and there are levels of fewer pixels. Tables
-lie in plain files, of which the system reads what is looked at.
+If they are too many for that, they are read as they are looked at, and there are levels of fewer pixels.
 """
 
 from pathlib import Path
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.ids import Ids, file_dtype, memory_dtype
+from napari_emcad.core.ids import file_dtype, memory_dtype
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import READ_ERRORS
 from napari_emcad.io.sessions.columns import damaged, read_columns, write_columns
 from napari_emcad.io.sessions.file_names import FRAGMENTS, GRAPH
 from napari_emcad.io.sessions.fragment_levels import EDGE, open_fragment_levels, write_fragment_levels
-from napari_emcad.io.stacks.zarr import open_zarr_node
+from napari_emcad.io.stacks.zarr import open_zarr_array, open_zarr_node
 
 IN_MEMORY_BYTES = 1 << 31
-"""Fragments that take more than that are read as they are looked at."""
+"""Size of fragments above which they are read as they are looked at."""
 
-_CHUNK, _CHUNK_OF_MANY = (1, 2048, 2048), (1, EDGE, EDGE)
-"""Voxels (z, y, x): of what is read whole, and of what is not."""
+_CHUNK = (1, 2048, 2048)
+"""Voxels (z, y, x) of a chunk of fragments that are read whole."""
+
+_CHUNK_OF_MANY = (1, EDGE, EDGE)
+"""Voxels (z, y, x) of a chunk of fragments that are read as they are looked at."""
 
 _GRAPH_FIELDS = ("u", "v", "mean", "quantiles", "area", "contact")
 _TREE_FIELDS = ("leaves", "gaps")
@@ -38,8 +41,8 @@ def write_segmentation(folder: Path, segmentation: Segmentation, voxel_size: Vox
     fragments = segmentation.fragments
     chunks = _CHUNK_OF_MANY if fragments.nbytes > IN_MEMORY_BYTES else _CHUNK
     array = create_labels_array(folder / FRAGMENTS, fragments.shape, file_dtype(fragments.dtype), voxel_size, chunks)
-    for z, section in enumerate(fragments):
-        array[z] = section
+    for z in range(fragments.shape[0]):
+        array[z] = fragments[z]
     write_levels_of_large(folder, voxel_size)
     write_graph(folder, segmentation)
 
@@ -52,43 +55,44 @@ def write_graph(folder: Path, segmentation: Segmentation) -> None:
 
 
 def write_levels_of_large(folder: Path, voxel_size: VoxelSize | None) -> None:
-    """Write the fragments of a folder in fewer pixels beside them, where they are too many to be read.
+    """Write the fragments of a folder in fewer pixels beside them, if they are too many to be read.
 
     Raises
     ------
     UserError
-        Where the disk is full, or the folder may not be written to.
+        If the disk is full, or the folder may not be written to.
     """
-    if open_zarr_node(folder / FRAGMENTS).nbytes > IN_MEMORY_BYTES:
+    if open_zarr_array(folder / FRAGMENTS).nbytes > IN_MEMORY_BYTES:
         write_fragment_levels(folder / FRAGMENTS, voxel_size)
 
 
 def read_segmentation(folder: Path) -> Segmentation:
-    """Read what `write_segmentation` wrote; what is large is read as it is looked at.
+    """Read what `write_segmentation` wrote; large parts are read as they are looked at.
 
     Raises
     ------
     UserError
-        Where a file is missing or damaged.
+        If a file is missing or damaged.
     """
-    graph, tree, sizes = _graph(folder)
-    return Segmentation(_fragments(folder, is_full=not sizes[0]), graph, tree, sizes)
+    graph, tree, sizes = _read_graph(folder)
+    return Segmentation(_read_fragments(folder, is_full=not sizes[0]), graph, tree, sizes)
 
 
-def _fragments(folder: Path, is_full: bool) -> Ids | ChunkedLabels:
-    found = open_zarr_node(folder / FRAGMENTS)
+def _read_fragments(folder: Path, is_full: bool) -> FragmentVolume:
+    path = folder / FRAGMENTS
+    found = open_zarr_node(path)
     try:
-        if found.ndim != 3 or found.dtype not in (np.uint32, np.uint64):
-            raise damaged(folder / FRAGMENTS)
+        if isinstance(found, zarr.Group) or found.ndim != 3 or found.dtype not in (np.uint32, np.uint64):
+            raise damaged(path)
         if found.nbytes <= IN_MEMORY_BYTES:
-            return found[:].view(memory_dtype(found.dtype))
-    except (*READ_ERRORS, AttributeError) as error:
-        raise damaged(folder / FRAGMENTS) from error
-    write_fragment_levels(folder / FRAGMENTS, None)  # of a session that could be read whole where it was made
-    return open_fragment_levels(folder / FRAGMENTS, is_full)
+            return np.asarray(found[:]).view(memory_dtype(found.dtype))
+    except READ_ERRORS as error:
+        raise damaged(path) from error
+    write_fragment_levels(path, None)  # of a session that could be read whole where it was made
+    return open_fragment_levels(path, is_full)
 
 
-def _graph(folder: Path) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
+def _read_graph(folder: Path) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
     columns = read_columns(folder / GRAPH, (*_GRAPH_FIELDS, *_TREE_FIELDS, "sizes"))
     edges, leaves = ({len(columns[name]) for name in names} for names in (_GRAPH_FIELDS, _TREE_FIELDS))
     if len(edges) != 1 or leaves != {len(columns["sizes"]) - 1}:

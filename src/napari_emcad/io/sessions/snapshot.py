@@ -1,4 +1,4 @@
-"""A session as it leaves: as it stands, or as it stood after one of its edits."""
+"""A session as it is exported: as it stands, or as it stood after one of its edits."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from napari_emcad import __version__
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Shape, Voxel, VoxelSize
 from napari_emcad.core.ids import Ids, file_dtype
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
-from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session_at
+from napari_emcad.core.volume import Key, Volume
+from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session_at
 from napari_emcad.proofreading.neurons import NeuronTable, neuron_table
 from napari_emcad.proofreading.session import Session
 
@@ -24,29 +25,29 @@ class MappedLabels:
 
     Attributes
     ----------
-    fragments : (z, y, x) Ids
+    fragments : Volume (z, y, x)
     table : (n + 1,) uint16, uint32 or uint64
         Label of each fragment.
     """
 
-    fragments: Ids
-    table: NDArray
+    fragments: Volume
+    table: NDArray[Any]
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Shape:
         return self.fragments.shape
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         return self.table.dtype
 
-    def __getitem__(self, place: Any) -> NDArray:
-        return self.table[self.fragments[place]]
+    def __getitem__(self, key: Key) -> NDArray[Any]:
+        return self.table[self.fragments[key]]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A session as it is exported: as it stands, or as it stood after an edit.
+    """A session at one of its edits.
 
     Attributes
     ----------
@@ -54,25 +55,25 @@ class Snapshot:
     voxel_size : VoxelSize or None
         In nm.
     start : (z, y, x)
-        Where its box begins in the stack, in voxels: places are told in the stack's coordinates.
+        First voxel of its box in the stack: exports state places in the stack's coordinates.
     provenance : dict
     opened : OpenSession
     """
 
     session: Session
     voxel_size: VoxelSize | None
-    start: tuple[int, int, int]
+    start: Voxel
     provenance: dict[str, Any]
     opened: OpenSession
 
     @classmethod
     def of(cls, opened: OpenSession, at: int | None = None) -> Self:
-        """Of the session as it is open, or after edit `at` (0 = before the first), which replays that many rows.
+        """Take the session as it stands, or after edit `at` (0 = before the first), which replays that many rows.
 
         Raises
         ------
         UserError
-            Where there is no such edit.
+            If there is no such edit.
         """
         session = opened.session if at is None else open_session_at(opened, at)
         facts = opened.facts
@@ -81,31 +82,31 @@ class Snapshot:
 
     @property
     def labels(self) -> MappedLabels:
-        """Segment of each voxel."""
+        """The segment of each voxel."""
         table = self.session.state.table
         return MappedLabels(self.session.state.base.fragments, table.astype(file_dtype(label_dtype(int(table.max())))))
 
     @property
     def fragments(self) -> Ids:
-        """The fragments that are there."""
+        """The fragments that are there, (k,)."""
         state = self.session.state
         return np.flatnonzero((state.sizes > 0) & (state.table > 0)).astype(state.table.dtype)
 
     def neurons(self) -> NeuronTable:
-        """All neurons, with their places."""
+        """Return all neurons, with their boxes."""
         return neuron_table(self.session.state, self.boxes())
 
     def boxes(self) -> FragmentBoxes:
-        """Where the fragments lie, and those that there are only before or after this edit."""
+        """Return the boxes of the fragments, also of those that are there only before or after this edit."""
         return drive(find_boxes(self.opened))
 
     def required_voxel_size(self) -> VoxelSize:
-        """The voxel size.
+        """Return the voxel size in nm.
 
         Raises
         ------
         UserError
-            Where it is not known.
+            If it is not known.
         """
         if self.voxel_size is None:
             raise UserError(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -130,7 +130,16 @@ def replay(
     return [again.looked_over(one) for one in found]
 
 
-def summary(found: Sequence[Replayed]) -> str:
+class HasOutcome(Protocol):
+    """An edit that was replayed, or its line in a report."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        ...
+
+
+def summary(found: Sequence[HasOutcome]) -> str:
     """Such as "12 edits: 5 already right, 6 applied again, 1 conflict, 0 lost"."""
     counts = Counter(replayed.outcome for replayed in found)
     return f"{count(len(found), 'edit')}: " + ", ".join(f"{counts[o]} {words}" for o, words in OUTCOMES.items())

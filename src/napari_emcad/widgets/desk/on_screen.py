@@ -12,7 +12,7 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
-from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.effects import parted_boxes
 from napari_emcad.proofreading.neurons import neuron_table
 from napari_emcad.proofreading.session import Session

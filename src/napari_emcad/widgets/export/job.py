@@ -15,7 +15,7 @@ from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.formats import write_label_volume
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.sessions import export as session_export
-from napari_emcad.io.sessions.folder import open_session
+from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.kit.labels_view import part_of
 

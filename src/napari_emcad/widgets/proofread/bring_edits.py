@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.io.sessions.folder import OpenSession, find_boxes, open_session
+from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
 from napari_emcad.io.sessions.replay import check_replay, replay_session
 from napari_emcad.widgets.desk.results import Result, Results
 from napari_emcad.widgets.kit.jobs import Ended, JobRunner

@@ -14,7 +14,8 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import OpenSession, create_session, find_boxes, open_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
 from napari_emcad.io.sessions.replay_report import BroughtEdit
 from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.proofreading.errors import Doubtful, Refused

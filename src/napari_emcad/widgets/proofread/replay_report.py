@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QListWidget, QListWidgetItem,
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
-from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
 from napari_emcad.proofreading.replay.replay import OUTCOMES
 from napari_emcad.widgets.kit.forms import enable, text

@@ -12,7 +12,8 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
-from napari_emcad.io.sessions.folder import OpenSession, create_session
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.kit.layers import is_image, volume_of
 from napari_emcad.widgets.kit.messages import MessageLine

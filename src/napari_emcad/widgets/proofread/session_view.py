@@ -7,7 +7,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import OpenSession
+from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.reader import read_layers

@@ -1,37 +1,20 @@
-"""Sessions on disk: a folder NAME.emcad with all that proofreading needs.
-
-session.json     what was segmented, how, and the hash of the fragments
-fragments.zarr   as agglomeration made them; edits never change them here
-coarser/         the same in fewer pixels, where they are too many to be read when the session is opened
-boxes/           where each fragment lies; sought where it is missing
-graph/           region graph, merge tree, sizes: a file for each column
-affinities.zarr  optional
-edits.db         the edit log
-"""
+"""Sessions that are open: a folder NAME.emcad goes in, a session to read or to edit comes out."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import zarr
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
-from napari_emcad.core.progress import Job, drive
-from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.io.atomic import write_beside
+from napari_emcad.core.progress import Job
+from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.labels.chunked import ChunkedLabels
-from napari_emcad.io.sessions.affinity_files import read_affinities, write_affinities
-from napari_emcad.io.sessions.box_files import keep_boxes, read_boxes, write_boxes
-from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
+from napari_emcad.io.sessions.affinity_files import read_affinities
+from napari_emcad.io.sessions.box_files import keep_boxes, read_boxes
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.file_names import EDITS
 from napari_emcad.io.sessions.lock import SessionLock
-from napari_emcad.io.sessions.segmentation_files import (
-    read_segmentation,
-    write_graph,
-    write_levels_of_large,
-    write_segmentation,
-)
+from napari_emcad.io.sessions.segmentation_files import read_segmentation
 from napari_emcad.proofreading.effects import parted_boxes
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session, base_hash
@@ -46,18 +29,18 @@ class OpenSession:
     folder : Path
     facts : SessionFacts
     session : Session
-    affinities : array-like (3, z, y, x) uint8, or None
+    affinities : AffinityVolume (3, z, y, x) uint8, or None
         Read by what is sliced from it.
     why_read_only : str
-        One sentence; empty where edits can be made.
+        One sentence; empty if edits can be made.
     lock : SessionLock or None
-        None where it was opened only to read.
+        None if it was opened only to read.
     """
 
     folder: Path
     facts: SessionFacts
     session: Session
-    affinities: zarr.Array | None
+    affinities: AffinityVolume | None
     why_read_only: str
     lock: SessionLock | None = None
 
@@ -76,58 +59,8 @@ class OpenSession:
         self.close()
 
 
-def create_session(folder: Path, segmentation: Segmentation, affinities, facts: SessionFacts) -> OpenSession:
-    """Write a new session and open it; the folder is there once all of it is written.
-
-    Parameters
-    ----------
-    folder : Path
-        NAME.emcad; must not exist.
-    segmentation : Segmentation
-    affinities : array-like (3, z, y, x) uint8, or None
-        Read by sections.
-    facts : SessionFacts
-
-    Raises
-    ------
-    UserError
-        Where the name is taken, the disk is full, or the folder's folder is missing or may not be written to.
-    """
-    folder = Path(folder)
-    check_new(folder)
-    with write_beside(folder, lambda _: segmentation.fragments.nbytes) as part:
-        part.mkdir()
-        write_segmentation(part, segmentation, facts.voxel_size)
-        write_boxes(part, drive(find_fragment_boxes(segmentation.fragments)))
-        if affinities is not None:
-            write_affinities(part, affinities, facts.voxel_size)
-        EditLog(part / EDITS).close()
-        write_facts(part, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
-    return open_session(folder)
-
-
-def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxes, facts: SessionFacts) -> None:
-    """Make a session of a folder that holds the fragments already; it is one when `session.json` is there, the last."""
-    write_graph(folder, segmentation)
-    write_boxes(folder, boxes)
-    write_levels_of_large(folder, facts.voxel_size)
-    EditLog(folder / EDITS).close()
-    write_facts(folder, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
-
-
-def check_new(folder: Path) -> None:
-    """Refuse a name that is taken: a session holds hours of work.
-
-    Raises
-    ------
-    UserError
-    """
-    if folder.exists():
-        raise UserError(f"{folder}: this name is taken; choose another name for the new session.")
-
-
 def open_session(folder: Path, to_read: bool = False) -> OpenSession:
-    """Open a session: to edit it, or to read where another program edits it or its log is damaged.
+    """Open a session: to edit it, or to read if another program edits it or its log is damaged.
 
     Parameters
     ----------
@@ -138,7 +71,7 @@ def open_session(folder: Path, to_read: bool = False) -> OpenSession:
     Raises
     ------
     UserError
-        Where the folder is no session, or a file of it is missing, damaged, or does not belong to the others.
+        If the folder is no session, or a file of it is missing, damaged, or does not belong to the others.
     """
     folder = Path(folder)
     facts = read_facts(folder)
@@ -152,12 +85,12 @@ def open_session(folder: Path, to_read: bool = False) -> OpenSession:
 
 
 def open_session_at(opened: OpenSession, seq: int) -> Session:
-    """The session as it was after edit `seq`, 0 = before the first; it is apart from the open one and read-only.
+    """Return the session as it was after edit `seq`, 0 = before the first; apart from the open one, and read-only.
 
     Raises
     ------
     UserError
-        Where there is no such edit.
+        If there is no such edit.
     """
     last = len(opened.session.log.rows)
     if not 0 <= seq <= last:
@@ -170,7 +103,10 @@ def open_session_at(opened: OpenSession, seq: int) -> Session:
 
 
 def find_boxes(opened: OpenSession) -> Job[FragmentBoxes]:
-    """Where the fragments of a session lie, kept with it or sought once; also those that were parted, and the parts."""
+    """Return the boxes of a session's fragments, also of those that edits parted, and of the parts.
+
+    They are kept with the session; if they are missing, they are searched once.
+    """
     found, base = read_boxes(opened.folder), opened.session.state.base
     if found is None or len(found) != len(base.sizes):
         found = yield from find_fragment_boxes(base.fragments)

@@ -1,73 +1,21 @@
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import zarr
 from graphs import LADDER, LINE, groups, segmentation, widened
+from line_session import FACTS, affinities
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
-from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions import segmentation_files as session_files
 from napari_emcad.io.sessions.box_files import write_boxes
 from napari_emcad.io.sessions.copy import copy_session
-from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.folder import create_session, find_boxes, open_session, open_session_at
-from napari_emcad.proofreading.log import EditLog
-
-FACTS = SessionFacts(
-    program="napari-emcad 1",
-    source="stack.tif",
-    fingerprint="abc",
-    voxel_size_nm=(40, 5, 6),
-    box=((1, 2, 3), (2, 3, 43)),
-    model="small",
-    model_sha256="0" * 64,
-    parameters={"scoring": "mean", "black": None},
-    threshold=0.5,
-    min_size=3,
-)
-
-
-def affinities(shape):
-    return np.random.default_rng(5).integers(0, 256, (3, *shape), np.uint8)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A closed session on the line of four fragments; {1, 2} and {3, 4} at its threshold."""
-    base = segmentation(LINE)
-    create_session(tmp_path / "a.emcad", base, affinities(base.fragments.shape), FACTS).close()
-    return tmp_path / "a.emcad"
-
-
-def test_round_trip(folder):
-    base = segmentation(LINE)
-    with open_session(folder) as opened:
-        found = opened.session.state.base
-        for name in ("u", "v", "mean", "quantiles", "area", "contact"):
-            mine, theirs = getattr(base.graph, name), getattr(found.graph, name)
-            np.testing.assert_array_equal(mine, theirs)
-            assert mine.dtype == theirs.dtype
-        np.testing.assert_array_equal(base.tree.leaves, found.tree.leaves)
-        np.testing.assert_array_equal(base.tree.gaps, found.tree.gaps)
-        np.testing.assert_array_equal(base.sizes, found.sizes)
-        np.testing.assert_array_equal(base.fragments, found.fragments)
-        np.testing.assert_array_equal(opened.affinities[:], affinities(base.fragments.shape))
-        assert opened.why_read_only == ""
-        assert opened.session.log.writable
-        assert (opened.session.state.threshold, opened.session.state.min_size) == (0.5, 3)
-        assert opened.facts == FACTS.model_copy(update={"base_hash": opened.session.base_hash})
-        assert opened.facts.voxel_size == VoxelSize(40, 5, 6)
-        assert opened.facts.box_of((1, 1, 40)) == Box((1, 2, 3), (2, 3, 43))
-    assert [f.name for f in folder.parent.iterdir()] == ["a.emcad"]
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.sessions.open_session import find_boxes, open_session, open_session_at
 
 
 @pytest.mark.parametrize("stays_in_files", [False, True])
@@ -86,20 +34,6 @@ def test_ids_of_8_bytes(tmp_path, stays_in_files, monkeypatch):
         assert set(np.unique(expected)) == {2, 3, 4, 5, 6}
     with open_session(tmp_path / "a.emcad") as opened:
         np.testing.assert_array_equal(opened.session.state.base.fragments, expected)
-
-
-def test_facts_of_a_provenance():
-    parameters = {"threshold": 0.25, "min_size": 7, "scoring": "mean"}
-    made = {"program": "p", "model": "m", "model_sha256": "s", "parameters": parameters, "box": [[0, 1, 2], [3, 4, 5]]}
-    facts = SessionFacts.of({**made, "source": "stack.tif"}, None)
-    assert (facts.threshold, facts.min_size, facts.parameters, facts.model) == (0.25, 7, parameters, "m")
-    assert (facts.box, facts.source, facts.voxel_size) == (((0, 1, 2), (3, 4, 5)), "stack.tif", None)
-
-
-def test_affinities_are_optional(tmp_path):
-    with create_session(tmp_path / "a.emcad", segmentation(LINE), None, FACTS) as opened:
-        assert opened.affinities is None
-        assert opened.session.merge(1, 4, confirmed=True).seq == 1
 
 
 def test_edits_are_there_on_reopening(folder):
@@ -167,7 +101,9 @@ def test_where_fragments_lie_is_sought_once(folder, monkeypatch):
     shutil.rmtree(folder / "boxes")
     with open_session(folder) as opened:
         sought = drive(find_boxes(opened))
-    monkeypatch.setattr("napari_emcad.io.sessions.folder.find_fragment_boxes", lambda _: pytest.fail("sought again"))
+    monkeypatch.setattr(
+        "napari_emcad.io.sessions.open_session.find_fragment_boxes", lambda _: pytest.fail("sought again")
+    )
     with open_session(folder) as opened:
         np.testing.assert_array_equal(drive(find_boxes(opened)).start, sought.start)
 
@@ -222,75 +158,6 @@ def test_boxes_are_kept_or_sought(folder):
         np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop)
         (folder / "boxes" / "stop.npy").write_bytes(b"no")
         np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop)
-
-
-def test_a_second_program_reads_and_is_told_who_writes(folder):
-    with open_session(folder) as first:
-        first.session.merge(1, 4, confirmed=True)
-        with open_session(folder) as second:
-            holder = json.loads((folder / "holder.json").read_text())
-            told = f"{holder['user']} on {holder['host']} has the session open since {holder['since']}"
-            assert told in second.why_read_only
-            assert groups(second.session) == [[1, 2, 3, 4]]
-            with pytest.raises(UserError, match="reading only"):
-                second.session.detach(2)
-        with open_session(folder) as third:
-            assert third.why_read_only, "closing a reader does not let go of the writer's lock"
-        first.session.detach(2)
-    with open_session(folder) as opened:
-        assert opened.why_read_only == ""
-        assert len(opened.session.log.rows) == 2
-
-
-def test_reading_leaves_the_session_free(folder):
-    with open_session(folder, to_read=True) as reader, open_session(folder) as writer:
-        assert writer.why_read_only == ""
-        assert "for reading only" in reader.why_read_only
-        assert reader.session.undoable is None
-
-
-def test_a_holder_that_cannot_be_read(folder):
-    with open_session(folder):
-        (folder / "holder.json").write_text("{")
-        with open_session(folder) as second:
-            assert "another program has the session open" in second.why_read_only
-
-
-def test_a_folder_where_no_lock_can_be_taken(folder):
-    (folder / "lock").unlink(missing_ok=True)
-    (folder / "lock").mkdir()
-    with open_session(folder) as opened:
-        assert "cannot be written to" in opened.why_read_only
-        assert not opened.session.log.writable
-
-
-HOLDS = """
-import sys
-from pathlib import Path
-from napari_emcad.io.sessions.folder import open_session
-opened = open_session(Path(sys.argv[1]))
-opened.session.merge(1, 4, confirmed=True)
-sys.stdout.write("open")
-sys.stdout.flush()
-sys.stdin.read()
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is of POSIX systems")
-def test_the_lock_of_a_killed_program_is_free(folder):
-    holding = subprocess.Popen(
-        [sys.executable, "-c", HOLDS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert holding.stdout.read(4) == "open"
-        with open_session(folder) as opened:
-            assert "has the session open since" in opened.why_read_only
-    finally:
-        holding.send_signal(signal.SIGKILL)
-        holding.communicate()
-    with open_session(folder) as opened:
-        assert opened.why_read_only == ""
-        assert [row.kind for row in opened.session.log.rows] == ["merge"]
 
 
 def test_a_damaged_log_is_read_to_its_last_good_row(folder):
@@ -372,23 +239,3 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="a session folder"):
         open_session(tmp_path / "none.emcad")
     assert not (tmp_path / "none.emcad").exists()
-
-
-def test_a_session_is_never_replaced(folder):
-    with open_session(folder) as opened:
-        opened.session.detach(2)
-    with pytest.raises(UserError, match="this name is taken"):
-        create_session(folder, segmentation(LINE), None, FACTS)
-    assert len(EditLog(folder / "edits.db", read_only=True).rows) == 1
-
-
-def test_what_fails_leaves_nothing(tmp_path):
-    class Broken:
-        shape = (3, 1, 1, 40)
-
-        def __getitem__(self, _):
-            raise RuntimeError("no more")
-
-    with pytest.raises(RuntimeError):
-        create_session(tmp_path / "a.emcad", segmentation(LINE), Broken(), FACTS)
-    assert not list(tmp_path.iterdir())
