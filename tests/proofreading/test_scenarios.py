@@ -22,7 +22,8 @@ from napari_emcad.proofreading.cut import SegmentGraph, propose_cuts
 from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.replay.replay import replay, summary
+from napari_emcad.proofreading.replay.outcomes import summary
+from napari_emcad.proofreading.replay.replay import replay
 from napari_emcad.proofreading.session import Session
 
 

@@ -43,7 +43,7 @@ from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.paper_datasets import neuron_dataset
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.zoo import BUNDLED, NO_MODEL, available_models, resolve_model
-from napari_emcad.proofreading.replay.replay import OUTCOMES, summary
+from napari_emcad.proofreading.replay.outcomes import OUTCOMES, summary
 from napari_emcad.session_of_labels import LabelFiles, session_of_labels
 
 

@@ -7,7 +7,7 @@ from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
-from napari_emcad.proofreading.replay.replay import Replayed
+from napari_emcad.proofreading.replay.outcomes import Replayed
 
 FOUND = [
     Replayed(1, "merge", "right", "", (0, 0, 4), ((0, 0, 4), (0, 0, 34))),

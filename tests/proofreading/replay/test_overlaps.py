@@ -24,28 +24,28 @@ def test_against_counting_voxel_by_voxel():
     found = overlaps(old, new)
     counts = Counter(zip(old.ravel().tolist(), new.ravel().tolist(), strict=True))
     for fragment in range(1, 6):
-        shared = found.with_old(fragment)
+        shared = found.shared_with(fragment)
         assert dict(zip(shared.new.tolist(), shared.voxels.tolist(), strict=True)) == {
             b: n for (a, b), n in counts.items() if a == fragment
         }
         for other, voxel in zip(shared.new, map(tuple, shared.middle), strict=True):
             assert (old[voxel], new[voxel]) == (fragment, other)
-        assert old[found.inside(fragment)] == fragment
+        assert old[found.voxel_inside(fragment)] == fragment
 
 
 def test_shared_voxels_of_several():
     old, new = random_fragments(3), random_fragments(4)
     found = overlaps(old, new)
-    shared = found.shared(np.array([1, 4], np.uint32), 6)
+    shared = found.voxels_in_new(np.array([1, 4], np.uint32), 6)
     np.testing.assert_array_equal(shared, np.bincount(new[np.isin(old, [1, 4])], minlength=6))
 
 
 def test_the_middle_is_that_of_the_longest_run():
     old, new = drawn("1111111..\n111......"), drawn("334444444\n333344444")
     found = overlaps(old, new)
-    assert found.with_old(1).middle.tolist() == [[0, 1, 1], [0, 0, 4]]
-    assert found.with_old(1).run.tolist() == [3, 5]
-    assert found.inside(1) == (0, 0, 4)
+    assert found.shared_with(1).middle.tolist() == [[0, 1, 1], [0, 0, 4]]
+    assert found.shared_with(1).run.tolist() == [3, 5]
+    assert found.voxel_inside(1) == (0, 0, 4)
 
 
 def test_drawn_anew_is_as_counted_anew():
@@ -53,18 +53,18 @@ def test_drawn_anew_is_as_counted_anew():
     new[new == 4] = 0
     new[1, 1:4, 2:6] = 4
     found = overlaps(old, new)
-    before = [found.with_old(fragment) for fragment in range(1, 6)]
+    before = [found.shared_with(fragment) for fragment in range(1, 6)]
     new[1, 1:4, 2:4], new[1, 1:4, 4:6] = 7, 8
-    found.redrawn((4, 7, 8))
+    found.forget((4, 7, 8))
     anew = overlaps(old, new)
     for fragment, was in enumerate(before, start=1):
-        now, expected = found.with_old(fragment), anew.with_old(fragment)
+        now, expected = found.shared_with(fragment), anew.shared_with(fragment)
         assert all(np.array_equal(getattr(now, name), getattr(expected, name)) for name in ("new", "voxels", "middle"))
         assert (now is was) == (4 not in was.new)
 
 
 def test_nothing_in_common():
     nothing = overlaps(np.zeros(SHAPE, np.uint32), random_fragments(7))
-    assert not len(nothing.with_old(0).new) and not nothing.shared(np.array([0], np.uint32), 9).any()
+    assert not len(nothing.shared_with(0).new) and not nothing.voxels_in_new(np.array([0], np.uint32), 9).any()
     apart = overlaps(random_fragments(7), np.zeros(SHAPE, np.uint32))
-    assert apart.with_old(3).new.tolist() == [0]
+    assert apart.shared_with(3).new.tolist() == [0]

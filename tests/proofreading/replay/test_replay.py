@@ -34,7 +34,8 @@ from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.replay.replay import Replayed, replay, summary
+from napari_emcad.proofreading.replay.outcomes import Replayed, summary
+from napari_emcad.proofreading.replay.replay import replay
 from napari_emcad.proofreading.session import Session
 
 OLD = """

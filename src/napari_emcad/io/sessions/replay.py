@@ -10,7 +10,8 @@ from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
-from napari_emcad.proofreading.replay.replay import Replayed, replay
+from napari_emcad.proofreading.replay.outcomes import Replayed
+from napari_emcad.proofreading.replay.replay import replay
 
 _CONTENT = 3
 """Words of a fingerprint that describe content, shape and dtype; the others change with every copy of the file."""

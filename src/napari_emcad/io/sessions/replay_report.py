@@ -12,7 +12,7 @@ from napari_emcad.core.wording import count
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.open_session import OpenSession
-from napari_emcad.proofreading.replay.replay import Outcome, Replayed, summary
+from napari_emcad.proofreading.replay.outcomes import Outcome, Replayed, summary
 
 FORMAT_VERSION = 1
 """Version of the format that is written, and the only one that is read."""

@@ -21,7 +21,8 @@ def connected_pieces(fragments: Ids, u: NDArray[np.integer], v: NDArray[np.integ
     """Return the pieces of fragments, (n,), from edges between their places in the array, (m,) each."""
     n = len(fragments)
     label = connected_components(coo_array((np.ones(len(u)), (u, v)), (n, n)), False)[1]
-    return [fragments[label == k] for k in range(label.max() + 1)]
+    order = np.argsort(label, kind="stable")
+    return np.split(fragments[order], np.cumsum(np.bincount(label))[:-1])
 
 
 def bridge_pieces(state: State, contacts: Contacts, fragments: Ids) -> tuple[Bridge, ...]:

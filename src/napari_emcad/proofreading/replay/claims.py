@@ -1,23 +1,25 @@
 """What an edit says about places: that some are of one neuron, or of two. This holds on any fragments of the stack."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from napari_emcad.core.geometry import Voxel
-from napari_emcad.core.ids import Ids, as_ids
+from napari_emcad.core.geometry import Voxel, triple
+from napari_emcad.core.ids import FragmentId, Ids, as_ids
 from napari_emcad.proofreading.contacts import Contacts
-from napari_emcad.proofreading.rows import LogRow
+from napari_emcad.proofreading.plans.pieces import connected_pieces, largest_of
+from napari_emcad.proofreading.rows import LogRow, VoxelLists
 from napari_emcad.proofreading.session import Session
+
+
+def _no_sides() -> tuple[Ids, Ids]:
+    return as_ids([]), as_ids([])
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That two sides are together, or apart.
+    """Two sides are together, or apart.
 
     Attributes
     ----------
@@ -25,8 +27,8 @@ class Claim:
     near, far : list of (z, y, x)
         Places on the side that kept its id, and on the other.
     placed : bool
-        A person placed all these points; otherwise each stands for the whole fragment that it is in.
-    sides : ((k,) Ids, (k,) Ids)
+        True: a person placed all these points; False: each stands for the whole fragment that it is in.
+    sides : (Ids, Ids)
         All fragments of the near and of the far side, as they are now; empty for a decision.
     detached : bool
         The far side is one fragment that was taken out of the near side.
@@ -36,7 +38,7 @@ class Claim:
     near: list[Voxel]
     far: list[Voxel]
     placed: bool
-    sides: tuple[Ids, ...] = ()
+    sides: tuple[Ids, Ids] = field(default_factory=_no_sides)
     detached: bool = False
 
 
@@ -46,110 +48,123 @@ class Claims:
     Parameters
     ----------
     session : Session
+        Not modified.
     inside : callable
-        From a fragment to a voxel well inside it.
+        Gives a voxel well inside a fragment.
     """
 
-    def __init__(self, session: Session, inside: Callable[[int], Voxel]):
+    def __init__(self, session: Session, inside: Callable[[FragmentId], Voxel]):
         self._state, self._inside = session.state, inside
         self._contacts = Contacts(session.state.edges, len(session.state.table))
-        rows = (session.log.rows[seq - 1] for seq in session.in_force)
-        self._parts = {p.fragment: p.parts for row in rows for p in row.effect.partings}
+        self._parts: dict[int, tuple[FragmentId, FragmentId]] = {
+            parting.fragment: parting.parts for row in session.rows_in_force for parting in row.effect.partings
+        }
 
-    def of(self, row: LogRow) -> list[Claim]:
-        """What an edit said: what left the segment is apart from all the rest, what it took in is together with it."""
+    def read(self, row: LogRow) -> list[Claim]:
+        """Return what an edit says: what left the segment is apart from all the rest, what came is together with it."""
         moves = row.effect.moves
         segment = moves[0].before
         stays = np.concatenate([m.fragments for m in moves if m.before == m.after == segment])
         gone = [m for m in moves if m.before == segment != m.after]
-        leaving = [np.concatenate([m.fragments for m in gone if m.after == s]) for s in _once(m.after for m in gone)]
+        owners = dict.fromkeys(m.after for m in gone)
+        leaving = [np.concatenate([m.fragments for m in gone if m.after == owner]) for owner in owners]
         taken = [m.fragments for m in moves if m.before != segment]
         rests = [np.concatenate([stays, *leaving[i + 1 :]]) for i in range(len(leaving))]
-        apart = [self._apart(row, *sides) for sides in zip(rests, leaving, strict=True)]
+        apart = [self._apart(row, rest, left) for rest, left in zip(rests, leaving, strict=True)]
         return apart + [self._together(row, stays, fragments) for fragments in taken]
 
-    def now(self, fragments: Ids) -> Ids:
-        """What has become of fragments: where one was parted later, its parts."""
-        left, found = fragments.tolist(), []
-        while left:
-            fragment = left.pop()
-            left.extend(self._parts.get(fragment, ()))
+    def fragments_now(self, fragments: Ids) -> Ids:
+        """Return what has become of fragments, sorted: the parts of one that was parted later."""
+        pending, found = fragments.tolist(), []
+        while pending:
+            fragment = pending.pop()
+            pending.extend(self._parts.get(fragment, ()))
             found.extend([fragment] if fragment not in self._parts else [])
-        found = as_ids(sorted(found))
-        return found[self._state.sizes[np.minimum(found, len(self._state.sizes) - 1)] > 0]
+        now = as_ids(sorted(found))
+        return now[self._state.sizes[np.minimum(now, len(self._state.sizes) - 1)] > 0]
 
-    def middle(self, fragments: Ids) -> Voxel | None:
-        """A voxel well inside the largest of these fragments; None where nothing is left of them."""
-        there = self.now(fragments)
-        return self._inside(int(there[np.argmax(self._state.sizes[there])])) if len(there) else None
+    def middle_of(self, fragments: Ids) -> Voxel | None:
+        """Return a voxel well inside the largest of these fragments; None if nothing is left of them."""
+        there = self.fragments_now(fragments)
+        return self._inside(largest_of(self._state, there)) if len(there) else None
 
-    def pair(self, row: LogRow) -> list[Voxel | None]:
-        """Where the two fragments are that a decision is about."""
-        clicked = _voxels(row, "voxels")
-        return clicked if len(clicked) == 2 else [self.middle(as_ids([row.input[k]])) for k in "ab"]
+    def decided_pair(self, row: LogRow) -> tuple[Voxel | None, Voxel | None]:
+        """Return the places of the two fragments that a decision is about."""
+        clicked = _voxels(row.input.get("voxels", ()))
+        if len(clicked) == 2:
+            return clicked[0], clicked[1]
+        return self.middle_of(as_ids([row.input["a"]])), self.middle_of(as_ids([row.input["b"]]))
 
-    def borders(self, claim: Claim) -> Claim:
-        """The same claim with points that nobody placed."""
-        near, far = self._borders(*claim.sides)
+    def with_border_points(self, claim: Claim) -> Claim:
+        """Return a claim with points where its sides touch instead of those that a person placed."""
+        near, far = self._border_points(*claim.sides)
         return replace(claim, near=near, far=far, placed=False)
 
-    def _apart(self, row: LogRow, rest: NDArray, leaving: NDArray) -> Claim:
-        sides = self.now(rest), self.now(leaving)
-        near, far = self._points(row, sides[1]) if row.kind == "split" else ([], [])
+    def _apart(self, row: LogRow, rest: Ids, leaving: Ids) -> Claim:
+        sides = self.fragments_now(rest), self.fragments_now(leaving)
+        near, far = self._split_points(row, sides[1]) if row.kind == "split" else ([], [])
         placed = bool(near and far)
         if not placed:
-            near, far = self._borders(*sides)
+            near, far = self._border_points(*sides)
         detached = row.kind == "detach" and leaving.tolist() == [row.input["fragment"]]
         return Claim(False, near, far, placed, sides, detached)
 
-    def _points(self, row: LogRow, far_side: NDArray) -> tuple[list[Voxel], list[Voxel]]:
-        """Points of a split on each side; where the row does not tell them apart, by what came of them."""
-        near, far = _voxels(row, "near"), _voxels(row, "far")
+    def _split_points(self, row: LogRow, far_side: Ids) -> tuple[list[Voxel], list[Voxel]]:
+        """Return the points of a split on each side; where the row does not tell them apart, by what came of them."""
+        near, far = _voxels(row.input.get("near", ())), _voxels(row.input.get("far", ()))
         if near and far:
             return near, far
-        found = [], []
-        for voxel in _voxels(row, "voxels"):
-            found[int(np.isin(self._state.base.fragments[voxel], far_side))].append(voxel)
-        return found
+        voxels = _voxels(row.input.get("voxels", ()))
+        is_far = [bool(np.isin(self._state.fragment_at(voxel), far_side)) for voxel in voxels]
+        points = list(zip(voxels, is_far, strict=True))
+        return [voxel for voxel, there in points if not there], [voxel for voxel, there in points if there]
 
-    def _borders(self, near: NDArray, far: NDArray) -> tuple[list[Voxel], list[Voxel]]:
-        """All fragments of each side that touch the other, and the largest of each of its pieces.
+    def _border_points(self, near: Ids, far: Ids) -> tuple[list[Voxel], list[Voxel]]:
+        """Return a voxel in each fragment that touches the other side, and in the largest of each piece of a side.
 
         On the same fragments no other cut keeps all of these on their sides.
         """
         graph, edges = self._state.edges, self._contacts.between(near, far)
         bridges = [b for b in self._state.bridges if np.isin(b, near).sum() == np.isin(b, far).sum() == 1]
         ends = np.concatenate([graph.u[edges], graph.v[edges], as_ids(bridges).ravel()])
-        return tuple(self._inside_each(side, ends) for side in (near, far))
+        return self._inside_each(near, ends), self._inside_each(far, ends)
 
-    def _inside_each(self, side: NDArray, ends: NDArray) -> list[Voxel]:
-        chosen = np.union1d(np.intersect1d(side, ends), self._largest_of_pieces(side))
-        return [self._inside(int(fragment)) for fragment in chosen]
+    def _inside_each(self, side: Ids, ends: Ids) -> list[Voxel]:
+        chosen = np.union1d(side[np.isin(side, ends)], self._largest_of_pieces(side))
+        return [self._inside(FragmentId(fragment)) for fragment in chosen.tolist()]
 
-    def _largest_of_pieces(self, side: NDArray) -> Ids:
-        graph, n = self._contacts.segment_graph(side, []), len(side)
-        piece = connected_components(coo_array((np.ones(len(graph.u)), (graph.u, graph.v)), (n, n)), False)[1]
-        order = np.argsort(-self._state.sizes[side], kind="stable")
-        return side[order[np.unique(piece[order], return_index=True)[1]]]
+    def _largest_of_pieces(self, side: Ids) -> list[FragmentId]:
+        """Return the largest fragment of each piece of a side, by contacts alone."""
+        if not len(side):
+            return []
+        graph = self._contacts.segment_graph(side, [])
+        return [largest_of(self._state, piece) for piece in connected_pieces(side, graph.u, graph.v)]
 
-    def _together(self, row: LogRow, stays: NDArray, taken: NDArray) -> Claim:
-        ends = [self._end(row, fragments) for fragments in (stays, taken)]
-        near, far = ([voxel] if voxel else [] for voxel, _ in ends)
-        return Claim(True, near, far, all(placed for _, placed in ends), (self.now(stays), self.now(taken)))
+    def _together(self, row: LogRow, stays: Ids, taken: Ids) -> Claim:
+        (near, near_placed), (far, far_placed) = self._end(row, stays), self._end(row, taken)
+        sides = self.fragments_now(stays), self.fragments_now(taken)
+        return Claim(True, _given(near), _given(far), near_placed and far_placed, sides)
 
-    def _end(self, row: LogRow, fragments: NDArray) -> tuple[Voxel | None, bool]:
-        """Where a person clicked in these fragments, or the middle of the one named, or of the largest."""
-        given, voxels = row.input, _voxels(row, "voxels")
-        named = as_ids([given[k] for k in ("anchor", "other") if k in given] + given.get("others", []))
+    def _end(self, row: LogRow, fragments: Ids) -> tuple[Voxel | None, bool]:
+        """Return where a person clicked in these fragments, and True; else a voxel in the one named, or the largest."""
+        voxels = _voxels(row.input.get("voxels", ()))
+        named = as_ids(_named_fragments(row))
         places = np.flatnonzero(np.isin(named, fragments))
         if len(places) and len(voxels) == len(named):
             return voxels[places[0]], True
-        return self.middle(named[places[:1]] if len(places) else fragments), False
+        return self.middle_of(named[places[:1]] if len(places) else fragments), False
 
 
-def _voxels(row: LogRow, name: str) -> list[Voxel]:
-    return [tuple(voxel) for voxel in row.input.get(name, ())]
+def _named_fragments(row: LogRow) -> list[FragmentId]:
+    """Return the fragments that a merge names, in the order of its voxels."""
+    asked = row.input
+    ends = [asked["anchor"]] if "anchor" in asked else []
+    return ends + ([asked["other"]] if "other" in asked else []) + asked.get("others", [])
 
 
-def _once(ids) -> list[int]:
-    return list(dict.fromkeys(ids))
+def _voxels(lists: VoxelLists) -> list[Voxel]:
+    return [triple(voxel) for voxel in lists]
+
+
+def _given(voxel: Voxel | None) -> list[Voxel]:
+    return [] if voxel is None else [voxel]

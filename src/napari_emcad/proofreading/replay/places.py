@@ -1,4 +1,4 @@
-"""Where the places of one session are in another one, on other fragments of the same stack.
+"""Places of one session in another one, on other fragments of the same stack.
 
 Borders move by a few pixels from one model to the next, so the voxel alone does not tell: the fragments around it have
 a say.
@@ -7,8 +7,8 @@ a say.
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Voxel
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.geometry import Voxel, triple
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.replay.claims import Claim
 from napari_emcad.proofreading.replay.overlaps import Overlaps
@@ -29,27 +29,28 @@ class EditPlaces:
     Parameters
     ----------
     old, new : Session
-    shared : Overlaps
-        Of their fragments as they are now.
+        Not modified.
+    overlaps : Overlaps
+        Voxels that their fragments share.
     """
 
-    def __init__(self, old: Session, new: Session, shared: Overlaps):
-        self._old, self._new, self._shared = old.state, new.state, shared
+    def __init__(self, old: Session, new: Session, overlaps: Overlaps):
+        self._old, self._new, self._overlaps = old.state, new.state, overlaps
 
-    def of(self, voxel: Voxel | None) -> Voxel:
-        """Where a place is: the voxel itself, if the new fragment there is about the same as the old one.
+    def find(self, voxel: Voxel | None) -> Voxel:
+        """Return where a place is: the voxel itself, if the new fragment there is about the same as the old one.
 
         A voxel that is in a neighbour now stands for what has most of the old fragment.
 
         Raises
         ------
         Lost
-            Where there is nothing.
+            If there is nothing.
         """
         if voxel is None:
             raise Lost("lost: there is no neuron any more.")
-        was, here = int(self._old.base.fragments[voxel]), int(self._new.base.fragments[voxel])
-        found = self._shared.with_old(was)
+        was, here = self._old.fragment_at(voxel), self._new.fragment_at(voxel)
+        found = self._overlaps.shared_with(was)
         smaller = np.minimum(self._old.sizes[was], np.maximum(self._new.sizes[found.new], 1))
         same = found.voxels / smaller
         if self._new.table[here] and (not was or same[found.new == here].max(initial=0) >= SAME_FRAGMENT):
@@ -57,66 +58,75 @@ class EditPlaces:
         voxels = np.where(self._new.table[found.new] > 0, found.voxels, 0)
         if not voxels.any():
             raise Lost(f"lost: there is no neuron at {voxel} any more.")
-        return tuple(found.middle[np.argmax(voxels)].tolist())
+        return triple(found.middle[np.argmax(voxels)])
 
-    def sides(self, claim: Claim) -> tuple[list[Voxel], list[Voxel]]:
-        """Where the points of a claim are.
+    def find_sides(self, claim: Claim) -> tuple[list[Voxel], list[Voxel]]:
+        """Return where the points of both sides of a claim are.
 
-        Of points that no person placed, each stands for all that lies mostly in its fragment, and those are left out
-        that are in one fragment with points of the other side.
+        Points that no person placed stand for all that lies mostly in their fragments; those are left out that are in
+        one fragment with points of the other side.
 
         Raises
         ------
         Lost
+            If there is nothing at a point.
         Refused
-            Where nothing is left.
+            If no point is left on a side.
         """
         if claim.placed or claim.together:
-            return tuple([self.of(voxel) for voxel in side or [None]] for side in (claim.near, claim.far))
-        near, far = (
-            {self.fragment(place): place for voxel in side for place in self._all_of(voxel)}
-            for side in (claim.near, claim.far)
-        )
-        clear = tuple([side[f] for f in side if not (f in near and f in far)] for side in (near, far))
-        if not all(clear):
+            return self._find_all(claim.near), self._find_all(claim.far)
+        near, far = self._by_fragment(claim.near), self._by_fragment(claim.far)
+        clear_near = [place for fragment, place in near.items() if fragment not in far]
+        clear_far = [place for fragment, place in far.items() if fragment not in near]
+        if not clear_near or not clear_far:
             raise Refused("split: both sides are in one fragment here; divide it by hand.")
-        return clear
+        return clear_near, clear_far
 
-    def fragment(self, voxel: Voxel) -> int:
-        """The new fragment at a voxel of the new session."""
-        return int(self._new.base.fragments[voxel])
+    def fragment_at(self, voxel: Voxel) -> FragmentId:
+        """Return the new fragment at a voxel of the new session."""
+        return self._new.fragment_at(voxel)
 
-    def segment(self, voxel: Voxel) -> int:
-        """The new segment at a voxel of the new session."""
-        return int(self._new.table[self.fragment(voxel)])
+    def segment_at(self, voxel: Voxel) -> SegmentId:
+        """Return the new segment at a voxel of the new session."""
+        return self._new.segment_of(self.fragment_at(voxel))
 
-    def best_segment(self, fragments: Ids) -> tuple[int, float]:
-        """The new segment that shares most voxels with old fragments, and intersection over union.
+    def best_segment(self, fragments: Ids) -> tuple[SegmentId, float]:
+        """Return the new segment that shares most voxels with old fragments, and intersection over union.
 
         Raises
         ------
         Lost
-            Where none shares any.
+            If none shares any.
         """
-        shared = np.bincount(self._new.table, self.shared(fragments))
+        shared = np.bincount(self._new.table, self.voxels_in_new(fragments))
         shared[0] = 0
         if not shared.any():
             raise Lost("lost: there is no neuron any more.")
-        segment = int(np.argmax(shared))
+        segment = SegmentId(int(np.argmax(shared)))
         both = self._old.sizes[fragments].sum() + self._new.sizes[self._new.table == segment].sum()
         return segment, float(shared[segment] / (both - shared[segment]))
 
-    def shared(self, fragments: Ids) -> NDArray[np.int64]:
-        """Voxels of old fragments in each new one, (n + 1,)."""
-        return self._shared.shared(fragments, len(self._new.table))
+    def voxels_in_new(self, fragments: Ids) -> NDArray[np.int64]:
+        """Return the voxels of old fragments in each new one, (n + 1,)."""
+        return self._overlaps.voxels_in_new(fragments, len(self._new.table))
 
-    def catch_up(self, row: LogRow) -> None:
+    def follow(self, row: LogRow) -> None:
         """Count anew where an edit of the new session, or undoing it, drew fragments."""
         for parting in row.effect.partings:
-            self._shared.redrawn((parting.fragment, *parting.parts))
+            self._overlaps.forget(parting.all_ids)
 
-    def _all_of(self, voxel: Voxel) -> list[Voxel]:
-        """A voxel of each new fragment that lies mostly in the old one at this voxel, or of what has most of it."""
-        found = self._shared.with_old(int(self._old.base.fragments[voxel]))
+    def _find_all(self, voxels: list[Voxel]) -> list[Voxel]:
+        """Return where places are, at least one."""
+        if not voxels:
+            raise Lost("lost: there is no neuron any more.")
+        return [self.find(voxel) for voxel in voxels]
+
+    def _by_fragment(self, voxels: list[Voxel]) -> dict[FragmentId, Voxel]:
+        """Return a place in each new fragment that the old fragments at these voxels stand for."""
+        return {self.fragment_at(place): place for voxel in voxels for place in self._places_of_fragment(voxel)}
+
+    def _places_of_fragment(self, voxel: Voxel) -> list[Voxel]:
+        """Return a voxel of each new fragment that lies mostly in an old one; if none does, of what has most of it."""
+        found = self._overlaps.shared_with(self._old.fragment_at(voxel))
         inside = (found.voxels > SAME_FRAGMENT * self._new.sizes[found.new]) & (self._new.table[found.new] > 0)
-        return list(map(tuple, found.middle[inside].tolist())) or [self.of(voxel)]
+        return [triple(middle) for middle in found.middle[inside]] or [self.find(voxel)]

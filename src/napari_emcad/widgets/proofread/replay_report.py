@@ -12,7 +12,7 @@ from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
-from napari_emcad.proofreading.replay.replay import OUTCOMES
+from napari_emcad.proofreading.replay.outcomes import OUTCOMES
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.question import Question
 
