@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.labels.tiff import is_label_tiff
+from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import SeveralStacks
 from napari_emcad.io.stacks.lazy_array import LazyArray
@@ -20,19 +21,56 @@ from napari_emcad.io.stacks.precomputed import is_precomputed
 from napari_emcad.io.stacks.stack import Stack, open_levels, open_stack, stack_names
 from napari_emcad.io.stacks.zarr import is_zarr
 
-LayerData = tuple[Any, dict[str, Any], str]
-
-LEVELS = "napari_emcad_levels"
+LEVELS: Final = "napari_emcad_levels"
 """Key in the metadata of a multiscale layer: what the file says of each level."""
 
+LayerKind = Literal["image", "labels"]
+
+
+class LevelMetadata(TypedDict):
+    """What a file says of a level; lengths in nm (z, y, x), None if it does not say."""
+
+    dataset: str | None
+    voxel_size_nm: Point | None
+    offset_nm: Point | None
+
+
+class LayerMetadata(TypedDict, total=False):
+    """The metadata of a layer: its voxel size in nm, and where it comes from."""
+
+    voxel_size_nm: Point | None
+    source: str
+    dataset: str | None
+    napari_emcad_levels: list[LevelMetadata]
+
+
+class LayerFields(TypedDict, total=False):
+    """The arguments of a layer, as napari takes them; lengths in nm (z, y, x)."""
+
+    name: str
+    axis_labels: tuple[str, str, str]
+    metadata: LayerMetadata
+    scale: Point
+    units: tuple[str, str, str]
+    translate: Point
+    rgb: bool
+    multiscale: bool
+
+
+LayerData = tuple[NDArray[Any] | LazyArray | list[LazyArray], LayerFields, LayerKind]
+"""A layer as readers give it to napari."""
+
 _SUFFIXES = {".tif", ".tiff", ".h5", ".hdf5", ".hdf"}
+
 _IN_MEMORY_BYTES = 512 * 2**20
-"""Smaller stacks are read at once: every orientation scrolls smoothly, and labels can be painted on."""
+"""Size below which a stack is read at once: every orientation scrolls smoothly, and labels can be painted on."""
+
 _LABEL_WORDS = re.compile(r"(?<![a-z])(labels?|neuron_ids|neurons|seg|segments|segmentation)(?![a-z])", re.IGNORECASE)
+"""Words in a name that say that it holds labels."""
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """The reader for a path; None leaves it to other plugins: other kinds of file, single sections, colours."""
+    """Return the reader for a path; None leaves it to other plugins: other kinds of file, single sections, colours."""
     if not isinstance(path, str):
         return None
     try:
@@ -47,28 +85,28 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def _is_ours(path: Location) -> bool:
-    """Whether it looks like what `open_stack` opens, without a look at its voxels."""
+    """Return True if it looks like what `open_stack` opens, without a look at its voxels."""
     if isinstance(path, Url):
         return path.is_precomputed or path.name.endswith(".zarr")
     return path.suffix.lower() in _SUFFIXES or is_zarr(path) or is_precomputed(path)
 
 
 def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
-    """Open the stack in a file and the labels beside it; all stacks, where there is no telling which is meant.
+    """Open the stack in a file and the labels beside it; all stacks, if several could be meant.
 
     A large OME-Zarr image or precomputed volume, and any behind a URL, comes with all its levels.
 
     Parameters
     ----------
     path : str
-        Or URL.
+        File, folder or URL.
     dataset : str, optional
         Only this one, as `open_stack` takes it; a level comes alone.
 
     Raises
     ------
     UserError
-        Where it cannot be read.
+        If it cannot be read.
     """
     if dataset is not None:
         return [_layer(open_stack(path, dataset))]
@@ -80,56 +118,67 @@ def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
     return [_layer(first, _pyramid(first)), *(_layer(open_stack(path, name)) for name in more)]
 
 
-def _labels_beside(volume: Stack) -> list[str]:
-    """The datasets of labels in the same file; behind a URL they are not looked for, which may take minutes."""
-    return [] if isinstance(volume.path, Url) else [name for name in stack_names(volume.path) if _says_labels(name)]
+def _labels_beside(stack: Stack) -> list[str]:
+    """Return the datasets of labels in the same file; none behind a URL, where the search may take minutes."""
+    return [] if isinstance(stack.path, Url) else [name for name in stack_names(stack.path) if _says_labels(name)]
 
 
-def _pyramid(volume: Stack) -> list[OpenDataset]:
-    """The levels of what stays where it lies; none where there is one only."""
-    return open_levels(volume.path) if _stays(volume) else []
+def _pyramid(stack: Stack) -> list[OpenDataset]:
+    """Return the levels of a stack that stays where it lies; none if there is only one."""
+    return open_levels(stack.path) if _stays(stack) else []
 
 
-def _stays(volume: Stack) -> bool:
-    return isinstance(volume.path, Url) or volume.array.nbytes > _IN_MEMORY_BYTES
+def _stays(stack: Stack) -> bool:
+    """Return True if a stack is read as it is looked at."""
+    return isinstance(stack.path, Url) or stack.array.nbytes > _IN_MEMORY_BYTES
 
 
-def _layer(volume: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
-    kind = "labels" if _is_labels(volume) else "image"
-    inside = [] if pyramid else _inside(volume.dataset)
-    meta = {"name": " ".join([volume.path.stem, *inside]), "axis_labels": ("z", "y", "x")}
-    size = volume.voxel_size or voxel_size_by_name(volume.path)
-    meta["metadata"] = {
-        "voxel_size_nm": size and tuple(size),
-        "source": str(volume.path),
-        "dataset": volume.dataset,
+def _layer(stack: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
+    kind: LayerKind = "labels" if _is_labels(stack) else "image"
+    fields = _fields(stack, [] if pyramid else _last_name(stack.dataset))
+    if kind == "image":
+        fields["rgb"] = False  # a stack of three or four columns is still grey
+    if pyramid:
+        fields["multiscale"] = True
+        fields["metadata"][LEVELS] = [_level_metadata(level) for level in pyramid]
+        return [level.array for level in pyramid], fields, kind
+    return _data(stack, kind), fields, kind
+
+
+def _fields(stack: Stack, names: list[str]) -> LayerFields:
+    """Return what every layer of a stack has; `names` go into its name, behind that of the file."""
+    size = stack.voxel_size or voxel_size_by_name(stack.path)
+    fields: LayerFields = {"name": " ".join([stack.path.stem, *names]), "axis_labels": ("z", "y", "x")}
+    fields["metadata"] = {
+        "voxel_size_nm": size and (size.z, size.y, size.x),
+        "source": str(stack.path),
+        "dataset": stack.dataset,
     }
     if size:
-        meta |= {"scale": tuple(size), "units": ("nm",) * 3, "translate": volume.offset or (0.0, 0.0, 0.0)}
-    if kind == "image":
-        meta["rgb"] = False  # a stack of three or four columns is still grey
-    if pyramid:
-        meta["multiscale"] = True
-        meta["metadata"][LEVELS] = [_level(source) for source in pyramid]
-        return [source.array for source in pyramid], meta, kind
-    return _data(volume, kind), meta, kind
+        fields["scale"] = (size.z, size.y, size.x)
+        fields["units"] = ("nm", "nm", "nm")
+        fields["translate"] = stack.offset or (0.0, 0.0, 0.0)
+    return fields
 
 
-def _level(source: OpenDataset) -> dict[str, Any]:
-    """What is known of a level besides its voxels; lengths in nm (z, y, x), None where the file does not say."""
-    size = source.voxel_size
-    return {"dataset": source.dataset, "voxel_size_nm": size and tuple(size), "offset_nm": source.offset}
+def _level_metadata(level: OpenDataset) -> LevelMetadata:
+    size = level.voxel_size
+    return {"dataset": level.dataset, "voxel_size_nm": size and (size.z, size.y, size.x), "offset_nm": level.offset}
 
 
-def _is_labels(volume: Stack) -> bool:
-    """By a word in the name of the dataset, or of the file where the dataset is "main" or none; or by our own mark."""
-    inside = [word for word in _inside(volume.dataset) if word != "main"]
-    says = _says_labels(inside[0] if inside else volume.path.stem)
-    is_ours = isinstance(volume.path, Path) and is_label_tiff(volume.path)
-    return (says or is_ours) and volume.array.dtype.kind in "ui"
+def _is_labels(stack: Stack) -> bool:
+    """Return True if a stack holds labels, by our own mark or by a word in a name.
+
+    The name is that of the dataset, or that of the file if the dataset is "main" or none.
+    """
+    names = [name for name in _last_name(stack.dataset) if name != "main"]
+    says = _says_labels(names[0] if names else stack.path.stem)
+    is_ours = isinstance(stack.path, Path) and is_label_tiff(stack.path)
+    return (says or is_ours) and stack.array.dtype.kind in "ui"
 
 
-def _inside(dataset: str | None) -> list[str]:
+def _last_name(dataset: str | None) -> list[str]:
+    """Return the last part of a dataset's path; nothing without a dataset."""
     return [dataset.split("/")[-1]] if dataset else []
 
 
@@ -137,17 +186,19 @@ def _says_labels(name: str) -> bool:
     return bool(_LABEL_WORDS.search(name.split("/")[-1]))
 
 
-def _data(volume: Stack, kind: str) -> NDArray | LazyArray:
-    if _stays(volume):
-        return volume.array
-    with volume:
-        values = volume.array[:]
+def _data(stack: Stack, kind: LayerKind) -> NDArray[Any] | LazyArray:
+    if _stays(stack):
+        return stack.array
+    with stack:
+        values = stack.array[:]
     return _narrowed(values) if kind == "labels" else values
 
 
-def _narrowed(labels: NDArray) -> NDArray:
-    """In 16 or 32 bits where the ids fit: napari draws 64-bit labels ten times slower."""
+def _narrowed(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels in 16 or 32 bits if the ids fit: napari draws 64-bit labels ten times slower."""
     if labels.dtype.itemsize <= 2 or labels.min() < 0:
         return labels
-    fits = [t for t in (np.uint16, np.uint32) if labels.max() <= np.iinfo(t).max]
-    return labels.astype(fits[0]) if fits else labels
+    largest = labels.max()
+    if largest <= np.iinfo(np.uint16).max:
+        return labels.astype(np.uint16)
+    return labels.astype(np.uint32) if largest <= np.iinfo(np.uint32).max else labels

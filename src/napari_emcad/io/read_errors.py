@@ -4,11 +4,15 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from zipfile import BadZipFile
 
 from napari_emcad.core.errors import UserError
 
 READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.error, zlib.error)
 """Errors that h5py, tifffile, zarr, Pillow and their codecs raise on damaged data."""
+
+TABLE_ERRORS = (*READ_ERRORS, BadZipFile)
+"""Errors that NumPy raises on damaged files of its own."""
 
 HEADER_ERRORS = (*READ_ERRORS, TypeError, IndexError, SyntaxError)
 """Errors that they raise on damaged headers and metadata."""

@@ -1,15 +1,16 @@
-"""Crops to train with, as files: NNN.npz each, in a folder."""
+"""Crops to train with, as files in a folder: one NNN.npz each."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.read_errors import TABLE_ERRORS
 
 ARRAYS = ("raw", "labels", "known")
+"""Arrays of a crop, each in the file if the crop has it."""
 
 
 def save_crops(folder: Path, crops: Sequence[Crop]) -> None:
@@ -18,7 +19,7 @@ def save_crops(folder: Path, crops: Sequence[Crop]) -> None:
     Raises
     ------
     OSError
-        Where it is there already, or cannot be written.
+        If it is there already, or cannot be written.
     """
     folder.mkdir(parents=True)
     for i, crop in enumerate(crops):
@@ -27,12 +28,12 @@ def save_crops(folder: Path, crops: Sequence[Crop]) -> None:
 
 
 def load_crops(folder: Path) -> list[Crop]:
-    """The crops that `save_crops` wrote, in their order.
+    """Read the crops that `save_crops` wrote, in their order.
 
     Raises
     ------
     UserError
-        Where a file is damaged.
+        If a file is damaged.
     """
     return [_load(file) for file in sorted(folder.glob("*.npz"))]
 
@@ -42,5 +43,5 @@ def _load(file: Path) -> Crop:
         with np.load(file) as saved:
             arrays = {name: saved[name] for name in ARRAYS if name in saved}
             return Crop(**arrays, name=str(saved["name"]))
-    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+    except (*TABLE_ERRORS, TypeError) as error:
         raise UserError(f"{file}: this is no crop to train with ({error}); start the run anew.") from error

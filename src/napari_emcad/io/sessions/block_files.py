@@ -21,8 +21,7 @@ from napari_emcad.core.ids import file_dtype
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
 from napari_emcad.io.labels.zarr_array import create_labels_array
-from napari_emcad.io.read_errors import READ_ERRORS, first_line
-from napari_emcad.io.sessions.columns import TABLE_ERRORS
+from napari_emcad.io.read_errors import READ_ERRORS, TABLE_ERRORS, first_line
 from napari_emcad.io.sessions.file_names import AFFINITIES, DASHBOARD, FRAGMENTS, LOCAL, RUN_FILE, TABLES
 from napari_emcad.io.zarr_arrays import StoredAffinities, StoredVolume, as_affinities, as_volume
 

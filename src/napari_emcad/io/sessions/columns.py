@@ -1,6 +1,5 @@
 """Tables of a session: a folder of plain files, one for each column, of which the system reads what is looked at."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.read_errors import READ_ERRORS
+from napari_emcad.io.read_errors import TABLE_ERRORS
 from napari_emcad.io.sessions.file_names import EARLIER
-
-TABLE_ERRORS = (*READ_ERRORS, zipfile.BadZipFile)
-"""Errors that NumPy raises on damaged tables."""
 
 
 def write_columns(folder: Path, columns: Mapping[str, NDArray[Any]]) -> None:
