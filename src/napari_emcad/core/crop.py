@@ -61,6 +61,11 @@ class Crop:
         """(z, y, x) labels where they are verified, 0 elsewhere."""
         return self.labels if self.known is None else np.where(self.known, self.labels, 0)
 
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(z, y, x): True where the labels are verified."""
+        return np.ones(self.labels.shape, bool) if self.known is None else self.known
+
     @cached_property
     def voxels_known(self) -> int:
         """Number of verified voxels."""

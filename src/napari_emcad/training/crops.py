@@ -1,7 +1,7 @@
 """Training examples: random augmented blocks of labelled volumes."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -10,48 +10,49 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_emcad.core.crop import Crop
+from napari_emcad.core.geometry import Shape, Voxel, triple
 from napari_emcad.training.augment import CHANCES, LIGHT, Chances, augment
 from napari_emcad.training.perturb import RESTORABLE, PerturbedView, perturbed
 
-Shape = tuple[int, int, int]
-Values = TypeVar("Values", NDArray, Tensor)
+Values = TypeVar("Values", NDArray[Any], Tensor)
 
 MARGIN = 16
 """Pixels cut on each side more than asked for, so that bending and shifting bring no rim into the block."""
 
 
 class Batch(NamedTuple):
-    """What a step learns from; y and x are equal."""
+    """The blocks that a step learns from; y and x are equal."""
 
     images: Tensor  # (n, z, y, x) float32 in [0, 1]
     labels: Tensor  # (n, z, y, x) int64, 0 = boundary
     known: Tensor  # (n, z, y, x) bool
 
     def to(self, device: str) -> Self:
-        """The same on a device."""
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        """Return the batch on a device."""
+        images, labels, known = (tensor.to(device, non_blocking=True) for tensor in self)
+        return self._replace(images=images, labels=labels, known=known)
 
 
 class Views(NamedTuple):
-    """Of each of n blocks, (z, y, x), one view and another."""
+    """Two views of each of n blocks, (z, y, x)."""
 
     first: list[PerturbedView]
     second: list[PerturbedView]
 
 
 class Wanted(NamedTuple):
-    """What a batch is to be.
+    """A batch as it is wanted.
 
     Attributes
     ----------
     n : int
-        Blocks.
+        Number of blocks.
     shape : (z, y, x)
-        What is learnt of a block: it lies in the crop as far as that is large enough.
+        Part of a block that is learnt: it lies in the crop as far as that is large enough.
     shown : (z, y, x)
-        Of the blocks; the part learnt is their middle, see `middle`.
+        Voxels of a block; the part learnt is its middle, see `middle`.
     chances : Chances
-        Of the augmentations.
+        Augmentations with their chances.
     """
 
     n: int
@@ -61,47 +62,53 @@ class Wanted(NamedTuple):
 
 
 def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch:
-    """A batch of augmented blocks.
+    """Draw a batch of augmented blocks.
 
-    Crops are drawn by the number of their known voxels, blocks around their known voxels. Of crops of which nothing is
-    known, to distil in, every other block is taken, from anywhere. Where a block reaches out of its crop it is
-    mirrored, and nothing known.
+    Crops are drawn by the number of their known voxels, blocks around their known voxels. If there are crops of which
+    nothing is known, to distil in, every other block is taken from anywhere in them. A block that reaches out of its
+    crop is mirrored there, and nothing is known.
 
     Parameters
     ----------
     rng : Generator
         Decides everything: the same generator gives the same batch.
     crops : sequence of Crop
-        Of any size.
+        Crops of any size.
     wanted : Wanted
     """
     blocks = [_random_block(rng, crop, wanted) for crop in _drawn(rng, crops, wanted.n)]
-    return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*blocks, strict=True)))
+    images, labels, known = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*blocks, strict=True))
+    return Batch(images, labels, known)
 
 
 def random_views(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Views:
-    """Two perturbed views of random blocks of unlabelled crops, flipped and turned before; half as many as wanted."""
+    """Draw two perturbed views of random blocks of unlabelled crops, half as many as wanted.
+
+    The blocks are flipped and turned before.
+    """
     images = random_batch(rng, crops, wanted._replace(n=-(-wanted.n // 2), chances=LIGHT)).images.numpy()
     return Views(*([perturbed(rng, image) for image in images] for _ in range(2)))
 
 
 def views_to_restore(rng: Generator, images: Tensor) -> Views:
-    """A perturbed view of each block, (n, z, y, x), and the block as it is."""
+    """Return a perturbed view of each block, (n, z, y, x), and the block as it is."""
     blocks = images.numpy()
     return Views([perturbed(rng, image, RESTORABLE) for image in blocks], [PerturbedView.of(image) for image in blocks])
 
 
 def middle(values: Values, shape: Shape) -> Values:
-    """(..., z, y, x) cut to this shape; of an odd number of voxels too many, one more at the end."""
+    """Return values (..., z, y, x) cut to this shape in their middle; an odd voxel too many is cut at the end."""
     starts = _before(values.shape[-3:], shape)
-    return values[(..., *(slice(s, s + n) for s, n in zip(starts, shape, strict=True)))]
+    z, y, x = (slice(s, s + n) for s, n in zip(starts, shape, strict=True))
+    return values[..., z, y, x]
 
 
 def _drawn(rng: Generator, crops: Sequence[Crop], n: int) -> list[Crop]:
-    """As many crops; where there are those with and without known voxels, they take turns."""
+    """Draw n crops; if there are some with and some without known voxels, they take turns."""
     kinds = [[c for c in crops if c.voxels_known], [c for c in crops if not c.voxels_known]]
     kinds = [kind for kind in kinds if kind]
-    first, drawn = int(rng.integers(len(kinds))), []
+    first = int(rng.integers(len(kinds)))
+    drawn: list[Crop] = []
     for i in range(n):
         kind = kinds[(first + i) % len(kinds)]
         weights = np.array([crop.voxels_known or crop.labels.size for crop in kind], float)
@@ -109,24 +116,28 @@ def _drawn(rng: Generator, crops: Sequence[Crop], n: int) -> list[Crop]:
     return drawn
 
 
-def _random_block(rng: Generator, crop: Crop, wanted: Wanted) -> tuple[NDArray, NDArray, NDArray]:
-    """Image, labels and known voxels of one block."""
-    cut = np.add(wanted.shown, (0, 2 * MARGIN, 2 * MARGIN))
-    block = crop.block(_start(rng, crop, wanted.shape) - _before(cut, wanted.shape), cut)
+def _random_block(rng: Generator, crop: Crop, wanted: Wanted) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Draw image, labels and known voxels of one block."""
+    z, y, x = wanted.shown
+    cut = z, y + 2 * MARGIN, x + 2 * MARGIN
+    start = zip(_start(rng, crop, wanted.shape), _before(cut, wanted.shape), strict=True)
+    block = crop.block([a - before for a, before in start], cut)
     raw = block.raw.astype(np.float32) / 255 if block.raw.dtype == np.uint8 else block.raw.astype(np.float32)
-    arrays = augment(rng, raw, block.labels.astype(np.int64), block.known, chances=wanted.chances)
-    return tuple(np.ascontiguousarray(middle(a, wanted.shown)) for a in arrays)
+    arrays = augment(rng, raw, block.labels.astype(np.int64), block.mask, chances=wanted.chances)
+    image, labels, known = (np.ascontiguousarray(middle(a, wanted.shown)) for a in arrays)
+    return image, labels, known
 
 
-def _start(rng: Generator, crop: Crop, shape: Shape) -> NDArray[np.int64]:
-    """Where the part learnt begins: around a known voxel, and in the crop; a smaller crop lies in it as a whole."""
+def _start(rng: Generator, crop: Crop, shape: Shape) -> Voxel:
+    """Draw the start of the part learnt: around a known voxel, and in the crop; a smaller crop lies in it whole."""
     last = np.subtract(crop.raw.shape, shape)
     lowest, highest = np.minimum(0, last), np.maximum(0, last)
     if crop.anchors is None or not len(crop.anchors):
-        return rng.integers(lowest, highest + 1)
+        return triple(rng.integers(lowest, highest + 1))
     anchor = crop.anchors[rng.integers(len(crop.anchors))]
-    return np.clip(anchor - rng.integers(0, shape), lowest, highest)
+    return triple(np.clip(anchor - rng.integers(0, shape), lowest, highest))
 
 
-def _before(have: Sequence[int], want: Sequence[int]) -> NDArray[np.int64]:
-    return np.subtract(have, want) // 2
+def _before(have: Sequence[int], want: Shape) -> Shape:
+    """Return the voxels before a middle of this shape."""
+    return triple((n - m) // 2 for n, m in zip(have, want, strict=True))

@@ -1,4 +1,4 @@
-"""One step down a loss, whatever is learnt, and how large it is over a run."""
+"""One step down a loss, whatever network learns, and its size over a run."""
 
 import math
 
@@ -10,11 +10,11 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.training.params import TrainingParameters
 
 LEAST_RATE = 0.01
-"""Of the peak learning rate: where the cosine ends."""
+"""Share of the peak learning rate at which the cosine ends."""
 
 
 def learning_rate(parameters: TrainingParameters, step: int, done: float) -> float:
-    """Linear warm-up over steps, then a cosine over the budget down to one hundredth of the peak."""
+    """Return the rate of a step: linear warm-up, then a cosine over the budget down to a hundredth of the peak."""
     rise = min(1.0, (step + 1) / parameters.warm_up) if parameters.warm_up else 1.0
     fall = LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return parameters.learning_rate * rise * fall
@@ -43,7 +43,7 @@ def descend(optimiser: Optimizer, loss: Tensor, rate: float, clip: float, step: 
     Raises
     ------
     UserError
-        If loss or gradient are no number any more; then no weight is changed.
+        If loss or gradient are not numbers any more; then no weight is changed.
     """
     _check_finite("loss", loss.detach(), step)
     for group in optimiser.param_groups:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import count
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_emcad.core.crop import ANCHORS, Crop
+from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.networks.sdasn import Sdasn
 from napari_emcad.training.augment import LIGHT, augment
@@ -27,21 +28,22 @@ from napari_emcad.training.loop import Step
 from napari_emcad.training.params import CropSize, TrainingParameters
 
 BLOCKS = CropSize(batch=2, sections=64, size=64)
-"""What a step sees unless it is told otherwise."""
+"""Blocks of a step, unless the parameters say otherwise."""
 
 ON_FIBRES = 0.75
 """Share of blocks that are drawn around a voxel of a fibre, as most of a volume is dark."""
 
 HEADS = 3
+"""Number of the network's heads."""
 
 
 def foreground_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy and overlap, of the sum of the heads and of each head as if the others said the same.
+    """Return cross-entropy and overlap, of the sum of the heads and of each head as if all gave the same.
 
     Parameters
     ----------
     logits : (n, 3, z, y, x) float
-        Of the heads; see `Sdasn.forward`.
+        Logits of the heads; see `Sdasn.forward`.
     truth : (n, z, y, x) bool
 
     Returns
@@ -49,8 +51,8 @@ def foreground_loss(logits: Tensor, truth: Tensor) -> Tensor:
     scalar
     """
     truth = truth.to(logits.dtype)
-    said = [logits.sum(1), *(HEADS * logits[:, head] for head in range(HEADS))]
-    losses = torch.stack([_loss(one, truth) for one in said])
+    answers = [logits.sum(1), *(HEADS * logits[:, head] for head in range(HEADS))]
+    losses = torch.stack([_loss(answer, truth) for answer in answers])
     return losses[0] + losses[1:].mean()
 
 
@@ -62,7 +64,7 @@ class FibreCrop(NamedTuple):
 
     @classmethod
     def of(cls, crop: Crop) -> Self:
-        """With `ANCHORS` of them, at most."""
+        """Return a crop with up to `ANCHORS` of its fibres' voxels."""
         found = np.flatnonzero(crop.labels)
         every = -(-len(found) // ANCHORS) or 1
         return cls(crop, np.stack(np.unravel_index(found[::every], crop.labels.shape), axis=1))
@@ -89,7 +91,7 @@ class ForegroundTraining:
         self.step, self.began = 0, time.monotonic()
 
     def averaged(self) -> Sdasn:
-        """The network with the running mean of its weights, as it is kept: on the CPU, in eval mode."""
+        """Return the network with the running mean of its weights, as it is kept: on the CPU, in eval mode."""
         network = Sdasn(self.network.config)
         network.load_state_dict(self.mean.module.state_dict())
         return network.eval()
@@ -105,23 +107,26 @@ class ForegroundTraining:
         Raises
         ------
         UserError
-            If the loss is no number any more.
+            If the loss is not a number any more.
         """
-        told, size, sources = self.parameters, block_size(self.parameters), [FibreCrop.of(crop) for crop in crops]
+        parameters, size = self.parameters, block_size(self.parameters)
+        sources = [FibreCrop.of(crop) for crop in crops]
 
         def batch(number: int) -> tuple[Tensor, Tensor]:
-            return random_blocks(np.random.default_rng((told.seed, number)), sources, size)
+            return random_blocks(np.random.default_rng((parameters.seed, number)), sources, size)
 
         with closing(map_in_threads(batch, count(), threads=1)) as batches:
-            while (done := told.share_done(self.step, time.monotonic() - self.began)) < 1:
-                rate = learning_rate(told, self.step, done)
-                loss = self._learn(*(t.to(self.device) for t in next(batches)), rate)
+            while (done := parameters.share_done(self.step, time.monotonic() - self.began)) < 1:
+                rate = learning_rate(parameters, self.step, done)
+                images, truth = next(batches)
+                loss = self._learn(images.to(self.device), truth.to(self.device), rate)
                 self.step += 1
                 seconds = time.monotonic() - self.began
-                done = min(1.0, told.share_done(self.step, seconds))
+                done = min(1.0, parameters.share_done(self.step, seconds))
                 yield Step(self.step, done, seconds, rate, loss, {"foreground": loss})
 
     def _learn(self, images: Tensor, truth: Tensor, rate: float) -> float:
+        """Make one step and return its loss."""
         self.network.train()
         loss = foreground_loss(self.network(images), truth)
         value = descend(self.optimiser, loss, rate, self.parameters.clip, self.step)
@@ -130,30 +135,33 @@ class ForegroundTraining:
 
 
 def block_size(parameters: TrainingParameters) -> CropSize:
-    """What was asked for, and `BLOCKS` for the rest."""
+    """Return the blocks that the parameters ask for, and `BLOCKS` for the rest."""
     size = parameters.size or BLOCKS.size
     return CropSize(parameters.batch or BLOCKS.batch, parameters.sections or size, size)
 
 
 def random_blocks(rng: Generator, sources: Sequence[FibreCrop], size: CropSize) -> tuple[Tensor, Tensor]:
-    """Images (n, 1, z, y, x) float32 and foreground (n, z, y, x) bool of random blocks, flipped and turned."""
+    """Draw images (n, 1, z, y, x) float32 and foreground (n, z, y, x) bool of blocks, flipped and turned."""
     weights = np.array([source.crop.labels.size for source in sources], float)
     drawn = rng.choice(len(sources), size.batch, p=weights / weights.sum())
-    images, truths = zip(*(_block(rng, *sources[i], size.shape) for i in drawn), strict=True)
+    images, truths = zip(*(_block(rng, sources[i], size.shape) for i in drawn), strict=True)
     return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(truths))
 
 
-def _block(rng: Generator, crop: Crop, fibres: NDArray, shape: tuple[int, int, int]) -> tuple[NDArray, NDArray]:
+def _block(rng: Generator, source: FibreCrop, shape: Shape) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Draw image and foreground of one block."""
+    crop, fibres = source
     last = np.maximum(0, np.subtract(crop.raw.shape, shape))
     start = rng.integers(0, last + 1)
     if len(fibres) and rng.random() < ON_FIBRES:
         start = np.clip(fibres[rng.integers(len(fibres))] - rng.integers(0, shape), 0, last)
-    block = crop.block(start, shape)
+    block = crop.block(triple(start), shape)
     image, truth = augment(rng, block.raw.astype(np.float32), block.labels > 0, chances=LIGHT)
     return image, truth
 
 
 def _loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Return cross-entropy and overlap loss of logits."""
     probability = logits.sigmoid()
     overlap = (2 * (probability * truth).sum() + 1) / (probability.sum() + truth.sum() + 1)
     return functional.binary_cross_entropy_with_logits(logits, truth) + 1 - overlap

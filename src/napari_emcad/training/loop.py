@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from napari_emcad.core.crop import Crop
+from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.training.align import rotation_towards, turned
 from napari_emcad.training.augment import CHANCES, LIGHT
 from napari_emcad.training.crops import (
     Batch,
-    Shape,
     Views,
     Wanted,
     middle,
@@ -35,7 +35,7 @@ from napari_emcad.training.views import affinities_of_views, restored_sections
 
 
 class Step(NamedTuple):
-    """What one step of training reports."""
+    """Report of one step of training."""
 
     step: int
     done: float  # of the budget, 0 to 1
@@ -46,15 +46,15 @@ class Step(NamedTuple):
 
 
 Drawn = tuple[Batch, Views | None]
-"""What is labelled, or taught by a teacher, and views of what is not."""
+"""Labelled blocks, or blocks for a teacher to teach, and views of unlabelled ones."""
 
 
 class Lesson(NamedTuple):
-    """What one step learns from."""
+    """Sections that one step learns from."""
 
     images: Tensor  # (n, z, y, x) float32 in [0, 1]: the sections that the student sees
     truth: Truth  # of these sections and those that follow
-    teacher: Tensor | None  # (n, e, z or more, y, x): what the teacher says of them
+    teacher: Tensor | None  # (n, e, z or more, y, x): outputs of the teacher for them
     views: Views | None  # of unlabelled blocks
 
 
@@ -71,7 +71,7 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
     Raises
     ------
     UserError
-        If the loss is no number any more.
+        If the loss is not a number any more.
     """
     shape, chances = parameters.crop.shape, LIGHT if parameters.augmented == "light" else CHANCES
     wanted = Wanted(parameters.crop.batch, shape, shown_shape(state, shape), chances)
@@ -103,97 +103,107 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
 
 
 def shown_shape(state: TrainingState, shape: Shape) -> Shape:
-    """What the networks are shown to learn blocks of this shape: a teacher may have margins and sizes of its own."""
+    """Return the shape of blocks that the networks are shown to learn blocks of this shape.
+
+    A teacher may have margins and sizes of its own.
+    """
     if "teacher" not in state.networks:
         return shape
     config = state.networks["teacher"].config
     sides = zip(shape, config.rasters, config.margin, strict=True)
-    return tuple(raster.at_least(n) + 2 * margin for n, raster, margin in sides)
+    return triple(raster.at_least(n) + 2 * margin for n, raster, margin in sides)
 
 
 def steps_a_batch(state: TrainingState, shape: Shape) -> int:
-    """Steps that are made of a batch of blocks of this shape.
+    """Return the steps that are made of a batch of blocks of this shape.
 
-    Strategy: many small steps teach a student more than few large ones. What a frozen teacher says of a block does not
-    change, so it is asked once, and the student makes a step of each pair of sections.
+    Strategy: many small steps teach a student more than few large ones. The outputs of a frozen teacher for a block do
+    not change, so it is run once, and the student makes a step of each pair of sections.
     """
     return shape[0] - 1 if "teacher" in state.networks and not state.objective.teacher_learns else 1
 
 
-def _lessons(state: TrainingState, batches: Iterable[Drawn], told: TrainingParameters) -> Iterator[Lesson]:
-    """The lessons of all batches, each ready when it is asked for."""
-    shape = told.crop.shape
+def _lessons(state: TrainingState, batches: Iterable[Drawn], parameters: TrainingParameters) -> Iterator[Lesson]:
+    """Yield the lessons of all batches, each ready when it is asked for."""
+    shape = parameters.crop.shape
     lessons = steps_a_batch(state, shape)
     sections = shape[0] - lessons + 1  # of a lesson: a pair, or the whole block
     for batch, views in batches:
         shown, labels, known = batch.to(state.device)
         truth = Truth.of(middle(labels, shape), middle(known, shape))
-        with _autocast(state, told):
+        with _autocast(state, parameters):
             teacher = teacher_outputs(state, shown, shape)
         images = middle(shown, shape)
         for z in range(lessons):
-            said = None if teacher is None else teacher[:, :, z:]
-            yield Lesson(images[:, z : z + sections], truth.sections(z), said, views)
+            of_lesson = None if teacher is None else teacher[:, :, z:]
+            yield Lesson(images[:, z : z + sections], truth.sections(z), of_lesson, views)
 
 
 def teacher_outputs(state: TrainingState, images: Tensor, shape: Shape) -> Tensor | None:
-    """What the teacher says, turned towards the student; None where the step needs none.
+    """Return the teacher's outputs, turned towards the student; None if the step needs none.
 
     Parameters
     ----------
     state : TrainingState
     images : (n, z, y, x) float32 in [0, 1]
-        As large as `shown_shape` says.
+        Blocks of `shown_shape`.
     shape : (z, y, x)
-        Of the middle, for which it is returned.
+        Shape of the middle, for which outputs are returned.
     """
-    if "teacher" not in state.objective.networks(state.step):
-        return None
+    return _run_teacher(state, images, shape) if "teacher" in state.objective.networks(state.step) else None
+
+
+def _run_teacher(state: TrainingState, images: Tensor, shape: Shape) -> Tensor:
     with nullcontext() if state.objective.teacher_learns else torch.no_grad():
         teacher = middle(state.networks["teacher"](images[:, None]), shape)
     return teacher if state.rotation is None else turned(teacher, state.rotation)
 
 
 def student_embeddings(state: TrainingState, images: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """(n, z, y, x) -> the student's embeddings of every pair, (n, e, z - 1, y, x) each; None where it has no loss."""
-    if "student" not in state.objective.networks(state.step):
-        return None, None
+    """Return the student's embeddings of every pair of images (n, z, y, x); None if it has no loss.
+
+    They are (n, e, z - 1, y, x) each.
+    """
+    return _run_student(state, images) if "student" in state.objective.networks(state.step) else (None, None)
+
+
+def _run_student(state: TrainingState, images: Tensor) -> tuple[Tensor, Tensor]:
     previous, current = (by_crop(e, len(images)) for e in embed_pairs(state.networks["student"], images))
     return previous, current
 
 
 @torch.no_grad()
 def _rotation(state: TrainingState, batch: Batch, shape: Shape) -> Tensor:
-    """Of the teacher's embeddings towards the student's, both as they are in use."""
-    for network in state.networks.values():
-        network.eval()
-    _, current = student_embeddings(state, middle(batch.images, shape))
-    return rotation_towards(current, teacher_outputs(state, batch.images, shape)[:, :, 1:])
+    """Return the rotation of the teacher's embeddings towards the student's, both as they are in use."""
+    state.eval_mode()
+    _, current = _run_student(state, middle(batch.images, shape))
+    return rotation_towards(current, _run_teacher(state, batch.images, shape)[:, :, 1:])
 
 
-def _autocast(state: TrainingState, told: TrainingParameters) -> torch.autocast:
-    """bf16 where it was asked for, but where torch's gradients would be wrong.
+def _autocast(state: TrainingState, parameters: TrainingParameters) -> torch.autocast:
+    """Return a context for bf16 if it was asked for, except where torch's gradients would be wrong.
 
     On a CPU that multiplies in bf16 those of 3D convolutions over just two sections are (torch 2.13, oneDNN): by 30 %,
     or they are no numbers.
     """
-    is_wrong = state.device == "cpu" and "teacher" in state.learning and told.crop.sections == 2
-    return torch.autocast(state.device, torch.bfloat16, enabled=bool(told.half) and not is_wrong)
+    is_wrong = state.device == "cpu" and "teacher" in state.learning and parameters.crop.sections == 2
+    return torch.autocast(state.device, torch.bfloat16, enabled=bool(parameters.half) and not is_wrong)
 
 
 def _learn(
-    state: TrainingState, lesson: Lesson, told: TrainingParameters, rate: float
+    state: TrainingState, lesson: Lesson, parameters: TrainingParameters, rate: float
 ) -> tuple[float, dict[str, float]]:
-    """One step; the loss and its parts."""
+    """Make one step; return the loss and its parts."""
     of_affinities = "teacher" in state.networks and state.networks["teacher"].config.affinities
-    with _autocast(state, told):
-        outputs = Outputs(*student_embeddings(state, lesson.images), lesson.teacher, of_affinities)
+    with _autocast(state, parameters):
+        previous, current = student_embeddings(state, lesson.images)
+        outputs = Outputs(previous, current, lesson.teacher, of_affinities)
         if state.objective.consistency and lesson.views:
-            outputs = replace(outputs, views=affinities_of_views(state, lesson.views, told.crop.shape))
-        if state.objective.restore:
-            outputs = replace(outputs, restored=restored_sections(state, lesson.views, told.crop.shape))
+            outputs = replace(outputs, views=affinities_of_views(state, lesson.views, parameters.crop.shape))
+        if state.objective.restore and lesson.views:
+            outputs = replace(outputs, restored=restored_sections(state, lesson.views, parameters.crop.shape))
     losses = total_loss(outputs, lesson.truth, state.objective, state.step)
-    loss = descend(state.optimiser, losses.total, rate, told.clip, state.step)
+    loss = descend(state.optimiser, losses.total, rate, parameters.clip, state.step)
     for name, mean in state.means.items():
         mean.update_parameters(state.networks[name])
     return loss, {name: float(part) for name, part in losses.parts.items()}

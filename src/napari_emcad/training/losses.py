@@ -17,40 +17,40 @@ from napari_emcad.networks.teacher import TEACHER_OFFSETS
 from napari_emcad.training.truth import Truth, known_pairs
 
 NEAREST_WEIGHT = 10.0
-"""How much more the nearest neighbours count in the teacher's loss."""
+"""Weight of the nearest neighbours in the teacher's loss; farther ones have 1."""
 
 GRAFT_OFFSETS: tuple[Offset, ...] = ((1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0))
-"""From a section whose embedding the student gives on to one of the teacher."""
+"""Offsets from a section whose embedding the student gives to one of the teacher."""
 
 
 def student_loss(student: Tensor, truth: Truth) -> Tensor:
-    """`L_2d`: the affinities of every pair of adjacent sections against the labels, balanced pair by pair.
+    """Return `L_2d`: affinities of every pair of adjacent sections against labels, balanced pair by pair.
 
     Parameters
     ----------
     student : (n, 3, p, y, x) float
         Channels z, y, x of sections 1 to p.
     truth : Truth
-        Of z > p sections.
+        Truth of z > p sections.
 
     Returns
     -------
     scalar
     """
-    seen = truth.sections(0, student.shape[2] + 1)
-    affinities, known = (_by_section(t[:, :, 1:]) for t in seen.target(NEAREST))  # (n * p, 3, y, x)
+    sections = truth.sections(0, student.shape[2] + 1)
+    affinities, known = (_by_section(t[:, :, 1:]) for t in sections.target(NEAREST))  # (n * p, 3, y, x)
     return balanced_mse(_by_section(student), affinities, known)
 
 
 def teacher_loss(teacher: Tensor, truth: Truth, offsets: Sequence[Offset] = TEACHER_OFFSETS) -> Tensor:
-    """`L_3d`: affinities of many offsets against the labels; nearest neighbours weigh `NEAREST_WEIGHT`.
+    """Return `L_3d`: affinities of many offsets against labels; nearest neighbours weigh `NEAREST_WEIGHT`.
 
     Parameters
     ----------
     teacher : (n, c, z, y, x) float
     truth : Truth
     offsets : sequence of (z, y, x)
-        One a channel, in voxels. Where one is longer than the crop its channel adds nothing.
+        One a channel, in voxels. If one is longer than the crop its channel adds nothing.
 
     Returns
     -------
@@ -61,14 +61,16 @@ def teacher_loss(teacher: Tensor, truth: Truth, offsets: Sequence[Offset] = TEAC
 
 
 def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Tensor:
-    """`L_cross`: the student's affinities against the teacher's, clipped at 0, balanced pair by pair. Needs no label.
+    """Return `L_cross`: the student's affinities against the teacher's, clipped at 0, balanced pair by pair.
+
+    Needs no label.
 
     Parameters
     ----------
     student : (n, 3, p, y, x) float
         Channels z, y, x of sections 1 to p.
     teacher : (n, 3 or more, z, y, x) float
-        z > p. The first three channels are z, y, x; what follows is not looked at.
+        z > p. The first three channels are z, y, x; others are not looked at.
     teach_back : bool
         Let the teacher learn from the student too, as published; otherwise no gradient reaches it.
 
@@ -84,7 +86,7 @@ def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Te
 
 
 def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: Truth) -> Tensor:
-    """`L_interaction`: the student's embeddings grafted into the teacher's sequence, against the labels.
+    """Return `L_interaction`: the student's embeddings grafted into the teacher's sequence, against labels.
 
     Strategy: a section s has an embedding as the first and one as the second of a pair. Each is multiplied with the
     teacher's of sections s + 1 to s + 4; clamped to [0, 1] that is the affinity of the two sections, one channel each.
@@ -97,17 +99,17 @@ def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: 
     teacher : (n, e, z, y, x) float
         The teacher's embeddings, z > p.
     truth : Truth
-        Of z sections.
+        Truth of z sections.
 
     Returns
     -------
     scalar
-        0 where the crop has one section.
+        0 if the crop has one section.
 
     Raises
     ------
     ValueError
-        If the two have not the same number of embedding channels.
+        If the two differ in the number of embedding channels.
     """
     if teacher.shape[1] != current.shape[1]:
         raise ValueError(
@@ -123,7 +125,7 @@ def interaction_loss(previous: Tensor, current: Tensor, teacher: Tensor, truth: 
 
 
 def consistency_loss(first: Tensor, second: Tensor, shown: Tensor) -> Tensor:
-    """Mean squared difference of what is said of two views of the same sections.
+    """Return the mean squared difference between affinities of two views of the same sections.
 
     Source: Huang et al., "Semi-Supervised Neuron Segmentation via Reinforced Consistency Learning", IEEE TMI 2022.
 
@@ -132,26 +134,26 @@ def consistency_loss(first: Tensor, second: Tensor, shown: Tensor) -> Tensor:
     first, second : (n, 3, z, y, x) float
         Affinities; no gradient reaches one that has none.
     shown : (n, 3, z, y, x) bool
-        Where both views show the pair of voxels.
+        True where both views show the pair of voxels.
 
     Returns
     -------
     scalar
-        0 where they have nothing in common.
+        0 if they have nothing in common.
     """
     squared = (at_least_float32(first) - at_least_float32(second)) ** 2
     return (squared * shown).sum() / shown.sum().clamp(min=1)
 
 
 def restoring_loss(restored: Tensor, sections: Tensor) -> Tensor:
-    """Mean squared error of grey levels; shapes are equal."""
+    """Return the mean squared error of grey levels; shapes are equal."""
     return ((at_least_float32(restored) - at_least_float32(sections)) ** 2).mean()
 
 
 def balanced_mse(
     predicted: Tensor, target: Tensor, known: Tensor | None = None, channel_weights: Tensor | None = None
 ) -> Tensor:
-    """Mean squared error in which, per sample and channel, positives and negatives weigh the same in total.
+    """Return a mean squared error in which positives and negatives of each sample and channel weigh the same.
 
     Source: the "weighted MSE" of Liu et al., CVPR 2024.
 
@@ -161,15 +163,17 @@ def balanced_mse(
     target : (n, c, ...) bool or float
         Above 0.5 counts as positive.
     known : (n, c, ...) bool, optional
-        Where False the voxel carries no loss; None = known everywhere.
+        False = the voxel carries no loss; None = known everywhere.
     channel_weights : (c,) float, optional
-        How much a voxel of each channel counts; None = all the same.
+        Weight of a voxel of each channel; None = all the same.
 
     Returns
     -------
     scalar
-        At least float32; 0 where nothing is known.
+        At least float32; 0 if nothing is known.
     """
+    # Strategy: within a sample and channel, each of the two classes gets half of the weight of all known voxels, spread
+    # evenly over its own; a class that is missing leaves its half unused.
     predicted = at_least_float32(predicted)
     known = torch.ones_like(predicted) if known is None else known.to(predicted.dtype)
     target = target.to(predicted.dtype)
@@ -184,14 +188,14 @@ def balanced_mse(
 
 
 SMALLEST_COUNT = 1e-6
-"""Where nothing is known, 0 is divided by this."""
+"""Divisor of 0 if nothing is known."""
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """At least 32 bits: a sum over a crop is more than 16 hold."""
+    """Return values in at least 32 bits: a sum over a crop is more than 16 hold."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _by_section(values: Tensor) -> Tensor:
-    """(n, c, z, y, x) -> (n * z, c, y, x): each section is a sample of its own."""
+    """Return (n, c, z, y, x) as (n * z, c, y, x): each section is a sample of its own."""
     return values.transpose(1, 2).flatten(0, 1)

@@ -19,7 +19,7 @@ from napari_emcad.training.truth import Truth
 def malis_loss(
     predicted: Tensor, truth: Truth, offsets: Sequence[Offset] = NEAREST, seen: Tensor | None = None
 ) -> Tensor:
-    """Mean of the two passes' squared errors, each weighted by pairs of voxels, and over samples.
+    """Return the mean of the two passes' squared errors, each weighted by pairs of voxels, and over samples.
 
     Each pass of each sample has a total weight of 1/2, as the two classes have in the balanced MSE, so crops of any
     size give losses of the same size. Counted on the CPU, whatever device the affinities are on.
@@ -33,7 +33,7 @@ def malis_loss(
     offsets : sequence of (z, y, x)
         One a channel, in voxels.
     seen : (n, c, z, y, x) bool, optional
-        Where False the network gives no affinity; None = it gives all.
+        False = the network gives no affinity there; None = it gives all.
 
     Returns
     -------
@@ -43,14 +43,16 @@ def malis_loss(
     target, known = truth.target(offsets)
     known = known if seen is None else known & seen
     predicted = at_least_float32(predicted)
+    # Strategy: each sample's pairs are counted over all its edges at once; those inside objects are the positive pass,
+    # all others the negative one, and each pass is scaled to a sum of one.
     samples = zip(*(t.detach().cpu().numpy() for t in (predicted, truth.labels, known)), strict=True)
-    counts = torch.stack([torch.from_numpy(count_pairs(*sample, offsets)) for sample in samples]).to(predicted)
-    weights = sum(_shares(counts * which) for which in (target, ~target))
+    counts = torch.stack([torch.from_numpy(count_pairs(a, b, c, offsets)) for a, b, c in samples]).to(predicted)
+    weights = _shares(counts * target) + _shares(counts * ~target)
     return (weights * (predicted - target.to(predicted.dtype)) ** 2).sum() / (2 * len(predicted))
 
 
 def student_malis(student: Tensor, truth: Truth) -> Tensor:
-    """`malis_loss` of the affinities of every pair of adjacent sections, all pairs of a crop in one volume.
+    """Return `malis_loss` of the affinities of every pair of adjacent sections, a crop's pairs in one volume.
 
     Within the first section the student gives no affinities: its voxels hang on those of the second.
 
@@ -59,7 +61,7 @@ def student_malis(student: Tensor, truth: Truth) -> Tensor:
     student : (n, 3, p, y, x) float
         Channels z, y, x of sections 1 to p.
     truth : Truth
-        Of z > p sections.
+        Truth of z > p sections.
     """
     predicted = F.pad(student, (0, 0, 0, 0, 1, 0))  # (n, 3, p + 1, y, x)
     seen = torch.ones_like(predicted, dtype=torch.bool)
@@ -68,5 +70,5 @@ def student_malis(student: Tensor, truth: Truth) -> Tensor:
 
 
 def _shares(counts: Tensor) -> Tensor:
-    """(n, ...) -> each sample divided by its sum; zeros stay zeros."""
+    """Return (n, ...) with each sample divided by its sum; zeros stay zeros."""
     return counts / counts.flatten(1).sum(1).clamp(min=1).view(-1, *[1] * (counts.ndim - 1))

@@ -1,4 +1,4 @@
-"""What a step of training minimises: the losses of distillation, each with its weight.
+"""The objective that a step of training minimises: the losses of distillation, each with its weight.
 
 The ways to train are settings of one function, `total_loss`:
 
@@ -16,8 +16,9 @@ pre-training of SSNS-Net) is a loss of its own.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, reduce
+from operator import add
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
@@ -51,7 +52,7 @@ class Objective(BaseModel):
     interaction: float = Field(1.0, ge=0, title="Grafting", description="Weight of the student among teacher sections.")
     consistency: float = Field(0.0, ge=0, title="Consistency", description="Weight of two views saying the same.")
     restore: float = Field(0.0, ge=0, title="Restoring", description="Weight of grey levels restored.")
-    loss: Loss = Field("mse", title="Loss", description="Of student and teacher against labels.")
+    loss: Loss = Field("mse", title="Loss", description="Loss of student and teacher against labels.")
     warm_up: int = Field(0, ge=0, title="Teacher warm-up", description="Steps before the student hears the teacher.")
     teacher_learns: bool = Field(True, title="Teacher learns", description="Otherwise no gradient reaches it.")
     teach_back: bool = Field(False, title="Teach back", description="Distillation changes the teacher too.")
@@ -65,12 +66,12 @@ class Objective(BaseModel):
         return self
 
     def weights(self, step: int) -> dict[str, float]:
-        """The losses that count in this step, 0 being the first, and how much."""
+        """Return the losses that count in this step, 0 being the first, and their weights."""
         weights = {name: getattr(self, name) for name in TERMS}
         return {name: w for name, w in weights.items() if w and (step >= self.warm_up or name in BY_LABELS)}
 
     def networks(self, step: int) -> frozenset[str]:
-        """Which of "student" and "teacher" must be run in this step."""
+        """Return those of "student" and "teacher" that must be run in this step."""
         return frozenset().union(*(NETWORKS[name] for name in self.weights(step)))
 
 
@@ -83,18 +84,18 @@ class Outputs:
     previous, current : (n, e, p, y, x) float
         The student's, of the first and the second section of every pair; see `by_crop`.
     teacher : (n, e, z, y, x) float
-        Of all z sections: those of the p pairs, and maybe some that follow.
+        The teacher's, of all z sections: those of the p pairs, and maybe some that follow.
     of_affinities : bool
-        Whether the teacher gave affinities z, y, x in [0, 1] and no embeddings.
+        True if the teacher gave affinities z, y, x in [0, 1] and no embeddings.
     views : (first, second, shown), (n, 3, z, y, x) each
-        What is said of two views of unlabelled blocks, and where both show it; None where there is no such loss.
+        Affinities of two views of unlabelled blocks, and a mask of those that both show; None without such a loss.
     restored : (restored, sections), (n, z, y, x) each
-        Grey levels made of perturbed sections, and what they were; None where there is no such loss.
+        Grey levels made of perturbed sections, and those of the sections; None without such a loss.
 
     Raises
     ------
     ValueError
-        If student and teacher saw crops that do not belong together.
+        If student and teacher saw crops that do not belong together; later, if an output is asked for that is None.
     """
 
     previous: Tensor | None = None
@@ -104,7 +105,7 @@ class Outputs:
     views: tuple[Tensor, Tensor, Tensor] | None = None
     restored: tuple[Tensor, Tensor] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shapes = [_without_channels(t) for t in (self.previous, self.current, self.teacher) if t is not None]
         planes = {(n, y, x) for n, _, y, x in shapes}
         pairs = {t.shape[2] for t in (self.previous, self.current) if t is not None}
@@ -114,33 +115,37 @@ class Outputs:
 
     @property
     def networks(self) -> frozenset[str]:
-        """Which of "student" and "teacher" were run."""
+        """Those of "student" and "teacher" that were run."""
         run = {"student": self.current, "teacher": self.teacher}
         return frozenset(name for name, embeddings in run.items() if embeddings is not None)
 
     @cached_property
     def student_affinities(self) -> Tensor:
-        """(n, 3, p, y, x) float32."""
-        n = len(self.current)
-        folded = (values.transpose(1, 2).flatten(0, 1).float() for values in (self.previous, self.current))
-        return by_crop(pair_affinities(*folded), n)
+        """(n, 3, p, y, x) float32: affinities of the student."""
+        pair = _needed(self.previous, "student"), _needed(self.current, "student")
+        previous, current = (values.transpose(1, 2).flatten(0, 1).float() for values in pair)
+        return by_crop(pair_affinities(previous, current), len(pair[1]))
 
     @cached_property
     def teacher_nearest(self) -> Tensor:
-        """(n, 3, z, y, x) float32: apart from the other nine channels, which a frozen teacher does not need."""
-        return self.teacher.float() if self.of_affinities else affinities_of_embeddings(self.teacher.float(), NEAREST)
+        """(n, 3, z, y, x) float32: the teacher's nearest affinities, apart from farther ones.
+
+        A frozen teacher needs no others.
+        """
+        outputs = _needed(self.teacher, "teacher").float()
+        return outputs if self.of_affinities else affinities_of_embeddings(outputs, NEAREST)
 
     @property
     def teacher_offsets(self) -> tuple[Offset, ...]:
-        """What the teacher learns: of embeddings, farther neighbours too."""
+        """Offsets that the teacher learns: farther neighbours too, if it gives embeddings."""
         return NEAREST if self.of_affinities else TEACHER_OFFSETS
 
     @cached_property
     def teacher_affinities(self) -> Tensor:
-        """(n, 12 or 3, z, y, x) float32."""
+        """(n, 12 or 3, z, y, x) float32: affinities of `teacher_offsets`."""
         if self.of_affinities:
             return self.teacher_nearest
-        return affinities_of_embeddings(self.teacher.float(), self.teacher_offsets)
+        return affinities_of_embeddings(_needed(self.teacher, "teacher").float(), self.teacher_offsets)
 
 
 class Losses(NamedTuple):
@@ -151,14 +156,14 @@ class Losses(NamedTuple):
 
 
 def total_loss(outputs: Outputs, truth: Truth, objective: Objective, step: int = 0) -> Losses:
-    """The weighted sum of the losses that count in this step.
+    """Return the weighted sum of the losses that count in this step.
 
     Parameters
     ----------
     outputs : Outputs
-        Of the networks that `objective.networks(step)` names.
+        Outputs of the networks that `objective.networks(step)` names.
     truth : Truth
-        Of the same crops. Where nothing is known only the distillation teaches.
+        Truth of the same crops. If nothing is known only the distillation teaches.
     objective : Objective
     step : int
         0 = the first.
@@ -166,7 +171,7 @@ def total_loss(outputs: Outputs, truth: Truth, objective: Objective, step: int =
     Raises
     ------
     ValueError
-        If a network is missing.
+        If the outputs of a network are missing.
     """
     if missing := objective.networks(step) - outputs.networks:
         raise ValueError(
@@ -176,12 +181,22 @@ def total_loss(outputs: Outputs, truth: Truth, objective: Objective, step: int =
         outputs = replace(outputs, teacher=outputs.teacher.detach())
     weights = objective.weights(step)
     losses = {name: TERMS[name](outputs, truth, objective) for name in weights}
-    return Losses(sum(w * losses[name] for name, w in weights.items()), {n: v.detach() for n, v in losses.items()})
+    total = reduce(add, (weight * losses[name] for name, weight in weights.items()))
+    return Losses(total, {name: loss.detach() for name, loss in losses.items()})
 
 
 def by_crop(of_pairs: Tensor, n: int) -> Tensor:
-    """(n * p, c, y, x), the pairs of a crop one after the other -> (n, c, p, y, x)."""
+    """Return (n * p, c, y, x), the pairs of a crop one after the other, as (n, c, p, y, x)."""
     return of_pairs.unflatten(0, (n, len(of_pairs) // n)).transpose(1, 2)
+
+
+T = TypeVar("T")
+
+
+def _needed(output: T | None, network: str) -> T:
+    if output is None:
+        raise ValueError(f"outputs: those of the {network} are needed, got none; run it.")
+    return output
 
 
 def _without_channels(embeddings: Tensor) -> tuple[int, int, int, int]:
@@ -189,25 +204,43 @@ def _without_channels(embeddings: Tensor) -> tuple[int, int, int, int]:
     return n, z, y, x
 
 
-def _student(outputs: Outputs, truth: Truth, told: Objective) -> Tensor:
+def _student(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
     mse = student_loss(outputs.student_affinities, truth)
-    return mse if told.loss == "mse" else mse + student_malis(outputs.student_affinities, truth)
+    return mse if objective.loss == "mse" else mse + student_malis(outputs.student_affinities, truth)
 
 
-def _teacher(outputs: Outputs, truth: Truth, told: Objective) -> Tensor:
+def _teacher(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
     mse = teacher_loss(outputs.teacher_affinities, truth, outputs.teacher_offsets)
-    return mse if told.loss == "mse" else mse + malis_loss(outputs.teacher_nearest, truth)
+    return mse if objective.loss == "mse" else mse + malis_loss(outputs.teacher_nearest, truth)
+
+
+def _cross(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
+    return cross_loss(outputs.student_affinities, outputs.teacher_nearest, objective.teach_back)
+
+
+def _interaction(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
+    previous, current = _needed(outputs.previous, "student"), _needed(outputs.current, "student")
+    return interaction_loss(previous, current, _needed(outputs.teacher, "teacher"), truth)
+
+
+def _consistency(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
+    return consistency_loss(*_needed(outputs.views, "network on two views"))
+
+
+def _restore(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
+    return restoring_loss(*_needed(outputs.restored, "network on perturbed sections"))
 
 
 TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {
     "student": _student,
     "teacher": _teacher,
-    "cross": lambda out, _, told: cross_loss(out.student_affinities, out.teacher_nearest, told.teach_back),
-    "interaction": lambda out, truth, _: interaction_loss(out.previous, out.current, out.teacher, truth),
-    "consistency": lambda out, *_: consistency_loss(*out.views),
-    "restore": lambda out, *_: restoring_loss(*out.restored),
+    "cross": _cross,
+    "interaction": _interaction,
+    "consistency": _consistency,
+    "restore": _restore,
 }
-NETWORKS = {
+"""Loss -> its function."""
+NETWORKS: dict[str, set[str]] = {
     "student": {"student"},
     "teacher": {"teacher"},
     "cross": {"student", "teacher"},
@@ -215,8 +248,9 @@ NETWORKS = {
     "consistency": set(),
     "restore": set(),
 }
+"""Loss -> networks that it needs."""
 BY_LABELS = {"student", "teacher"}
-"""What counts during the warm-up."""
+"""Losses that count during the warm-up."""
 
 STUDENT_ONLY = Objective(teacher=0, cross=0, interaction=0, teacher_learns=False)
 TEACHER_ONLY = Objective(student=0, cross=0, interaction=0)
@@ -234,3 +268,4 @@ OBJECTIVES: dict[Mode, Objective] = {
     "restore": RESTORE,
     "restore-teacher": RESTORE,
 }
+"""Mode -> its objective."""

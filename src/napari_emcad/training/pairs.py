@@ -10,7 +10,10 @@ FIRST, SECOND = slice(None, -1), slice(1, None)
 
 
 def embed_pairs(student: Student, crops: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, z, y, x) -> both embeddings of every pair, (n * (z - 1), e, y, x) each; a section is encoded once."""
+    """Return both embeddings of every pair of crops (n, z, y, x), (n * (z - 1), e, y, x) each.
+
+    A section is encoded once.
+    """
     sections = crops.flatten(0, 1)[:, None].contiguous(memory_format=format_of_sections(crops.device.type))
     features = student.encode(sections)
     by_section = [f.unflatten(0, crops.shape[:2]) for f in features]  # (n, z, maps, ...)
@@ -19,5 +22,8 @@ def embed_pairs(student: Student, crops: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def format_of_sections(device: str) -> torch.memory_format:
-    """On a CPU, learning from few sections at once is up to a fifth faster without channels last."""
+    """Return the memory format for sections.
+
+    On a CPU, learning from few sections at once is up to a fifth faster without channels last.
+    """
     return torch.contiguous_format if torch.device(device).type == "cpu" else torch.channels_last

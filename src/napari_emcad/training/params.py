@@ -1,7 +1,7 @@
-"""What a training run is told. No torch here: panels and the command line read it before a run."""
+"""Parameters of a training run. No torch here: panels and the command line read them before a run."""
 
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Literal, NamedTuple, Self, TypedDict, Unpack, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from napari_emcad.core.errors import UserError
 
 Mode = Literal["student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher"]
-"""What learns, and from whom; `objective.OBJECTIVES` says which losses that means."""
+"""Modes of training; `objective.OBJECTIVES` has the losses of each."""
 
 MODES: MappingProxyType[Mode, str] = MappingProxyType(
     {
@@ -25,31 +25,38 @@ MODES: MappingProxyType[Mode, str] = MappingProxyType(
 """Each mode and one line on it."""
 
 RESTORES: frozenset[Mode] = frozenset({"restore", "restore-teacher"})
+"""Modes in which a network learns to restore perturbed sections."""
 NEEDS_LABELS: frozenset[Mode] = frozenset(get_args(Mode)) - {"distil"} - RESTORES
+"""Modes that need labels."""
 NEEDS_STUDENT: frozenset[Mode] = frozenset(get_args(Mode)) - {"teacher", "restore-teacher"}
+"""Modes that need a student."""
 NEEDS_TEACHER: frozenset[Mode] = frozenset(get_args(Mode)) - {"student", "restore"}
+"""Modes that need a teacher."""
 HEARS_TEACHER: frozenset[Mode] = NEEDS_TEACHER & NEEDS_STUDENT
 """Modes in which crops of which nothing is known teach the student as well."""
 LEARNS_ALONE: frozenset[Mode] = NEEDS_LABELS - HEARS_TEACHER
-"""Modes in which they teach by consistency, where that is asked for."""
+"""Modes in which such crops teach by consistency, if that is asked for."""
 
 
 Augmentation = Literal["light", "full"]
 """Flips and quarter turns only, or all of `augment.CHANCES`."""
 
 Consistency = Literal["off", "plain", "ema"]
-"""Whether unlabelled crops teach a network that has no teacher: it must say the same of two perturbed views of them,
-or, with "ema", what the running mean of its weights says of the other view (Huang et al., IEEE TMI 2022: SSNS-Net)."""
+"""Consistency of a network without a teacher on unlabelled crops.
+
+"plain" = it must give the same for two perturbed views of them; "ema" = for one view, what the running mean of its
+weights gives for the other (Huang et al., IEEE TMI 2022: SSNS-Net).
+"""
 
 Loss = Literal["mse", "malis"]
-"""Against the labels: balanced squared errors alone, or with those weighted by pairs of voxels besides."""
+"""Losses against the labels: balanced squared errors alone, or with those weighted by pairs of voxels besides."""
 
 SHORT_STEPS, SHORT_MINUTES = 1000, 10
-"""Up to this budget a run is short, and light augmentation is better (docs/benchmarks.md)."""
+"""Budgets up to which a run is short, and light augmentation is better (docs/benchmarks.md)."""
 
 
 class CropSize(NamedTuple):
-    """What a step sees of the data."""
+    """Size of the crops that a step sees."""
 
     batch: int
     sections: int
@@ -57,27 +64,45 @@ class CropSize(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one block, z y x."""
+        """Shape of one block, z y x."""
         return self.sections, self.size, self.size
 
 
 PAIRS = CropSize(batch=2, sections=2, size=160)
-"""Student alone: it sees no more than two sections at once. Many small steps teach more in a minute than few large."""
+"""Crops of a student alone: two sections are all it sees. Many small steps teach more in a minute than few large."""
 
 BLOCKS = CropSize(batch=2, sections=5, size=160)
-"""Student and teacher: as deep as grafting looks back, four sections."""
+"""Crops of student and teacher: as deep as grafting looks back, four sections."""
 
 DEEP_BLOCKS = CropSize(batch=2, sections=12, size=112)
-"""Teacher alone. Of two blocks, as torch's fast 3D convolutions for a CPU want a large input or more than one."""
+"""Crops of a teacher alone.
+
+There are two blocks, as torch's fast 3D convolutions for a CPU want a large input or more than one.
+"""
 
 CROPS: MappingProxyType[Mode, CropSize] = MappingProxyType(
-    {"student": PAIRS, "frozen-teacher": BLOCKS, "joint": BLOCKS, "teacher": DEEP_BLOCKS, "distil": BLOCKS}
-    | {"restore": PAIRS, "restore-teacher": DEEP_BLOCKS}
+    {
+        "student": PAIRS,
+        "frozen-teacher": BLOCKS,
+        "joint": BLOCKS,
+        "teacher": DEEP_BLOCKS,
+        "distil": BLOCKS,
+        "restore": PAIRS,
+        "restore-teacher": DEEP_BLOCKS,
+    }
 )
+"""Mode -> its crops."""
 
 BYTES_A_VOXEL: MappingProxyType[Mode, int] = MappingProxyType(
-    {"student": 3800, "frozen-teacher": 2400, "joint": 8600, "teacher": 5500, "distil": 2400}
-    | {"restore": 3800, "restore-teacher": 5500}
+    {
+        "student": 3800,
+        "frozen-teacher": 2400,
+        "joint": 8600,
+        "teacher": 5500,
+        "distil": 2400,
+        "restore": 3800,
+        "restore-teacher": 5500,
+    }
 )
 """Peak memory a voxel of a step's crops, fp32; measured with networks of the published size, small ones take less."""
 
@@ -85,7 +110,28 @@ VIEWS_SEEN: MappingProxyType[Consistency, float] = MappingProxyType({"off": 1, "
 """Blocks, and views of unlabelled ones, whose gradients a step keeps for each block of the batch."""
 
 PROCESS_BYTES = 300_000_000
-"""What a process that trains holds before the first step; measured: 290 MB."""
+"""Bytes of a process that trains before the first step; measured: 290 MB."""
+
+
+class TrainingChoices(TypedDict, total=False):
+    """Fields of `TrainingParameters`, those that somebody chose."""
+
+    mode: Mode
+    steps: int | None
+    minutes: float | None
+    batch: int | None
+    sections: int | None
+    size: int | None
+    consistency: Consistency
+    loss: Loss
+    augmentation: Augmentation | None
+    learning_rate: float
+    weight_decay: float
+    warm_up: int
+    ema: float
+    clip: float
+    half: bool | None
+    seed: int
 
 
 class TrainingParameters(BaseModel):
@@ -97,12 +143,12 @@ class TrainingParameters(BaseModel):
     steps: int | None = Field(None, ge=1, title="Steps", description="Optimiser steps in all.")
     minutes: float | None = Field(None, gt=0, title="Minutes", description="Time for all of it, validation included.")
     batch: int | None = Field(None, ge=1, title="Batch", description="Crops a step; None = by the mode.")
-    sections: int | None = Field(None, ge=2, title="Sections", description="Of a crop; None = by the mode.")
+    sections: int | None = Field(None, ge=2, title="Sections", description="Sections of a crop; None = by the mode.")
     size: int | None = Field(
         None, ge=32, multiple_of=16, title="Crop", description="Height and width, pixels; None = by the mode."
     )
     consistency: Consistency = Field(
-        "off", title="Uncorrected sections", description="Whether they teach too, by two perturbed views of them."
+        "off", title="Uncorrected sections", description="They teach too, by two perturbed views of them."
     )
     loss: Loss = Field("mse", title="Loss", description="Against labels: balanced MSE alone, or with MALIS besides.")
     augmentation: Augmentation | None = Field(
@@ -134,16 +180,16 @@ class TrainingParameters(BaseModel):
         return self
 
     @classmethod
-    def of(cls, **given: object) -> Self:
-        """The parameters given, defaults for the others.
+    def of(cls, **choices: Unpack[TrainingChoices]) -> Self:
+        """Return the parameters given, and defaults for the others.
 
         Raises
         ------
         UserError
-            One sentence on the first that is not known or out of range.
+            If one is not known or out of range: a sentence on the first.
         """
         try:
-            return cls(**given)
+            return cls(**choices)
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "budget"
@@ -151,25 +197,25 @@ class TrainingParameters(BaseModel):
 
     @property
     def crop(self) -> CropSize:
-        """What was asked for, and the mode's default for the rest."""
+        """Crops as asked for, and the mode's default for the rest."""
         default = CROPS[self.mode]
         return CropSize(self.batch or default.batch, self.sections or default.sections, self.size or default.size)
 
     @property
     def augmented(self) -> Augmentation:
-        """What was asked for, or what suits the budget."""
+        """Augmentation as asked for, or the one that suits the budget."""
         short = (self.steps or np.inf) <= SHORT_STEPS or (self.minutes or np.inf) <= SHORT_MINUTES
         return self.augmentation or ("light" if short else "full")
 
     @property
     def memory(self) -> int:
-        """Bytes at the peak, about; on a GPU most of it is that device's."""
+        """Bytes at the peak, about; on a GPU most of them are that device's."""
         crop = self.crop
-        seen = VIEWS_SEEN[self.consistency] * crop.batch * crop.sections * crop.size**2
-        return PROCESS_BYTES + int(BYTES_A_VOXEL[self.mode] * seen)
+        voxels = VIEWS_SEEN[self.consistency] * crop.batch * crop.sections * crop.size**2
+        return PROCESS_BYTES + int(BYTES_A_VOXEL[self.mode] * voxels)
 
     def share_done(self, step: int, seconds: float) -> float:
-        """How much of the budget is spent, 0 to 1 and above."""
+        """Return the share of the budget that is spent, 0 to 1 and above."""
         of_steps = step / self.steps if self.steps else 0.0
         of_time = seconds / (60 * self.minutes) if self.minutes else 0.0
         return max(of_steps, of_time)

@@ -8,6 +8,7 @@ Each perturbation takes a generator and a `PerturbedView` and returns another vi
 how, so that what a network says of a view can be brought back onto the sections (`affinities_of_sections`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,17 +20,18 @@ from torch import Tensor
 from torch.nn import functional
 
 LARGEST_SCALE = 1.5
+"""Factor by which a view is enlarged at most."""
 NOISE = (0.01, 0.2)
-"""Standard deviation, of grey levels in [0, 1]."""
+"""Standard deviations of noise, smallest and largest, in grey levels in [0, 1]."""
 
 KERNELS = (3, 9)
-"""Pixels: the width of a Gaussian that is cut off where its kernel ends."""
+"""Widths in pixels, smallest and largest, of a Gaussian that is cut off where its kernel ends."""
 
 SHIFT = 16
 """Pixels that a section is moved by at most."""
 
 MASKS, MASK_SIZE = 6, (8, 32)
-"""Rectangles that are blotted out in a section, at most, and their sides in pixels."""
+"""Most rectangles that are blotted out in a section, and their smallest and largest sides in pixels."""
 
 Z = 0
 """The channel of affinities between sections."""
@@ -43,7 +45,7 @@ class PerturbedView:
     ----------
     image : (z, y, x) float32 in [0, 1]
     scale : float
-        How much larger than they are; a view shows the middle of the sections then.
+        Factor by which they are enlarged; above 1 a view shows the middle of the sections.
     shifts : (z, 2) int64
         Pixels on y and x by which each section is moved, before it is scaled.
     """
@@ -54,12 +56,12 @@ class PerturbedView:
 
     @classmethod
     def of(cls, image: NDArray[np.float32]) -> "PerturbedView":
-        """The sections as they are."""
+        """Return a view of the sections as they are."""
         return cls(image, 1.0, np.zeros((len(image), 2), np.int64))
 
 
 def misalign(rng: Generator, view: PerturbedView) -> PerturbedView:
-    """Move one section by up to `SHIFT` pixels; what is moved out comes in on the other side."""
+    """Move one section by up to `SHIFT` pixels; pixels moved out come in on the other side."""
     z, shifts = rng.integers(len(view.image)), view.shifts.copy()
     shifts[z] = rng.integers(-SHIFT, SHIFT + 1, 2)
     image = view.image.copy()
@@ -69,16 +71,17 @@ def misalign(rng: Generator, view: PerturbedView) -> PerturbedView:
 
 def rescale(rng: Generator, view: PerturbedView) -> PerturbedView:
     """Show the middle of the sections up to `LARGEST_SCALE` times as large."""
-    side = np.array(view.image.shape[1:])
-    seen = np.rint(side / rng.uniform(1, LARGEST_SCALE)).astype(int)
-    start = (side - seen) // 2
-    middle = view.image[:, start[0] : start[0] + seen[0], start[1] : start[1] + seen[1]]
-    image = functional.interpolate(torch.from_numpy(middle)[:, None], tuple(side), mode="bilinear")[:, 0].numpy()
-    return replace(view, image=image, scale=float(side[0] / seen[0]))
+    _, height, width = view.image.shape
+    shrink = rng.uniform(1, LARGEST_SCALE)
+    rows, columns = (int(np.rint(n / shrink)) for n in (height, width))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    middle = torch.from_numpy(view.image[:, top : top + rows, left : left + columns])
+    image = functional.interpolate(middle[:, None], (height, width), mode="bilinear")[:, 0].numpy()
+    return replace(view, image=image, scale=height / rows)
 
 
 def change_grey_levels(rng: Generator, view: PerturbedView) -> PerturbedView:
-    """Contrast, brightness and gamma of each section."""
+    """Change contrast, brightness and gamma of each section."""
     shape = len(view.image), 1, 1
     contrast, brightness = rng.uniform(0.9, 1.1, shape), rng.uniform(-0.1, 0.1, shape)
     image = np.clip((view.image - 0.5) * contrast + 0.5 + brightness, 0, 1) ** np.exp2(rng.uniform(-1, 1, shape))
@@ -86,13 +89,13 @@ def change_grey_levels(rng: Generator, view: PerturbedView) -> PerturbedView:
 
 
 def add_noise(rng: Generator, view: PerturbedView) -> PerturbedView:
-    """Gaussian noise with a standard deviation in `NOISE`."""
+    """Add Gaussian noise with a standard deviation in `NOISE`."""
     grain = rng.standard_normal(view.image.shape, np.float32) * np.float32(rng.uniform(*NOISE))
     return replace(view, image=np.clip(view.image + grain, 0, 1))
 
 
 def blur(rng: Generator, view: PerturbedView) -> PerturbedView:
-    """A Gaussian with a kernel of 3, 5, 7 or 9 pixels."""
+    """Blur with a Gaussian whose kernel has 3, 5, 7 or 9 pixels."""
     radius = int(rng.integers(KERNELS[0], KERNELS[1] + 1)) // 2
     return replace(view, image=ndimage.gaussian_filter(view.image, radius / 2, axes=(1, 2), radius=radius))
 
@@ -108,18 +111,26 @@ def mask_rectangles(rng: Generator, view: PerturbedView) -> PerturbedView:
     return replace(view, image=image)
 
 
-IN_PLACE = ((change_grey_levels, 0.5), (add_noise, 0.5), (blur, 0.5), (mask_rectangles, 0.5))
-"""Perturbations that move no pixel, and how often."""
+Perturbations = tuple[tuple[Callable[[Generator, PerturbedView], PerturbedView], float], ...]
+"""Perturbations in their order, each with its chance from 0 to 1."""
 
-RESTORABLE = ((misalign, 0.3), *IN_PLACE)
-"""Those whose sections a network is to restore."""
+IN_PLACE: Perturbations = (
+    (change_grey_levels, 0.5),
+    (add_noise, 0.5),
+    (blur, 0.5),
+    (mask_rectangles, 0.5),
+)
+"""Perturbations that move no pixel, and their chances."""
 
-PERTURBATIONS = ((misalign, 0.3), (rescale, 0.5), *IN_PLACE)
-"""All of them, in the order they are applied."""
+RESTORABLE: Perturbations = ((misalign, 0.3), *IN_PLACE)
+"""Perturbations whose sections a network is to restore."""
+
+PERTURBATIONS: Perturbations = ((misalign, 0.3), (rescale, 0.5), *IN_PLACE)
+"""All perturbations, in the order they are applied."""
 
 
-def perturbed(rng: Generator, image: NDArray[np.float32], chances=PERTURBATIONS) -> PerturbedView:
-    """A perturbed view of the sections, (z, y, x) in [0, 1]; these are not modified."""
+def perturbed(rng: Generator, image: NDArray[np.float32], chances: Perturbations = PERTURBATIONS) -> PerturbedView:
+    """Return a perturbed view of sections (z, y, x) in [0, 1], which are not modified."""
     view = PerturbedView.of(image)
     for change, chance in chances:
         if rng.random() < chance:
@@ -127,44 +138,47 @@ def perturbed(rng: Generator, image: NDArray[np.float32], chances=PERTURBATIONS)
     return view
 
 
-def affinities_of_sections(said: Tensor, view: PerturbedView) -> tuple[Tensor, Tensor]:
-    """What a network says of a view, as said of the sections.
+def affinities_of_sections(affinities: Tensor, view: PerturbedView) -> tuple[Tensor, Tensor]:
+    """Return a network's affinities of a view, brought back onto the sections.
 
     Parameters
     ----------
-    said : (3, z, y, x) float
-        Nearest affinities z, y, x.
-    view : View
-        Of these sections, or of some before them, too.
+    affinities : (3, z, y, x) float
+        Nearest affinities z, y, x of the view.
+    view : PerturbedView
+        A view of these sections, or of some before them, too.
 
     Returns
     -------
     (3, z, y, x) float and (3, z, y, x) bool
-        The affinities, and where the view shows these pairs of voxels: not outside of its picture, and not between
-        sections that it moved apart.
+        The affinities, and a mask of the pairs of voxels that the view shows: not outside of its picture, and not
+        between sections that it moved apart.
+
+    Strategy: the steps of the perturbation are undone in reverse: the picture is scaled back into the middle, then each
+    section is rolled back, and the rows and columns that came in over the rim are not shown.
     """
-    back, shown = _scaled_back(said, view.scale)
-    unseen = len(view.shifts) - said.shape[1]
+    back, shown = _scaled_back(affinities, view.scale)
+    unseen = len(view.shifts) - affinities.shape[1]
     for z, (dy, dx) in enumerate(view.shifts[unseen:].tolist()):
         back[:, z] = torch.roll(back[:, z], (-dy, -dx), (1, 2))
         shown[:, z] = torch.roll(shown[:, z], (-dy, -dx), (1, 2))
         shown[:, z, _came_in(dy)] = False
         shown[:, z, :, _came_in(dx)] = False
-    moved_apart = np.diff(view.shifts, axis=0, prepend=view.shifts[:1]).any(1)
+    moved_apart = np.any(np.diff(view.shifts, axis=0, prepend=view.shifts[:1]), axis=1)
     shown[Z, np.flatnonzero(moved_apart[unseen:])] = False
     return back, shown
 
 
-def _scaled_back(said: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The middle at its own size, 0 and not shown around it."""
-    side = said.shape[-2:]
-    seen = tuple(round(n / scale) for n in side)
-    smaller = functional.interpolate(said, seen, mode="bilinear", antialias=True)
-    (above, below), (left, right) = (((n - m) // 2, n - m - (n - m) // 2) for n, m in zip(side, seen, strict=True))
+def _scaled_back(affinities: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Return the middle at its own size, 0 and not shown around it."""
+    sides = affinities.shape[-2:]
+    middle = [round(n / scale) for n in sides]
+    smaller = functional.interpolate(affinities, middle, mode="bilinear", antialias=True)
+    (above, below), (left, right) = (((n - m) // 2, n - m - (n - m) // 2) for n, m in zip(sides, middle, strict=True))
     rim = left, right, above, below
     return functional.pad(smaller, rim), functional.pad(torch.ones_like(smaller, dtype=torch.bool), rim)
 
 
 def _came_in(shift: int) -> slice:
-    """Rows that a shift by so many moved over the rim, to the other side."""
+    """Return the rows that a shift by so many moved over the rim, to the other side."""
     return slice(-shift, None) if shift > 0 else slice(0, -shift)

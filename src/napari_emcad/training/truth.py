@@ -1,4 +1,4 @@
-"""What a labelled crop says about its affinities, on the device where the losses are computed."""
+"""The truth of a labelled crop as affinities, on the device where the losses are computed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from napari_emcad.core.affinities import Offset, shifted
 
 
 class Target(NamedTuple):
-    """Affinities to learn, and where they are to be learnt."""
+    """Affinities to learn, and a mask of the known ones."""
 
     affinities: Tensor  # (n, c, z, y, x) bool
     known: Tensor  # (n, c, z, y, x) bool
@@ -19,7 +19,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Truth:
-    """Labels without the borders between touching neurons, and where they are verified; made by `of`.
+    """Labels without the borders between touching neurons, and a mask of verified voxels; made by `of`.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Truth:
 
     @classmethod
     def of(cls, labels: Tensor, known: Tensor | None = None) -> "Truth":
-        """The truth of a batch of crops.
+        """Return the truth of a batch of crops.
 
         Parameters
         ----------
@@ -47,16 +47,16 @@ class Truth:
         return cls(without_borders(labels), torch.ones_like(labels, dtype=torch.bool) if known is None else known)
 
     def target(self, offsets: Sequence[Offset]) -> Target:
-        """Affinities of these (z, y, x) offsets, in voxels."""
+        """Return the affinities of these (z, y, x) offsets, in voxels."""
         return Target(affinities_of_labels(self.labels, offsets), known_pairs(self.known, offsets))
 
     def sections(self, start: int, stop: int | None = None) -> "Truth":
-        """The truth of the sections from `start` on and before `stop`, as if there were no others."""
+        """Return the truth of the sections from `start` on and before `stop`, as if there were no others."""
         return Truth(self.labels[:, start:stop], self.known[:, start:stop])
 
 
 def affinities_of_labels(labels: Tensor, offsets: Sequence[Offset]) -> Tensor:
-    """`core.affinities.affinities_of_labels` of a batch on any device.
+    """Return `core.affinities.affinities_of_labels` of a batch on any device.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def affinities_of_labels(labels: Tensor, offsets: Sequence[Offset]) -> Tensor:
 
 
 def known_pairs(known: Tensor, offsets: Sequence[Offset]) -> Tensor:
-    """(n, z, y, x) bool -> (n, c, z, y, x) bool: True where both voxels of a pair are known and lie inside."""
+    """Return (n, c, z, y, x) bool: True if both voxels of a pair are known and lie inside."""
     return _pairs(known, offsets, torch.logical_and)
 
 
@@ -82,12 +82,12 @@ def _pairs(voxels: Tensor, offsets: Sequence[Offset], joined: Callable[[Tensor, 
     result = torch.zeros(len(voxels), len(offsets), *voxels.shape[1:], dtype=torch.bool, device=voxels.device)
     for c, offset in enumerate(offsets):
         here, there = shifted(offset)
-        result[(slice(None), c, *here)] = joined(voxels[(slice(None), *here)], voxels[(slice(None), *there)])
+        result[:, c][(slice(None), *here)] = joined(voxels[(slice(None), *here)], voxels[(slice(None), *there)])
     return result
 
 
 def without_borders(labels: Tensor) -> Tensor:
-    """`core.affinities.without_borders` of a batch on any device.
+    """Return `core.affinities.without_borders` of a batch on any device.
 
     Parameters
     ----------
@@ -106,11 +106,14 @@ def without_borders(labels: Tensor) -> Tensor:
 
 
 def _over_neighbours(extreme: Callable[[Tensor, Tensor], Tensor], labels: Tensor) -> Tensor:
-    """Largest or smallest label in each 3 x 3 neighbourhood of a section; pooling knows no integers on some devices."""
+    """Return the largest or smallest label in each 3 x 3 neighbourhood of a section.
+
+    Done by shifting: pooling knows no integers on some devices.
+    """
     for step in ((1, 0), (0, 1)):
-        here, there = ((..., *slices) for slices in shifted(step))
+        (y, x), (there_y, there_x) = shifted(step)
         result = labels.clone()
-        result[here] = extreme(result[here], labels[there])
-        result[there] = extreme(result[there], labels[here])
+        result[..., y, x] = extreme(result[..., y, x], labels[..., there_y, there_x])
+        result[..., there_y, there_x] = extreme(result[..., there_y, there_x], labels[..., y, x])
         labels = result
     return labels

@@ -1,4 +1,4 @@
-"""What a network says of perturbed views: of two of the same sections, or of one to be restored."""
+"""Outputs of a network on perturbed views: of two of the same sections, or of one to be restored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -8,34 +8,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from napari_emcad.core.geometry import Shape
 from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher, nearest_affinities
-from napari_emcad.training.crops import Shape, Views, middle
+from napari_emcad.training.crops import Views, middle
 from napari_emcad.training.objective import by_crop
 from napari_emcad.training.pairs import FIRST, SECOND, embed_pairs
 from napari_emcad.training.perturb import PerturbedView, affinities_of_sections
-from napari_emcad.training.saved_state import HEAD, TrainingState
+from napari_emcad.training.saved_state import TrainingState
 
 
 def affinities_of_views(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network says of both views of each block, and where both show it, (n, 3, z, y, x) each.
+    """Return affinities of both views of each block, and where both show them, (n, 3, z, y, x) each.
 
-    Of the second view the running mean of its weights speaks where that was asked for, and learns nothing from it.
+    The running mean of the weights gives those of the second view, if that was asked for, and learns nothing from it.
     """
     (name,) = state.learning
-    network, mean = state.networks[name], state.means[name].module
+    network, mean = _affinity_network(state.networks[name]), state.means[name].module
     with _running_means_kept(network):
         first, shown = _of_view(network, views.first, shape, state.device)
         with torch.no_grad() if state.consistency == "ema" else nullcontext():
-            other = mean.eval() if state.consistency == "ema" else network
+            other = _affinity_network(mean.eval()) if state.consistency == "ema" else network
             second, shown_too = _of_view(other, views.second, shape, state.device)
     return first, second, shown & shown_too
 
 
+def _affinity_network(network: nn.Module) -> Student | Teacher:
+    if not isinstance(network, Student | Teacher):
+        raise TypeError(f"views: a student or a teacher is needed, got a {type(network).__name__}.")
+    return network
+
+
 @contextmanager
 def _running_means_kept(network: nn.Module) -> Iterator[None]:
-    """BatchNorm's running means stay those of sections as they are: perturbed ones are never segmented."""
+    """Keep BatchNorm's running means those of sections as they are: perturbed ones are never segmented."""
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -48,34 +55,34 @@ def _running_means_kept(network: nn.Module) -> Iterator[None]:
 
 
 def restored_sections(state: TrainingState, views: Views, shape: Shape) -> tuple[Tensor, Tensor]:
-    """Grey levels that the network makes of perturbed blocks, and those of the blocks, (n, z, y, x) each."""
+    """Return grey levels made of perturbed blocks, and those of the blocks, (n, z, y, x) each."""
     shown, sections = _pictures(views.first, state.device), middle(_pictures(views.second, state.device), shape)
     if "teacher" in state.networks:
-        said = middle(state.networks["teacher"](shown[:, None]), shape)
+        outputs = middle(state.networks["teacher"](shown[:, None]), shape)
     else:
         pairs = embed_pairs(state.networks["student"], middle(shown, shape))
-        said = torch.cat([by_crop(embeddings, len(shown)) for embeddings in pairs], dim=2)
+        outputs = torch.cat([by_crop(embeddings, len(shown)) for embeddings in pairs], dim=2)
         sections = torch.cat([sections[:, FIRST], sections[:, SECOND]], dim=1)
-    return state.networks[HEAD](said)[:, 0], sections
+    return state.networks["head"](outputs)[:, 0], sections
 
 
 def _of_view(
     network: Student | Teacher, views: list[PerturbedView], shape: Shape, device: str
 ) -> tuple[Tensor, Tensor]:
-    """Affinities of one view of each block, brought back onto it, and where it shows them."""
-    said = _said(network, _pictures(views, device), shape)
-    back, shown = zip(*(affinities_of_sections(s, view) for s, view in zip(said, views, strict=True)), strict=True)
-    return torch.stack(back), torch.stack(shown)
+    """Return affinities of one view of each block, brought back onto it, and where it shows them."""
+    affinities = _affinities(network, _pictures(views, device), shape)
+    pairs = [affinities_of_sections(one, view) for one, view in zip(affinities, views, strict=True)]
+    return torch.stack([back for back, _ in pairs]), torch.stack([shown for _, shown in pairs])
 
 
 def _pictures(views: list[PerturbedView], device: str) -> Tensor:
-    """(n, z, y, x) float32."""
+    """Return the pictures of views, (n, z, y, x) float32."""
     return torch.from_numpy(np.stack([view.image for view in views])).to(device)
 
 
-def _said(network: Student | Teacher, images: Tensor, shape: Shape) -> Tensor:
-    """(n, z, y, x) -> affinities z, y, x of the middle of this shape, (n, 3, z, y, x); a student's from z = 1 on."""
+def _affinities(network: Student | Teacher, images: Tensor, shape: Shape) -> Tensor:
+    """Return affinities z, y, x of the middle of images, (n, 3, z, y, x); a student's from z = 1 on."""
     if isinstance(network, Student):
-        pairs = (embeddings.float() for embeddings in embed_pairs(network, middle(images, shape)))
-        return by_crop(pair_affinities(*pairs), len(images))
+        previous, current = (embeddings.float() for embeddings in embed_pairs(network, middle(images, shape)))
+        return by_crop(pair_affinities(previous, current), len(images))
     return middle(nearest_affinities(network, images[:, None]), shape).float()
