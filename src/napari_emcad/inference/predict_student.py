@@ -21,6 +21,7 @@ from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Win
 
 HALO = RECEPTIVE_RADIUS + 1
 """Pixels around a tile that it must see: affinities look one pixel further back than embeddings."""
+
 TILE: dict[DeviceKind, int] = {"cpu": 2048, "cuda": 2048, "mps": 1024}
 """Pixels a side of a tile's core, at most, by device: the larger, the less is computed twice in their halos.
 
@@ -32,6 +33,7 @@ FREE_SHARE = 0.5
 
 SMALLEST_TILE = 128
 """Pixels a side of a tile's core, at least."""
+
 BYTES_A_PIXEL = 1350
 """Peak memory of the network a pixel of its window, fp32; measured: 950 at 512 x 512, 1,330 at 1024 x 1024."""
 

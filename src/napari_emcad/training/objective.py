@@ -71,7 +71,7 @@ class Objective(BaseModel):
         return {name: w for name, w in weights.items() if w and (step >= self.warm_up or name in BY_LABELS)}
 
     def networks(self, step: int) -> frozenset[str]:
-        """Return those of "student" and "teacher" that must be run in this step."""
+        """Return the names of the networks that must be run in this step: "student", "teacher"."""
         return frozenset().union(*(NETWORKS[name] for name in self.weights(step)))
 
 
@@ -115,7 +115,7 @@ class Outputs:
 
     @property
     def networks(self) -> frozenset[str]:
-        """Those of "student" and "teacher" that were run."""
+        """Names of the networks that were run: "student", "teacher"."""
         run = {"student": self.current, "teacher": self.teacher}
         return frozenset(name for name, embeddings in run.items() if embeddings is not None)
 
@@ -240,6 +240,7 @@ TERMS: dict[str, Callable[[Outputs, Truth, Objective], Tensor]] = {
     "restore": _restore,
 }
 """Loss -> its function."""
+
 NETWORKS: dict[str, set[str]] = {
     "student": {"student"},
     "teacher": {"teacher"},
@@ -249,6 +250,7 @@ NETWORKS: dict[str, set[str]] = {
     "restore": set(),
 }
 """Loss -> networks that it needs."""
+
 BY_LABELS = {"student", "teacher"}
 """Losses that count during the warm-up."""
 

@@ -26,14 +26,19 @@ MODES: MappingProxyType[Mode, str] = MappingProxyType(
 
 RESTORES: frozenset[Mode] = frozenset({"restore", "restore-teacher"})
 """Modes in which a network learns to restore perturbed sections."""
+
 NEEDS_LABELS: frozenset[Mode] = frozenset(get_args(Mode)) - {"distil"} - RESTORES
 """Modes that need labels."""
+
 NEEDS_STUDENT: frozenset[Mode] = frozenset(get_args(Mode)) - {"teacher", "restore-teacher"}
 """Modes that need a student."""
+
 NEEDS_TEACHER: frozenset[Mode] = frozenset(get_args(Mode)) - {"student", "restore"}
 """Modes that need a teacher."""
+
 HEARS_TEACHER: frozenset[Mode] = NEEDS_TEACHER & NEEDS_STUDENT
 """Modes in which crops of which nothing is known teach the student as well."""
+
 LEARNS_ALONE: frozenset[Mode] = NEEDS_LABELS - HEARS_TEACHER
 """Modes in which such crops teach by consistency, if that is asked for."""
 

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 LARGEST_SCALE = 1.5
 """Factor by which a view is enlarged at most."""
+
 NOISE = (0.01, 0.2)
 """Standard deviations of noise, smallest and largest, in grey levels in [0, 1]."""
 

@@ -18,6 +18,7 @@ __all__ = ["SyntheticStack", "synthetic_stack"]
 
 _USUAL = VoxelSize(30, 6, 6)
 """Voxel size of the AC4 stack."""
+
 _LAYER = 6.0
 """Thickness in nm, about, of the layers whose mean a section is drawn as."""
 

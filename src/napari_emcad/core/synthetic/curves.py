@@ -15,13 +15,16 @@ from scipy.spatial import cKDTree
 
 STEP = 40.0
 """Distance between consecutive points of a curve."""
+
 AXON, DENDRITE, SPINE = 0, 1, 2
 """Kinds of curves."""
 
 _MARGIN = 300.0
 """Nanometres that curves go on outside the box."""
+
 _CLOSEST = 0.9
 """Part of the sum of two radii that the axes of neighbours keep from each other."""
+
 _REFRESH = 6
 """Rounds of pushing for which a list of neighbours serves."""
 

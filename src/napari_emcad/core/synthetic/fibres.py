@@ -18,12 +18,16 @@ STEP = 0.5
 
 _VOXELS_A_TREE = 500_000
 """Voxels of the box for each tree."""
+
 _BRANCH_EVERY = 45.0
 """Mean distance between branches, in voxels."""
+
 _THINNEST, _THICKEST = 1.0, 4.0
 """Smallest and largest radius of a fibre."""
+
 _MARGIN = 4.0
 """Voxels that fibres go on outside the box."""
+
 _ORDERS = 4
 """Orders of branches, the root's fibres included."""
 

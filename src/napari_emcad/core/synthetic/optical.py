@@ -21,10 +21,13 @@ VOXEL_SIZE = VoxelSize(500, 500, 500)
 
 _BLUR = (0.9, 0.6, 0.6)
 """Blur of the lens, standard deviation in voxels; the depth is seen worst."""
+
 _GLOW, _GLOW_SHARE = 9.0, 0.4
 """Reach in voxels, and share, of the light from out of focus."""
+
 _GROUND, _UNEVEN, _TISSUE = 112.0, 6.0, 4.0
 """Grey levels of the ground, of its slow changes and of the tissue's grain."""
+
 _OFFSET, _GAIN, _READ_NOISE = 90.0, 4.0, 9.0
 """Grey levels of the camera without light, per photon, and of its noise."""
 

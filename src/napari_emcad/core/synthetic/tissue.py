@@ -21,21 +21,28 @@ from napari_emcad.core.synthetic.curves import NeuriteCurves
 
 PITCH = 24.0
 """Edge of a voxel of the coarse grid, in nm."""
+
 SIGMA = 29.0
 """Standard deviation of the blur that rounds the cells, in nm."""
 
 _HALO = 5
 """Voxels of the grid around the box."""
+
 _BLOCK = 384.0
 """Side in nm of the blocks that are cut at a time."""
+
 _SPECK = 120
 """Voxels below which a piece of a neurite is too small to follow."""
+
 _AROUND = 100.0
 """Nanometres around a ball in which it can still be the nearest one."""
+
 _STAIN = 1.7
 """Exponent of staining. Above 1, a membrane through a part of the section's thickness looks darker than its share."""
+
 _LEVELS = 2048
 """Steps of the difference between two indicators for which the distance is tabulated."""
+
 _DISTANCE = (SIGMA * np.sqrt(2) * erfinv(np.linspace(0, 1 - 1e-3, _LEVELS + 1))).astype(np.float32)
 """Distance to the membrane in nm at each step of the difference."""
 

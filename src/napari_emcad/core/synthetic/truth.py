@@ -10,8 +10,10 @@ from napari_emcad.core.synthetic.tissue import TissueSection
 
 _BORDER = 13.0
 """Distance in nm within the section: nearer to the outline is membrane."""
+
 _FACE_ON = 6.0
 """Distance in nm in space: nearer to a membrane that lies in the plane of the section, the neurite is not clear."""
+
 _SMALLEST = 60
 """Voxels that a connected piece must have."""
 
