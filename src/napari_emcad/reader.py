@@ -22,13 +22,13 @@ from napari_emcad.io.stacks.stack import Stack, open_levels, open_stack, stack_n
 from napari_emcad.io.stacks.zarr import is_zarr
 
 LEVELS: Final = "napari_emcad_levels"
-"""Key in the metadata of a multiscale layer: what the file says of each level."""
+"""Key in the metadata of a multiscale layer: the facts on each level."""
 
 LayerKind = Literal["image", "labels"]
 
 
 class LevelMetadata(TypedDict):
-    """What a file says of a level; lengths in nm (z, y, x), None if it does not say."""
+    """Facts that a file states on a level; lengths in nm (z, y, x), None if it does not say."""
 
     dataset: str | None
     voxel_size_nm: Point | None

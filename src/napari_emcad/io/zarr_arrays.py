@@ -17,7 +17,7 @@ from napari_emcad.core.volume import AffinityVolume, FragmentVolume, Writable
 
 
 class ZarrLayout(NamedTuple):
-    """How an array lies on disk: the largest shape of its chunks, and what compresses them, fast rather than well."""
+    """The layout of an array on disk: the largest shape of its chunks, and a codec that is fast rather than strong."""
 
     chunks: tuple[int, ...]
     codec: numcodecs.Blosc
@@ -88,7 +88,7 @@ def as_affinities(array: zarr.Array[Any]) -> StoredAffinities:
 
 
 def _is_volume(array: zarr.Array[Any]) -> TypeGuard[StoredVolume]:
-    return array.ndim == 3  # and slices of it are NumPy arrays, which zarr's annotations leave open
+    return array.ndim == 3  # its slices are NumPy arrays, which zarr's annotations leave open
 
 
 def _is_affinities(array: zarr.Array[Any]) -> TypeGuard[StoredAffinities]:

@@ -51,6 +51,7 @@ def test_no_image(attributes):
     ("attributes", "sentence"),
     [
         ({"ome": 5}, "OME-Zarr metadata"),
+        (drawn(coordinateTransformations=[{"type": "scale", "path": "s"}]), "a scale with its numbers is needed"),
         ({"multiscales": {"0": 1}}, "OME-Zarr metadata, multiscales: "),
         (drawn(levels=[{"name": "s0"}]), r"OME-Zarr metadata, datasets\.0\.path: "),
         (drawn(levels=[{"path": "s0", "coordinateTransformations": [{"scale": "big"}]}]), r"datasets\.0\..*scale: "),

@@ -49,7 +49,7 @@ class ChunkedLabels(LazyArray):
     Parameters
     ----------
     folder : Path
-        As `create_labels_array` makes it.
+        Made by `create_labels_array`.
     is_full : bool
         True if every voxel has a label: a chunk without any is a file that is missing then.
     coarser : ChunkedLabels, optional

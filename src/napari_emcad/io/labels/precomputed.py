@@ -112,7 +112,7 @@ class _ScaleWriter:
     dtype : dtype
         Type of the ids in the files.
     voxel_size : VoxelSize
-        Of the finest scale, in nm.
+        Voxel size of the finest scale, in nm.
     """
 
     ts: ModuleType

@@ -69,7 +69,7 @@ def write_tiff(path: Path, volume: LabelVolume) -> Job[Path]:
     Returns
     -------
     Path
-        As given.
+        The path that was given.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     Raises
     ------
     UserError
-        As `write_tiff`; also if the folder is there already and not empty.
+        See `write_tiff`; also if the folder is there already and not empty.
     """
     labels, size = volume.values, volume.voxel_size
     _check_free(folder)

@@ -49,7 +49,7 @@ def write_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     Raises
     ------
     UserError
-        As `write_ome_zarr`.
+        See `write_ome_zarr`.
     """
     _check(path, volume)
     size = volume.voxel_size

@@ -1,1 +1,1 @@
-"""What files say about their voxels: voxel size, place, and a record of where they come from."""
+"""Metadata of the voxels in files: voxel size, place, and a record of where they come from."""

@@ -5,10 +5,10 @@ Source: Moore et al., "OME-Zarr: a cloud-optimized bioimaging file format", Hist
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
@@ -30,6 +30,13 @@ class OmeTransformation(_Metadata):
     type: str = ""
     scale: list[float] = Field(default_factory=list)
     translation: list[float] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        """Refuse numbers that lie elsewhere: they would go unread without a word."""
+        if self.type in ("scale", "translation") and not getattr(self, self.type):
+            raise ValueError(f"a {self.type} with its numbers is needed")
+        return self
 
 
 class OmeLevel(_Metadata):
@@ -70,7 +77,11 @@ def read_image(attributes: Mapping[str, object]) -> OmeImage:
 
 
 def place_of_level(image: OmeImage, path: str | None) -> tuple[VoxelSize | None, Point | None]:
-    """Return voxel size and offset of one level in nm; None if the image does not say."""
+    """Return voxel size and offset of one level in nm; None if the image does not say.
+
+    Strategy: a voxel at v lies at (v * scale + translation of the level) * scale + translation of the image; of each
+    only the last three numbers, z, y and x, are taken.
+    """
     level = next((level for level in image.levels if level.path == path), None)
     parts = [level.transformations if level else [], image.transformations]
     units = [axis.unit if isinstance(axis, OmeAxis) else None for axis in image.axes[-3:]]
@@ -95,7 +106,7 @@ def image_attributes(name: str, steps: Sequence[int], voxel_size: VoxelSize | No
     steps : sequence of int
         Pixels of the finest level on y and x that are one of each level, which is the array "0", "1" and so on.
     voxel_size : VoxelSize or None
-        Of the finest level, in nm; None = unknown.
+        Voxel size of the finest level, in nm; None = unknown.
     offset : (z, y, x)
         Place of the first voxel in nm.
     """

@@ -27,7 +27,7 @@ def open_fragment_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
     Parameters
     ----------
     fragments : Path
-        As `create_labels_array` makes it; the levels lie beside it, 2.zarr (every second pixel on y and x), 4.zarr ...
+        Made by `create_labels_array`; the levels lie beside it, 2.zarr (every second pixel on y and x), 4.zarr ...
     is_full : bool
         True if every voxel is of a fragment.
 
@@ -48,7 +48,7 @@ def write_fragment_levels(fragments: Path, voxel_size: VoxelSize | None) -> None
     Parameters
     ----------
     fragments : Path
-        As `open_fragment_levels` takes it.
+        The array that `open_fragment_levels` opens.
     voxel_size : VoxelSize or None
         In nm.
 

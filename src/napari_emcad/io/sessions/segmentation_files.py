@@ -88,7 +88,7 @@ def _read_fragments(folder: Path, is_full: bool) -> FragmentVolume:
             return np.asarray(found[:]).view(memory_dtype(found.dtype))
     except READ_ERRORS as error:
         raise damaged(path) from error
-    write_fragment_levels(path, None)  # of a session that could be read whole where it was made
+    write_fragment_levels(path, None)  # the session was made where there was memory to read it whole
     return open_fragment_levels(path, is_full)
 
 

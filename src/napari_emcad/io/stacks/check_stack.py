@@ -9,7 +9,7 @@ from napari_emcad.core.errors import UserError
 
 
 class NotAStack(UserError):
-    """What was opened is an image, but no grey stack (z, y, x)."""
+    """The error for an image that is no grey stack (z, y, x)."""
 
 
 def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:

@@ -14,7 +14,7 @@ USUAL = ("volumes/raw", "main", "raw")
 
 
 class SeveralStacks(UserError):
-    """A file holds several stacks, and nothing says which one to open."""
+    """The error for a file that holds several stacks, if nothing says which one to open."""
 
 
 class DatasetEntry(NamedTuple):

@@ -19,9 +19,6 @@ from napari_emcad.io.stacks.check_stack import check_stack, count_leading_axes
 KEPT_SECTION_BYTES = 128 * 2**20
 """Size of a section above which it is decoded again for each slice of it, instead of being kept."""
 
-REMEDY = "copy or export the file again"
-"""Advice for a file of which a part cannot be read."""
-
 Read = Callable[[Slices], NDArray[Any]]
 """Takes three slices with a start, a stop and a positive step, and returns the voxels in them."""
 
@@ -40,11 +37,15 @@ class LazyArray:
     read : callable
     close : callable, optional
         Gives the file back; called by `close`, or when the array is no longer used.
+
+    Attributes
+    ----------
     remedy : str
-        Advice if it cannot be read, the end of the sentence.
+        Advice if a part cannot be read, the end of the sentence.
     """
 
     ndim = 3
+    remedy = "copy or export the file again"
 
     def __init__(
         self,
@@ -53,11 +54,10 @@ class LazyArray:
         dtype: DTypeLike,
         read: Read,
         close: Callable[[], None] | None = None,
-        remedy: str = REMEDY,
     ):
         self.shape: Shape = triple(shape)
         self.dtype: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
-        self._name, self._read, self._remedy = name, read, remedy
+        self._name, self._read = name, read
         self.close = weakref.finalize(self, close or (lambda: None))
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class LazyArray:
         except READ_ERRORS as error:
             place = ",".join(f"{s.start}:{s.stop}" for s in slices)
             raise UserError(
-                f"{self._name}: voxels {place} cannot be read ({first_line(error)}); {self._remedy}."
+                f"{self._name}: voxels {place} cannot be read ({first_line(error)}); {self.remedy}."
             ) from error
 
 
@@ -181,8 +181,18 @@ class FileArray(Protocol):
     def __getitem__(self, key: tuple[int | slice, ...], /) -> Any: ...
 
 
-def wrap_array(name: str, array: FileArray, close: Callable[[], None] | None = None, remedy: str = REMEDY) -> LazyArray:
-    """Wrap an array of a file as (z, y, x); leading axes of length 1 are dropped. Arguments as of `LazyArray`.
+def wrap_array(
+    name: str, array: FileArray, close: Callable[[], None] | None = None, kind: type[LazyArray] = LazyArray
+) -> LazyArray:
+    """Wrap an array of a file as (z, y, x); leading axes of length 1 are dropped.
+
+    Parameters
+    ----------
+    name, close
+        See `LazyArray`.
+    array : FileArray
+    kind : type
+        LazyArray, or a subclass with another `remedy`.
 
     Raises
     ------
@@ -194,4 +204,4 @@ def wrap_array(name: str, array: FileArray, close: Callable[[], None] | None = N
     extra = count_leading_axes(array.shape)
     shape = array.shape[extra:]
     check_stack(name, shape, array.dtype)
-    return LazyArray(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close, remedy)
+    return kind(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close)

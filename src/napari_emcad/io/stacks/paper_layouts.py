@@ -1,4 +1,4 @@
-"""How the datasets of the papers name their files, and the voxel sizes that those files leave out."""
+"""File names of the datasets of the papers, and the voxel sizes that those files leave out."""
 
 import re
 from collections.abc import Iterator

@@ -58,7 +58,7 @@ def open_precomputed_levels(where: Location) -> list[OpenDataset]:
     Raises
     ------
     UserError, NotAStack
-        As `open_precomputed`.
+        See `open_precomputed`.
     """
     scales = _read_scales(where)
     return [_open_scale(where, scales, number) for number in range(len(scales))]

@@ -10,11 +10,8 @@ from fsspec.utils import get_protocol
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.read_errors import READ_ERRORS, explain_header_errors, first_line
-from napari_emcad.io.stacks.lazy_array import FileArray
+from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray
 from napari_emcad.io.stacks.locations import Url
-
-REMEDY = "check the network and the credentials in the environment, or have the chunk written again"
-"""Advice for a chunk that cannot be read."""
 
 
 def open_remote_zarr(url: Url) -> zarr.Array[Any] | zarr.Group:
@@ -52,6 +49,12 @@ def raise_os_errors() -> Iterator[None]:
         raise
     except Exception as error:  # of aiohttp, botocore, google.api_core and whatever comes
         raise OSError(first_line(error)) from error
+
+
+class RemoteLazyArray(LazyArray):
+    """A LazyArray behind a URL."""
+
+    remedy = "check the network and the credentials in the environment, or have the chunk written again"
 
 
 class RemoteArray:

@@ -105,7 +105,7 @@ def open_levels(path: Location | str) -> list[OpenDataset]:
     Raises
     ------
     UserError
-        As `open_stack`.
+        See `open_stack`.
     """
     path = parse_location(path)
     if is_precomputed(path):

@@ -120,7 +120,7 @@ def _open_dataset(where: Location, found: ZarrNode, array: zarr.Array[Any], name
 def _lazy_array(where: Location, array: zarr.Array[Any], name: str | None) -> LazyArray:
     shown = str(where) if name is None else f"{where}, {name}"
     if isinstance(where, Url):
-        return wrap_array(shown, remote_zarr.RemoteArray(array), remedy=remote_zarr.REMEDY)
+        return wrap_array(shown, remote_zarr.RemoteArray(array), kind=remote_zarr.RemoteLazyArray)
     return wrap_array(shown, array)
 
 
