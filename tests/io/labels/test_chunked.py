@@ -106,7 +106,7 @@ def test_what_was_read_cannot_be_changed_by_mistake(labels, values):
     np.testing.assert_array_equal(labels[:], values)
 
 
-def test_a_missing_chunk_is_told_where_every_voxel_has_a_label(tmp_path, values):
+def test_a_missing_chunk_is_an_error_if_every_voxel_has_a_label(tmp_path, values):
     folder = in_files(tmp_path / "a.zarr", np.where(np.arange(30) < 7, 0, values))
     assert not ChunkedLabels(folder, is_full=False)[0, 0, 0]
     full = ChunkedLabels(folder, is_full=True)
@@ -117,7 +117,7 @@ def test_a_missing_chunk_is_told_where_every_voxel_has_a_label(tmp_path, values)
         full[np.array([3, 0]), np.array([9, 0]), np.array([9, 0])]
 
 
-def test_a_damaged_chunk_is_told(tmp_path, values):
+def test_a_damaged_chunk_is_one_sentence(tmp_path, values):
     folder = in_files(tmp_path / "a.zarr", values)
     (folder / "0" / "0" / "0").write_bytes(b"nothing that blosc knows")
     labels = ChunkedLabels(folder, is_full=False)

@@ -28,7 +28,7 @@ from napari_emcad.io.stacks.stack import open_levels, open_stack
 NAMES = ["a.tif", "a.zarr", "a.ome.zarr", "a.precomputed", "a"]
 SIZE = VoxelSize(40, 5, 4.6)
 START = (46, 21, 10)
-TOLD = {"model": "small", "source": "/data/raw.tif", "program": "napari-emcad 1"}
+PROVENANCE = {"model": "small", "source": "/data/raw.tif", "program": "napari-emcad 1"}
 
 edges = st.tuples(st.integers(1, 5), st.integers(1, 40), st.integers(1, 40))
 
@@ -50,7 +50,7 @@ def noise(shape=(5, 37, 24), largest=70_000, dtype=np.uint32):
 
 
 def volume_of(values, **other) -> LabelVolume:
-    return replace(LabelVolume(values, SIZE, TOLD, START), **other)
+    return replace(LabelVolume(values, SIZE, PROVENANCE, START), **other)
 
 
 def files_in(path) -> dict[str, bytes]:
@@ -71,7 +71,7 @@ def test_round_trip(tmp_path_factory, name, shape, largest):
     with open_stack(path) as found:
         assert (found.array.shape, found.voxel_size) == (shape, SIZE)
         np.testing.assert_array_equal(found.array[:], values)
-    assert read_provenance(path) == TOLD
+    assert read_provenance(path) == PROVENANCE
     assert [f.name for f in path.parent.iterdir()] == [name]
 
 
@@ -120,9 +120,9 @@ def test_stopped_in_mid_job(tmp_path, name, steps, older):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_progress_ends_with_the_last_block(tmp_path, name):
-    told = list(write_label_volume(tmp_path / name, volume_of(noise(), largest=70_000)))
-    assert [p.done for p in told] == sorted(p.done for p in told)
-    assert told[-1].done == told[-1].total and told[0].done < told[0].total
+    steps = list(write_label_volume(tmp_path / name, volume_of(noise(), largest=70_000)))
+    assert [p.done for p in steps] == sorted(p.done for p in steps)
+    assert steps[-1].done == steps[-1].total and steps[0].done < steps[0].total
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -210,7 +210,7 @@ def test_sections_are_named_by_their_number_in_the_stack(tmp_path):
     file = folder / "section_00048.tif"
     np.testing.assert_array_equal(tifffile.imread(file), noise()[2])
     assert open_stack(file).voxel_size == SIZE
-    assert read_provenance(file) == TOLD
+    assert read_provenance(file) == PROVENANCE
 
 
 def test_a_folder_without_files_may_be_used(tmp_path):
@@ -234,8 +234,8 @@ def test_what_neuroglancer_reads(tmp_path):
     assert [scale["resolution"] for scale in scales] == [[4.6 * k, 5 * k, 40] for k in (1, 2, 4, 8)]
     assert [scale["voxel_offset"] for scale in scales] == [[10, 21, 46], [5, 11, 46], [3, 6, 46], [2, 3, 46]]
     assert {scale["encoding"] for scale in scales} == {"compressed_segmentation"}
-    told = json.loads((folder / "provenance").read_text())
-    assert told["sources"] == ["/data/raw.tif"] and told["processing"][0]["method"]["model"] == "small"
+    stored = json.loads((folder / "provenance").read_text())
+    assert stored["sources"] == ["/data/raw.tif"] and stored["processing"][0]["method"]["model"] == "small"
 
 
 def test_ids_of_8_bytes_stay(tmp_path):

@@ -28,7 +28,7 @@ def test_units(unit, nm):
     assert nanometres(unit) == nm
 
 
-def test_decimal_lengths_come_out_as_they_were_meant():
+def test_decimal_lengths_stay_decimal():
     assert voxel_size_in_nm([0.041, 0.006, 0.0041], ["um"] * 3) == (41, 6, 4.1)
 
 

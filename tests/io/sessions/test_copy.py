@@ -34,7 +34,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
-def told(log: EditLog) -> list:
+def rows_of(log: EditLog) -> list:
     """All columns of all rows."""
     return [(*(getattr(row, f.name) for f in fields(row)[:-1]), effect_text(row.effect)) for row in log.rows]
 
@@ -49,7 +49,7 @@ def test_a_whole_session(folder, tmp_path):
     assert copy_session(folder, tmp_path / "b.emcad") == CopyResult(3, "")
     assert content(folder) == before
     with open_session(folder, to_read=True) as old, open_session(tmp_path / "b.emcad") as new:
-        assert told(new.session.log) == told(old.session.log)
+        assert rows_of(new.session.log) == rows_of(old.session.log)
         assert new.session.state.digest() == old.session.state.digest()
         np.testing.assert_array_equal(new.affinities[:], old.affinities[:])
         assert new.facts == old.facts and not new.why_read_only

@@ -86,9 +86,9 @@ def test_labels(opened, tmp_path, name):
         assert found.array.dtype == (np.uint32 if name == "labels.precomputed" else np.uint16)
         assert found.voxel_size == SIZE
         np.testing.assert_array_equal(found.array[:], brute_labels(opened.session))
-    told = read_provenance(path)
-    assert (told["model"], told["edits"], told["session"]) == ("small", 8, "a.emcad")
-    assert told["box"] == [list(START), [4, 26, 308]]
+    provenance = read_provenance(path)
+    assert (provenance["model"], provenance["edits"], provenance["session"]) == ("small", 8, "a.emcad")
+    assert provenance["box"] == [list(START), [4, 26, 308]]
 
 
 @pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "labels.ome.zarr", "labels.precomputed", "labels"])

@@ -94,8 +94,8 @@ def test_review(opened):
 
 def test_a_surface(opened):
     members = opened.session.state.members(neuron_at(opened, PLACE))
-    made = neuron_surface(opened.session.state.base.fragments, members, drive(find_boxes(opened)), SIZE)
-    assert len(made.faces) and read(opened) <= NEAR
+    surface = neuron_surface(opened.session.state.base.fragments, members, drive(find_boxes(opened)), SIZE)
+    assert len(surface.faces) and read(opened) <= NEAR
 
 
 def test_meshes_of_some(opened, tmp_path):

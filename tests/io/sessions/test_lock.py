@@ -11,13 +11,13 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions.open_session import open_session
 
 
-def test_a_second_program_reads_and_is_told_who_writes(folder):
+def test_a_second_program_reads_and_says_who_writes(folder):
     with open_session(folder) as first:
         first.session.merge(1, 4, confirmed=True)
         with open_session(folder) as second:
             holder = json.loads((folder / "holder.json").read_text())
-            told = f"{holder['user']} on {holder['host']} has the session open since {holder['since']}"
-            assert told in second.why_read_only
+            sentence = f"{holder['user']} on {holder['host']} has the session open since {holder['since']}"
+            assert sentence in second.why_read_only
             assert groups(second.session) == [[1, 2, 3, 4]]
             with pytest.raises(UserError, match="reading only"):
                 second.session.detach(2)

@@ -43,11 +43,11 @@ def test_a_name_before_the_host_is_no_secret_where_it_is_no_token(text):
     ],
 )
 def test_secrets_are_refused_and_not_repeated(before, text, shown):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         parse_location(before + text)
-    assert str(told.value).startswith(f"{shown}: a URL without user, password or signature is needed")
-    assert "secret" not in str(told.value)
-    assert "in the environment" in str(told.value)
+    assert str(caught.value).startswith(f"{shown}: a URL without user, password or signature is needed")
+    assert "secret" not in str(caught.value)
+    assert "in the environment" in str(caught.value)
 
 
 def test_no_address():

@@ -103,9 +103,11 @@ def test_damaged_metadata(volume, web):
     with pytest.raises(UserError, match=r"em: the precomputed volume cannot be read \(.+\); check the address"):
         open_stack(f"precomputed://{web}/em")
     (volume / "info").write_text('{"scales": [{"key": "4_5_40"}]}')
-    with pytest.raises(UserError, match=r"em: the precomputed volume cannot be read \(.+\); check the address") as told:
+    with pytest.raises(
+        UserError, match=r"em: the precomputed volume cannot be read \(.+\); check the address"
+    ) as caught:
         open_stack(volume)
-    assert "tensorstore_spec" not in str(told.value)
+    assert "tensorstore_spec" not in str(caught.value)
 
 
 def test_nothing_at_the_address(volume, web):

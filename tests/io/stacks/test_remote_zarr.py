@@ -95,7 +95,7 @@ class Refused(Exception):
     """Kin to none of the errors that files raise, as those of many protocols' libraries."""
 
 
-def test_an_error_of_the_protocol_is_told(memory, stack, monkeypatch):
+def test_an_error_of_the_protocol_is_one_sentence(memory, stack, monkeypatch):
     save(f"{memory}/a.zarr", stack)
     array = open_stack(f"{memory}/a.zarr").array
 

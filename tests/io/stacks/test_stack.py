@@ -121,7 +121,7 @@ def test_stack_names(tmp_path, stack):
     assert [stack_names(tmp_path / name) for name in ("a.h5", "b.zarr", "c.tif")] == [["main"], [], []]
 
 
-def test_a_damaged_stack_is_told_at_the_door(tmp_path, stack):
+def test_a_damaged_stack_is_refused_when_it_is_opened(tmp_path, stack):
     tifffile.imwrite(tmp_path / "a.tif", stack, compression="zlib")
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         place = tiff.pages[2].dataoffsets[0]

@@ -1,0 +1,73 @@
+import pytest
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_run, read_unfinished_run
+
+RUN = BlockRunFacts(
+    program="napari-emcad 1",
+    source="/data/stack.tif",
+    dataset=None,
+    fingerprint="abc",
+    voxel_size_nm=(40, 5, 6),
+    model="small",
+    model_sha256="0" * 64,
+    parameters={"scoring": "mean", "seed_sigma": 1.5},
+    precision="fp32",
+    box=((1, 2, 3), (9, 34, 67)),
+    block=(4, 16, 32),
+    group=(8, 16, 64),
+)
+
+
+def test_places():
+    assert (RUN.place, RUN.voxel_size) == (Box((1, 2, 3), (9, 34, 67)), VoxelSize(40, 5, 6))
+    assert (RUN.blocks.counts, RUN.groups.counts) == ((2, 2, 2), (1, 2, 1))
+    assert RUN.extent == "8 x 32 x 64 voxels in 8 blocks"
+    assert RUN.model_copy(update={"voxel_size_nm": None}).voxel_size is None
+
+
+def test_a_run_that_was_begun_goes_on(tmp_path):
+    folder = tmp_path / "a.emcad"
+    begin_run(folder, RUN)
+    begin_run(folder, RUN)
+    assert read_run(folder) == read_unfinished_run(folder) == RUN
+    assert [file.name for file in folder.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"model": "large"}, r"begun with another model \(small, not large\); run the command as it was"),
+        ({"parameters": {"scoring": "mean", "seed_sigma": 2}}, r"begun with another seed_sigma \(1\.5, not 2\)"),
+        ({"parameters": {"scoring": "mean"}}, r"begun with another seed_sigma \(1\.5, not None\)"),
+    ],
+)
+def test_another_run_is_refused(tmp_path, change, sentence):
+    begin_run(tmp_path / "a.emcad", RUN)
+    with pytest.raises(UserError, match=sentence):
+        begin_run(tmp_path / "a.emcad", RUN.model_copy(update=change))
+    assert read_run(tmp_path / "a.emcad") == RUN
+
+
+def test_a_name_that_is_taken(tmp_path):
+    (tmp_path / "a.emcad").mkdir()
+    with pytest.raises(UserError, match="this name is taken"):
+        begin_run(tmp_path / "a.emcad", RUN)
+    assert not list((tmp_path / "a.emcad").iterdir())
+
+
+def test_no_unfinished_run(tmp_path):
+    with pytest.raises(UserError, match="nothing was begun there by blocks"):
+        read_unfinished_run(tmp_path)
+    begin_run(tmp_path / "a.emcad", RUN)
+    (tmp_path / "a.emcad" / "session.json").write_text("{}")
+    with pytest.raises(UserError, match="this session is finished"):
+        read_unfinished_run(tmp_path / "a.emcad")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"program": "p"}'])
+def test_a_damaged_file_is_one_sentence(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match=r"run\.json: missing or damaged; remove .* and run the command again"):
+        read_run(tmp_path)
