@@ -91,7 +91,7 @@ BIG |= {np.uint64: 2**64 - 3}
 @pytest.mark.parametrize("dtype", BIG)
 @pytest.mark.parametrize("shape", [(2, 5, 6), (1, 1, 7), (3, 6, 1), (2, 1, 1)])
 def test_borders_are_where_two_neurons_meet(dtype, shape):
-    """Also with ids at the end of the dtype's range, which a float would round together."""
+    """It holds with ids at the end of the dtype's range, which a float would round together."""
     labels = np.array([0, 1, BIG[dtype], BIG[dtype] + 1, BIG[dtype] + 2], dtype)[uneven(shape, np.uint8, 3) % 5]
     labels[0, : shape[1] // 2] = BIG[dtype]
     before = labels.copy()

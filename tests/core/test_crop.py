@@ -117,3 +117,10 @@ def test_where_all_is_known_there_are_no_anchors(known, expected):
 
 def test_where_nothing_is_known_there_are_none_either():
     assert crop(known=np.zeros(SHAPE, bool)).anchors.shape == (0, 3)
+
+
+def test_the_mask_is_true_where_labels_are_verified():
+    raw = np.zeros((2, 32, 40), np.uint8)
+    known = np.arange(raw.size).reshape(raw.shape) % 3 == 0
+    assert Crop(raw, raw).mask.all() and Crop(raw, raw).mask.shape == raw.shape
+    np.testing.assert_array_equal(Crop(raw, raw, known).mask, known)

@@ -181,7 +181,7 @@ def test_a_strip_is_a_crop_or_there_is_a_sentence(shape, places):
 
 
 def can_be_cut(known: np.ndarray) -> bool:
-    """Whether any plane leaves two crops with known voxels."""
+    """True if any plane leaves two crops with known voxels."""
     for axis, least in enumerate(SMALLEST):
         along = np.moveaxis(known, axis, 0)
         if any(along[:at].any() and along[at:].any() for at in range(least, len(along) - least + 1)):

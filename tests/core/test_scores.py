@@ -129,7 +129,7 @@ def test_volumes_are_read_by_sections():
 
 
 def test_what_is_joined_with_voxels_of_unknown_truth_is_merged():
-    """As loops over the voxels whose truth is known."""
+    """The reference loops over the voxels whose truth is known."""
     rng = np.random.default_rng(0)
     labels, truth = rng.integers(1, 5, 300), rng.integers(0, 4, 300)  # 0 = of a neuron that nobody knows
     table = contingency(labels[None], truth[None])

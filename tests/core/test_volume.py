@@ -9,7 +9,7 @@ from napari_emcad.core.volume import check_volume
 
 @dataclass
 class Drawn:
-    """What is known of a volume before it is read."""
+    """A volume before it is read."""
 
     shape: tuple
     dtype: object = np.uint8

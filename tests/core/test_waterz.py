@@ -44,7 +44,7 @@ def direct(affinities, fragments, scoring, threshold):
 
 
 def same_partition(one, other):
-    """Whether two labellings differ in nothing but names; 0 stays 0."""
+    """True if two labellings differ in nothing but names; 0 stays 0."""
     pairs = np.unique(np.stack([np.asarray(one).ravel(), np.asarray(other).ravel()]).astype(np.int64), axis=1)
     return len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1] and ((pairs == 0).sum(0) != 1).all()
 

@@ -166,7 +166,7 @@ def test_layers_of_a_network_without_padding_agree(teachers, prediction):
 
 @pytest.mark.parametrize("name", ["embeddings", "affinities"])
 def test_tiles_that_see_little_come_close(teachers, prediction, name):
-    """What is far from the rims weighs most; trilinear sampling points still differ from tile to tile."""
+    """Values far from the rims weigh most; trilinear sampling points still differ from tile to tile."""
     teacher, volume = teachers[name], uneven(STACK)
     tiled = predicted(teacher, volume, prediction(volume, tile=16)).astype(float)
     untiled = predicted(teacher, volume, prediction(volume)).astype(float)

@@ -23,7 +23,7 @@ TOLD = ModelCard(
 
 @pytest.fixture
 def student() -> Student:
-    """Of no published size, every tensor random, in the memory order that training uses."""
+    """A student of no published size, every tensor random, in the memory order that training uses."""
     torch.manual_seed(5)
     student = Student(StudentConfig(maps=3, embedding_channels=5)).to(memory_format=torch.channels_last)
     for tensor in student.state_dict().values():

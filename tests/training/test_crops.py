@@ -25,7 +25,7 @@ def numbered(shape=(4, 40, 50), known=None):
 
 
 def places(batch, crop, shape=SHAPE):
-    """Where the part learnt begins, z y x of each block; the first voxel must lie in the crop."""
+    """The start of the part learnt, z y x of each block; the first voxel must lie in the crop."""
     numbers = np.rint(middle(batch.images, shape)[:, 0, 0, 0].numpy() * crop.raw.size).astype(int)
     return np.stack(np.unravel_index(numbers, crop.raw.shape), axis=1)
 

@@ -1,6 +1,5 @@
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,72 +7,34 @@ import pytest
 import torch
 from torch import nn
 from toy_crops import squares
+from training_runs import (
+    AFFINITIES,
+    EMBEDDINGS,
+    MALA,
+    MODES,
+    TINY,
+    chosen,
+    equal,
+    fresh,
+    half_known,
+    run,
+    timeless,
+    uncorrected,
+    weights,
+)
 
 from napari_emcad.core.crop import Crop, unlabelled_crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.networks.mala import MalaUNet, MalaUNetConfig
-from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.training import loop
-from napari_emcad.training.crops import Wanted, middle, random_views
+from napari_emcad.training.crops import middle
 from napari_emcad.training.descent import learning_rate
 from napari_emcad.training.loop import shown_shape, student_embeddings, teacher_outputs, train
-from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
-from napari_emcad.training.saved_state import TrainingState
-from napari_emcad.training.views import affinities_of_views
-
-MODES = ("student", "frozen-teacher", "joint", "teacher", "distil", "restore", "restore-teacher")
-TINY = TrainingParameters(steps=24, batch=2, sections=3, size=32, learning_rate=1e-2, warm_up=5, ema=0.8, seed=3)
-EMBEDDINGS = ResidualUNetConfig(maps=(4, 6), outputs=4)
-AFFINITIES = ResidualUNetConfig(maps=(4, 6), outputs=3, affinities=True)
-MALA = MalaUNetConfig(maps=(1, 1, 1, 1), outputs=4)
-
-
-def told(mode="student", **changes):
-    return TINY.model_copy(update={"mode": mode, **changes})
-
-
-def fresh(parameters=TINY, teacher=EMBEDDINGS):
-    torch.manual_seed(0)
-    networks = {}
-    if parameters.mode in NEEDS_STUDENT:
-        networks["student"] = Student(StudentConfig(maps=4, embedding_channels=4))
-    if parameters.mode in NEEDS_TEACHER:
-        networks["teacher"] = MalaUNet(teacher) if isinstance(teacher, MalaUNetConfig) else ResidualUNet(teacher)
-    return TrainingState(networks, parameters)
-
-
-def weights(state, name="student"):
-    """With the running means of its BatchNorms."""
-    return {key: values.clone() for key, values in state.networks[name].state_dict().items()}
-
-
-def equal(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-
-
-def run(state, steps, parameters=TINY, crops=None):
-    return list(islice(train(state, crops or [squares()], parameters), steps))
-
-
-def timeless(steps):
-    return [step._replace(seconds=0) for step in steps]
-
-
-def half_known():
-    """Verified on the left, and the same with other neurons on the right; a gap of 14 pixels lies between."""
-    crop = squares()
-    known = np.zeros(crop.raw.shape, bool)
-    known[:, :, :36] = True
-    other = crop.labels.copy()
-    other[:, :, 50:] = other[:, :, 50:] // 3 + 500
-    other[:, 30:40, 60:] = 0
-    return replace(crop, known=known), replace(crop, known=known, labels=other)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_lowers_its_losses(mode):
-    state, parameters = fresh(told(mode)), told(mode)
+    state, parameters = fresh(chosen(mode)), chosen(mode)
     steps = run(state, 99, parameters)
     assert len(steps) == 24
     assert steps[0].parts.keys() == state.objective.weights(0).keys()
@@ -86,9 +47,9 @@ def test_every_mode_lowers_its_losses(mode):
 @pytest.mark.parametrize("mode", ["frozen-teacher", "distil"])
 @pytest.mark.parametrize("teacher", [EMBEDDINGS, AFFINITIES], ids=["embeddings", "affinities"])
 def test_a_frozen_teacher_does_not_change_by_a_bit(mode, teacher):
-    state = fresh(told(mode), teacher)
+    state = fresh(chosen(mode), teacher)
     before = weights(state, "teacher"), weights(state)
-    run(state, 3, told(mode))
+    run(state, 3, chosen(mode))
     assert equal(weights(state, "teacher"), before[0])
     assert not equal(weights(state), before[1])
     assert all(p.grad is None for p in state.networks["teacher"].parameters())
@@ -99,35 +60,21 @@ def test_a_frozen_teacher_does_not_change_by_a_bit(mode, teacher):
 @pytest.mark.parametrize("mode", ["joint", "teacher"])
 @pytest.mark.parametrize("teacher", [EMBEDDINGS, AFFINITIES], ids=["embeddings", "affinities"])
 def test_a_teacher_that_learns_changes(mode, teacher):
-    state = fresh(told(mode), teacher)
+    state = fresh(chosen(mode), teacher)
     before = weights(state, "teacher")
-    steps = run(state, 2, told(mode))
+    steps = run(state, 2, chosen(mode))
     after = weights(state, "teacher")
     assert all(np.isfinite(list(step.parts.values())).all() for step in steps)
     assert all(not torch.equal(before[key], after[key]) for key in before if key.endswith(("weight", "running_mean")))
 
 
-@pytest.mark.parametrize(
-    ("teacher", "grafted"),
-    [(EMBEDDINGS, True), (AFFINITIES, False), (replace(EMBEDDINGS, outputs=5), False)],
-    ids=["embeddings", "affinities", "other embeddings"],
-)
-def test_grafting_needs_embeddings_of_one_length(teacher, grafted):
-    for mode in ("frozen-teacher", "joint"):
-        state = fresh(told(mode), teacher)
-        assert ("interaction" in state.objective.weights(0)) == grafted
-        (step,) = run(state, 1, told(mode))
-        assert ("interaction" in step.parts) == grafted
-        assert step.parts["cross"] > 0
-
-
 @pytest.mark.parametrize("mode", ["student", "teacher", "distil", "frozen-teacher", "joint"])
 def test_the_teacher_is_turned_towards_the_student_where_they_are_grafted(mode):
-    state = fresh(told(mode))
-    run(state, 1, told(mode))
+    state = fresh(chosen(mode))
+    run(state, 1, chosen(mode))
     rotation = state.rotation
     assert (rotation is not None) == (mode in ("frozen-teacher", "joint"))
-    run(state, 1, told(mode))
+    run(state, 1, chosen(mode))
     assert state.rotation is rotation
 
 
@@ -137,8 +84,8 @@ def test_in_distillation_labels_do_not_matter():
     unknown = replace(crop, known=np.zeros(crop.raw.shape, bool))
     runs = []
     for given in (crop, blank, noise, unknown):
-        state = fresh(told("distil"))
-        steps = run(state, 2, told("distil"), [given])
+        state = fresh(chosen("distil"))
+        steps = run(state, 2, chosen("distil"), [given])
         runs.append((timeless(steps), weights(state)))
         assert all(step.loss > 0 for step in steps)
     for steps, learnt in runs[1:]:
@@ -149,41 +96,41 @@ def test_in_distillation_labels_do_not_matter():
 @pytest.mark.parametrize("mode", ["student", "joint"])
 def test_what_is_not_known_teaches_nothing(mode):
     one, other = half_known()
-    states = fresh(told(mode)), fresh(told(mode))
-    steps, same = (run(state, 4, told(mode), [crop]) for state, crop in zip(states, (one, other), strict=True))
+    states = fresh(chosen(mode)), fresh(chosen(mode))
+    steps, same = (run(state, 4, chosen(mode), [crop]) for state, crop in zip(states, (one, other), strict=True))
     assert timeless(steps) == timeless(same)
     assert all(step.parts["student"] > 0 for step in steps)
     assert equal(*map(weights, states))
-    everywhere = run(fresh(told(mode)), 4, told(mode), [replace(other, known=None)])
+    everywhere = run(fresh(chosen(mode)), 4, chosen(mode), [replace(other, known=None)])
     assert [s.loss for s in everywhere] != [s.loss for s in steps]
 
 
 @pytest.mark.parametrize("mode", ["student", "frozen-teacher", "joint"])
 def test_a_run_is_reproducible(mode):
-    one, other = fresh(told(mode)), fresh(told(mode))
-    steps = timeless(run(one, 2, told(mode)))
-    assert timeless(run(other, 2, told(mode))) == steps
+    one, other = fresh(chosen(mode)), fresh(chosen(mode))
+    steps = timeless(run(one, 2, chosen(mode)))
+    assert timeless(run(other, 2, chosen(mode))) == steps
     assert all(equal(weights(one, name), weights(other, name)) for name in one.networks)
-    other_seed = told(mode, seed=4)
+    other_seed = chosen(mode, seed=4)
     assert timeless(run(fresh(other_seed), 1, other_seed)) != steps[:1]
 
 
 @pytest.mark.parametrize("mode", ["student", "frozen-teacher", "joint"])
 def test_a_run_goes_on_as_if_there_had_been_no_pause(mode, tmp_path):
-    whole, path = fresh(told(mode)), tmp_path / "state.pt"
-    steps = run(whole, 4, told(mode))
-    state = fresh(told(mode))
-    run(state, 3, told(mode))  # of the second block, a frozen teacher has taught one pair
+    whole, path = fresh(chosen(mode)), tmp_path / "state.pt"
+    steps = run(whole, 4, chosen(mode))
+    state = fresh(chosen(mode))
+    run(state, 3, chosen(mode))  # of the second block, a frozen teacher has taught one pair
     state.save(path)
     assert [p.name for p in tmp_path.iterdir()] == ["state.pt"]
-    again = fresh(told(mode))
+    again = fresh(chosen(mode))
     for name in again.learning:
         nn.init.constant_(next(again.networks[name].parameters()), 7)
     again.load(path)
     assert again.step == 3
     assert again.seconds == state.seconds
     assert equal(weights(again), weights(state))
-    assert timeless(run(again, 1, told(mode))) == timeless(steps[3:])
+    assert timeless(run(again, 1, chosen(mode))) == timeless(steps[3:])
     for name in again.networks:
         assert equal(weights(again, name), weights(whole, name))
         assert equal(again.averaged(name).state_dict(), whole.averaged(name).state_dict())
@@ -200,19 +147,19 @@ def test_steps_are_reported_and_counted():
 
 
 def test_scoring_between_steps_changes_nothing():
-    one, other = fresh(told("joint")), fresh(told("joint"))
-    for step in islice(train(one, [squares()], told("joint")), 3):
+    one, other = fresh(chosen("joint")), fresh(chosen("joint"))
+    for step in islice(train(one, [squares()], chosen("joint")), 3):
         one.averaged("student")
         for network in one.networks.values():
             network.eval()
         assert step.loss > 0
-    run(other, 3, told("joint"))
+    run(other, 3, chosen("joint"))
     assert equal(weights(one), weights(other))
     assert equal(weights(one, "teacher"), weights(other, "teacher"))
 
 
 def test_a_finished_run_makes_no_step():
-    state, two = fresh(), told(steps=2)
+    state, two = fresh(), chosen(steps=2)
     assert [step.done for step in run(state, 9, two)] == [0.5, 1]
     assert run(state, 9, two) == []
 
@@ -226,7 +173,7 @@ def clock(monkeypatch):
 
 
 def test_the_time_budget_ends_a_run_and_counts_what_happens_between_steps(clock):
-    state, minute, steps = fresh(), told(steps=None, minutes=1), []
+    state, minute, steps = fresh(), chosen(steps=None, minutes=1), []
     for step in train(state, [squares()], minute):
         steps.append(step)
         clock.seconds += 13
@@ -237,7 +184,7 @@ def test_the_time_budget_ends_a_run_and_counts_what_happens_between_steps(clock)
 
 
 def test_a_pause_is_not_counted(clock, tmp_path):
-    state, minute = fresh(), told(steps=None, minutes=1)
+    state, minute = fresh(), chosen(steps=None, minutes=1)
     for _ in islice(train(state, [squares()], minute), 3):
         clock.seconds += 13
     state.save(tmp_path / "state.pt")
@@ -252,71 +199,7 @@ def test_a_pause_is_not_counted(clock, tmp_path):
 
 
 def test_a_budget_of_no_time_is_over_soon():
-    assert len(run(fresh(), 99, told(steps=None, minutes=1e-6))) <= 1
-
-
-def test_a_save_that_is_killed_leaves_the_previous_state(tmp_path, monkeypatch):
-    state, path = fresh(), tmp_path / "state.pt"
-    state.step = 7
-    state.save(path)
-
-    def killed(content, file):
-        file.write_bytes(b"half of it")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(torch, "save", killed)
-    state.step = 8
-    with pytest.raises(KeyboardInterrupt):
-        state.save(path)
-    monkeypatch.undo()
-    kept = fresh()
-    kept.load(path)
-    assert kept.step == 7
-    state.save(path)
-    kept.load(path)
-    assert kept.step == 8
-
-
-FULL = Path("/dev/full")
-
-
-@pytest.mark.skipif(not FULL.exists(), reason="this system has no disk that is always full")
-def test_a_full_disk_is_told_and_leaves_the_previous_state(tmp_path, monkeypatch):
-    state, path = fresh(), tmp_path / "state.pt"
-    state.step = 7
-    state.save(path)
-    full = tmp_path / "state.pt.part"
-    full.symlink_to(FULL)
-    monkeypatch.setattr("napari_emcad.io.atomic._part_of", lambda _: full)
-    state.step = 8
-    with pytest.raises(UserError, match=r"state\.pt: (disk full|could not be written).*; nothing was written"):
-        state.save(path)
-    assert [p.name for p in tmp_path.iterdir()] == ["state.pt"]
-    kept = fresh()
-    kept.load(path)
-    assert kept.step == 7
-
-
-def test_a_folder_that_is_gone_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"cannot be written, the folder .* does not exist"):
-        fresh().save(tmp_path / "gone" / "state.pt")
-
-
-def test_a_file_that_is_no_state_is_told(tmp_path):
-    state, file = fresh(), tmp_path / "state.pt"
-    state.save(file)
-    good = torch.load(file)
-    cut = file.read_bytes()[:-100]
-    contents = [b"", b"no state", b"PK\x03\x04", cut, {"step": 3}, 3, [good], {"networks": 3}]
-    contents += [good | {"optimiser": 3}, good | {"means": {}}, good | {"networks": {"student": {}}}]
-    files = [tmp_path / f"{i}.pt" for i in range(len(contents))]
-    for one, content in zip(files, contents, strict=True):
-        one.write_bytes(content) if isinstance(content, bytes) else torch.save(content, one)
-    fresh(told("teacher")).save(tmp_path / "other.pt")
-    for file in [*files, tmp_path / "other.pt", tmp_path / "missing.pt"]:
-        with pytest.raises(UserError, match=r"this is no state of such a run; move it away to start anew\.$"):
-            state.load(file)
-    assert state.step == 0
+    assert len(run(fresh(), 99, chosen(steps=None, minutes=1e-6))) <= 1
 
 
 def test_a_loss_that_is_no_number_ends_the_run_before_it_is_learnt():
@@ -331,30 +214,9 @@ def test_a_loss_that_is_no_number_ends_the_run_before_it_is_learnt():
     assert all(values.isfinite().all() for values in state.averaged("student").state_dict().values())
 
 
-def test_the_average_follows_the_student_and_is_a_copy():
-    state = fresh()
-    before = weights(state)
-    run(state, 4)
-    average = state.averaged("student")
-    assert not average.training
-    name = "inc.conv.conv.0.weight"
-    start, now, mean = before[name], weights(state)[name], average.state_dict()[name]
-    assert (mean - now).abs().sum() < (start - now).abs().sum()
-    assert not torch.equal(mean, now)
-    kept = mean.clone()
-    run(state, 1)
-    assert torch.equal(average.state_dict()[name], kept)
-
-
-def test_before_the_first_step_the_average_is_the_network():
-    state = fresh(told("joint"))
-    for name in state.networks:
-        assert equal(state.averaged(name).state_dict(), weights(state, name))
-
-
 @pytest.mark.parametrize("mode", ["student", "joint"])
 def test_bf16_learns_as_fp32_does(mode):
-    full, half = (told(mode, half=half, sections=3) for half in (False, True))
+    full, half = (chosen(mode, half=half, sections=3) for half in (False, True))
     expected = run(fresh(full), 3, full)
     state = fresh(half)
     for step, precise in zip(run(state, 3, half), expected, strict=True):
@@ -373,7 +235,7 @@ def test_a_teacher_learns_from_two_sections_in_fp32(mode, sections, is_same):
     """There bf16 gives wrong gradients."""
     losses = [
         [step.loss for step in run(fresh(parameters), 1, parameters)]
-        for parameters in (told(mode, half=half, sections=sections) for half in (False, True))
+        for parameters in (chosen(mode, half=half, sections=sections) for half in (False, True))
     ]
     assert (losses[0] == losses[1]) == is_same
 
@@ -400,7 +262,7 @@ class MiddleOf(nn.Module):
     ids=["no margin", "MALA", "other sizes"],
 )
 def test_teacher_and_student_are_of_the_same_voxels(config, shown):
-    state, shape = fresh(told("frozen-teacher")), (3, 48, 48)
+    state, shape = fresh(chosen("frozen-teacher")), (3, 48, 48)
     state.networks["teacher"] = MiddleOf(config)
     student = state.networks["student"].eval()
     assert shown_shape(state, shape) == shown
@@ -417,7 +279,7 @@ def test_teacher_and_student_are_of_the_same_voxels(config, shown):
 @pytest.mark.parametrize(("mode", "steps"), [("student", 1), ("frozen-teacher", 2), ("joint", 1), ("distil", 2)])
 def test_a_frozen_teacher_is_asked_once_for_all_pairs_of_a_block(mode, steps, monkeypatch):
     """The student makes a step of each pair, with the same teacher's sections that a step of all pairs has."""
-    state, parameters = fresh(told(mode)), told(mode)
+    state, parameters = fresh(chosen(mode)), chosen(mode)
     seen = []
     if "teacher" in state.networks:
         state.networks["teacher"].register_forward_hook(lambda _, __, out: seen.append(("teacher", out.shape[2])))
@@ -435,7 +297,7 @@ def test_a_teacher_with_a_margin_teaches_in_crops_smaller_than_what_it_sees():
     """29 x 214 x 214 at least; the toy is known in one corner only."""
     known = np.zeros(squares().raw.shape, bool)
     known[:2, :10, :10] = True
-    state, parameters = fresh(told("joint", batch=1, sections=2), MALA), told("joint", batch=1, sections=2)
+    state, parameters = fresh(chosen("joint", batch=1, sections=2), MALA), chosen("joint", batch=1, sections=2)
     assert shown_shape(state, (2, 32, 32)) == (30, 268, 268)
     (step,) = run(state, 1, parameters, [replace(squares(), known=known)])
     assert step.parts.keys() == {"student", "teacher", "cross", "interaction"}
@@ -444,14 +306,9 @@ def test_a_teacher_with_a_margin_teaches_in_crops_smaller_than_what_it_sees():
 
 def test_crops_smaller_than_a_block_will_do():
     raw = squares((2, 32, 40)).raw
-    state = fresh(told(size=64))
-    (step,) = run(state, 1, told(size=64), [Crop(raw, squares((2, 32, 40)).labels)])
+    state = fresh(chosen(size=64))
+    (step,) = run(state, 1, chosen(size=64), [Crop(raw, squares((2, 32, 40)).labels)])
     assert step.loss > 0
-
-
-def uncorrected():
-    """A labelled crop, and one of which nothing is known."""
-    return [squares(), unlabelled_crop(squares((6, 90, 90)).raw, "uncorrected")]
 
 
 @pytest.mark.parametrize("consistency", ["plain", "ema"])
@@ -459,7 +316,7 @@ def uncorrected():
     ("mode", "teacher"), [("student", None), ("teacher", EMBEDDINGS), ("teacher", AFFINITIES), ("teacher", MALA)]
 )
 def test_uncorrected_sections_teach_a_network_that_learns_alone(mode, teacher, consistency):
-    parameters = told(mode, consistency=consistency, steps=4)
+    parameters = chosen(mode, consistency=consistency, steps=4)
     state = fresh(parameters, teacher)
     before = weights(state, mode)
     steps = run(state, 4, parameters, uncorrected())
@@ -470,31 +327,15 @@ def test_uncorrected_sections_teach_a_network_that_learns_alone(mode, teacher, c
 
 @pytest.mark.parametrize("consistency", ["plain", "ema"])
 def test_of_uncorrected_sections_alone_a_network_learns_to_say_the_same(consistency):
-    parameters = told(consistency=consistency, steps=40)
+    parameters = chosen(consistency=consistency, steps=40)
     state = fresh(parameters)
     state.objective = state.objective.model_copy(update={"student": 0.0})
     parts = [step.parts["consistency"] for step in run(state, 40, parameters, uncorrected())]
     assert np.mean(parts[-8:]) < 0.6 * np.mean(parts[:8])
 
 
-def test_the_running_mean_speaks_of_the_other_view_and_learns_nothing_from_it():
-    parameters = told(consistency="ema")
-    state, shape = fresh(parameters), parameters.crop.shape
-    wanted = Wanted(2, shape, shape)
-    views = random_views(np.random.default_rng(0), uncorrected()[1:], wanted)
-    first, second, shown = affinities_of_views(state, views, shape)
-    assert first.requires_grad and not second.requires_grad
-    assert first.shape == second.shape == shown.shape == (1, 3, 2, 32, 32)
-    running = {k: v.clone() for k, v in state.networks["student"].state_dict().items() if "running" in k}
-    state.consistency = "plain"
-    assert all(said.requires_grad for said in affinities_of_views(state, views, shape)[:2])
-    after = state.networks["student"].state_dict()
-    assert all(torch.equal(after[name], before) for name, before in running.items())
-    assert all(m.momentum == 0.1 for m in state.networks["student"].modules() if isinstance(m, nn.BatchNorm2d))
-
-
 def test_with_uncorrected_sections_a_run_goes_on_as_if_there_had_been_no_pause(tmp_path):
-    parameters = told(consistency="ema")
+    parameters = chosen(consistency="ema")
     whole = timeless(run(fresh(parameters), 6, parameters, uncorrected()))
     state = fresh(parameters)
     run(state, 3, parameters, uncorrected())
@@ -506,7 +347,7 @@ def test_with_uncorrected_sections_a_run_goes_on_as_if_there_had_been_no_pause(t
 
 @pytest.mark.parametrize(("mode", "teacher"), [("restore", None), ("restore-teacher", AFFINITIES)])
 def test_to_restore_sections_needs_no_labels_and_changes_the_network(mode, teacher, tmp_path):
-    parameters, blank = told(mode, steps=30), [unlabelled_crop(squares().raw, "blank")]
+    parameters, blank = chosen(mode, steps=30), [unlabelled_crop(squares().raw, "blank")]
     state = fresh(parameters, teacher)
     name = "student" if mode == "restore" else "teacher"
     before = weights(state, name)
@@ -519,24 +360,3 @@ def test_to_restore_sections_needs_no_labels_and_changes_the_network(mode, teach
     again = fresh(parameters, teacher)
     again.load(tmp_path / "state.pt")
     assert equal(weights(state, "head"), weights(again, "head"))
-
-
-@pytest.mark.parametrize("warm_up", [0, 1, 5])
-def test_the_learning_rate_rises_then_falls_to_a_hundredth(warm_up):
-    parameters = TrainingParameters(steps=45, warm_up=warm_up, learning_rate=0.2)
-    rates = [learning_rate(parameters, step, step / 45) for step in range(46)]
-    peak = int(np.argmax(rates))
-    assert peak == max(0, warm_up - 1)
-    assert rates[:peak] == sorted(rates[:peak])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert rates[peak] == pytest.approx(0.2, rel=0.03)
-    assert rates[45] == pytest.approx(0.002)
-    assert learning_rate(parameters, 100, 0.5) == pytest.approx(0.2 * 0.505)
-    assert learning_rate(parameters, 100, 1.7) == pytest.approx(0.002)
-    if warm_up:
-        assert learning_rate(parameters, 0, 0.0) == pytest.approx(0.2 / warm_up)
-
-
-def test_the_warm_up_may_be_longer_than_the_run():
-    parameters = TrainingParameters(steps=3, warm_up=10, learning_rate=1.0)
-    assert [learning_rate(parameters, n, 0) for n in range(3)] == pytest.approx([0.1, 0.2, 0.3])

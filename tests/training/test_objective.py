@@ -61,7 +61,7 @@ def by_hand(out, truth):
 
 
 def learning(loss, out):
-    """Which of the three tensors a gradient reaches."""
+    """Those of the three tensors that a gradient reaches."""
     for tensor in (out.previous, out.current, out.teacher):
         tensor.grad = None
     loss.backward()
@@ -274,3 +274,11 @@ def test_descending_the_joint_loss_lowers_every_part():
         optimiser.step()
         history.append(losses.parts)
     assert all(history[-1][name] < 0.6 * history[0][name] for name in PARTS)
+
+
+@pytest.mark.parametrize(
+    ("output", "network"), [("student_affinities", "student"), ("teacher_nearest", "teacher")], ids=lambda name: name
+)
+def test_an_output_that_was_not_made_is_asked_for(output, network):
+    with pytest.raises(ValueError, match=rf"^outputs: those of the {network} are needed, got none; run it\.$"):
+        getattr(Outputs(), output)
