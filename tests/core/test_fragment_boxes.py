@@ -51,7 +51,7 @@ def test_what_comes_later_is_not_copied_each_time():
 
 
 def test_what_cannot_be_written_is_copied():
-    """Tables that lie in a file are such tables."""
+    """Tables that are read from a file, for example."""
     before = FragmentBoxes.none(2)
     for ends in (before.start, before.stop):
         ends.flags.writeable = False
