@@ -61,7 +61,7 @@ def by_hand(out, truth):
 
 
 def learning(loss, out):
-    """Names of the three tensors that a gradient reaches."""
+    """Return True for each of the three tensors that a gradient reaches."""
     for tensor in (out.previous, out.current, out.teacher):
         tensor.grad = None
     loss.backward()
