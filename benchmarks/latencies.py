@@ -68,7 +68,7 @@ def main() -> None:
         start = time.perf_counter()
         show_session(dock, open_session(session))
         _paint()
-        base = dock.proofread.proofreading.session.state.base
+        base = dock.desk.sessions.current.session.state.base
         print(f"{len(base.sizes) - 1:,} fragments, {' x '.join(map(str, base.fragments.shape))} voxels; ms")
         print(f"opened in {time.perf_counter() - start:.1f} s")
         _rest(dock)
@@ -91,7 +91,7 @@ def _acts(viewer, dock, writes: bool):
     yield "scroll", lambda: viewer.dims.set_current_step(0, next(sections))
     values = itertools.cycle(np.linspace(0.3, 0.7, REPEATS))
 
-    tree, result = proofread.proofreading.session.state.base.tree, dock.segment.results.current
+    tree, result = proofread.proofreading.session.state.base.tree, dock.desk.results.current
 
     def move() -> None:
         result.view.show(LiveCut(tree, next(values)))
@@ -137,7 +137,7 @@ def _acts(viewer, dock, writes: bool):
     yield "undo that", proofread.undo
     neuron = choose(lambda: (int(state.table[edge(is_inside=True)[0]]),))
     yield "grow", lambda: proofread._edit(partial(session.walk, *chosen, upwards=True)), neuron
-    moving, rests = dock.segment.results.cut, dock.segment.results.recut_wanted.emit
+    moving, rests = dock.desk.results.cut, dock.desk.results.recut_wanted.emit
     yield "threshold, edited", lambda: moving(Cut(round(next(values), 2)))
 
     foreseen = []
@@ -147,7 +147,7 @@ def _acts(viewer, dock, writes: bool):
         state.foresee(*foreseen)
 
     yield "threshold rests", lambda: rests(Cut(*foreseen)), foresee
-    click = dock.proofread.click_to_segment.click
+    click = dock.proofread.clicking.click
     height, width = (n // 2 for n in state.base.fragments.shape[1:])
     yield "click to segment", lambda: click((next(sections), height, width))
 
@@ -164,7 +164,7 @@ def _ends_of_one(session, rng) -> tuple[list, list]:
 
 
 def _in_a_thread(dock):
-    at = dock.proofread.proofreading
+    at = dock.desk.sessions.current
     state = at.session.state
     yield "threshold, edited", lambda: state.foresee(state.threshold / 2)
     yield "list of neurons", at.rows

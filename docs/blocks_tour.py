@@ -41,7 +41,7 @@ def main() -> None:
         for data, meta, kind in read_layers(str(stack)):
             viewer.add_layer(napari.layers.Layer.create(data, meta, kind))
         if options.model:
-            dock.segment.model.open_file(options.model)
+            dock.desk.model.open_file(options.model)
         viewer.scene.camera.zoom *= 0.6  # a picture of fewer bytes
         _by_blocks(dock, Camera(viewer, options.images))
         viewer.close()
@@ -50,7 +50,7 @@ def main() -> None:
 def _by_blocks(dock: EMCADDock, take: Camera) -> None:
     panel = dock.blocks
     wait(lambda: not panel._why_not_begin())
-    dock._blocks_section.open()
+    dock.sections["blocks"].open()
     panel.button.click()
     bar = panel.view.bar
     wait(lambda: bar.format().startswith(FRAGMENTS) and bar.value() >= SHARE * bar.maximum())
@@ -60,7 +60,7 @@ def _by_blocks(dock: EMCADDock, take: Camera) -> None:
     panel.button.click()
     wait(lambda: panel.stage is Stage.FINISHED)
     panel.button.click()
-    wait(lambda: dock.proofread.proofreading is not None)
+    wait(lambda: dock.desk.sessions.current is not None)
 
 
 def _large(folder: Path, data: Path | None) -> Path:

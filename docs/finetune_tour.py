@@ -47,17 +47,17 @@ def tour(options, folder: Path) -> None:
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
     take, truth = Camera(viewer, options.images), _open_part(viewer, options, folder)
-    dock.segment.model.open_file(options.model)
-    wait(lambda: dock.segment.device.device is not None and dock.segment.model.card is not None)
-    dock.segment.run()
+    dock.desk.model.open_file(options.model)
+    wait(lambda: dock.desk.device.device is not None and dock.desk.model.card is not None)
+    dock.desk.runs.run()
     finish(dock)
     _say("segmented", dock, truth)
-    dock.segment.threshold.value = LOW
+    dock.desk.threshold.move(LOW)
     pause(1)
     _say(f"at threshold {LOW}", dock, truth)
-    dock.open_proofread()
+    dock.sections["proofread"].open()
     dock.proofread.start_button.click()
-    wait(lambda: dock.proofread.proofreading is not None)
+    wait(lambda: dock.desk.sessions.current is not None)
     _correct(dock, truth)
     _say(f"{CORRECTED} neurons corrected", dock, truth)
     _add_a_box(viewer, dock, truth.shape)
@@ -83,7 +83,7 @@ def _open_part(viewer: napari.Viewer, options, folder: Path) -> np.ndarray:
 def _correct(dock: EMCADDock, truth: np.ndarray) -> None:
     """Merge the pieces of the true neurons that have the best pieces, and tick these neurons as done."""
     panel = dock.proofread
-    state = panel.proofreading.session.state
+    state = panel.editor.at.session.state
     fragments = state.base.fragments
     sizes, best = np.bincount(fragments.ravel()), []
     for neuron in np.unique(truth[truth > 0]):
@@ -91,11 +91,11 @@ def _correct(dock: EMCADDock, truth: np.ndarray) -> None:
         pieces = np.flatnonzero(inside > 0.8 * sizes)
         best.append((inside[pieces].sum() ** 2 / (truth == neuron).sum(), pieces[np.argsort(-inside[pieces])]))
     for _, pieces in sorted(best, key=lambda one: -one[0])[:CORRECTED]:
-        segments = list(dict.fromkeys(panel.proofreading.session.state.table[pieces].tolist()))
-        panel.select(*segments)
+        segments = list(dict.fromkeys(panel.editor.at.session.state.table[pieces].tolist()))
+        panel.editor.at.selection.select(*segments)
         if len(segments) > 1:
             panel.body.merge_button.click()
-            wait(lambda: not dock.jobs.running)
+            wait(lambda: not dock.desk.jobs.running)
         panel.body.done_button.click()
         print(f"  merged {len(segments)} pieces; {panel.body.toast.text()}")
 
@@ -103,10 +103,10 @@ def _correct(dock: EMCADDock, truth: np.ndarray) -> None:
 def _add_a_box(viewer: napari.Viewer, dock: EMCADDock, shape) -> None:
     """Draw a rectangle over all but a rim, on all sections."""
     for section in dock.findChildren(Section):
-        section._heading.setChecked(section is dock._finetune_section)
+        section._heading.setChecked(section is dock.sections["finetune"])
     panel = dock.finetune
     wait(lambda: panel.sources.stack is not None)
-    panel.models.student.open_file(dock.segment.model.path)
+    panel.models.student.open_file(dock.desk.model.path)
     panel.sources.region.draw_button.click()
     y, x = (n // 16 for n in shape[1:])
     corners = ((y, x), (y, shape[2] - x), (shape[1] - y, shape[2] - x), (shape[1] - y, x))
@@ -140,16 +140,16 @@ def _keep_and_segment_again(dock: EMCADDock, take: Camera) -> None:
     panel.outcome.keep_button.click()
     wait(lambda: panel.outcome.again_button.isVisible())
     panel.outcome.again_button.click()
-    wait(lambda: dock.proofread.body.replay.isVisible() and not dock.jobs.running)
+    wait(lambda: dock.proofread.body.replay.isVisible() and not dock.desk.jobs.running)
     for section in dock.findChildren(Section):
-        section._heading.setChecked(section is dock._proofread_section)
+        section._heading.setChecked(section is dock.sections["proofread"])
     pause(1)
     take("finetune_replayed")
-    print(f"  {dock.message.text}")
+    print(f"  {dock.desk.message.text}")
 
 
 def _say(when: str, dock: EMCADDock, truth: np.ndarray) -> None:
-    labels = np.asarray(dock.segment.results.current.neuron_layer.data)
+    labels = np.asarray(dock.desk.results.current.neuron_layer.data)
     found = score(labels, truth)
     print(f"{when}: VOI {found.voi:.3f} bits, ARAND {found.arand:.4f}", flush=True)
 

@@ -27,9 +27,9 @@ def main() -> None:
     viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
     dock.open_sample("optical")
     finish(dock)
-    dock.segment.model.open_file(options.model)
-    wait(lambda: dock.segment.model.card is not None and dock.segment.model.card.role == "foreground")
-    dock.segment.run()
+    dock.desk.model.open_file(options.model)
+    wait(lambda: dock.desk.model.card is not None and dock.desk.model.card.role == "foreground")
+    dock.desk.runs.run()
     finish(dock)
     take = Camera(viewer, options.images)
     take("optical")
@@ -43,7 +43,7 @@ def main() -> None:
         path = Path(folder) / "neurites.tif"
         dock.export.save(path)
         finish(dock)
-        print(f"{dock.message.text}; threshold {read_provenance(path)['parameters']['threshold']:g}")
+        print(f"{dock.desk.message.text}; threshold {read_provenance(path)['parameters']['threshold']:g}")
     viewer.close()
 
 

@@ -37,25 +37,25 @@ def main() -> None:
     viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
     _open(viewer, dock, options)
     take = Camera(viewer, options.images)
-    wait(lambda: dock.segment.device.device is not None and dock.segment.model.card is not None)
+    wait(lambda: dock.desk.device.device is not None and dock.desk.model.card is not None)
     take("before")
-    dock.segment.run()
-    wait(lambda: dock.segment.sections_done >= 3)
+    dock.desk.runs.run()
+    wait(lambda: dock.desk.runs.sections_done >= 3)
     take("running")
     finish(dock)
     take("after")
     _choose_one_section(viewer, dock)
     take("error")
-    dock.stack.combo.layer = viewer.layers[0]
+    dock.desk.stack.layer = viewer.layers[0]
     _look_at_neurons_in_3d(viewer)
     take("3d")
     viewer.close()
 
 
 def _choose_one_section(viewer, dock: EMCADDock) -> None:
-    source = dock.stack.layer
+    source = dock.desk.stack.layer
     viewer.add_image(source.data[0], name="one section", visible=False, scale=source.scale[1:], units=source.units[1:])
-    dock.stack.combo.layer = viewer.layers["one section"]
+    dock.desk.stack.layer = viewer.layers["one section"]
 
 
 def _look_at_neurons_in_3d(viewer) -> None:
@@ -114,7 +114,7 @@ def _open(viewer, dock: EMCADDock, options: argparse.Namespace) -> None:
                 part, name=options.data.parent.name, scale=volume.voxel_size or (30, 6, 6), units=["nm"] * 3
             )
     if options.model is not None:
-        dock.segment.model.open_file(options.model)
+        dock.desk.model.open_file(options.model)
 
 
 if __name__ == "__main__":

@@ -92,20 +92,20 @@ def tour(options, folder: Path) -> None:
     take = Camera(viewer, options.images)
     source = _open_part(viewer, dock, options, folder)
     hand, panel = Hand(viewer), dock.proofread
-    dock.open_proofread()
-    wait(lambda: dock.segment.device.device is not None and dock.segment.model.card is not None)
+    dock.sections["proofread"].open()
+    wait(lambda: dock.desk.device.device is not None and dock.desk.model.card is not None)
     _click_on_the_image(hand, dock, source)
     take("click")
     hand.press(Qt.Key.Key_Escape)
     hand.viewer.layers.selection.active = source
-    dock.segment.run()
+    dock.desk.runs.run()
     finish(dock)
     panel.start_button.click()
-    wait(lambda: panel.proofreading is not None)
-    for affinities in dock.segment.results.current.affinity_layers:
+    wait(lambda: panel.editor.at is not None)
+    for affinities in dock.desk.results.current.affinity_layers:
         affinities.visible = False
     _go_through_the_modes(hand, panel, take)
-    before, session = panel.proofreading.session.state.digest(), panel.proofreading.opened.folder
+    before, session = panel.editor.at.session.state.digest(), panel.editor.at.opened.folder
     viewer.close()
     _open_again(options, session, before)
 
@@ -120,43 +120,43 @@ def _open_part(viewer: napari.Viewer, dock: EMCADDock, options, folder: Path):
     tifffile.imwrite(path, part, photometric="minisblack")
     (data, meta, _kind), *_ = read_layers(str(path))
     if options.model is not None:
-        dock.segment.model.open_file(options.model)
+        dock.desk.model.open_file(options.model)
     return viewer.add_image(data, **{**meta, "scale": size, "units": ("nm",) * 3})
 
 
 def _click_on_the_image(hand: Hand, dock: EMCADDock, source) -> None:
     """Before any run."""
-    dock.proofread.click_to_segment.button.click()
+    dock.proofread.click_row.button.click()
     hand.click(source, tuple(n // 2 for n in source.data.shape))
     finish(dock)
-    assert dock.segment.results.current.neuron_layer.show_selected_label, dock.message.text
+    assert dock.desk.results.current.neuron_layer.show_selected_label, dock.desk.message.text
 
 
 def _go_through_the_modes(hand: Hand, panel, take: Camera) -> None:
-    layer, state = panel.proofreading.layer, panel.proofreading.session.state
+    layer, state = panel.editor.at.layer, panel.editor.at.session.state
     _select(hand, panel, take)
     _merge_and_undo(hand, panel, take)
     _split(hand, panel, take)
     _grow(hand, panel, take)
     _review(hand, panel, take)
-    neuron = panel.selected
+    neuron = panel.editor.at.selection.last
     hand.press(Qt.Key.Key_T)
     assert neuron in state.locked, panel._message.text
     panel._threshold.value = 0.3
-    wait(lambda: panel.proofreading.session.state.threshold == 0.3)
+    wait(lambda: panel.editor.at.session.state.threshold == 0.3)
     _see_surfaces(panel, take)
     assert layer in hand.viewer.layers
 
 
 def _select(hand: Hand, panel, take: Camera) -> None:
-    fragment = _largest(panel, panel.proofreading.session.state.sizes)
-    hand.click(panel.proofreading.layer, _inside(panel, fragment))
-    assert panel.selected == panel.proofreading.session.state.table[fragment]
+    fragment = _largest(panel, panel.editor.at.session.state.sizes)
+    hand.click(panel.editor.at.layer, _inside(panel, fragment))
+    assert panel.editor.at.selection.last == panel.editor.at.session.state.table[fragment]
     take("select")
 
 
 def _merge_and_undo(hand: Hand, panel, take: Camera) -> None:
-    state, layer = panel.proofreading.session.state, panel.proofreading.layer
+    state, layer = panel.editor.at.session.state, panel.editor.at.layer
     apart = state.table[state.graph.u] != state.table[state.graph.v]
     edge = int(np.argmax(np.where(apart, state.graph.area, 0)))
     one, other = (_inside(panel, int(ends[edge])) for ends in (state.graph.u, state.graph.v))
@@ -168,34 +168,34 @@ def _merge_and_undo(hand: Hand, panel, take: Camera) -> None:
     hand.click(layer, other)
     if panel.body.question.words:
         panel.body.question.yes_button.click()
-    assert panel.proofreading.neuron_at(one) == panel.proofreading.neuron_at(other), panel._message.text
+    assert panel.editor.at.neuron_at(one) == panel.editor.at.neuron_at(other), panel._message.text
     hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert state.digest() == before
     hand.press(Qt.Key.Key_Escape)
 
 
 def _split(hand: Hand, panel, take: Camera) -> None:
-    layer = panel.proofreading.layer
+    layer = panel.editor.at.layer
     one, other = _two_of_one_neuron(panel)
     hand.press(Qt.Key.Key_D)
     hand.click(layer, one)
     hand.click(layer, other, Qt.KeyboardModifier.ShiftModifier)
-    first = panel.tool.proposal
+    first = panel.editor.tool.proposal
     assert first is not None, panel._message.text
-    panel._tab.activated.emit()  # a key press reaches shortcuts only in a window that has the focus
+    panel._next_key.activated.emit()  # a key press reaches shortcuts only in a window that has the focus
     take("split")
     hand.press(Qt.Key.Key_Return)
-    assert panel.proofreading.neuron_at(one) != panel.proofreading.neuron_at(other)
+    assert panel.editor.at.neuron_at(one) != panel.editor.at.neuron_at(other)
     hand.press(Qt.Key.Key_Escape)
 
 
 def _grow(hand: Hand, panel, take: Camera) -> None:
-    state, layer = panel.proofreading.session.state, panel.proofreading.layer
+    state, layer = panel.editor.at.session.state, panel.editor.at.layer
     place = _inside(panel, _largest(panel, np.where(state.free, state.sizes, 0)))
-    fragments = len(state.members(panel.proofreading.neuron_at(place)))
+    fragments = len(state.members(panel.editor.at.neuron_at(place)))
     hand.press(Qt.Key.Key_G)
     hand.wheel(layer, place, up=True)
-    assert len(state.members(panel.proofreading.neuron_at(place))) > fragments, panel._message.text
+    assert len(state.members(panel.editor.at.neuron_at(place))) > fragments, panel._message.text
     take("grow")
     hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     hand.press(Qt.Key.Key_Escape)
@@ -203,17 +203,17 @@ def _grow(hand: Hand, panel, take: Camera) -> None:
 
 def _review(hand: Hand, panel, take: Camera) -> None:
     hand.press(Qt.Key.Key_R)
-    rows = len(panel.proofreading.session.log.rows)
+    rows = len(panel.editor.at.session.log.rows)
     take("review")
     for key in (Qt.Key.Key_K, Qt.Key.Key_J, Qt.Key.Key_N):
         hand.press(key)
-    assert len(panel.proofreading.session.log.rows) == rows + 3, panel._message.text
+    assert len(panel.editor.at.session.log.rows) == rows + 3, panel._message.text
     hand.press(Qt.Key.Key_Escape)
 
 
 def _see_surfaces(panel, take: Camera) -> None:
-    sizes = np.bincount(panel.proofreading.session.state.table, panel.proofreading.session.state.sizes)[1:]
-    panel.select(*(np.argsort(-sizes)[:4] + 1).tolist())
+    sizes = np.bincount(panel.editor.at.session.state.table, panel.editor.at.session.state.sizes)[1:]
+    panel.editor.at.selection.select(*(np.argsort(-sizes)[:4] + 1).tolist())
     panel.body.view_button.click()
     wait(lambda: panel._surfaces.is_settled and len(panel._surfaces.shown) == 4)
     take("surfaces")
@@ -221,10 +221,10 @@ def _see_surfaces(panel, take: Camera) -> None:
 
 def _open_again(options, session: Path, before: str) -> None:
     viewer, dock = _window(options)
-    dock.open_proofread()
-    dock.proofread.open(session)
+    dock.sections["proofread"].open()
+    dock.desk.sessions.open(session)
     finish(dock)
-    assert dock.proofread.proofreading.session.state.digest() == before
+    assert dock.desk.sessions.current.session.state.digest() == before
     Camera(viewer, options.images)("reopened")
     viewer.close()
 
@@ -240,7 +240,7 @@ def _window(options) -> tuple[napari.Viewer, EMCADDock]:
 
 def _two_of_one_neuron(panel) -> tuple[Voxel, Voxel]:
     """Voxels in two fragments of one neuron on one section: of all such pairs that with the largest smaller one."""
-    state, best = panel.proofreading.session.state, {}
+    state, best = panel.editor.at.session.state, {}
     for fragment in np.argsort(-state.sizes[1:]) + 1:
         voxel = _inside(panel, int(fragment))
         place = (int(state.table[fragment]), voxel[0])
@@ -257,8 +257,8 @@ def _largest(panel, sizes) -> int:
 
 def _inside(panel, fragment: int) -> Voxel:
     """The voxel of a fragment that is deepest inside it."""
-    fragments = panel.proofreading.session.state.base.fragments
-    box = panel.proofreading.boxes.box_of(np.array([fragment]))
+    fragments = panel.editor.at.session.state.base.fragments
+    box = panel.editor.at.boxes.box_of(np.array([fragment]))
     depth = distance_transform_edt(np.pad(fragments[box.slices] == fragment, 1), sampling=(5, 1, 1))[1:-1, 1:-1, 1:-1]
     place = np.unravel_index(np.argmax(depth), depth.shape)
     return tuple(int(a + b) for a, b in zip(place, box.start, strict=True))

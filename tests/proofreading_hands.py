@@ -27,62 +27,62 @@ def column(fragment: int, z: int = 1) -> tuple[int, int, int]:
     return z, 20, (fragment - 1) * WIDTH + 5
 
 
-def shown(desk, fragment: int, z: int = 1) -> int:
-    return int(desk.result.neuron_layer.data[column(fragment, z)])
+def shown(window, fragment: int, z: int = 1) -> int:
+    return int(window.result.neuron_layer.data[column(fragment, z)])
 
 
-def sides(desk):
+def sides(window):
     """The layer of the two sides, as it is seen."""
-    layer = desk.viewer.layers["sides"]
+    layer = window.viewer.layers["sides"]
     return layer.data[:] * layer.visible
 
 
-def groups(desk) -> list[list[int]]:
-    table = desk.dock.proofread.proofreading.session.state.table
+def groups(window) -> list[list[int]]:
+    table = window.desk.sessions.current.session.state.table
     return sorted(np.flatnonzero(table == s).tolist() for s in np.unique(table[1:]) if s)
 
 
-def click(desk, fragment: int, shift: bool = False) -> None:
-    desk.dock.proofread.click(Click(column(fragment), shift))
+def click(window, fragment: int, shift: bool = False) -> None:
+    window.dock.proofread.editor.click(Click(column(fragment), shift))
 
 
-def canvas(desk):
-    return desk.viewer.window._qt_viewer.canvas.native
+def canvas(window):
+    return window.viewer.window._qt_viewer.canvas.native
 
 
-def press(desk, key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
-    QTest.keyClick(canvas(desk), key, modifier)
+def press(window, key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(canvas(window), key, modifier)
 
 
-def press_mouse(desk, voxel, *modifiers: str) -> None:
+def press_mouse(window, voxel, *modifiers: str) -> None:
     """A click on the canvas at a voxel, as napari hands it to what hears clicks."""
     event = SimpleNamespace(
         type="mouse_press",
         button=1,
         pos=(300, 200),
-        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
+        position=tuple(window.result.neuron_layer.data_to_world(voxel)),
         view_direction=None,
         dims_displayed=[1, 2],
         modifiers=modifiers,
     )
-    mouse_press_callbacks(desk.viewer, event)
+    mouse_press_callbacks(window.viewer, event)
     event.type = "mouse_release"
-    mouse_release_callbacks(desk.viewer, event)
+    mouse_release_callbacks(window.viewer, event)
 
 
-def turn_wheel(desk, voxel, up: bool) -> None:
+def turn_wheel(window, voxel, up: bool) -> None:
     """One notch of the wheel with Ctrl down, as napari hands it out."""
     event = SimpleNamespace(
         modifiers=("Control",),
         delta=(0, 1 if up else -1),
         native=SimpleNamespace(inverted=lambda: False),
-        position=tuple(desk.result.neuron_layer.data_to_world(voxel)),
+        position=tuple(window.result.neuron_layer.data_to_world(voxel)),
         dims_displayed=[1, 2],
     )
-    mouse_wheel_callbacks(desk.viewer, event)
+    mouse_wheel_callbacks(window.viewer, event)
 
 
-def hover(desk, voxel) -> None:
-    position = tuple(desk.result.neuron_layer.data_to_world(voxel))
+def hover(window, voxel) -> None:
+    position = tuple(window.result.neuron_layer.data_to_world(voxel))
     event = SimpleNamespace(position=position, dims_displayed=[1, 2], type="mouse_move", is_dragging=False)
-    mouse_move_callbacks(desk.viewer, event)
+    mouse_move_callbacks(window.viewer, event)

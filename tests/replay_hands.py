@@ -19,9 +19,9 @@ OUTCOMES = ["right", "applied", "lost", "conflict"]
 LINE = "4 edits: 1 already right, 1 applied again, 1 in conflict, 1 lost."
 
 
-def make_edits(desk) -> None:
+def make_edits(window) -> None:
     """Merge both neurons, detach the first and the last column, and tick the first as done."""
-    at = desk.dock.proofread.proofreading
+    at = window.desk.sessions.current
     session = at.session
     at.edit(lambda: session.merge(2, 5, confirmed=True, voxels=[list(column(2)), list(column(5))]))
     at.edit(lambda: session.detach(1, voxels=[list(column(1))]))
@@ -51,7 +51,7 @@ def give_other_neurons(monkeypatch, card) -> list:
         return SegmentResult(parameters, made, card, cut_neurons(made, CUT), "CPU", "cpu", 0.1)
         yield
 
-    monkeypatch.setattr("napari_emcad.widgets.segment.panel.segment_beside", drawn_run)
+    monkeypatch.setattr("napari_emcad.widgets.desk.runs.segment_beside", drawn_run)
     return asked
 
 

@@ -2,13 +2,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_hand import HandLoop
 from graphs import segmentation
+from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.dock import EMCADDock
+from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.workers.segmentation import cut_neurons
 
 SHAPE = (3, 48, 64)
@@ -37,55 +41,96 @@ def wait(qtbot):
     return lambda ready: qtbot.waitUntil(ready, timeout=PATIENCE)
 
 
-class Desk:
+class Window:
     """A viewer with its dock, and a hand that presses and waits."""
 
     def __init__(self, viewer, model, wait):
         self.viewer, self.wait = viewer, wait
         self.dock = EMCADDock(PublicOnlyProxy(viewer))  # as napari hands it to plugins
+        self.desk = self.dock.desk
         viewer.window.add_dock_widget(self.dock, name="EM CAD")
-        self.dock.segment.model.open_file(model)
-        self.wait(lambda: self.dock.segment.model.card is not None)
+        self.desk.model.open_file(model)
+        self.wait(lambda: self.desk.model.card is not None)
 
     @property
     def message(self) -> str:
-        return self.dock.message.text
+        return self.desk.message.text
 
     @property
     def result(self):
-        return self.dock.segment.results.current
+        return self.desk.results.current
 
     def open(self, data, name="stack", **place):
         return self.viewer.add_image(data, name=name, **({"scale": SCALE, "units": NM} | place))
 
     def idle(self) -> None:
-        self.wait(lambda: not self.dock.jobs.running)
+        self.wait(lambda: not self.desk.jobs.running)
 
     def run(self) -> None:
-        self.dock.segment.run()
+        self.desk.runs.run()
         self.idle()
 
     def settle(self) -> None:
-        self.wait(lambda: self.dock.segment.results.is_settled)
+        self.wait(lambda: self.desk.results.is_settled)
 
 
 @pytest.fixture
-def new_desk(make_napari_viewer, model, wait):
+def new_window(make_napari_viewer, model, wait):
     """Another viewer with its dock; docks are released before viewers are checked for leaks."""
+    windows = []
+
+    def make() -> Window:
+        windows.append(Window(make_napari_viewer(), model, wait))
+        return windows[-1]
+
+    yield make
+    for window in windows:
+        window.dock.release()
+
+
+@pytest.fixture
+def window(new_window) -> Window:
+    return new_window()
+
+
+@pytest.fixture
+def loop() -> HandLoop:
+    """An event loop that the test drives by hand."""
+    return HandLoop()
+
+
+@pytest.fixture
+def new_desk(loop, model):
+    """A desk without a window, over a viewer's model; its devices and its model's card are known."""
     desks = []
 
     def make() -> Desk:
-        desks.append(Desk(make_napari_viewer(), model, wait))
+        desks.append(Desk(ViewerModel(), loop, Remembered(None)))
+        desks[-1].model.open_file(model)
+        desks[-1].prepare()
+        loop.work()
         return desks[-1]
 
     yield make
     for desk in desks:
-        desk.dock.release()
+        desk.close()
 
 
 @pytest.fixture
 def desk(new_desk) -> Desk:
     return new_desk()
+
+
+@pytest.fixture
+def open_stack(desk, loop):
+    """Open an image in the desk's viewer."""
+
+    def open_(data, name="stack", **place):
+        layer = desk.viewer.add_image(data, name=name, **({"scale": SCALE, "units": NM} | place))
+        loop.work()
+        return layer
+
+    return open_
 
 
 @pytest.fixture
@@ -100,20 +145,45 @@ def drawn():
     return replace(segmentation(EDGES, sizes), fragments=fragments)
 
 
-@pytest.fixture
-def proofreading(desk, stack, drawn, tmp_path, monkeypatch):
-    """A desk whose current result is the drawn one, with a session begun."""
+def show_drawn(desk, source, drawn, shape) -> Result:
+    """Make the drawn neurons the current result of a desk."""
     from proofreading_hands import CUT
 
-    monkeypatch.setattr("napari_emcad.widgets.proofread.panel.session_folder", lambda _: tmp_path / "stack.emcad")
-    source = desk.open(stack, translate=(400, 50, 60))
-    affinities = np.full((3, *stack.shape), 255, np.uint8)
+    affinities = np.full((3, *shape), 255, np.uint8)
     parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
-    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
-    desk.dock.segment.threshold.put(CUT.threshold)
-    desk.dock.segment.results.show_segmentation(result, drawn, cut_neurons(drawn, CUT))
-    desk.dock._proofread_section.open()
-    desk.dock.proofread.start_button.click()
-    desk.idle()
-    assert desk.dock.proofread.proofreading is not None, desk.message
-    return desk
+    result = Result(source, Box.whole(shape), parameters, affinities, card=desk.model.card)
+    desk.threshold.put(CUT.threshold)
+    desk.results.show_segmentation(result, drawn, cut_neurons(drawn, CUT))
+    return result
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """The folder of the next session that is begun."""
+    folder = tmp_path / "stack.emcad"
+    monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: folder)
+    return folder
+
+
+@pytest.fixture
+def proofreading(window, stack, drawn, beside):
+    """A window whose current result is the drawn one, with a session begun."""
+    source = window.open(stack, translate=(400, 50, 60))
+    show_drawn(window.desk, source, drawn, stack.shape)
+    window.dock.sections["proofread"].open()
+    window.dock.proofread.start_button.click()
+    window.idle()
+    assert window.desk.sessions.current is not None, window.message
+    return window
+
+
+@pytest.fixture
+def session(desk, loop, open_stack, stack, drawn, beside):
+    """A session on the drawn neurons, without a window."""
+    source = open_stack(stack, translate=(400, 50, 60))
+    show_drawn(desk, source, drawn, stack.shape)
+    loop.settle()
+    desk.sessions.start()
+    loop.work()
+    assert desk.sessions.current is not None, desk.message.text
+    return desk.sessions.current

@@ -37,46 +37,46 @@ def folder(tmp_path):
     return tmp_path / "a.emcad"
 
 
-def shown(desk) -> np.ndarray:
-    return np.asarray(desk.result.neuron_layer.data)
+def shown(window) -> np.ndarray:
+    return np.asarray(window.result.neuron_layer.data)
 
 
-def test_the_edits_and_the_stack_are_there_again(desk, folder):
-    show_session(desk.dock, open_session(folder))
-    assert (shown(desk) == 1).all()
-    source = desk.viewer.layers["raw"]
-    start = np.asarray(desk.result.neuron_layer.translate) - source.translate
+def test_the_edits_and_the_stack_are_there_again(window, folder):
+    show_session(window.dock, open_session(folder))
+    assert (shown(window) == 1).all()
+    source = window.viewer.layers["raw"]
+    start = np.asarray(window.result.neuron_layer.translate) - source.translate
     np.testing.assert_allclose(start, (1, 2, 0) * np.asarray(source.scale))
-    assert "saved at once" in desk.message
-    desk.dock.proofread.undo()
-    assert np.unique(shown(desk)).tolist() == [1, 3]
+    assert "saved at once" in window.message
+    window.dock.proofread.editor.undo()
+    assert np.unique(shown(window)).tolist() == [1, 3]
 
 
-def test_the_level_that_was_worked_on_is_there_again(desk, folder, memory):
+def test_the_level_that_was_worked_on_is_there_again(window, folder, memory):
     """Level 0, which opens by itself, is larger: the box would lie in it as well."""
     write_pyramid(f"{memory}/em.zarr", np.arange(5 * 32 * 40, dtype=np.uint16).reshape(5, 32, 40))
     write_facts(folder, read_facts(folder).model_copy(update={"source": f"{memory}/em.zarr", "dataset": "s1"}))
-    show_session(desk.dock, open_session(folder))
-    source = desk.result.source
+    show_session(window.dock, open_session(folder))
+    source = window.result.source
     assert (source.name, source.data.shape, tuple(source.scale)) == ("em s1", (5, 16, 20), (40, 10, 8))
-    start = np.asarray(desk.result.neuron_layer.translate) - source.translate
+    start = np.asarray(window.result.neuron_layer.translate) - source.translate
     np.testing.assert_allclose(start, (1, 2, 0) * np.asarray(source.scale))
 
 
-def test_a_stack_that_is_gone(desk, folder):
+def test_a_stack_that_is_gone(window, folder):
     (folder.parent / "raw.tif").unlink()
-    show_session(desk.dock, open_session(folder))
-    assert (np.asarray(desk.viewer.layers["a"].data) == 7).all()
-    assert (shown(desk) == 1).all()
+    show_session(window.dock, open_session(folder))
+    assert (np.asarray(window.viewer.layers["a"].data) == 7).all()
+    assert (shown(window) == 1).all()
 
 
-def test_a_session_that_somebody_else_holds(desk, folder):
+def test_a_session_that_somebody_else_holds(window, folder):
     with open_session(folder):
-        show_session(desk.dock, open_session(folder))
-        assert "it is open for reading only, close it there to edit it here" in desk.message
-        desk.dock.proofread.undo()
-        assert "nothing was changed" in desk.message or "reading only" in desk.message
-        assert (shown(desk) == 1).all()
+        show_session(window.dock, open_session(folder))
+        assert "it is open for reading only, close it there to edit it here" in window.message
+        window.dock.proofread.editor.undo()
+        assert "nothing was changed" in window.message or "reading only" in window.message
+        assert (shown(window) == 1).all()
 
 
 def test_a_folder_that_is_no_session(tmp_path, capsys):

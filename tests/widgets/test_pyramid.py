@@ -20,7 +20,7 @@ def overview(monkeypatch):
 
 @pytest.fixture
 def large(overview, proofreading):
-    """A desk with a session on neurons that are a pyramid."""
+    """A window with a session on neurons that are a pyramid."""
     return proofreading
 
 
@@ -63,15 +63,15 @@ def test_edits_and_threshold_are_seen_at_every_level(large):
     layer, panel = large.result.neuron_layer, large.dock.proofread
     assert layer.multiscale
     assert not layer.editable
-    panel.merge_selected()  # nothing is selected: refused, nothing breaks
-    session = panel.proofreading.session
-    panel.proofreading.edit(lambda: session.merge(1, 4))
+    panel.editor.merge_selected()  # nothing is selected: refused, nothing breaks
+    session = panel.editor.at.session
+    panel.editor.at.edit(lambda: session.merge(1, 4))
     for level in layer.data:
         assert level[1].max() == level[1][level[1] > 0].min() == session.state.table[1]
-    panel.undo()
+    panel.editor.undo()
     for level in layer.data:
         assert len(np.unique(level[1])) == 3
-    large.dock.segment.threshold.value = 0.05
+    large.dock.desk.threshold.move(0.05)
     large.wait(lambda: session.state.threshold == 0.05)
     assert all(len(np.unique(level[1])) == 7 for level in layer.data)
 
@@ -85,7 +85,7 @@ def test_3d_shows_an_overview_and_then_the_whole(large, monkeypatch):
     assert layer.locked_data_level is None
     monkeypatch.setattr(results, "WHOLE", 1)
     dims.ndisplay = 3
-    large.wait(lambda: not large.dock.segment.results._looked_at.isActive())
+    large.wait(lambda: not large.dock.desk.results._looked_at.isActive())
     assert layer.locked_data_level is None
 
 
@@ -97,13 +97,13 @@ def test_a_click_in_3d_meets_the_voxel_that_is_seen(large, level):
     position = np.asarray(layer.data_to_world(column(5)))
     towards = np.array([1.0, 0.0, 0.0])
     event = SimpleNamespace(position=position - 500 * towards, view_direction=towards, dims_displayed=[0, 1, 2])
-    assert voxel_under(layer, large.dock.proofread.proofreading.clickable, event) == column(5, z=0)
+    assert voxel_under(layer, large.dock.desk.sessions.current.clickable, event) == column(5, z=0)
 
 
 def test_neurons_of_other_fragments_are_a_pyramid_too(large):
     layer, panel = large.result.neuron_layer, large.dock.proofread
     near, far = column(1), (1, 40, 5)
-    panel.proofreading.edit(lambda: panel.proofreading.session.split_fragment([near], [far]))
+    panel.editor.at.edit(lambda: panel.editor.at.session.split_fragment([near], [far]))
     assert layer.multiscale
     assert layer.data[0].fragments is large.result.view.fragments
     assert len(np.unique(layer.data[1][1])) > 3
@@ -112,5 +112,5 @@ def test_neurons_of_other_fragments_are_a_pyramid_too(large):
 def test_a_close_look_stays_when_a_fragment_is_parted(large):
     layer, panel = large.result.neuron_layer, large.dock.proofread
     layer.data_level, layer.corner_pixels = 0, np.array([[0, 36, 40], [0, 47, 63]])  # beyond the coarse level
-    panel.proofreading.edit(lambda: panel.proofreading.session.split_fragment([column(1)], [(1, 40, 5)]))
+    panel.editor.at.edit(lambda: panel.editor.at.session.split_fragment([column(1)], [(1, 40, 5)]))
     assert layer.data_level == 0 and layer._slice.image.raw.shape == (12, 24)

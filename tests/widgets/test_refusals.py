@@ -16,10 +16,10 @@ def panel(proofreading):
     return proofreading.dock.proofread
 
 
-def said(desk, words: str) -> bool:
+def said(window, words: str) -> bool:
     """Whether the dock says it, as an error, and nothing was edited."""
-    assert desk.dock.message.kind == "error", desk.message
-    return words in desk.message
+    assert window.desk.message.kind == "error", window.message
+    return words in window.message
 
 
 def rows(panel) -> int:

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import QApplication
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.core.wording import duration_text, shape_text, size_text
+from napari_emcad.widgets.choices.stack import SAMPLES
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.evaluate import scores_text
-from napari_emcad.widgets.kit.stack_choice import SAMPLES
 
 WINDOW = (1500, 950)
 """Pixels."""
@@ -63,24 +63,24 @@ def _show(viewer, options: argparse.Namespace) -> None:
     dock.open_sample(options.size)
     finish(dock)
     if options.model is not None:
-        dock.segment.model.open_file(options.model)
+        dock.desk.model.open_file(options.model)
     start = time.monotonic()
-    dock.segment.run()
+    dock.desk.runs.run()
     finish(dock)
     seconds = time.monotonic() - start
-    if dock.segment.results.current is None:
-        raise UserError(dock.message.text)
+    if dock.desk.results.current is None:
+        raise UserError(dock.desk.message.text)
     if options.no_window:
         _keep(viewer, dock, options.folder, seconds)
 
 
 def finish(dock: EMCADDock) -> None:
     """Wait for the job under way while the window lives."""
-    wait(lambda: not dock.jobs.running)
+    wait(lambda: not dock.desk.jobs.running)
     if dock.is_released:
         raise UserError("demo: the window was closed before the demo had ended.")
-    if dock.message.kind == "error":
-        raise UserError(dock.message.text)
+    if dock.desk.message.kind == "error":
+        raise UserError(dock.desk.message.text)
 
 
 def wait(ready: Callable[[], bool]) -> None:
@@ -118,13 +118,13 @@ def pause(seconds: float) -> None:
 
 
 def _report(viewer, dock: EMCADDock, seconds: float) -> str:
-    result = dock.segment.results.current
+    result = dock.desk.results.current
     voxels = int(np.prod(result.box.shape, dtype=np.int64))
     lines = [
         f"stack    {shape_text(result.box.shape)} voxels",
-        f"model    {dock.segment.model.path.name}",
-        f"device   {dock.segment.device.itemText(0).removeprefix('auto: ')}",
-        f"neurons  {dock.segment.threshold.read_out}",
+        f"model    {dock.desk.model.path.name}",
+        f"device   {dock.desk.device.auto.name}",
+        f"neurons  {dock.desk.threshold.read_out}",
         f"time     {duration_text(seconds)}, {voxels / seconds:,.0f} voxels a second",
         f"memory   {_peak()}",
     ]

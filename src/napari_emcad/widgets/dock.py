@@ -1,9 +1,10 @@
-"""The dock: one column from a stack to exported neurons."""
+"""The dock: one column from a stack to exported neurons, over one desk."""
 
 from pathlib import Path
 
 import napari
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
@@ -11,17 +12,16 @@ from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import progress_text
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.blocks.panel import BlocksPanel
+from napari_emcad.widgets.choices.stack import StackChoice
+from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.evaluate import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
-from napari_emcad.widgets.finetune.models import FineTuneModels
 from napari_emcad.widgets.finetune.panel import FineTunePanel
-from napari_emcad.widgets.finetune.sources import CropSources
 from napari_emcad.widgets.kit.forms import Section
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
-from napari_emcad.widgets.kit.messages import MessageLine
+from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.remembered import Remembered, default_file
-from napari_emcad.widgets.kit.stack_choice import StackChoice
-from napari_emcad.widgets.proofread.bring_edits import BringEdits
+from napari_emcad.widgets.kit.threads import QtLoop
+from napari_emcad.widgets.message_line import MessageLine
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
 from napari_emcad.widgets.proofread.segment_again import SegmentAgain
 from napari_emcad.widgets.segment.panel import SegmentPanel
@@ -43,25 +43,18 @@ class EMCADDock(QWidget):
         self._window: QMainWindow | None = None
         self._looked = False
         self._released = False
-        self.message = MessageLine()
-        self.jobs = JobRunner(self)
-        self.bar = QProgressBar()
-        self.stack = StackChoice(viewer)
-        remembered = Remembered(default_file())
-        self.segment = SegmentPanel(viewer, self.stack, self.jobs, self.message, remembered)
-        self.blocks = BlocksPanel(viewer, self.stack, self.segment, self.message)
-        self.proofread = ProofreadPanel(viewer, self.stack, self.segment, self.jobs, self.message)
-        sources, models = CropSources(viewer, self.stack, self.proofread), FineTuneModels(remembered)
-        self.finetune = FineTunePanel(viewer, sources, models, self.segment, self.message)
-        made = self.segment.results, self.segment.neurites
-        self.export = ExportPanel(viewer, *made, self.segment.region, self.jobs, self.message)
-        self.evaluate = EvaluatePanel(viewer, self.jobs, self.message)
-        self.bring = BringEdits(self.proofread, self.segment.results, self.jobs, self.message)
-        self._again = SegmentAgain(viewer, self.stack, self.segment, self.bring, self.message)
-        self._blocks_section = Section("By blocks, for large stacks", self.blocks, is_open=False)
-        self._proofread_section = Section("2  Proofread", self.proofread, is_open=False)
-        self._finetune_section = Section("3  Fine-tune", self.finetune, is_open=False)
-        self._export_section = Section("4  Export", self.export, is_open=False)
+        self.desk = desk = Desk(viewer, QtLoop(self), Remembered(default_file()))
+        self.stack, self.bar = StackChoice(desk.stack), QProgressBar()
+        self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
+        self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
+        self._again = SegmentAgain(desk, self.proofread.bring)
+        self.sections = {
+            "blocks": Section("By blocks, for large stacks", self.blocks, is_open=False),
+            "proofread": Section("2  Proofread", self.proofread, is_open=False),
+            "finetune": Section("3  Fine-tune", self.finetune, is_open=False),
+            "export": Section("4  Export", self.export, is_open=False),
+            "evaluate": Section("Evaluate", self.evaluate, is_open=False),
+        }
         self._lay_out()
         self._connect()
 
@@ -70,68 +63,64 @@ class EMCADDock(QWidget):
 
     @property
     def is_released(self) -> bool:
-        """Whether the dock or its window has been closed."""
+        """True once the dock or its window has been closed."""
         return self._released
 
     def reset_choices(self, _event: object = None) -> None:
-        """Follow the viewer's layers."""
-        if self._released:
-            return
-        for part in (self.stack, self.segment, self.proofread, self.finetune, self.evaluate):
-            part.reset_choices()
-
-    def open_proofread(self) -> None:
-        """Unfold the section Proofread."""
-        self._proofread_section.open()
+        """Do nothing: napari calls this when layers change, which the desk hears by itself."""
 
     def segment_again(self, model: Path) -> None:
-        """Segment what is on screen with a model; edits are made again, in a session beside that which has them."""
+        """Segment what is on screen with a model; edits are made again, in a session beside the one that has them."""
         self._again.start(model)
 
     def open_sample(self, key: str) -> None:
         """Make a sample in a thread and open it."""
         from napari_emcad import sample_data
 
-        self.message.say("The sample is being made.")
-        job = one_step(getattr(sample_data, key), stage="making the sample")
-        self.jobs.start(job, self._on_opened)
+        self.desk.message.say("The sample is being made.")
+        self.desk.jobs.start(one_step(getattr(sample_data, key), stage="making the sample"), self._on_layers_read)
 
     def open_url(self, url: str) -> None:
         """Open a Zarr or precomputed volume behind a URL in a thread; its voxels are read as they are looked at."""
-        self.message.say("The URL is being opened.")
-        self.jobs.start(one_step(read_layers, url, stage="opening the URL"), self._on_opened)
+        self.desk.message.say("The URL is being opened.")
+        self.desk.jobs.start(one_step(read_layers, url, stage="opening the URL"), self._on_layers_read)
+
+    def open_session(self, folder: Path) -> None:
+        """Open a session that a run by blocks has made."""
+        if self.desk.jobs.running:
+            self.desk.message.error(UserError("session: a job is running; stop it first, then open the session."))
+            return
+        self.sections["proofread"].open()
+        self.desk.sessions.open(folder)
 
     def release(self) -> None:
         """Stop all jobs, wait for them, and let go of viewer and layers."""
         if self._released:
             return
         self._released = True
-        self.jobs.close()
-        self.blocks.close_panel()
-        self.finetune.close_panel()
-        self.proofread.close_panel()
-        self.segment.close_jobs()
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.reordered, events.renamed):
-            event.disconnect(self.reset_choices)
-        events.removed.disconnect(self._on_removed)
+        self.desk.jobs.close()
+        for panel in (self.blocks, self.finetune, self.proofread):
+            panel.close_panel()
+        self.desk.close()
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None
 
-    def showEvent(self, event) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for the window, and import torch a moment later."""
         super().showEvent(event)
         self._watch_window()
         if not self._looked:
             self._looked = True
-            QTimer.singleShot(FIRST_LOOK, self._look)
+            QTimer.singleShot(FIRST_LOOK, self._prepare)
 
-    def closeEvent(self, event) -> None:
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Let go of everything."""
         self.release()
         super().closeEvent(event)
 
-    def changeEvent(self, event) -> None:
-        """The dock was put into a window, or taken out of it: napari does not close it then."""
+    def changeEvent(self, event: QEvent) -> None:
+        """Let go of everything when the dock is taken out of its window: napari does not close it then."""
         super().changeEvent(event)
         if event.type() != QEvent.Type.ParentChange:
             return
@@ -141,9 +130,9 @@ class EMCADDock(QWidget):
             QTimer.singleShot(0, self._watch_window)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The window is closed: ask, if a job is running and a person closes it, then stop the job."""
+        """Ask whether to stop a running job when a person closes the window."""
         if watched is self._window and event.type() == QEvent.Type.Close:
-            running = self.jobs.running or self.blocks.running or self.finetune.running
+            running = self.desk.jobs.running or self.blocks.running or self.finetune.running
             if running and event.spontaneous() and not self._may_stop():
                 event.ignore()
                 return True
@@ -156,11 +145,8 @@ class EMCADDock(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.stack)
         column.addWidget(Section("1  Segment", self.segment))
-        column.addWidget(self._blocks_section)
-        column.addWidget(self._proofread_section)
-        column.addWidget(self._finetune_section)
-        column.addWidget(self._export_section)
-        column.addWidget(Section("Evaluate", self.evaluate, is_open=False))
+        for section in self.sections.values():
+            column.addWidget(section)
         column.addStretch(1)
         scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -168,29 +154,26 @@ class EMCADDock(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(column_widget)
         self.bar.setVisible(False)
-        all_ = QVBoxLayout(self)
-        all_.setContentsMargins(4, 4, 4, 4)
-        all_.addWidget(scroll, 1)
-        all_.addWidget(self.bar)
-        all_.addWidget(self.message)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(4, 4, 4, 4)
+        rows.addWidget(scroll, 1)
+        rows.addWidget(self.bar)
+        rows.addWidget(MessageLine(self.desk.message))
         self.setMinimumWidth(WIDTH)
 
     def _connect(self) -> None:
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.reordered, events.renamed):
-            event.connect(self.reset_choices)
-        events.removed.connect(self._on_removed)
+        desk = self.desk
         self.stack.sample_wanted.connect(self.open_sample)
         self.stack.url_wanted.connect(self.open_url)
-        self.jobs.progressed.connect(self._on_progress)
-        self.jobs.running_changed.connect(self._on_running)
-        self.segment.neurons_changed.connect(self._on_made)
-        self.segment.too_large.connect(self._blocks_section.open)
-        self.blocks.open_wanted.connect(self._open_session)
-        self.segment.neurites.changed.connect(self._on_made)
-        self.bring.brought.connect(self._on_brought)
+        desk.jobs.progressed.connect(self._on_progress)
+        desk.jobs.running_changed.connect(self._on_running)
+        for signal in (desk.results.changed, desk.neurites.changed):
+            signal.connect(self._on_neurons)
+        desk.runs.too_large.connect(self.sections["blocks"].open)
+        self.blocks.open_wanted.connect(self.open_session)
+        self.proofread.bring.brought.connect(self._on_brought)
         self.finetune.segment_again.connect(self.segment_again)
-        self.finetune.attention.connect(self._finetune_section.open)
+        self.finetune.attention.connect(self.sections["finetune"].open)
 
     def _watch_window(self) -> None:
         """Hear when the window that the dock lies in is closed."""
@@ -201,15 +184,10 @@ class EMCADDock(QWidget):
             self._window = window
             window.installEventFilter(self)
 
-    def _look(self) -> None:
+    def _prepare(self) -> None:
         if not self._released:
-            self.segment.prepare()
+            self.desk.prepare()
             self.finetune.prepare()
-
-    def _on_removed(self, event) -> None:
-        self.reset_choices()
-        self.segment.layer_removed(event.value)
-        self.finetune.layer_removed(event.value)
 
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(1, progress.total))
@@ -217,39 +195,32 @@ class EMCADDock(QWidget):
         self.bar.setFormat(progress_text(progress))
 
     def _on_running(self) -> None:
-        self.bar.setVisible(self.jobs.running)
-        if self.jobs.stopping:
+        self.bar.setVisible(self.desk.jobs.running)
+        if self.desk.jobs.stopping:
             self.bar.setFormat("stopping ...")
 
-    def _on_made(self) -> None:
-        if self.export.has_something and not self._export_section.is_open:
-            self._export_section.open()
+    def _on_neurons(self) -> None:
+        if self.export.has_something and not self.sections["export"].is_open:
+            self.sections["export"].open()
 
     def _on_brought(self) -> None:
         """Show the report, once the layout knows where it lies."""
-        self.open_proofread()
+        self.sections["proofread"].open()
         QTimer.singleShot(0, self._show_report)
 
     def _show_report(self) -> None:
         if not self._released:
             self._scroll.ensureWidgetVisible(self.proofread.body.replay)
 
-    def _open_session(self, folder: Path) -> None:
-        if self.jobs.running:
-            self.message.error(UserError("session: a job is running; stop it first, then open the session."))
-            return
-        self.open_proofread()
-        self.proofread.open(folder)
-
-    def _on_opened(self, ended: Ended) -> None:
+    def _on_layers_read(self, ended: Ended) -> None:
         if ended.result is not None:
             for data, meta, kind in ended.result:
                 self._viewer.add_layer(napari.layers.Layer.create(data, meta, kind))
         else:
-            self.message.error(ended.error or UserError("Nothing was opened: it was stopped."))
+            self.desk.message.error(ended.error or UserError("Nothing was opened: it was stopped."))
 
     def _may_stop(self) -> bool:
-        if self.jobs.running:
+        if self.desk.jobs.running:
             words = self.bar.format()
         elif self.blocks.running:
             words = f"By blocks, which are kept: {self.blocks.words}"

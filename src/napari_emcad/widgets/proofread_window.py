@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def show_session(dock: EMCADDock, opened: OpenSession) -> None:
     """Put the stack and the neurons of a session into a dock's viewer, ready to be edited."""
-    dock.proofread.show(opened)
-    dock.open_proofread()
+    dock.desk.sessions.show(opened)
+    dock.sections["proofread"].open()
 
 
 if __name__ == "__main__":

@@ -24,19 +24,19 @@ def sdasn(tmp_path_factory):
 
 
 @pytest.fixture
-def optical(desk, sdasn):
-    """A desk with an optical volume and a network for it."""
+def optical(window, sdasn):
+    """A window with an optical volume and a network for it."""
     raw = (uneven((12, 40, 48), np.uint16, seed=4) % 400 + 80).astype(np.uint16)
-    desk.viewer.add_image(raw, name="fibres", scale=(2, 1, 1), translate=(10, 20, 30))
-    segment = desk.dock.segment
+    window.viewer.add_image(raw, name="fibres", scale=(2, 1, 1), translate=(10, 20, 30))
+    segment = window.dock.segment
     segment.model.open_file(sdasn)
-    desk.wait(lambda: segment.model.card is not None and segment.model.card.role == "foreground")
+    window.wait(lambda: segment.model.card is not None and segment.model.card.role == "foreground")
     segment.advanced.min_size.setValue(5)
-    return desk
+    return window
 
 
-def layers(desk):
-    return [layer.name for layer in desk.viewer.layers]
+def layers(window):
+    return [layer.name for layer in window.viewer.layers]
 
 
 def test_run_shows_probability_and_neurites(optical):
@@ -85,7 +85,7 @@ def test_a_run_of_an_em_model_takes_the_threshold_over(optical, model):
 def test_export_writes_the_neurites(optical, tmp_path):
     export = optical.dock.export
     optical.run()
-    found = optical.dock.segment.neurites.current
+    found = optical.dock.desk.neurites.current
     optical.wait(lambda: export.save_button.isEnabled())
     assert (
         "neurite" in export._facts.text()
@@ -104,7 +104,7 @@ def test_export_writes_the_neurites(optical, tmp_path):
 def test_export_of_one_neurite(optical, tmp_path):
     export = optical.dock.export
     optical.run()
-    found = optical.dock.segment.neurites.current
+    found = optical.dock.desk.neurites.current
     export.neurons, found.labels_layer.selected_label = SELECTED, 1
     export.save(tmp_path / "one.tif")
     optical.idle()
@@ -117,7 +117,7 @@ def test_export_of_one_neurite(optical, tmp_path):
     export.save(tmp_path / "none.tif")
     assert 'choose "all"' in optical.message and not (tmp_path / "none.tif").exists()
     export.neurons = ALL
-    optical.dock.segment.threshold.value = 0.7
+    optical.dock.desk.threshold.move(0.7)
     export.save(tmp_path / "none.tif")
     assert "has just been moved" in optical.message
     export.add_layer()
@@ -137,7 +137,7 @@ def formats(export):
 
 
 def test_what_an_optical_network_does_not_have_cannot_be_chosen(optical):
-    advanced = optical.dock.segment.advanced
+    advanced = optical.dock.segment.settings_form
     for widget in (advanced.crumbs, advanced.seed_sigma, advanced.agglomeration, advanced.scoring):
         assert not widget.isEnabled() and "no fragments" in widget.toolTip()
     assert (advanced.black.value(), advanced.white.value()) == (100, 600)
@@ -147,16 +147,16 @@ def test_a_click_needs_affinities(optical):
     segment = optical.dock.segment
     segment.segment_box(Box((0, 0, 0), (4, 32, 32)))
     assert "choose a student or a teacher" in optical.message
-    assert not optical.dock.jobs.running
+    assert not optical.dock.desk.jobs.running
 
 
 def test_removing_the_neurites_ends_them(optical):
     optical.run()
     optical.viewer.layers.remove("fibres neurites")
-    assert optical.dock.segment.neurites.current is None
-    optical.dock.segment.threshold.value = 0.7
+    assert optical.dock.desk.neurites.current is None
+    optical.dock.desk.threshold.move(0.7)
     optical.run()
-    assert optical.dock.segment.neurites.current is not None
+    assert optical.dock.desk.neurites.current is not None
 
 
 def test_removing_the_volume_in_mid_run_is_told(optical, monkeypatch):
@@ -170,10 +170,10 @@ def test_removing_the_volume_in_mid_run_is_told(optical, monkeypatch):
     assert "was removed" in optical.message or "stopped" in optical.message
 
 
-def test_the_wrong_kind_of_volume_is_told(desk, stack, sdasn):
-    desk.open(stack)
-    segment = desk.dock.segment
+def test_the_wrong_kind_of_volume_is_told(window, stack, sdasn):
+    window.open(stack)
+    segment = window.dock.segment
     segment.model.open_file(sdasn)
-    desk.wait(lambda: "made for optical volumes" in segment._kind.label.text())
+    window.wait(lambda: "made for optical volumes" in segment._kind.label.text())
     assert not segment._kind.label.isHidden()
     assert segment.run_button.isEnabled()

@@ -12,17 +12,17 @@ pytestmark = pytest.mark.window
 
 
 @pytest.fixture
-def done(desk, stack):
-    """A desk with neurons."""
-    desk.open(stack, translate=(400, 50, 60))
-    desk.dock.segment.threshold.value = 0.3
-    desk.run()
-    return desk
+def done(window, stack):
+    """A window with neurons."""
+    window.open(stack, translate=(400, 50, 60))
+    window.desk.threshold.move(0.3)
+    window.run()
+    return window
 
 
-def save(desk, path):
-    desk.dock.export.save(path)
-    desk.idle()
+def save(window, path):
+    window.dock.export.save(path)
+    window.idle()
     with open_stack(path) as volume:
         return volume.array[:], volume.voxel_size
 
@@ -38,7 +38,7 @@ def test_all_neurons(done, tmp_path):
 
 
 def test_what_is_saved_is_what_is_shown(done, tmp_path):
-    done.dock.segment.threshold.value = 0.8
+    done.dock.desk.threshold.move(0.8)
     done.settle()
     labels, _ = save(done, tmp_path / "labels.tif")
     np.testing.assert_array_equal(labels, np.asarray(done.result.neuron_layer.data))
@@ -57,10 +57,10 @@ def test_the_selected_neuron(done, tmp_path):
 
 
 def test_a_box_with_affinities(done, tmp_path):
-    done.dock.segment.region.draw()
+    done.dock.desk.region.draw()
     corners = np.array([[1, 8.4, 10.4], [1, 8.4, 40.2], [1, 39.7, 40.2], [1, 39.7, 10.4]])
     done.viewer.layers["box"].add_rectangles(corners)
-    done.dock.segment.region.sections = (1, 2)
+    done.dock.desk.region.sections = (1, 2)
     done.dock.export.part.setCurrentText(panel.BOX)
     done.dock.export.format.setCurrentText(panel.TIFF_AND_ZARR)
     labels, _ = save(done, tmp_path / "part.tif")
@@ -74,10 +74,10 @@ def test_a_box_with_affinities(done, tmp_path):
 def test_every_format_of_labels(done, tmp_path, monkeypatch):
     """Of a plain run, the neurons chosen in a box, saved as the dialog names the file."""
     export = done.dock.export
-    done.dock.segment.region.draw()
+    done.dock.desk.region.draw()
     corners = np.array([[1, 8.4, 10.4], [1, 8.4, 40.2], [1, 39.7, 40.2], [1, 39.7, 10.4]])
     done.viewer.layers["box"].add_rectangles(corners)
-    done.dock.segment.region.sections = (1, 2)
+    done.dock.desk.region.sections = (1, 2)
     export.part.setCurrentText(panel.BOX)
     export.neurons = panel.SELECTED
     shown = np.asarray(done.result.neuron_layer.data)[1:3, 9:40, 11:41]
@@ -99,22 +99,22 @@ def test_every_format_of_labels(done, tmp_path, monkeypatch):
     assert (tmp_path / "stack sections" / "section_00001.tif").is_file()
 
 
-def test_a_format_that_wants_a_voxel_size(desk, stack, tmp_path):
-    desk.open(stack, scale=(1, 1, 1), units=("pixel",) * 3)
-    desk.run()
-    desk.dock.export.format.setCurrentText(panel.PRECOMPUTED)
-    desk.dock.export.save(tmp_path / "a.precomputed")
-    desk.idle()
-    assert "needs the voxel size in nm" in desk.message and not list(tmp_path.iterdir())
+def test_a_format_that_wants_a_voxel_size(window, stack, tmp_path):
+    window.open(stack, scale=(1, 1, 1), units=("pixel",) * 3)
+    window.run()
+    window.dock.export.format.setCurrentText(panel.PRECOMPUTED)
+    window.dock.export.save(tmp_path / "a.precomputed")
+    window.idle()
+    assert "needs the voxel size in nm" in window.message and not list(tmp_path.iterdir())
 
 
-def test_the_fingerprint_of_the_file_it_came_from(desk, stack, tmp_path):
+def test_the_fingerprint_of_the_file_it_came_from(window, stack, tmp_path):
     import tifffile
 
     tifffile.imwrite(tmp_path / "raw.tif", stack, photometric="minisblack")
-    desk.open(stack, metadata={"source": str(tmp_path / "raw.tif"), "dataset": None})
-    desk.run()
-    save(desk, tmp_path / "labels.tif")
+    window.open(stack, metadata={"source": str(tmp_path / "raw.tif"), "dataset": None})
+    window.run()
+    save(window, tmp_path / "labels.tif")
     told = read_provenance(tmp_path / "labels.tif")
     with open_stack(tmp_path / "raw.tif") as volume:
         assert told["fingerprint"] == volume.fingerprint and told["source"] == str(tmp_path / "raw.tif")
@@ -134,11 +134,11 @@ def test_a_stopped_export_leaves_nothing(done, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir()) or "Saved" in done.message
 
 
-def test_before_a_run_it_says_what_is_missing(desk, tmp_path):
-    assert not desk.dock.export.save_button.isEnabled()
-    assert 'press "Run" first' in desk.dock.export.save_button.toolTip()
-    desk.dock.export.save(tmp_path / "labels.tif")
-    assert 'press "Run" first' in desk.message
+def test_before_a_run_it_says_what_is_missing(window, tmp_path):
+    assert not window.dock.export.save_button.isEnabled()
+    assert 'press "Run" first' in window.dock.export.save_button.toolTip()
+    window.dock.export.save(tmp_path / "labels.tif")
+    assert 'press "Run" first' in window.message
 
 
 def test_the_dialog(done, tmp_path, monkeypatch):
@@ -149,7 +149,7 @@ def test_the_dialog(done, tmp_path, monkeypatch):
     assert (tmp_path / "named.tif").exists()
     monkeypatch.setattr(panel.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     done.dock.export.save_button.click()
-    assert not done.dock.jobs.running
+    assert not done.dock.desk.jobs.running
 
 
 def test_into_a_layer_of_its_own(done):
@@ -164,7 +164,7 @@ def test_into_a_layer_of_its_own(done):
 
 
 def test_what_a_session_holds(done, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_emcad.widgets.proofread.panel.session_folder", lambda _: tmp_path / "stack.emcad")
+    monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "stack.emcad")
     export, proofread = done.dock.export, done.dock.proofread
     assert "edit log" not in formats(export)
     proofread.start()

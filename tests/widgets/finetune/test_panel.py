@@ -26,12 +26,12 @@ pytestmark = pytest.mark.window
 
 
 class Hand:
-    """What a person does with the panel of a desk."""
+    """What a person does with the panel of a window."""
 
-    def __init__(self, desk):
-        self.desk, self.viewer, self.wait = desk, desk.viewer, desk.wait
-        self.panel = desk.dock.finetune
-        desk.dock._finetune_section.open()
+    def __init__(self, window):
+        self.desk, self.viewer, self.wait = window, window.viewer, window.wait
+        self.panel = window.dock.finetune
+        window.dock.sections["finetune"].open()
 
     @property
     def message(self) -> str:
@@ -96,10 +96,10 @@ def way(monkeypatch):
 
 
 @pytest.fixture
-def hand(desk, stack, model, way):
+def hand(window, stack, model, way):
     """A stack, and nothing segmented."""
-    desk.open(stack, translate=(400, 50, 60))
-    made = Hand(desk)
+    window.open(stack, translate=(400, 50, 60))
+    made = Hand(window)
     made.panel.models.student.open_file(model)
     made.wait(lambda: made.panel.models.student.card is not None)
     return made
@@ -118,8 +118,8 @@ def at_work(proofreading, model, way):
 # ---- crops ---------------------------------------------------------------------------------------------------------
 
 
-def test_before_anything_is_there(desk, way):
-    hand = Hand(desk)
+def test_before_anything_is_there(window, way):
+    hand = Hand(window)
     assert hand.why_not == "Open a stack first, or the sample."
     for button in (hand.panel.sources.box_button, hand.panel.sources.done_button, hand.panel.sources.labels_button):
         assert not button.isEnabled()
@@ -157,19 +157,19 @@ def test_done_neurons_and_last_edits(at_work):
     sources.edits_button.click()
     assert "nothing has been merged, split or detached yet" in at_work.message
     sources.done_button.click()
-    neuron = at_work.desk.dock.proofread.selected
+    neuron = at_work.desk.dock.proofread.editor.at.selection.last
     assert at_work.names == [f"neuron {neuron}"]
-    at_work.desk.dock.proofread.toggle_done()
+    at_work.desk.dock.proofread.editor.toggle_done()
     sources.done_button.click()
     assert "no neuron is done" in at_work.message
-    at_work.desk.dock.proofread.end()
+    at_work.desk.dock.desk.sessions.end()
     sources.done_button.click()
     assert 'Press "Start proofreading" first' in at_work.message
     assert not sources.done_button.isEnabled()
 
 
 def test_a_session_that_begins_later_tells_what_is_true(at_work):
-    at_work.desk.dock.proofread.end()
+    at_work.desk.dock.desk.sessions.end()
     at_work.draw(Box((0, 4, 0), (3, 44, 60)))
     at_work.panel.sources.box_button.click()
     row = at_work.panel.crops.rows[0]
@@ -177,7 +177,7 @@ def test_a_session_that_begins_later_tells_what_is_true(at_work):
     assert not row.all_checked.isEnabled()
     assert "Nobody has said" in row.all_checked.toolTip()
     assert 'Nothing is verified in "box"' in at_work.why_not
-    at_work.desk.dock.proofread.start()
+    at_work.desk.dock.desk.sessions.start()
     at_work.wait(lambda: at_work.panel.crops.places[0].share == 0.5)
 
 
@@ -359,7 +359,7 @@ def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
     panel.outcome.keep_button.click()
     hand.end()
     assert hand.message == 'Kept as "tiny truth" and chosen under Segment.'
-    assert hand.desk.dock.segment.model.path == available_models()["tiny truth"]
+    assert hand.desk.dock.desk.model.path == available_models()["tiny truth"]
     assert not folder.exists()
     panel.outcome.compare_box.click()
     assert not panel.comparison.view.is_shown
@@ -374,7 +374,7 @@ def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
 
 
 def test_a_session_keeps_its_runs_until_they_are_decided_on(at_work):
-    folder = at_work.desk.dock.proofread.proofreading.opened.folder
+    folder = at_work.desk.dock.desk.sessions.current.opened.folder
     at_work.do(4)
     at_work.panel.sources.stack_button.click()
     at_work.train()
@@ -476,7 +476,7 @@ def test_runs_that_end_otherwise(hand, way, name, words, can_keep):
     assert hand.panel.outcome.keep_button.isEnabled() is can_keep
     assert hand.panel.outcome.keep_button.toolTip()
     if name == "raises":
-        assert "Traceback" in hand.desk.dock.message.details
+        assert "Traceback" in hand.desk.dock.desk.message.details
     hand.panel.outcome.discard_button.click()
     assert hand.why_not == ""
 
@@ -507,7 +507,7 @@ def test_a_full_disk(hand, own_runs, monkeypatch):
         hand.panel.outcome.name.setText("mine")
         hand.panel.outcome.keep_button.click()
         hand.end()
-    assert hand.desk.dock.message.kind == "error"
+    assert hand.desk.dock.desk.message.kind == "error"
     assert "mine" not in available_models()
     hand.panel.outcome.keep_button.click()
     hand.end()
@@ -528,7 +528,7 @@ def test_names_that_cannot_be(hand, model):
 # ---- windows closed and opened -------------------------------------------------------------------------------------
 
 
-def test_a_window_closed_in_mid_training_asks_and_loses_nothing(hand, way, own_runs, new_desk, model, monkeypatch):
+def test_a_window_closed_in_mid_training_asks_and_loses_nothing(hand, way, own_runs, new_window, model, monkeypatch):
     way("slow")
     hand.add_truth()
     hand.start()
@@ -537,12 +537,12 @@ def test_a_window_closed_in_mid_training_asks_and_loses_nothing(hand, way, own_r
     monkeypatch.setattr("napari_emcad.widgets.dock.QMessageBox.question", lambda *a: asked.append(a[2]))
     assert not hand.desk.dock._may_stop()
     assert "Fine-tuning: step" in asked[0]
-    other = new_desk()
+    other = new_window()
     other.dock.finetune.prepare()
     assert not other.dock.finetune.outcome.isVisibleTo(other.dock.finetune)  # another window works on it
     hand.desk.dock.release()
     assert not hand.panel.progress.running
-    third = Hand(new_desk())
+    third = Hand(new_window())
     third.panel.prepare()
     assert third.panel.outcome.isVisibleTo(third.panel)
     assert third.panel.outcome.keep_button.isEnabled()
@@ -576,18 +576,18 @@ def test_a_run_of_a_session_is_offered_when_it_is_opened_again(at_work, way):
     assert button.toolTip() == 'Choose "stack [1]" as the stack: it is what is being proofread.'
 
 
-def test_two_docks_do_not_share(hand, new_desk, stack):
+def test_two_docks_do_not_share(hand, new_window, stack):
     hand.add_truth()
-    other = Hand(new_desk())
+    other = Hand(new_window())
     other.desk.open(stack)
     assert other.names == []
     hand.train()
     assert not other.panel.outcome.isVisibleTo(other.panel)
 
 
-def test_stacks_of_other_dtypes(desk, way, model, own_runs, stack):
-    desk.open(stack.astype(np.uint16) * 200 + 5)
-    hand = Hand(desk)
+def test_stacks_of_other_dtypes(window, way, model, own_runs, stack):
+    window.open(stack.astype(np.uint16) * 200 + 5)
+    hand = Hand(window)
     hand.panel.models.student.open_file(model)
     hand.add_truth()
     hand.train()

@@ -20,36 +20,36 @@ def blank(tmp_path):
     return tmp_path / "blank.pt"
 
 
-def test_trained_stopped_gone_on_with_and_kept(desk, blank, own_runs):
-    crop, panel = squares(), desk.dock.finetune
-    desk.dock._finetune_section.open()
-    desk.open(crop.raw, name="squares")
-    truth = desk.viewer.add_labels(crop.labels, name="truth")
+def test_trained_stopped_gone_on_with_and_kept(window, blank, own_runs):
+    crop, panel = squares(), window.dock.finetune
+    window.dock.sections["finetune"].open()
+    window.open(crop.raw, name="squares")
+    truth = window.viewer.add_labels(crop.labels, name="truth")
     panel.sources._on_labels(truth, False)
     panel.models.student.open_file(blank)
-    desk.wait(lambda: panel.models.student.card is not None)
+    window.wait(lambda: panel.models.student.card is not None)
     panel.budget.learning_rate.setValue(0.01)
     panel.budget.minutes.setValue(5)
     panel.start_button.click()
-    desk.wait(lambda: panel.progress.record.step >= 2 or bool(panel.progress.record.failure))
+    window.wait(lambda: panel.progress.record.step >= 2 or bool(panel.progress.record.failure))
     assert panel.progress.record.device.startswith("CPU")
     assert panel.progress.record.before.voi > 0
     panel.start_button.click()
-    desk.wait(lambda: not panel.running)
+    window.wait(lambda: not panel.running)
     assert panel.progress.record.finished["why"] == "stopped"
     stopped_at = panel.progress.record.step
     panel.budget.steps.setValue(25)
     panel.outcome.go_on_button.click()
-    desk.wait(lambda: not panel.running)
+    window.wait(lambda: not panel.running)
     record = panel.progress.record
     assert record.finished["why"] == "budget"
     assert record.step == stopped_at + 25
     assert record.best.voi < record.before.voi
     panel.outcome.compare_box.click()
-    desk.wait(lambda: panel.comparison.view.is_shown)
+    window.wait(lambda: panel.comparison.view.is_shown)
     panel.outcome.name.setText("squares")
     panel.outcome.keep_button.click()
-    desk.wait(lambda: not panel.running)
+    window.wait(lambda: not panel.running)
     card = inspect(available_models()["squares"])
     assert card.title == "squares"
     assert card.parent_sha256 == inspect(blank).sha256

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QInputDialog
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.pipeline import segment
 from napari_emcad.reader import LEVELS, read_layers
+from napari_emcad.widgets.desk.region import BOX, SECTION
 from napari_emcad.widgets.kit.layers import voxel_size_of
 from napari_emcad.widgets.kit.levels import layer_of_level, levels_of, on_grids_of, pyramid_of
-from napari_emcad.widgets.kit.region_choice import BOX, SECTION
 from napari_emcad.widgets.proofread.panel import facts_of
 
 PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
@@ -37,9 +37,9 @@ def url(memory, stack):
 
 
 @pytest.fixture
-def pyramid(desk, url):
+def pyramid(window, url):
     ((data, meta, _),) = read_layers(url)
-    return desk.viewer.add_layer(Image(data, **meta))
+    return window.viewer.add_layer(Image(data, **meta))
 
 
 def test_the_levels_of_a_stack_that_says_only_its_shapes():
@@ -95,59 +95,59 @@ def test_the_grids_of_all_levels():
 
 
 @pytest.mark.window
-def test_a_url_is_opened_in_a_thread(desk, url, stack, monkeypatch):
+def test_a_url_is_opened_in_a_thread(window, url, stack, monkeypatch):
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: (f" {url} ", True))
-    assert desk.dock.stack.url.isVisibleTo(desk.dock)
-    desk.dock.stack.url.click()
-    desk.idle()
-    layer = desk.dock.stack.layer
+    assert window.dock.stack.url.isVisibleTo(window.dock)
+    window.dock.stack.url.click()
+    window.idle()
+    layer = window.desk.stack.layer
     assert (layer.name, layer.multiscale, layer.metadata["source"]) == ("em", True, url)
-    assert not desk.dock.stack.url.isVisibleTo(desk.dock)
+    assert not window.dock.stack.url.isVisibleTo(window.dock)
     np.testing.assert_array_equal(np.asarray(layer.data[1]), stack)
 
 
 @pytest.mark.window
 @pytest.mark.parametrize(("answer", "sentence"), [("eels://pond/em.zarr", "eels:// is not known"), ("", "")])
-def test_a_wrong_url_is_told(desk, monkeypatch, answer, sentence):
+def test_a_wrong_url_is_told(window, monkeypatch, answer, sentence):
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: (answer, bool(answer)))
-    desk.dock.stack.url.click()
-    desk.idle()
-    assert sentence in desk.message
-    assert not desk.viewer.layers
+    window.dock.stack.url.click()
+    window.idle()
+    assert sentence in window.message
+    assert not window.viewer.layers
 
 
 @pytest.mark.window
-def test_napari_opens_a_url_by_itself(desk, stack, tmp_path):
+def test_napari_opens_a_url_by_itself(window, stack, tmp_path):
     """As `napari URL` does; any folder that it is given goes the same way."""
     write_pyramid(tmp_path / "em.zarr", stack)
     for path in ((tmp_path / "em.zarr"), (tmp_path / "em.zarr").as_uri().replace("file:///", "file://localhost/")):
-        (layer,) = desk.viewer.open(str(path), plugin="napari-emcad")
+        (layer,) = window.viewer.open(str(path), plugin="napari-emcad")
         np.testing.assert_array_equal(np.asarray(layer.data), stack)
 
 
 @pytest.mark.window
-def test_the_level_is_chosen_and_shown(desk, pyramid, stack):
-    choice = desk.dock.stack.level
-    assert choice.isVisibleTo(desk.dock)
+def test_the_level_is_chosen_and_shown(window, pyramid, stack):
+    choice = window.dock.stack.level
+    assert choice.isVisibleTo(window.dock)
     assert [choice.itemText(i) for i in range(choice.count())] == [
         "Level 0: 40 x 5 x 4 nm",
         "Level 1: 40 x 10 x 8 nm",
     ]
-    desk.dock.segment.prepare()
-    desk.wait(lambda: desk.dock.segment.device.device is not None)
-    before = desk.dock.segment._estimate.text()
+    window.desk.prepare()
+    window.wait(lambda: window.desk.device.device is not None)
+    before = window.dock.segment._estimate.text()
     choice.setCurrentIndex(1)
-    layer = desk.dock.stack.layer
+    layer = window.desk.stack.layer
     np.testing.assert_array_equal(np.asarray(layer.data), stack)
     assert (layer.name, choice.currentIndex(), pyramid.visible) == ("em level 1", 1, True)
-    assert desk.dock.segment.region.box() == Box.whole(stack.shape)
-    assert desk.dock.stack._facts.text() == "3 x 48 x 64 voxels, 40 x 10 x 8 nm"
-    assert desk.dock.segment._estimate.text() != before
+    assert window.desk.region.box() == Box.whole(stack.shape)
+    assert window.dock.stack._facts.text() == "3 x 48 x 64 voxels, 40 x 10 x 8 nm"
+    assert window.dock.segment._estimate.text() != before
     choice.setCurrentIndex(0)
-    assert desk.dock.stack.layer is pyramid
-    desk.open(stack)
-    desk.dock.stack.combo.layer = desk.viewer.layers["stack"]
-    assert not choice.isVisibleTo(desk.dock)
+    assert window.desk.stack.layer is pyramid
+    window.open(stack)
+    window.desk.stack.layer = window.viewer.layers["stack"]
+    assert not choice.isVisibleTo(window.dock)
 
 
 @pytest.fixture
@@ -159,53 +159,53 @@ def one_precision(monkeypatch):
 @pytest.mark.window
 @pytest.mark.usefixtures("one_precision")
 @pytest.mark.parametrize("number", [0, 1])
-def test_all_follows_the_level(desk, pyramid, stack, model, url, number):
-    desk.dock.stack.level.setCurrentIndex(number)
-    desk.run()
-    assert "Done: 3 sections" in desk.message
+def test_all_follows_the_level(window, pyramid, stack, model, url, number):
+    window.dock.stack.level.setCurrentIndex(number)
+    window.run()
+    assert "Done: 3 sections" in window.message
     whole = (fine(stack), stack)[number]
-    np.testing.assert_array_equal(np.asarray(desk.result.neuron_layer.data), segment(whole, str(model)).labels)
-    for layer in desk.result.layers:
+    np.testing.assert_array_equal(np.asarray(window.result.neuron_layer.data), segment(whole, str(model)).labels)
+    for layer in window.result.layers:
         np.testing.assert_allclose(layer.scale, ((40, 5, 4), (40, 10, 8))[number])
         np.testing.assert_allclose(layer.translate, ((0, 0, 0), (0, 2.5, 2))[number])
-    facts = facts_of(desk.result)
+    facts = facts_of(window.result)
     assert (facts.source, facts.dataset) == (url, ("s0", "s1")[number])
     np.testing.assert_allclose(facts.voxel_size, ((40, 5, 4), (40, 10, 8))[number])
     assert facts.box == ((0, 0, 0), whole.shape)
 
 
 @pytest.mark.window
-def test_regions_are_in_voxels_of_the_level(desk, pyramid):
-    region = desk.dock.segment.region
-    desk.dock.stack.level.setCurrentIndex(1)
-    desk.viewer.dims.set_point(0, 80)
+def test_regions_are_in_voxels_of_the_level(window, pyramid):
+    region = window.dock.segment.region
+    window.dock.stack.level.setCurrentIndex(1)
+    window.viewer.dims.set_point(0, 80)
     region.kind = SECTION
     assert region.box() == Box((2, 0, 0), (3, 48, 64))
     region.kind = BOX
     region.draw()
-    desk.viewer.layers["box"].add_rectangles([[[2, 5, 7], [2, 5, 22], [2, 33, 22], [2, 33, 7]]])
+    window.viewer.layers["box"].add_rectangles([[[2, 5, 7], [2, 5, 22], [2, 33, 22], [2, 33, 7]]])
     assert region.box() == Box((0, 5, 7), (3, 34, 23))
-    desk.dock.stack.level.setCurrentIndex(0)
+    window.dock.stack.level.setCurrentIndex(0)
     region.sections = (1, 1)
     assert region.box() == Box((1, 11, 15), (2, 67, 45))
 
 
 @pytest.mark.window
-def test_another_voxel_size_holds_for_all_levels(desk, pyramid):
+def test_another_voxel_size_holds_for_all_levels(window, pyramid):
     """Twice the size makes level 0 as large as level 1 was."""
-    desk.dock.stack.level.setCurrentIndex(1)
-    desk.dock.stack.apply_voxel_size(VoxelSize(60, 20, 16))
-    level = desk.dock.stack.layer
+    window.dock.stack.level.setCurrentIndex(1)
+    window.desk.stack.voxel_size = VoxelSize(60, 20, 16)
+    level = window.desk.stack.layer
     np.testing.assert_array_equal([level.scale, pyramid.scale], [(60, 20, 16), (60, 10, 8)])
     np.testing.assert_array_equal(level.translate, (0, 5, 4))
-    assert desk.dock.stack.level.currentText() == "Level 1: 60 x 20 x 16 nm"
+    assert window.dock.stack.level.currentText() == "Level 1: 60 x 20 x 16 nm"
 
 
 @pytest.mark.window
-def test_a_level_stays_when_its_stack_is_removed(desk, pyramid, stack):
-    desk.dock.stack.level.setCurrentIndex(1)
-    desk.viewer.layers.remove(pyramid)
-    assert desk.dock.stack.layer.name == "em level 1"
-    assert not desk.dock.stack.level.isVisibleTo(desk.dock)
-    desk.run()
-    assert "Done: 3 sections" in desk.message
+def test_a_level_stays_when_its_stack_is_removed(window, pyramid, stack):
+    window.dock.stack.level.setCurrentIndex(1)
+    window.viewer.layers.remove(pyramid)
+    assert window.desk.stack.layer.name == "em level 1"
+    assert not window.dock.stack.level.isVisibleTo(window.dock)
+    window.run()
+    assert "Done: 3 sections" in window.message

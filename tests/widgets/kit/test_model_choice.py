@@ -8,7 +8,7 @@ import torch
 from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import inspect
-from napari_emcad.widgets.kit.model_choice import ModelChoice
+from napari_emcad.widgets.desk.model import ModelChoice
 from napari_emcad.widgets.kit.remembered import Remembered
 
 pytestmark = pytest.mark.window
@@ -191,7 +191,7 @@ def test_a_broken_model_of_one_s_own_breaks_nothing_else(choose, own, own_models
 def test_what_was_chosen_meanwhile_is_not_blamed(choose, tmp_path, model, wait, monkeypatch):
     import threading
 
-    from napari_emcad.widgets.kit import model_choice
+    from napari_emcad.widgets.desk import model as model_choice
 
     go, real = threading.Event(), model_choice._inspected
 

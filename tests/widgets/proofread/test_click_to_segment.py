@@ -16,69 +16,69 @@ def small_box(monkeypatch):
     return (2, 32, 32)
 
 
-def labelled(desk):
+def labelled(window):
     """A voxel of the stack on a neuron of the result."""
-    layer = desk.result.neuron_layer
+    layer = window.result.neuron_layer
     inside = np.argwhere(layer.data[:])[0]
-    return tuple(int(v) for v in inside + desk.result.box.start), int(layer.data[tuple(inside)])
+    return tuple(int(v) for v in inside + window.result.box.start), int(layer.data[tuple(inside)])
 
 
-def test_a_click_segments_a_box_round_it(desk, stack, small_box):
-    desk.open(stack, translate=(400, 50, 60))
-    tool = desk.dock.proofread.click_to_segment
-    desk.dock.segment.prepare()
-    desk.wait(lambda: desk.dock.segment.device.device is not None)
+def test_a_click_segments_a_box_round_it(window, stack, small_box):
+    window.open(stack, translate=(400, 50, 60))
+    tool = window.dock.proofread.clicking
+    window.desk.prepare()
+    window.wait(lambda: window.desk.device.device is not None)
     assert "2 x 32 x 32 voxels" in tool._facts.text().replace("\N{MULTIPLICATION SIGN}", "x")
     tool.button.setChecked(True)
-    assert "CLICK" in desk.viewer.canvas.overlays.text.text
+    assert "CLICK" in window.viewer.canvas.overlays.text.text
     tool.click((0, 24, 60))
-    desk.idle()
-    assert desk.result.box == Box((0, 8, 32), (2, 40, 64))
-    layer = desk.result.neuron_layer
-    assert layer.show_selected_label and f"Neuron {layer.selected_label}:" in desk.message
-    before = desk.result
-    voxel, neuron = labelled(desk)
+    window.idle()
+    assert window.result.box == Box((0, 8, 32), (2, 40, 64))
+    layer = window.result.neuron_layer
+    assert layer.show_selected_label and f"Neuron {layer.selected_label}:" in window.message
+    before = window.result
+    voxel, neuron = labelled(window)
     tool.click(voxel)
-    assert desk.result is before and layer.selected_label == neuron  # looked up, not computed again
+    assert window.result is before and layer.selected_label == neuron  # looked up, not computed again
     tool.click((2, 20, 5))
-    desk.idle()
-    assert desk.result is not before and before.neuron_layer not in desk.viewer.layers
-    assert desk.result.box == Box((1, 4, 0), (3, 36, 32))
+    window.idle()
+    assert window.result is not before and before.neuron_layer not in window.viewer.layers
+    assert window.result.box == Box((1, 4, 0), (3, 36, 32))
     tool.leave()
-    assert not desk.viewer.canvas.overlays.text.visible and not desk.viewer.keymap
+    assert not window.viewer.canvas.overlays.text.visible and not window.viewer.keymap
 
 
-def test_a_click_runs_the_teacher_where_one_is_chosen(desk, stack, small_box, teacher):
-    desk.open(stack)
-    segment, tool = desk.dock.segment, desk.dock.proofread.click_to_segment
+def test_a_click_runs_the_teacher_where_one_is_chosen(window, stack, small_box, teacher):
+    window.open(stack)
+    segment, tool = window.dock.segment, window.dock.proofread.clicking
     segment.prepare()
     assert "runs the student on" in tool._facts.text()
     segment.model.open_file(teacher)
-    desk.wait(lambda: segment.device.device is not None and segment.model.card is not None)
+    window.wait(lambda: segment.device.device is not None and segment.model.card is not None)
     assert tool._facts.text().startswith("A click runs the teacher on 2 x 32 x 32 voxels round it, ")
     tool.button.setChecked(True)
     tool.click((0, 24, 60))
-    desk.idle()
-    assert desk.result.box == Box((0, 8, 32), (2, 40, 64)) and desk.result.card.role == "teacher"
+    window.idle()
+    assert window.result.box == Box((0, 8, 32), (2, 40, 64)) and window.result.card.role == "teacher"
     tool.leave()
 
 
-def test_proofreading_goes_on_from_a_click(desk, stack, small_box, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_emcad.widgets.proofread.panel.session_folder", lambda _: tmp_path / "stack.emcad")
-    desk.open(stack)
-    panel = desk.dock.proofread
+def test_proofreading_goes_on_from_a_click(window, stack, small_box, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "stack.emcad")
+    window.open(stack)
+    panel = window.dock.proofread
     panel.click_to_segment.button.setChecked(True)
     panel.click_to_segment.click((0, 24, 60))
-    desk.idle()
-    edited = desk.result
+    window.idle()
+    edited = window.result
     panel.start_button.click()
-    desk.wait(lambda: panel.proofreading is not None)
+    window.wait(lambda: panel.editor.at is not None)
     assert not panel.click_to_segment.button.isChecked() and panel.body.only_selected.isChecked()
-    assert set(np.unique(edited.neuron_layer.data[:])) <= {0, panel.selected}
+    assert set(np.unique(edited.neuron_layer.data[:])) <= {0, panel.editor.at.selection.last}
     assert not edited.neuron_layer.show_selected_label
-    desk.dock.segment.segment_box(Box((1, 0, 0), (3, 32, 32)))
-    desk.idle()
-    assert edited.neuron_layer in desk.viewer.layers  # a trial that was edited stays
+    window.desk.runs.segment_box(Box((1, 0, 0), (3, 32, 32)))
+    window.idle()
+    assert edited.neuron_layer in window.viewer.layers  # a trial that was edited stays
 
 
 def test_the_box_lies_inside_the_stack():
@@ -87,6 +87,6 @@ def test_the_box_lies_inside_the_stack():
     assert Box.around((2, 20, 30), SIZE, (3, 48, 64)) == Box.whole((3, 48, 64))
 
 
-def test_without_a_stack_it_says_why_not(desk):
-    tool = desk.dock.proofread.click_to_segment
+def test_without_a_stack_it_says_why_not(window):
+    tool = window.dock.proofread.clicking
     assert not tool.button.isEnabled() and "Open a stack" in tool.button.toolTip()

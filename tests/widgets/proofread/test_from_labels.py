@@ -28,154 +28,154 @@ def neurons() -> np.ndarray:
 
 
 @pytest.fixture
-def start(desk, tmp_path, monkeypatch):
+def start(window, tmp_path, monkeypatch):
     """The start from labels; sessions go into the temporary folder."""
-    monkeypatch.setattr("napari_emcad.widgets.proofread.panel.session_folder", lambda _: tmp_path / "made.emcad")
-    return desk.dock.proofread.labels_start
+    monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "made.emcad")
+    return window.dock.proofread.from_labels
 
 
-def session_of(desk):
-    desk.idle()
-    assert desk.dock.proofread.proofreading is not None, desk.message
-    return desk.dock.proofread.proofreading.session
+def session_of(window):
+    window.idle()
+    assert window.desk.sessions.current is not None, window.message
+    return window.desk.sessions.current.session
 
 
-def shown(desk) -> np.ndarray:
-    return np.asarray(desk.result.neuron_layer.data)
+def shown(window) -> np.ndarray:
+    return np.asarray(window.result.neuron_layer.data)
 
 
-def test_labels_merge_undo(desk, start, neurons):
+def test_labels_merge_undo(window, start, neurons):
     before = neurons.copy()
-    layer = desk.viewer.add_labels(neurons, name="mine", **PLACE)
+    layer = window.viewer.add_labels(neurons, name="mine", **PLACE)
     assert start.labels.layer is layer and start.button.isEnabled()
     start.button.click()
-    session = session_of(desk)
-    np.testing.assert_array_equal(shown(desk), before)
+    session = session_of(window)
+    np.testing.assert_array_equal(shown(window), before)
     assert start.ids_text == "all ids are kept" and not layer.visible
-    session_at = desk.dock.proofread.proofreading
+    session_at = window.desk.sessions.current
     at = [session_at.fragment_at(voxel) for voxel in ((0, 20, 5), (1, 20, 20))]
     session_at.edit(lambda: session.merge(*at))
-    np.testing.assert_array_equal(shown(desk), np.where(before == 1, 3, before))
-    desk.dock.proofread.undo()
-    np.testing.assert_array_equal(shown(desk), before)
+    np.testing.assert_array_equal(shown(window), np.where(before == 1, 3, before))
+    window.dock.proofread.editor.undo()
+    np.testing.assert_array_equal(shown(window), before)
     np.testing.assert_array_equal(layer.data, before)
     assert layer.data is neurons and layer.editable
 
 
-def test_neurons_lie_where_the_labels_lie(desk, start, neurons):
-    desk.viewer.add_labels(neurons, **PLACE)
+def test_neurons_lie_where_the_labels_lie(window, start, neurons):
+    window.viewer.add_labels(neurons, **PLACE)
     start.button.click()
-    session_of(desk)
-    made = desk.result.neuron_layer
+    session_of(window)
+    made = window.result.neuron_layer
     assert (tuple(made.scale), tuple(made.translate)) == (PLACE["scale"], PLACE["translate"])
     assert voxel_size_of(made) == (40, 5, 6)
-    opened = desk.dock.proofread.proofreading.opened
+    opened = window.desk.sessions.current.opened
     assert (opened.facts.voxel_size, opened.facts.min_size, opened.affinities) == ((40, 5, 6), 0, None)
 
 
-def test_the_student_looks_at_the_stack(desk, start, stack, neurons):
-    desk.open(stack, **PLACE)
-    desk.viewer.add_labels(neurons, name="mine", **PLACE)
+def test_the_student_looks_at_the_stack(window, start, stack, neurons):
+    window.open(stack, **PLACE)
+    window.viewer.add_labels(neurons, name="mine", **PLACE)
     assert start.student.isEnabled() and "Takes as long as a run" in start.student.toolTip()
-    desk.dock.segment.device.ask()
-    desk.wait(lambda: desk.dock.segment.device.device is not None)
+    window.desk.device.ask()
+    window.wait(lambda: window.desk.device.device is not None)
     assert "MB of memory" in start.student.toolTip()
     start.student.setChecked(True)
     start.button.click()
-    session = session_of(desk)
+    session = session_of(window)
     assert len(np.unique(session.state.graph.mean)) > 5
-    np.testing.assert_array_equal(shown(desk), neurons)
-    opened = desk.dock.proofread.proofreading.opened
-    np.testing.assert_array_equal(opened.affinities[:], desk.result.affinities)
+    np.testing.assert_array_equal(shown(window), neurons)
+    opened = window.desk.sessions.current.opened
+    np.testing.assert_array_equal(opened.affinities[:], window.result.affinities)
     assert opened.facts.model == "labels mine, affinities of tiny" and len(opened.facts.model_sha256) == 64
-    assert desk.result.source is desk.viewer.layers["stack"]
+    assert window.result.source is window.viewer.layers["stack"]
 
 
-def test_a_teacher_looks_at_the_stack(desk, start, stack, neurons, teacher):
-    desk.open(stack, **PLACE)
-    desk.viewer.add_labels(neurons, name="mine", **PLACE)
-    desk.dock.segment.model.open_file(teacher)
-    desk.wait(lambda: desk.dock.segment.model.card is not None)
+def test_a_teacher_looks_at_the_stack(window, start, stack, neurons, teacher):
+    window.open(stack, **PLACE)
+    window.viewer.add_labels(neurons, name="mine", **PLACE)
+    window.desk.model.open_file(teacher)
+    window.wait(lambda: window.desk.model.card is not None)
     assert start.student.isEnabled()
     start.student.setChecked(True)
     start.button.click()
-    session = session_of(desk)
+    session = session_of(window)
     assert len(np.unique(session.state.graph.mean)) > 5
-    assert desk.dock.proofread.proofreading.opened.facts.model == "labels mine, affinities of deep"
+    assert window.desk.sessions.current.opened.facts.model == "labels mine, affinities of deep"
 
 
-def test_a_box_of_the_stack(desk, start, stack, neurons):
-    source = desk.open(stack, **PLACE)
-    desk.viewer.add_labels(neurons[1:, 4:40, 8:60], **place_of(source, (1, 4, 8)))
+def test_a_box_of_the_stack(window, start, stack, neurons):
+    source = window.open(stack, **PLACE)
+    window.viewer.add_labels(neurons[1:, 4:40, 8:60], **place_of(source, (1, 4, 8)))
     start.student.setChecked(True)
     start.button.click()
-    session_of(desk)
-    assert desk.result.box == Box((1, 4, 8), (3, 40, 60))
-    assert desk.result.affinities.shape == (3, 2, 36, 52)
-    np.testing.assert_allclose(desk.result.neuron_layer.translate, source.data_to_world((1, 4, 8)))
+    session_of(window)
+    assert window.result.box == Box((1, 4, 8), (3, 40, 60))
+    assert window.result.affinities.shape == (3, 2, 36, 52)
+    np.testing.assert_allclose(window.result.neuron_layer.translate, source.data_to_world((1, 4, 8)))
 
 
-def test_without_a_stack_of_the_same_grid_there_is_no_student(desk, start, stack, neurons):
-    layer = desk.viewer.add_labels(neurons, name="mine", **PLACE)
+def test_without_a_stack_of_the_same_grid_there_is_no_student(window, start, stack, neurons):
+    layer = window.viewer.add_labels(neurons, name="mine", **PLACE)
     assert "Open the stack" in start.student.toolTip() and not start.student.isEnabled()
-    desk.open(stack, scale=(40, 8, 8))
+    window.open(stack, scale=(40, 8, 8))
     assert not start.student.isEnabled()
     assert 'voxels of "stack" (3 x 48 x 64 voxels of 40 x 8 x 8) are needed' in start.student.toolTip()
     start.button.click()
-    session_of(desk)
-    assert desk.result.source is layer
+    session_of(window)
+    assert window.result.source is layer
 
 
-def test_which_voxels_of_the_stack_were_labelled(desk, stack, neurons):
-    source = desk.open(stack, **PLACE)
-    unplaced = desk.viewer.add_labels(neurons)
+def test_which_voxels_of_the_stack_were_labelled(window, stack, neurons):
+    source = window.open(stack, **PLACE)
+    unplaced = window.viewer.add_labels(neurons)
     assert box_in_stack(unplaced, source) == Box.whole(stack.shape)
-    placed = desk.viewer.add_labels(neurons[:2], **place_of(source, (1, 0, 0)))
+    placed = window.viewer.add_labels(neurons[:2], **place_of(source, (1, 0, 0)))
     assert box_in_stack(placed, source) == Box((1, 0, 0), (3, 48, 64))
     for wrong in (
         {"translate": (400, 50, 60), "scale": (40, 5, 6)},  # of another shape, at the place of all
         {"translate": (440, 100, 60), "scale": (40, 5, 6)},  # reaches outside
         {},
     ):
-        layer = desk.viewer.add_labels(neurons[:2], **wrong)
+        layer = window.viewer.add_labels(neurons[:2], **wrong)
         with pytest.raises(Exception, match="the labels their place"):
             box_in_stack(layer, source)
 
 
-def test_only_labels_from_elsewhere_are_offered(desk, start, stack, neurons):
+def test_only_labels_from_elsewhere_are_offered(window, start, stack, neurons):
     assert start._body.isHidden()
-    desk.open(stack)
-    desk.run()
+    window.open(stack)
+    window.run()
     assert start._body.isHidden() and start.labels.count() == 0
-    layer = desk.viewer.add_labels(neurons, **PLACE)
+    layer = window.viewer.add_labels(neurons, **PLACE)
     assert not start._body.isHidden() and start.labels.layer is layer
-    old = desk.result
+    old = window.result
     start.button.click()
-    session_of(desk)
-    assert desk.result is not old and not any(one.visible for one in old.layers)
+    session_of(window)
+    assert window.result is not old and not any(one.visible for one in old.layers)
 
 
-def test_labels_without_a_place_take_the_stack_s(desk, start, stack, neurons):
-    source = desk.open(stack, **PLACE)
-    desk.viewer.add_labels(neurons)
+def test_labels_without_a_place_take_the_stack_s(window, start, stack, neurons):
+    source = window.open(stack, **PLACE)
+    window.viewer.add_labels(neurons)
     start.button.click()
-    session_of(desk)
-    assert desk.result.source is source
-    assert tuple(desk.result.neuron_layer.scale) == PLACE["scale"]
+    session_of(window)
+    assert window.result.source is source
+    assert tuple(window.result.neuron_layer.scale) == PLACE["scale"]
 
 
-def test_stop(desk, start, neurons, monkeypatch):
+def test_stop(window, start, neurons, monkeypatch):
     def endless(_asked):
         while True:
             yield Progress("fragments", 0, 1)
 
-    monkeypatch.setattr("napari_emcad.widgets.proofread.from_labels.from_labels", endless)
-    layer = desk.viewer.add_labels(neurons)
+    monkeypatch.setattr("napari_emcad.widgets.proofread.from_labels.segment_labels_job", endless)
+    layer = window.viewer.add_labels(neurons)
     start.button.click()
     assert start.button.text() == "Stop"
     start.button.click()
-    desk.idle()
-    assert "Stopped" in desk.message and layer.visible and desk.result is None
+    window.idle()
+    assert "Stopped" in window.message and layer.visible and window.result is None
     assert start.button.text() == "Proofread these labels" and start.button.isEnabled()
 
 
@@ -183,44 +183,44 @@ def test_stop(desk, start, neurons, monkeypatch):
     ("data", "sentence"),
     [(np.ones((4, 5), int), "got one section (4, 5)"), (np.ones((2, 3, 4, 5), int), "got 4 axes (2, 3, 4, 5)")],
 )
-def test_labels_of_other_axes(desk, start, data, sentence):
-    desk.viewer.add_labels(data)
+def test_labels_of_other_axes(window, start, data, sentence):
+    window.viewer.add_labels(data)
     assert not start.button.isEnabled() and sentence in start.button.toolTip()
     start.start()
-    assert sentence in desk.message
+    assert sentence in window.message
 
 
-def test_labels_that_are_all_background(desk, start, neurons):
-    layer = desk.viewer.add_labels(neurons * 0, **PLACE)
+def test_labels_that_are_all_background(window, start, neurons):
+    layer = window.viewer.add_labels(neurons * 0, **PLACE)
     start.button.click()
-    desk.idle()
-    assert "all 3 sections are background" in desk.message and desk.dock.proofread.proofreading is None
-    assert layer.visible and desk.result is None
+    window.idle()
+    assert "all 3 sections are background" in window.message and window.desk.sessions.current is None
+    assert layer.visible and window.result is None
 
 
-def test_labels_that_are_removed_while_they_are_read(desk, start, neurons):
-    layer = desk.viewer.add_labels(neurons, name="mine", **PLACE)
+def test_labels_that_are_removed_while_they_are_read(window, start, neurons):
+    layer = window.viewer.add_labels(neurons, name="mine", **PLACE)
     start.button.click()
-    desk.viewer.layers.remove(layer)
-    desk.idle()
-    assert '"mine" or its stack has changed' in desk.message and desk.result is None
+    window.viewer.layers.remove(layer)
+    window.idle()
+    assert '"mine" or its stack has changed' in window.message and window.result is None
 
 
-def test_what_needs_affinities_says_so(desk, start, neurons, tmp_path):
-    desk.viewer.add_labels(neurons, **PLACE)
+def test_what_needs_affinities_says_so(window, start, neurons, tmp_path):
+    window.viewer.add_labels(neurons, **PLACE)
     start.button.click()
-    session_of(desk)
-    segment = desk.dock.segment
+    session_of(window)
+    segment = window.dock.segment
     segment.advanced.shown.setCurrentIndex(1 - segment.advanced.shown.currentIndex())
-    assert desk.result.affinity_layers == []
-    desk.dock.export.format.setCurrentText(TIFF_AND_ZARR)
-    desk.dock.export.save(tmp_path / "out.tif")
-    assert "these neurons have no affinities" in desk.message
+    assert window.result.affinity_layers == []
+    window.dock.export.format.setCurrentText(TIFF_AND_ZARR)
+    window.dock.export.save(tmp_path / "out.tif")
+    assert "these neurons have no affinities" in window.message
     segment._agglomerate_again()
     segment.advanced.seed_sigma.setValue(7)
     segment._again.stop()
     segment._agglomerate_again()
-    assert "press Run for a new result" in desk.message
+    assert "press Run for a new result" in window.message
 
 
 @pytest.fixture
@@ -242,25 +242,25 @@ def files(tmp_path, stack, neurons):
         pytest.param({"stack": "raw.tif", "affinities": "a.zarr"}, "raw", id="both"),
     ],
 )
-def test_a_session_of_files_opens(desk, files, stack, neurons, more, name):
+def test_a_session_of_files_opens(window, files, stack, neurons, more, name):
     given = {what: files / file for what, file in more.items()}
     drive(session_of_labels(LabelFiles(files / "mine.tif", **given), files / "made.emcad"))
-    show_session(desk.dock, open_session(files / "made.emcad"))
-    np.testing.assert_array_equal(shown(desk), neurons)
+    show_session(window.dock, open_session(files / "made.emcad"))
+    np.testing.assert_array_equal(shown(window), neurons)
     stand_in = 90 if "affinities" in more else 0
-    assert desk.result.source.name == name
-    np.testing.assert_array_equal(desk.result.source.data, stack if "stack" in more else neurons * 0 + stand_in)
-    at = desk.dock.proofread.proofreading
+    assert window.result.source.name == name
+    np.testing.assert_array_equal(window.result.source.data, stack if "stack" in more else neurons * 0 + stand_in)
+    at = window.desk.sessions.current
     at.edit(lambda: at.session.merge(*(at.fragment_at(voxel) for voxel in ((0, 20, 5), (1, 20, 20)))))
-    assert 1 not in shown(desk)
+    assert 1 not in shown(window)
 
 
-def test_a_session_of_the_window_opens_again(desk, new_desk, start, neurons):
-    desk.viewer.add_labels(neurons, name="mine", **PLACE)
+def test_a_session_of_the_window_opens_again(window, new_window, start, neurons):
+    window.viewer.add_labels(neurons, name="mine", **PLACE)
     start.button.click()
-    session_of(desk)
-    folder = desk.dock.proofread.proofreading.opened.folder
-    desk.dock.release()
-    other = new_desk()
+    session_of(window)
+    folder = window.desk.sessions.current.opened.folder
+    window.dock.release()
+    other = new_window()
     show_session(other.dock, open_session(folder))
     np.testing.assert_array_equal(shown(other), neurons)

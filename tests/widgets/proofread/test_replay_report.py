@@ -20,9 +20,9 @@ pytestmark = pytest.mark.window
 
 @pytest.fixture
 def brought(proofreading, model, monkeypatch):
-    """A desk whose session has a report: one edit in conflict, one lost."""
+    """A window whose session has a report: one edit in conflict, one lost."""
     make_edits(proofreading)
-    give_other_neurons(monkeypatch, proofreading.dock.segment.model.card)
+    give_other_neurons(monkeypatch, proofreading.dock.desk.model.card)
     proofreading.dock.segment_again(model)
     proofreading.idle()
     assert "4 edits" in proofreading.message
@@ -38,8 +38,8 @@ def lines(view) -> list[str]:
     return [view.list.item(i).text() for i in range(view.list.count())]
 
 
-def folder_of(desk):
-    return desk.dock.proofread.proofreading.opened.folder
+def folder_of(window):
+    return window.desk.sessions.current.opened.folder
 
 
 def click_tick(view, row: int) -> None:
@@ -87,25 +87,27 @@ def test_a_click_goes_there_and_selects_the_neurons(brought, view):
     view.all.setChecked(True)
     brought.viewer.dims.set_current_step(0, 2)
     click_row(view, 0)
-    assert panel.selection == [panel.proofreading.neuron_at(column(1))]
+    assert panel.editor.at.selection.neurons == [panel.editor.at.neuron_at(column(1))]
     world = brought.result.neuron_layer.data_to_world(column(1))
     np.testing.assert_allclose(brought.viewer.scene.camera.center[1:], world[1:])
     assert brought.viewer.dims.point[0] == world[0]
     click_row(view, 2)  # the detach: both sides
-    assert set(panel.selection) == {panel.proofreading.neuron_at(column(f)) for f in (1, 2)}
-    before = panel.selection
+    assert set(panel.editor.at.selection.neurons) == {panel.editor.at.neuron_at(column(f)) for f in (1, 2)}
+    before = panel.editor.at.selection.neurons
     click_row(view, 1)  # nothing is left there
     world = brought.result.neuron_layer.data_to_world(column(6))
     np.testing.assert_allclose(brought.viewer.scene.camera.center[1:], world[1:])
-    assert panel.selection == before
+    assert panel.editor.at.selection.neurons == before
 
 
 def test_a_click_finds_the_neurons_as_they_are_now(brought, view):
     panel = brought.dock.proofread
     view.all.setChecked(True)
-    panel.undo()
+    panel.editor.undo()
     click_row(view, 2)
-    assert panel.selection == [panel.proofreading.neuron_at(column(3))] and groups(brought) == [[1, 2, 3, 4, 5]]
+    assert panel.editor.at.selection.neurons == [panel.editor.at.neuron_at(column(3))] and groups(brought) == [
+        [1, 2, 3, 4, 5]
+    ]
 
 
 def test_ticks_are_kept(brought, view):
@@ -123,11 +125,11 @@ def test_ticks_are_kept(brought, view):
     assert len(read_report(folder_of(brought)).open) == 1
 
 
-def test_it_is_there_again_when_the_session_is(brought, view, new_desk):
+def test_it_is_there_again_when_the_session_is(brought, view, new_window):
     click_tick(view, 0)
     said, folder = lines(view), folder_of(brought)
-    brought.dock._proofread_section._fold(False)
-    brought.dock._proofread_section._fold(True)
+    brought.dock.sections["proofread"]._fold(False)
+    brought.dock.sections["proofread"]._fold(True)
     assert lines(view) == said
     brought.dock.proofread.body.end_button.click()
     assert not view.isVisibleTo(brought.dock)
@@ -135,15 +137,15 @@ def test_it_is_there_again_when_the_session_is(brought, view, new_desk):
     brought.idle()
     assert lines(view) == said and view.isVisibleTo(brought.dock.proofread)
     brought.dock.proofread.body.end_button.click()
-    other = new_desk()
-    other.dock.proofread.open(folder)
+    other = new_window()
+    other.dock.desk.sessions.open(folder)
     other.idle()
     again = other.dock.proofread.body.replay
     assert lines(again) == said and again.list.item(0).checkState() == Qt.CheckState.Checked
 
 
 def test_another_session_has_no_report(brought, view, tmp_path):
-    brought.dock.proofread.open(tmp_path / "stack.emcad")
+    brought.dock.desk.sessions.open(tmp_path / "stack.emcad")
     brought.idle()
     assert folder_of(brought).name == "stack.emcad" and not view.isVisibleTo(brought.dock.proofread)
 
@@ -176,9 +178,9 @@ def test_a_tick_that_cannot_be_written_is_taken_back(brought, view, monkeypatch)
     assert view.isVisibleTo(brought.dock.proofread)
 
 
-def test_a_session_that_another_one_edits_is_not_ticked(brought, view, new_desk):
-    other = new_desk()
-    other.dock.proofread.open(folder_of(brought))
+def test_a_session_that_another_one_edits_is_not_ticked(brought, view, new_window):
+    other = new_window()
+    other.dock.desk.sessions.open(folder_of(brought))
     other.idle()
     shown = other.dock.proofread.body.replay
     assert lines(shown) == lines(view) and not shown.dismiss_button.isEnabled()
@@ -194,7 +196,7 @@ def test_a_report_that_is_damaged_keeps_nobody_out(brought, view):
     (folder / REPLAY_REPORT).write_text('{"edits": 3')
     brought.dock.proofread.start_button.click()
     brought.idle()
-    assert brought.dock.proofread.proofreading is not None and not view.isVisibleTo(brought.dock.proofread)
+    assert brought.dock.desk.sessions.current is not None and not view.isVisibleTo(brought.dock.proofread)
     assert "the report cannot be read" in brought.message and brought.message.count(". ") == 0
 
 
@@ -215,7 +217,7 @@ def elsewhere(proofreading, tmp_path):
     """A session with four edits on the columns, which nobody has open; the one that is on has the other neurons."""
     make_edits(proofreading)
     panel = proofreading.dock.proofread
-    opened = panel.proofreading.opened
+    opened = panel.editor.at.opened
     create_session(tmp_path / "new.emcad", other_neurons(), None, opened.facts).close()
     panel.open(tmp_path / "new.emcad")
     proofreading.idle()
@@ -223,28 +225,28 @@ def elsewhere(proofreading, tmp_path):
     return tmp_path / "stack.emcad"
 
 
-def bring(desk, folder, monkeypatch) -> None:
+def bring(window, folder, monkeypatch) -> None:
     """As a person does who presses the button and chooses a folder."""
     chosen = "napari_emcad.widgets.proofread.bring_edits.QFileDialog.getExistingDirectory"
     monkeypatch.setattr(chosen, lambda *_: str(folder) if folder else "")
-    desk.dock.proofread.body.bring_button.click()
-    desk.idle()
+    window.dock.proofread.body.bring_button.click()
+    window.idle()
 
 
 def test_edits_are_brought_from_a_folder(proofreading, elsewhere, monkeypatch):
-    desk, before = proofreading, content(elsewhere)
-    result, layers = desk.result, list(desk.viewer.layers)
-    bring(desk, None, monkeypatch)  # the dialog was left
-    assert not desk.dock.proofread.body.replay.isVisibleTo(desk.dock.proofread)
-    bring(desk, elsewhere, monkeypatch)
-    assert desk.message == f"stack.emcad -> new.emcad: {LINE}" and content(elsewhere) == before
-    assert desk.result is result and list(desk.viewer.layers) == layers
-    assert groups(desk) == [[1], [2, 3, 4, 5]]
-    assert len(lines(desk.dock.proofread.body.replay)) == 2
-    bring(desk, elsewhere, monkeypatch)  # once more: nothing is made twice
-    assert "4 edits: 2 already right, 0 applied again, 1 in conflict, 1 lost" in desk.message
-    desk.dock.proofread.undo()
-    assert groups(desk) == [[1, 2, 3, 4, 5]]
+    window, before = proofreading, content(elsewhere)
+    result, layers = window.result, list(window.viewer.layers)
+    bring(window, None, monkeypatch)  # the dialog was left
+    assert not window.dock.proofread.body.replay.isVisibleTo(window.dock.proofread)
+    bring(window, elsewhere, monkeypatch)
+    assert window.message == f"stack.emcad -> new.emcad: {LINE}" and content(elsewhere) == before
+    assert window.result is result and list(window.viewer.layers) == layers
+    assert groups(window) == [[1], [2, 3, 4, 5]]
+    assert len(lines(window.dock.proofread.body.replay)) == 2
+    bring(window, elsewhere, monkeypatch)  # once more: nothing is made twice
+    assert "4 edits: 2 already right, 0 applied again, 1 in conflict, 1 lost" in window.message
+    window.dock.proofread.editor.undo()
+    assert groups(window) == [[1, 2, 3, 4, 5]]
 
 
 def _no_session(tmp_path, facts, elsewhere):
@@ -286,9 +288,9 @@ def _damaged(tmp_path, facts, elsewhere):
     ],
 )
 def test_what_cannot_be_brought_is_refused(proofreading, elsewhere, tmp_path, monkeypatch, made, sentence):
-    facts = proofreading.dock.proofread.proofreading.opened.facts
+    facts = proofreading.dock.desk.sessions.current.opened.facts
     bring(proofreading, made(tmp_path, facts, elsewhere), monkeypatch)
-    assert sentence in proofreading.message and proofreading.dock.message.kind == "error"
+    assert sentence in proofreading.message and proofreading.dock.desk.message.kind == "error"
     assert folder_of(proofreading).name == "new.emcad" and groups(proofreading) == [[1, 2, 3, 4, 5]]
     assert proofreading.dock.proofread.body.bring_button.isEnabled()
 

@@ -30,12 +30,12 @@ def held(monkeypatch):
 @pytest.fixture
 def reviewing(held, proofreading):
     """The mode Review, as it looks for questions."""
-    proofreading.dock.proofread.enter(Mode.REVIEW)
+    proofreading.dock.proofread.editor.enter(Mode.REVIEW)
     return proofreading
 
 
-def tool(desk):
-    return desk.dock.proofread.tools[Mode.REVIEW]
+def tool(window):
+    return window.dock.proofread.editor.tools[Mode.REVIEW]
 
 
 def test_it_tells_that_it_looks_and_how_far_it_is(reviewing, held):
@@ -48,15 +48,15 @@ def test_it_tells_that_it_looks_and_how_far_it_is(reviewing, held):
 
 
 def test_edits_made_meanwhile_are_taken_in(reviewing, held):
-    session = reviewing.dock.proofread.proofreading.session
-    reviewing.dock.proofread.proofreading.edit(lambda: session.merge(1, 4, confirmed=True))
+    session = reviewing.dock.desk.sessions.current.session
+    reviewing.dock.desk.sessions.current.edit(lambda: session.merge(1, 4, confirmed=True))
     held.set()
     reviewing.wait(lambda: tool(reviewing).question is not None)
     assert groups(reviewing) == [[1, 2, 3, 4, 5, 6]] and tool(reviewing).question.kind == "part?"
 
 
 def test_a_fragment_divided_meanwhile_is_asked_about_by_its_parts(reviewing, held):
-    at = reviewing.dock.proofread.proofreading
+    at = reviewing.dock.desk.sessions.current
     at.edit(lambda: at.session.split_fragment([(1, 5, 5)], [(1, 40, 5)]))
     assert not len(at.session.state.members(0)) and at.session.state.table[1] == 0
     held.set()
@@ -68,7 +68,7 @@ def test_a_fragment_divided_meanwhile_is_asked_about_by_its_parts(reviewing, hel
 def test_at_another_threshold_it_looks_again(reviewing, held):
     held.set()
     reviewing.wait(lambda: tool(reviewing).question is not None)
-    at = reviewing.dock.proofread.proofreading
+    at = reviewing.dock.desk.sessions.current
     at.edit(lambda: at.session.set_threshold(0.05))
     assert tool(reviewing).question is None
     reviewing.wait(lambda: tool(reviewing).question is not None)
@@ -76,7 +76,7 @@ def test_at_another_threshold_it_looks_again(reviewing, held):
 
 
 def test_a_threshold_moved_meanwhile_is_looked_at_then(reviewing, held):
-    at = reviewing.dock.proofread.proofreading
+    at = reviewing.dock.desk.sessions.current
     at.edit(lambda: at.session.set_threshold(0.05))
     held.set()
     reviewing.wait(lambda: tool(reviewing).question is not None)
@@ -85,11 +85,11 @@ def test_a_threshold_moved_meanwhile_is_looked_at_then(reviewing, held):
 
 def test_leaving_the_mode_stops_it(reviewing, held):
     panel = reviewing.dock.proofread
-    panel.enter(Mode.SELECT)
+    panel.editor.enter(Mode.SELECT)
     held.set()
     reviewing.idle()
-    assert tool(reviewing).question is None and panel.mode is Mode.SELECT and not panel.body.facts.isVisible()
-    panel.enter(Mode.REVIEW)
+    assert tool(reviewing).question is None and panel.editor.mode is Mode.SELECT and not panel.body.facts.isVisible()
+    panel.editor.enter(Mode.REVIEW)
     reviewing.wait(lambda: tool(reviewing).question is not None)
 
 

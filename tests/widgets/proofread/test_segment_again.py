@@ -20,15 +20,15 @@ pytestmark = pytest.mark.window
 
 @pytest.fixture
 def edited(proofreading, monkeypatch):
-    """A desk with four edits, where every run gives other neurons."""
+    """A window with four edits, where every run gives other neurons."""
     make_edits(proofreading)
-    proofreading.runs = give_other_neurons(monkeypatch, proofreading.dock.segment.model.card)
+    proofreading.runs = give_other_neurons(monkeypatch, proofreading.dock.desk.model.card)
     return proofreading
 
 
-def session_of(desk):
-    assert desk.dock.proofread.proofreading is not None, desk.message
-    return desk.dock.proofread.proofreading
+def session_of(window):
+    assert window.desk.sessions.current is not None, window.message
+    return window.desk.sessions.current
 
 
 def test_edits_are_made_again_in_a_session_beside_the_old_one(edited, model, tmp_path):
@@ -39,16 +39,16 @@ def test_edits_are_made_again_in_a_session_beside_the_old_one(edited, model, tmp
     assert sorted(p.name for p in tmp_path.iterdir()) == ["stack-2.emcad", "stack.emcad"]
     assert at.opened.folder == tmp_path / "stack-2.emcad" and not at.opened.why_read_only
     assert groups(edited) == [[1], [2, 3, 4, 5]] and [r.kind for r in at.session.log.rows] == ["detach"]
-    assert edited.message == f"stack.emcad -> stack-2.emcad: {LINE}" and edited.dock.message.kind == "result"
-    assert edited.runs[0].model == model == edited.dock.segment.model.path
+    assert edited.message == f"stack.emcad -> stack-2.emcad: {LINE}" and edited.dock.desk.message.kind == "result"
+    assert edited.runs[0].model == model == edited.dock.desk.model.path
     assert edited.runs[0].box == old.box and at.result.source is old.source
-    assert edited.dock._proofread_section.is_open and edited.dock.proofread.body.replay.isVisibleTo(edited.dock)
+    assert edited.dock.sections["proofread"].is_open and edited.dock.proofread.body.replay.isVisibleTo(edited.dock)
     assert not old.neuron_layer.visible and at.layer.visible and old.neuron_layer in edited.viewer.layers
     report = read_report(at.opened.folder)
     assert [edit.outcome for edit in report.edits] == OUTCOMES and report.is_whole
     with open_session(tmp_path / "stack.emcad") as before:
         assert len(before.session.log.rows) == 4 and not before.why_read_only
-    edited.dock.proofread.undo()
+    edited.dock.proofread.editor.undo()
     assert groups(edited) == [[1, 2, 3, 4, 5]]
 
 
@@ -66,7 +66,7 @@ def test_the_old_session_is_untouched_on_the_disk(edited, model, tmp_path):
 
 def test_a_real_run(proofreading, model, tmp_path):
     make_edits(proofreading)
-    proofreading.dock.segment.threshold.value = 0.05
+    proofreading.dock.desk.threshold.move(0.05)
     proofreading.wait(lambda: session_of(proofreading).session.state.threshold == 0.05)
     proofreading.dock.segment_again(model)
     proofreading.idle()
@@ -75,22 +75,22 @@ def test_a_real_run(proofreading, model, tmp_path):
     np.testing.assert_array_equal(at.opened.affinities[:], at.result.affinities)
     report = read_report(tmp_path / "stack-2.emcad")
     assert [edit.kind for edit in report.edits] == ["merge", "detach", "detach", "lock", "threshold"]
-    assert report.edits[-1].outcome == "lost" and proofreading.dock.segment.threshold.value == 0.45
+    assert report.edits[-1].outcome == "lost" and proofreading.dock.desk.threshold.value == 0.45
 
 
-def test_without_a_session_it_simply_segments(desk, stack, model):
-    desk.open(stack)
-    desk.dock.segment_again(model)
-    desk.idle()
-    assert desk.result.box == Box.whole(stack.shape) and desk.dock.proofread.proofreading is None
-    desk.viewer.dims.set_current_step(0, 2)
-    desk.dock.segment.try_section()
-    desk.idle()
-    desk.viewer.dims.set_current_step(0, 1)
-    desk.dock.segment_again(model)
-    desk.idle()
-    assert desk.result.box.start == (2, 0, 0) and desk.result.is_trial  # the same section
-    assert desk.dock.proofread.proofreading is None and "Done: section 2" in desk.message
+def test_without_a_session_it_simply_segments(window, stack, model):
+    window.open(stack)
+    window.dock.segment_again(model)
+    window.idle()
+    assert window.result.box == Box.whole(stack.shape) and window.desk.sessions.current is None
+    window.viewer.dims.set_current_step(0, 2)
+    window.desk.runs.try_section()
+    window.idle()
+    window.viewer.dims.set_current_step(0, 1)
+    window.dock.segment_again(model)
+    window.idle()
+    assert window.result.box.start == (2, 0, 0) and window.result.is_trial  # the same section
+    assert window.desk.sessions.current is None and "Done: section 2" in window.message
 
 
 def test_what_is_open_is_carried_on_to_the_next_one(edited, model, tmp_path):
@@ -112,15 +112,15 @@ def test_a_run_that_is_stopped_leaves_the_session_on(edited, model, tmp_path, mo
             time.sleep(0.01)
             yield bring_edits.Progress("affinities", 0, 3)
 
-    monkeypatch.setattr("napari_emcad.widgets.segment.panel.segment_beside", endless)
+    monkeypatch.setattr("napari_emcad.widgets.desk.runs.segment_beside", endless)
     at = session_of(edited)
     edited.dock.segment_again(model)
-    assert edited.dock.jobs.running and not at.layer.visible
-    edited.dock.segment.stop()
+    assert edited.dock.desk.jobs.running and not at.layer.visible
+    edited.dock.desk.runs.stop()
     edited.idle()
     assert session_of(edited) is at and at.layer.visible and "Stopped" in edited.message
     assert [p.name for p in tmp_path.iterdir()] == ["stack.emcad"]
-    edited.dock.proofread.undo()
+    edited.dock.proofread.editor.undo()
 
 
 def slowly(monkeypatch, edits: int):
@@ -155,9 +155,9 @@ def test_a_replay_that_is_stopped_keeps_what_was_made(edited, model, tmp_path, m
     with monkeypatch.context() as patch:
         slowly(patch, edits=2)
         shown = []
-        edited.dock.jobs.progressed.connect(shown.append)
+        edited.dock.desk.jobs.progressed.connect(shown.append)
         edited.dock.segment_again(model)
-        stop = edited.dock.bring.stop_button
+        stop = edited.dock.proofread.stop_button
         edited.wait(lambda: any(p.stage == "edits" and p.done == 2 for p in shown))
         assert stop.isVisibleTo(edited.dock.proofread.before)
         stop.click()
@@ -168,7 +168,7 @@ def test_a_replay_that_is_stopped_keeps_what_was_made(edited, model, tmp_path, m
     assert not stop.isVisibleTo(edited.dock.proofread.before) and edited.dock.segment.run_button.text() == "Run"
     with open_session(tmp_path / "stack.emcad") as before:
         assert len(before.session.in_force) == 4
-    edited.dock.bring.bring(tmp_path / "stack.emcad")
+    edited.dock.proofread.bring.bring(tmp_path / "stack.emcad")
     edited.idle()
     assert "4 edits: 2 already right, 0 applied again, 1 in conflict, 1 lost." in edited.message
 
@@ -177,7 +177,7 @@ def test_stopped_while_the_session_is_written(edited, model, tmp_path, monkeypat
     monkeypatch.setattr(bring_edits.replay_session.__module__ + ".replay", _endless)
     edited.dock.segment_again(model)
     edited.wait(lambda: (tmp_path / "stack-2.emcad").exists())
-    edited.dock.segment.stop()
+    edited.dock.desk.runs.stop()
     edited.idle()
     assert session_of(edited).opened.folder.name == "stack-2.emcad"
     assert "Stopped" in edited.message and "stack.emcad" in edited.message
@@ -190,8 +190,8 @@ def test_a_disk_that_is_full(edited, model, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_emcad.widgets.proofread.segment_again.create_session", full)
     edited.dock.segment_again(model)
     edited.idle()
-    assert "disk full" in edited.message and edited.dock.message.kind == "error"
-    assert edited.dock.proofread.proofreading is None and edited.dock.proofread.start_button.isEnabled()
+    assert "disk full" in edited.message and edited.dock.desk.message.kind == "error"
+    assert edited.dock.desk.sessions.current is None and edited.dock.proofread.start_button.isEnabled()
     with open_session(tmp_path / "stack.emcad") as before:
         assert len(before.session.in_force) == 4 and not before.why_read_only
 
@@ -207,42 +207,42 @@ def test_a_log_that_cannot_be_written_on(edited, model, monkeypatch):
     edited.dock.segment_again(model)
     edited.idle()
     assert session_of(edited).opened.folder.name == "stack-2.emcad"
-    assert edited.message.startswith("edit log") and edited.dock.message.kind == "error"
+    assert edited.message.startswith("edit log") and edited.dock.desk.message.kind == "error"
 
 
 def test_neurons_removed_while_edits_are_made(edited, model, tmp_path, monkeypatch):
     slowly(monkeypatch, edits=2)
     shown = []
-    edited.dock.jobs.progressed.connect(shown.append)
+    edited.dock.desk.jobs.progressed.connect(shown.append)
     edited.dock.segment_again(model)
     edited.wait(lambda: any(p.stage == "edits" and p.done == 2 for p in shown))
     edited.viewer.layers.remove(edited.result.neuron_layer)
-    edited.dock.jobs.stop()
+    edited.dock.desk.jobs.stop()
     edited.idle()
-    assert "The neurons are not there any more" in edited.message and edited.dock.proofread.proofreading is None
+    assert "The neurons are not there any more" in edited.message and edited.dock.desk.sessions.current is None
     with open_session(tmp_path / "stack-2.emcad") as new:
         assert not new.why_read_only and [r.kind for r in new.session.log.rows] == ["detach"]
 
 
 def test_another_job_is_running(edited, model, monkeypatch):
-    edited.dock.jobs.start(_endless(), lambda _ended: None)
+    edited.dock.desk.jobs.start(_endless(), lambda _ended: None)
     edited.dock.segment_again(model)
     assert "A job is running" in edited.message and session_of(edited).opened.folder.name == "stack.emcad"
-    edited.dock.jobs.stop()
+    edited.dock.desk.jobs.stop()
     edited.idle()
 
 
-def test_a_session_whose_stack_is_not_there(edited, model, stack, tmp_path, new_desk):
+def test_a_session_whose_stack_is_not_there(edited, model, stack, tmp_path, new_window):
     """What stands for the stack is not segmented; a stack that is opened is."""
     edited.dock.proofread.body.end_button.click()
     facts = tmp_path / "stack.emcad" / "session.json"
     facts.write_text(json.dumps(json.loads(facts.read_text()) | {"source": str(tmp_path / "gone.tif")}))
-    other = new_desk()
-    other.dock.proofread.open(tmp_path / "stack.emcad")
+    other = new_window()
+    other.dock.desk.sessions.open(tmp_path / "stack.emcad")
     other.idle()
     other.dock.segment_again(model)
-    assert "the stack of these neurons is not open" in other.message and not other.dock.jobs.running
-    other.dock.stack.combo.layer = layer = other.open(stack)
+    assert "the stack of these neurons is not open" in other.message and not other.dock.desk.jobs.running
+    other.dock.desk.stack.layer = layer = other.open(stack)
     other.dock.segment_again(model)
     other.idle()
     assert other.message == f"stack.emcad -> stack-2.emcad: {LINE}"
@@ -255,12 +255,12 @@ def test_the_model_is_gone(edited, tmp_path, monkeypatch):
     at = session_of(edited)
     edited.dock.segment_again(tmp_path / "gone.pt")
     edited.idle()
-    assert "gone.pt" in edited.message and edited.dock.message.kind == "error"
+    assert "gone.pt" in edited.message and edited.dock.desk.message.kind == "error"
     assert session_of(edited) is at and at.layer.visible
 
 
-def test_names_of_sessions_that_follow(tmp_path, desk, stack):
-    layer = desk.open(stack)
+def test_names_of_sessions_that_follow(tmp_path, window, stack):
+    layer = window.open(stack)
     for name, expected in (("a", "a-2"), ("a-2", "a-3"), ("2026-05", "2026-05-2"), ("a-3", "a-4")):
         (tmp_path / f"{name}.emcad").mkdir()
         assert next_session_folder(tmp_path / f"{name}.emcad", layer).name == f"{expected}.emcad"

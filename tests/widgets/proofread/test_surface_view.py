@@ -34,19 +34,19 @@ CUT = Cut(0.5)
 
 
 class Bench:
-    """A desk with a session, a view in a dock, and surfaces that wait where they are told to."""
+    """A window with a session, a view in a dock, and surfaces that wait where they are told to."""
 
-    def __init__(self, desk):
-        self.desk, self.viewer, self.wait = desk, desk.viewer, desk.wait
+    def __init__(self, window):
+        self.desk, self.viewer, self.wait = window, window.viewer, window.wait
         self.made: list[list[int]] = []
         self.may_go = threading.Event()
         self.may_go.set()
         self.view = SurfaceView(self.at)
-        self.dock = show_beside(self.viewer, self.view, desk.dock)
+        self.dock = show_beside(self.viewer, self.view, window.dock)
 
     @property
     def at(self):
-        return self.desk.dock.proofread.proofreading
+        return self.desk.dock.desk.sessions.current
 
     @property
     def state(self):
@@ -99,20 +99,20 @@ class Bench:
 
 
 @pytest.fixture
-def bench(desk, stack, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_emcad.widgets.proofread.panel.session_folder", lambda _: tmp_path / "stack.emcad")
+def bench(window, stack, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "stack.emcad")
     fragments = np.zeros(stack.shape, np.uint32)
     for fragment in range(1, 7):
         fragments[:, 4:44, (fragment - 1) * WIDTH : fragment * WIDTH] = fragment
     base = replace(segmentation(EDGES, np.bincount(fragments.ravel())[1:].tolist()), fragments=fragments)
-    source = desk.open(stack, scale=SCALE, translate=(400, 50, 60))
+    source = window.open(stack, scale=SCALE, translate=(400, 50, 60))
     affinities = np.full((3, *stack.shape), 255, np.uint8)
     parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
-    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=desk.dock.segment.model.card)
-    desk.dock.segment.results.show_segmentation(result, base, cut_neurons(base, CUT))
-    desk.dock.proofread.start()
-    desk.idle()
-    made = Bench(desk)
+    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=window.desk.model.card)
+    window.desk.results.show_segmentation(result, base, cut_neurons(base, CUT))
+    window.desk.sessions.start()
+    window.idle()
+    made = Bench(window)
     monkeypatch.setattr(neuron_surfaces, "neuron_surface", made.make)
     yield made
     made.end()

@@ -19,14 +19,12 @@ from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.widgets.blocks.means import MeansChoice
 from napari_emcad.widgets.blocks.view import BlockView
+from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.forms import enable, form, text
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner
+from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import centre, origin_of, volume_of, voxel_size_of
-from napari_emcad.widgets.kit.messages import MessageLine
 from napari_emcad.widgets.kit.session_choice import SessionChoice
 from napari_emcad.widgets.kit.session_place import SUFFIX, session_folder
-from napari_emcad.widgets.kit.stack_choice import StackChoice
-from napari_emcad.widgets.segment.panel import SegmentPanel
 from napari_emcad.workers.blocks import BlockOrder, resume_run, start_run, watch_run
 
 
@@ -58,10 +56,10 @@ class BlocksPanel(QWidget):
 
     open_wanted = Signal(object)
 
-    def __init__(self, viewer, stack: StackChoice, segment: SegmentPanel, message: MessageLine):
+    def __init__(self, desk: Desk):
         super().__init__()
-        self._viewer, self._stack, self._segment, self._message = viewer, stack, segment, message
-        self._jobs, self._proposed, self._facts = JobRunner(self), None, ""
+        self._desk, self._viewer, self._stack, self._message = desk, desk.viewer, desk.stack, desk.message
+        self._jobs, self._proposed, self._facts = desk.loop.jobs(), None, ""
         self.session, self.means, self.view = SessionChoice(), MeansChoice(), BlockView()
         self.button, self._plan = QPushButton(), text()
         self._lay_out()
@@ -125,10 +123,9 @@ class BlocksPanel(QWidget):
         self.button.clicked.connect(self._on_button)
         self.session.changed.connect(self._on_folder)
         self.means.changed.connect(self._update)
-        self._stack.layer_changed.connect(self._on_stack)
-        self._segment.region.changed.connect(self._update)
-        self._segment.model.changed.connect(self._update)
-        self._segment.device.known.connect(self._update)
+        self._stack.changed.connect(self._on_stack)
+        for signal in (self._desk.region.changed, self._desk.model.changed, self._desk.device.changed):
+            signal.connect(self._update)
         self._jobs.progressed.connect(self._on_progress)
         self._jobs.running_changed.connect(self._update)
         self.view.chosen.connect(self._on_block)
@@ -136,14 +133,14 @@ class BlocksPanel(QWidget):
     def _begin(self) -> None:
         if why_not := self._why_not_begin():
             raise UserError(why_not)
-        layer, segment = self._stack.layer, self._segment
+        layer, desk = self._stack.layer, self._desk
         order = BlockOrder(
             **origin_of(layer),
             shape=volume_of(layer).shape,
             voxel_size=voxel_size_of(layer),
-            model=segment.model.path,
-            box=segment.region.box(),
-            parameters=segment.parameters(),
+            model=desk.model.path,
+            box=desk.region.box(),
+            parameters=desk.choices.parameters(),
         )
         self._start(start_run(self.session.folder, order, self.means.means))
 
@@ -213,7 +210,7 @@ class BlocksPanel(QWidget):
 
     def _why_not_begin(self) -> str:
         folder, layer = self.session.folder, self._stack.layer
-        if why_not := self._segment.why_not or self._segment.why_no_affinities:
+        if why_not := self._desk.choices.why_not or self._desk.choices.why_no_affinities:
             return why_not
         if origin_of(layer)["source"] is None:
             return f'"{layer.name}" is in memory only: save it (File > Save Selected Layers) and open that file.'
@@ -235,13 +232,13 @@ class BlocksPanel(QWidget):
 
     def _plan_text(self) -> str:
         layer, folder = self._stack.layer, self.session.folder
-        if layer is None or self._segment.why_not:
+        if layer is None or self._desk.choices.why_not:
             return "told once a stack and a model are there"
         try:
-            box = self._segment.region.box()
+            box = self._desk.region.box()
         except UserError:
             return "told once a box is drawn"
-        found = self._segment.estimate(box, volume_of(layer).shape)
+        found = self._desk.choices.estimate(box)
         time = [] if found is None or found.seconds is None else [about_text(found.seconds)]
         needed = disk_needed(box.shape)
         disk = f"about {size_text(needed)} on the disk"

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from psygnal import Signal
 
 from napari_emcad import optical
 from napari_emcad.core.geometry import Box
@@ -19,7 +20,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import provenance
 from napari_emcad.widgets.kit.at_rest import REST
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.layers import MADE, origin_of, place_of, remove_layer, voxel_size_of
 
 
@@ -68,7 +69,7 @@ def finding(volume: Any, model: Path, run: Foreground) -> Job[tuple[NDArray[np.u
     return labels, parameters, card
 
 
-class Neurites(QObject):
+class Neurites:
     """The neurites in a viewer, over which the threshold moves while they are the last that was made.
 
     Signals
@@ -81,18 +82,16 @@ class Neurites(QObject):
     changed = Signal()
     failed = Signal(object)
 
-    def __init__(self, viewer, parent: QObject | None = None):
-        super().__init__(parent)
+    def __init__(self, viewer: ViewerModel, loop: Loop):
         self._viewer = viewer
-        self._labeller = JobRunner(self)
-        self._rest = QTimer(self, singleShot=True, interval=REST)
-        self._rest.timeout.connect(self._label_again)
+        self._labeller = loop.jobs()
+        self._rest = loop.pause(REST, self._label_again)
         self.current: Foreground | None = None
 
     @property
     def is_settled(self) -> bool:
         """Whether the neurites shown are those of the threshold asked for."""
-        return not self._rest.isActive() and not self._labeller.running
+        return not self._rest.is_active and not self._labeller.running
 
     def begin(self, run: Foreground) -> None:
         """Show the probability of a run that starts, still empty; what the one before has found is hidden."""

@@ -1,11 +1,12 @@
 """A session laid over a result: its edits, and what the neurons layer shows of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
+from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
@@ -14,24 +15,25 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.effects import parted_boxes
-from napari_emcad.proofreading.neurons import neuron_table
+from napari_emcad.proofreading.neurons import NeuronTable, neuron_table
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.desk.results import Result, Results
+from napari_emcad.widgets.desk.selection import Selection
 from napari_emcad.widgets.desk.sides import SidesView
 from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without
-from napari_emcad.widgets.proofread.neuron_list import neuron_rows
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 AT_ONCE = 100_000
 """Fragments up to which a threshold is moved at once; with more it is found in a thread what comes of it."""
 
 
-class Proofreading(QObject):
-    """The session of one result, and its view.
+class Proofreading:
+    """The session of one result, and what is seen of it.
 
     Attributes
     ----------
+    selection : Selection
     clickable : FragmentLabels
         The neurons that are not hidden, whatever else lies over them.
 
@@ -43,14 +45,18 @@ class Proofreading(QObject):
 
     changed = Signal()
 
-    def __init__(self, viewer, results: Results, result: Result, opened: OpenSession, boxes: FragmentBoxes):
-        super().__init__()
-        self.result, self.opened = result, opened
+    def __init__(
+        self, viewer: ViewerModel, results: Results, result: Result, opened: OpenSession, boxes: FragmentBoxes
+    ):
+        self._viewer, self.result, self.opened = viewer, result, opened
         self._results, self._sides = results, SidesView(viewer)
         self._boxes, self._rows_read = boxes, 0
-        self._hides_done = False
+        self.selection = Selection(lambda: self.layer)
+        self._hides_done, self._only_selected = False, result.neuron_layer.show_selected_label
         self._only: frozenset[int] = frozenset()
         self._is_closed = False
+        result.neuron_layer.show_selected_label = False
+        self.selection.changed.connect(self._on_selection)
         result.is_edited = True
         results.moving.connect(self._on_moving)
         results.recut_wanted.connect(self._on_recut)
@@ -66,7 +72,13 @@ class Proofreading(QObject):
         return self.result.neuron_layer
 
     @property
+    def is_gone(self) -> bool:
+        """True if the neurons layer has left the viewer."""
+        return self.layer not in self._viewer.layers
+
+    @property
     def hides_done(self) -> bool:
+        """True if neurons that are ticked as done are not shown."""
         return self._hides_done
 
     @hides_done.setter
@@ -74,18 +86,21 @@ class Proofreading(QObject):
         self._hides_done = hides
         self.show()
 
+    @property
+    def only_selected(self) -> bool:
+        """True if the selected neurons are shown and no others."""
+        return self._only_selected
+
+    @only_selected.setter
+    def only_selected(self, only: bool) -> None:
+        self._only_selected = only
+        self._on_selection()
+
     def edit(self, make: Callable[[], Any]) -> Any:
         """Make an edit and show what came of it; nothing changes where it is refused."""
         made = make()
         self.show()
         return made
-
-    def show_only(self, neurons: Iterable[int]) -> None:
-        """Show these neurons and no others; all where there are none."""
-        only = frozenset(neurons)
-        if only != self._only:
-            self._only = only
-            self.show()
 
     def show(self) -> None:
         """Show the segments as they are."""
@@ -166,8 +181,15 @@ class Proofreading(QObject):
         self._is_closed = True
         self._results.moving.disconnect(self._on_moving)
         self._results.recut_wanted.disconnect(self._on_recut)
+        self.selection.changed.disconnect(self._on_selection)
         self._sides.close()
         self.opened.close()
+
+    def _on_selection(self) -> None:
+        only = frozenset(self.selection.neurons if self._only_selected else ())
+        if only != self._only:
+            self._only = only
+            self.show()
 
     def _on_moving(self, cut: Cut) -> None:
         state = self.session.state
@@ -193,3 +215,9 @@ class Proofreading(QObject):
             raise ended.error
         if not self._is_closed:
             self.once_foreseen(threshold, move)
+
+
+def neuron_rows(neurons: NeuronTable) -> NDArray[np.int64]:
+    """Return one row (id, voxels, sections, done) for each neuron, (k, 4), by id."""
+    sections = neurons.stop[:, 0] - neurons.start[:, 0]
+    return np.stack([neurons.ids, neurons.voxels, sections, neurons.done], axis=1).astype(np.int64)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from psygnal import Signal
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
@@ -21,7 +22,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.kit.affinities_view import ComposedAffinities, channel_of
 from napari_emcad.widgets.kit.at_rest import REST
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without, pyramid, replace_data
 from napari_emcad.widgets.kit.layers import MADE, origin_of, place_of, voxel_size_of
 from napari_emcad.workers.segmentation import Cut, CutNeurons, SegmentResult, cut_neurons
@@ -80,7 +81,7 @@ class Result:
         return provenance(self.card, used, self.box, **origin_of(self.source))
 
 
-class Results(QObject):
+class Results:
     """The results in a viewer, the last of which the threshold moves.
 
     Signals
@@ -97,17 +98,14 @@ class Results(QObject):
     moving = Signal(object)
     recut_wanted = Signal(object)
 
-    def __init__(self, viewer, parent: QObject | None = None):
-        super().__init__(parent)
+    def __init__(self, viewer: ViewerModel, loop: Loop):
         self._viewer = viewer
         self._results: list[Result] = []
-        self._cutter = JobRunner(self)
+        self._cutter = loop.jobs()
         self._wanted: Cut | None = None
         self._repaint_seconds: dict[int, float] = {}
-        self._rest = QTimer(self, singleShot=True, interval=REST)
-        self._rest.timeout.connect(self._settle)
-        self._looked_at = QTimer(self, singleShot=True, interval=LOOKED_AT)
-        self._looked_at.timeout.connect(self._show_whole)
+        self._rest = loop.pause(REST, self._settle)
+        self._looked_at = loop.pause(LOOKED_AT, self._show_whole)
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
 
     @property
@@ -118,7 +116,7 @@ class Results(QObject):
     @property
     def is_settled(self) -> bool:
         """Whether the neurons shown are those of the threshold asked for, crumbs joined."""
-        return not self._rest.isActive() and not self._cutter.running
+        return not self._rest.is_active and not self._cutter.running
 
     def begin(self, result: Result, by_channel: bool) -> None:
         """Show the affinities of a run that starts, still empty; what earlier runs made is hidden."""

@@ -20,16 +20,13 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text
-from napari_emcad.widgets.desk.neurites import Neurites
-from napari_emcad.widgets.desk.results import Results
+from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.export.exportable import Exportable, OfNeurites, OfNeurons, Written
 from napari_emcad.widgets.export.job import Export, affinities_path, exporting, exporting_from
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, text
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner
+from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import box_of_shapes, origin_of, place_of, voxel_size_of
-from napari_emcad.widgets.kit.messages import MessageLine
-from napari_emcad.widgets.kit.region_choice import RegionChoice
 
 TIFF, TIFF_AND_ZARR, LAYER = "label TIFF", "label TIFF + affinities Zarr", "new labels layer"
 PRECOMPUTED = "neuroglancer precomputed"
@@ -70,18 +67,10 @@ SESSION_FORMATS = {
 class ExportPanel(QWidget):
     """Which neurons, which part, which format."""
 
-    def __init__(
-        self,
-        viewer,
-        results: Results,
-        neurites: Neurites,
-        region: RegionChoice,
-        jobs: JobRunner,
-        message: MessageLine,
-    ):
+    def __init__(self, desk: Desk):
         super().__init__()
-        self._viewer, self._neurites = viewer, neurites
-        self._results, self._region, self._jobs, self._message = results, region, jobs, message
+        self._viewer, self._neurites = desk.viewer, desk.neurites
+        self._results, self._region, self._jobs, self._message = desk.results, desk.region, desk.jobs, desk.message
         self._saving = False
         self.format, self.part = NarrowCombo(), NarrowCombo()
         self.format.addItems([*LABEL_FORMATS, LAYER])
@@ -98,10 +87,10 @@ class ExportPanel(QWidget):
         self._lay_out()
         self.save_button.clicked.connect(self._on_save)
         self.format.currentIndexChanged.connect(self._update)
-        self._follow = AtRest(self._count, self._update, self, self._fragments)
-        results.changed.connect(self._follow.ask)
-        neurites.changed.connect(self._follow.ask)
-        jobs.running_changed.connect(self._update)
+        self._follow = AtRest(desk.loop, self._count, self._update, self._fragments)
+        desk.results.changed.connect(self._follow.ask)
+        desk.neurites.changed.connect(self._follow.ask)
+        desk.jobs.running_changed.connect(self._update)
         self._update()
 
     @property
@@ -260,9 +249,9 @@ class ExportPanel(QWidget):
         """In voxels of what is shown."""
         if self.part.currentText() == WHOLE:
             return Box.whole(shown.box.shape)
-        if self._region.combo.layer is None:
+        if self._region.shapes.layer is None:
             raise UserError('export: there is no box layer; press "Draw" under Region, or export everything.')
-        box = box_of_shapes(self._region.combo.layer, shown.source, self._region.sections)
+        box = box_of_shapes(self._region.shapes.layer, shown.source, self._region.sections)
         inside = box.within(shown.box).clipped(shown.box.shape)
         if min(inside.shape) < 1:
             raise UserError("export: the box lies outside what has been segmented; draw it inside.")

@@ -4,11 +4,11 @@ from contextlib import suppress
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.record import Record
+from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.finetune.before_after import BeforeAfter, HeldOut
 from napari_emcad.widgets.finetune.runs import RunFolder, layer_place
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.kit.jobs import Ended, Jobs, one_step
 from napari_emcad.widgets.kit.layers import is_image
-from napari_emcad.widgets.kit.messages import MessageLine
 
 
 class Comparison:
@@ -19,7 +19,7 @@ class Comparison:
     view : BeforeAfter
     """
 
-    def __init__(self, viewer, worker: JobRunner, message: MessageLine):
+    def __init__(self, viewer, worker: Jobs, message: Message):
         self._viewer, self._worker, self._message = viewer, worker, message
         self._run: RunFolder | None = None
         self._titles: dict[str, str] = {}

@@ -6,8 +6,10 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emcad.training.params import MODES, NEEDS_STUDENT, NEEDS_TEACHER, Mode
+from napari_emcad.widgets.choices.model import ModelChoice
+from napari_emcad.widgets.desk.model import ModelPick
 from napari_emcad.widgets.kit.forms import NarrowCombo, form, text
-from napari_emcad.widgets.kit.model_choice import ModelChoice
+from napari_emcad.widgets.kit.jobs import Loop
 from napari_emcad.widgets.kit.remembered import Remembered
 
 STUDENT, TEACHER = "student", "teacher"
@@ -35,10 +37,10 @@ class FineTuneModels(QWidget):
     changed = Signal()
     failed = Signal(object)
 
-    def __init__(self, remembered: Remembered, parent: QWidget | None = None):
+    def __init__(self, loop: Loop, remembered: Remembered, parent: QWidget | None = None):
         super().__init__(parent)
-        self.student = ModelChoice(remembered, (STUDENT,))
-        self.teacher = ModelChoice(remembered, (TEACHER,), "none")
+        self.student = ModelPick(loop, remembered, (STUDENT,))
+        self.teacher = ModelPick(loop, remembered, (TEACHER,), "none")
         self.mode_combo = NarrowCombo()
         for mode, words in MODES.items():
             self.mode_combo.addItem(words.partition(":")[0], mode)
@@ -47,7 +49,7 @@ class FineTuneModels(QWidget):
         self._lay_out()
         for choice in self._choices.values():
             choice.changed.connect(self._update)
-            choice.failed.connect(self.failed)
+            choice.failed.connect(self.failed.emit)
         self.mode_combo.currentIndexChanged.connect(self._update)
         self._update()
 
@@ -65,7 +67,7 @@ class FineTuneModels(QWidget):
         return {role: choice.path if role in self._needed else None for role, choice in self._choices.items()}
 
     @property
-    def learner(self) -> ModelChoice:
+    def learner(self) -> ModelPick:
         """Whose network is kept in the end."""
         return self.student if STUDENT in self._needed else self.teacher
 
@@ -98,10 +100,10 @@ class FineTuneModels(QWidget):
     def close_readers(self) -> None:
         """Stop reading."""
         for choice in self._choices.values():
-            choice.close_reader()
+            choice.close()
 
     @property
-    def _choices(self) -> dict[str, ModelChoice]:
+    def _choices(self) -> dict[str, ModelPick]:
         return {STUDENT: self.student, TEACHER: self.teacher}
 
     @property
@@ -112,8 +114,8 @@ class FineTuneModels(QWidget):
     def _lay_out(self) -> None:
         fields = QWidget()
         rows = form(fields, margin=0)
-        rows.add("Student", self.student)
-        rows.add("Teacher", self.teacher)
+        rows.add("Student", ModelChoice(self.student))
+        rows.add("Teacher", ModelChoice(self.teacher))
         rows.add("", self._words)
         rows.add("Mode", self.mode_combo)
         column = QVBoxLayout(self)

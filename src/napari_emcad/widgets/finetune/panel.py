@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
@@ -13,6 +13,8 @@ from napari_emcad.finetuning.record import Outcome, Record
 from napari_emcad.finetuning.run import TrainingOrder, best_model, teacher_beside
 from napari_emcad.networks import zoo
 from napari_emcad.training.params import HEARS_TEACHER, LEARNS_ALONE, NEEDS_LABELS, TrainingParameters
+from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.desk.stack import NO_STACK
 from napari_emcad.widgets.finetune.budget import Budget
 from napari_emcad.widgets.finetune.comparison import Comparison
 from napari_emcad.widgets.finetune.crop_places import LayerTruth, Place, SessionTruth, about_crops, free_name
@@ -21,12 +23,10 @@ from napari_emcad.widgets.finetune.models import FineTuneModels
 from napari_emcad.widgets.finetune.outcome import OutcomeBox
 from napari_emcad.widgets.finetune.progress import RunProgress
 from napari_emcad.widgets.finetune.runs import Request, RunFolder, runs_folder, writing
-from napari_emcad.widgets.finetune.sources import NO_STACK, CropSources
+from napari_emcad.widgets.finetune.sources import CropSources
 from napari_emcad.widgets.kit.forms import enable
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner
+from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import voxel_size_of
-from napari_emcad.widgets.kit.messages import MessageLine
-from napari_emcad.widgets.segment.panel import SegmentPanel
 
 REST = 700
 """Milliseconds that edits rest before the shares verified are counted again."""
@@ -48,23 +48,20 @@ class FineTunePanel(QWidget):
     segment_again = Signal(object)
     attention = Signal()
 
-    def __init__(
-        self, viewer, sources: CropSources, models: FineTuneModels, segment: SegmentPanel, message: MessageLine
-    ):
+    def __init__(self, desk: Desk):
         super().__init__()
-        self._viewer, self._segment, self._message = viewer, segment, message
+        self._desk, self._viewer, self._message = desk, desk.viewer, desk.message
         self._run: RunFolder | None = None
         self._looked_in: set[Path] = set()
         self._is_closed = False
-        self.models, self.sources = models, sources
-        self.crops, self.budget = CropList(viewer), Budget()
+        self.models, self.sources = FineTuneModels(desk.loop, desk.remembered), CropSources(desk)
+        self.crops, self.budget = CropList(desk.viewer), Budget()
         self.uncorrected = QCheckBox("use the uncorrected sections too")
         self.start_button = QPushButton("Start")
         self.progress, self.outcome = RunProgress(), OutcomeBox()
-        self._worker = JobRunner(self)
-        self.comparison = Comparison(viewer, self._worker, message)
-        self._rest = QTimer(self, singleShot=True, interval=REST)
-        self._soon = QTimer(self, singleShot=True, interval=0)  # results tell of a session before the panel has it
+        self._worker = desk.loop.jobs()
+        self.comparison = Comparison(desk.viewer, self._worker, desk.message)
+        self._rest = desk.loop.pause(REST, self.crops.refresh)
         self._lay_out()
         self._connect()
         self._update()
@@ -157,12 +154,11 @@ class FineTunePanel(QWidget):
         """Stop everything and let go of the layers; an unfinished run is offered another day."""
         self._is_closed = True
         self._rest.stop()
-        self._soon.stop()
         self.progress.close_run()
         self._worker.close()
         self.models.close_readers()
         self.sources.release()
-        self._segment.results.changed.disconnect(self._soon.start)
+        self._desk.sessions.changed.disconnect(self._on_results)
         if self._run is not None:
             self._run.release()
 
@@ -190,10 +186,9 @@ class FineTunePanel(QWidget):
             signal.connect(self._update)
         self.sources.changed.connect(self._on_uncorrected)
         self.uncorrected.toggled.connect(self._on_uncorrected)
-        self._segment.device.known.connect(self._update)
-        self._segment.results.changed.connect(self._soon.start)
-        self._soon.timeout.connect(self._on_results)
-        self._rest.timeout.connect(self.crops.refresh)
+        self._desk.device.changed.connect(self._update)
+        self._desk.sessions.changed.connect(self._on_results)
+        self._desk.layers_changed.connect(self.reset_choices)
         self.outcome.keep.connect(self.keep)
         self.outcome.discard.connect(self.discard)
         self.outcome.go_on.connect(self.go_on)
@@ -226,10 +221,10 @@ class FineTunePanel(QWidget):
         parent, size = self.models.learner.card, voxel_size_of(self.sources.stack)
         about = about_crops(plan, parent.data if parent else "") | ({"voxel_size": list(size)} if size else {})
         parameters = self._parameters()
-        order = TrainingOrder(**networks, parameters=parameters, device=self._segment.device.wish, about=about)
+        order = TrainingOrder(**networks, parameters=parameters, device=self._desk.device.wish, about=about)
         at = self.sources.session
         session = at.opened.folder if at is not None and not at.opened.why_read_only else None
-        return Request.of(runs_folder(session), order, plan, self._segment.parameters())
+        return Request.of(runs_folder(session), order, plan, self._desk.choices.parameters())
 
     def _parameters(self) -> TrainingParameters:
         blank = self.models.mode in LEARNS_ALONE and self.uncorrected.isChecked()
@@ -295,7 +290,7 @@ class FineTunePanel(QWidget):
             self._run = None
             self.models.refresh()
             model, *teacher = ended.result
-            self._segment.model.open_file(model)
+            self._desk.model.open_file(model)
             self.outcome.show_kept(model)
             also = "".join(f' Its teacher is kept as "{path.stem}".' for path in teacher)
             self._message.result(f'Kept as "{model.stem}" and chosen under Segment.{also}')
@@ -359,7 +354,7 @@ class FineTunePanel(QWidget):
         self.budget.takes.setText(self._estimate())
 
     def _estimate(self) -> str:
-        device, plan = self._segment.device.device, self.crops.plan
+        device, plan = self._desk.device.device, self.crops.plan
         on = f" on {device.for_training.name}" if device is not None else ""
         memory = size_text(self._parameters().memory)
         disk = f", {size_text(plan.bytes_on_disk)} of disk" if plan is not None and self.crops.places else ""

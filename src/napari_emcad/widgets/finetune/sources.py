@@ -11,7 +11,11 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.label_pieces import check_labels
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked
+from napari_emcad.widgets.choices.region import RegionChoice
+from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.on_screen import Proofreading
+from napari_emcad.widgets.desk.region import BOX, Region
+from napari_emcad.widgets.desk.stack import NO_STACK
 from napari_emcad.widgets.finetune.crop_places import (
     LayerTruth,
     NoTruth,
@@ -21,16 +25,12 @@ from napari_emcad.widgets.finetune.crop_places import (
     shared,
 )
 from napari_emcad.widgets.kit.forms import enable, form
+from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layers import MADE, check_layer, is_labels, volume_of
-from napari_emcad.widgets.kit.region_choice import BOX, RegionChoice
-from napari_emcad.widgets.kit.stack_choice import StackChoice
-from napari_emcad.widgets.proofread.from_labels import box_in_stack
-from napari_emcad.widgets.proofread.panel import ProofreadPanel
 
 UNCORRECTED_VOXELS, UNCORRECTED_SIDE = 1 << 27, 4096
 """Of the sections that teach without a correction, at most: some hundred of 1024 x 1024 pixels; and pixels a side."""
 
-NO_STACK = "Open a stack first, or the sample."
 NO_SESSION = 'Press "Start proofreading" first: what is right is said there.'
 
 
@@ -49,10 +49,11 @@ class CropSources(QWidget):
     failed = Signal(object)
     changed = Signal()
 
-    def __init__(self, viewer, stack: StackChoice, proofread: ProofreadPanel):
+    def __init__(self, desk: Desk):
         super().__init__()
-        self._viewer, self._stack, self._proofread = viewer, stack, proofread
-        self.region = RegionChoice(viewer, kinds=(BOX,))
+        self._desk, self._viewer, self._stack = desk, desk.viewer, desk.stack
+        self.region = Region(desk.viewer, kinds=(BOX,))
+        self.region_choice = RegionChoice(self.region)
         self.box_button, self.stack_button = QPushButton("+ Box"), QPushButton("+ Whole stack")
         self.done_button, self.edits_button = QPushButton("+ Done neurons"), QPushButton("+ Last")
         self.labels_button = QPushButton("+ Labels layer...")
@@ -72,7 +73,7 @@ class CropSources(QWidget):
     @property
     def proofreading(self) -> Proofreading | None:
         """What is being proofread; None where nothing is."""
-        return self._proofread.proofreading
+        return self._desk.sessions.current
 
     @property
     def session(self) -> Proofreading | None:
@@ -152,21 +153,21 @@ class CropSources(QWidget):
         enable(self.last, no_session, "How many of the last merges, splits and detachings.")
         labels = "" if self._labels() else "There is no other Labels layer: open the truth of a part of the stack."
         enable(self.labels_button, no_stack or labels, "Learn from labels that lie over the stack; 0 is boundary.")
-        enable(self.region.draw_button, no_stack, "Add a Shapes layer and draw a rectangle with the mouse.")
+        enable(self.region_choice.draw_button, no_stack, "Add a Shapes layer and draw a rectangle with the mouse.")
 
     def reset_choices(self) -> None:
         """Follow the viewer's layers."""
-        self.region.reset_choices()
+        self.region.follow_layers()
         self.update_buttons()
 
     def release(self) -> None:
         """Let go of the layers."""
-        self.region.release()
-        self._stack.layer_changed.disconnect(self._on_stack)
+        self.region.close()
+        self._stack.changed.disconnect(self._on_stack)
 
     def _lay_out(self) -> None:
         fields = QWidget()
-        form(fields, margin=0).add("Box", self.region)
+        form(fields, margin=0).add("Box", self.region_choice)
         rows = [QHBoxLayout() for _ in range(3)]
         rows[0].addWidget(self.box_button)
         rows[0].addWidget(self.stack_button)
@@ -190,7 +191,7 @@ class CropSources(QWidget):
         self.done_button.clicked.connect(lambda: self._find(self.done_places))
         self.edits_button.clicked.connect(lambda: self._find(self.edits_places))
         self._menu.aboutToShow.connect(self._fill_menu)
-        self._stack.layer_changed.connect(self._on_stack)
+        self._stack.changed.connect(self._on_stack)
 
     def _on_stack(self) -> None:
         self.update_buttons()
@@ -216,7 +217,7 @@ class CropSources(QWidget):
         for layer in self._labels():
             for within, words in ((False, layer.name), (True, f"{layer.name}, within the box")):
                 action = self._menu.addAction(words)
-                action.setEnabled(not within or self.region.combo.layer is not None)
+                action.setEnabled(not within or self.region.shapes.layer is not None)
                 action.triggered.connect(partial(self._on_labels, layer, within))
 
     def _on_labels(self, layer: Labels, within: bool, _checked: bool = False) -> None:

@@ -1,88 +1,83 @@
-"""What need not follow every click."""
+"""Work that need not follow every click."""
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, TypeVar
 
-from qtpy.QtCore import QObject, QTimer
-
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner, one_step
+from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 
 REST = 150
-"""Milliseconds without another wish; as many as it took to find the last time, where those are more."""
+"""Milliseconds without another request; as many as the last search took, where those are more."""
 
 AT_ONCE = 0.003
 """Seconds: what took no longer the last time is done at once."""
 
 IN_A_THREAD = 0.02
-"""Seconds: what took longer to find the last time is found in a thread."""
+"""Seconds: a search that took longer the last time goes into a thread."""
 
 MANY = 500_000
-"""Fragments: what goes through more is found in a thread from the first time on."""
+"""Fragments: a search through more goes into a thread from the first time on."""
+
+T = TypeVar("T")
 
 
-class AtRest(QObject):
-    """Does something at once where that is fast, else when it has not been asked for anew for a moment.
+class AtRest(Generic[T]):
+    """Finds and shows something at once where that is fast, else when it has not been asked for anew for a moment.
 
     Parameters
     ----------
+    loop : Loop
     find : callable
-        Finds what is to be shown by then. It leaves the window alone, as it may run in a thread.
+        Returns what is to be shown by then. It leaves the window alone, as it may run in a thread.
     show : callable
         Shows what was found.
     fragments : callable, optional
-        How many fragments are gone through for it.
+        Returns the number of fragments that `find` goes through.
     """
 
     def __init__(
-        self,
-        find: Callable[[], Any],
-        show: Callable[[Any], None],
-        parent: QObject | None = None,
-        fragments: Callable[[], int] = lambda: 0,
+        self, loop: Loop, find: Callable[[], T], show: Callable[[T], None], fragments: Callable[[], int] = lambda: 0
     ):
-        super().__init__(parent)
-        self._find, self._show, self._fragments, self._finder = find, show, fragments, JobRunner(self)
+        self._find, self._show, self._fragments = find, show, fragments
+        self._finder, self._pause = loop.jobs(), loop.pause(REST, self._on_rest)
         self._finding = self._showing = 0.0
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._on_rest)
 
     def ask(self) -> None:
-        """Now or soon."""
+        """Find and show, now or soon."""
         if not self._finding and self._fragments() > MANY:
             self._finding = 2 * IN_A_THREAD
         if self._finding + self._showing <= AT_ONCE:
             self.do()
         else:
-            self._timer.start(max(REST, round(1000 * self._finding)))
+            self._pause.start(max(REST, round(1000 * self._finding)))
 
     def do(self) -> None:
-        """Now."""
-        self._timer.stop()
-        self._put(self._timed())
+        """Find and show now."""
+        self._pause.stop()
+        self._put(self._find_and_time())
 
     def stop(self) -> None:
         """Forget what was asked for."""
-        self._timer.stop()
+        self._pause.stop()
         self._finder.close()
 
     def _on_rest(self) -> None:
         if self._finding <= IN_A_THREAD:
             self.do()
         else:
-            self._finder.start(one_step(self._timed), self._on_found)
+            self._finder.start(one_step(self._find_and_time), self._on_found)
 
     def _on_found(self, ended: Ended) -> None:
-        """Where it failed, an edit came in between, after which it was asked for again; or it fails again here."""
+        """Show it. After a failure try here: an edit came in between, or the error is to be seen."""
         self.do() if ended.error else self._put(ended.result)
 
-    def _timed(self) -> Any:
+    def _find_and_time(self) -> T:
         start = time.perf_counter()
         found = self._find()
         self._finding = time.perf_counter() - start
         return found
 
-    def _put(self, found: Any) -> None:
+    def _put(self, found: T) -> None:
         start = time.perf_counter()
         self._show(found)
         self._showing = time.perf_counter() - start

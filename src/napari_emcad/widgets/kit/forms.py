@@ -1,9 +1,9 @@
 """Small widgets that all panels are made of."""
 
-from collections.abc import Callable
-
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_emcad.widgets.kit.layer_pick import LayerPick
 
 
 class Section(QWidget):
@@ -56,58 +56,29 @@ class NarrowCombo(QComboBox):
 
 
 class LayerCombo(NarrowCombo):
-    """A choice among the viewer's layers of a kind; a removed layer is never chosen.
+    """Shows a choice among the viewer's layers of a kind."""
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    fits : callable
-        Which layers are offered.
-    """
-
-    layer_changed = Signal()
-
-    def __init__(self, viewer, fits: Callable[[object], bool], parent: QWidget | None = None):
+    def __init__(self, pick: LayerPick, parent: QWidget | None = None):
         super().__init__(parent)
-        self._viewer, self._fits = viewer, fits
-        self._told = None
-        self.currentIndexChanged.connect(self._tell)
-        self.reset_choices()
+        self._pick = pick
+        self.currentIndexChanged.connect(self._on_index)
+        pick.offers_changed.connect(self._fill)
+        pick.changed.connect(self._show_choice)
+        self._fill()
 
-    @property
-    def layer(self):
-        """The layer chosen; None where there is none."""
-        return self.currentData()
+    def _on_index(self, index: int) -> None:
+        self._pick.layer = self._pick.offers[index] if index >= 0 else None
 
-    @layer.setter
-    def layer(self, layer) -> None:
-        self.setCurrentIndex(self._index_of(layer))
+    def _fill(self) -> None:
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItems([layer.name for layer in self._pick.offers])
+        self._show_choice()
 
-    def reset_choices(self) -> None:
-        """Follow the viewer: names, new and removed layers; the choice stays where it can."""
-        chosen = self.layer
-        self.blockSignals(True)
-        self.clear()
-        for layer in self._viewer.layers:
-            if self._fits(layer):
-                self.addItem(layer.name, layer)
-        self.setCurrentIndex(max(0, self._index_of(chosen)) if self.count() else -1)
-        self.blockSignals(False)
-        self._tell()
-
-    def forget(self) -> None:
-        """Let go of all layers."""
-        self.blockSignals(True)
-        self.clear()
-        self._told = None
-
-    def _index_of(self, layer) -> int:
-        return next((i for i in range(self.count()) if self.itemData(i) is layer), -1)
-
-    def _tell(self) -> None:
-        if self.layer is not self._told:
-            self._told = self.layer
-            self.layer_changed.emit()
+    def _show_choice(self) -> None:
+        places = (i for i, layer in enumerate(self._pick.offers) if layer is self._pick.layer)
+        with QSignalBlocker(self):
+            self.setCurrentIndex(next(places, -1))
 
 
 class Form(QFormLayout):

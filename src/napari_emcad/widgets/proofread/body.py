@@ -1,11 +1,16 @@
-"""The widgets of a proofreading session, from the tools at the top to the history at the bottom. No behaviour."""
+"""The rows of a proofreading session, from the tools at the top to the history at the bottom."""
 
-from qtpy.QtCore import Qt
+from collections.abc import Callable
+
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_emcad.widgets.kit.forms import text
+from napari_emcad.core.wording import count
+from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.question import Question
+from napari_emcad.widgets.proofread.editor import Editor
 from napari_emcad.widgets.proofread.history_list import HistoryList
+from napari_emcad.widgets.proofread.history_text import edit_text
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.neuron_list import NeuronList
@@ -13,30 +18,67 @@ from napari_emcad.widgets.proofread.replay_report import ReplayReportView
 
 
 class ProofreadBody(QWidget):
-    """What the Proofread panel shows while a session is on.
+    """Shows an editor and lets it be used.
 
     Attributes
     ----------
     modes : dict of Mode to QPushButton
     words, toast, facts, to_do : QLabel
-        What the next click does, the last edit, how far the review is, and how many places are to do.
+        The next click, the last edit, the progress of the review, and the number of places to do.
     answers : dict of str to QPushButton
     """
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
+        self._editor: Editor | None = None
         self._make_tools()
         self._make_looks()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for part in (*self._tool_rows(), self.replay, *self._look_rows()):
             column.addWidget(part)
+        self._connect()
 
-    def show_mode(self, mode: Mode) -> None:
-        """Show the controls that a mode needs."""
-        self.modes[mode].setChecked(True)
-        self.split_row.setVisible(mode is Mode.SPLIT)
-        self.review_box.setVisible(mode is Mode.REVIEW)
+    @property
+    def editor(self) -> Editor:
+        """The editor that is shown; there is one while a session is on."""
+        if self._editor is None:
+            raise RuntimeError("proofread: no session is on.")
+        return self._editor
+
+    def begin(self, editor: Editor) -> None:
+        """Show an editor."""
+        self._editor = editor
+        with QSignalBlocker(self.only_selected), QSignalBlocker(self.hide_done):
+            self.only_selected.setChecked(editor.at.only_selected)
+            self.hide_done.setChecked(editor.at.hides_done)
+        editor.changed.connect(self.follow)
+        self.replay.open(editor.at.opened)
+        self.follow()
+
+    def end(self) -> None:
+        """Show no editor any more."""
+        if self._editor is not None:
+            self._editor.changed.disconnect(self.follow)
+            self._editor = None
+            self.question.drop()
+
+    def follow(self) -> None:
+        """Show the editor as it is now."""
+        self._follow_tool()
+        self._follow_edits()
+        self._follow_places()
+        self.follow_mark()
+
+    def follow_mark(self) -> None:
+        """Say whether the edit marked in the history can be undone by itself."""
+        row, session = self.history.marked, self.editor.at.session
+        why_not = "Click an edit in the history first." if row is None else ""
+        if row is not None and row.seq not in session.in_force:
+            why_not = "It is undone already."
+        enable(self.undo_one_button, why_not, f"Undo {row and edit_text(row)}, and nothing else.")
+
+    # ---- inside ------------------------------------------------------------------------------------------------
 
     def _make_tools(self) -> None:
         self.modes = {mode: _mode_button(mode) for mode in Mode}
@@ -46,7 +88,7 @@ class ProofreadBody(QWidget):
         self.words, self.toast, self.facts = text(), text(), text()
         self.question = Question("Join anyway", "Leave")
         self.apply_button, self.next_button = button("Apply", "apply"), button("Next", "next")
-        self.split_row = row(self.apply_button, self.next_button)
+        self.split_row = row_of(self.apply_button, self.next_button)
         self.answers = {name: button(words.capitalize(), name) for name, words in ANSWER_WORDS.items()}
         self.review_box = self._review_box()
         self.undo_button, self.redo_button = button("Undo", "undo"), button("Redo", "redo")
@@ -63,7 +105,6 @@ class ProofreadBody(QWidget):
         self.to_do = text()
         self.mark_button, self.next_mark_button = button("Mark", "mark"), button("Next", "next_mark")
         self.tick_button = button("Tick off")
-        self.tick_button.setToolTip("The place that was gone to last has been looked after.")
         self.undo_one_button = button("Undo the marked edit")
         self.replay = ReplayReportView()
         self.bring_button = button("Bring edits from another session...")
@@ -71,23 +112,16 @@ class ProofreadBody(QWidget):
         self.end_button.setToolTip("Everything is saved already; the neurons stay as they are.")
 
     def _tool_rows(self) -> list[QWidget]:
-        edits = row(self.undo_button, self.redo_button, self.done_button)
-        return [
-            row(*self.modes.values()),
-            self.words,
-            self.split_row,
-            self.review_box,
-            self.question,
-            self.toast,
-            edits,
-        ]
+        edits = row_of(self.undo_button, self.redo_button, self.done_button)
+        tools = row_of(*self.modes.values())
+        return [tools, self.words, self.split_row, self.review_box, self.question, self.toast, edits]
 
     def _look_rows(self) -> list[QWidget]:
-        looks = row(self.hide_done, self.only_selected)
-        picked = row(self.merge_button, self.view_button)
-        marks = row(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
+        looks = row_of(self.hide_done, self.only_selected)
+        picked = row_of(self.merge_button, self.view_button)
+        marks = row_of(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
         history = text("History: click an edit to go there")
-        last = row(self.undo_one_button, self.end_button)
+        last = row_of(self.undo_one_button, self.end_button)
         return [looks, self.neurons, picked, marks, history, self.history, last, self.bring_button]
 
     def _review_box(self) -> QWidget:
@@ -99,24 +133,92 @@ class ProofreadBody(QWidget):
         grid.addWidget(self.facts, 2, 0, 1, 2)
         return box
 
+    def _connect(self) -> None:
+        for mode, one in self.modes.items():
+            one.clicked.connect(lambda _checked, mode=mode: self.editor.enter(mode))
+        for name, one in self.answers.items():
+            one.clicked.connect(lambda _checked, name=name: self.editor.answer(name))
+        for one, act in self._acts().items():
+            one.clicked.connect(lambda _checked, act=act: act(self.editor))
+        self.undo_one_button.clicked.connect(self._undo_marked)
+        self.question.accepted.connect(lambda: self.editor.confirm())
+        self.question.dropped.connect(lambda: self.editor.drop_doubt())
+        self.hide_done.toggled.connect(lambda hides: setattr(self.editor.at, "hides_done", hides))
+        self.only_selected.toggled.connect(lambda only: setattr(self.editor.at, "only_selected", only))
+        self.neurons.chosen.connect(lambda neurons: self.editor.at.selection.select(*neurons))
+        self.neurons.entered.connect(lambda neuron: self.editor.go_to_neuron(neuron))
+
+    def _acts(self) -> dict[QPushButton, Callable[[Editor], None]]:
+        return {
+            self.undo_button: Editor.undo,
+            self.redo_button: Editor.redo,
+            self.done_button: Editor.toggle_done,
+            self.apply_button: Editor.apply,
+            self.next_button: Editor.next,
+            self.merge_button: Editor.merge_selected,
+            self.mark_button: Editor.mark,
+            self.next_mark_button: Editor.next_mark,
+            self.tick_button: Editor.tick_off,
+        }
+
+    def _undo_marked(self) -> None:
+        row = self.history.marked
+        if row is not None:
+            self.editor.undo_one(row)
+
+    def _follow_tool(self) -> None:
+        editor = self.editor
+        self.modes[editor.mode].setChecked(True)
+        self.split_row.setVisible(editor.mode is Mode.SPLIT)
+        self.review_box.setVisible(editor.mode is Mode.REVIEW)
+        self.words.setText(editor.words)
+        self.toast.setText(editor.toast)
+        self.question.put(editor.doubt)
+        points = "" if editor.split.can_apply else "Click one side and Shift+click the other first."
+        enable(self.apply_button, points, KEYS["apply"].words)
+        another = "" if editor.split.can_change else "There is no other proposal."
+        enable(self.next_button, another, KEYS["next"].words)
+        if editor.mode is Mode.REVIEW:
+            self.facts.setText(editor.review.facts)
+            for name, one in self.answers.items():
+                enable(one, "" if editor.review.question else "Nothing is asked.", KEYS[name].words)
+
+    def _follow_edits(self) -> None:
+        session, selection = self.editor.at.session, self.editor.at.selection
+        last, undone = session.undoable, session.redoable
+        enable(self.undo_button, "" if last else "Nothing to undo.", f"Undo {last and edit_text(last)}")
+        enable(self.redo_button, "" if undone else "Nothing to redo.", f"Redo {undone and edit_text(undone)}")
+        is_done = selection.last in session.state.locked
+        self.done_button.setText(f"{'Not done' if is_done else 'Done'}  {KEYS['done'].label}")
+        several = "" if selection.others else "Select several neurons first: Shift+click them."
+        enable(self.merge_button, several, f"{count(len(selection.neurons), 'neuron')} into {selection.last}")
+
+    def _follow_places(self) -> None:
+        marks = self.editor.marks
+        self.to_do.setText(f"{count(len(marks.rows), 'place')} to do")
+        enable(self.next_mark_button, "" if marks.rows else "No place is marked.", KEYS["next_mark"].words)
+        why_not = "" if marks.can_tick_off else "Go to a place first."
+        enable(self.tick_button, why_not, "The place gone to last has been looked after.")
+        marks.show()
+
 
 def button(words: str, key: str = "") -> QPushButton:
-    """With its key printed on it; it takes no focus, so that keys stay with the canvas."""
+    """Make a button with its key printed on it; it takes no focus, so that keys stay with the canvas."""
     made = QPushButton(f"{words}  {KEYS[key].label}" if key else words)
     made.setToolTip(KEYS[key].words if key else "")
     made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return made
 
 
-def row(*widgets: QWidget) -> QWidget:
-    """Widgets side by side."""
-    made = QWidget()
-    layout = QHBoxLayout(made)
+def row_of(*widgets: QWidget) -> QWidget:
+    """Put widgets side by side."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(4)
     for widget in widgets:
         layout.addWidget(widget)
-    return made
+    return row
 
 
 def _mode_button(mode: Mode) -> QPushButton:

@@ -3,22 +3,18 @@
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Voxel
 from napari_emcad.core.wording import count, shape_text
+from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.results import Result
-from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.layers import volume_of
-from napari_emcad.widgets.kit.messages import MessageLine
 from napari_emcad.widgets.kit.mouse import Clicks
-from napari_emcad.widgets.kit.picking import Voxel, labelled_at
-from napari_emcad.widgets.kit.stack_choice import StackChoice
+from napari_emcad.widgets.kit.picking import labelled_at
 from napari_emcad.widgets.proofread.key_binder import KeyBinder
 from napari_emcad.widgets.proofread.modes import Banner
-from napari_emcad.widgets.segment.panel import SegmentPanel
 from napari_emcad.workers.estimates import is_teacher
 
 SIZE = (9, 512, 512)
@@ -27,118 +23,127 @@ SIZE = (9, 512, 512)
 BANNER = "CLICK (Esc leaves)\nclick a neuron on the image"
 
 
-class ClickToSegment(QWidget):
+class ClickToSegment:
     """A mode in which a click on the image shows the whole neuron under it.
 
     A click inside a box that is segmented already only looks it up; any other runs the model.
+
+    Signals
+    -------
+    changed
+        The mode is on or off, or other facts are known of a click.
     """
 
-    def __init__(self, viewer, stack: StackChoice, segment: SegmentPanel, message: MessageLine):
-        super().__init__()
-        self._viewer, self._stack, self._segment, self._message = viewer, stack, segment, message
-        self._keys, self._banner = KeyBinder(viewer), Banner(viewer)
+    changed = Signal()
+
+    def __init__(self, desk: Desk):
+        self._desk, self._viewer = desk, desk.viewer
+        self._keys, self._banner = KeyBinder(desk.viewer), Banner(desk.viewer)
         self._clicks: Clicks | None = None
         self._wanted: Voxel | None = None
-        self.button = QPushButton("Click a neuron on the image", checkable=True)
-        self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._facts = text()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.button)
-        column.addWidget(self._facts)
-        self.button.toggled.connect(self._on_toggled)
-        segment.results.changed.connect(self._on_results)
-        stack.layer_changed.connect(self.update_facts)
-        for known in (segment.device.known, segment.model.changed):
-            known.connect(self.update_facts)
-        self.update_facts()
+        desk.results.changed.connect(self._on_results)
+        for signal in (desk.stack.changed, desk.device.changed, desk.model.changed):
+            signal.connect(self._emit_changed)
+
+    @property
+    def is_on(self) -> bool:
+        """True while clicks are taken."""
+        return self._clicks is not None
+
+    @property
+    def why_not(self) -> str:
+        """Why no neuron can be clicked; empty where one can."""
+        return self._desk.choices.why_not or self._desk.choices.why_no_affinities
+
+    @property
+    def facts(self) -> str:
+        """The cost of a click, in words; empty where none can be taken."""
+        if self.why_not:
+            return ""
+        shape = volume_of(self._desk.stack.layer).shape
+        box = Box.around((0, 0, 0), SIZE, shape)
+        estimate = self._desk.choices.estimate(box, shape)
+        network = "teacher" if is_teacher(self._desk.model.card) else "student"
+        takes = f", {estimate.text()}" if estimate else ""
+        return f"A click runs the {network} on {shape_text(box.shape)} voxels round it{takes}."
+
+    def enter(self) -> None:
+        """Take clicks."""
+        if self.is_on:
+            return
+        self._clicks = Clicks(self._viewer, self._on_click)
+        self._keys.bind("leave", self.leave)
+        self._banner.show(BANNER)
+        self._viewer.cursor.style = "crosshair"
+        self._desk.message.say("Click a neuron on the image.")
+        self.changed.emit()
+
+    def leave(self) -> None:
+        """Take no clicks any more."""
+        if self._clicks is None:
+            return
+        self._clicks.close()
+        self._clicks = self._wanted = None
+        self._keys.release("leave")
+        self._banner.hide()
+        self._viewer.cursor.style = "standard"
+        self.changed.emit()
 
     def click(self, voxel: Voxel) -> None:
-        """A click on a voxel of the stack."""
-        result = self._segment.results.current
+        """Show the neuron at a voxel of the stack, after a run round it where it is not known."""
+        result = self._desk.results.current
         if result is not None and self._is_inside(result, voxel):
             self._show(result, voxel)
             return
         self._wanted = voxel
-        self._segment.segment_box(self._box(voxel))
+        self._desk.runs.segment_box(Box.around(voxel, SIZE, volume_of(self._desk.stack.layer).shape))
 
-    def leave(self) -> None:
-        """Leave the mode."""
-        self.button.setChecked(False)
-
-    def close_mode(self) -> None:
+    def close(self) -> None:
         """Let go of everything that is bound to the viewer."""
         self.leave()
         self._keys.close()
-        self._segment.results.changed.disconnect(self._on_results)
+        self._desk.results.changed.disconnect(self._on_results)
 
-    def update_facts(self) -> None:
-        """Say what a click will cost."""
-        layer, why_not = self._stack.layer, self._segment.why_not or self._segment.why_no_affinities
-        enable(self.button, why_not, "No run is needed before.")
-        self._facts.setVisible(not why_not)
-        if not why_not:
-            shape = volume_of(layer).shape
-            box = Box.around((0, 0, 0), SIZE, shape)
-            takes, which = self._segment.estimate(box, shape), self._segment.model.card
-            network = "teacher" if is_teacher(which) else "student"
-            took = f", {takes.text()}" if takes else ""
-            self._facts.setText(f"A click runs the {network} on {shape_text(box.shape)} voxels round it{took}.")
-
-    def _on_toggled(self, is_on: bool) -> None:
-        if is_on:
-            self._clicks = Clicks(self._viewer, self._on_click)
-            self._keys.bind("leave", self.leave)
-            self._banner.show(BANNER)
-            self._viewer.cursor.style = "crosshair"
-            self._message.say("Click a neuron on the image.")
-        else:
-            self._clicks.close()
-            self._keys.release("leave")
-            self._banner.hide()
-            self._viewer.cursor.style = "standard"
-            self._wanted = None
+    def _emit_changed(self) -> None:
+        self.changed.emit()
 
     def _on_click(self, event: Any) -> None:
-        layer = self._stack.layer
+        layer, message = self._desk.stack.layer, self._desk.message
         if self._viewer.dims.ndisplay == 3:
-            self._message.error(UserError("click: the image shows no depth in 3D; go back to 2D."))
+            message.error(UserError("click: the image shows no depth in 3D; go back to 2D."))
             return
-        voxel = tuple(round(float(c)) for c in np.array(layer.world_to_data(event.position))[-3:])
-        if not all(0 <= v < n for v, n in zip(voxel, volume_of(layer).shape, strict=True)):
-            self._message.error(UserError(f'click: outside of "{layer.name}"; click on it.'))
-            return
-        self.click(voxel)
+        z, y, x = (round(float(c)) for c in np.array(layer.world_to_data(event.position))[-3:])
+        if not all(0 <= v < n for v, n in zip((z, y, x), volume_of(layer).shape, strict=True)):
+            message.error(UserError(f'click: outside of "{layer.name}"; click on it.'))
+        else:
+            self.click((z, y, x))
 
     def _on_results(self) -> None:
-        """The box round the last click has been segmented."""
-        result, voxel = self._segment.results.current, self._wanted
+        """Show the neuron clicked last, once the box round it has been segmented."""
+        result, voxel = self._desk.results.current, self._wanted
         if result is not None and voxel is not None and self._is_inside(result, voxel):
             self._wanted = None
             self._show(result, voxel)
-        self.update_facts()
-
-    def _box(self, voxel: Voxel) -> Box:
-        return Box.around(voxel, SIZE, volume_of(self._stack.layer).shape)
+        self.changed.emit()
 
     def _is_inside(self, result: Result, voxel: Voxel) -> bool:
         ends = zip(result.box.start, voxel, result.box.stop, strict=True)
-        return result.source is self._stack.layer and all(a <= v < b for a, v, b in ends)
+        return result.source is self._desk.stack.layer and all(a <= v < b for a, v, b in ends)
 
     def _show(self, result: Result, voxel: Voxel) -> None:
         """Show the neuron at a voxel of the stack and no other."""
-        inside = tuple(v - a for v, a in zip(voxel, result.box.start, strict=True))
+        z, y, x = (v - a for v, a in zip(voxel, result.box.start, strict=True))
         layer = result.neuron_layer
-        there = labelled_at(layer, result.view, inside)
+        there = labelled_at(layer, result.view, (z, y, x))
         if there is None:
-            self._message.error(UserError("click: there is no neuron within 100 nm; click on one."))
+            self._desk.message.error(UserError("click: there is no neuron within 100 nm; click on one."))
             return
         neuron = int(result.view[there])
         layer.selected_label, layer.show_selected_label = neuron, True
         for affinities in result.affinity_layers:
             affinities.visible = False
         size = int(result.neurons.fragment_sizes[result.neurons.table == neuron].sum())
-        self._message.result(
+        self._desk.message.result(
             f"Neuron {neuron}: {size:,} voxels in a box of {count(result.box.shape[0], 'section')}. "
             "Click another one, or start proofreading."
         )

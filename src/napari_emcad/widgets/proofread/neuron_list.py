@@ -7,17 +7,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
 
-from napari_emcad.proofreading.neurons import NeuronTable
-
 COLUMNS = ("id", "voxels", "sections", "done")
 VOXELS = COLUMNS.index("voxels")
 HEIGHT = 170
-
-
-def neuron_rows(neurons: NeuronTable) -> NDArray[np.int64]:
-    """One row (id, voxels, sections, done) for each neuron, (k, 4), by id."""
-    sections = neurons.stop[:, 0] - neurons.start[:, 0]
-    return np.stack([neurons.ids, neurons.voxels, sections, neurons.done], axis=1).astype(np.int64)
 
 
 class Arranged(NamedTuple):

@@ -40,7 +40,7 @@ def told(edit: BroughtEdit, start: Voxel = (0, 0, 0), is_here: bool = True) -> s
 
     Parameters
     ----------
-    edit : Brought
+    edit : BroughtEdit
     start : (z, y, x)
         Where the session's box begins in the stack.
     is_here : bool
@@ -64,7 +64,7 @@ class ReplayReportView(QWidget):
 
     Signals
     -------
-    chosen : Brought
+    chosen : BroughtEdit
         A person wants to see it.
     failed : UserError
         The report cannot be read or written.

@@ -14,7 +14,7 @@ from napari_emcad.proofreading.review.questions import Answer, ReviewQuestion
 from napari_emcad.proofreading.review.queue import ReviewQueue
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import AT_ONCE, Proofreading
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner
+from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.widgets.proofread.tools import Tool
 
 NOTHING_LEFT = "Nothing is left to ask at this threshold."
@@ -27,19 +27,22 @@ class ReviewTool(Tool):
     Parameters
     ----------
     proofreading : Proofreading
+    loop : Loop
     go_to : callable
         Puts a voxel into the middle of the canvas.
-    told : callable
+    changed : callable
         Called when words and facts have changed by themselves.
     """
 
-    def __init__(self, proofreading: Proofreading, go_to: Callable[[Voxel], None], told: Callable[[], None]):
+    def __init__(
+        self, proofreading: Proofreading, loop: Loop, go_to: Callable[[Voxel], None], changed: Callable[[], None]
+    ):
         super().__init__(proofreading)
-        self._go_to, self._told = go_to, told
+        self._go_to, self._changed = go_to, changed
         self._queue: ReviewQueue | None = None
         self.question: ReviewQuestion | None = None
         self._threshold: float | None = None
-        self._ranker = JobRunner(proofreading)
+        self._ranker = loop.jobs()
         self._ranker.progressed.connect(self._on_progress)
         self._progress = self._where = ""
 
@@ -126,17 +129,17 @@ class ReviewTool(Tool):
         """At another threshold there are other questions."""
         if self._threshold != self._at.session.state.threshold:
             self._ask()
-            self._told()
+            self._changed()
 
     def _on_progress(self, progress: Progress) -> None:
         self._progress = progress_text(progress)
-        self._told()
+        self._changed()
 
     def _on_ranked(self, ended: Ended) -> None:
         """Where it failed, an edit came in between: then it is done anew, or fails again here."""
         self._progress = ""
         self._ask_now() if ended.error else self._ask()
-        self._told()
+        self._changed()
 
     def _is_shown(self, question: ReviewQuestion) -> bool:
         """Show both sides; a cut that cannot be made is put off by the queue and asked no more."""

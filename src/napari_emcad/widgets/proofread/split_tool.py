@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
-from napari_emcad.widgets.kit.picking import Click, Voxel
+from napari_emcad.widgets.kit.picking import Click
 from napari_emcad.widgets.proofread.keys import KEYS
 from napari_emcad.widgets.proofread.split_points import SplitPoints
 from napari_emcad.widgets.proofread.tools import Tool

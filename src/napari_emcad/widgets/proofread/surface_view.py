@@ -7,13 +7,14 @@ import numpy as np
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.wording import count
+from napari_emcad.widgets.desk.message import sentence_of
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.forms import enable, text
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner
-from napari_emcad.widgets.kit.messages import sentence_of
-from napari_emcad.widgets.kit.picking import Click, Voxel
+from napari_emcad.widgets.kit.jobs import Ended, Loop
+from napari_emcad.widgets.kit.picking import Click
 from napari_emcad.widgets.proofread.surface_canvas import Hit, SurfaceCanvas
 from napari_emcad.widgets.proofread.surfaces import Make, NeuronSurfaces
 
@@ -59,13 +60,13 @@ class SurfaceView(QWidget):
 
     picked = Signal(object)
 
-    def __init__(self, proofreading: Proofreading, parent: QWidget | None = None):
+    def __init__(self, proofreading: Proofreading, loop: Loop, parent: QWidget | None = None):
         super().__init__(parent)
         self._at = proofreading
         self._surfaces = NeuronSurfaces(proofreading)
-        self._jobs = JobRunner(self)
+        self._jobs = loop.jobs()
         self._canvas = SurfaceCanvas(self)
-        self._rest = QTimer(self, singleShot=True, interval=0)
+        self._rest = loop.pause(0, self._show)
         self._wanted: dict[int, Ids] = {}
         self._shown: dict[int, Make] = {}
         self._asked: tuple[int, frozenset[Make]] | None = None
@@ -92,7 +93,7 @@ class SurfaceView(QWidget):
     @property
     def is_settled(self) -> bool:
         """Whether all that is shown is as the session is."""
-        return not self._jobs.running and not self._rest.isActive()
+        return not self._jobs.running and not self._rest.is_active
 
     def show_neurons(self, neurons: Sequence[int]) -> None:
         """Show these neurons and no others.
@@ -186,7 +187,6 @@ class SurfaceView(QWidget):
         self._at.layer.events.units.connect(self._resize)
         self._at.layer.events.colormap.connect(self._colour)
         self._jobs.progressed.connect(self._on_progress)
-        self._rest.timeout.connect(self._show)
         self._canvas.clicked.connect(self._on_clicked)
         self.fit_button.clicked.connect(self.fit)
 

@@ -1,8 +1,9 @@
 """What clicks and the wheel do in each mode; tools that need more than a few lines have files of their own."""
 
+from napari_emcad.core.geometry import Voxel
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
-from napari_emcad.widgets.kit.picking import Click, Voxel
+from napari_emcad.widgets.kit.picking import Click
 
 
 class Tool:

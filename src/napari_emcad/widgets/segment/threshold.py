@@ -1,94 +1,44 @@
-"""The threshold: a slider, a field and a read-out."""
+"""The threshold as a slider, a field and a read-out."""
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
+from napari_emcad.widgets.desk.threshold import Threshold
 from napari_emcad.widgets.kit.forms import text
 
 STEPS = 100
 
 
 class ThresholdBar(QWidget):
-    """A threshold in [0, 1]; until a person moves it, it follows the model's recommendation.
+    """Shows the threshold and moves it."""
 
-    Signals
-    -------
-    moved : float
-        By a person, or by code through `value`.
-    """
-
-    moved = Signal(float)
-
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, threshold: Threshold, parent: QWidget | None = None):
         super().__init__(parent)
-        self._touched = False
-        self._recommended = DEFAULT_THRESHOLDS["waterz"]
-        self._slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=STEPS)
-        self._field = QDoubleSpinBox(minimum=0, maximum=1, decimals=2, singleStep=0.01, keyboardTracking=False)
-        self._read_out = text("neurons appear here after a run")
+        self._threshold = threshold
+        self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=STEPS)
+        self.field = QDoubleSpinBox(minimum=0, maximum=1, decimals=2, singleStep=0.01, keyboardTracking=False)
+        self.read_out = text()
         row = QHBoxLayout()
-        row.addWidget(self._slider, 1)
-        row.addWidget(self._field)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.field)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addLayout(row)
-        column.addWidget(self._read_out)
-        self._slider.valueChanged.connect(self._on_slider)
-        self._field.valueChanged.connect(self._on_field)
-        self.recommend(self._recommended)
-
-    @property
-    def value(self) -> float:
-        return round(self._field.value(), 2)
-
-    @value.setter
-    def value(self, value: float) -> None:
-        self._field.setValue(value)
-
-    @property
-    def touched(self) -> float | None:
-        """The threshold where a person chose it, else None."""
-        return self.value if self._touched else None
-
-    @property
-    def read_out(self) -> str:
-        return self._read_out.text()
-
-    @read_out.setter
-    def read_out(self, words: str) -> None:
-        self._read_out.setText(words)
-
-    def forget(self) -> None:
-        """What a person chose is of no use any more."""
-        self._touched = False
-
-    def recommend(self, threshold: float, effect: str = "Higher merges more, lower splits more.") -> None:
-        """Take over a recommended threshold, where nobody has chosen another one, and say what it does."""
-        self._recommended = threshold
-        tip = f"{effect} Recommended here: {self._recommended:.2f}."
-        self._slider.setToolTip(tip)
-        self._field.setToolTip(tip)
-        if not self._touched:
-            self.put(self._recommended)
-
-    def put(self, threshold: float) -> None:
-        """Show a threshold without telling anybody."""
-        with QSignalBlocker(self._slider), QSignalBlocker(self._field):
-            self._field.setValue(threshold)
-            self._slider.setValue(round(threshold * STEPS))
+        column.addWidget(self.read_out)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.field.valueChanged.connect(self._threshold.move)
+        threshold.changed.connect(self._update)
+        self._update()
 
     def _on_slider(self, step: int) -> None:
-        with QSignalBlocker(self._field):
-            self._field.setValue(step / STEPS)
-        self._tell()
+        self._threshold.move(step / STEPS)
 
-    def _on_field(self, value: float) -> None:
-        with QSignalBlocker(self._slider):
-            self._slider.setValue(round(value * STEPS))
-        self._tell()
-
-    def _tell(self) -> None:
-        self._touched = True
-        self.moved.emit(self.value)
+    def _update(self) -> None:
+        with QSignalBlocker(self.slider), QSignalBlocker(self.field):
+            self.field.setValue(self._threshold.value)
+            self.slider.setValue(round(self._threshold.value * STEPS))
+        for widget in (self.slider, self.field):
+            widget.setToolTip(self._threshold.tip)
+        if self.read_out.text() != self._threshold.read_out:
+            self.read_out.setText(self._threshold.read_out)

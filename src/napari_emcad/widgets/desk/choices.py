@@ -1,0 +1,93 @@
+"""Everything that is chosen before a run: stack, model, device, region, threshold and settings."""
+
+from napari.components import ViewerModel
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.desk.device import DevicePick
+from napari_emcad.widgets.desk.message import Message
+from napari_emcad.widgets.desk.model import SEGMENTING, ModelPick
+from napari_emcad.widgets.desk.region import Region
+from napari_emcad.widgets.desk.settings import Settings
+from napari_emcad.widgets.desk.stack import Stack
+from napari_emcad.widgets.desk.threshold import Threshold
+from napari_emcad.widgets.kit.jobs import Loop
+from napari_emcad.widgets.kit.layers import volume_of
+from napari_emcad.widgets.kit.remembered import Remembered
+from napari_emcad.workers.estimates import Estimate, Planned, estimate, is_foreground
+
+
+class Choices:
+    """The choices, and what follows from all of them together.
+
+    Attributes
+    ----------
+    stack : Stack
+    model : ModelPick
+    device : DevicePick
+    region : Region
+    threshold : Threshold
+    settings : Settings
+    message : Message
+    jobs : Jobs
+        Runs the dock's one long job.
+    """
+
+    def __init__(self, viewer: ViewerModel, loop: Loop, remembered: Remembered):
+        self._remembered = remembered
+        self.message, self.jobs = Message(), loop.jobs()
+        self.stack, self.region = Stack(viewer), Region(viewer)
+        self.model = ModelPick(loop, remembered, roles=(*SEGMENTING, "foreground"))
+        self.device = DevicePick(loop)
+        self.threshold, self.settings = Threshold(), Settings()
+        self.stack.changed.connect(self._on_stack)
+        self._on_stack()
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be segmented now; empty where something can."""
+        return self.stack.why_not or self.model.why_not
+
+    @property
+    def why_no_affinities(self) -> str:
+        """Why the model gives no affinities, which clicks and proofreading need; empty where it does."""
+        if is_foreground(self.model.card):
+            return "This model finds the foreground of optical volumes; choose a student or a teacher."
+        return self.model.why_not
+
+    def parameters(self) -> SegmentParameters:
+        """Return the parameters of a run."""
+        return self.settings.parameters(self.threshold.touched, self.device.wish)
+
+    def planned(self, box: Box, shape: tuple[int, ...] | None = None) -> Planned:
+        """Return a run of a box of a volume of a shape (z, y, x), that of the stack by default."""
+        shape = tuple(volume_of(self.stack.layer).shape) if shape is None else shape
+        device = self.device.device
+        return Planned(box, shape, device.kind if device else "cpu", self.model.card, self.settings.values.seed_sigma)
+
+    def estimate(self, box: Box, shape: tuple[int, ...] | None = None) -> Estimate | None:
+        """Return what such a run takes; None while the devices are not known."""
+        device = self.device.device
+        if device is None:
+            return None
+        speed = self._remembered.seconds_per_megavoxel(device.name, self.model.card)
+        return estimate(self.planned(box, shape), speed)
+
+    def remember_speed(self, device: str, planned: Planned, seconds: float) -> None:
+        """Note what a run took on a device, by its name, and that the model has been used."""
+        self._remembered.measured(device, planned, seconds)
+        self.model.remember()
+
+    def follow_layers(self) -> None:
+        """Follow the viewer's layers."""
+        self.stack.follow_layers()
+        self.region.follow_layers()
+
+    def close(self) -> None:
+        """Stop all threads and let go of the layers."""
+        self.device.close()
+        self.model.close()
+        self.region.close()
+
+    def _on_stack(self) -> None:
+        self.region.follow(self.stack.layer)

@@ -1,0 +1,101 @@
+"""The desk: everything that the panels share, for one viewer. No widget, and no window needed.
+
+    stack, model, device, region, threshold, settings --runs--> results, neurites --sessions--> edits
+                   choices
+
+Panels read and change the desk and hear its signals; they never know each other.
+"""
+
+from napari.components import ViewerModel
+from napari.utils.events import Event, EventEmitter
+from psygnal import Signal
+
+from napari_emcad.widgets.desk.choices import Choices
+from napari_emcad.widgets.desk.first_look import FirstLook
+from napari_emcad.widgets.desk.neurites import Neurites
+from napari_emcad.widgets.desk.recut import Recut
+from napari_emcad.widgets.desk.results import Results
+from napari_emcad.widgets.desk.runs import Runs
+from napari_emcad.widgets.desk.sessions import Sessions
+from napari_emcad.widgets.kit.jobs import Loop
+from napari_emcad.widgets.kit.remembered import Remembered
+
+
+class Desk:
+    """One viewer's desk; it shares nothing with other desks but what is remembered on disk.
+
+    Attributes
+    ----------
+    viewer : ViewerModel
+    loop : Loop
+        Gives out threads and timers.
+    remembered : Remembered
+    message : Message
+        The sentence that the dock shows.
+    jobs : Jobs
+        Runs the dock's one long job.
+    choices : Choices
+        Everything that a run is made of; its parts, `stack`, `model`, `device`, `region`, `threshold` and `settings`,
+        are the desk's as well.
+    first_look : FirstLook
+    runs : Runs
+    results : Results
+    neurites : Neurites
+    sessions : Sessions
+
+    Signals
+    -------
+    layers_changed
+        Layers came, went, moved or were renamed; the desk has followed them.
+    """
+
+    layers_changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, loop: Loop, remembered: Remembered):
+        self.viewer, self.loop, self.remembered = viewer, loop, remembered
+        self.choices = choices = Choices(viewer, loop, remembered)
+        self.message, self.jobs = choices.message, choices.jobs
+        self.stack, self.model, self.device = choices.stack, choices.model, choices.device
+        self.region, self.threshold, self.settings = choices.region, choices.threshold, choices.settings
+        self.results, self.neurites = Results(viewer, loop), Neurites(viewer, loop)
+        self.runs = Runs(viewer, choices, self.results, self.neurites)
+        self._recut = Recut(loop, choices, self.runs, self.results, self.neurites)
+        self.sessions = Sessions(viewer, self.results, self.threshold, self.jobs, self.message)
+        self.first_look = FirstLook(loop, choices)
+        for event in self._layer_events:
+            event.connect(self._on_layers)
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    def prepare(self) -> None:
+        """Import torch in a thread, and with it see the devices and the model's card."""
+        self.device.ask()
+        self.model.read_card()
+
+    def close(self) -> None:
+        """Stop all threads, end the session and let go of the layers, which stay in the viewer."""
+        for event in self._layer_events:
+            event.disconnect(self._on_layers)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.jobs.close()
+        self.sessions.close()
+        self._recut.close()
+        self.first_look.close()
+        self.runs.close()
+        self.choices.close()
+        self.results.close()
+        self.neurites.close()
+
+    @property
+    def _layer_events(self) -> tuple[EventEmitter, ...]:
+        events = self.viewer.layers.events
+        return events.inserted, events.reordered, events.renamed
+
+    def _on_layers(self, _event: Event | None = None) -> None:
+        self.choices.follow_layers()
+        self.layers_changed.emit()
+
+    def _on_removed(self, event: Event) -> None:
+        self._on_layers()
+        self.results.forget_removed()
+        self.neurites.forget_removed()
+        self.runs.layer_removed(event.value)

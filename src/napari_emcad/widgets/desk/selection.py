@@ -1,0 +1,53 @@
+"""The neurons selected on screen."""
+
+from collections.abc import Callable
+
+from napari.layers import Labels
+from psygnal import Signal
+
+
+class Selection:
+    """Neurons selected, of which the last one is the neurons layer's own selected label.
+
+    Parameters
+    ----------
+    layer : callable
+        Returns the neurons layer.
+
+    Signals
+    -------
+    changed
+    """
+
+    changed = Signal()
+
+    def __init__(self, layer: Callable[[], Labels]):
+        self._layer = layer
+        self._chosen: list[int] = []
+
+    @property
+    def last(self) -> int:
+        """The neuron selected last; 0 where there is none."""
+        return int(self._layer().selected_label)
+
+    @property
+    def neurons(self) -> list[int]:
+        """All neurons selected, the last one last."""
+        return list(self._chosen) or [self.last]
+
+    @property
+    def others(self) -> list[int]:
+        """The neurons selected besides the last one."""
+        return [neuron for neuron in self.neurons if neuron != self.last]
+
+    def select(self, *neurons: int) -> None:
+        """Select these neurons and no others; the last one becomes the layer's selected label."""
+        if neurons:
+            self._layer().selected_label = neurons[-1]
+        self._chosen = list(neurons)
+        self.changed.emit()
+
+    def choose(self, neuron: int, also: bool) -> None:
+        """Select a neuron that was clicked; with `also` add it to those selected, or take it from them."""
+        before = self.neurons if also else []
+        self.select(*(n for n in before if n != neuron), *([] if neuron in before else [neuron]))

@@ -1,0 +1,162 @@
+"""The session on screen: begun on a result, opened from its folder, and ended."""
+
+from pathlib import Path
+
+from napari.components import ViewerModel
+from psygnal import Signal
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.progress import drive
+from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
+from napari_emcad.widgets.desk.message import Message
+from napari_emcad.widgets.desk.on_screen import Proofreading
+from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_job
+from napari_emcad.widgets.desk.results import Result, Results
+from napari_emcad.widgets.desk.session_stack import result_of
+from napari_emcad.widgets.desk.threshold import Threshold
+from napari_emcad.widgets.kit.jobs import Ended, Jobs
+from napari_emcad.widgets.kit.session_place import session_folder
+from napari_emcad.workers.segmentation import Cut, CutNeurons
+
+START, GO_ON = "Start proofreading", "Go on proofreading"
+"""Words of the button that begins a session, and of that which goes on with one."""
+
+
+class Sessions:
+    """At most one session at a time, that of the current result.
+
+    Attributes
+    ----------
+    current : Proofreading or None
+        The session on screen.
+
+    Signals
+    -------
+    began
+        A session is on screen.
+    ending
+        It is about to be let go of.
+    changed
+        It has begun, ended or been edited, or another one can be begun.
+    """
+
+    began = Signal()
+    ending = Signal()
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, results: Results, threshold: Threshold, jobs: Jobs, message: Message):
+        self._viewer, self._results, self._threshold = viewer, results, threshold
+        self._jobs, self._message = jobs, message
+        self._remark = ""
+        self.current: Proofreading | None = None
+        results.changed.connect(self._on_results)
+        results.recut_wanted.connect(self._on_recut)
+
+    @property
+    def start_words(self) -> str:
+        """The words of the button that calls `start`."""
+        result = self._results.current
+        return GO_ON if result is not None and result.session_folder is not None else START
+
+    def start(self, remark: str = "") -> None:
+        """Begin a session on the current result, in a thread; go on with its own one where it has been edited.
+
+        Parameters
+        ----------
+        remark : str
+            Words to add to the sentence that says where edits are saved.
+        """
+        result = self._results.current
+        if result is None or self.current is not None or self._jobs.running or not self._results.is_settled:
+            return
+        self._remark = remark
+        if result.session_folder is not None:
+            self._jobs.start(open_job(result.session_folder), lambda ended: self._on_opened(result, ended))
+            return
+        self._message.say("Writing the session.")
+        folder = session_folder(result.source)
+        job = write_job(folder, result.segmentation, result.affinities, facts_of(result))
+        self._jobs.start(job, lambda ended: self._on_written(result, ended))
+
+    def open(self, folder: Path) -> None:
+        """Go on in a session folder, which is read in a thread."""
+        if not self._jobs.running:
+            self._jobs.start(open_job(folder), self._on_folder)
+
+    def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
+        """Show a session that was opened from its folder, with its stack, and edit it."""
+        self.end()
+        result, state = result_of(self._viewer, opened), opened.session.state
+        neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
+        self._results.show_segmentation(result, state.base, neurons)
+        self.attach(result, opened, boxes)
+
+    def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
+        """Edit a result in a session that is open."""
+        result.session_folder = opened.folder
+        boxes = boxes or drive(find_boxes(opened))
+        self.current = Proofreading(self._viewer, self._results, result, opened, boxes)
+        self.current.changed.connect(self._on_changed)
+        saved = f"Every edit is saved at once in {opened.folder}{self._remark}"
+        self._message.say(opened.why_read_only or saved, "error" if opened.why_read_only else "result")
+        self._remark = ""
+        self.began.emit()
+        self.changed.emit()
+
+    def end(self) -> None:
+        """Leave the session; the neurons stay as they are."""
+        if self.current is None:
+            return
+        self.ending.emit()
+        self.current.changed.disconnect(self._on_changed)
+        self.current.close()
+        self.current = None
+        self.changed.emit()
+
+    def close(self) -> None:
+        """End, and hear of nothing any more."""
+        self._results.changed.disconnect(self._on_results)
+        self._results.recut_wanted.disconnect(self._on_recut)
+        self.end()
+
+    def _on_changed(self) -> None:
+        self.changed.emit()
+
+    def _on_results(self) -> None:
+        if self.current is not None and self._results.current is not self.current.result:
+            self.end()
+        elif self.current is None:
+            self.changed.emit()
+
+    def _on_recut(self, _cut: Cut) -> None:
+        """Refuse a threshold moved over neurons whose session is not on."""
+        if self.current is None:
+            self._threshold.put(self._results.current.neurons.cut.threshold)
+            go_on = f'press "{self.start_words}" to move it there'
+            self._message.error(UserError(f"threshold: these neurons follow it in their session only; {go_on}."))
+
+    def _on_written(self, result: Result, ended: Ended) -> None:
+        if ended.error is not None:
+            self._message.error(ended.error)
+        elif ended.result is not None and result is self._results.current:
+            result.session_folder = ended.result
+            self.start(self._remark)
+        self.changed.emit()
+
+    def _on_opened(self, result: Result, ended: Ended) -> None:
+        opened: Opened | None = ended.result
+        if ended.error is not None:
+            self._message.error(ended.error)
+        elif opened is not None and result is self._results.current:
+            self.attach(result, *opened)
+        elif opened is not None:
+            opened.session.close()
+        self.changed.emit()
+
+    def _on_folder(self, ended: Ended) -> None:
+        if ended.error is not None:
+            self._message.error(ended.error)
+        elif ended.result is not None:
+            self.show(*ended.result)
+        self.changed.emit()

@@ -1,0 +1,115 @@
+"""The settings that a first run does not need: fragments and crumbs, grey levels, the look of affinities."""
+
+from typing import Any
+
+from psygnal import Signal
+
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters
+
+OF_CUT = ("min_size", "crumbs")
+"""Parameters that act at once on neurons that are there."""
+
+OF_FRAGMENTS = ("seed_sigma", "agglomeration", "scoring")
+"""Parameters that fragments and merge tree depend on."""
+
+
+class Settings:
+    """The parameters of a run besides threshold and device.
+
+    Attributes
+    ----------
+    values : SegmentParameters
+        Parameters `OF_CUT` and `OF_FRAGMENTS`; the other fields are not used.
+    black, white : float
+        Grey levels shown.
+    levels_of_data : (float, float) or None
+        Grey levels that the data or the model propose; None while they are not known.
+    are_levels_edited : bool
+        True if a person has chosen the grey levels: only then do they count.
+
+    Signals
+    -------
+    cut_changed
+        The smallest neuron, or what becomes of crumbs.
+    agglomeration_changed
+        Another agglomeration, whose thresholds are others; `fragments_changed` follows.
+    fragments_changed
+        Seed smoothing, agglomeration or scoring.
+    look_changed
+        The look of affinities.
+    changed
+        Anything that is shown.
+    """
+
+    cut_changed = Signal()
+    agglomeration_changed = Signal()
+    fragments_changed = Signal()
+    look_changed = Signal()
+    changed = Signal()
+
+    def __init__(self) -> None:
+        self.values = SegmentParameters()
+        self._shows_channels = False
+        self.black = self.white = 0.0
+        self.levels_of_data: tuple[float, float] | None = None
+        self.are_levels_edited = False
+
+    @property
+    def shows_channels(self) -> bool:
+        """True if affinities are shown as one layer for each channel, not as one colour image."""
+        return self._shows_channels
+
+    @shows_channels.setter
+    def shows_channels(self, shows: bool) -> None:
+        if shows != self._shows_channels:
+            self._shows_channels = shows
+            self.look_changed.emit()
+
+    @property
+    def of_fragments(self) -> dict[str, Any]:
+        """The parameters `OF_FRAGMENTS`, by name."""
+        return self.values.model_dump(include=set(OF_FRAGMENTS))
+
+    def change(self, **fields: Any) -> None:
+        """Change parameters `OF_CUT` or `OF_FRAGMENTS`, as a person does."""
+        before, self.values = self.values, SegmentParameters.of(**self.values.model_dump() | fields)
+        different = {name for name in (*OF_CUT, *OF_FRAGMENTS) if getattr(before, name) != getattr(self.values, name)}
+        if not different:
+            return
+        self.changed.emit()
+        if different & set(OF_CUT):
+            self.cut_changed.emit()
+        if "agglomeration" in different:
+            self.agglomeration_changed.emit()
+        if different & set(OF_FRAGMENTS):
+            self.fragments_changed.emit()
+
+    def put(self, parameters: SegmentParameters) -> None:
+        """Show the parameters of neurons that are there; nothing is computed again. Grey levels stay."""
+        self.values = parameters.model_copy(update={"threshold": None})
+        self.changed.emit()
+
+    def change_levels(self, black: float, white: float) -> None:
+        """Choose grey levels, as a person does; they take effect with the next run."""
+        self.black, self.white, self.are_levels_edited = black, white, True
+        self.changed.emit()
+
+    def put_levels(self, black: float, white: float) -> None:
+        """Show the grey levels that data or model propose; what a person chose is forgotten."""
+        self.levels_of_data = self.black, self.white = black, white
+        self.are_levels_edited = False
+        self.changed.emit()
+
+    def follow(self, card: ModelCard | None) -> None:
+        """Show the grey levels of a foreground network, which knows its own, unless a person chose others."""
+        if card is None or card.role != "foreground" or self.are_levels_edited:
+            return
+        if card.black is not None and card.white is not None:
+            self.put_levels(card.black, card.white)
+
+    def parameters(self, threshold: float | None, device: str) -> SegmentParameters:
+        """Return the parameters of a run."""
+        levels = {"black": self.black, "white": self.white} if self.are_levels_edited else {}
+        own = self.values.model_dump(include={*OF_CUT, *OF_FRAGMENTS})
+        return SegmentParameters(threshold=threshold, device=device, **own, **levels)

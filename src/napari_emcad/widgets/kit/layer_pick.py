@@ -1,0 +1,60 @@
+"""One layer chosen among those of a kind: the choice itself, whatever shows it."""
+
+from collections.abc import Callable
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+from psygnal import Signal
+
+
+class LayerPick:
+    """A choice among the viewer's layers of a kind; a removed layer is never chosen.
+
+    Signals
+    -------
+    changed
+        Another layer is chosen, or none.
+    offers_changed
+        Layers came, went or were renamed.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    fits : callable
+        Tells which layers are offered.
+    """
+
+    changed = Signal()
+    offers_changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, fits: Callable[[Layer], bool]):
+        self._viewer, self._fits = viewer, fits
+        self._layer: Layer | None = None
+        self.offers: list[Layer] = []
+        self.follow_layers()
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer chosen; None where there is none."""
+        return self._layer
+
+    @layer.setter
+    def layer(self, layer: Layer | None) -> None:
+        self._choose(layer if any(layer is offer for offer in self.offers) else None)
+
+    def follow_layers(self) -> None:
+        """Follow the viewer's layers: names, new and removed ones; the choice stays where it can."""
+        self.offers = [layer for layer in self._viewer.layers if self._fits(layer)]
+        stays = any(self._layer is offer for offer in self.offers)
+        chosen = self._layer if stays else next(iter(self.offers), None)
+        self.offers_changed.emit()
+        self._choose(chosen)
+
+    def forget(self) -> None:
+        """Let go of all layers, and tell nobody."""
+        self.offers, self._layer = [], None
+
+    def _choose(self, layer: Layer | None) -> None:
+        if layer is not self._layer:
+            self._layer = layer
+            self.changed.emit()

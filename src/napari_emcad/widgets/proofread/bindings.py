@@ -1,0 +1,98 @@
+"""Keys and mouse of a session on the canvas, given back as they were when it ends."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from napari.components import ViewerModel
+
+from napari_emcad.core.geometry import Voxel
+from napari_emcad.proofreading.errors import Refused
+from napari_emcad.widgets.desk.message import Message
+from napari_emcad.widgets.kit.mouse import Clicks, Hover, Wheel
+from napari_emcad.widgets.kit.picking import Click, voxel_under
+from napari_emcad.widgets.proofread.editor import Editor
+from napari_emcad.widgets.proofread.key_binder import Borrowed, KeyBinder
+from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, PAINT
+from napari_emcad.widgets.proofread.modes import Banner, Mode
+
+
+class Bindings:
+    """Lets keys and mouse drive an editor.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    editor : Editor
+    message : Message
+    more : mapping of str to callable
+        Keys, by their names in the table, that do something besides editing.
+    """
+
+    def __init__(self, viewer: ViewerModel, editor: Editor, message: Message, more: Mapping[str, Callable[[], None]]):
+        self._viewer, self._editor, self._message = viewer, editor, message
+        self._keys, self._banner = KeyBinder(viewer), Banner(viewer)
+        self._in_mode: tuple[str, ...] = ()
+        self._mouse = [Clicks(viewer, self._on_click), Hover(viewer, self._on_hover), Wheel(viewer, self._on_wheel)]
+        for name, action in {**_actions(editor), **more}.items():
+            self._keys.bind(name, action)
+        self._paint = [Borrowed.of(editor.at.layer, press, editor.refuse_paint) for press in PAINT]
+        editor.mode_changed.connect(self._on_mode)
+        self._on_mode()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._editor.mode_changed.disconnect(self._on_mode)
+        for one in self._mouse:
+            one.close()
+        for borrowed in self._paint:
+            borrowed.give_back()
+        self._keys.close()
+        self._banner.hide()
+        self._viewer.cursor.style = "standard"
+
+    def _on_mode(self) -> None:
+        """Show the mode on the canvas, and bind the keys that it has for itself."""
+        mode = self._editor.mode
+        self._keys.release(*self._in_mode)
+        actions = _actions_in(self._editor, mode)
+        self._in_mode = tuple(actions)
+        for name, action in actions.items():
+            self._keys.bind(name, action)
+        self._banner.show(mode.look.banner) if mode.look.banner else self._banner.hide()
+        self._viewer.cursor.style = mode.look.cursor
+
+    def _voxel_under(self, event: Any) -> Voxel | None:
+        at = self._editor.at
+        return voxel_under(at.layer, at.clickable, event)
+
+    def _on_click(self, event: Any) -> None:
+        voxel = self._voxel_under(event)
+        if voxel is None:
+            self._message.error(Refused("background: there is no neuron within 100 nm; click on one."))
+        else:
+            self._editor.click(Click(voxel, "Shift" in event.modifiers))
+
+    def _on_hover(self, event: Any) -> None:
+        self._editor.hover(self._voxel_under(event))
+
+    def _on_wheel(self, event: Any, upwards: bool) -> bool:
+        """Return True if the turn was for the tool; the others are napari's."""
+        return self._editor.mode is Mode.GROW and self._editor.wheel(self._voxel_under(event), upwards)
+
+
+def _actions(editor: Editor) -> dict[str, Callable[[], None]]:
+    """Return what keys do as long as there is a session, by their names in the table."""
+    tools = {mode.value: lambda mode=mode: editor.enter(mode) for mode in Mode}
+    edits = {"done": editor.toggle_done, "detach": editor.detach, "undo": editor.undo, "redo": editor.redo}
+    places = {"centre": editor.centre, "mark": editor.mark, "next_mark": editor.next_mark}
+    return {**tools, **edits, **places}
+
+
+def _actions_in(editor: Editor, mode: Mode) -> dict[str, Callable[[], None]]:
+    """Return what keys do in one mode only."""
+    leave = {} if mode is Mode.SELECT else {"leave": editor.leave}
+    if mode is Mode.SPLIT:
+        return {**leave, "apply": editor.apply, "back": editor.back}
+    if mode is Mode.REVIEW:
+        return {**leave, **{name: lambda name=name: editor.answer(name) for name in ANSWER_WORDS}}
+    return leave

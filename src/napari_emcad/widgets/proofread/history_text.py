@@ -1,0 +1,54 @@
+"""Edits in a few words, as the history and the toast say them."""
+
+from collections.abc import Callable, Iterable
+
+from napari_emcad.proofreading.rows import LogRow
+from napari_emcad.widgets.proofread.keys import ANSWER_WORDS
+
+
+def edit_text(row: LogRow) -> str:
+    """Return an edit in a few words, such as "merge 77 <- 91"."""
+    text = _TEXTS.get(row.kind)
+    return text(row) if text else row.kind
+
+
+def _merge_text(row: LogRow) -> str:
+    kept, *added = row.effect.moves
+    return f"merge {kept.after} <- {_few([m.before for m in added])}"
+
+
+def _split_text(row: LogRow) -> str:
+    moves = row.effect.moves
+    return f"{row.kind} {moves[0].before} -> {_few(dict.fromkeys(m.after for m in moves))}"
+
+
+def _grow_text(row: LogRow) -> str:
+    kept, *others = row.effect.moves
+    sign, ends = ("+", [m.before for m in others]) if row.input.get("upwards") else ("-", [m.after for m in others])
+    return f"grow {kept.after} {sign} {_few(ends)}"
+
+
+def _note_text(row: LogRow) -> str:
+    return f"to do {row.input['ticks']} ticked off" if "ticks" in row.input else f"to do {row.seq}"
+
+
+def _few(ids: Iterable[int]) -> str:
+    """Return at most three ids, and the number of those left out."""
+    ids = list(ids)
+    more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+    return ", ".join(map(str, ids[:3])) + more
+
+
+_TEXTS: dict[str, Callable[[LogRow], str]] = {
+    "merge": _merge_text,
+    "group": _merge_text,
+    "split": _split_text,
+    "detach": _split_text,
+    "segment_threshold": _grow_text,
+    "threshold": lambda row: "threshold {:.2f} -> {:.2f}".format(*row.effect.threshold),
+    "lock": lambda row: f"done {row.input['segment']}",
+    "unlock": lambda row: f"not done {row.input['segment']}",
+    "decide": lambda row: f"review: {ANSWER_WORDS.get(row.input['answer'], row.input['answer'])}",
+    "note": _note_text,
+}
+"""The words of each kind of edit."""

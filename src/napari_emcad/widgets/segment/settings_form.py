@@ -1,0 +1,128 @@
+"""The form of the settings that a first run does not need."""
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSpinBox, QWidget
+
+from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
+from napari_emcad.core.merge_tree import SCORINGS
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.desk.settings import Settings
+from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form
+from napari_emcad.workers.estimates import is_foreground
+
+CRUMBS = {"join a neighbour": "strongest", "drop": "background"}
+LOOKS = {"one colour image": False, "a layer for each channel": True}
+NO_FRAGMENTS = "A network for optical volumes has no fragments."
+AGAIN = "Agglomerates again, predicts nothing again."
+
+TIPS = {name: field.description or "" for name, field in SegmentParameters.model_fields.items()} | {
+    "crumbs": "Segments below the smallest size join the neighbour they hang on most, or become 0.",
+    "black": "Grey level that becomes 0 for the network; takes effect with the next run.",
+    "white": "Grey level that becomes 1 for the network; takes effect with the next run.",
+    "from_data": "Back to the levels of the data: 0 and 255 for 8 bit, else percentiles 0.5 and 99.5.",
+    "look": "z is red, y green, x blue; white is inside a neuron.",
+}
+"""Tooltips of the controls."""
+
+
+class SettingsForm(QWidget):
+    """Crumbs, fragments, scoring, grey levels and the look of affinities."""
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._settings = settings
+        self.min_size = QSpinBox(maximum=10**9, singleStep=50, suffix=" voxels", keyboardTracking=False)
+        self.seed_sigma = QDoubleSpinBox(maximum=20, singleStep=0.5, decimals=1, suffix=" px", keyboardTracking=False)
+        self.crumbs, self.look = _combo(CRUMBS), _combo(LOOKS)
+        self.agglomeration = _combo({name: name for name in DEFAULT_THRESHOLDS})
+        self.scoring = _combo({name: name for name in SCORINGS})
+        self.black, self.white = (
+            QDoubleSpinBox(minimum=-1e9, maximum=1e9, decimals=2, prefix=p, keyboardTracking=False)
+            for p in ("black ", "white ")
+        )
+        self.from_data = QPushButton("From data")
+        self._lay_out()
+        self._connect()
+        self._why_no_fragments = ""
+        self._update()
+
+    def follow(self, card: ModelCard | None) -> None:
+        """Offer the settings that a model knows: a foreground network has no fragments."""
+        self._why_no_fragments = NO_FRAGMENTS if is_foreground(card) else ""
+        self._update()
+
+    def _lay_out(self) -> None:
+        levels = QHBoxLayout()
+        levels.setSpacing(6)
+        levels.addWidget(self.black, 1)
+        levels.addWidget(self.white, 1)
+        rows = form(self)
+        rows.add("Smallest neuron", self.min_size)
+        rows.add("Crumbs", self.crumbs)
+        rows.add("Seed smoothing", self.seed_sigma)
+        rows.add("Agglomeration", self.agglomeration)
+        rows.add("Scoring", self.scoring)
+        rows.add("Affinities as", self.look)
+        rows.add("Grey levels", self.from_data)
+        rows.addRow(levels)
+        for name in ("min_size", "black", "white", "from_data"):
+            getattr(self, name).setToolTip(TIPS[name])
+
+    def _connect(self) -> None:
+        self.min_size.valueChanged.connect(lambda value: self._settings.change(min_size=value))
+        self.seed_sigma.valueChanged.connect(lambda value: self._settings.change(seed_sigma=value))
+        for name, combo in self._combos.items():
+            combo.currentIndexChanged.connect(
+                lambda _index, name=name, combo=combo: self._settings.change(**{name: combo.currentData()})
+            )
+        self.look.currentIndexChanged.connect(self._on_look)
+        for field in (self.black, self.white):
+            field.valueChanged.connect(self._on_levels)
+        self.from_data.clicked.connect(self._on_from_data)
+        self._settings.changed.connect(self._update)
+
+    @property
+    def _combos(self) -> dict[str, QComboBox]:
+        return {"crumbs": self.crumbs, "agglomeration": self.agglomeration, "scoring": self.scoring}
+
+    def _on_look(self, _index: int) -> None:
+        self._settings.shows_channels = self.look.currentData()
+
+    def _on_levels(self, _value: float) -> None:
+        self._settings.change_levels(self.black.value(), self.white.value())
+
+    def _on_from_data(self) -> None:
+        if self._settings.levels_of_data is not None:
+            self._settings.put_levels(*self._settings.levels_of_data)
+
+    def _update(self) -> None:
+        values = self._settings.values
+        fields = {self.min_size: values.min_size, self.seed_sigma: values.seed_sigma}
+        fields |= {self.black: self._settings.black, self.white: self._settings.white}
+        for field, value in fields.items():
+            with QSignalBlocker(field):
+                field.setValue(value)
+        for name, combo in self._combos.items():
+            with QSignalBlocker(combo):
+                combo.setCurrentIndex(combo.findData(getattr(values, name)))
+        self._enable()
+
+    def _enable(self) -> None:
+        why_not = self._why_no_fragments
+        enable(self.crumbs, why_not, TIPS["crumbs"])
+        enable(self.seed_sigma, why_not, f"{TIPS['seed_sigma']} {AGAIN}")
+        enable(self.agglomeration, why_not, f"{TIPS['agglomeration']} {AGAIN}")
+        enable(self.look, why_not, TIPS["look"])
+        is_waterz = self._settings.values.agglomeration == "waterz"
+        why_no_scoring = "" if is_waterz else "Only waterz scores the contacts in several ways."
+        enable(self.scoring, why_not or why_no_scoring, f"{TIPS['scoring']} {AGAIN}")
+
+
+def _combo(choices: Mapping[str, object]) -> NarrowCombo:
+    combo = NarrowCombo()
+    for words, value in choices.items():
+        combo.addItem(words, value)
+    return combo
