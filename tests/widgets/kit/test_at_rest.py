@@ -1,81 +1,101 @@
-import threading
-import time
+"""Work that follows at rest, with a clock and a loop driven by hand."""
 
 import pytest
 
-from napari_emcad.widgets.kit.at_rest import AT_ONCE, IN_A_THREAD, AtRest
+from napari_emcad.widgets.kit import at_rest
+from napari_emcad.widgets.kit.at_rest import AT_ONCE, IN_A_THREAD, MANY, REST, AtRest
 
-pytestmark = pytest.mark.window
-
-
-def test_what_is_fast_is_done_at_once(qapp):
-    done = []
-    follow = AtRest(lambda: 1, done.append)
-    follow.ask()
-    follow.ask()
-    assert len(done) == 2
+SLOW, LONG = 3 * AT_ONCE, 20 * IN_A_THREAD
 
 
-def test_what_is_slow_is_done_once_after_many_wishes(qtbot):
-    done = []
-    follow = AtRest(lambda: time.sleep(3 * AT_ONCE), done.append)
-    follow.ask()  # nobody knows yet that it is slow
+class Work:
+    """Finds numbers in a known time and notes what is shown."""
+
+    def __init__(self, loop, clock, seconds, fragments=0):
+        self.clock, self.seconds, self.found, self.shown, self.error = clock, seconds, 0, [], None
+        self.follow = AtRest(loop, self.find, self.shown.append, lambda: fragments)
+
+    def find(self):
+        self.clock.now += self.seconds
+        self.found += 1
+        if self.error:
+            error, self.error = self.error, None
+            raise error
+        return self.found
+
+
+class Clock:
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(at_rest, "time", clock)
+    return clock
+
+
+def test_what_is_fast_is_done_at_once(loop, clock):
+    work = Work(loop, clock, 0.0)
+    work.follow.ask()
+    work.follow.ask()
+    assert work.shown == [1, 2]
+
+
+def test_what_is_slow_is_done_once_after_many_requests(loop, clock):
+    work = Work(loop, clock, SLOW)
+    work.follow.ask()  # nobody knows yet that it is slow
     for _ in range(5):
-        follow.ask()
-    assert len(done) == 1
-    qtbot.waitUntil(lambda: len(done) == 2)
-    qtbot.wait(400)
-    assert len(done) == 2
+        work.follow.ask()
+    assert work.shown == [1]
+    loop.settle()
+    assert work.shown == [1, 2]
 
 
-def test_a_wish_is_forgotten(qtbot):
-    done = []
-    follow = AtRest(lambda: time.sleep(3 * AT_ONCE), done.append)
-    follow.ask()
-    follow.ask()
-    follow.stop()
-    qtbot.wait(400)
-    assert len(done) == 1
+def test_a_request_is_forgotten(loop, clock):
+    work = Work(loop, clock, SLOW)
+    work.follow.ask()
+    work.follow.ask()
+    work.follow.stop()
+    loop.settle()
+    assert work.shown == [1]
 
 
-def test_what_takes_long_is_found_in_a_thread_and_shown_in_this_one(qtbot):
-    found_in, shown = [], []
-
-    def find():
-        found_in.append(threading.current_thread())
-        time.sleep(2 * IN_A_THREAD)
-        return len(found_in)
-
-    follow = AtRest(find, lambda found: shown.append((found, threading.current_thread())))
-    follow.ask()  # nobody knows yet
-    follow.ask()
-    qtbot.waitUntil(lambda: len(shown) == 2)
-    here = threading.current_thread()
-    assert shown == [(1, here), (2, here)]
-    assert found_in[0] is here is not found_in[1]
-    follow.stop()
+def test_what_takes_long_is_found_in_a_job(loop, clock):
+    work = Work(loop, clock, LONG)
+    work.follow.ask()  # nobody knows yet
+    work.follow.ask()
+    loop.rest()
+    assert work.found == 1
+    loop.work()
+    assert work.shown == [1, 2]
 
 
-def test_what_fails_in_a_thread_is_tried_again(qtbot):
-    here, shown = threading.current_thread(), []
-
-    def find():
-        time.sleep(2 * IN_A_THREAD)
-        if threading.current_thread() is not here:
-            raise IndexError("an edit came in between")
-        return 5
-
-    follow = AtRest(find, shown.append)
-    follow.ask()
-    follow.ask()
-    qtbot.waitUntil(lambda: shown == [5, 5])
-    follow.stop()
+def test_what_goes_through_many_fragments_is_found_in_a_job_from_the_first_time_on(loop, clock):
+    work = Work(loop, clock, LONG, fragments=MANY + 1)
+    work.follow.ask()
+    loop.rest()
+    assert work.found == 0
+    loop.work()
+    assert work.shown == [1]
 
 
-def test_what_takes_long_waits_as_long_for_the_next_wish(qtbot):
+def test_what_fails_in_a_job_is_tried_again(loop, clock):
+    work = Work(loop, clock, LONG)
+    work.follow.ask()
+    work.error = IndexError("an edit came in between")
+    work.follow.ask()
+    loop.settle()
+    assert work.shown == [1, 3]
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(SLOW, REST), (LONG, 1000 * LONG)])
+def test_what_takes_long_waits_as_long_for_the_next_request(loop, clock, seconds, waits):
     """So that it does not slow down people who go on."""
-    follow = AtRest(lambda: time.sleep(0.4), lambda _: None)
-    follow.do()
-    follow.ask()
-    assert follow._timer.interval() >= 400
-    follow.stop()
+    work = Work(loop, clock, seconds)
+    work.follow.do()
+    work.follow.ask()
+    assert work.follow._pause.milliseconds == pytest.approx(waits)

@@ -11,7 +11,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.widgets.desk.sides import FAR_SIDE, NEAR_SIDE
 from napari_emcad.widgets.kit.picking import Click, nearest_labelled, voxel_under
-from napari_emcad.widgets.proofread.history_list import told
+from napari_emcad.widgets.proofread.history_text import edit_text
 from napari_emcad.widgets.proofread.modes import Mode
 
 pytestmark = pytest.mark.window
@@ -203,7 +203,7 @@ def test_history_greys_what_is_undone_and_goes_there(proofreading):
     window.viewer.dims.set_point(0, 400)
     panel.body.history.itemClicked.emit(panel.body.history.item(0))
     assert window.viewer.dims.point[0] == 440
-    assert told(panel.editor.at.session.log.rows[0]).startswith("merge")
+    assert edit_text(panel.editor.at.session.log.rows[0]).startswith("merge")
 
 
 def test_closing_gives_keys_and_canvas_back(proofreading):

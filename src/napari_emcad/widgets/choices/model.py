@@ -60,7 +60,7 @@ class ModelChoice(QWidget):
         with QSignalBlocker(self.combo):
             self.combo.setCurrentIndex(list(pick.offers.values()).index(pick.path) if pick.offers else -1)
         self.combo.setToolTip(str(pick.path or "Models that have a name, then files used lately."))
-        self._line.setText(_line(pick))
+        self._line.setText(pick.line)
         for part in (self._line, self._info):
             part.setVisible(pick.path is not None or not pick.is_optional)
         unread = "The model has not been read yet." if pick.path else "No model is chosen."
@@ -75,15 +75,6 @@ class ModelChoice(QWidget):
     def _show_card(self) -> None:
         if self._pick.card is not None:
             CardDialog(self._pick.card, self).exec()
-
-
-def _line(pick: ModelPick) -> str:
-    """Return the card in one line, or what is known instead of it."""
-    if pick.path is None:
-        return "" if pick.is_optional else "There is none yet: open a file."
-    if pick.card is None:
-        return "no model" if pick.is_unreadable else "reading ..."
-    return pick.why_wrong_role or pick.card.line()
 
 
 class CardDialog(QDialog):

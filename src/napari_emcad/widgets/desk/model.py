@@ -106,6 +106,15 @@ class ModelPick:
             return f"{needed} the network {card.architecture}; choose another one."
         return f"{needed} a {card.role}; choose it as the {card.role}."
 
+    @property
+    def line(self) -> str:
+        """The card in one line, or what is known instead of it."""
+        if self._path is None:
+            return "" if self._nothing else "There is none yet: open a file."
+        if self.card is None:
+            return "no model" if self.is_unreadable else "reading ..."
+        return self.why_wrong_role or self.card.summary()
+
     def open_file(self, path: Path) -> None:
         """Choose a file; it is read anew."""
         path = Path(path).expanduser().absolute()

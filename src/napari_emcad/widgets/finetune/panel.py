@@ -58,7 +58,7 @@ class FineTunePanel(QWidget):
         self.crops, self.budget = CropList(desk.viewer), Budget()
         self.uncorrected = QCheckBox("use the uncorrected sections too")
         self.start_button = QPushButton("Start")
-        self.progress, self.outcome = RunProgress(), OutcomeBox()
+        self.progress, self.outcome = RunProgress(desk.loop), OutcomeBox()
         self._worker = desk.loop.jobs()
         self.comparison = Comparison(desk.viewer, self._worker, desk.message)
         self._rest = desk.loop.pause(REST, self.crops.refresh)

@@ -10,7 +10,7 @@ from napari_emcad.core.progress import Progress
 from napari_emcad.finetuning.record import Record
 from napari_emcad.widgets.finetune.learning_curves import Curves
 from napari_emcad.widgets.kit.forms import text
-from napari_emcad.widgets.kit.jobs import Ended, JobRunner
+from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.workers.process import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside
 
@@ -38,10 +38,10 @@ class RunProgress(QWidget):
     changed = Signal()
     ended = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, loop: Loop, parent: QWidget | None = None):
         super().__init__(parent)
         self.record, self._stop = Record(), StopRequest()
-        self._jobs = JobRunner(self)
+        self._jobs = loop.jobs()
         self.bar, self.curves, self._scores = QProgressBar(), Curves(), text()
         self.bar.setRange(0, FINE)
         column = QVBoxLayout(self)

@@ -8,10 +8,8 @@ import torch
 from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import inspect
-from napari_emcad.widgets.desk.model import ModelChoice
+from napari_emcad.widgets.desk.model import ModelPick
 from napari_emcad.widgets.kit.remembered import Remembered
-
-pytestmark = pytest.mark.window
 
 
 @pytest.fixture(autouse=True)
@@ -29,34 +27,32 @@ def remembered():
 
 
 @pytest.fixture
-def choose(qtbot, remembered):
-    """A row that stands alone; its threads end with the test."""
-    made = []
-
-    def choose(**wanted) -> ModelChoice:
-        made.append(ModelChoice(remembered, **wanted))
-        qtbot.addWidget(made[-1])
-        return made[-1]
-
-    yield choose
-    for choice in made:
-        choice.close_reader()
+def choose(loop, remembered):
+    """A choice that stands alone."""
+    return lambda **wanted: ModelPick(loop, remembered, **wanted)
 
 
 @pytest.fixture
-def opened(wait):
-    """Opens a file and waits until it has been read."""
+def opened(loop):
+    """Open a file and read it."""
 
     def opened(choice, path):
         choice.open_file(path)
-        wait(lambda: not choice._reader.running)
+        loop.work()
         return choice
 
     return opened
 
 
 def offered(choice) -> list[str]:
-    return [choice.combo.itemText(i) for i in range(choice.combo.count())]
+    return list(choice.offers)
+
+
+def heard(signal) -> list:
+    """What a signal says from now on."""
+    said = []
+    signal.connect(lambda *values: said.append(values))
+    return said
 
 
 @pytest.fixture
@@ -91,8 +87,8 @@ def test_files_used_lately_are_offered_unless_their_card_says_another_role(choos
 def test_a_teacher_segments(choose, opened, teacher):
     choice = opened(choose(), teacher)
     assert choice.card.role == "teacher" and choice.why_not == ""
-    assert choice._line.text() == inspect(teacher).summary()
-    assert choice._line.text().startswith("residual U-Net with 5 embedding channels (CAD teacher), ")
+    assert choice.line == inspect(teacher).summary()
+    assert choice.line.startswith("residual U-Net with 5 embedding channels (CAD teacher), ")
 
 
 @pytest.mark.parametrize(("role", "other"), [("student", "teacher"), ("teacher", "student")])
@@ -101,7 +97,7 @@ def test_the_wrong_role_is_one_sentence(choose, opened, model, teacher, role, ot
     choice = opened(choose(roles=(role,)), files[other])
     assert choice.path == files[other]
     assert choice.why_not == f"A {role} is needed, {files[other].name} is a {other}; choose it as the {other}."
-    assert choice._line.text() == choice.why_not
+    assert choice.line == choice.why_not
     opened(choice, files[role])
     assert choice.why_not == ""
 
@@ -118,11 +114,10 @@ def test_a_network_of_other_purpose(choose, opened, tmp_path):
 
 def test_no_model_where_that_is_a_choice(choose, opened, teacher):
     choice = choose(roles=("teacher",), nothing="none")
-    assert (choice.path, choice.card, choice.why_not, choice._line.text()) == (None, None, "", "")
-    assert not choice._info.isEnabled() and choice._info.toolTip() == "No model is chosen."
+    assert (choice.path, choice.card, choice.why_not, choice.line) == (None, None, "", "")
     opened(choice, teacher)
-    assert choice.path == teacher and choice.combo.currentIndex() == 1
-    choice.combo.setCurrentIndex(0)
+    assert choice.path == teacher and choice.name == "deep.ckpt"
+    choice.path = None
     assert choice.path is None and choice.why_not == ""
     choice.remember()  # nothing to remember
 
@@ -132,26 +127,27 @@ def test_where_there_has_to_be_one(choose):
     assert choice.path is None and choice.why_not == 'Choose a teacher first: press "Open file...".'
 
 
-def test_a_model_that_has_just_been_kept(choose, model, qtbot):
+def test_a_model_that_has_just_been_kept(choose, model):
     choice, other = choose(), choose(roles=("teacher",))
     before = choice.path
     kept = zoo.keep_model(model, "fresh")
-    with qtbot.assertNotEmitted(choice.changed):
-        choice.refresh()
-    assert choice.path == before and offered(choice) == ["bundled", "fresh"]
+    changes = heard(choice.changed)
+    choice.refresh()
+    assert not changes and choice.path == before and offered(choice) == ["bundled", "fresh"]
     choice.open_file(kept)
-    assert choice.combo.currentText() == "fresh" and offered(choice) == ["bundled", "fresh"]
+    assert choice.name == "fresh" and offered(choice) == ["bundled", "fresh"]
     other.refresh()
     assert other.path is None and offered(other) == []
 
 
-def test_the_first_of_its_kind_is_chosen_when_there_is_one(choose, teacher, qtbot, wait):
+def test_the_first_of_its_kind_is_chosen_when_there_is_one(choose, teacher, loop):
     choice = choose(roles=("teacher",))
     kept = zoo.keep_model(teacher, "fresh")
-    with qtbot.waitSignal(choice.changed):
-        choice.refresh()
-    assert choice.path == kept
-    wait(lambda: choice.card is not None)
+    changes = heard(choice.changed)
+    choice.refresh()
+    assert changes and choice.path == kept
+    loop.work()
+    assert choice.card.role == "teacher"
 
 
 def test_own_models_are_not_remembered_as_files(choose, opened, remembered, own, teacher):
@@ -171,39 +167,41 @@ def test_a_file_that_was_written_anew_is_read_anew(choose, opened, tmp_path, mod
     assert opened(choice, path).card.role == "student"
 
 
-def test_a_broken_model_of_one_s_own_breaks_nothing_else(choose, own, own_models, wait):
+def test_a_broken_model_of_one_s_own_breaks_nothing_else(choose, own, own_models, loop):
     (own_models / "broken.pt").write_text("no weights")
     (own_models / "half.pt").write_bytes(own[0].read_bytes())
     (own_models / "half.json").write_text("{")
     choice = choose()
     assert offered(choice) == ["bundled", "broken", "half", "my student", "my teacher"]
-    told = []
-    choice.failed.connect(lambda error: told.append(str(error)))
+    errors = heard(choice.failed)
     for name, says in (("broken", "broken.pt"), ("half", "half.json is not a card")):
-        choice.combo.setCurrentIndex(choice.combo.findText(name))
-        wait(lambda: not choice._reader.running)
-        assert says in told[-1] and choice.why_not == "This file is no model; choose another one."
-    choice.combo.setCurrentIndex(choice.combo.findText("my student"))
-    wait(lambda: choice.card is not None)
+        choice.path = choice.offers[name]
+        loop.work()
+        assert says in str(errors[-1][0]) and choice.line == "no model"
+        assert choice.why_not == "This file is no model; choose another one."
+    choice.path = choice.offers["my student"]
+    loop.work()
     assert choice.why_not == "" and choice.card == ModelCard.load(card_path(own[0]))
 
 
-def test_what_was_chosen_meanwhile_is_not_blamed(choose, tmp_path, model, wait, monkeypatch):
-    import threading
-
-    from napari_emcad.widgets.desk import model as model_choice
-
-    go, real = threading.Event(), model_choice._inspected
-
-    def slow(path):
-        go.wait(20)
-        return real(path)
-
-    monkeypatch.setattr(model_choice, "_inspected", slow)
+def test_what_was_chosen_meanwhile_is_not_blamed(choose, tmp_path, model, loop):
     (tmp_path / "broken.pt").write_text("no weights")
     choice = choose()
     choice.open_file(tmp_path / "broken.pt")
     choice.open_file(model)
-    go.set()
-    wait(lambda: choice.card is not None)
-    assert choice.path == model and choice.why_not == ""
+    assert choice.line == "reading ..."
+    loop.work()
+    assert choice.path == model and choice.why_not == "" and choice.card.title == "tiny"
+
+
+def test_a_file_that_has_gone(choose, opened, tmp_path):
+    choice = choose()
+    errors = heard(choice.failed)
+    opened(choice, tmp_path / "gone.pt")
+    assert "is not there any more" in str(errors[-1][0]) and choice.is_unreadable
+
+
+def test_only_what_is_offered_can_be_chosen(choose, teacher):
+    choice = choose()
+    with pytest.raises(ValueError, match="is not offered"):
+        choice.path = teacher

@@ -5,7 +5,8 @@ import pytest
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
-from napari_emcad.widgets.kit.threads import JobRunner, one_step
+from napari_emcad.widgets.kit.jobs import one_step
+from napari_emcad.widgets.kit.threads import JobRunner
 
 pytestmark = pytest.mark.window  # an event loop
 

@@ -1,0 +1,261 @@
+"""Runs of a model over a stack, without a window."""
+
+import numpy as np
+import pytest
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.pipeline import segment
+from napari_emcad.widgets.desk.region import BOX, SECTION
+
+SCALE = (40, 5, 6)
+
+
+@pytest.fixture
+def run(desk, loop):
+    """Run to the end."""
+
+    def run():
+        desk.runs.run()
+        loop.settle()
+
+    return run
+
+
+def names(desk) -> list[str]:
+    return [layer.name for layer in desk.viewer.layers]
+
+
+def step_until(desk, done) -> None:
+    """Drive the run until so many sections are done."""
+    while desk.runs.sections_done < done:
+        desk.jobs.step()
+
+
+def test_from_a_stack_to_neurons_on_its_place(desk, open_stack, stack, run):
+    source = open_stack(stack, translate=(400, 50, 60))
+    run()
+    assert desk.message.text.startswith("Done: 3 sections") and desk.message.kind == "result"
+    assert names(desk) == ["stack", "stack affinities", "stack fragments", "stack neurons"]
+    assert "neuron" in desk.threshold.read_out
+    for layer in desk.results.current.layers:
+        np.testing.assert_allclose(layer.scale, SCALE)
+        np.testing.assert_allclose(layer.translate, source.translate)
+        assert [str(unit) for unit in layer.units] == ["nanometer"] * 3
+        assert tuple(layer.axis_labels) == ("z", "y", "x")
+    np.testing.assert_array_equal(source.data, stack)
+
+
+def test_the_desk_shows_what_the_pipeline_computes(desk, open_stack, stack, model, run):
+    open_stack(stack)
+    run()
+    expected = segment(stack, str(model))
+    assert expected.threshold == desk.threshold.value == 0.45  # the card's
+    np.testing.assert_array_equal(np.asarray(desk.results.current.neuron_layer.data), expected.labels)
+    np.testing.assert_array_equal(desk.results.current.affinities, expected.affinities)
+
+
+def test_a_teacher_segments_as_in_the_pipeline(desk, loop, open_stack, stack, teacher, run):
+    open_stack(stack)
+    desk.model.open_file(teacher)
+    loop.work()
+    assert desk.choices.why_not == "" and "residual U-Net" in desk.model.line
+    run()
+    result = desk.results.current
+    assert result.card.role == "teacher"
+    expected = segment(stack, str(teacher))
+    np.testing.assert_allclose(result.affinities.astype(int), expected.affinities, atol=1)
+
+
+def test_the_time_a_run_takes_is_known_from_the_last_one(desk, open_stack, stack, run):
+    open_stack(stack)
+    assert desk.choices.estimate(Box.whole(stack.shape)).seconds is None
+    run()
+    assert desk.choices.estimate(Box.whole(stack.shape)).seconds > 0
+
+
+def test_the_time_of_teachers_says_nothing_of_students(desk, loop, open_stack, stack, teacher, model, run):
+    open_stack(stack)
+    desk.model.open_file(teacher)
+    loop.work()
+    run()
+    box = Box.whole(stack.shape)
+    assert desk.choices.estimate(box).text().startswith("~ ")
+    desk.model.open_file(model)
+    loop.work()
+    assert desk.choices.estimate(box).seconds is None
+
+
+def test_a_box_on_another_scale_and_origin(desk, open_stack, stack, run):
+    source = open_stack(stack, translate=(400, 50, 60))
+    desk.region.kind = BOX
+    desk.region.draw()
+    corners = np.array([[1, 8.4, 10.4], [1, 8.4, 40.2], [1, 39.7, 40.2], [1, 39.7, 10.4]])
+    desk.viewer.layers["box"].add_rectangles(corners)
+    desk.region.sections = (1, 2)
+    assert desk.region.box().slices == np.s_[1:3, 9:40, 11:41]
+    run()
+    assert desk.results.current.view.shape == (2, 31, 30)
+    for layer in desk.results.current.layers:
+        np.testing.assert_allclose(layer.translate, np.array([400, 50, 60]) + np.array([1, 9, 11]) * SCALE)
+        np.testing.assert_allclose(layer.data_to_world((0, 0, 0)), source.data_to_world((1, 9, 11)))
+
+
+def test_a_region_without_a_box_says_so(desk, open_stack, stack):
+    open_stack(stack)
+    desk.region.kind = BOX
+    desk.runs.run()
+    assert 'press "Draw"' in desk.message.text
+    desk.region.draw()
+    desk.runs.run()
+    assert "nothing is drawn" in desk.message.text
+
+
+def test_a_trial_takes_the_section_on_screen_and_gives_way_to_the_run(desk, loop, open_stack, stack, run):
+    open_stack(stack)
+    desk.viewer.dims.set_current_step(0, 2)
+    desk.runs.try_section()
+    loop.settle()
+    trial = desk.results.current
+    assert trial.box.start == (2, 0, 0) and trial.box.shape == (1, 48, 64) and trial.is_trial
+    run()
+    assert names(desk).count("stack neurons") == 1 and not desk.results.current.is_trial
+    assert desk.region.kind != SECTION
+
+
+def test_a_run_that_is_stopped_keeps_what_is_done(desk, loop, open_stack, stack):
+    open_stack(np.concatenate([stack] * 4))
+    desk.runs.run()
+    step_until(desk, 1)
+    desk.runs.stop()
+    assert desk.jobs.stopping
+    loop.settle()
+    assert "of 12 sections done, their affinities stay" in desk.message.text
+    assert "stack affinities" in names(desk) and "stack neurons" not in names(desk)
+
+
+def test_a_run_that_is_stopped_at_once_keeps_nothing(desk, loop, open_stack, stack):
+    open_stack(stack)
+    desk.runs.run()
+    desk.runs.stop()
+    loop.settle()
+    assert desk.message.text == "Stopped: 0 of 3 sections done, nothing is kept."
+    assert names(desk) == ["stack"]
+
+
+def test_the_stack_is_removed_in_mid_run(desk, loop, open_stack, stack):
+    source = open_stack(np.concatenate([stack] * 4))
+    desk.runs.run()
+    step_until(desk, 1)
+    desk.viewer.layers.remove(source)
+    loop.settle()
+    assert 'The layer "stack" was removed' in desk.message.text
+    assert "stack neurons" not in names(desk)
+
+
+def test_the_stack_changes_in_mid_run(desk, loop, open_stack, stack):
+    source = open_stack(stack)
+    desk.runs.run()
+    source.data = stack[:, ::-1]
+    loop.settle()
+    assert "has changed" in desk.message.text and desk.results.current is None
+
+
+def test_nan_found_in_mid_run(desk, open_stack, stack, run):
+    volume = stack.astype(np.float32)
+    volume[1, 1, 1] = np.nan  # not in the sample that the grey levels are taken from
+    open_stack(volume)
+    run()
+    assert "section 1 holds NaN" in desk.message.text and desk.message.kind == "error"
+    assert not desk.jobs.running and desk.choices.why_not == ""
+
+
+def test_an_unforeseen_error_is_one_sentence_with_details(desk, open_stack, stack, run, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        yield
+
+    monkeypatch.setattr("napari_emcad.workers.segmentation.predict_beside", broken)
+    open_stack(stack)
+    run()
+    assert "RuntimeError: mat1 and mat2" in desk.message.text and "\n" not in desk.message.text
+    assert "Traceback" in desk.message.details
+    assert names(desk) == ["stack"]  # nothing was done
+
+
+def test_too_little_memory_leads_to_blocks(desk, open_stack, stack, monkeypatch):
+    class Memory:
+        available = 1_000_000
+
+    monkeypatch.setattr("napari_emcad.workers.estimates.psutil.virtual_memory", Memory)
+    open_stack(stack)
+    refused = []
+    desk.runs.too_large.connect(lambda: refused.append(True))
+    desk.runs.run()
+    assert desk.message.text.startswith("memory: ") and refused == [True]
+    assert 'free; close other programs, or press "Start" under "By blocks".' in desk.message.text
+    assert names(desk) == ["stack"]
+
+
+def test_without_a_stack(desk):
+    desk.runs.run()
+    assert "Open a stack" in desk.message.text and desk.message.kind == "error"
+
+
+def test_a_second_run_waits_for_the_first(desk, loop, open_stack, stack):
+    open_stack(stack)
+    desk.runs.run()
+    desk.runs.try_section()
+    assert desk.message.text == "A job is running; stop it first."
+    loop.settle()
+    assert desk.results.current.box.shape == stack.shape
+
+
+def test_a_network_for_optical_volumes_gives_no_affinities(desk, loop, open_stack, stack, tmp_path, run):
+    import torch
+
+    shapes = {"inc.conv.0": 8, "x20.conv.1.conv.0": 14, "x02.conv_up.conv.0": 14, "clc1.conv": 1}
+    torch.save({f"{name}.weight": torch.zeros(n, 1, 1, 1, 1) for name, n in shapes.items()}, tmp_path / "sdasn.ckpt")
+    open_stack(stack)
+    desk.model.open_file(tmp_path / "sdasn.ckpt")
+    loop.work()
+    assert "optical volumes; choose a student or a teacher" in desk.choices.why_no_affinities
+    desk.runs.segment_box(Box.whole(stack.shape))
+    assert desk.message.text == desk.choices.why_no_affinities
+    run()
+    assert "keys " in desk.message.text and " are missing in " in desk.message.text
+    assert desk.neurites.current is None
+
+
+def test_a_removed_result_is_forgotten(desk, loop, open_stack, stack, run):
+    open_stack(stack)
+    run()
+    desk.viewer.layers.remove(desk.results.current.neuron_layer)
+    assert desk.results.current is None
+    assert "after a run" in desk.threshold.read_out
+    desk.threshold.move(0.2)  # moves nothing, breaks nothing
+    loop.settle()
+
+
+def test_two_desks_share_nothing(new_desk, loop, stack):
+    one, two = new_desk(), new_desk()
+    one.viewer.add_image(stack, name="first")
+    two.viewer.add_image(stack[:2], name="second")
+    one.runs.run()
+    two.runs.run()
+    loop.settle()
+    assert "first neurons" in names(one) and "first neurons" not in names(two)
+    assert two.results.current.view.shape == (2, 48, 64)
+    before = one.results.current.neurons.cut
+    two.threshold.move(0.2)
+    loop.settle()
+    assert two.results.current.neurons.cut.threshold == 0.2 and one.results.current.neurons.cut == before
+
+
+def test_a_closed_desk_hears_nothing(new_desk, stack):
+    desk = new_desk()
+    desk.viewer.add_image(stack)
+    desk.runs.run()
+    desk.close()
+    assert not desk.jobs.running
+    desk.viewer.add_image(stack, name="later")
+    assert desk.stack.layer is None or desk.stack.layer.name != "later"
