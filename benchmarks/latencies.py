@@ -91,7 +91,7 @@ def _acts(viewer, dock, writes: bool):
     yield "scroll", lambda: viewer.dims.set_current_step(0, next(sections))
     values = itertools.cycle(np.linspace(0.3, 0.7, REPEATS))
 
-    tree, result = proofread.proofreading.session.state.base.tree, dock.desk.results.current
+    tree, result = proofread.editor.at.session.state.base.tree, dock.desk.results.current
 
     def move() -> None:
         result.view.show(LiveCut(tree, next(values)))
@@ -107,7 +107,7 @@ def _acts(viewer, dock, writes: bool):
         yield "threshold, volume", rewrite
         viewer.layers.remove(written)
     yield "threshold", move
-    session = proofread.proofreading.session
+    session = proofread.editor.at.session
 
     state = session.state
 
@@ -129,12 +129,12 @@ def _acts(viewer, dock, writes: bool):
 
     apart, together = (choose(partial(edge, is_inside)) for is_inside in (False, True))
     yield "merge", lambda: proofread._edit(partial(session.merge, *chosen)), apart
-    yield "undo", proofread.undo
-    yield "redo", proofread.redo
+    yield "undo", proofread.editor.undo
+    yield "redo", proofread.editor.redo
     yield "split", split, together
     ends = choose(lambda: _ends_of_one(session, rng))
     yield "divide a fragment", lambda: proofread._edit(partial(session.split_fragment, *chosen)), ends
-    yield "undo that", proofread.undo
+    yield "undo that", proofread.editor.undo
     neuron = choose(lambda: (int(state.table[edge(is_inside=True)[0]]),))
     yield "grow", lambda: proofread._edit(partial(session.walk, *chosen, upwards=True)), neuron
     moving, rests = dock.desk.results.cut, dock.desk.results.recut_wanted.emit

@@ -15,7 +15,7 @@ def truth(stack):
 def compare(window):
     window.dock.evaluate.compare_button.click()
     window.idle()
-    return window.dock.evaluate.read_out
+    return window.dock.evaluate.read_out.text()
 
 
 def test_neurons_against_a_truth(window, stack, truth):

@@ -85,7 +85,7 @@ def test_3d_shows_an_overview_and_then_the_whole(large, monkeypatch):
     assert layer.locked_data_level is None
     monkeypatch.setattr(results, "WHOLE", 1)
     dims.ndisplay = 3
-    large.wait(lambda: not large.dock.desk.results._looked_at.isActive())
+    large.wait(lambda: not large.dock.desk.results._looked_at.is_active)
     assert layer.locked_data_level is None
 
 

@@ -44,7 +44,7 @@ class EMCADDock(QWidget):
         self._looked = False
         self._released = False
         self.desk = desk = Desk(viewer, QtLoop(self), Remembered(default_file()))
-        self.stack, self.bar = StackChoice(desk.stack), QProgressBar()
+        self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
         self._again = SegmentAgain(desk, self.proofread.bring)
@@ -158,7 +158,7 @@ class EMCADDock(QWidget):
         rows.setContentsMargins(4, 4, 4, 4)
         rows.addWidget(scroll, 1)
         rows.addWidget(self.bar)
-        rows.addWidget(MessageLine(self.desk.message))
+        rows.addWidget(self.message_line)
         self.setMinimumWidth(WIDTH)
 
     def _connect(self) -> None:

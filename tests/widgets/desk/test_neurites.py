@@ -28,10 +28,10 @@ def optical(window, sdasn):
     """A window with an optical volume and a network for it."""
     raw = (uneven((12, 40, 48), np.uint16, seed=4) % 400 + 80).astype(np.uint16)
     window.viewer.add_image(raw, name="fibres", scale=(2, 1, 1), translate=(10, 20, 30))
-    segment = window.dock.segment
-    segment.model.open_file(sdasn)
-    window.wait(lambda: segment.model.card is not None and segment.model.card.role == "foreground")
-    segment.advanced.min_size.setValue(5)
+    desk = window.desk
+    desk.model.open_file(sdasn)
+    window.wait(lambda: desk.model.card is not None and desk.model.card.role == "foreground")
+    desk.settings.change(min_size=5)
     return window
 
 
@@ -40,11 +40,11 @@ def layers(window):
 
 
 def test_run_shows_probability_and_neurites(optical):
-    segment = optical.dock.segment
-    assert segment.threshold.value == 0.4
+    desk = optical.desk
+    assert desk.threshold.value == 0.4
     optical.run()
     assert layers(optical)[-2:] == ["fibres foreground", "fibres neurites"]
-    found = segment.neurites.current
+    found = desk.neurites.current
     assert found.probability.any()
     np.testing.assert_array_equal(found.labels_layer.data, neurites(found.probability, 0.4, 5))
     np.testing.assert_allclose(found.labels_layer.translate, (10, 20, 30))
@@ -52,32 +52,32 @@ def test_run_shows_probability_and_neurites(optical):
     made = found.labels_layer.metadata["provenance"]
     assert made["model"] == "fibres" and made["parameters"]["threshold"] == 0.4
     assert (made["parameters"]["black"], made["parameters"]["white"]) == (100, 600)
-    assert "neurite" in segment.threshold.read_out and "neurite" in optical.message
+    assert "neurite" in desk.threshold.read_out and "neurite" in optical.message
 
 
 def test_the_threshold_moves_over_the_neurites(optical):
-    segment = optical.dock.segment
+    desk = optical.desk
     optical.run()
-    found = segment.neurites.current
+    found = desk.neurites.current
     for threshold in (0.6, 0.2):
-        segment.threshold.value = threshold
+        desk.threshold.move(threshold)
         expected = neurites(found.probability, threshold, 5)
         optical.wait(lambda e=expected: np.array_equal(found.labels_layer.data, e))
         optical.wait(lambda t=threshold: found.labels_layer.metadata["provenance"]["parameters"]["threshold"] == t)
-    segment.advanced.min_size.setValue(10**6)
+    desk.settings.change(min_size=10**6)
     optical.wait(lambda: not found.labels_layer.data.any())
-    optical.wait(lambda: segment.threshold.read_out == "no neurites")
+    optical.wait(lambda: desk.threshold.read_out == "no neurites")
 
 
 def test_a_run_of_an_em_model_takes_the_threshold_over(optical, model):
-    segment = optical.dock.segment
+    desk = optical.desk
     optical.run()
     optical.viewer.layers["fibres neurites"].data[0, 0, 0] = 7  # corrected by hand
-    segment.model.open_file(model)
-    optical.wait(lambda: segment.model.card is not None and segment.model.card.role == "student")
-    assert segment.threshold.value != 0.4 and segment.advanced.seed_sigma.isEnabled()
+    desk.model.open_file(model)
+    optical.wait(lambda: desk.model.card is not None and desk.model.card.role == "student")
+    assert desk.threshold.value != 0.4 and optical.dock.segment.settings_form.seed_sigma.isEnabled()
     optical.run()
-    assert segment.neurites.current is None
+    assert desk.neurites.current is None
     assert optical.result is not None
     assert optical.viewer.layers["fibres neurites"].data[0, 0, 0] == 7
 
@@ -85,7 +85,7 @@ def test_a_run_of_an_em_model_takes_the_threshold_over(optical, model):
 def test_export_writes_the_neurites(optical, tmp_path):
     export = optical.dock.export
     optical.run()
-    found = optical.dock.desk.neurites.current
+    found = optical.desk.neurites.current
     optical.wait(lambda: export.save_button.isEnabled())
     assert (
         "neurite" in export._facts.text()
@@ -104,7 +104,7 @@ def test_export_writes_the_neurites(optical, tmp_path):
 def test_export_of_one_neurite(optical, tmp_path):
     export = optical.dock.export
     optical.run()
-    found = optical.dock.desk.neurites.current
+    found = optical.desk.neurites.current
     export.neurons, found.labels_layer.selected_label = SELECTED, 1
     export.save(tmp_path / "one.tif")
     optical.idle()
@@ -117,7 +117,7 @@ def test_export_of_one_neurite(optical, tmp_path):
     export.save(tmp_path / "none.tif")
     assert 'choose "all"' in optical.message and not (tmp_path / "none.tif").exists()
     export.neurons = ALL
-    optical.dock.desk.threshold.move(0.7)
+    optical.desk.threshold.move(0.7)
     export.save(tmp_path / "none.tif")
     assert "has just been moved" in optical.message
     export.add_layer()
@@ -144,36 +144,36 @@ def test_what_an_optical_network_does_not_have_cannot_be_chosen(optical):
 
 
 def test_a_click_needs_affinities(optical):
-    segment = optical.dock.segment
-    segment.segment_box(Box((0, 0, 0), (4, 32, 32)))
+    desk = optical.desk
+    desk.runs.segment_box(Box((0, 0, 0), (4, 32, 32)))
     assert "choose a student or a teacher" in optical.message
-    assert not optical.dock.desk.jobs.running
+    assert not optical.desk.jobs.running
 
 
 def test_removing_the_neurites_ends_them(optical):
     optical.run()
     optical.viewer.layers.remove("fibres neurites")
-    assert optical.dock.desk.neurites.current is None
-    optical.dock.desk.threshold.move(0.7)
+    assert optical.desk.neurites.current is None
+    optical.desk.threshold.move(0.7)
     optical.run()
-    assert optical.dock.desk.neurites.current is not None
+    assert optical.desk.neurites.current is not None
 
 
 def test_removing_the_volume_in_mid_run_is_told(optical, monkeypatch):
-    segment = optical.dock.segment
-    segment.run()
-    assert isinstance(segment._finding, Foreground)
+    desk = optical.desk
+    desk.runs.run()
+    assert isinstance(desk.runs._finding, Foreground)
     optical.viewer.layers.remove("fibres")
     optical.idle()
-    assert segment.neurites.current is None
+    assert desk.neurites.current is None
     assert "fibres neurites" not in layers(optical)
     assert "was removed" in optical.message or "stopped" in optical.message
 
 
 def test_the_wrong_kind_of_volume_is_told(window, stack, sdasn):
     window.open(stack)
-    segment = window.dock.segment
-    segment.model.open_file(sdasn)
-    window.wait(lambda: "made for optical volumes" in segment._kind.label.text())
-    assert not segment._kind.label.isHidden()
-    assert segment.run_button.isEnabled()
+    desk = window.desk
+    desk.model.open_file(sdasn)
+    window.wait(lambda: "made for optical volumes" in desk.first_look.warning)
+    assert not window.dock.segment.warning.isHidden()
+    assert window.dock.segment.run_button.isEnabled()

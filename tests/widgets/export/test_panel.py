@@ -167,11 +167,11 @@ def test_what_a_session_holds(done, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "stack.emcad")
     export, proofread = done.dock.export, done.dock.proofread
     assert "edit log" not in formats(export)
-    proofread.start()
-    done.wait(lambda: proofread.proofreading is not None)
+    done.desk.sessions.start()
+    done.wait(lambda: proofread.editor is not None)
     assert {"edit log", "label Zarr", "surfaces (PLY)"} <= set(formats(export))
-    proofread.select(int(done.result.neurons.table[1]))
-    proofread.toggle_done()
+    proofread.editor.at.selection.select(int(done.result.neurons.table[1]))
+    proofread.editor.toggle_done()
     for name, form in panel.SESSION_FORMATS.items():
         export.format.setCurrentText(name)
         assert not export.part.isEnabled() and "whole session" in export.part.toolTip()
@@ -183,7 +183,7 @@ def test_what_a_session_holds(done, tmp_path, monkeypatch):
     export.format.setCurrentText(panel.TIFF)
     export.neurons = panel.DONE
     labels, _ = save(done, tmp_path / "done.tif")
-    assert set(np.unique(labels)) <= {0, proofread.selected} and labels.any()
+    assert set(np.unique(labels)) <= {0, proofread.editor.at.selection.last} and labels.any()
 
 
 def test_no_neuron_is_done(done, tmp_path):

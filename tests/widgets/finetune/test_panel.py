@@ -53,14 +53,14 @@ class Hand:
     def do(self, fragment: int) -> None:
         """Tick the neuron of a fragment as done."""
         proofread = self.desk.dock.proofread
-        proofread.select(proofread.proofreading.neuron_at(column(fragment)))
-        proofread.toggle_done()
+        proofread.editor.at.selection.select(proofread.editor.at.neuron_at(column(fragment)))
+        proofread.editor.toggle_done()
 
     def draw(self, box: Box) -> None:
         """Draw a box on its first section, and ask for all of its sections."""
         sources, (z, y, x) = self.panel.sources, box.start
         if "box" not in self.viewer.layers:
-            sources.region.draw_button.click()
+            sources.region_choice.draw_button.click()
         y1, x1 = (n - 1 for n in box.stop[1:])
         self.viewer.layers["box"].add_rectangles(np.array([[z, y, x], [z, y, x1], [z, y1, x1], [z, y1, x]], float))
         sources.region.sections = (z, box.stop[0] - 1)
@@ -162,14 +162,14 @@ def test_done_neurons_and_last_edits(at_work):
     at_work.desk.dock.proofread.editor.toggle_done()
     sources.done_button.click()
     assert "no neuron is done" in at_work.message
-    at_work.desk.dock.desk.sessions.end()
+    at_work.desk.desk.sessions.end()
     sources.done_button.click()
     assert 'Press "Start proofreading" first' in at_work.message
     assert not sources.done_button.isEnabled()
 
 
 def test_a_session_that_begins_later_tells_what_is_true(at_work):
-    at_work.desk.dock.desk.sessions.end()
+    at_work.desk.desk.sessions.end()
     at_work.draw(Box((0, 4, 0), (3, 44, 60)))
     at_work.panel.sources.box_button.click()
     row = at_work.panel.crops.rows[0]
@@ -177,7 +177,7 @@ def test_a_session_that_begins_later_tells_what_is_true(at_work):
     assert not row.all_checked.isEnabled()
     assert "Nobody has said" in row.all_checked.toolTip()
     assert 'Nothing is verified in "box"' in at_work.why_not
-    at_work.desk.dock.desk.sessions.start()
+    at_work.desk.desk.sessions.start()
     at_work.wait(lambda: at_work.panel.crops.places[0].share == 0.5)
 
 
@@ -222,7 +222,7 @@ def test_a_double_click_goes_there(hand, qtbot):
     assert [int(shape[0, 0]) for shape in layer.data] == [1, 2]
     np.testing.assert_array_equal(np.unique(layer.data[0][:, 1:], axis=0), [[4, 5], [4, 44], [43, 5], [43, 44]])
     np.testing.assert_allclose(layer.translate, (400, 50, 60))
-    assert layer not in [hand.panel.sources.region.combo.itemData(i) for i in range(2)]
+    assert layer not in hand.panel.sources.region.shapes.offers
     row.shown.emit()
     assert sum(layer.name.startswith("crop ") for layer in hand.viewer.layers) == 1
     row.remove_button.click()
@@ -359,7 +359,7 @@ def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
     panel.outcome.keep_button.click()
     hand.end()
     assert hand.message == 'Kept as "tiny truth" and chosen under Segment.'
-    assert hand.desk.dock.desk.model.path == available_models()["tiny truth"]
+    assert hand.desk.desk.model.path == available_models()["tiny truth"]
     assert not folder.exists()
     panel.outcome.compare_box.click()
     assert not panel.comparison.view.is_shown
@@ -374,7 +374,7 @@ def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
 
 
 def test_a_session_keeps_its_runs_until_they_are_decided_on(at_work):
-    folder = at_work.desk.dock.desk.sessions.current.opened.folder
+    folder = at_work.desk.desk.sessions.current.opened.folder
     at_work.do(4)
     at_work.panel.sources.stack_button.click()
     at_work.train()
@@ -476,7 +476,7 @@ def test_runs_that_end_otherwise(hand, way, name, words, can_keep):
     assert hand.panel.outcome.keep_button.isEnabled() is can_keep
     assert hand.panel.outcome.keep_button.toolTip()
     if name == "raises":
-        assert "Traceback" in hand.desk.dock.desk.message.details
+        assert "Traceback" in hand.desk.desk.message.details
     hand.panel.outcome.discard_button.click()
     assert hand.why_not == ""
 
@@ -507,7 +507,7 @@ def test_a_full_disk(hand, own_runs, monkeypatch):
         hand.panel.outcome.name.setText("mine")
         hand.panel.outcome.keep_button.click()
         hand.end()
-    assert hand.desk.dock.desk.message.kind == "error"
+    assert hand.desk.desk.message.kind == "error"
     assert "mine" not in available_models()
     hand.panel.outcome.keep_button.click()
     hand.end()
@@ -561,13 +561,13 @@ def test_a_run_of_a_session_is_offered_when_it_is_opened_again(at_work, way):
     at_work.panel.sources.stack_button.click()
     at_work.train()
     proofread = at_work.desk.dock.proofread
-    folder = proofread.proofreading.opened.folder
+    folder = proofread.editor.at.opened.folder
     at_work.panel._run.release()  # as though napari had been killed, too
     at_work.panel._run = None
     at_work.panel._clear()
     at_work.panel._looked_in.clear()
     proofread.end()
-    proofread.open(folder)
+    hand.desk.desk.sessions.open(folder)
     at_work.wait(lambda: at_work.panel.outcome.isVisibleTo(at_work.panel))
     assert "A fine-tuning run was left here" in at_work.message
     assert "7 steps in 0.7 s, not finished" in at_work.panel.outcome.words.text()

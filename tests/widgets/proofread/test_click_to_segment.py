@@ -28,8 +28,8 @@ def test_a_click_segments_a_box_round_it(window, stack, small_box):
     tool = window.dock.proofread.clicking
     window.desk.prepare()
     window.wait(lambda: window.desk.device.device is not None)
-    assert "2 x 32 x 32 voxels" in tool._facts.text().replace("\N{MULTIPLICATION SIGN}", "x")
-    tool.button.setChecked(True)
+    assert "2 x 32 x 32 voxels" in tool.facts.replace("\N{MULTIPLICATION SIGN}", "x")
+    tool.enter()
     assert "CLICK" in window.viewer.canvas.overlays.text.text
     tool.click((0, 24, 60))
     window.idle()
@@ -50,13 +50,13 @@ def test_a_click_segments_a_box_round_it(window, stack, small_box):
 
 def test_a_click_runs_the_teacher_where_one_is_chosen(window, stack, small_box, teacher):
     window.open(stack)
-    segment, tool = window.dock.segment, window.dock.proofread.clicking
-    segment.prepare()
-    assert "runs the student on" in tool._facts.text()
-    segment.model.open_file(teacher)
-    window.wait(lambda: segment.device.device is not None and segment.model.card is not None)
-    assert tool._facts.text().startswith("A click runs the teacher on 2 x 32 x 32 voxels round it, ")
-    tool.button.setChecked(True)
+    desk, tool = window.desk, window.dock.proofread.clicking
+    desk.prepare()
+    assert "runs the student on" in tool.facts
+    desk.model.open_file(teacher)
+    window.wait(lambda: desk.device.device is not None and desk.model.card is not None)
+    assert tool.facts.startswith("A click runs the teacher on 2 x 32 x 32 voxels round it, ")
+    tool.enter()
     tool.click((0, 24, 60))
     window.idle()
     assert window.result.box == Box((0, 8, 32), (2, 40, 64)) and window.result.card.role == "teacher"
@@ -67,13 +67,13 @@ def test_proofreading_goes_on_from_a_click(window, stack, small_box, tmp_path, m
     monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "stack.emcad")
     window.open(stack)
     panel = window.dock.proofread
-    panel.click_to_segment.button.setChecked(True)
-    panel.click_to_segment.click((0, 24, 60))
+    panel.clicking.enter()
+    panel.clicking.click((0, 24, 60))
     window.idle()
     edited = window.result
     panel.start_button.click()
-    window.wait(lambda: panel.editor.at is not None)
-    assert not panel.click_to_segment.button.isChecked() and panel.body.only_selected.isChecked()
+    window.wait(lambda: panel.editor is not None)
+    assert not panel.clicking.is_on and panel.body.only_selected.isChecked()
     assert set(np.unique(edited.neuron_layer.data[:])) <= {0, panel.editor.at.selection.last}
     assert not edited.neuron_layer.show_selected_label
     window.desk.runs.segment_box(Box((1, 0, 0), (3, 32, 32)))
@@ -89,4 +89,4 @@ def test_the_box_lies_inside_the_stack():
 
 def test_without_a_stack_it_says_why_not(window):
     tool = window.dock.proofread.clicking
-    assert not tool.button.isEnabled() and "Open a stack" in tool.button.toolTip()
+    assert "Open a stack" in tool.why_not and not window.dock.proofread.click_row.button.isEnabled()

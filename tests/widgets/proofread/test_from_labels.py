@@ -10,8 +10,8 @@ from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.session_of_labels import LabelFiles, session_of_labels
 from napari_emcad.widgets.export.panel import TIFF_AND_ZARR
+from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layers import place_of, voxel_size_of
-from napari_emcad.widgets.proofread.from_labels import box_in_stack
 from napari_emcad.widgets.proofread_window import show_session
 
 pytestmark = pytest.mark.window
@@ -34,6 +34,12 @@ def start(window, tmp_path, monkeypatch):
     return window.dock.proofread.from_labels
 
 
+@pytest.fixture
+def row(window):
+    """The rows that show it."""
+    return window.dock.proofread.labels_row
+
+
 def session_of(window):
     window.idle()
     assert window.desk.sessions.current is not None, window.message
@@ -44,14 +50,14 @@ def shown(window) -> np.ndarray:
     return np.asarray(window.result.neuron_layer.data)
 
 
-def test_labels_merge_undo(window, start, neurons):
+def test_labels_merge_undo(window, start, neurons, row):
     before = neurons.copy()
     layer = window.viewer.add_labels(neurons, name="mine", **PLACE)
-    assert start.labels.layer is layer and start.button.isEnabled()
-    start.button.click()
+    assert start.pick.layer is layer and row.button.isEnabled()
+    row.button.click()
     session = session_of(window)
     np.testing.assert_array_equal(shown(window), before)
-    assert start.ids_text == "all ids are kept" and not layer.visible
+    assert "all ids are kept" in window.message and not layer.visible
     session_at = window.desk.sessions.current
     at = [session_at.fragment_at(voxel) for voxel in ((0, 20, 5), (1, 20, 20))]
     session_at.edit(lambda: session.merge(*at))
@@ -62,9 +68,9 @@ def test_labels_merge_undo(window, start, neurons):
     assert layer.data is neurons and layer.editable
 
 
-def test_neurons_lie_where_the_labels_lie(window, start, neurons):
+def test_neurons_lie_where_the_labels_lie(window, start, neurons, row):
     window.viewer.add_labels(neurons, **PLACE)
-    start.button.click()
+    row.button.click()
     session_of(window)
     made = window.result.neuron_layer
     assert (tuple(made.scale), tuple(made.translate)) == (PLACE["scale"], PLACE["translate"])
@@ -73,15 +79,15 @@ def test_neurons_lie_where_the_labels_lie(window, start, neurons):
     assert (opened.facts.voxel_size, opened.facts.min_size, opened.affinities) == ((40, 5, 6), 0, None)
 
 
-def test_the_student_looks_at_the_stack(window, start, stack, neurons):
+def test_the_student_looks_at_the_stack(window, start, stack, neurons, row):
     window.open(stack, **PLACE)
     window.viewer.add_labels(neurons, name="mine", **PLACE)
-    assert start.student.isEnabled() and "Takes as long as a run" in start.student.toolTip()
+    assert row.model_box.isEnabled() and "Takes as long as a run" in row.model_box.toolTip()
     window.desk.device.ask()
     window.wait(lambda: window.desk.device.device is not None)
-    assert "MB of memory" in start.student.toolTip()
-    start.student.setChecked(True)
-    start.button.click()
+    assert "MB of memory" in row.model_box.toolTip()
+    row.model_box.setChecked(True)
+    row.button.click()
     session = session_of(window)
     assert len(np.unique(session.state.graph.mean)) > 5
     np.testing.assert_array_equal(shown(window), neurons)
@@ -91,37 +97,37 @@ def test_the_student_looks_at_the_stack(window, start, stack, neurons):
     assert window.result.source is window.viewer.layers["stack"]
 
 
-def test_a_teacher_looks_at_the_stack(window, start, stack, neurons, teacher):
+def test_a_teacher_looks_at_the_stack(window, start, stack, neurons, teacher, row):
     window.open(stack, **PLACE)
     window.viewer.add_labels(neurons, name="mine", **PLACE)
     window.desk.model.open_file(teacher)
     window.wait(lambda: window.desk.model.card is not None)
-    assert start.student.isEnabled()
-    start.student.setChecked(True)
-    start.button.click()
+    assert row.model_box.isEnabled()
+    row.model_box.setChecked(True)
+    row.button.click()
     session = session_of(window)
     assert len(np.unique(session.state.graph.mean)) > 5
     assert window.desk.sessions.current.opened.facts.model == "labels mine, affinities of deep"
 
 
-def test_a_box_of_the_stack(window, start, stack, neurons):
+def test_a_box_of_the_stack(window, start, stack, neurons, row):
     source = window.open(stack, **PLACE)
     window.viewer.add_labels(neurons[1:, 4:40, 8:60], **place_of(source, (1, 4, 8)))
-    start.student.setChecked(True)
-    start.button.click()
+    row.model_box.setChecked(True)
+    row.button.click()
     session_of(window)
     assert window.result.box == Box((1, 4, 8), (3, 40, 60))
     assert window.result.affinities.shape == (3, 2, 36, 52)
     np.testing.assert_allclose(window.result.neuron_layer.translate, source.data_to_world((1, 4, 8)))
 
 
-def test_without_a_stack_of_the_same_grid_there_is_no_student(window, start, stack, neurons):
+def test_without_a_stack_of_the_same_grid_there_is_no_student(window, start, stack, neurons, row):
     layer = window.viewer.add_labels(neurons, name="mine", **PLACE)
-    assert "Open the stack" in start.student.toolTip() and not start.student.isEnabled()
+    assert "Open the stack" in row.model_box.toolTip() and not row.model_box.isEnabled()
     window.open(stack, scale=(40, 8, 8))
-    assert not start.student.isEnabled()
-    assert 'voxels of "stack" (3 x 48 x 64 voxels of 40 x 8 x 8) are needed' in start.student.toolTip()
-    start.button.click()
+    assert not row.model_box.isEnabled()
+    assert 'voxels of "stack" (3 x 48 x 64 voxels of 40 x 8 x 8) are needed' in row.model_box.toolTip()
+    row.button.click()
     session_of(window)
     assert window.result.source is layer
 
@@ -142,84 +148,82 @@ def test_which_voxels_of_the_stack_were_labelled(window, stack, neurons):
             box_in_stack(layer, source)
 
 
-def test_only_labels_from_elsewhere_are_offered(window, start, stack, neurons):
-    assert start._body.isHidden()
+def test_only_labels_from_elsewhere_are_offered(window, start, stack, neurons, row):
+    assert row._body.isHidden()
     window.open(stack)
     window.run()
-    assert start._body.isHidden() and start.labels.count() == 0
+    assert row._body.isHidden() and start.pick.offers == []
     layer = window.viewer.add_labels(neurons, **PLACE)
-    assert not start._body.isHidden() and start.labels.layer is layer
+    assert not row._body.isHidden() and start.pick.layer is layer
     old = window.result
-    start.button.click()
+    row.button.click()
     session_of(window)
     assert window.result is not old and not any(one.visible for one in old.layers)
 
 
-def test_labels_without_a_place_take_the_stack_s(window, start, stack, neurons):
+def test_labels_without_a_place_take_the_stack_s(window, start, stack, neurons, row):
     source = window.open(stack, **PLACE)
     window.viewer.add_labels(neurons)
-    start.button.click()
+    row.button.click()
     session_of(window)
     assert window.result.source is source
     assert tuple(window.result.neuron_layer.scale) == PLACE["scale"]
 
 
-def test_stop(window, start, neurons, monkeypatch):
+def test_stop(window, start, neurons, monkeypatch, row):
     def endless(_asked):
         while True:
             yield Progress("fragments", 0, 1)
 
     monkeypatch.setattr("napari_emcad.widgets.proofread.from_labels.segment_labels_job", endless)
     layer = window.viewer.add_labels(neurons)
-    start.button.click()
-    assert start.button.text() == "Stop"
-    start.button.click()
+    row.button.click()
+    assert row.button.text() == "Stop"
+    row.button.click()
     window.idle()
     assert "Stopped" in window.message and layer.visible and window.result is None
-    assert start.button.text() == "Proofread these labels" and start.button.isEnabled()
+    assert row.button.text() == "Proofread these labels" and row.button.isEnabled()
 
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [(np.ones((4, 5), int), "got one section (4, 5)"), (np.ones((2, 3, 4, 5), int), "got 4 axes (2, 3, 4, 5)")],
 )
-def test_labels_of_other_axes(window, start, data, sentence):
+def test_labels_of_other_axes(window, start, data, sentence, row):
     window.viewer.add_labels(data)
-    assert not start.button.isEnabled() and sentence in start.button.toolTip()
+    assert not row.button.isEnabled() and sentence in row.button.toolTip()
     start.start()
     assert sentence in window.message
 
 
-def test_labels_that_are_all_background(window, start, neurons):
+def test_labels_that_are_all_background(window, start, neurons, row):
     layer = window.viewer.add_labels(neurons * 0, **PLACE)
-    start.button.click()
+    row.button.click()
     window.idle()
     assert "all 3 sections are background" in window.message and window.desk.sessions.current is None
     assert layer.visible and window.result is None
 
 
-def test_labels_that_are_removed_while_they_are_read(window, start, neurons):
+def test_labels_that_are_removed_while_they_are_read(window, start, neurons, row):
     layer = window.viewer.add_labels(neurons, name="mine", **PLACE)
-    start.button.click()
+    row.button.click()
     window.viewer.layers.remove(layer)
     window.idle()
     assert '"mine" or its stack has changed' in window.message and window.result is None
 
 
-def test_what_needs_affinities_says_so(window, start, neurons, tmp_path):
+def test_what_needs_affinities_says_so(window, start, neurons, tmp_path, row):
     window.viewer.add_labels(neurons, **PLACE)
-    start.button.click()
+    row.button.click()
     session_of(window)
     segment = window.dock.segment
-    segment.advanced.shown.setCurrentIndex(1 - segment.advanced.shown.currentIndex())
+    segment.settings_form.look.setCurrentIndex(1 - segment.settings_form.look.currentIndex())
     assert window.result.affinity_layers == []
     window.dock.export.format.setCurrentText(TIFF_AND_ZARR)
     window.dock.export.save(tmp_path / "out.tif")
     assert "these neurons have no affinities" in window.message
-    segment._agglomerate_again()
-    segment.advanced.seed_sigma.setValue(7)
-    segment._again.stop()
-    segment._agglomerate_again()
+    segment.settings_form.seed_sigma.setValue(7)
+    window.desk._recut.agglomerate_again()
     assert "press Run for a new result" in window.message
 
 
@@ -255,9 +259,9 @@ def test_a_session_of_files_opens(window, files, stack, neurons, more, name):
     assert 1 not in shown(window)
 
 
-def test_a_session_of_the_window_opens_again(window, new_window, start, neurons):
+def test_a_session_of_the_window_opens_again(window, new_window, start, neurons, row):
     window.viewer.add_labels(neurons, name="mine", **PLACE)
-    start.button.click()
+    row.button.click()
     session_of(window)
     folder = window.desk.sessions.current.opened.folder
     window.dock.release()

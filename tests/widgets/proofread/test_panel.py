@@ -418,7 +418,7 @@ def test_a_session_is_opened_from_its_folder(proofreading, new_window):
 def test_a_folder_that_is_no_session_is_refused(proofreading, tmp_path):
     window, panel = proofreading, proofreading.dock.proofread
     panel.body.end_button.click()
-    panel.open(tmp_path)
+    proofreading.desk.sessions.open(tmp_path)
     window.idle()
     assert "this is none; choose another folder" in window.message and panel.editor.at is None
 

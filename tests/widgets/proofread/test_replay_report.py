@@ -219,7 +219,7 @@ def elsewhere(proofreading, tmp_path):
     panel = proofreading.dock.proofread
     opened = panel.editor.at.opened
     create_session(tmp_path / "new.emcad", other_neurons(), None, opened.facts).close()
-    panel.open(tmp_path / "new.emcad")
+    proofreading.desk.sessions.open(tmp_path / "new.emcad")
     proofreading.idle()
     assert folder_of(proofreading).name == "new.emcad"
     return tmp_path / "stack.emcad"

@@ -46,7 +46,7 @@ class Bench:
 
     @property
     def at(self):
-        return self.desk.dock.desk.sessions.current
+        return self.desk.desk.sessions.current
 
     @property
     def state(self):

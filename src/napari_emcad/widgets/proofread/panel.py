@@ -57,7 +57,7 @@ class ProofreadPanel(QWidget):
         """Open the view of surfaces, and show the selected neurons in it."""
         editor = self.body.editor
         if self._surfaces is None or self._surfaces.is_released:
-            self._surfaces = SurfaceView(editor.at, self._desk.loop)
+            self._surfaces = SurfaceView(editor.at)
             self._surfaces.picked.connect(self._on_picked)
             show_beside(self._desk.viewer, self._surfaces, self)
         self._show_surfaces()

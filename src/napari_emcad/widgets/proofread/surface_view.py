@@ -13,8 +13,9 @@ from napari_emcad.core.wording import count
 from napari_emcad.widgets.desk.message import sentence_of
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.forms import enable, text
-from napari_emcad.widgets.kit.jobs import Ended, Loop
+from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.picking import Click
+from napari_emcad.widgets.kit.threads import QtLoop
 from napari_emcad.widgets.proofread.surface_canvas import Hit, SurfaceCanvas
 from napari_emcad.widgets.proofread.surfaces import Make, NeuronSurfaces
 
@@ -60,10 +61,11 @@ class SurfaceView(QWidget):
 
     picked = Signal(object)
 
-    def __init__(self, proofreading: Proofreading, loop: Loop, parent: QWidget | None = None):
+    def __init__(self, proofreading: Proofreading, parent: QWidget | None = None):
         super().__init__(parent)
         self._at = proofreading
         self._surfaces = NeuronSurfaces(proofreading)
+        loop = QtLoop(self)  # its own, to go with the view
         self._jobs = loop.jobs()
         self._canvas = SurfaceCanvas(self)
         self._rest = loop.pause(0, self._show)
