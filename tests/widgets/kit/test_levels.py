@@ -176,7 +176,7 @@ def test_all_follows_the_level(window, pyramid, stack, model, url, number):
 
 @pytest.mark.window
 def test_regions_are_in_voxels_of_the_level(window, pyramid):
-    region = window.dock.segment.region
+    region = window.desk.region
     window.dock.stack.level.setCurrentIndex(1)
     window.viewer.dims.set_point(0, 80)
     region.kind = SECTION
