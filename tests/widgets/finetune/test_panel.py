@@ -270,7 +270,7 @@ def test_a_file_that_is_no_model(hand, tmp_path):
 def test_what_the_trainer_is_told(hand):
     budget = hand.panel.budget
     assert budget.parameters("student") == TrainingParameters(minutes=2)
-    for field, value in ((budget.minutes, 0.5), (budget.steps, 7), (budget.batch, 2), (budget.size, 100)):
+    for field, value in ((budget.minutes, 0.5), (budget.steps, 7), (budget.batch, 2), (budget.crop_size, 100)):
         field.setValue(value)
     budget.loss.setCurrentIndex(1)
     told = budget.parameters("distil")

@@ -4,9 +4,10 @@ import os
 
 import psutil
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_emcad.blocks.run import Means, free_budget
+from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field, text_field
 from napari_emcad.widgets.kit.forms import enable
 
 LEAST = 0.5
@@ -33,12 +34,13 @@ class MeansChoice(QObject):
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
         most = psutil.virtual_memory().total / 1e9
-        self.memory = QDoubleSpinBox(minimum=LEAST, maximum=most, decimals=1, suffix=" GB", keyboardTracking=False)
+        self.memory = number_field(Limits(LEAST, most), 1, "GB")
         self.memory.setValue(free_budget() / 1e9)
         self.memory.setToolTip("Main memory for all processes of this computer together; half of what is free.")
-        self.workers = QSpinBox(minimum=1, maximum=os.cpu_count() or 1, suffix=" processes", keyboardTracking=False)
-        self.workers.setSpecialValueText("1 process")
-        self.scheduler = QLineEdit(placeholderText="none, or its address: tcp://host:8786")
+        self.workers = integer_field(
+            Limits(1, os.cpu_count() or 1), Affixes("processes", instead_of_smallest="1 process")
+        )
+        self.scheduler = text_field("none, or its address: tcp://host:8786")
         self.scheduler.setToolTip(
             "Address of the scheduler of a Dask cluster that runs. Its workers need this program, and the stack, the "
             "model and the session under the same paths."

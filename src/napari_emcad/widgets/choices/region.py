@@ -4,6 +4,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_emcad.widgets.desk.region import BOX, Region
+from napari_emcad.widgets.kit.fields import Limits, integer_field
 from napari_emcad.widgets.kit.forms import LayerCombo, enable, text
 
 
@@ -18,7 +19,7 @@ class RegionChoice(QWidget):
         self.combo = LayerCombo(region.shapes)
         self.draw_button = QPushButton("Draw")
         self.draw_button.setToolTip("Add a Shapes layer and draw a rectangle with the mouse.")
-        self.first, self.last = QSpinBox(keyboardTracking=False), QSpinBox(keyboardTracking=False)
+        self.first, self.last = integer_field(Limits(0, 0)), integer_field(Limits(0, 0))
         self._facts = text()
         self._lay_out()
         self._group.buttonToggled.connect(self._on_toggle)

@@ -5,7 +5,6 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QInputDialog,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.widgets.desk.stack import Stack
+from napari_emcad.widgets.kit.fields import Limits, number_field
 from napari_emcad.widgets.kit.forms import LayerCombo, NarrowCombo, form, text
 
 SAMPLES = {
@@ -151,7 +151,7 @@ class VoxelSizeDialog(QDialog):
         rows = QFormLayout(self)
         self._fields = []
         for axis, length in zip(("z (section thickness)", "y", "x"), size, strict=True):
-            field = QDoubleSpinBox(minimum=0.001, maximum=1e6, decimals=3, suffix=" nm")
+            field = number_field(Limits(0.001, 1e6), 3, "nm")
             field.setValue(length)
             rows.addRow(axis, field)
             self._fields.append(field)

@@ -1,9 +1,10 @@
 """How long to train, and the settings that a first run does not need."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emcad.training.params import Consistency, Mode, TrainingParameters
+from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, Section, form, text
 
 MINUTES = 2.0
@@ -26,24 +27,21 @@ class Budget(QWidget):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         defaults = TrainingParameters(minutes=MINUTES)
-        self.minutes = QDoubleSpinBox(minimum=0.1, maximum=6000, decimals=1, suffix=" min", keyboardTracking=False)
+        self.minutes = number_field(Limits(0.1, 6000), 1, "min")
         self.minutes.setValue(MINUTES)
-        self.steps = QSpinBox(maximum=10**7, suffix=" steps", specialValueText=NO_LIMIT, keyboardTracking=False)
-        self.batch = QSpinBox(maximum=64, suffix=" crops", specialValueText=BY_MODE, keyboardTracking=False)
-        self.size = QSpinBox(minimum=LEAST_SIZE, maximum=1024, singleStep=16, suffix=" pixels", keyboardTracking=False)
-        self.size.setSpecialValueText(BY_MODE)
-        self.learning_rate = QDoubleSpinBox(
-            minimum=1e-6, maximum=0.1, decimals=6, singleStep=1e-4, keyboardTracking=False
-        )
+        self.steps = integer_field(Limits(0, 10**7), Affixes("steps", instead_of_smallest=NO_LIMIT))
+        self.batch = integer_field(Limits(0, 64), Affixes("crops", instead_of_smallest=BY_MODE))
+        self.crop_size = integer_field(Limits(LEAST_SIZE, 1024, 16), Affixes("pixels", instead_of_smallest=BY_MODE))
+        self.learning_rate = number_field(Limits(1e-6, 0.1, 1e-4), 6)
         self.learning_rate.setValue(defaults.learning_rate)
-        self.seed = QSpinBox(maximum=10**6, keyboardTracking=False)
+        self.seed = integer_field(Limits(0, 10**6))
         self.loss = NarrowCombo()
         for words, name in LOSSES.items():
             self.loss.addItem(words, name)
         self.takes = text()
         self._explain()
         self._lay_out()
-        for field in (self.minutes, self.steps, self.batch, self.size, self.learning_rate, self.seed):
+        for field in (self.minutes, self.steps, self.batch, self.crop_size, self.learning_rate, self.seed):
             field.valueChanged.connect(self._on_change)
         self.loss.currentIndexChanged.connect(self._on_change)
 
@@ -61,7 +59,7 @@ class Budget(QWidget):
             minutes=self.minutes.value(),
             steps=self.steps.value() or None,
             batch=self.batch.value() or None,
-            size=None if self.size.value() == LEAST_SIZE else 16 * (self.size.value() // 16),
+            size=None if self.crop_size.value() == LEAST_SIZE else 16 * (self.crop_size.value() // 16),
             loss=self.loss.currentData(),
             learning_rate=self.learning_rate.value(),
             seed=self.seed.value(),
@@ -77,7 +75,7 @@ class Budget(QWidget):
         self.minutes.setToolTip("Time for all of it, scoring included; Stop ends it earlier and keeps the best.")
         self.steps.setToolTip("Ends the training after so many steps, if the minutes have not done so before.")
         self.batch.setToolTip("Parts of the crops that a step sees; fewer take less memory.")
-        self.size.setToolTip("Height and width of these parts, in steps of 16; smaller ones take less memory.")
+        self.crop_size.setToolTip("Height and width of these parts, in steps of 16; smaller ones take less memory.")
         self.learning_rate.setToolTip(f"{words['learning_rate']} Lower it where the loss jumps.")
         self.seed.setToolTip(words["seed"])
         self.loss.setToolTip(f"{words['loss']} MALIS weighs an affinity by the pairs of voxels that depend on it.")
@@ -89,7 +87,7 @@ class Budget(QWidget):
         rows.add("Takes", self.takes)
         more.add("At most", self.steps)
         more.add("Batch", self.batch)
-        more.add("Crop", self.size)
+        more.add("Crop", self.crop_size)
         more.add("Loss", self.loss)
         more.add("Learning rate", self.learning_rate)
         more.add("Seed", self.seed)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.finetuning.record import Outcome
+from napari_emcad.widgets.kit.fields import text_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, text
 
 KEEP_TIP = "Add it to your models under this name; no other model is changed."
@@ -38,7 +39,7 @@ class OutcomeBox(QFrame):
         self.kept: Path | None = None
         self.words = text()
         self.compare_box, self.crop = QCheckBox("before | after"), NarrowCombo()
-        self.name = QLineEdit(placeholderText="name of the new model")
+        self.name = text_field("name of the new model")
         self.keep_button, self.discard_button = QPushButton("Keep"), QPushButton("Discard")
         self.go_on_button, self.again_button = QPushButton("Go on"), QPushButton("Segment again with it")
         self._explain()

@@ -5,7 +5,7 @@ from functools import partial
 
 from napari.layers import Image, Labels
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -24,6 +24,7 @@ from napari_emcad.widgets.finetune.crop_places import (
     check_place,
     shared,
 )
+from napari_emcad.widgets.kit.fields import Limits, integer_field
 from napari_emcad.widgets.kit.forms import enable, form
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layers import MADE, check_layer, is_labels, volume_of
@@ -57,7 +58,8 @@ class CropSources(QWidget):
         self.box_button, self.stack_button = QPushButton("+ Box"), QPushButton("+ Whole stack")
         self.done_button, self.edits_button = QPushButton("+ Done neurons"), QPushButton("+ Last")
         self.labels_button = QPushButton("+ Labels layer...")
-        self.last = QSpinBox(minimum=1, maximum=9999, value=10, suffix=" edits", keyboardTracking=False)
+        self.last = integer_field(Limits(1, 9999), "edits")
+        self.last.setValue(10)
         self.last.setToolTip("How many of the last merges, splits and detachings.")
         self._menu = QMenu(self)
         self.labels_button.setMenu(self._menu)

@@ -91,7 +91,9 @@ class TimerPause(QObject):
 
     def __init__(self, parent: QObject, milliseconds: int, then: Callable[[], Any]):
         super().__init__(parent)
-        self._timer = QTimer(self, singleShot=True, interval=milliseconds)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(milliseconds)
         self._timer.timeout.connect(lambda: then())
 
     @property

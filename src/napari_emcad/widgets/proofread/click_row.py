@@ -1,8 +1,9 @@
 """The row that turns clicks on the image on and off."""
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_emcad.widgets.kit.fields import toggle_button
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.proofread.click_to_segment import ClickToSegment
 
@@ -13,7 +14,7 @@ class ClickRow(QWidget):
     def __init__(self, clicking: ClickToSegment, parent: QWidget | None = None):
         super().__init__(parent)
         self._clicking = clicking
-        self.button = QPushButton("Click a neuron on the image", checkable=True)
+        self.button = toggle_button("Click a neuron on the image")
         self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._facts = text()
         column = QVBoxLayout(self)

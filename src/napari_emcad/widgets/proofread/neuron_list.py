@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
+
+from napari_emcad.widgets.kit.fields import text_field
 
 COLUMNS = ("id", "voxels", "sections", "done")
 VOXELS = COLUMNS.index("voxels")
@@ -96,7 +98,7 @@ class NeuronList(QWidget):
         super().__init__(parent)
         self.model = NeuronModel(self)
         self._chosen: list[int] = []
-        self.search = QLineEdit(placeholderText="find id", clearButtonEnabled=True)
+        self.search = text_field("find id", can_be_cleared=True)
         self._view = QTableView()
         self._lay_out()
         self.search.textChanged.connect(self.model.seek)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
 from napari_emcad.core.merge_tree import SCORINGS
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.settings import Settings
+from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form
 from napari_emcad.workers.estimates import is_foreground
 
@@ -34,14 +35,13 @@ class SettingsForm(QWidget):
     def __init__(self, settings: Settings, parent: QWidget | None = None):
         super().__init__(parent)
         self._settings = settings
-        self.min_size = QSpinBox(maximum=10**9, singleStep=50, suffix=" voxels", keyboardTracking=False)
-        self.seed_sigma = QDoubleSpinBox(maximum=20, singleStep=0.5, decimals=1, suffix=" px", keyboardTracking=False)
+        self.min_size = integer_field(Limits(0, 10**9, 50), "voxels")
+        self.seed_sigma = number_field(Limits(0, 20, 0.5), 1, "px")
         self.crumbs, self.look = _combo(CRUMBS), _combo(LOOKS)
         self.agglomeration = _combo({name: name for name in DEFAULT_THRESHOLDS})
         self.scoring = _combo({name: name for name in SCORINGS})
         self.black, self.white = (
-            QDoubleSpinBox(minimum=-1e9, maximum=1e9, decimals=2, prefix=p, keyboardTracking=False)
-            for p in ("black ", "white ")
+            number_field(Limits(-1e9, 1e9), 2, Affixes(before=words)) for words in ("black", "white")
         )
         self.from_data = QPushButton("From data")
         self._lay_out()

@@ -1,9 +1,10 @@
 """The threshold as a slider, a field and a read-out."""
 
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_emcad.widgets.desk.threshold import Threshold
+from napari_emcad.widgets.kit.fields import Limits, number_field, slider
 from napari_emcad.widgets.kit.forms import text
 
 STEPS = 100
@@ -15,8 +16,8 @@ class ThresholdBar(QWidget):
     def __init__(self, threshold: Threshold, parent: QWidget | None = None):
         super().__init__(parent)
         self._threshold = threshold
-        self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=STEPS)
-        self.field = QDoubleSpinBox(minimum=0, maximum=1, decimals=2, singleStep=0.01, keyboardTracking=False)
+        self.slider = slider(STEPS)
+        self.field = number_field(Limits(0, 1, 0.01), 2)
         self.read_out = text()
         row = QHBoxLayout()
         row.addWidget(self.slider, 1)
