@@ -23,7 +23,8 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops
-from napari_emcad.finetuning.run import TrainingOrder, fine_tune, write_run
+from napari_emcad.finetuning.folder import TrainingOrder, write_run
+from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.pipeline import segment
 from napari_emcad.training.params import NEEDS_TEACHER, TrainingParameters

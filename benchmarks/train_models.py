@@ -15,7 +15,8 @@ from pathlib import Path
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops
-from napari_emcad.finetuning.run import TrainingOrder, fine_tune, write_run
+from napari_emcad.finetuning.folder import TrainingOrder, write_run
+from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.training.params import TrainingParameters
 

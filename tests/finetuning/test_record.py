@@ -52,7 +52,7 @@ def test_steps_that_were_lost_are_made_again():
 
 
 def test_events_of_other_kinds_are_left_out():
-    record = record_of(*RUN, {"event": "weather", "text": "rain"}, {})
+    record = record_of(*RUN, {"event": "weather", "text": "rain"})
     assert record.step == 3
 
 

@@ -7,7 +7,8 @@ import torch
 from toy_crops import squares
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.run import EVENTS, TrainingOrder, best_model, fine_tune, read_events, write_run
+from napari_emcad.finetuning.folder import EVENTS, TrainingOrder, best_model, read_events, write_run
+from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.networks.student import Student, StudentConfig

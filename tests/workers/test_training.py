@@ -9,7 +9,7 @@ import fake_trainer
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.run import read_events
+from napari_emcad.finetuning.folder import read_events
 from napari_emcad.workers import training
 from napari_emcad.workers.process import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside

@@ -19,7 +19,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.core.wishes import TO_TRAIN
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
-from napari_emcad.finetuning.run import Event, TrainingOrder, fine_tune, read_order, teacher_beside, write_run
+from napari_emcad.finetuning.events import Event
+from napari_emcad.finetuning.folder import TrainingOrder, read_order, teacher_beside, write_run
+from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
 from napari_emcad.training.params import NEEDS_LABELS, Augmentation, Consistency, Loss, Mode, TrainingParameters

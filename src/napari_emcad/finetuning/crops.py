@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,13 @@ from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified_labels
 
+TrainAndHeldOut = tuple[list[Crop], list[Crop]]
+"""Crops to train on, and crops to score on."""
+
 
 @dataclass(frozen=True)
 class CropPlaces:
-    """Which parts of a stack: boxes as "z0:z1,y0:y1,x0:x1" in its voxels.
+    """Parts of a stack: boxes as "z0:z1,y0:y1,x0:x1" in its voxels.
 
     Attributes
     ----------
@@ -30,7 +34,7 @@ class CropPlaces:
         None = the whole stack; of a session, what was proofread.
     held_out : sequence of str
     unlabelled : sequence of str
-        Of which nothing is known: only a teacher teaches there.
+        Boxes of which nothing is known: only a teacher teaches there.
     """
 
     train: Sequence[str] = ()
@@ -48,30 +52,31 @@ class CropFiles:
     mask: Location | None = None
 
 
-def read_crops(files: CropFiles, places: CropPlaces) -> tuple[list[Crop], list[Crop]]:
-    """Crops to train on and to hold out; without labels all is 0.
+def read_crops(files: CropFiles, places: CropPlaces) -> TrainAndHeldOut:
+    """Read crops to train on and to hold out; without labels all is 0.
 
     Raises
     ------
     UserError
-        Where a file cannot be read, shapes differ or a box lies outside.
+        If a file cannot be read, shapes differ or a box lies outside.
     """
-    with ExitStack() as stack:
-        raw = stack.enter_context(open_stack(files.raw, files.dataset))
+    with ExitStack() as opened:
+        raw = opened.enter_context(open_stack(files.raw, files.dataset))
         check_volume(raw.array)
-        labels, mask = (path and stack.enter_context(open_stack(path)) for path in (files.labels, files.mask))
-        for what, other in (("labels", labels), ("mask", mask)):
-            _check_shape(what, other, raw)
+        labels = opened.enter_context(open_stack(files.labels)) if files.labels else None
+        mask = opened.enter_context(open_stack(files.mask)) if files.mask else None
+        for name, other in (("labels", labels), ("mask", mask)):
+            _check_shape(name, other, raw)
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        opened = _Files(raw, Normalisation.of(raw.array), labels, mask)
-        crops = [opened.crop(box) for box in train] + opened.unlabelled(places.unlabelled)
-        return crops, [opened.crop(box) for box in held_out]
+        source = _LabelledStack(raw, Normalisation.of(raw.array), labels, mask)
+        crops = [source.crop(box) for box in train] + source.unlabelled_crops(places.unlabelled)
+        return crops, [source.crop(box) for box in held_out]
 
 
-def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) -> tuple[list[Crop], list[Crop]]:
-    """Crops of what was proofread: around the done neurons; where there are none, around the corrections.
+def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) -> TrainAndHeldOut:
+    """Read crops of what was proofread: around the done neurons; if there are none, around the corrections.
 
     A box that is named counts as verified in all its voxels.
 
@@ -80,80 +85,82 @@ def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) 
     folder : Path
         NAME.emcad; it is only read.
     raw : CropFiles, optional
-        Where its stack is now; None = where it was segmented.
+        Files of its stack as it lies now; None = as it was segmented.
     places : CropPlaces
 
     Raises
     ------
     UserError
-        Where session or stack cannot be read or do not belong together, or nothing was proofread.
+        If session or stack cannot be read or do not belong together, or nothing was proofread.
     """
-    with open_session(folder, to_read=True) as opened, _stack_of(opened, raw) as stack:
-        session, shape = opened.session, opened.session.state.base.fragments.shape
-        place = opened.facts.box_of(shape)
-        if place.clipped(stack.array.shape) != place:
-            raise UserError(
-                f"{stack.path}: the stack of {folder} is needed, and its region {place.start} to {place.stop} does "
-                f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
-            )
-        black, white = (opened.facts.parameters.get(name) for name in ("black", "white"))
-        proofread = _Proofread(stack, choose_normalisation(stack.array, black, white), opened, place)
+    with open_session(folder, to_read=True) as opened, _open_stack_of(opened, raw) as stack:
+        source = _proofread_stack(opened, stack)
+        rest = source.unlabelled_crops(places.unlabelled)
         if places.train or places.held_out:
-            named = [[proofread.named(text) for text in texts] for texts in (places.train, places.held_out)]
-            train, held_out = ([proofread.crop(box, all_checked=True) for box in boxes] for boxes in named)
-            return train + proofread.unlabelled(places.unlabelled), held_out
+            train, held_out = (
+                [source.crop(source.named_box(text), all_checked=True) for text in texts]
+                for texts in (places.train, places.held_out)
+            )
+            return train + rest, held_out
+        session = opened.session
         found = boxes_of_locked(session, drive(find_boxes(opened)))
         found = found or boxes_of_corrections(session, last=len(session.log.rows))
         if not found:
             raise UserError(f"{folder}: nothing in it is done or corrected; proofread some neurons, or name a --box.")
-        return [proofread.crop(box) for box in found] + proofread.unlabelled(places.unlabelled), []
+        return [source.crop(box) for box in found] + rest, []
 
 
 @dataclass(frozen=True)
-class _Stack:
+class _CropStack:
     """A stack that is open, and its grey levels."""
 
     raw: Stack
     levels: Normalisation
 
-    def pixels(self, box: Box) -> NDArray:
+    def pixels(self, box: Box) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """Read the grey values of a box as training takes them."""
         return self.levels.for_crops(np.asarray(self.raw.array[box.slices]))
 
     def name_of(self, box: Box) -> str:
+        """Return the name of a crop: that of the stack, with the box if it is not all."""
         return self.raw.path.stem if box == Box.whole(self.raw.array.shape) else f"{self.raw.path.stem}[{box.text}]"
 
-    def unlabelled(self, texts: Sequence[str]) -> list[Crop]:
-        """Crops of which nothing is known."""
+    def unlabelled_crops(self, texts: Sequence[str]) -> list[Crop]:
+        """Read crops of which nothing is known."""
         boxes = [Box.parse(text, self.raw.array.shape) for text in texts]
         return [unlabelled_crop(self.pixels(box), f"{self.name_of(box)}, unlabelled") for box in boxes]
 
 
 @dataclass(frozen=True)
-class _Files(_Stack):
-    """What `CropFiles` names, open."""
+class _LabelledStack(_CropStack):
+    """The files that `CropFiles` names, open."""
 
     labels: Stack | None
     mask: Stack | None
 
     def crop(self, box: Box) -> Crop:
-        truth = np.zeros(box.shape, np.uint8) if self.labels is None else np.asarray(self.labels.array[box.slices])
+        """Read a crop."""
+        truth: NDArray[Any] = np.zeros(box.shape, np.uint8)
+        if self.labels is not None:
+            truth = np.asarray(self.labels.array[box.slices])
         known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
         return Crop(self.pixels(box), truth, known, self.name_of(box))
 
 
 @dataclass(frozen=True)
-class _Proofread(_Stack):
+class _ProofreadStack(_CropStack):
     """A session, the stack that it belongs to, and its region in that."""
 
     opened: OpenSession
     place: Box
 
     def crop(self, found: NamedBox, all_checked: bool = False) -> Crop:
+        """Read a crop; the box counts voxels of the session."""
         labels, known = verified_labels(self.opened.session, found.box, all_checked)
         return Crop(self.pixels(found.box.moved(self.place.start)), labels, known, found.name)
 
-    def named(self, text: str) -> NamedBox:
-        """A box of the stack as one of the session's fragments."""
+    def named_box(self, text: str) -> NamedBox:
+        """Return a box of the stack as one of the session's fragments."""
         box = Box.parse(text, self.raw.array.shape)
         inner = box.within(self.place)
         if inner.clipped(self.place.shape) != inner:
@@ -161,7 +168,19 @@ class _Proofread(_Stack):
         return NamedBox(f"{self.raw.path.stem}[{box.text}]", inner, 1.0)
 
 
-def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:
+def _proofread_stack(opened: OpenSession, stack: Stack) -> _ProofreadStack:
+    """Put a session and its stack together."""
+    place = opened.facts.box_of(opened.session.state.base.fragments.shape)
+    if place.clipped(stack.array.shape) != place:
+        raise UserError(
+            f"{stack.path}: the stack of {opened.folder} is needed, and its region {place.start} to {place.stop} does "
+            f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
+        )
+    black, white = (opened.facts.parameters.get(name) for name in ("black", "white"))
+    return _ProofreadStack(stack, choose_normalisation(stack.array, black, white), opened, place)
+
+
+def _open_stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:
     if raw:
         return open_stack(raw.raw, raw.dataset)
     source = parse_location(opened.facts.source)
@@ -172,9 +191,9 @@ def _stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:
     return open_stack(source, opened.facts.dataset)
 
 
-def _check_shape(what: str, other: Stack | None, raw: Stack) -> None:
+def _check_shape(name: str, other: Stack | None, raw: Stack) -> None:
     if other is not None and other.array.shape != raw.array.shape:
         raise UserError(
-            f"{what}: the shape of the stack {tuple(raw.array.shape)} is needed, {other.path} has "
+            f"{name}: the shape of the stack {tuple(raw.array.shape)} is needed, {other.path} has "
             f"{tuple(other.array.shape)}; choose the file that belongs to the stack."
         )

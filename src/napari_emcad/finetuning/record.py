@@ -1,13 +1,12 @@
-"""What a training run has said so far, and how people read it. No Qt."""
+"""The record of a training run: its events so far, and how people read them."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from napari_emcad.core.wording import clock_text, count, duration_text
-from napari_emcad.finetuning.run import best_model, read_events
-
-Event = dict[str, Any]
+from napari_emcad.finetuning.events import Event, FinishedEvent, ScoreEvent, StartedEvent, StepEvent
+from napari_emcad.finetuning.folder import best_model, read_events
 
 LOSSES = {
     "student": "student",
@@ -17,12 +16,12 @@ LOSSES = {
     "consistency": "two views of uncorrected sections",
     "restore": "restored sections",
 }
-"""Names of losses, as they are told."""
+"""Names of losses, for people."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Of the network at a step, on the held-out crops; VOI in bits. Step 0 is before fine-tuning."""
+    """Score of the network at a step, on the held-out crops; VOI in bits. Step 0 is before fine-tuning."""
 
     step: int
     voi: float
@@ -33,12 +32,21 @@ class Score:
     best: bool = False
 
     @classmethod
-    def of(cls, event: Event) -> Self:
-        return cls(**{field.name: event[field.name] for field in fields(cls) if field.name in event})
+    def of(cls, event: ScoreEvent) -> Self:
+        """Return the score that an event tells; those of earlier versions tell less."""
+        return cls(
+            event["step"],
+            event["voi"],
+            event["arand"],
+            event.get("voi_split", 0.0),
+            event.get("voi_merge", 0.0),
+            event.get("threshold", 0.0),
+            event.get("best", False),
+        )
 
 
 class Record:
-    """A run's events, one after the other.
+    """Events of a run, one after the other.
 
     Attributes
     ----------
@@ -46,55 +54,66 @@ class Record:
     scores : dict of int to Score
         By step.
     stage, device, failure : str
+    step : int
     done, seconds : float
         Share of the budget, 0 to 1; time spent.
-    finished : dict or None
+    finished : FinishedEvent or None
         The last event of a run that has ended well.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.losses: dict[str, list[tuple[int, float]]] = {}
         self.scores: dict[int, Score] = {}
         self.stage = self.device = self.failure = ""
         self.step, self.done, self.seconds = 0, 0.0, 0.0
-        self.finished: Event | None = None
+        self.finished: FinishedEvent | None = None
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """The record of a run that is not going on now."""
+        """Return the record of a run that nobody works on now."""
         record = cls()
         for event in read_events(folder):
             record.take(event)
         return record
 
     def take(self, event: Event) -> None:
-        """Note an event; those of a kind that is not known are left out."""
-        note = getattr(self, f"_take_{event.get('event')}", None)
-        if note is not None:
-            note(event)
+        """Take an event; those of a kind that is not known are left out."""
+        if event["event"] == "stage":
+            self.stage = event["text"]
+        elif event["event"] == "started":
+            self._start(event)
+        elif event["event"] == "step":
+            self._take_step(event)
+        elif event["event"] == "score":
+            self.stage = ""
+            self.scores[event["step"]] = Score.of(event)
+        elif event["event"] == "finished":
+            self.stage, self.finished = "", event
+        elif event["event"] == "failed":
+            self.stage, self.failure = "", event["sentence"]
 
-    def go_on(self) -> None:
-        """It is started, maybe again: how it ended before says nothing any more."""
+    def restart(self) -> None:
+        """Forget how the run ended before: it is started, maybe again."""
         self.stage, self.failure, self.finished = "starting Python", "", None
 
     @property
     def before(self) -> Score | None:
-        """None where nothing is held out."""
+        """Score before training; None if nothing is held out."""
         return self.scores.get(0)
 
     @property
     def best(self) -> Score | None:
-        """The latest that was the best; None where no step has helped yet."""
+        """Score of the latest that was the best; None if no step has helped yet."""
         return next((score for score in reversed(self.scores.values()) if score.best), None)
 
     @property
     def seconds_left(self) -> float | None:
-        """None as long as nobody can tell."""
+        """Seconds that the budget leaves; None until enough is done to tell."""
         return self.seconds * (1 - self.done) / self.done if self.done > 0.01 else None
 
     @property
     def progress_text(self) -> str:
-        """Such as "step 41, 1:12 left"."""
+        """Where the run is: "step 41, 1:12 left"."""
         if self.stage or not self.step:
             return f"{self.stage or 'starting'} ..."
         left = self.seconds_left
@@ -109,41 +128,28 @@ class Record:
         so_far = f"; best so far {score_text(best)} at step {best.step}" if best else ""
         return f"Held out: {score_text(self.before)} before{so_far}."
 
-    def _take_stage(self, event: Event) -> None:
-        self.stage = event["text"]
-
-    def _take_started(self, event: Event) -> None:
-        """Steps after those that it goes on from have been lost."""
+    def _start(self, event: StartedEvent) -> None:
+        """Forget the steps after those that the run goes on from: they are lost."""
         self.device, self.finished, self.failure = event["device"], None, ""
         self.step = event.get("step", 0)
         self.losses = {n: [p for p in points if p[0] <= self.step] for n, points in self.losses.items()}
 
-    def _take_step(self, event: Event) -> None:
+    def _take_step(self, event: StepEvent) -> None:
         self.stage, self.failure = "", ""
         self.step, self.done, self.seconds = event["step"], event["done"], event["seconds"]
         for name, value in event["parts"].items():
             self.losses.setdefault(name, []).append((self.step, value))
 
-    def _take_score(self, event: Event) -> None:
-        self.stage = ""
-        self.scores[event["step"]] = Score.of(event)
-
-    def _take_finished(self, event: Event) -> None:
-        self.stage, self.finished = "", event
-
-    def _take_failed(self, event: Event) -> None:
-        self.stage, self.failure = "", event["sentence"]
-
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run that is not going on has brought, and what it came to.
+    """What a run has brought that nobody works on now.
 
     Attributes
     ----------
     sentence : str
     can_keep : bool
-        Whether there is a network that is better than the one before, or that nothing is known of but its steps.
+        True if there is a network that is better than the one before, or that nothing is known of but its steps.
     """
 
     sentence: str
@@ -151,6 +157,7 @@ class Outcome:
 
     @classmethod
     def of(cls, record: Record, folder: Path) -> Self:
+        """Return the outcome of a run, as far as its record and its folder tell."""
         has_model, best = best_model(folder) is not None, record.best
         early = "" if record.finished else ", not finished"
         done = f"{count(record.step, 'step')} in {duration_text(record.seconds)}{early}"
@@ -165,10 +172,10 @@ class Outcome:
 
 
 def score_text(score: Score) -> str:
-    """Such as "VOI 4.89 bits, ARAND 0.897"."""
+    """Return a score in words: "VOI 4.89 bits, ARAND 0.897"."""
     return f"VOI {score.voi:.2f} bits, ARAND {score.arand:.3f}"
 
 
 def gain_text(before: Score, after: Score) -> str:
-    """Such as "VOI 4.89 -> 0.65 bits, ARAND 0.897 -> 0.049"."""
+    """Return two scores in words: "VOI 4.89 -> 0.65 bits, ARAND 0.897 -> 0.049"."""
     return f"VOI {before.voi:.2f} -> {after.voi:.2f} bits, ARAND {before.arand:.3f} -> {after.arand:.3f}"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.finetuning.run import Event, fine_tune, note
+from napari_emcad.finetuning.events import Event
+from napari_emcad.finetuning.folder import note_event
+from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.workers.child import Arrays, Caller
 from napari_emcad.workers.process import ChildJob, StopRequest, run_in_child
 
@@ -23,7 +25,7 @@ class TrainingProgress(Progress):
         See `finetuning.run.fine_tune`.
     """
 
-    event: Event = field(default_factory=dict, kw_only=True)
+    event: Event = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def train_beside(folder: Path, stop: StopRequest) -> Job[None]:
     try:
         yield from run_in_child(child, stop)
     except UserError as error:
-        note(folder, {"event": "failed", "sentence": str(error)})
+        note_event(folder, {"event": "failed", "sentence": str(error)})
         raise
 
 

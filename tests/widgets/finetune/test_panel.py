@@ -10,7 +10,7 @@ from proofreading_hands import column
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.finetuning.run import read_order
+from napari_emcad.finetuning.folder import read_order
 from napari_emcad.io.training_crops import load_crops
 from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.wording import size_text
+from napari_emcad.finetuning.folder import TrainingOrder, best_model, teacher_beside
 from napari_emcad.finetuning.record import Outcome, Record
-from napari_emcad.finetuning.run import TrainingOrder, best_model, teacher_beside
 from napari_emcad.networks import zoo
 from napari_emcad.training.params import HEARS_TEACHER, LEARNS_ALONE, NEEDS_LABELS, TrainingParameters
 from napari_emcad.widgets.desk.desk import Desk

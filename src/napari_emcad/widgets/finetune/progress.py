@@ -76,7 +76,7 @@ class RunProgress(QWidget):
     def work_on(self, folder: Path) -> None:
         """Begin a run, or go on with it."""
         self.put(Record.of(folder))
-        self.record.go_on()
+        self.record.restart()
         self._stop = StopRequest()
         self._jobs.start(train_beside(folder, self._stop), self._on_ended)
         self._show()

@@ -19,7 +19,7 @@ from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.finetuning.run import ORDER, TrainingOrder, read_order, write_run
+from napari_emcad.finetuning.folder import ORDER, TrainingOrder, read_order, write_run
 from napari_emcad.inference.normalisation import choose_normalisation
 from napari_emcad.networks.own_data import own_data
 from napari_emcad.pipeline import SegmentParameters

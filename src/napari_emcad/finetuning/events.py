@@ -1,0 +1,73 @@
+"""Events of a training run: what is told while it goes on, and noted in its folder, one JSON object a line."""
+
+from typing import Literal, TypedDict
+
+
+class StageEvent(TypedDict):
+    """Something that takes a while has begun."""
+
+    event: Literal["stage"]
+    text: str
+
+
+class StartedEvent(TypedDict):
+    """The networks are loaded; `step` counts those of before, if the run was stopped or killed."""
+
+    event: Literal["started"]
+    device: str
+    losses: list[str]
+    train_voxels: int
+    held_out_voxels: int
+    step: int
+
+
+class StepEvent(TypedDict):
+    """One step is done; `done` is the share of the budget, 0 to 1, and `parts` has each loss without its weight."""
+
+    event: Literal["step"]
+    step: int
+    done: float
+    seconds: float
+    learning_rate: float
+    loss: float
+    parts: dict[str, float]
+
+
+class ScoreEvent(TypedDict):
+    """The network of a step is scored on the held-out crops, VOI in bits; `model` is its file if it is the best so far.
+
+    Step 0 is before training.
+    """
+
+    event: Literal["score"]
+    step: int
+    seconds: float
+    voi: float
+    voi_split: float
+    voi_merge: float
+    arand: float
+    threshold: float
+    best: bool
+    model: str | None
+
+
+class FinishedEvent(TypedDict):
+    """The run has ended well; `model` is the file of the best network, None if no step has helped."""
+
+    event: Literal["finished"]
+    why: Literal["budget", "stopped"]
+    steps: int
+    seconds: float
+    before: ScoreEvent | None
+    after: ScoreEvent | None
+    model: str | None
+
+
+class FailedEvent(TypedDict):
+    """The run has ended with a sentence."""
+
+    event: Literal["failed"]
+    sentence: str
+
+
+Event = StageEvent | StartedEvent | StepEvent | ScoreEvent | FinishedEvent | FailedEvent
