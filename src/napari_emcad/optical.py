@@ -6,7 +6,6 @@ Fibres are sparse and bright in light microscopy: which voxels belong to one is 
 that do not touch are told apart by that alone.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Box, check_box
+from napari_emcad.core.geometry import Box, Shape, check_box
 from napari_emcad.core.neurites import neurites
 from napari_emcad.core.parameters import OpticalOptions, OpticalParameters, ResolvedOpticalParameters
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.volume import Volume, check_volume
+from napari_emcad.core.wishes import DeviceKind
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import provenance
@@ -153,7 +153,7 @@ def recommended_threshold(card: ModelCard) -> float:
     return DEFAULT_THRESHOLD if card.threshold is None else card.threshold
 
 
-def memory_needed(box: Box, shape: Sequence[int], card: ModelCard, device_kind: str = "cpu") -> int:
+def memory_needed(box: Box, shape: Shape, card: ModelCard, device_kind: DeviceKind = "cpu") -> int:
     """Return the bytes of main memory at the peak: the network's while it predicts, or the labelling's after it.
 
     Parameters
@@ -162,8 +162,7 @@ def memory_needed(box: Box, shape: Sequence[int], card: ModelCard, device_kind: 
     shape : (z, y, x)
         Shape of the volume that the box lies in.
     card : ModelCard
-    device_kind : str
-        "cpu", "cuda" or "mps".
+    device_kind : "cpu", "cuda" or "mps"
     """
     from napari_emcad.inference.predict_foreground import foreground_memory
 

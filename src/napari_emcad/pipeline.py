@@ -33,11 +33,11 @@ from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.core.volume import AffinityVolume, Volume, Writable, check_volume
+from napari_emcad.core.wishes import DeviceKind
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
 
 if TYPE_CHECKING:  # these bring torch, which takes seconds
-    from napari_emcad.inference.engines.device import Device
     from napari_emcad.networks.student import Student
     from napari_emcad.networks.teacher import Teacher
 
@@ -123,28 +123,16 @@ def run(
 
 
 def predict(
-    volume: Volume,
-    network: "Student | Teacher",
-    affinities: Writable,
-    box: Box,
-    parameters: SegmentParameters,
-    device: "Device | None" = None,
-    tile: int | None = None,
+    volume: Volume, network: "Student | Teacher", affinities: Writable, box: Box, parameters: SegmentParameters
 ) -> Job[None]:
-    """Volume -> affinities, on the parameters' device and in the usual tiles if no others are given."""
+    """Volume -> affinities."""
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import choose_normalisation
-    from napari_emcad.inference.predict_student import predict_affinities
-    from napari_emcad.inference.predict_teacher import predict_teacher
+    from napari_emcad.inference.predict import predict_by
     from napari_emcad.inference.prediction import Prediction
-    from napari_emcad.networks.student import Student
 
     levels = choose_normalisation(volume, parameters.black, parameters.white)
-    prediction = Prediction(box, levels, device or choose_device(parameters.device), tile)
-    if isinstance(network, Student):
-        yield from predict_affinities(network, volume, affinities, prediction)
-    else:
-        yield from predict_teacher(network, volume, affinities, prediction)
+    yield from predict_by(network, volume, affinities, Prediction(box, levels, choose_device(parameters.device)))
 
 
 def agglomerate(affinities: AffinityVolume, parameters: SegmentParameters) -> Job[Segmentation]:
@@ -186,7 +174,7 @@ def recommended_threshold(card: ModelCard | None, agglomeration: Agglomeration) 
 def memory_needed(
     box: Box,
     section: tuple[int, int],
-    device_kind: str = "cpu",
+    device_kind: DeviceKind = "cpu",
     card: ModelCard | None = None,
     seed_sigma: float = DEFAULT_SEED_SIGMA,
 ) -> int:
@@ -197,8 +185,7 @@ def memory_needed(
     box : Box
     section : (y, x)
         Size of the sections that the box lies in.
-    device_kind : str
-        "cpu", "cuda" or "mps".
+    device_kind : "cpu", "cuda" or "mps"
     card : ModelCard, optional
         Card of the model; None = a student.
     seed_sigma : float

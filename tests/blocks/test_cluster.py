@@ -14,7 +14,7 @@ import torch
 from distributed import Client, LocalCluster, Nanny
 
 from napari_emcad.blocks import cluster
-from napari_emcad.blocks.cluster import cluster_at, cuda_devices, own_cluster
+from napari_emcad.blocks.cluster import connect_cluster, cuda_devices, start_cluster
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
 
@@ -28,7 +28,7 @@ def test_each_worker_has_a_gpu_of_its_own(tmp_path, monkeypatch):
         time.sleep(0.2)
         (Path(folder) / f"{number}").write_text(f"{os.getpid()} {os.environ['CUDA_VISIBLE_DEVICES']}")
 
-    with own_cluster(3, ENOUGH) as pool:
+    with start_cluster(3, ENOUGH) as pool:
         drive(pool.run("step", told, tmp_path, range(9)))
     device = dict(file.read_text().split() for file in tmp_path.iterdir())
     assert sorted(device.values()) == ["4", "4", "GPU-1b"]
@@ -41,7 +41,7 @@ def test_without_a_gpu_nothing_is_set(tmp_path, monkeypatch):
     def told(folder, number):
         (Path(folder) / "told").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
 
-    with own_cluster(1, ENOUGH) as pool:
+    with start_cluster(1, ENOUGH) as pool:
         drive(pool.run("step", told, tmp_path, [0]))
     assert (tmp_path / "told").read_text() == "none"
 
@@ -68,7 +68,7 @@ def test_a_worker_that_takes_too_much_is_one_sentence(tmp_path, capfd):
         time.sleep(1)
         (Path(folder) / f"{number}").write_text(f"{len(held)}")
 
-    with own_cluster(1, 500_000_000) as pool, pytest.raises(UserError, match=r"^workers: .* for want of memory; "):
+    with start_cluster(1, 500_000_000) as pool, pytest.raises(UserError, match=r"^workers: .* for want of memory; "):
         drive(pool.run("step", greedy, tmp_path, [1, 6]))
     assert [file.name for file in tmp_path.iterdir()] == ["1"]
     assert capfd.readouterr().err == ""
@@ -82,7 +82,7 @@ def test_a_worker_that_is_killed_costs_its_block_only(tmp_path, capfd):
             time.sleep(1)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with own_cluster(1, ENOUGH) as pool:
+    with start_cluster(1, ENOUGH) as pool:
         drive(pool.run("step", deadly, tmp_path, range(4)))
     assert sorted(file.stem for file in tmp_path.iterdir()) == ["0", "1", "2", "2", "3"]
     assert capfd.readouterr().err == ""
@@ -96,7 +96,10 @@ def test_workers_that_cannot_start_again_are_one_sentence(tmp_path, monkeypatch)
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(cluster, "WITHOUT_WORKERS", "1s")
-    with own_cluster(1, ENOUGH) as pool, pytest.raises(UserError, match=r"^workers: none is left, and none could be "):
+    with (
+        start_cluster(1, ENOUGH) as pool,
+        pytest.raises(UserError, match=r"^workers: none is left, and none "),
+    ):
         monkeypatch.setattr(Nanny, "instantiate", fail)
         drive(pool.run("step", ends, tmp_path, [0]))
 
@@ -106,12 +109,12 @@ def test_ctrl_c_is_one_exception_and_no_word(tmp_path):
     """At any moment, of the whole group of programs, as a terminal sends it."""
     text = """if True:
         import signal, time
-        from napari_emcad.blocks.cluster import own_cluster
+        from napari_emcad.blocks.cluster import start_cluster
         if __name__ == "__main__":
             signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run where it is ignored
             print("begins", flush=True)
             try:
-                with own_cluster(2, 2_000_000_000):
+                with start_cluster(2, 2_000_000_000):
                     print("runs", flush=True)
                     time.sleep(60)
             except KeyboardInterrupt:
@@ -143,7 +146,7 @@ def test_a_worker_near_its_limit_does_the_next_block(tmp_path):
         time.sleep(1)
 
     limit = 600_000_000
-    with own_cluster(1, limit) as pool:
+    with start_cluster(1, limit) as pool:
         drive(pool.run("step", holding, tmp_path, [0]))
         drive(pool.run("step", lambda folder, number: None, tmp_path, [1]))
 
@@ -152,7 +155,7 @@ def test_a_worker_near_its_limit_does_the_next_block(tmp_path):
 def test_the_dashboard_is_told_where_it_is_drawn(monkeypatch, drawn):
     found = cluster.find_spec
     monkeypatch.setattr(cluster, "find_spec", lambda name: drawn if name == "bokeh" else found(name))
-    with own_cluster(1, ENOUGH) as pool:
+    with start_cluster(1, ENOUGH) as pool:
         if drawn:
             assert pool.dashboard.startswith("http://127.0.0.1:")
         else:
@@ -186,7 +189,10 @@ def test_a_scheduler_that_goes_away_is_one_sentence(tmp_path, running, capfd):
     def done(folder, number):
         time.sleep(0.5)
 
-    with cluster_at(address) as pool, pytest.raises(UserError, match=r"^scheduler: the connection to it was lost; "):
+    with (
+        connect_cluster(address) as pool,
+        pytest.raises(UserError, match=r"^scheduler: the connection to it was "),
+    ):
         for progress in pool.run("step", done, tmp_path, range(20)):
             if progress.done == 2:
                 scheduler.kill()
@@ -205,7 +211,7 @@ def test_another_version_of_dask_is_one_sentence(monkeypatch):
     with (
         LocalCluster(n_workers=1, dashboard_address=None) as there,
         pytest.raises(UserError, match=r": Dask's distributed is there in version 2024\.1\.0, and 20[\d.]+ here; "),
-        cluster_at(there.scheduler_address),
+        connect_cluster(there.scheduler_address),
     ):
         pass
 
@@ -217,7 +223,7 @@ def test_a_scheduler_that_does_not_understand_is_one_sentence(monkeypatch):
     monkeypatch.setattr(distributed, "Client", fail)
     with (
         pytest.raises(UserError, match=r"^tcp://x:1: the scheduler does not understand this Dask \(TypeError\); "),
-        cluster_at("tcp://x:1"),
+        connect_cluster("tcp://x:1"),
     ):
         pass
 
@@ -234,8 +240,8 @@ def test_workers_that_end_while_they_start_are_started_anew(failing):
         return "cluster"
 
     if failing < cluster.STARTS:
-        assert cluster._started(start) == "cluster"
+        assert cluster._try_to_start(start) == "cluster"
         return
     with pytest.raises(UserError, match=r"workers: they could not be started \(Nanny .*\); resume the run"):
-        cluster._started(start)
+        cluster._try_to_start(start)
     assert len(tries) == cluster.STARTS

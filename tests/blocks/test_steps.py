@@ -11,7 +11,8 @@ import tifffile
 from drawings import lively_student, uneven
 
 from napari_emcad.blocks import steps as blockwise
-from napari_emcad.blocks.steps import STEPS, InTurn, assemble, segment_by_blocks
+from napari_emcad.blocks.pool import InTurn
+from napari_emcad.blocks.steps import STEPS, assemble, segment_by_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -71,7 +72,7 @@ def run_of(files):
 @pytest.fixture(autouse=True)
 def plain_programs(monkeypatch):
     monkeypatch.setattr("napari_emcad.inference.engines.device._cpu_multiplies_bf16", lambda: False)
-    blockwise._loaded.cache_clear()
+    blockwise._load_inputs.cache_clear()
 
 
 def done(folder, run, pool=None):
@@ -172,7 +173,7 @@ class Shuffled(InTurn):
         numbers = 2 * list(numbers)
         random.Random(step).shuffle(numbers)
         for number in numbers:
-            blockwise._loaded.cache_clear()
+            blockwise._load_inputs.cache_clear()
             yield from super().run(step, task, folder, [number])
 
 
@@ -250,7 +251,7 @@ def test_a_worker_that_lives_on_does_not_mix_up_runs(tmp_path, run_of):
     shutil.rmtree(tmp_path / "a")
     parameters = PARAMETERS.model_copy(update={"seed_sigma": 4.0}).model_dump()
     other = done(tmp_path / "a", run_of((3, 16, 64), parameters=parameters))
-    blockwise._loaded.cache_clear()
+    blockwise._load_inputs.cache_clear()
     expected = done(tmp_path / "b", run_of((3, 16, 64), parameters=parameters))
     np.testing.assert_array_equal(other.fragments[:], expected.fragments[:])
 

@@ -40,7 +40,7 @@ def files(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(by_blocks, "GROUP", (1, 1, 1))
-    blockwise._loaded.cache_clear()
+    blockwise._load_inputs.cache_clear()
 
 
 def arguments(files, session, *more):

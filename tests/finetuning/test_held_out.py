@@ -8,7 +8,7 @@ from toy_crops import squares
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.scores import score
-from napari_emcad.finetuning.held_out import AS_GOOD, THRESHOLDS, _segmented, _table, score_network
+from napari_emcad.finetuning.held_out import AS_GOOD, THRESHOLDS, _segment_crop, _table, score_network
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_the_score_is_that_of_the_labels_at_the_threshold(network):
 def test_the_threshold_is_the_middle_of_those_that_are_as_good_as_the_best(network):
     crop = squares()
     found, _ = score_network(network, [crop], "cpu")
-    one = _segmented(network, crop, "cpu")
+    one = _segment_crop(network, crop, "cpu")
     each = {t: score(one.labels(_table(one, t)), crop.labels).voi for t in THRESHOLDS}
     good = [t for t, voi in each.items() if voi <= AS_GOOD * min(each.values())]
     assert len([t for t in good if t < found.threshold]) == (len(good) - 1) // 2
@@ -63,7 +63,7 @@ def test_grey_levels_in_0_to_1_are_those_in_0_to_255(network):
 
 
 def test_crumbs_are_joined_as_a_person_sees_them(network):
-    one, told = _segmented(network, squares(), "cpu"), SegmentParameters()
+    one, told = _segment_crop(network, squares(), "cpu"), SegmentParameters()
     np.testing.assert_array_equal(_table(one, 0.3), one.table(0.3, told.min_size, told.crumbs))
 
 
@@ -71,7 +71,7 @@ def test_a_verified_neuron_that_is_joined_with_others_is_merged(monkeypatch, net
     """One neuron is verified, and all of the crop is one segment."""
     crop = squares()
     known = crop.labels == np.unique(crop.labels)[1]
-    one = _segmented(network, crop, "cpu")
+    one = _segment_crop(network, crop, "cpu")
     everything = np.ones(int(one.fragments.max()) + 1, np.uint32)
     everything[0] = 0
     monkeypatch.setattr("napari_emcad.finetuning.held_out._table", lambda *_: everything)

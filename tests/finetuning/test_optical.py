@@ -8,7 +8,7 @@ import torch
 from napari_emcad.cli import main as cli
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.optical import OpticalLesson, _parted, train_optical
+from napari_emcad.finetuning.optical import OpticalLesson, _hold_out_an_end, train_optical
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_foreground
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
@@ -31,7 +31,7 @@ def run(tmp_path, raw=None, labels=None, **card):
     torch.manual_seed(0)
     network = Sdasn(SdasnConfig((3, 4, 5)))
     lesson = OpticalLesson(raw, labels, "bars")
-    return train_optical(lesson, network, ModelCard(**card), TOLD, tmp_path / "new.pt")
+    return train_optical(lesson, (network, ModelCard(**card)), TOLD, tmp_path / "new.pt")
 
 
 def test_the_best_network_is_written_with_what_it_needs_to_know(tmp_path):
@@ -86,7 +86,7 @@ def test_held_out_is_an_end_where_there_are_fibres():
     for empty in (np.s_[:, :, 32:], np.s_[:, :, :-32]):
         there = labels.copy()
         there[empty] = 0
-        train, held_out = _parted(Crop(there.astype(np.float32), there, name="bars"))
+        train, held_out = _hold_out_an_end(Crop(there.astype(np.float32), there, name="bars"))
         assert train.labels.any() and held_out.labels.any()
         assert train.raw.size + held_out.raw.size == there.size
 

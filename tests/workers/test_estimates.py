@@ -10,7 +10,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.workers import estimates
-from napari_emcad.workers.estimates import Estimate, Planned, estimate, smaller
+from napari_emcad.workers.estimates import Estimate, Planned, estimate, fitting_shape
 
 STACK = (100, 1024, 1024)
 RESIDUAL = ModelCard(role="teacher", architecture="residual U-Net with 16 embedding channels", maps=28)
@@ -54,12 +54,12 @@ def test_a_teacher_needs_the_memory_of_its_tiles_whatever_the_box(free):
 def test_a_box_that_is_proposed_fits_and_lies_inside(card, share):
     planned = Planned(Box.whole((7, 48, 900)), (9, 48, 1000), card=card)
     free = share * planned.memory
-    fits = smaller(planned, free)
+    fits = fitting_shape(planned, free)
     if fits is not None:
         assert all(a <= b for a, b in zip(fits, planned.box.shape, strict=True))
         assert Planned(Box.whole(fits), planned.shape, card=card).memory <= free
-    assert smaller(planned, planned.memory) == planned.box.shape
-    assert smaller(planned, 1000) is None
+    assert fitting_shape(planned, planned.memory) == planned.box.shape
+    assert fitting_shape(planned, 1000) is None
 
 
 def test_time_is_told_only_where_it_was_measured():

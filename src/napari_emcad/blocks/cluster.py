@@ -15,49 +15,57 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from napari_emcad import __version__
+from napari_emcad.blocks.pool import Task
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch
 
 INSTALL = 'install it with: python -m pip install "napari-emcad[cluster]"'
 
 WAIT = "30s"
-"""How long a scheduler may take to answer."""
+"""Time that a scheduler may take to answer."""
 
 WITHOUT_WORKERS = "120s"
-"""How long a block waits where no worker of an own cluster is left: one that has ended is begun anew in seconds."""
+"""Time that a block waits if no worker of an own cluster is left: one that has ended is begun anew in seconds."""
 
 STARTS = 3
-"""How often workers are started before that is given up."""
+"""Times that workers are started before that is given up."""
 
 HERE = "127.0.0.1"
-"""Own clusters listen to this machine alone."""
+"""Address of own clusters: they listen to this machine alone."""
 
-MEMORY = {f"distributed.worker.memory.{key}": False for key in ("target", "spill", "pause")}
-MEMORY["distributed.worker.memory.terminate"] = 1.0
-"""What Dask does at these parts of a worker's share. Workers keep nothing that could be spilled, and what a paused one
-holds it would hold for ever."""
+MEMORY: dict[str, float | bool] = {
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 1.0,
+}
+"""Parts of a worker's memory at which Dask does something.
+
+Workers keep nothing that could be spilled, and what a paused one holds it would hold for ever.
+"""
 
 LOGS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 """Loggers that would write across the bar; what matters comes as an exception."""
 
 TRACKER = "ignore:resource_tracker"
-"""For multiprocessing's own program, which would tell at the end what killed workers have left."""
+"""Warnings that are off in multiprocessing's own program, which would tell at the end what killed workers left."""
 
 
 class OnCluster:
-    """Gives the blocks to the workers of a Dask cluster. See `blockwise.Pool`.
+    """Gives the blocks to the workers of a Dask cluster. See `pool.Pool`.
 
     Attributes
     ----------
     dashboard : str or None
-        Address of the page on which Dask shows what the workers do; None where bokeh, which draws it, is not installed.
+        Address of the page on which Dask shows what the workers do; None if bokeh, which draws it, is not installed.
     """
 
     def __init__(self, client: Any):
         self._client = client
         self.dashboard: str | None = client.dashboard_link if find_spec("bokeh") else None
 
-    def run(self, step: str, task, folder: Path, numbers: Sequence[int]) -> Job[None]:
+    def run(self, step: str, task: Task, folder: Path, numbers: Sequence[int]) -> Job[None]:
+        """Do a task for each of these blocks; progress by blocks."""
         from distributed import as_completed
 
         watch = Stopwatch(step, len(numbers))
@@ -65,7 +73,7 @@ class OnCluster:
         futures = [self._client.submit(task, str(folder), number, pure=False) for number in numbers]
         try:
             for done, future in enumerate(as_completed(futures), 1):
-                _check(future)
+                _check_result(future)
                 future.release()  # while it is held, Dask does it again if the worker that did it ends
                 yield watch.at(done)
         finally:
@@ -73,8 +81,8 @@ class OnCluster:
 
 
 @contextmanager
-def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
-    """So many processes on this machine, as long as the block lasts.
+def start_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
+    """Start so many processes on this machine, for as long as the `with` block lasts.
 
     Parameters
     ----------
@@ -85,7 +93,7 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     Raises
     ------
     UserError
-        Where Dask's cluster is not installed, or its workers do not start.
+        If Dask's cluster is not installed, or its workers do not start.
     """
     _check_installed()
     import dask
@@ -98,9 +106,9 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     specs = {k: {"cls": Nanny, "options": {**common, **quiet, "env": _device_of(k)}} for k in range(workers)}
     scheduler = {"cls": Scheduler, "options": {"host": HERE, "port": 0, "dashboard_address": f"{HERE}:0"}}
     settings = {**MEMORY, "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS}
-    with _silent(), dask.config.set(settings), ExitStack() as stack:
-        with _uninterrupted():
-            cluster = _started(partial(SpecCluster, specs, scheduler, **quiet))
+    with _silence_loggers(), dask.config.set(settings), ExitStack() as stack:
+        with _hold_interrupts():
+            cluster = _try_to_start(partial(SpecCluster, specs, scheduler, **quiet))
             stack.callback(_close, cluster)
             client = Client(cluster)
             stack.callback(_close, client)
@@ -108,33 +116,33 @@ def own_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
 
 
 @contextmanager
-def cluster_at(address: str) -> Iterator[OnCluster]:
-    """A cluster that runs already, by the address of its scheduler.
+def connect_cluster(address: str) -> Iterator[OnCluster]:
+    """Connect to a cluster that runs already, by the address of its scheduler.
 
     Raises
     ------
     UserError
-        Where it does not answer, has no workers, or runs another version of Dask or of this program.
+        If it does not answer, has no workers, or runs another version of Dask or of this program.
     """
     _check_installed()
-    with _silent(), _connected(address) as client:
+    with _silence_loggers(), _connect(address) as client:
         _check_dask(client, address)
         _check_workers(client, address)
         yield OnCluster(client)
 
 
 def worker_version() -> str:
-    """Of this program, where a worker runs."""
+    """Return the version of this program; workers are asked for theirs."""
     return __version__
 
 
 def dask_setup(worker: Any) -> None:
-    """Called by Dask in each worker of `own_cluster`: Ctrl+C is for the command, which ends its workers."""
+    """Ignore Ctrl+C, which is for the command: it ends its workers. Dask calls this in each of them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def cuda_devices() -> list[str]:
-    """Those this program may use, as CUDA_VISIBLE_DEVICES names them."""
+    """Return the CUDA devices that this program may use, as CUDA_VISIBLE_DEVICES names them."""
     import torch
 
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -143,36 +151,37 @@ def cuda_devices() -> list[str]:
 
 
 def _device_of(worker: int) -> dict[str, str]:
-    """Environment of a worker: one CUDA device each, in turn."""
+    """Return the environment of a worker: one CUDA device each, in turn."""
     devices = cuda_devices()
     return {"CUDA_VISIBLE_DEVICES": devices[worker % len(devices)]} if devices else {}
 
 
-def _started(start: Callable[[], Any]) -> Any:
-    """A cluster; where a worker ends while it starts, Dask gives all of them up, so that they are started anew."""
-    for left in reversed(range(STARTS)):
+def _try_to_start(start: Callable[[], Any]) -> Any:
+    """Start a cluster. If a worker ends while it starts, Dask gives all of them up, so that they are started anew."""
+    for attempts_left in reversed(range(STARTS)):
         try:
             return start()
         except RuntimeError as error:
-            if not left:
+            if not attempts_left:
                 raise UserError(f"workers: they could not be started ({error}); resume the run.") from error
 
 
 def _close(part: Any) -> None:
-    with _uninterrupted():
+    with _hold_interrupts():
         part.close()
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl+C waits for the end of the block, and programs begun in it do not hear it.
+def _hold_interrupts() -> Iterator[None]:
+    """Let Ctrl+C wait for the end of the `with` block; programs begun in it do not hear it.
 
     Dask cannot end what it has half begun.
     """
     if current_thread() is not main_thread():
         yield
         return
-    pressed, blocks = [], hasattr(signal, "pthread_sigmask")  # not on Windows
+    pressed: list[bool] = []
+    blocks = hasattr(signal, "pthread_sigmask")  # not on Windows
     handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     if blocks:
         resource_tracker.ensure_running()  # later it would unblock the signal
@@ -188,8 +197,8 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Dask's loggers, as long as the block lasts."""
+def _silence_loggers() -> Iterator[None]:
+    """Silence Dask's loggers as long as the `with` block lasts."""
     levels = {name: logging.getLogger(name).level for name in LOGS}
     for name in LOGS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -200,8 +209,8 @@ def _silent() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def _check(future: Any) -> None:
-    """One sentence for what a task says, for a worker that ends again and again, and for a lost scheduler."""
+def _check_result(future: Any) -> None:
+    """Raise one sentence for what a task says, for a worker that ends again and again, and for a lost scheduler."""
     from distributed import CancelledError
     from distributed.scheduler import KilledWorker, NoWorkerError
 
@@ -227,8 +236,8 @@ def _check_installed() -> None:
         raise UserError(f"workers: Dask's cluster is not installed; {INSTALL}, or leave out --workers.")
 
 
-def _connected(address: str) -> Any:
-    """A client of the scheduler there."""
+def _connect(address: str) -> Any:
+    """Return a client of the scheduler there."""
     import distributed
     from distributed.versions import VersionMismatchWarning
 
@@ -248,7 +257,7 @@ def _connected(address: str) -> Any:
 
 
 def _check_dask(client: Any, address: str) -> None:
-    """Dask itself asks for the same version everywhere."""
+    """Refuse a cluster with another version of Dask, which itself asks for the same one everywhere."""
     found = client.get_versions()
     own, *parts = (
         part["packages"]["distributed"] for part in (found["client"], found["scheduler"], *found["workers"].values())

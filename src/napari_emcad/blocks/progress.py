@@ -1,4 +1,4 @@
-"""How far a run by blocks is, seen from its folder: whoever does the blocks, here or elsewhere."""
+"""Progress of a run by blocks, seen from its folder: whoever does the blocks, here or elsewhere."""
 
 import time
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 
 SHARES = {AFFINITIES: 0.75, FRAGMENTS: 0.11, REGION_GRAPH: 0.10, AGGLOMERATION: 0.02}
-"""Of the seconds of a run that each step takes on a CPU, and the rest at the end: docs/scale.md."""
+"""Share of a run's seconds that each step takes on a CPU; the rest is spent at the end: docs/scale.md."""
 
 
 @dataclass(frozen=True)
 class BlockProgress(Progress):
-    """How far a run is: blocks of the step under way, or groups of them; the seconds left are those of the whole run.
+    """Blocks of the step under way, or groups of them; the seconds left are those of the whole run.
 
     Attributes
     ----------
     reached : (z, y, x) uint8
         Steps that are done of each block, 0 to 4.
     seconds_per_megavoxel : float or None
-        Of all steps, since somebody began to watch; None while nothing was done since.
+        Speed of all steps since somebody began to watch; None while nothing was done since.
     """
 
     reached: NDArray[np.uint8] = field(kw_only=True)
@@ -47,7 +47,7 @@ class Watch:
         self._start, self._share_before = time.monotonic(), self._share(files.finished_blocks())
 
     def look(self) -> BlockProgress:
-        """How far it is now."""
+        """Return the progress now."""
         finished, passed = self._files.finished_blocks(), time.monotonic() - self._start
         step, done = self._under_way(finished)
         share = self._share(finished)
@@ -62,7 +62,7 @@ class Watch:
         return len(parts_of(self._run, step))
 
     def _under_way(self, finished: Mapping[str, set[int]]) -> tuple[str, int]:
-        """The first step that is not done, or the last."""
+        """Return the first step that is not done, or the last, and how many of its blocks are done."""
         for step in STEPS:
             done = len(finished.get(step, ()))
             if done < self._total(step):
@@ -70,15 +70,16 @@ class Watch:
         return step, done
 
     def _share(self, finished: Mapping[str, set[int]]) -> float:
-        """Of all the work, that is done."""
+        """Return the share of all the work that is done."""
         return sum(SHARES[step] * len(finished.get(step, ())) / self._total(step) for step in STEPS)
 
     def _reached(self, finished: Mapping[str, set[int]]) -> NDArray[np.uint8]:
+        """Return the steps that are done of each block."""
         blocks, groups = self._run.blocks, self._run.groups
         reached = np.zeros(len(blocks), np.uint8)
         for step in STEPS:
-            done = finished.get(step, set())
+            done = list(finished.get(step, ()))
             if step == AGGLOMERATION:
                 done = [number for group in done for number in blocks.touching(groups.box(group))]
-            reached[list(done)] += 1
+            reached[done] += 1
         return reached.reshape(blocks.counts)

@@ -1,4 +1,4 @@
-"""A session made by blocks: how a run begins, what it takes, who does it, and the session that it ends in."""
+"""A run by blocks from its beginning to the session that it ends in: what it is, what it takes and who does it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,22 +9,13 @@ from pathlib import Path
 import psutil
 
 from napari_emcad import __version__
-from napari_emcad.blocks.cluster import cluster_at, own_cluster
-from napari_emcad.blocks.steps import (
-    BLOCK,
-    GROUP,
-    PROGRAM_BYTES,
-    InTurn,
-    Pool,
-    assemble,
-    boxes_of_blocks,
-    memory_at_the_end,
-    memory_of_task,
-    segment_by_blocks,
-)
+from napari_emcad.blocks.cluster import connect_cluster, start_cluster
+from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_task
+from napari_emcad.blocks.pool import InTurn, Pool
+from napari_emcad.blocks.steps import BLOCK, GROUP, assemble, boxes_of_blocks, segment_by_blocks
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.geometry import Box, Shape, VoxelSize
+from napari_emcad.core.parameters import ResolvedSegmentParameters, SegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import check_volume
 from napari_emcad.core.wording import size_text
@@ -37,15 +28,15 @@ from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.pipeline import provenance, resolve_parameters
 
 DISK_BYTES = 2.3
-"""A voxel: affinities 1.7, fragments twice 0.16, tables 0.2; measured on AC4."""
+"""Bytes on the disk for a voxel: affinities 1.7, fragments twice 0.16, tables 0.2; measured on AC4."""
 
 FREE_SHARE = 0.5
-"""Of the main memory that is free: the budget where none is given."""
+"""Share of the free main memory that is the budget if none is given."""
 
 
 @dataclass(frozen=True)
 class Means:
-    """Who does the blocks of a run; the result does not depend on it.
+    """The means to do the blocks of a run; the result does not depend on them.
 
     Attributes
     ----------
@@ -62,6 +53,7 @@ class Means:
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
         if self.workers is not None and self.workers < 1:
             raise UserError(f"workers: 1 or more are needed, got {self.workers}.")
         if self.workers is not None and self.scheduler is not None:
@@ -69,12 +61,12 @@ class Means:
 
     @contextmanager
     def pool(self) -> Iterator[Pool]:
-        """As long as the block lasts."""
+        """Give what does the tasks, as long as the `with` block lasts."""
         if self.scheduler:
-            with cluster_at(self.scheduler) as pool:
+            with connect_cluster(self.scheduler) as pool:
                 yield pool
         elif self.workers:
-            with own_cluster(self.workers, self.memory - PROGRAM_BYTES) as pool:
+            with start_cluster(self.workers, self.memory - PROGRAM_BYTES) as pool:
                 yield pool
         else:
             yield InTurn()
@@ -82,12 +74,14 @@ class Means:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a run takes, in bytes of main memory.
+    """The main memory that a run needs, in bytes.
 
     Attributes
     ----------
-    task, end : int
-        Of one process for a block, and of the program that puts the session together at the end.
+    task : int
+        One process needs it for a block.
+    end : int
+        The program needs it that puts the session together at the end.
     """
 
     task: int
@@ -95,12 +89,12 @@ class Needs:
 
     @classmethod
     def of(cls, run: BlockRunFacts) -> "Needs":
-        """Looks at the stack and the model.
+        """Look at the stack and the model, and return what a run needs.
 
         Raises
         ------
         UserError
-            Where one of them is not there any more.
+            If one of them is not there any more.
         """
         from napari_emcad.networks.checkpoint import inspect
 
@@ -111,7 +105,7 @@ class Needs:
         return cls(task, memory_at_the_end(run.place.shape, sigma))
 
     def here(self, means: Means) -> int:
-        """On this machine, at the peak."""
+        """Return what is needed on this machine, at the peak."""
         if means.scheduler:
             return self.end
         tasks = PROGRAM_BYTES + means.workers * self.task if means.workers else self.task
@@ -132,30 +126,22 @@ class Needs:
             )
 
 
-def disk_needed(shape: tuple[int, int, int]) -> int:
-    """Bytes on the disk at the peak, about, for a box of this shape (z, y, x)."""
+def disk_needed(shape: Shape) -> int:
+    """Return the bytes on the disk at the peak, about, for a box of this shape (z, y, x)."""
     return round(DISK_BYTES * prod(shape))
 
 
 def free_budget() -> int:
-    """Bytes of main memory where nobody says how many."""
+    """Return the bytes of main memory that a run may take if nobody says how many."""
     return round(FREE_SHARE * psutil.virtual_memory().available)
 
 
-def new_run(
-    volume: Stack,
-    model: Path,
-    box: Box,
-    parameters: SegmentParameters,
-    voxel_size: VoxelSize | None = None,
-    block: tuple[int, int, int] = BLOCK,
-) -> BlockRunFacts:
-    """What a run on a box of a stack is; nothing is written.
+@dataclass(frozen=True)
+class RunRequest:
+    """A box of a stack that is to be segmented by blocks.
 
-    Parameters
+    Attributes
     ----------
-    volume : Stack
-        Of a file or URL that every worker can read.
     model : Path
     box : Box
     parameters : SegmentParameters
@@ -163,31 +149,48 @@ def new_run(
         In nm; None = as the file says.
     block : (z, y, x)
         Voxels.
+    """
+
+    model: Path
+    box: Box
+    parameters: SegmentParameters
+    voxel_size: VoxelSize | None = None
+    block: Shape = BLOCK
+
+
+def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
+    """Return the facts of a run on a stack; nothing is written.
+
+    Parameters
+    ----------
+    stack : Stack
+        A file or URL that every worker can read.
+    request : RunRequest
 
     Raises
     ------
     UserError
-        Where the volume is no stack, or the device is not there.
+        If it is no stack of grey sections, or the device is not there.
     """
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.engines.device import multiplies_bf16
     from napari_emcad.networks.checkpoint import inspect
 
-    check_volume(volume.array)
-    card, voxel_size = inspect(model), voxel_size or volume.voxel_size
-    parameters = resolve_parameters(parameters, volume.array, card)
+    check_volume(stack.array)
+    card, box = inspect(request.model), request.box
+    parameters = resolve_parameters(request.parameters, stack.array, card)
     return BlockRunFacts(
         program=f"napari-emcad {__version__}",
-        source=str(volume.path.absolute()),
-        dataset=volume.dataset,
-        fingerprint=volume.fingerprint,
-        voxel_size_nm=voxel_size and tuple(voxel_size),
-        model=str(model.absolute()),
+        source=str(stack.path.absolute()),
+        dataset=stack.dataset,
+        fingerprint=stack.fingerprint,
+        voxel_size_nm=request.voxel_size or stack.voxel_size,
+        model=str(request.model.absolute()),
         model_sha256=card.sha256,
         parameters=parameters.model_dump(),
         precision="bf16" if multiplies_bf16(choose_device(parameters.device)) else "fp32",
         box=(box.start, box.stop),
-        block=block,
+        block=request.block,
         group=GROUP,
     )
 
@@ -195,7 +198,7 @@ def new_run(
 def finish_run(
     folder: Path, run: BlockRunFacts, means: Means, tell: Callable[[str], None] = lambda _: None
 ) -> Job[int]:
-    """Do all that is not done yet of a run that was begun, and make a session of it; how many neurons there are.
+    """Do all that is not done yet of a run that was begun, and make a session of it. Return the number of neurons.
 
     Parameters
     ----------
@@ -203,12 +206,12 @@ def finish_run(
     run : BlockRunFacts
     means : Means
     tell : callable
-        Hears of the page on which the workers can be watched, where there is one.
+        Hears of the page on which the workers can be watched, if there is one.
 
     Raises
     ------
     UserError
-        Where another program is at it, or something cannot be read or written; finished blocks are kept.
+        If another program is at it, or something cannot be read or written; finished blocks are kept.
     """
     lock = SessionLock(folder)
     try:
@@ -220,19 +223,19 @@ def finish_run(
                 tell(f"what the workers do: {pool.dashboard}")
             yield from segment_by_blocks(folder, run, pool)
         with files.explain_errors():
-            return _session(folder, run)
+            return _make_session(folder, run)
     finally:
         lock.release()
 
 
-def _session(folder: Path, run: BlockRunFacts) -> int:
-    """Make the session of what the blocks have left, and remove that; how many neurons there are."""
+def _make_session(folder: Path, run: BlockRunFacts) -> int:
+    """Make the session of what the blocks have left, and remove that. Return the number of neurons."""
     from napari_emcad.networks.checkpoint import inspect
 
-    parameters, segmentation = SegmentParameters(**run.parameters), assemble(folder, run)
+    parameters, segmentation = ResolvedSegmentParameters(**run.parameters), assemble(folder, run)
     origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint}
-    made = provenance(inspect(Path(run.model)), parameters, run.place, **origin)
-    finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made, run.voxel_size))
+    made_by = provenance(inspect(Path(run.model)), parameters, run.place, **origin)
+    finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made_by, run.voxel_size))
     BlockFiles(folder).clear()
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
     return len(segmentation.neuron_sizes(table))

@@ -6,97 +6,61 @@ At a bar all blocks have to be done with what comes before it. A task needs noth
 done anywhere, in any order and again, and what it writes is the same each time: docs/decisions/0015-blocks.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import lru_cache, wraps
-from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.agglomeration import SMOOTHED
+from napari_emcad.blocks.pool import Pool, Task
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.fragments import find_fragments
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
-from napari_emcad.core.parameters import SegmentParameters
-from napari_emcad.core.progress import Job, Stopwatch, drive
+from napari_emcad.core.parameters import ResolvedSegmentParameters
+from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.volume import Key, Writable
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_run
 from napari_emcad.io.stacks.stack import Stack, open_stack
-from napari_emcad.networks.card import ModelCard
-from napari_emcad.pipeline import memory_needed, predict
 
-AFFINITIES, FRAGMENTS, REGION_GRAPH, AGGLOMERATION = "affinities", "fragments", "region graph", "agglomeration"
-NUMBERS, BOXES = "numbers", "boxes"
-"""Tables beside those of the steps."""
+if TYPE_CHECKING:  # these bring torch, which takes seconds
+    from napari_emcad.networks.student import Student
+    from napari_emcad.networks.teacher import Teacher
+
+AFFINITIES = "affinities"
+FRAGMENTS = "fragments"
+REGION_GRAPH = "region graph"
+AGGLOMERATION = "agglomeration"
+
+NUMBERS = "numbers"
+"""Table of how many fragments the blocks before each have."""
+
+BOXES = "boxes"
+"""Tables of the bounding boxes of fragments."""
 
 SEEN = 32
 """Pixels round a block that its fragments are made from, too: docs/decisions/0015-blocks.md."""
 
-GROUP = (64, 1024, 1024)
+GROUP: Shape = (64, 1024, 1024)
 """Voxels, at least, whose contacts are agglomerated at once."""
 
-AROUND = (16, 256, 256)
-"""Voxels round them whose contacts are agglomerated with them, so that they merge as in the whole."""
+AROUND: Shape = (16, 256, 256)
+"""Voxels round a group whose contacts are agglomerated with it, so that it merges as in the whole."""
 
-BLOCK = (16, 1024, 1024)
-"""Voxels of a block where nobody asks for others. The result depends on it a little, so it follows nothing else."""
-
-PROGRAM_BYTES = 600_000_000
-"""Main memory that a program with torch and these libraries takes before it has any data; measured: 0.45 GB."""
-
-BLOCK_BYTES = 30
-"""Peak of a block's fragments and region graph a voxel; measured on AC4: 27 to 29, seeds smoothed or not."""
-
-CONTACT_BYTES, CONTACT_BYTES_OF_MANY = 10, 30
-"""Peak of a group's agglomeration a voxel, with seeds smoothed by a pixel and more, and with others, of which there are
-many: waterz keeps 1 KB for each contact. Measured on AC4: 6 with seeds smoothed by 2 pixels, 8 by one, 24 by none."""
-
-END_BYTES, END_BYTES_OF_MANY = 1.5, 4
-"""Peak of the graph and tree of the whole a voxel, likewise."""
-
-Task = Callable[[str, int], None]
-"""(folder of the run, number of the block): does a step of a block."""
+BLOCK: Shape = (16, 1024, 1024)
+"""Voxels of a block unless somebody asks for others. The result depends on it a little, so it follows nothing else."""
 
 Step = Callable[[BlockRunFacts, BlockFiles, int], None]
-"""The same, with what is in the folder."""
-
-
-class Pool(Protocol):
-    """What does the tasks.
-
-    Attributes
-    ----------
-    dashboard : str or None
-        URL of a page that shows what is going on.
-    """
-
-    dashboard: str | None
-
-    def run(self, step: str, task: Task, folder: Path, numbers: Sequence[int]) -> Job[None]:
-        """Do a task for each of these blocks; progress by blocks."""
-        ...
-
-
-class InTurn:
-    """Does one block after the other, in this program. See `Pool`."""
-
-    dashboard = None
-
-    def run(self, step: str, task: Task, folder: Path, numbers: Sequence[int]) -> Job[None]:
-        watch = Stopwatch(step, len(numbers))
-        yield watch.at(0)
-        for done, number in enumerate(numbers, 1):
-            task(str(folder), number)
-            yield watch.at(done)
+"""A step of a block, given the run and its files."""
 
 
 def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool) -> Job[None]:
@@ -105,7 +69,7 @@ def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool) -> Job[None]
     Parameters
     ----------
     folder : Path
-        Of the run, see `io.sessions.block_run_facts.begin_run`.
+        Folder of the run, see `io.sessions.block_run_facts.begin_run`.
     run : BlockRunFacts
     pool : Pool
     """
@@ -119,62 +83,40 @@ def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool) -> Job[None]
 
 
 def parts_of(run: BlockRunFacts, step: str) -> Blocks:
-    """What a step goes through one after the other: the blocks, or groups of them."""
+    """Return what a step goes through one after the other: the blocks, or groups of them."""
     return run.groups if step == AGGLOMERATION else run.blocks
 
 
-def memory_of_task(
-    blocks: Blocks, section: tuple[int, int], card: ModelCard, seed_sigma: float, group: tuple[int, int, int] = GROUP
-) -> int:
-    """Bytes of main memory that one program needs at its peak, for a task on a block or a group of blocks.
-
-    Parameters
-    ----------
-    blocks : Blocks
-    section : (y, x)
-        Of the stack that their volume is a part of.
-    card : ModelCard
-    seed_sigma : float
-        Pixels.
-    group : (z, y, x)
-        Voxels, at least, whose contacts are agglomerated at once.
-    """
-    block = blocks.box(0)
-    network = memory_needed(block, section, card=card, seed_sigma=seed_sigma)
-    seen = blocks.grouped(group).box(0).grown(AROUND).clipped(blocks.shape)
-    contacts = CONTACT_BYTES if seed_sigma >= SMOOTHED else CONTACT_BYTES_OF_MANY
-    return PROGRAM_BYTES + max(network, BLOCK_BYTES * prod(block.shape), contacts * prod(seen.shape))
-
-
-def memory_at_the_end(shape: tuple[int, int, int], seed_sigma: float) -> int:
-    """Bytes of main memory for the region graph and merge tree of the whole, which are put together in one program."""
-    of_voxel = END_BYTES if seed_sigma >= SMOOTHED else END_BYTES_OF_MANY
-    return PROGRAM_BYTES + round(of_voxel * prod(shape))
-
-
 def _task(do: Step) -> Task:
-    """What cannot be read or written becomes one sentence."""
+    """Make a task of a step: one that reads what it needs, and whose errors are one sentence."""
 
     @wraps(do)
-    def told(folder: str, number: int) -> None:
+    def task(folder: str, number: int) -> None:
         files = BlockFiles(Path(folder))
         with files.explain_errors():
             do(read_run(files.folder), files, number)
 
-    return told
+    return task
 
 
 @_task
 def predict_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
     from napari_emcad.inference.choice import choose_device
+    from napari_emcad.inference.normalisation import Normalisation
+    from napari_emcad.inference.predict import predict_by
+    from napari_emcad.inference.prediction import Prediction
 
-    source = _loaded(run.source, run.dataset, run.fingerprint, run.model, run.model_sha256)
+    inputs = _load_inputs(run.source, run.dataset, run.fingerprint, run.model, run.model_sha256)
     box = run.blocks.box(number)
-    out, place = _Part(files.affinities, box), box.moved(run.place.start)
-    parameters = SegmentParameters(**run.parameters)
-    device = replace(choose_device(parameters.device), precision=run.precision)
-    drive(predict(source.volume.array, source.network, out, place, parameters, device, _tile(run, source.network)))
+    parameters = ResolvedSegmentParameters(**run.parameters)
+    prediction = Prediction(
+        box.moved(run.place.start),
+        Normalisation(parameters.black, parameters.white),
+        replace(choose_device(parameters.device), precision=run.precision),
+        _tile(run, inputs.network),
+    )
+    drive(predict_by(inputs.network, inputs.stack.array, _BlockAffinities(files.affinities, box), prediction))
     files.save_table(AFFINITIES, number)
 
 
@@ -194,9 +136,9 @@ def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
 def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Number the fragments in the volume, and find the contacts inside the block and with the voxels before it."""
     box = run.blocks.box(number)
-    margin = tuple(int(a > 0) for a in box.start)
-    seen = Box(tuple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
-    fragments, ids = _numbered(files, run.blocks, seen)
+    margin = triple(a > 0 for a in box.start)
+    seen = Box(triple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
+    fragments, ids = _number_fragments(files, run.blocks, seen)
     affinities = files.affinities[(slice(None), *seen.slices)]
     graph = drive(build_region_graph(affinities, fragments, margin))
     contact = graph.contact + np.array(seen.start, np.int32)
@@ -210,7 +152,7 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
 
 @_task
 def agglomerate_group(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
-    """The merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
+    """Find the merges over a group's own contacts, as they are when its surroundings are agglomerated with it."""
     inside = run.groups.box(number)
     seen = inside.grown(AROUND).clipped(run.place.shape)
     own = run.blocks.touching(inside)
@@ -226,11 +168,11 @@ STEPS: dict[str, Task] = {
     REGION_GRAPH: connect_block,
     AGGLOMERATION: agglomerate_group,
 }
-"""The tasks of a block, and of a group of them, in their order."""
+"""Tasks of a block, and of a group of them, in their order."""
 
 
 def boxes_of_blocks(folder: Path, run: BlockRunFacts) -> FragmentBoxes:
-    """Where the fragments of all blocks lie."""
+    """Return the bounding boxes of the fragments of all blocks."""
     files, none = BlockFiles(folder), FragmentBoxes.none(0)
     tables = [files.load_table(BOXES, number) for number in range(len(run.blocks))]
     start, stop = (np.concatenate([getattr(none, end), *(t[end] for t in tables)]) for end in ("start", "stop"))
@@ -238,7 +180,7 @@ def boxes_of_blocks(folder: Path, run: BlockRunFacts) -> FragmentBoxes:
 
 
 def assemble(folder: Path, run: BlockRunFacts) -> Segmentation:
-    """Region graph and merge tree of all blocks; the fragments stay on the disk.
+    """Put the region graph and merge tree of all blocks together; the fragments stay on the disk.
 
     Returns
     -------
@@ -253,60 +195,72 @@ def assemble(folder: Path, run: BlockRunFacts) -> Segmentation:
     return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)
 
 
-class _Source(NamedTuple):
-    """What the prediction of any block needs."""
+class _Inputs(NamedTuple):
+    """The stack and the network that all blocks are predicted from and with."""
 
-    volume: Stack
-    network: Any
+    stack: Stack
+    network: "Student | Teacher"
 
 
 @lru_cache(maxsize=1)
-def _loaded(source: str, dataset: str | None, fingerprint: str, model: str, sha256: str) -> _Source:
-    """Kept for the next block: programs may outlive a run."""
+def _load_inputs(source: str, dataset: str | None, fingerprint: str, model: str, sha256: str) -> _Inputs:
+    """Open the stack and load the network. Both are kept for the next block, as programs may outlive a run."""
     from napari_emcad.networks.checkpoint import load_model
     from napari_emcad.networks.zoo import resolve_model
 
     network, card = load_model(resolve_model(model))
     if card.sha256 != sha256:
         raise UserError(f"{model}: the model is not the one that the run was begun with; put that one there again.")
-    volume = open_stack(source, dataset)
-    if volume.fingerprint != fingerprint:
+    stack = open_stack(source, dataset)
+    if stack.fingerprint != fingerprint:
         raise UserError(f"{source}: the stack has changed since the run was begun; choose a new name for the session.")
-    return _Source(volume, network)
+    return _Inputs(stack, network)
 
 
-class _Part:
-    """Takes the sections (3, y, x) of a block for an array of the volume, (3, z, y, x)."""
+class _BlockAffinities:
+    """Takes the sections (3, y, x) of a block and writes them into the affinities of the volume, (3, z, y, x)."""
 
-    def __init__(self, whole: Any, box: Box):
+    def __init__(self, whole: Writable, box: Box):
         self._whole, self._box = whole, box
 
-    def __setitem__(self, key: tuple[slice, int], section: NDArray[np.uint8]) -> None:
+    def __setitem__(self, key: Key, section: NDArray[np.uint8], /) -> None:
+        if not isinstance(key, tuple) or not isinstance(key[1], int):
+            raise TypeError(f"affinities are written by [:, z], got {key}")
         first, *plane = self._box.slices
         self._whole[(key[0], first.start + key[1], *plane)] = section
 
 
-def _tile(run: BlockRunFacts, network: Any) -> int | None:
-    """Of a student as large as a block, else its size would follow free memory; of a teacher the usual one."""
+def _tile(run: BlockRunFacts, network: "Student | Teacher") -> int | None:
+    """Return the size of a student's tiles: that of a block, as it would follow free memory otherwise; None = usual."""
     from napari_emcad.networks.student import Student
 
     return max(run.block[1:]) if isinstance(network, Student) else None
 
 
 def _number_blocks(files: BlockFiles, run: BlockRunFacts) -> None:
-    """How many fragments the blocks before each have, and how large their ids get."""
+    """Count the fragments of the blocks before each, and create the array that is large enough for their ids."""
     counts = [len(files.load_table(FRAGMENTS, number)["sizes"]) - 1 for number in range(len(run.blocks))]
     first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     files.save_table(NUMBERS, 0, first=first)
     files.create_fragments(id_dtype(first[-1] + FOR_EDITS), run.voxel_size)
 
 
-def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], Ids]:
-    """Fragments of a box, 1..n in the order of their ids in the volume, and these ids, (n + 1,), [0] = 0."""
+def _number_fragments(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], Ids]:
+    """Read the fragments of a box, and number them 1..n in the order of their ids in the volume.
+
+    Strategy: the fragments of a block that lie in the box get the next free numbers, by a table from the number in the
+    block to that in the box. Their ids in the volume are the numbers in the block, moved by the blocks before it.
+
+    Returns
+    -------
+    fragments : (z, y, x) uint32
+    ids : (n + 1,) Ids
+        Id in the volume of each number, [0] = 0.
+    """
     fragments, first = files.local[seen.slices], files.load_table(NUMBERS, 0)["first"]
     ids, count = [np.zeros(1, np.int64)], 0
     for number in blocks.touching(seen):
-        part = _shared(blocks.box(number), seen).within(seen).slices
+        part = _shared_box(blocks.box(number), seen).within(seen).slices
         here = np.flatnonzero(np.bincount(fragments[part].ravel()))
         place = np.zeros(here[-1] + 1, np.uint32)
         place[here] = np.arange(count + 1, count + 1 + len(here))
@@ -316,10 +270,9 @@ def _numbered(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.
     return fragments, np.concatenate(ids).astype(memory_dtype(files.fragments.dtype))
 
 
-def _shared(one: Box, other: Box) -> Box:
-    """The voxels of both."""
-    start = tuple(map(max, one.start, other.start))
-    return Box(start, tuple(map(min, one.stop, other.stop)))
+def _shared_box(one: Box, other: Box) -> Box:
+    """Return the voxels of both boxes."""
+    return Box(triple(map(max, one.start, other.start)), triple(map(min, one.stop, other.stop)))
 
 
 def _graph(files: BlockFiles, number: int) -> RegionGraph:

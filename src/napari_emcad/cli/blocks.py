@@ -5,7 +5,7 @@ import time
 from math import prod
 from pathlib import Path
 
-from napari_emcad.blocks.run import Means, Needs, finish_run, free_budget, new_run
+from napari_emcad.blocks.run import Means, Needs, RunRequest, finish_run, free_budget, new_run
 from napari_emcad.blocks.steps import BLOCK
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.options import METHOD, box_of, check_folder, check_suffix, given, opened
@@ -51,7 +51,7 @@ def segment_blocks(options: argparse.Namespace) -> int:
     with opened(options) as volume:
         model, voxel_size = resolve_model(options.model), volume.voxel_size or voxel_size_by_name(options.input)
         box, parameters = box_of(options, volume.array.shape), SegmentParameters(**given(options, *METHOD))
-        run = new_run(volume, model, box, parameters, voxel_size, _block(options.block))
+        run = new_run(volume, RunRequest(model, box, parameters, voxel_size, _block(options.block)))
         warn(kind_warning(_card(run), volume.array, voxel_size))
     return _finish(options, run)
 

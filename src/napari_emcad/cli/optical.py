@@ -51,10 +51,10 @@ def add_optical_command(commands) -> None:
 def _train(options: argparse.Namespace) -> int:
     check_output(options.output)
     parameters = TrainingParameters.of(mode="teacher", **with_budget(given(options, *NUMBERS)))
-    network, card = _network(options.model, parameters.seed)
+    network = _network(options.model, parameters.seed)
     lesson = _lesson(options)
     with stoppable() as stopped:
-        events = train_optical(lesson, network, card, parameters, options.output, options.device)
+        events = train_optical(lesson, network, parameters, options.output, options.device)
         last = follow_training(_until(events, stopped), options, _score_text)
     best = last.get("after")
     if best is None:

@@ -1,4 +1,9 @@
-"""The devices that one can ask for, as people read them; known without torch."""
+"""Devices that one can ask for, and the kinds that there are; known without torch."""
+
+from typing import Literal
+
+DeviceKind = Literal["cpu", "cuda", "mps"]
+"""Kinds of devices, by torch's names."""
 
 WISHES = {
     "auto": "auto",

@@ -1,6 +1,9 @@
 """Events of a training run: what is told while it goes on, and noted in its folder, one JSON object a line."""
 
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:  # it brings torch, which takes seconds
+    from napari_emcad.training.loop import Step
 
 
 class StageEvent(TypedDict):
@@ -71,3 +74,16 @@ class FailedEvent(TypedDict):
 
 
 Event = StageEvent | StartedEvent | StepEvent | ScoreEvent | FinishedEvent | FailedEvent
+
+
+def step_event(step: "Step") -> StepEvent:
+    """Return the event of a step."""
+    return {
+        "event": "step",
+        "step": step.step,
+        "done": step.done,
+        "seconds": step.seconds,
+        "learning_rate": step.learning_rate,
+        "loss": step.loss,
+        "parts": step.parts,
+    }

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,9 +144,9 @@ def read_events(folder: Path) -> list[Event]:
     with suppress(FileNotFoundError):
         for line in (folder / EVENTS).read_text().splitlines():
             with suppress(ValueError):
-                event = json.loads(line)
-                if isinstance(event, dict) and "event" in event:
-                    events.append(event)
+                found = json.loads(line)
+                if _is_event(found):
+                    events.append(found)
     return events
 
 
@@ -185,6 +185,11 @@ def write_held_out_labels(
             arrays["after"] = found
         with write_beside(file, lambda part: 2 * part.stat().st_size) as part, part.open("wb") as content:
             np.savez(content, **arrays)
+
+
+def _is_event(found: Any) -> TypeGuard[Event]:
+    """Return True if a line of the file holds an event."""
+    return isinstance(found, dict) and "event" in found
 
 
 def _check_labels(parameters: TrainingParameters, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_emcad.finetuning.cards import CardMaker
-from napari_emcad.finetuning.events import Event, FinishedEvent, ScoreEvent, StartedEvent
+from napari_emcad.finetuning.events import Event, FinishedEvent, ScoreEvent, StartedEvent, step_event
 from napari_emcad.finetuning.folder import (
     HELD_OUT,
     STATE,
@@ -36,6 +36,7 @@ from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingP
 if TYPE_CHECKING:  # these bring torch, which takes seconds
     from napari_emcad.networks.student import Student
     from napari_emcad.networks.teacher import Teacher
+    from napari_emcad.training.saved_state import Networks
 
 SCORING_SHARE = 0.07
 """Share of the time budget that scoring takes at most; it decides how often the network is scored."""
@@ -96,15 +97,7 @@ def _work(folder: Path, wanted: Callable[[], bool]) -> Iterator[Event]:
     parameters = run.remaining_parameters(time.monotonic() - began)
     marks, saved = run.scoring_times(parameters), time.monotonic()
     for step in train(run.state, run.crops, parameters):
-        yield {
-            "event": "step",
-            "step": step.step,
-            "done": step.done,
-            "seconds": step.seconds,
-            "learning_rate": step.learning_rate,
-            "loss": step.loss,
-            "parts": step.parts,
-        }
+        yield step_event(step)
         if marks and step.done >= marks[0]:
             marks = [m for m in marks if m > step.done]
             yield run.score()
@@ -274,21 +267,24 @@ class TrainingRun:
         save_model(network, file, self._cards.product_card(self._product, *spent, score, self.before))
 
 
-def _load_networks(order: TrainingOrder) -> tuple[dict[str, "Student | Teacher"], dict[str, ModelCard]]:
+def _load_networks(order: TrainingOrder) -> tuple["Networks", dict[str, ModelCard]]:
     """Load the networks of a run, or make them, and the cards of what they were before."""
     from napari_emcad.networks.checkpoint import load_student, load_teacher
     from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
     from napari_emcad.networks.student import Student
 
-    networks: dict[str, Student | Teacher] = {}
-    cards: dict[str, ModelCard] = {}
+    networks: Networks = {}
+    cards = {"student": ModelCard(), "teacher": ModelCard()}
     if order.parameters.mode in NEEDS_STUDENT:
-        networks["student"], cards["student"] = (
-            load_student(order.student) if order.student else (Student(), ModelCard())
-        )
+        if order.student:
+            networks["student"], cards["student"] = load_student(order.student)
+        else:
+            networks["student"] = Student()
     if order.parameters.mode in NEEDS_TEACHER:
-        maps = ResidualUNetConfig(maps=order.teacher_maps) if order.teacher_maps else None
-        networks["teacher"], cards["teacher"] = (
-            load_teacher(order.teacher) if order.teacher else (ResidualUNet(maps), ModelCard())
-        )
+        if order.teacher:
+            networks["teacher"], cards["teacher"] = load_teacher(order.teacher)
+        else:
+            networks["teacher"] = ResidualUNet(
+                ResidualUNetConfig(maps=order.teacher_maps) if order.teacher_maps else None
+            )
     return networks, cards

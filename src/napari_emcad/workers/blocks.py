@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_emcad.blocks.progress import Watch
-from napari_emcad.blocks.run import Means, Needs, finish_run, new_run
+from napari_emcad.blocks.run import Means, Needs, RunRequest, finish_run, new_run
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.parameters import SegmentParameters
@@ -71,10 +71,11 @@ def start_run(folder: Path, order: BlockOrder, means: Means) -> Job[None]:
         If memory does not suffice, or the stack's file is another one now.
     """
     yield Progress("looking at the stack", 0, 1)
-    with open_stack(parse_location(order.source), order.dataset) as volume:
-        if tuple(volume.array.shape) != tuple(order.shape):
+    with open_stack(parse_location(order.source), order.dataset) as stack:
+        if tuple(stack.array.shape) != tuple(order.shape):
             raise UserError(f"{order.source}: the file has changed since it was opened; open it again.")
-        run = new_run(volume, order.model, order.box, order.parameters, order.voxel_size)
+        request = RunRequest(order.model, order.box, order.parameters, order.voxel_size)
+        run = new_run(stack, request)
     Needs.of(run).check(means)
     begin_run(folder, run)
     yield from resume_run(folder, means)

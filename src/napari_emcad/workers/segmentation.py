@@ -1,10 +1,9 @@
-"""Jobs that the dock starts: what they are given, what they give back. No Qt."""
+"""Segmentation beside the window: what a run is asked for, what it gives, and neurons cut from it."""
 
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,9 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.segmentation import Segmentation, neuron_sizes
+from napari_emcad.core.segmentation import Crumbs, Segmentation, neuron_sizes
+from napari_emcad.core.volume import Volume
+from napari_emcad.core.wishes import DeviceKind
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import resolve_parameters
 from napari_emcad.workers.agglomeration import agglomerate_beside
@@ -22,16 +23,27 @@ from napari_emcad.workers.prediction import Model, predict_beside
 
 @dataclass(frozen=True)
 class Cut:
-    """How neurons are cut from a segmentation: the threshold, and what becomes of crumbs."""
+    """A threshold that neurons are cut at, and what becomes of crumbs."""
 
     threshold: float
     min_size: int = 0
-    crumbs: str = "strongest"
+    crumbs: Crumbs = "strongest"
 
 
 @dataclass(frozen=True)
 class CutNeurons:
-    """A cut made: the table (n + 1,), the voxels of each fragment, and the seconds it took."""
+    """Neurons of a cut.
+
+    Attributes
+    ----------
+    cut : Cut
+    table : (n + 1,) Ids
+        Neuron of each fragment, [0] = 0.
+    fragment_sizes : (n + 1,) int64
+        Voxels of each fragment.
+    seconds : float
+        Time that the cut took.
+    """
 
     cut: Cut
     table: Ids
@@ -46,9 +58,9 @@ class CutNeurons:
 
 @dataclass(frozen=True)
 class SegmentRequest:
-    """What a run is asked for; `affinities` (3, z, y, x) uint8 are written while it runs."""
+    """A box of a volume that is to be segmented; `affinities` (3, z, y, x) uint8 are written while the run goes on."""
 
-    volume: Any
+    volume: Volume
     model: Path
     box: Box
     parameters: SegmentParameters
@@ -57,9 +69,19 @@ class SegmentRequest:
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """What a run gives: the parameters it used, and device and seconds, to estimate the next one.
+    """The result of a run: the parameters it used, and device and seconds, to estimate the next one.
 
-    The device is told by its name and by its kind: "cpu", "cuda" or "mps".
+    Attributes
+    ----------
+    parameters : SegmentParameters
+        Resolved.
+    segmentation : Segmentation
+    card : ModelCard
+    neurons : CutNeurons
+    device : str
+        Its name.
+    device_kind : "cpu", "cuda" or "mps"
+    seconds : float
     """
 
     parameters: SegmentParameters
@@ -67,12 +89,12 @@ class SegmentResult:
     card: ModelCard
     neurons: CutNeurons
     device: str
-    device_kind: str
+    device_kind: DeviceKind
     seconds: float
 
 
 def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
-    """Load the model, predict, agglomerate and cut at the threshold asked for, else the model's."""
+    """Load the model, predict, agglomerate, and cut at the threshold asked for or the model's."""
     yield Progress("loading the model", 0, 1)
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.networks.checkpoint import inspect
@@ -88,14 +110,16 @@ def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
     return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds)
 
 
-def agglomerate_again(affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut) -> Job:
-    """Affinities that are there -> a segmentation and its neurons."""
+def agglomerate_again(
+    affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut
+) -> Job[tuple[Segmentation, CutNeurons]]:
+    """Make another segmentation of affinities that are there, and cut it."""
     segmentation = yield from agglomerate_beside(affinities, parameters)
     return segmentation, cut_neurons(segmentation, cut)
 
 
 def cut_neurons(segmentation: Segmentation, cut: Cut) -> CutNeurons:
-    """Cut and join crumbs."""
+    """Cut neurons and join their crumbs."""
     start = time.perf_counter()
     table = segmentation.table(cut.threshold, cut.min_size, cut.crumbs)
     return CutNeurons(cut, table, segmentation.sizes, time.perf_counter() - start)

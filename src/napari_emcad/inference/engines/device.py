@@ -8,8 +8,7 @@ from typing import Literal
 
 import torch
 
-DeviceKind = Literal["cpu", "cuda", "mps"]
-"""Names of devices, as torch has them."""
+from napari_emcad.core.wishes import DeviceKind
 
 EngineName = Literal["torch", "openvino", "onnxruntime"]
 """Names of what runs a student."""
