@@ -16,12 +16,14 @@ SOURCE = Path(__file__).parents[1] / "src"
 METHOD = {"core", "networks", "inference", "training", "proofreading", "io"}
 WHOLE = METHOD | {"pipeline", "optical", "session_of_labels", "benchmark", "blocks", "finetuning", "workers"}
 DOORS = {
+    "__init__": {"moved"},
+    "moved": set(),
     "core": set(),
     "networks": {"core", "io.atomic"},
     "inference": {"networks", "core", "io.atomic"},
     "training": {"networks", "core", "io.atomic"},
     "proofreading": {"core"},
-    "io": {"proofreading", "core"},
+    "io": {"proofreading", "core", "moved"},
     "pipeline": METHOD,
     "optical": METHOD | {"pipeline"},
     "session_of_labels": METHOD | {"pipeline"},
@@ -152,7 +154,7 @@ def room_of(module: str) -> str:
 @pytest.mark.parametrize("module", modules())
 def test_doors(module):
     room = room_of(module)
-    assert room in DOORS or room == "__init__", f"{module}: give {room} its line in DOORS"
+    assert room in DOORS, f"{module}: give {room} its line in DOORS"
     wrong = [(i, why) for i in imports(module, modules()[module]) if (why := forbidden(module, i))]
     wrong = [(i, why) for i, why in wrong if module.removeprefix(f"{PACKAGE}.") not in TO_MEND]
     assert not wrong, "\n".join(f"{module}:{i.line} imports {i.name}: {why}" for i, why in wrong)
