@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Voxel
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.effects import parted_boxes
@@ -53,7 +53,7 @@ class Proofreading:
         self._boxes, self._rows_read = boxes, 0
         self.selection = Selection(lambda: self.layer)
         self._hides_done, self._only_selected = False, result.neuron_layer.show_selected_label
-        self._only: frozenset[int] = frozenset()
+        self._only: frozenset[SegmentId] = frozenset()
         self._is_closed = False
         result.neuron_layer.show_selected_label = False
         self.selection.changed.connect(self._on_selection)
@@ -145,11 +145,13 @@ class Proofreading:
             shown = np.where(np.isin(shown, list(self._only)), shown, 0)
         return shown
 
-    def fragment_at(self, voxel: Voxel) -> int:
-        return int(self.session.state.base.fragments[voxel])
+    def fragment_at(self, voxel: Voxel) -> FragmentId:
+        """Return the fragment at a voxel; 0 = none."""
+        return self.session.state.fragment_at(voxel)
 
-    def neuron_at(self, voxel: Voxel) -> int:
-        return int(self.session.state.table[self.fragment_at(voxel)])
+    def neuron_at(self, voxel: Voxel) -> SegmentId:
+        """Return the neuron at a voxel; 0 = none."""
+        return self.session.state.segment_of(self.fragment_at(voxel))
 
     @property
     def boxes(self) -> FragmentBoxes:
@@ -165,7 +167,7 @@ class Proofreading:
         """The list of neurons, see `neuron_rows`."""
         return neuron_rows(neuron_table(self.session.state, self.boxes))
 
-    def voxel_of(self, neuron: int) -> Voxel | None:
+    def voxel_of(self, neuron: SegmentId) -> Voxel | None:
         """A voxel in the middle of a neuron's largest fragment; None where there is no such neuron."""
         state = self.session.state
         members = state.members(neuron)

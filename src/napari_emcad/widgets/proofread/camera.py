@@ -3,6 +3,7 @@
 from napari.components import ViewerModel
 
 from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.layers import centre
@@ -28,7 +29,7 @@ class Camera:
             zoom = CLOSE / float(self._at.layer.scale[-1])
             self._viewer.scene.camera.zoom = max(self._viewer.scene.camera.zoom, zoom)
 
-    def go_to_neuron(self, neuron: int) -> None:
+    def go_to_neuron(self, neuron: SegmentId) -> None:
         """Go to the middle of a neuron's largest fragment.
 
         Raises

@@ -9,6 +9,7 @@ from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.ids import SegmentId
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.errors import Doubtful, Refused
 from napari_emcad.proofreading.rows import LogRow
@@ -208,7 +209,7 @@ class Editor:
         else:
             self.go_to_neuron(self.at.selection.last)
 
-    def go_to_neuron(self, neuron: int) -> None:
+    def go_to_neuron(self, neuron: SegmentId) -> None:
         """Go to the middle of a neuron."""
         self.attempt(lambda: self.camera.go_to_neuron(neuron))
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
 
+from napari_emcad.core.ids import SegmentId
 from napari_emcad.widgets.kit.fields import text_field
 
 COLUMNS = ("id", "voxels", "sections", "done")
@@ -97,7 +98,7 @@ class NeuronList(QWidget):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.model = NeuronModel(self)
-        self._chosen: list[int] = []
+        self._chosen: list[SegmentId] = []
         self.search = text_field("find id", can_be_cleared=True)
         self._view = QTableView()
         self._lay_out()
@@ -106,11 +107,11 @@ class NeuronList(QWidget):
         self._view.doubleClicked.connect(self._on_double_clicked)
 
     @property
-    def selection(self) -> list[int]:
+    def selection(self) -> list[SegmentId]:
         """The neurons selected, whether they are shown or not; the last one last."""
         return list(self._chosen)
 
-    def select(self, *neurons: int) -> None:
+    def select(self, *neurons: SegmentId) -> None:
         """Select these neurons, and mark the rows of those that are shown."""
         self._chosen = list(neurons)
         wanted = QItemSelection()
@@ -147,8 +148,8 @@ class NeuronList(QWidget):
 
     def _on_clicked(self, index: QModelIndex) -> None:
         """The row clicked comes last."""
-        ids = [int(self.model.ids[row.row()]) for row in self._view.selectionModel().selectedRows()]
-        clicked = int(self.model.ids[index.row()])
+        ids = [SegmentId(int(self.model.ids[row.row()])) for row in self._view.selectionModel().selectedRows()]
+        clicked = SegmentId(int(self.model.ids[index.row()]))
         self._chosen = [*(i for i in ids if i != clicked), *([clicked] if clicked in ids else [])]
         self.chosen.emit(self.selection)
 

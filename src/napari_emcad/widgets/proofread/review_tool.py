@@ -145,7 +145,7 @@ class ReviewTool(Tool):
         """Show both sides; a cut that cannot be made is put off by the queue and asked no more."""
         state = self._at.session.state
         if question.kind == "join?":
-            sides = [state.members(int(state.table[f])) for f in (question.a, question.b)]
+            sides = [state.members(state.segment_of(fragment)) for fragment in (question.a, question.b)]
         else:
             try:
                 cut = self._queue.cut(question)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.ids import FragmentId
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
@@ -129,7 +130,7 @@ class SplitTool(Tool):
         else:
             self._at.show()
 
-    def _fragments(self, voxels: list[Voxel]) -> list[int]:
+    def _fragments(self, voxels: list[Voxel]) -> list[FragmentId]:
         return [self._at.fragment_at(v) for v in voxels]
 
 

@@ -12,6 +12,7 @@ from napari.utils.colormaps import Colormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Qt, Signal
 
+from napari_emcad.core.ids import SegmentId
 from napari_emcad.core.surfaces import Surface
 from napari_emcad.widgets.kit.mouse import Clicks
 
@@ -28,14 +29,14 @@ class Hit:
 
     Attributes
     ----------
-    neuron : int
+    neuron : SegmentId
     place : (z, y, x)
         In the units of the vertices.
     is_shifted : bool
         Whether Shift was down.
     """
 
-    neuron: int
+    neuron: SegmentId
     place: NDArray[np.float64]
     is_shifted: bool
 
@@ -54,12 +55,12 @@ class SurfaceCanvas(QObject):
         super().__init__(parent)
         self.model = ViewerModel(title="surfaces", ndisplay=3)
         self.widget: QtViewer | None = QtViewer(self.model)
-        self.layers: dict[int, SurfaceLayer] = {}
+        self.layers: dict[SegmentId, SurfaceLayer] = {}
         self._spare: list[SurfaceLayer] = []
         self._clicks = Clicks(self.model, self._on_click)
         self._set_up()
 
-    def put(self, neuron: int, surface: Surface, units: Sequence[str]) -> None:
+    def put(self, neuron: SegmentId, surface: Surface, units: Sequence[str]) -> None:
         """Show a surface, in place of the neuron's last one where there is one; the camera stays."""
         data = (surface.vertices, surface.faces)
         if neuron in self.layers:
@@ -71,7 +72,7 @@ class SurfaceCanvas(QObject):
             self.layers[neuron] = self._new_layer(data, units)
         self.model.canvas.overlays.scale_bar.visible = True
 
-    def remove(self, neuron: int) -> None:
+    def remove(self, neuron: SegmentId) -> None:
         """Show a neuron no more.
 
         Its layer waits for another one: napari collects garbage whenever a layer goes, for 0.2 seconds.

@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.geometry import Voxel
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.ids import Ids, SegmentId
 from napari_emcad.core.wording import count
 from napari_emcad.widgets.desk.message import sentence_of
 from napari_emcad.widgets.desk.on_screen import Proofreading
@@ -69,8 +69,8 @@ class SurfaceView(QWidget):
         self._jobs = loop.jobs()
         self._canvas = SurfaceCanvas(self)
         self._rest = loop.pause(0, self._show)
-        self._wanted: dict[int, Ids] = {}
-        self._shown: dict[int, Make] = {}
+        self._wanted: dict[SegmentId, Ids] = {}
+        self._shown: dict[SegmentId, Make] = {}
         self._asked: tuple[int, frozenset[Make]] | None = None
         self._fits = False
         self._window: QMainWindow | None = None
@@ -88,7 +88,7 @@ class SurfaceView(QWidget):
         return self._canvas.widget is None
 
     @property
-    def shown(self) -> list[int]:
+    def shown(self) -> list[SegmentId]:
         """Neurons whose surfaces are on the canvas."""
         return list(self._shown)
 
@@ -97,7 +97,7 @@ class SurfaceView(QWidget):
         """Whether all that is shown is as the session is."""
         return not self._jobs.running and not self._rest.is_active
 
-    def show_neurons(self, neurons: Sequence[int]) -> None:
+    def show_neurons(self, neurons: Sequence[SegmentId]) -> None:
         """Show these neurons and no others.
 
         One that is merged into another shows as that one until the merge is undone. The camera moves where none of
@@ -105,7 +105,7 @@ class SurfaceView(QWidget):
         """
         if self.is_released:
             return
-        self._wanted = {int(neuron): self._at.session.state.members(neuron) for neuron in neurons}
+        self._wanted = {neuron: self._at.session.state.members(neuron) for neuron in neurons}
         wanted = self._makes().values()
         self._fits = not any(make.shares(before) for make in wanted for before in self._shown.values())
         self.refresh()
@@ -192,14 +192,14 @@ class SurfaceView(QWidget):
         self._canvas.clicked.connect(self._on_clicked)
         self.fit_button.clicked.connect(self.fit)
 
-    def _makes(self) -> dict[int, Make]:
+    def _makes(self) -> dict[SegmentId, Make]:
         """The neurons to be shown, as they are now, and what they are made of."""
         state, makes = self._at.session.state, {}
         for neuron, fragments in self._wanted.items():
             members = state.members(neuron)
             if len(members):
                 self._wanted[neuron] = members
-            for now in [neuron] if len(members) else np.unique(state.table[fragments]).tolist():
+            for now in [neuron] if len(members) else map(SegmentId, np.unique(state.table[fragments]).tolist()):
                 if now and now not in makes:
                     makes[now] = self._surfaces.make_of(state.members(now))
         return makes
@@ -222,7 +222,7 @@ class SurfaceView(QWidget):
         self._fits &= not is_whole
         self._say(len(makes), len(there) - len(left))
 
-    def _put_some(self, neurons: list[int], makes: dict[int, Make]) -> list[int]:
+    def _put_some(self, neurons: list[SegmentId], makes: dict[SegmentId, Make]) -> list[SegmentId]:
         """Put surfaces on the canvas as long as the window can wait; those that are left."""
         units = [str(unit) for unit in self._at.layer.units[-3:]]
         until = time.perf_counter() + AT_ONCE

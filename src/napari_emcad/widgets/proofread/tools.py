@@ -1,6 +1,7 @@
 """What clicks and the wheel do in each mode; tools that need more than a few lines have files of their own."""
 
 from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.picking import Click
@@ -54,7 +55,7 @@ class MergeTool(Tool):
         super().__init__(proofreading)
         self._anchor: Voxel | None = None
         self._wanted: Voxel | None = None
-        self._hovered = 0
+        self._hovered = SegmentId(0)
 
     @property
     def words(self) -> str:
@@ -82,27 +83,27 @@ class MergeTool(Tool):
         """Show both: the neuron that is kept, and the one under the cursor."""
         if self._anchor is None:
             return
-        neuron = self._at.neuron_at(voxel) if voxel is not None else 0
-        hovered = 0 if neuron == self._at.neuron_at(self._anchor) else neuron
+        neuron = self._at.neuron_at(voxel) if voxel is not None else SegmentId(0)
+        hovered = SegmentId(0) if neuron == self._at.neuron_at(self._anchor) else neuron
         if hovered != self._hovered:
             self._hovered = hovered
             self._show()
 
     def follow(self) -> None:
-        self._hovered = 0
+        self._hovered = SegmentId(0)
         if self._anchor is not None:
             self._show()
 
     def close(self) -> None:
         """Forget the anchor."""
         self._anchor = self._wanted = None
-        self._hovered = 0
+        self._hovered = SegmentId(0)
         self._at.end_sides()
 
     def _join(self, confirmed: bool) -> LogRow:
-        ends = [self._at.fragment_at(v) for v in (self._anchor, self._wanted)]
+        anchor, other = self._at.fragment_at(self._anchor), self._at.fragment_at(self._wanted)
         voxels = [list(self._anchor), list(self._wanted)]
-        row = self._at.edit(lambda: self._at.session.merge(*ends, confirmed=confirmed, voxels=voxels))
+        row = self._at.edit(lambda: self._at.session.merge(anchor, other, confirmed=confirmed, voxels=voxels))
         self._at.session.begin()
         self.follow()
         return row
