@@ -33,7 +33,7 @@ GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
 def test_files_and_folders_that_guides_name_are_there(page):
-    """By their path from the top of the checkout or of the package, or by the end of it where the text says the rest."""
+    """By a path from the top of the checkout or of the package, or by its end where the text says the rest."""
     named = re.findall(r"`((?:[\w.]+/)*[\w.]+(?:\.py|/))`", page.read_text("utf-8"))
     assert len(named) > 20
     assert not [name for name in named if not (ROOT / name).exists() and not any(SOURCE.rglob(name.rstrip("/")))]
