@@ -130,7 +130,7 @@ def boxes_of_locked(
 def boxes_of_corrections(
     session: Session, last: int, size: Sequence[int] = (8, 256, 256), largest: Sequence[int] = LARGEST
 ) -> list[NamedBox]:
-    """Return boxes around the places of the last corrections in force, none of which overlap; in their order in space.
+    """Return boxes around the last corrections in force, none of which overlap; in the order of their places.
 
     Corrections near each other share a box, which is cut where it gets too large. Left out are boxes in which nothing
     is verified, those thinner than a crop may be, and corrections that were made without telling a place.

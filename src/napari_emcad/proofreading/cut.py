@@ -236,11 +236,11 @@ def _source_side(matrix: csr_array) -> NDArray[np.bool_]:
     whole = matrix.copy()
     whole.data = np.maximum(np.round(whole.data * scale), 1).astype(np.int32)
     whole = csr_array(whole, dtype=np.int32)
-    left = whole - maximum_flow(whole, 0, 1).flow
-    left.data = np.maximum(left.data, 0)
-    left.eliminate_zeros()
+    residual = whole - maximum_flow(whole, 0, 1).flow
+    residual.data = np.maximum(residual.data, 0)
+    residual.eliminate_zeros()
     side = np.zeros(matrix.shape[0], bool)
-    side[breadth_first_order(left, 0, return_predecessors=False)] = True
+    side[breadth_first_order(residual, 0, return_predecessors=False)] = True
     return side | _apart_from_both(matrix)
 
 

@@ -48,7 +48,7 @@ def effect_from(text: str) -> Effect:
 
 
 def runs(fragments: Ids) -> list[int]:
-    """Return sorted ids as first, length, first, length, ..."""
+    """Return sorted ids as runs: the first id and the number of ids of each."""
     if not len(fragments):
         return []
     starts = np.flatnonzero(np.concatenate([[True], np.diff(fragments.astype(np.int64)) != 1]))

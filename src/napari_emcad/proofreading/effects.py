@@ -104,20 +104,20 @@ class Effect:
         if self.threshold and other.threshold:
             return True
         return (
-            _have_common(self._changed(), other._changed())
-            or _have_common(self._parted(), other._ends())  # each has edges of the other
-            or _have_common(self._ends(), other._parted())
+            _have_common(self._changed_fragments(), other._changed_fragments())
+            or _have_common(self._parted_fragments(), other._edge_ends())  # each has edges of the other
+            or _have_common(self._edge_ends(), other._parted_fragments())
         )
 
-    def _changed(self) -> Ids:
+    def _changed_fragments(self) -> Ids:
         """Fragments that are parted or moved."""
-        return np.concatenate([self._parted(), *(m.fragments for m in self.moves)])
+        return np.concatenate([self._parted_fragments(), *(m.fragments for m in self.moves)])
 
-    def _parted(self) -> Ids:
+    def _parted_fragments(self) -> Ids:
         """Fragments that are parted, and their parts."""
         return as_ids([fragment for parting in self.partings for fragment in parting.all_ids])
 
-    def _ends(self) -> Ids:
+    def _edge_ends(self) -> Ids:
         """Fragments at the ends of all edges that partings remove or add."""
         graphs = [graph for p in self.partings for graph in (p.removed, p.added)]
         return np.concatenate([as_ids([]), *(ends for g in graphs for ends in (g.u, g.v))])

@@ -1,4 +1,4 @@
-"""Why an edit is not made. Nothing has changed when one of these is raised."""
+"""Reasons why an edit is not made. Nothing has changed when one of these is raised."""
 
 from napari_emcad.core.errors import UserError
 

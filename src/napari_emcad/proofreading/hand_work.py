@@ -41,9 +41,9 @@ def read_hand_work(state: State, rows: Sequence[LogRow]) -> HandWork:
 
 def _read_joins(state: State, merges: Sequence[LogRow]) -> Iterable[tuple[FragmentId, FragmentId]]:
     """Yield the fragments that merges joined; one that was parted since is found again by the voxel clicked."""
-    for asked in (row.input for row in merges):
-        ends = [asked["anchor"], *(asked["others"] if "others" in asked else [asked["other"]])]
-        voxels = asked.get("voxels", ())
+    for edit_input in (row.input for row in merges):
+        ends = [edit_input["anchor"], *(edit_input["others"] if "others" in edit_input else [edit_input["other"]])]
+        voxels = edit_input.get("voxels", ())
         if len(voxels) == len(ends) and not state.sizes[ends].all():
             ends = [state.fragment_at(triple(voxel)) for voxel in voxels]
         yield from ((ends[0], end) for end in ends[1:])

@@ -1,4 +1,4 @@
-"""What is right about fragments and segments, where the neurons are known."""
+"""Fragments and segments compared with the neurons, where these are known."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -55,7 +55,9 @@ class EditLog:
         """True if rows can be added."""
         return self._database is not None
 
-    def add(self, kind: EditKind, asked: EditInput, effect: Effect, base_hash: str, duration_ms: float = 0.0) -> LogRow:
+    def add(
+        self, kind: EditKind, edit_input: EditInput, effect: Effect, base_hash: str, duration_ms: float = 0.0
+    ) -> LogRow:
         """Write a row to the disk.
 
         Raises
@@ -65,7 +67,7 @@ class EditLog:
         """
         if self._database is None:
             raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
-        row = LogRow(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, asked, effect)
+        row = LogRow(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, edit_input, effect)
         values = _values(row)
         line_hash = _hash(self._last_hash, values)
         try:
@@ -146,15 +148,15 @@ def _open_to_write(path: Path) -> sqlite3.Connection:
 
 def _values(row: LogRow) -> list[Any]:
     """Return a row as the table has it, but for its hash."""
-    asked = json.dumps(row.input, separators=(",", ":"), sort_keys=True)
+    input_text = json.dumps(row.input, separators=(",", ":"), sort_keys=True)
     return [
-        row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, asked, effect_text(row.effect)
+        row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, input_text, effect_text(row.effect)
     ]  # fmt: skip
 
 
 def _row_of(values: list[Any]) -> LogRow:
-    seq, at, user, duration_ms, kind, base_hash, asked, effect = values
-    return LogRow(seq, at, user, duration_ms, kind, base_hash, json.loads(asked), effect_from(effect))
+    seq, at, user, duration_ms, kind, base_hash, input_text, effect = values
+    return LogRow(seq, at, user, duration_ms, kind, base_hash, json.loads(input_text), effect_from(effect))
 
 
 def _hash(before: str, values: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Rows of the edit log: what each edit was asked for, as JSON, and its effect."""
+"""Rows of the edit log: the request of each edit, as JSON, and its effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ VoxelLists = Sequence[Sequence[int]]
 
 
 class EditDetails(TypedDict, total=False):
-    """What a caller may add to the input of any edit; plans do not need it, people and replays do.
+    """Details that a caller may add to the input of any edit; plans do not need them, people and replays do.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class EditDetails(TypedDict, total=False):
     question : "join?" or "part?"
         Kind of the question of the review that the edit answers.
     features : sequence of float
-        What the probability of an error was estimated from.
+        Numbers that the probability of an error was estimated from.
     replayed : int
         Seq of the edit of another session that this one makes again.
     """
@@ -49,7 +49,7 @@ class EditDetails(TypedDict, total=False):
 
 
 class SplitDetails(EditDetails, total=False):
-    """What a caller may add to the input of a split.
+    """Details that a caller may add to the input of a split.
 
     Attributes
     ----------
@@ -124,9 +124,9 @@ class LogRow:
     base_hash : str
         Hash of the fragments and the merge tree that the edit was made on.
     input : EditInput
-        What was asked for, such as points; for undo and redo the seq of the edit.
+        The request, such as points; for undo and redo the seq of the edit.
     effect : Effect
-        What the edit changed; empty for undo and redo, which point at an edit.
+        All that the edit changed; empty for undo and redo, which point at an edit.
     """
 
     seq: int

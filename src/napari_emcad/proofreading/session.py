@@ -76,7 +76,7 @@ class Session:
         self._affinities, self._known_contacts = affinities, Contacts(self.state.edges, len(self.state.table))
         self._history = History(log.rows, self.state)
         self._began: float | None = None
-        with self.state.many():
+        with self.state.settle_once():
             for row in log.rows:
                 _check_base(row, self.base_hash)
                 self._history.follow(row)
@@ -112,10 +112,10 @@ class Session:
     ) -> LogRow:
         """Make a split that was proposed, see `plan_split`; `between` are two fragments that a question was about."""
         effect = plan_split(self.state, self._contacts, proposal)
-        asked: EditInput = {"method": proposal.method}
+        edit_input: EditInput = {"method": proposal.method}
         if between:
-            asked["a"], asked["b"] = between
-        return self._make("split", {**asked, **details}, effect)
+            edit_input["a"], edit_input["b"] = between
+        return self._make("split", {**edit_input, **details}, effect)
 
     def detach(self, fragment: FragmentId, **details: Unpack[EditDetails]) -> LogRow:
         """Take one fragment out of its segment; see `plan_detach`."""
@@ -239,10 +239,10 @@ class Session:
             self._known_contacts = Contacts(self.state.edges, len(self.state.table))
         return self._known_contacts
 
-    def _make(self, kind: EditKind, asked: EditInput, effect: Effect) -> LogRow:
+    def _make(self, kind: EditKind, edit_input: EditInput, effect: Effect) -> LogRow:
         """Write an edit to the log, with the time it took since `begin`, and make it."""
         took = 0.0 if self._began is None else 1000 * (time.monotonic() - self._began)
-        row = self.log.add(kind, asked, effect, self.base_hash, round(took, 1))
+        row = self.log.add(kind, edit_input, effect, self.base_hash, round(took, 1))
         self._began = None
         self._history.follow(row)
         return row

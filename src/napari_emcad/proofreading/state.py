@@ -32,8 +32,8 @@ class State:
     Attributes
     ----------
     base : Segmentation
-        What agglomeration made. Parting a fragment writes its voxels anew in `base.fragments`, which views share, and
-        undoing that puts them back; nothing else of it is modified.
+        The result of agglomeration. Parting a fragment writes its voxels anew in `base.fragments`, which views share,
+        and undoing that puts them back; nothing else of it is modified.
     threshold : float
     min_size : int
         Voxels; smaller segments that nobody edited are crumbs and join their strongest neighbour.
@@ -155,7 +155,7 @@ class State:
         self._members.clear()
 
     @contextmanager
-    def many(self) -> Iterator[None]:
+    def settle_once(self) -> Iterator[None]:
         """Settle free fragments once, after all edits made inside: in between nobody looks at them."""
         self._makes_many = True
         try:

@@ -10,7 +10,7 @@ from napari_emcad.proofreading.review.queue import ReviewQueue, both_sides
 
 def test_nothing_to_ask(tmp_path):
     queue = ReviewQueue(session([], tmp_path, sizes=[10]))
-    assert queue.next() is None and queue.left == 0
+    assert queue.next() is None and queue.open_count == 0
 
 
 def test_gain_of_a_question(tmp_path):
@@ -55,10 +55,10 @@ def test_refused_is_put_off(tmp_path):
 def test_counts(tmp_path):
     now = iter([100.0, 130.0])
     queue = ReviewQueue(session(LINE, tmp_path), clock=lambda: next(now))
-    assert (queue.left, queue.answered) == (3, 0)
+    assert (queue.open_count, queue.answered) == (3, 0)
     queue.answer(queue.next(), "unknown")
     queue.answer(queue.next(), "later")
-    assert (queue.left, queue.answered) == (1, 2)
+    assert (queue.open_count, queue.answered) == (1, 2)
     assert queue.per_minute == 4.0  # two in 30 seconds
 
 

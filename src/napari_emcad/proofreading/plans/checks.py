@@ -1,4 +1,4 @@
-"""The first questions of every plan: which segment is meant, is it there, may it be changed."""
+"""The first steps of every plan: find the segment, see that it is there and that it may be changed."""
 
 from napari_emcad.core.ids import FragmentId, Ids, SegmentId
 from napari_emcad.proofreading.errors import Refused

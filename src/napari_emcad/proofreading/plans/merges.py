@@ -53,7 +53,7 @@ class MergeDoubts:
         return int(self._state.sizes[self._state.members(segment)].sum())
 
     def _is_by_far_the_largest(self, voxels: int) -> bool:
-        """True if a segment of so many voxels would be; the largest one known is usually enough to tell."""
+        """True if a segment of `voxels` would be; comparing with the largest one known is usually enough."""
         if voxels <= BY_FAR * self._voxels(self._largest):
             return False
         all_voxels = _voxels_of_segments(self._state)

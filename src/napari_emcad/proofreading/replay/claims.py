@@ -1,4 +1,4 @@
-"""What an edit says about places: that some are of one neuron, or of two. This holds on any fragments of the stack."""
+"""Claims of edits about places: some are of one neuron, or of two. They hold on any fragments of the stack."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -143,7 +143,7 @@ class Claims:
     def _together(self, row: LogRow, stays: Ids, taken: Ids) -> Claim:
         (near, near_placed), (far, far_placed) = self._end(row, stays), self._end(row, taken)
         sides = self.fragments_now(stays), self.fragments_now(taken)
-        return Claim(True, _given(near), _given(far), near_placed and far_placed, sides)
+        return Claim(True, _as_list(near), _as_list(far), near_placed and far_placed, sides)
 
     def _end(self, row: LogRow, fragments: Ids) -> tuple[Voxel | None, bool]:
         """Return where a person clicked in these fragments, and True; else a voxel in the one named, or the largest."""
@@ -157,14 +157,15 @@ class Claims:
 
 def _named_fragments(row: LogRow) -> list[FragmentId]:
     """Return the fragments that a merge names, in the order of its voxels."""
-    asked = row.input
-    ends = [asked["anchor"]] if "anchor" in asked else []
-    return ends + ([asked["other"]] if "other" in asked else []) + asked.get("others", [])
+    edit_input = row.input
+    ends = [edit_input["anchor"]] if "anchor" in edit_input else []
+    return ends + ([edit_input["other"]] if "other" in edit_input else []) + edit_input.get("others", [])
 
 
 def _voxels(lists: VoxelLists) -> list[Voxel]:
     return [triple(voxel) for voxel in lists]
 
 
-def _given(voxel: Voxel | None) -> list[Voxel]:
+def _as_list(voxel: Voxel | None) -> list[Voxel]:
+    """Return a list of the voxel, or of none."""
     return [] if voxel is None else [voxel]

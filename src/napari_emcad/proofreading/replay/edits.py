@@ -36,8 +36,8 @@ class EditReplayer:
         self._enforcer = ClaimEnforcer(old, new, places, claims)
         self._placed: dict[int, list[PlacedClaim]] = {}  # by seq of the old edit
         self._locked: dict[SegmentId, SegmentId] = {}  # old segment -> new one
-        decisions = (row.input for row in new.rows_in_force if row.kind == "decide")
-        self._decided = {(frozenset((asked["a"], asked["b"])), asked["answer"]) for asked in decisions}
+        decisions = [row.input for row in new.rows_in_force if row.kind == "decide"]
+        self._decided = {(frozenset((one["a"], one["b"])), one["answer"]) for one in decisions}
         self._ways: dict[str, Callable[[LogRow], str]] = {
             **dict.fromkeys(("merge", "group", "split", "detach", "segment_threshold"), self._enforce),
             "lock": self._lock,
@@ -57,7 +57,7 @@ class EditReplayer:
         except Refused as refusal:
             self._take_back(before)
             outcome, why = "lost" if isinstance(refusal, Lost) else "conflict", str(refusal)
-        return Replayed(row.seq, row.kind, outcome, why, self._place_of(row), self._places_concerned(row))
+        return Replayed(row.seq, row.kind, outcome, why, self._place_of(row), self._places_in_neurons(row))
 
     def check_at_end(self, replayed: Replayed) -> Replayed:
         """Return the same, or a conflict if it does not hold here at the end, but does in the old session."""
@@ -146,7 +146,7 @@ class EditReplayer:
             return self._claims.decided_pair(row)[0]
         return self._claims.middle_of(row.effect.moves[-1].fragments) if row.effect.moves else None
 
-    def _places_concerned(self, row: LogRow) -> tuple[Voxel, ...]:
+    def _places_in_neurons(self, row: LogRow) -> tuple[Voxel, ...]:
         """Return places of the new session in the neurons that an edit is about."""
         if placed := self._placed.get(row.seq):
             return tuple(dict.fromkeys(side[0] for one in placed for side in (one.near, one.far)))
@@ -157,7 +157,7 @@ class EditReplayer:
         return tuple(there)
 
     def _take_back(self, before: int) -> None:
-        """Undo what was made of an edit: all rows of the new log after the first so many."""
+        """Undo what was made of an edit: all rows of the new log but the first `before`."""
         for row in reversed(self._new.log.rows[before:]):
             self._new.undo(row.seq)
             self._places.follow(row)

@@ -136,8 +136,7 @@ class ClaimEnforcer:
 
     def _part_fragment(self, row: LogRow, fragment: FragmentId, sides: Sides) -> None:
         near, far = ([v for v in side if self._places.fragment_at(v) == fragment] for side in sides)
-        made = self._new.split_fragment(near, far, **replayed_details(row, [*near, *far]))
-        self._places.follow(made)
+        self._places.follow(self._new.split_fragment(near, far, **replayed_details(row, [*near, *far])))
 
     def _best_split(self, claim: Claim, near: list[FragmentId], far: list[FragmentId]) -> Proposal:
         """Return the split in these points that falls most as it fell; if none does, one in more points.
@@ -172,9 +171,10 @@ class ClaimEnforcer:
     def _agreement(self, claim: Claim, proposal: Proposal) -> float:
         """Return intersection over union of the voxels on a side then and now, of the side where it is less."""
         near, far = map(self._places.voxels_in_new, claim.sides)
-        stayed, left = near[proposal.near].sum(), near[proposal.far].sum()
-        followed, went = far[proposal.near].sum(), far[proposal.far].sum()
-        return float(min(stayed / max(1, stayed + left + followed), went / max(1, went + left + followed)))
+        near_in_near, near_in_far = near[proposal.near].sum(), near[proposal.far].sum()
+        far_in_near, far_in_far = far[proposal.near].sum(), far[proposal.far].sum()
+        crossed = near_in_far + far_in_near
+        return float(min(near_in_near / max(1, near_in_near + crossed), far_in_far / max(1, far_in_far + crossed)))
 
 
 def replayed_details(row: LogRow, voxels: list[Voxel] | None = None) -> EditDetails:

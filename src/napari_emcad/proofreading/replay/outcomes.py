@@ -1,4 +1,4 @@
-"""What became of the edits of one session in another."""
+"""Outcomes of making the edits of one session again in another."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ OUTCOMES: dict[Outcome, str] = {
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of one edit.
+    """The outcome of making one edit again.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class HasOutcome(Protocol):
 
     @property
     def outcome(self) -> Outcome:
-        """What became of it."""
+        """The outcome of the edit."""
         ...
 
 

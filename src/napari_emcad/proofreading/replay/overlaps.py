@@ -1,4 +1,4 @@
-"""How many voxels the fragments of one session share with those of another on the same stack."""
+"""Voxels that the fragments of one session share with those of another on the same stack."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people have said about pairs of fragments: read from the log, found again by the voxels that it carries."""
+"""Decisions of people about pairs of fragments: read from the log, found again by the voxels that it carries."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -13,7 +13,7 @@ from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 
 Decision = Literal["join", "apart", "unknown"]
-"""What is remembered about a pair; "later" is not."""
+"""An answer that is remembered about a pair; "later" is not."""
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
@@ -67,8 +67,8 @@ class Decisions:
             if found:
                 self._pairs[decision] = np.concatenate([self._pairs[decision], _pairs_of(found, fragments)])
         for kind in KINDS:
-            asked = [row for row in rows if row.input.get("question") == kind and "features" in row.input]
-            self._learn(kind, [row for row in asked if _decision_of(row) in ("join", "apart")])
+            answers = [row for row in rows if row.input.get("question") == kind and "features" in row.input]
+            self._learn(kind, [row for row in answers if _decision_of(row) in ("join", "apart")])
 
     def _learn(self, kind: QuestionKind, rows: Sequence[LogRow]) -> None:
         """Add lessons; those about other features than the last answer's teach nothing any more."""
@@ -108,9 +108,9 @@ def _pairs_of(rows: Sequence[LogRow], fragments: FragmentVolume) -> Ids:
 
 
 def _named_pairs(row: LogRow) -> list[tuple[FragmentId, FragmentId]]:
-    asked = row.input
-    if "others" in asked:
-        return [(asked["anchor"], other) for other in asked["others"]]
-    if "anchor" in asked and "other" in asked:
-        return [(asked["anchor"], asked["other"])]
-    return [(asked["a"], asked["b"])] if "a" in asked and "b" in asked else []
+    edit_input = row.input
+    if "others" in edit_input:
+        return [(edit_input["anchor"], other) for other in edit_input["others"]]
+    if "anchor" in edit_input and "other" in edit_input:
+        return [(edit_input["anchor"], edit_input["other"])]
+    return [(edit_input["a"], edit_input["b"])] if "a" in edit_input and "b" in edit_input else []

@@ -1,4 +1,4 @@
-"""What the review sees of a session: its region graph and its segments, as they were at the last look."""
+"""The review's view of a session: its region graph and its segments, as they were at the last look."""
 
 from collections.abc import Callable
 

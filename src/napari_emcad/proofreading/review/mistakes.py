@@ -1,4 +1,4 @@
-"""What is wrong with the segments of a state, where the neurons are known; the largest mistakes first.
+"""Mistakes of segments, where the neurons are known; the largest first.
 
 Three kinds of mistake, each worth by how much its perfect correction would lower the variation of information:
 
@@ -44,7 +44,7 @@ class MissingMerge:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """What it is about, as two numbers."""
+        """The two ids or columns of the mistake."""
         return self.kept, self.added
 
 
@@ -68,7 +68,7 @@ class MissingSplit:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """What it is about, as two numbers."""
+        """The two ids or columns of the mistake."""
         return self.segment, self.neuron
 
 
@@ -92,7 +92,7 @@ class MissingParting:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """What it is about, as two numbers."""
+        """The two ids or columns of the mistake."""
         return self.fragment, self.neuron
 
 

@@ -1,4 +1,4 @@
-"""How probable an error is: a logistic regression that comes with weights and goes on learning from answers.
+"""The probability of an error: a logistic regression that comes with weights and goes on learning from answers.
 
 What ships is the prior. The answers of a session move the weights to the posterior mode (ridge towards the prior
 instead of towards nothing), found by a few Newton steps.

@@ -1,4 +1,4 @@
-"""Which questions are still open: nobody has answered them, or put them off, and no lock forbids the answer."""
+"""Questions that are still open: nobody has answered them or put them off, and no lock forbids the answer."""
 
 import numpy as np
 from numpy.typing import NDArray

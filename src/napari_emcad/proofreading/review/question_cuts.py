@@ -41,7 +41,7 @@ class Border:
 class _QuestionCut:
     """A cut, and the spanning tree of its segment with the rows of the edges it is made from."""
 
-    asked: tuple[int, FragmentId, FragmentId]  # number of rows in the log, a, b
+    key: tuple[int, FragmentId, FragmentId]  # number of rows in the log, a, b
     proposal: Proposal
     forest: Forest
     edges: NDArray[np.int64]
@@ -88,9 +88,9 @@ class QuestionCuts:
         return self._view.ends_of(found.edges[alike])
 
     def _find(self, question: ReviewQuestion) -> _QuestionCut:
-        asked = (len(self._session.log.rows), question.a, question.b)
-        if self._last is None or self._last.asked != asked:
-            self._last = _QuestionCut(asked, *self._cut_between_cores(question))
+        key = (len(self._session.log.rows), question.a, question.b)
+        if self._last is None or self._last.key != key:
+            self._last = _QuestionCut(key, *self._cut_between_cores(question))
         return self._last
 
     def _cut_between_cores(self, question: ReviewQuestion) -> tuple[Proposal, Forest, NDArray[np.int64]]:

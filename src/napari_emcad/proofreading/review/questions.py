@@ -7,10 +7,10 @@ from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import FragmentId, SegmentId
 
 QuestionKind = Literal["join?", "part?"]
-"""Whether two segments are one neuron, or whether one segment is two neurons."""
+"""The kind of a question: are two segments one neuron, or is one segment two neurons?"""
 
 Answer = Literal["join", "apart", "later", "unknown"]
-"""After "later" the next queue asks again; after the others nobody does, unless they are undone."""
+"""The answer to a question; after "later" the next queue asks again, after the others only where they are undone."""
 
 KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
@@ -35,7 +35,7 @@ class ReviewQuestion:
     segments : (SegmentId, SegmentId)
         Segments of the two fragments; both are one for a "part?".
     features : tuple of float
-        What p is estimated from.
+        Numbers that p is estimated from.
     """
 
     kind: QuestionKind

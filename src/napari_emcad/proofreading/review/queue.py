@@ -121,7 +121,7 @@ class ReviewQueue:
         return self._shortlists.rank()
 
     @property
-    def left(self) -> int:
+    def open_count(self) -> int:
         """Number of open questions."""
         return sum(map(len, self._shortlists.open().values()))
 

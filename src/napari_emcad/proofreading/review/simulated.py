@@ -47,7 +47,7 @@ class CoursePoint:
 
 @dataclass(frozen=True)
 class SimulatedProofreader:
-    """How somebody proofreads.
+    """A proofreader who knows the truth, and a way to work.
 
     Attributes
     ----------

@@ -52,7 +52,7 @@ class Suspects:
     edge : (k,) int64
         Row of the region graph.
     features : (k, f) float64
-        What the probability of an error is estimated from.
+        Numbers that the probability of an error is estimated from.
     change : (k,) float64
         Change of the variation of information by the correction, in bits x voxels.
     """

@@ -65,7 +65,7 @@ class ReviewTool(Tool):
             return self._progress
         speed = f"{count(queue.answered, 'answer')}, {queue.per_minute:.0f} a minute"
         gain = f", expected gain {1000 * self.question.gain:.2f} millibits" if self.question else ""
-        return f"{queue.left:,} left, {speed}{gain}"
+        return f"{queue.open_count:,} left, {speed}{gain}"
 
     def open(self) -> None:
         """Rank the questions, and ask the first one."""
