@@ -136,7 +136,8 @@ def _measure(options: argparse.Namespace) -> dict:
 def _published(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     import waterz
 
-    from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, _silent_output
+    from napari_emcad.core._waterz import COMPILED, _silent_output
+    from napari_emcad.core.choices import DEFAULT_SCORING
 
     student, _ = _student(options)
     clock = _Clock()
@@ -144,7 +145,7 @@ def _published(volume, options) -> tuple[dict[str, float], np.ndarray, int]:
     clock.lap("affinities")
     fragments = _published_fragments(affinities)
     clock.lap("fragments")
-    function, bins = SCORINGS[DEFAULT_SCORING]
+    function, bins = COMPILED[DEFAULT_SCORING]
     told = {"scoring_function": function, "discretize_queue": bins}
     values = affinities.astype(np.float32) / 255
     with _silent_output():

@@ -44,7 +44,7 @@ def parameters():
 
 
 def rows_of(pair, box, student, parameters):
-    return drive(benchmark(pair, box, student, CARD, [parameters]))
+    return drive(benchmark(pair, box, (student, CARD), [parameters]))
 
 
 @pytest.mark.parametrize("text", ["0:3,0:32,0:40", "1:3,4:32,0:24"])
@@ -66,7 +66,7 @@ def test_affinities_are_predicted_once_for_all_agglomerations(pair, student, par
     monkeypatch.setattr(module, "predict", lambda *of: (calls.append(of), (yield from real(*of)))[1])
     cut = parameters.model_copy(update={"agglomeration": "multicut", "threshold": 0.6})
     box = Box.whole(TRUTH.shape)
-    rows = drive(benchmark(pair, box, student, CARD, [parameters, cut]))
+    rows = drive(benchmark(pair, box, (student, CARD), [parameters, cut]))
     assert len(calls) == 1
     assert [(row.agglomeration, row.threshold) for row in rows] == [("waterz", 0.3), ("multicut", 0.6)]
     assert rows[0].scores == rows_of(pair, box, student, parameters)[0].scores

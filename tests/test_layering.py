@@ -229,6 +229,8 @@ HEAVY = ("torch", *sorted(SCREEN_LIBRARIES - {"magicgui", "superqt", "vispy"}))
         pytest.param(["core", "proofreading"], HEAVY, id="core-proofreading"),
         pytest.param(["io", "reader", "writer", "sample_data"], HEAVY, id="files"),
         pytest.param(["networks.card"], HEAVY, id="card"),
+        pytest.param(["cli.main"], (*HEAVY, "scipy", "skimage", "waterz", "zarr", "tifffile", "h5py"), id="help"),
+        pytest.param(["workers.child"], (*HEAVY, "scipy", "zarr"), id="child"),
         pytest.param(["widgets.dock"], ["torch"], id="dock"),
     ],
 )

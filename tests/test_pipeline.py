@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_emcad import __version__
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
+from napari_emcad.core.agglomeration import agglomerate_fragments
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.parameters import SegmentParameters

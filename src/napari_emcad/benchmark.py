@@ -3,31 +3,36 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_emcad.core.choices import Agglomeration
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.io.stacks.paper_datasets import LabelledStack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import agglomerate, predict
 
+if TYPE_CHECKING:  # these bring torch, which takes seconds
+    from napari_emcad.networks.student import Student
+    from napari_emcad.networks.teacher import Teacher
+
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """How good one agglomeration of a model's affinities is.
+    """Scores of one agglomeration of a model's affinities.
 
     Attributes
     ----------
     dataset : str
-        With the box in the voxels of its labels, where that is not all of them.
+        With the box in the voxels of its labels, if that is not all of them.
     model : str
     agglomeration : str
-        See `core.agglomeration`.
+        One of `choices.Agglomeration`.
     threshold : float
     scores : Scores
         Truth 0 is left out.
@@ -37,19 +42,22 @@ class BenchmarkRow:
 
     dataset: str
     model: str
-    agglomeration: str
+    agglomeration: Agglomeration
     threshold: float
     scores: Scores
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Name -> value, for JSON; the scores as `napari-emcad evaluate` names them."""
+        """Return name -> value, for JSON; the scores as `napari-emcad evaluate` names them."""
         row = asdict(self)
         return row | row.pop("scores") | {"voi": self.scores.voi}
 
 
 def benchmark(
-    pair: LabelledStack, box: Box, network, card: ModelCard, ways: Sequence[SegmentParameters]
+    pair: LabelledStack,
+    box: Box,
+    model: "tuple[Student | Teacher, ModelCard]",
+    ways: Sequence[ResolvedSegmentParameters],
 ) -> Job[list[BenchmarkRow]]:
     """Segment the labelled part of a stack once in each way; affinities are predicted once.
 
@@ -58,18 +66,18 @@ def benchmark(
     pair : LabelledStack
     box : Box
         Part of the labels, in their voxels; the stack around it is read as context.
-    network : Student or Teacher
-    card : ModelCard
-        Of the network.
-    ways : sequence of SegmentParameters
-        As `pipeline.resolve_parameters` returns them; they differ in agglomeration, threshold and crumbs alone.
+    model : (Student or Teacher, ModelCard)
+        Network and card, as `load_model` returns them.
+    ways : sequence of ResolvedSegmentParameters
+        They differ in agglomeration, threshold and crumbs alone.
 
     Raises
     ------
     UserError
-        Where nothing is labelled in the box, or the network cannot predict there.
+        If nothing is labelled in the box, or the network cannot predict there.
     """
     _check_labelled(pair, box)
+    network, card = model
     affinities = np.zeros((3, *box.shape), np.uint8)
     start = time.monotonic()
     yield from predict(pair.raw.array, network, affinities, box.moved(pair.place.start), ways[0])
@@ -82,17 +90,17 @@ def benchmark(
         labels = segmentation.labels(table)
         seconds = predicted + time.monotonic() - start
         scores = score(labels, pair.labels.array[box.slices])
-        way = parameters.agglomeration, parameters.threshold
-        rows.append(BenchmarkRow(_named(pair, box), card.title, *way, scores, seconds))
+        name = _name(pair, box)
+        rows.append(BenchmarkRow(name, card.title, parameters.agglomeration, parameters.threshold, scores, seconds))
     return rows
 
 
 def _check_labelled(pair: LabelledStack, box: Box) -> None:
-    """Before the work, not after it; mostly one section is read."""
+    """Refuse a box without labels, before the work and not after it; mostly one section is read."""
     sections, *place = box.slices
     if not any(pair.labels.array[(z, *place)].any() for z in range(sections.start, sections.stop)):
         raise UserError(f"{pair.labels.path}: nothing is labelled in {box.text} (all are 0); choose another box.")
 
 
-def _named(pair: LabelledStack, box: Box) -> str:
+def _name(pair: LabelledStack, box: Box) -> str:
     return pair.title if box == Box.whole(pair.labels.array.shape) else f"{pair.title}[{box.text}]"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.choices import DeviceKind
 from napari_emcad.core.geometry import Box, Shape, check_box
 from napari_emcad.core.neurites import neurites
 from napari_emcad.core.parameters import OpticalOptions, OpticalParameters, ResolvedOpticalParameters
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.volume import Volume, check_volume
-from napari_emcad.core.wishes import DeviceKind
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import provenance

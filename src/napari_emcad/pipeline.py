@@ -20,20 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad import __version__
-from napari_emcad.core.agglomeration import (
-    DEFAULT_THRESHOLDS,
-    Agglomeration,
-    agglomerate_fragments,
-    agglomeration_memory,
-)
-from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA, find_fragments
+from napari_emcad.core.agglomeration import agglomerate_fragments, agglomeration_memory
+from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DEFAULT_THRESHOLDS, Agglomeration, DeviceKind
+from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box, check_box
 from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, SegmentOptions, SegmentParameters
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
-from napari_emcad.core.volume import AffinityVolume, Volume, Writable, check_volume
-from napari_emcad.core.wishes import DeviceKind
+from napari_emcad.core.volume import AffinityStore, AffinityVolume, Volume, Writable, check_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
 
@@ -105,7 +100,7 @@ def segment(
 
 
 def run(
-    volume: Volume, network: "Student | Teacher", affinities: NDArray[np.uint8], box: Box, parameters: SegmentParameters
+    volume: Volume, network: "Student | Teacher", affinities: AffinityStore, box: Box, parameters: SegmentParameters
 ) -> Job[Segmentation]:
     """Predict and agglomerate. Finished sections stand in `affinities` while the rest runs.
 

@@ -3,17 +3,19 @@
 labels --pieces--> fragments --contacts + affinities--> region graph --> session
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box, Shape, VoxelSize
 from napari_emcad.core.label_pieces import (
     LabelFragments,
     build_segmentation,
@@ -23,7 +25,7 @@ from napari_emcad.core.label_pieces import (
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.core.volume import check_volume
+from napari_emcad.core.volume import AffinityVolume, Volume, check_volume
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import check_new, create_session
@@ -33,13 +35,17 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import predict, provenance, recommended_threshold, resolve_parameters
 
+if TYPE_CHECKING:  # these bring torch, which takes seconds
+    from napari_emcad.networks.student import Student
+    from napari_emcad.networks.teacher import Teacher
+
 SMALLEST_MEAN = 4
-"""Voxels of a piece in a section: neurons have hundreds, grey values of electron micrographs 1.2."""
+"""Voxels of a piece in a section, at least: neurons have hundreds, grey values of electron micrographs 1.2."""
 
 
 @dataclass(frozen=True)
 class LabelFiles:
-    """What a session is made of.
+    """Files that a session is made of.
 
     Attributes
     ----------
@@ -68,32 +74,48 @@ class LabelFiles:
 
 @dataclass(frozen=True)
 class AffinitySource:
-    """Where the edges get their strength: from nothing, a file, or a network that is still to write `values`."""
+    """Affinities that give edges their strength; by default there are none.
 
-    values: Any = None
-    told: str = ""
-    network: Any = None
+    Attributes
+    ----------
+    values : array-like (3, z, y, x) uint8, or None
+    name : str
+        Origin in words, such as "of mouse cortex".
+    parameters : SegmentParameters
+        Parameters that they are predicted with.
+    sha256 : str
+        Hash of the model that predicts them.
+    predict : callable, optional
+        Returns the job that still has to write `values`.
+    """
+
+    values: AffinityVolume | None = None
+    name: str = ""
     parameters: SegmentParameters = field(default_factory=SegmentParameters)
     sha256: str = ""
+    predict: Callable[[], Job[None]] | None = None
 
 
-def session_of_labels(files: LabelFiles, folder: Path) -> Job[tuple[LabelFragments, Segmentation]]:
+def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[tuple[LabelFragments, Segmentation]]:
     """Write a session; the folder is there once all of it is written. The files stay as they are.
 
     Raises
     ------
     UserError
-        One sentence, where a file cannot be read, they do not fit each other, or the session cannot be written.
+        One sentence, if a file cannot be read, they do not fit each other, or the session cannot be written.
     """
     check_new(folder)
     with ExitStack() as opened:
         labels = opened.enter_context(_open_labels(files))
-        stack = opened.enter_context(_open_stack(files, labels.array.shape)) if files.stack else None
-        source = _affinity_source(files, labels.array.shape, stack)
+        shape = labels.array.shape
+        stack = None
+        if files.stack:
+            stack = opened.enter_context(_open_labelled_stack(files.stack, files.stack_dataset, shape))
+        source = _affinity_source(files, shape, stack)
         pieces = yield from find_label_fragments(labels.array)  # first, as wrong labels show here
         _check_size(pieces, files.labels)
-        if source.network is not None:
-            yield from _predicting(source, stack.array)
+        if source.predict is not None:
+            yield from source.predict()
         segmentation = yield from build_segmentation(pieces, source.values)
         yield Progress("writing the session", 0, 1)
         create_session(folder, segmentation, source.values, _facts(labels, stack, source)).close()
@@ -101,22 +123,22 @@ def session_of_labels(files: LabelFiles, folder: Path) -> Job[tuple[LabelFragmen
 
 
 def card_of_labels(name: str, affinities: str = "", sha256: str = "") -> ModelCard:
-    """What stands for the model where neurons are labels from elsewhere.
+    """Return the card that stands for the model if neurons are labels from elsewhere.
 
     Parameters
     ----------
     name : str
-        Of the labels.
+        Name of the labels.
     affinities : str
-        Where they are from, such as "of mouse cortex"; empty where there are none.
+        Origin of the affinities, such as "of mouse cortex"; empty if there are none.
     sha256 : str
-        Of the model that predicted them.
+        Hash of the model that predicted them.
     """
     return ModelCard(title=f"labels {name}{affinities and f', affinities {affinities}'}", sha256=sha256)
 
 
 def parameters_of_labels(used: SegmentParameters) -> SegmentParameters:
-    """Those of the affinities, and such that labels stay as they are: no threshold changes them, none is a crumb."""
+    """Return parameters that leave labels as they are: no threshold changes them, and none is a crumb."""
     recommended = recommended_threshold(None, used.agglomeration)
     threshold = recommended if used.threshold is None else used.threshold
     return used.model_copy(update={"threshold": threshold, "min_size": 0})
@@ -141,14 +163,14 @@ def _check_size(pieces: LabelFragments, path: Location) -> None:
         )
 
 
-def _open_stack(files: LabelFiles, shape: Sequence[int]) -> Stack:
-    stack = open_stack(files.stack, files.stack_dataset)
+def _open_labelled_stack(path: Location, dataset: str | None, shape: Shape) -> Stack:
+    stack = open_stack(path, dataset)
     check_volume(stack.array)
     _check_shape("stack", stack.array.shape, shape)
     return stack
 
 
-def _affinity_source(files: LabelFiles, shape: Sequence[int], stack: Stack | None) -> AffinitySource:
+def _affinity_source(files: LabelFiles, shape: Shape, stack: Stack | None) -> AffinitySource:
     if files.affinities:
         return AffinitySource(_affinities_in(files.affinities, shape), f"in {files.affinities.name}")
     if stack is None or files.model is None:
@@ -158,11 +180,12 @@ def _affinity_source(files: LabelFiles, shape: Sequence[int], stack: Stack | Non
     network, card = load_model(resolve_model(files.model))
     parameters = resolve_parameters(SegmentParameters(), stack.array, card)
     values = np.zeros((len(NEAREST), *shape), np.uint8)
-    return AffinitySource(values, f"of {card.title or files.model}", network, parameters, card.sha256)
+    job = partial(_predict, stack.array, network, values, parameters)
+    return AffinitySource(values, f"of {card.title or files.model}", parameters, card.sha256, job)
 
 
-def _affinities_in(path: Path, shape: Sequence[int]) -> Any:
-    """The Zarr array, not read yet."""
+def _affinities_in(path: Path, shape: Shape) -> AffinityVolume:
+    """Return the array of a Zarr folder, not read yet."""
     found = open_affinities(path)
     if found.offsets != NEAREST or found.values.dtype != np.uint8:
         raise UserError(
@@ -173,28 +196,31 @@ def _affinities_in(path: Path, shape: Sequence[int]) -> Any:
     return found.values
 
 
-def _check_shape(what: str, got: Sequence[int], needed: Sequence[int]) -> None:
+def _check_shape(name: str, got: Sequence[int], needed: Sequence[int]) -> None:
     if tuple(got) != tuple(needed):
         raise UserError(
-            f"{what}: the shape of the labels {tuple(needed)} is needed, got {tuple(got)}; cut both to the same box."
+            f"{name}: the shape of the labels {tuple(needed)} is needed, got {tuple(got)}; cut both to the same box."
         )
 
 
-def _predicting(source: AffinitySource, stack: Any) -> Job[None]:
+def _predict(
+    stack: Volume, network: "Student | Teacher", values: NDArray[np.uint8], parameters: SegmentParameters
+) -> Job[None]:
+    """Predict the affinities of a whole stack."""
     from napari_emcad.inference.engines.device import reuse_memory
 
     reuse_memory()
-    yield from predict(stack, source.network, source.values, Box.whole(stack.shape), source.parameters)
+    yield from predict(stack, network, values, Box.whole(stack.shape), parameters)
 
 
 def _facts(labels: Stack, stack: Stack | None, source: AffinitySource) -> SessionFacts:
     shown = stack or labels
-    made = provenance(
-        card_of_labels(labels.path.name, source.told, source.sha256),
+    made_by = provenance(
+        card_of_labels(labels.path.name, source.name, source.sha256),
         parameters_of_labels(source.parameters),
         Box.whole(labels.array.shape),
         source=str(shown.path.absolute()),
         dataset=shown.dataset,
         fingerprint=shown.fingerprint,
     )
-    return SessionFacts.of(made, labels.voxel_size or shown.voxel_size)
+    return SessionFacts.of(made_by, labels.voxel_size or shown.voxel_size)

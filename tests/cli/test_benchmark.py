@@ -7,7 +7,7 @@ import tifffile
 from drawings import lively_student, uneven
 
 from napari_emcad.cli import main as cli
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.labels.tiff import write_labels
 from napari_emcad.io.stacks.paper_datasets import NEURON_IDS

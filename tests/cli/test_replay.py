@@ -47,7 +47,7 @@ def test_replay_that_is_stopped(folders, capsys, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "follow", stopped)
+    monkeypatch.setattr("napari_emcad.cli.sessions.follow", stopped)
     assert cli.main(["replay", *folders]) == 1
     assert "the edits made again until then are in" in capsys.readouterr().err
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from napari_emcad.core.choices import SCORINGS
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.merge_tree import SCORINGS
 from napari_emcad.core.parameters import (
     OpticalOptions,
     OpticalParameters,

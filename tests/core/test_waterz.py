@@ -13,7 +13,8 @@ import waterz
 import waterz._agglomerate
 from drawings import drawn, membranes, uneven
 
-from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, waterz_merges
+from napari_emcad.core._waterz import COMPILED, Merges, waterz_merges
+from napari_emcad.core.choices import DEFAULT_SCORING, SCORINGS
 from napari_emcad.core.merge_tree import tree_of_merges
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
@@ -35,7 +36,7 @@ def merged(affinities, fragments, scoring=DEFAULT_SCORING) -> Merges:
 
 def direct(affinities, fragments, scoring, threshold):
     """A run of waterz on the voxels, up to one threshold."""
-    function, bins = SCORINGS[scoring]
+    function, bins = COMPILED[scoring]
     values = affinities.astype(np.float32) / 255
     run = waterz.agglomerate(
         values, [threshold], fragments=fragments.astype(np.uint64), scoring_function=function, discretize_queue=bins
@@ -60,8 +61,9 @@ def test_every_scoring_comes_compiled(scoring, monkeypatch):
 
 
 def test_the_published_scoring_is_the_default():
+    assert tuple(COMPILED) == SCORINGS
     assert DEFAULT_SCORING in SCORINGS
-    assert "HistogramQuantileAffinity<RegionGraphType, 50, ScoreValue, 256>" in SCORINGS[DEFAULT_SCORING][0]
+    assert "HistogramQuantileAffinity<RegionGraphType, 50, ScoreValue, 256>" in COMPILED[DEFAULT_SCORING][0]
 
 
 @pytest.mark.parametrize("scoring", ["mean", "quantile 50", "quantile 75"])
@@ -126,7 +128,7 @@ def test_it_works_and_is_silent_with_and_without_a_standard_output(stdout):
     code = """
         import os, sys
         import numpy as np
-        from napari_emcad.core._waterz import waterz_merges
+        from napari_emcad.core._waterz import COMPILED, waterz_merges
         from napari_emcad.core.progress import drive
         from napari_emcad.core.region_graph import build_region_graph
         {stdout}

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from graphs import LADDER, segmentation
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
+from napari_emcad.core.agglomeration import agglomerate_fragments
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
 

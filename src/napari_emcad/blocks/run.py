@@ -12,7 +12,8 @@ from napari_emcad import __version__
 from napari_emcad.blocks.cluster import connect_cluster, start_cluster
 from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_task
 from napari_emcad.blocks.pool import InTurn, Pool
-from napari_emcad.blocks.steps import BLOCK, GROUP, assemble, boxes_of_blocks, segment_by_blocks
+from napari_emcad.blocks.steps import GROUP, assemble, boxes_of_blocks, segment_by_blocks
+from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, VoxelSize
 from napari_emcad.core.parameters import ResolvedSegmentParameters, SegmentParameters
@@ -155,7 +156,7 @@ class RunRequest:
     box: Box
     parameters: SegmentParameters
     voxel_size: VoxelSize | None = None
-    block: Shape = BLOCK
+    block: Shape = DEFAULT_BLOCK
 
 
 def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:

@@ -56,9 +56,6 @@ GROUP: Shape = (64, 1024, 1024)
 AROUND: Shape = (16, 256, 256)
 """Voxels round a group whose contacts are agglomerated with it, so that it merges as in the whole."""
 
-BLOCK: Shape = (16, 1024, 1024)
-"""Voxels of a block unless somebody asks for others. The result depends on it a little, so it follows nothing else."""
-
 Step = Callable[[BlockRunFacts, BlockFiles, int], None]
 """A step of a block, given the run and its files."""
 

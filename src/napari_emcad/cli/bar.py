@@ -1,4 +1,4 @@
-"""What commands say: sentences, and how far they are."""
+"""Sentences that commands say, and bars of their progress."""
 
 import sys
 from contextlib import ExitStack, closing
@@ -19,7 +19,8 @@ def follow(job: Job[T]) -> T:
             try:
                 progress = next(job)
             except StopIteration as end:
-                return end.value
+                result: T = end.value
+                return result
             if bar is None or bar.desc != progress.stage:
                 bars.close()
                 bar = bars.enter_context(tqdm(desc=progress.stage, total=progress.total, leave=False, delay=0.5))
@@ -34,6 +35,6 @@ def tell(text: str) -> None:
 
 
 def warn(sentence: str) -> None:
-    """Say what a person should know, on standard error; nothing where it is empty."""
+    """Say what a person should know, on standard error; nothing if it is empty."""
     if sentence:
         sys.stderr.write(f"napari-emcad: {sentence}\n")

@@ -1,72 +1,50 @@
-"""What several commands are asked for, read and checked in one way."""
+"""Options that several commands have, and how they are read. Light: help is shown without the code behind commands."""
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
-from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.io.sessions.new_session import check_new
-from napari_emcad.io.stacks.stack import Stack, open_stack
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""The place that commands are added to."""
 
 STACKS = "TIFF stack, folder of section images, HDF5, Zarr or neuroglancer precomputed, or a URL of the last two"
-"""What a command reads."""
+"""Kinds of stacks that a command reads."""
 
-METHOD = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
-"""The options that are parameters of the method for EM stacks."""
+BY_BLOCKS = ("workers", "scheduler", "memory", "block")
+"""Options that make `segment` work by blocks."""
+
+SCRATCH = "new"
+"""Word that stands for random weights where a model is named."""
+
+DEFAULT_MINUTES = 2.0
+"""Budget of a training run if neither time nor steps are given."""
 
 
 def add_dataset(parser: argparse.ArgumentParser, option: str, metavar: str) -> None:
-    """The option that names a stack in a file."""
+    """Add the option that names a stack in a file."""
     which = "in HDF5 or Zarr; a level of an OME-Zarr image by its path, of a precomputed volume by its key"
     parser.add_argument(option, metavar=metavar, help=f"{which}; default: the finest")
 
 
 def add_box(parser: argparse.ArgumentParser) -> None:
-    """The option that `box_of` reads."""
+    """Add the option that `inputs.box_of` reads."""
     parser.add_argument("--box", metavar="z0:z1,y0:y1,x0:x1", help="voxels, half open; default: the whole stack")
 
 
-def box_of(options: argparse.Namespace, shape: Sequence[int]) -> Box:
-    """The box asked for in a volume of this shape (z, y, x); all of it where none was."""
-    return Box.parse(options.box, shape) if options.box else Box.whole(shape)
-
-
 def add_voxel_size(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--voxel-size", type=positive, nargs=3, metavar=("Z", "Y", "X"), help="nm")
+    """Add the option for a voxel size, three lengths in nm."""
+    parser.add_argument("--voxel-size", type=length, nargs=3, metavar=("Z", "Y", "X"), help="nm")
 
 
-def opened(options: argparse.Namespace) -> Stack:
-    """The stack asked for."""
-    return open_stack(options.input, options.dataset, VoxelSize(*options.voxel_size) if options.voxel_size else None)
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names a session."""
+    parser.add_argument("session", type=Path, metavar="SESSION", help="folder NAME.emcad")
 
 
-def given(options: argparse.Namespace, *names: str) -> dict:
-    """The options that were given; the others keep the defaults of the parameters."""
-    return {name: value for name in names if (value := getattr(options, name)) is not None}
-
-
-def check_folder(output: Path) -> None:
-    """Refuse a file in a folder that does not exist."""
-    if not output.parent.is_dir():
-        raise UserError(f"output: the folder {output.parent} does not exist; make it or choose another one.")
-
-
-def check_session(folder: Path) -> None:
-    """Refuse a session that is there already, or is named otherwise."""
-    check_new(folder)
-    check_suffix(folder)
-
-
-def check_suffix(folder: Path) -> None:
-    """Refuse a session that is not named as one."""
-    if folder.suffix != ".emcad":
-        raise UserError(f"session: a name that ends in .emcad is needed, got {folder}.")
-
-
-def between(low: float, high: float) -> Callable[[str], float]:
-    """What reads a number in this range."""
+def number_reader(low: float, high: float) -> Callable[[str], float]:
+    """Return a reader of numbers in this range."""
 
     def number(text: str) -> float:
         if not low <= float(text) <= high:
@@ -76,15 +54,23 @@ def between(low: float, high: float) -> Callable[[str], float]:
     return number
 
 
-def at_least_zero(text: str) -> int:
+def whole_number(text: str) -> int:
     """Read a whole number from 0 on."""
     if int(text) < 0:
         raise argparse.ArgumentTypeError(f"0 or more is needed, got {text}")
     return int(text)
 
 
-def positive(text: str) -> float:
+def length(text: str) -> float:
     """Read a length in nm."""
     if not 0 < float(text) < math.inf:
         raise argparse.ArgumentTypeError(f"a length above 0 nm is needed, got {text}")
     return float(text)
+
+
+def feature_maps(text: str) -> tuple[int, ...]:
+    """Read the feature maps of a network, full resolution first: "28,36,48"."""
+    maps = tuple(int(n) for n in text.split(","))
+    if len(maps) < 2 or min(maps) < 1:
+        raise argparse.ArgumentTypeError(f"two numbers above 0 or more are needed, got {text}")
+    return maps

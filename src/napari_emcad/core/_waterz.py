@@ -13,17 +13,15 @@ import numpy as np
 import waterz
 from numpy.typing import NDArray
 
+from napari_emcad.core.choices import DEFAULT_SCORING
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.region_graph import RegionGraph
 
-SCORINGS = {"mean": ("OneMinus<MeanAffinity<RegionGraphType, ScoreValue>>", 0)} | {
+COMPILED = {"mean": ("OneMinus<MeanAffinity<RegionGraphType, ScoreValue>>", 0)} | {
     f"quantile {q}": (f"OneMinus<HistogramQuantileAffinity<RegionGraphType, {q}, ScoreValue, 256>>", 256)
     for q in range(10, 100, 5)
 }
-"""Scorings that waterz brings compiled, by the name shown to people: C++ type and bins of the queue."""
-
-DEFAULT_SCORING = "quantile 50"
-"""The scoring of the published method."""
+"""Scorings that waterz brings compiled, by their names in `choices.SCORINGS`: C++ type and bins of the queue."""
 
 
 class Merges(NamedTuple):
@@ -44,7 +42,7 @@ def waterz_merges(graph: RegionGraph, scoring: str = DEFAULT_SCORING) -> Merges:
     ----------
     graph : RegionGraph
     scoring : str
-        One of `SCORINGS`.
+        One of `choices.SCORINGS`.
 
     Returns
     -------
@@ -53,7 +51,7 @@ def waterz_merges(graph: RegionGraph, scoring: str = DEFAULT_SCORING) -> Merges:
     """
     if not len(graph):
         return Merges(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.float32))
-    function, bins = SCORINGS[scoring]
+    function, bins = COMPILED[scoring]
     affinities, fragments = _in_voxels(*_faces(graph, scoring))
     with _silent_output():
         _, history = next(

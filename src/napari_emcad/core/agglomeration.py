@@ -1,21 +1,11 @@
 """The ways to join fragments to neurons, each by the name that people choose it by; all end in a merge tree."""
 
-from types import MappingProxyType
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.merge_tree import DEFAULT_SCORING, MergeTree, merge_tree, tree_of_merges
+from napari_emcad.core.choices import DEFAULT_SCORING, Agglomeration
+from napari_emcad.core.merge_tree import MergeTree, merge_tree, tree_of_merges
 from napari_emcad.core.region_graph import RegionGraph
-
-Agglomeration = Literal["waterz", "multicut", "mutex watershed"]
-"""Names of the ways, as they are chosen on screen and on the command line."""
-
-DEFAULT_THRESHOLDS: MappingProxyType[Agglomeration, float] = MappingProxyType(
-    {"waterz": 0.2, "multicut": 0.64, "mutex watershed": 0.64}
-)
-"""Thresholds for models that recommend none: docs/decisions/0003-fragments.md and 0013-multicut.md."""
 
 SMOOTHED = 1.0
 """Pixels of seed smoothing from which on fragments, and with them contacts, are few."""

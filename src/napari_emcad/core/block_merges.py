@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from napari_emcad.core._waterz import DEFAULT_SCORING, Merges
-from napari_emcad.core.agglomeration import Agglomeration, agglomerate_fragments
+from napari_emcad.core._waterz import Merges
+from napari_emcad.core.agglomeration import agglomerate_fragments
+from napari_emcad.core.choices import DEFAULT_SCORING, Agglomeration
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.merge_tree import MergeTree, tree_of_merges

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
+from napari_emcad.core.choices import DEFAULT_SEED_SIGMA
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import AffinityVolume
-
-DEFAULT_SEED_SIGMA = 2.0
-"""Smoothing of the distance map in pixels. Decided by VOI and time together: docs/decisions/0003-fragments.md."""
 
 BOUNDARY_SIGMA = 0.7
 """Smoothing of the boundary map in pixels, a Gaussian. Decided by VOI: docs/decisions/0003-fragments.md."""

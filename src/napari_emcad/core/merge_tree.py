@@ -10,11 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core._waterz import DEFAULT_SCORING, SCORINGS, Merges, waterz_merges
+from napari_emcad.core._waterz import Merges, waterz_merges
+from napari_emcad.core.choices import DEFAULT_SCORING
 from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype
 from napari_emcad.core.region_graph import RegionGraph
-
-__all__ = ["DEFAULT_SCORING", "SCORINGS", "MergeTree", "merge_tree"]
 
 WIDE = 3000
 """Voxel faces of a wide contact: from here on its mean affinity counts, too; see docs/decisions/0003-fragments.md."""

@@ -8,12 +8,8 @@ from typing import Any, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_emcad.core.agglomeration import Agglomeration
+from napari_emcad.core.choices import DEFAULT_SCORING, DEFAULT_SEED_SIGMA, SCORINGS, WISHES, Agglomeration, Crumbs
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA
-from napari_emcad.core.merge_tree import DEFAULT_SCORING, SCORINGS
-from napari_emcad.core.segmentation import Crumbs
-from napari_emcad.core.wishes import WISHES
 
 _DEVICE = f"One of {', '.join(WISHES)}."
 

@@ -1,21 +1,18 @@
 """A segmentation: fragments, and a table that gives the segment of each."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_emcad.core.choices import Crumbs
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids, id_dtype
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.volume import FragmentVolume
-
-Crumbs = Literal["strongest", "background"]
-"""The fate of small segments: part of the strongest neighbour, or background."""
 
 
 @dataclass(frozen=True)

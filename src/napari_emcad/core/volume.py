@@ -54,6 +54,10 @@ class Writable(Protocol):
     def __setitem__(self, key: Key, values: NDArray[Any], /) -> None: ...
 
 
+class AffinityStore(AffinityVolume, Writable, Protocol):
+    """Affinities (3, z, y, x) that are written by one step and read by the next: in memory, or on disk."""
+
+
 Voxels = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]
 """Voxels as NumPy takes them: three arrays of one shape, with their z, y and x."""
 

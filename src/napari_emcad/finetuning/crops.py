@@ -70,7 +70,7 @@ def read_crops(files: CropFiles, places: CropPlaces) -> TrainAndHeldOut:
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        source = _LabelledStack(raw, Normalisation.of(raw.array), labels, mask)
+        source = _FileStack(raw, Normalisation.of(raw.array), labels, mask)
         crops = [source.crop(box) for box in train] + source.unlabelled_crops(places.unlabelled)
         return crops, [source.crop(box) for box in held_out]
 
@@ -132,7 +132,7 @@ class _CropStack:
 
 
 @dataclass(frozen=True)
-class _LabelledStack(_CropStack):
+class _FileStack(_CropStack):
     """The files that `CropFiles` names, open."""
 
     labels: Stack | None

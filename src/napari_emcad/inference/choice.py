@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from napari_emcad.core.choices import WISHES
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.wishes import WISHES
 from napari_emcad.core.wording import count
 from napari_emcad.inference.engines.device import BY, Device, EngineName
 from napari_emcad.inference.engines.engine import Engine, Features

@@ -1,7 +1,7 @@
 """Main memory that the prediction of affinities takes, whatever the network."""
 
+from napari_emcad.core.choices import DeviceKind
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.wishes import DeviceKind
 from napari_emcad.inference.predict_student import network_memory
 from napari_emcad.inference.predict_teacher import teacher_memory
 from napari_emcad.networks.card import ModelCard

@@ -6,10 +6,9 @@ from math import prod
 import psutil
 
 from napari_emcad import optical, pipeline
+from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DeviceKind
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.fragments import DEFAULT_SEED_SIGMA
 from napari_emcad.core.geometry import Box, Shape
-from napari_emcad.core.wishes import DeviceKind
 from napari_emcad.core.wording import about_text, shape_text, size_text
 from napari_emcad.networks.card import ModelCard
 

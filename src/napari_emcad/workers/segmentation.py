@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.choices import Crumbs, DeviceKind
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.segmentation import Crumbs, Segmentation, neuron_sizes
+from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.core.volume import Volume
-from napari_emcad.core.wishes import DeviceKind
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import resolve_parameters
 from napari_emcad.workers.agglomeration import agglomerate_beside

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
+from napari_emcad.core.agglomeration import agglomerate_fragments
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
 
 

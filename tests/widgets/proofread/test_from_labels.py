@@ -8,7 +8,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress, drive
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.sessions.open_session import open_session
-from napari_emcad.session_of_labels import LabelFiles, session_of_labels
+from napari_emcad.session_of_labels import LabelFiles, make_session_of_labels
 from napari_emcad.widgets.export.panel import TIFF_AND_ZARR
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layers import place_of, voxel_size_of
@@ -248,7 +248,7 @@ def files(tmp_path, stack, neurons):
 )
 def test_a_session_of_files_opens(window, files, stack, neurons, more, name):
     given = {what: files / file for what, file in more.items()}
-    drive(session_of_labels(LabelFiles(files / "mine.tif", **given), files / "made.emcad"))
+    drive(make_session_of_labels(LabelFiles(files / "mine.tif", **given), files / "made.emcad"))
     show_session(window.dock, open_session(files / "made.emcad"))
     np.testing.assert_array_equal(shown(window), neurons)
     stand_in = 90 if "affinities" in more else 0

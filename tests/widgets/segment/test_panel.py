@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS, agglomerate_fragments
+from napari_emcad.core.agglomeration import agglomerate_fragments
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS
 
 SCALE, NM = (40, 5, 6), ("nm",) * 3
 

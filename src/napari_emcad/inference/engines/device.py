@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from napari_emcad.core.wishes import DeviceKind
+from napari_emcad.core.choices import DeviceKind
 
 EngineName = Literal["torch", "openvino", "onnxruntime"]
 """Names of what runs a student."""

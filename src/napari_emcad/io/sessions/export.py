@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from napari_emcad.core.choices import Export
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.io.sessions.export_meshes import export_meshes
 from napari_emcad.io.sessions.export_tables import (
@@ -32,7 +33,7 @@ def _one_step(export: Callable[[Path, Snapshot], Path]) -> ExportJob:
     return job
 
 
-EXPORTS: dict[str, ExportJob] = {
+EXPORTS: dict[Export, ExportJob] = {
     "labels": export_labels,
     "fragments": export_fragments,
     "table": _one_step(export_table),
@@ -45,7 +46,7 @@ EXPORTS: dict[str, ExportJob] = {
 """Exports by name."""
 
 
-def export_session(what: str, path: Path, opened: OpenSession, at: int | None = None) -> Job[Path]:
+def export_session(what: Export, path: Path, opened: OpenSession, at: int | None = None) -> Job[Path]:
     """Write one of `EXPORTS`, of the session as it stands or as it stood after edit `at`."""
     with closing(EXPORTS[what](Path(path), Snapshot.of(opened, at))) as job:
         return (yield from job)

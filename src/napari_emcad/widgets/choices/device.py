@@ -4,7 +4,7 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QWidget
 
-from napari_emcad.core.wishes import WISHES
+from napari_emcad.core.choices import WISHES
 from napari_emcad.widgets.desk.device import DevicePick
 from napari_emcad.widgets.kit.forms import NarrowCombo
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from psygnal import Signal
 
+from napari_emcad.core.choices import WISHES
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.wishes import WISHES
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 
 

@@ -2,7 +2,7 @@
 
 from psygnal import Signal
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS
 
 NOTHING_YET = "neurons appear here after a run"
 HIGHER_MERGES = "Higher merges more, lower splits more."

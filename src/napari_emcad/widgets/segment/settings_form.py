@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
-from napari_emcad.core.agglomeration import DEFAULT_THRESHOLDS
-from napari_emcad.core.merge_tree import SCORINGS
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS, SCORINGS
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.settings import Settings

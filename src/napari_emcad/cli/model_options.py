@@ -1,0 +1,82 @@
+"""Options of the commands on models and scores, and of the demo: models, evaluate, benchmark and demo."""
+
+import argparse
+from pathlib import Path
+
+from napari_emcad.cli.options import Commands, add_box
+from napari_emcad.core.choices import DEFAULT_THRESHOLDS, WISHES
+from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.io.stacks.paper_layouts import PAPER_DATASETS
+from napari_emcad.networks.zoo import BUNDLED
+
+
+def add_evaluate_command(commands: Commands) -> None:
+    """Add the command that scores labels against the truth."""
+    parser = commands.add_parser("evaluate", help="score labels against the truth: VOI and ARAND")
+    parser.add_argument("labels", type=parse_location)
+    parser.add_argument("truth", type=parse_location)
+    parser.add_argument("--dataset", metavar="PATH_IN_TRUTH", help="in HDF5 or Zarr; default in CREMI: the neurons")
+    add_box(parser)
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.set_defaults(command=_evaluate)
+
+
+def add_benchmark_command(commands: Commands) -> None:
+    """Add the command that scores a model on a dataset of the papers."""
+    parser = commands.add_parser(
+        "benchmark", help="segment a dataset of the papers and score it: a row of their tables"
+    )
+    parser.add_argument(
+        "--dataset", type=Path, required=True, metavar="PATH", help="file or folder of stack and labels"
+    )
+    parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
+    parser.add_argument(
+        "--layout", metavar="NAME", help=f"{', '.join(PAPER_DATASETS)}; default: by the names of the files"
+    )
+    parser.add_argument("--box", metavar="z0:z1,y0:y1,x0:x1", help="voxels of the labels, half open; default: all")
+    threshold = SegmentParameters.model_fields["threshold"].description
+    parser.add_argument("--threshold", type=float, metavar="T", help=f"of waterz. {threshold}")
+    bias = f"boundary bias of the multicut; default: {1 - DEFAULT_THRESHOLDS['multicut']:.2f}, the papers': 0.5"
+    parser.add_argument("--bias", type=float, metavar="B", help=bias)
+    parser.add_argument("--device", choices=tuple(WISHES))
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each row")
+    parser.set_defaults(command=_benchmark)
+
+
+def add_models_command(commands: Commands) -> None:
+    """Add the command that lists models."""
+    parser = commands.add_parser("models", help="list the models, the package's and your own, or show one's card")
+    parser.add_argument("--show", metavar="NAME|FILE", help="the whole card of a model or checkpoint")
+    parser.set_defaults(command=_models)
+
+
+def add_demo_command(commands: Commands) -> None:
+    """Add the command that shows the plugin at work."""
+    parser = commands.add_parser("demo", help="segment the synthetic sample in napari")
+    parser.add_argument("--no-window", action="store_true", help="in a virtual screen; leaves its results in demo/")
+    parser.set_defaults(command=_demo)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.evaluate import evaluate
+
+    return evaluate(options)
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.benchmark import score_model
+
+    return score_model(options)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.models import list_models
+
+    return list_models(options)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.windows import demo
+
+    return demo(options)

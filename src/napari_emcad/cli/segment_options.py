@@ -1,0 +1,79 @@
+"""Options of the commands that segment: in one go, or by blocks."""
+
+import argparse
+from pathlib import Path
+
+from napari_emcad.cli.options import (
+    STACKS,
+    Commands,
+    add_box,
+    add_dataset,
+    add_session,
+    add_voxel_size,
+    number_reader,
+    whole_number,
+)
+from napari_emcad.core.choices import DEFAULT_BLOCK, DEFAULT_THRESHOLDS, WISHES
+from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.networks.zoo import BUNDLED
+
+_LEVELS = "default: the model's own grey level, or that of the data"
+
+
+def add_segment_command(commands: Commands) -> None:
+    """Add the command that segments."""
+    parser = commands.add_parser(
+        "segment", help="segment a stack into a label TIFF; an SDASN finds neurites of optical volumes"
+    )
+    field = SegmentParameters.model_fields
+    parser.add_argument("input", type=parse_location, metavar="INPUT|URL", help=STACKS)
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="LABELS.tif", help="not by blocks: export the session after"
+    )
+    parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
+    parser.add_argument("--threshold", type=number_reader(0, 1), metavar="T", help=field["threshold"].description)
+    parser.add_argument("--min-size", type=whole_number, metavar="VOXELS", help=field["min_size"].description)
+    parser.add_argument("--seed-sigma", type=number_reader(0, 20), metavar="PX", help=field["seed_sigma"].description)
+    parser.add_argument("--agglomeration", choices=tuple(DEFAULT_THRESHOLDS), help=field["agglomeration"].description)
+    parser.add_argument("--black", type=float, metavar="GREY", help=f"becomes 0; {_LEVELS}")
+    parser.add_argument("--white", type=float, metavar="GREY", help=f"becomes 1; {_LEVELS}")
+    parser.add_argument("--device", choices=tuple(WISHES))
+    add_dataset(parser, "--dataset", "PATH_IN_INPUT")
+    add_voxel_size(parser)
+    add_box(parser)
+    parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
+    parser.add_argument("--session", type=Path, metavar="OUT.emcad", help="write a session to proofread, too")
+    group = parser.add_argument_group("stacks larger than memory, by blocks into a session (with --session)")
+    _add_means(group)
+    sizes = ",".join(map(str, DEFAULT_BLOCK))
+    group.add_argument("--block", metavar="Z,Y,X", help=f"voxels; default: {sizes}, smaller ones take less memory")
+    parser.set_defaults(command=_segment)
+
+
+def add_resume_command(commands: Commands) -> None:
+    """Add the command that goes on with a run by blocks."""
+    parser = commands.add_parser("resume", help="go on with a session that was begun by blocks")
+    add_session(parser)
+    _add_means(parser)
+    parser.set_defaults(command=_resume)
+
+
+def _add_means(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: this one")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+    parser.add_argument(
+        "--memory", type=float, metavar="GB", help="for all processes here; default: half of what is free"
+    )
+
+
+def _segment(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.segment import segment
+
+    return segment(options)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.blocks import resume
+
+    return resume(options)

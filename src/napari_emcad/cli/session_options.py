@@ -1,0 +1,94 @@
+"""Options of the commands on sessions: session, export, log, proofread, copy and replay."""
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+from napari_emcad.cli.options import STACKS, Commands, add_dataset, add_session, add_voxel_size, whole_number
+from napari_emcad.core.choices import Export
+from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.networks.zoo import BUNDLED, NO_MODEL
+
+
+def add_session_commands(commands: Commands) -> None:
+    """Add the commands that make, write, show and change sessions."""
+    _add_from_labels(commands.add_parser("session", help="make a session of labels that are there already"))
+    _add_export(commands.add_parser("export", help="write the labels, or a table, of a session"))
+    for name, command, text in (
+        ("log", _log, "list the edits of a session"),
+        ("proofread", _proofread, "open a session in napari"),
+    ):
+        parser = commands.add_parser(name, help=text)
+        add_session(parser)
+        parser.set_defaults(command=command)
+    copy = commands.add_parser("copy", help="copy a session; a damaged one up to its last good edit")
+    add_session(copy)
+    copy.add_argument("new", type=Path, metavar="NEW.emcad")
+    copy.set_defaults(command=_copy)
+    replay = commands.add_parser("replay", help="make the edits of a session again in one segmented anew")
+    replay.add_argument("old", type=Path, metavar="OLD.emcad", help="stays as it is")
+    replay.add_argument("new", type=Path, metavar="NEW.emcad", help="of the same region; gets the edits")
+    replay.set_defaults(command=_replay)
+
+
+def _add_from_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("labels", type=parse_location, metavar="LABELS|URL", help=f"{STACKS}; 0 = none")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.emcad")
+    add_dataset(parser, "--dataset", "PATH_IN_LABELS")
+    parser.add_argument(
+        "--stack", type=parse_location, help="what was labelled: shown, and affinities are predicted from it"
+    )
+    add_dataset(parser, "--stack-dataset", "PATH_IN_STACK")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or {NO_MODEL}; default: {BUNDLED}")
+    source.add_argument("--affinities", type=Path, metavar="FILE.zarr", help="take these, predict none")
+    add_voxel_size(parser)
+    parser.set_defaults(command=_session)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    add_session(parser)
+    formats = "labels and fragments: .tif, .zarr, .ome.zarr, .precomputed, or a folder of one TIFF a section"
+    tables = "tables: .csv, graph and table also .npz; equivalences: .json; meshes: a folder"
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help=f"its end says the format; {formats}; {tables}"
+    )
+    parser.add_argument("--what", choices=get_args(Export), default="labels", help="default: labels")
+    parser.add_argument("--at", type=whole_number, metavar="SEQ", help="as it was after this edit; 0 = before any")
+    parser.set_defaults(command=_export)
+
+
+def _session(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.sessions import make_session
+
+    return make_session(options)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.sessions import export
+
+    return export(options)
+
+
+def _log(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.sessions import list_edits
+
+    return list_edits(options)
+
+
+def _copy(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.sessions import copy
+
+    return copy(options)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.sessions import replay
+
+    return replay(options)
+
+
+def _proofread(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.windows import proofread
+
+    return proofread(options)

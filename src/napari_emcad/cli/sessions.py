@@ -1,0 +1,90 @@
+"""The commands on sessions: made of labels, exported, listed, copied, and their edits made again."""
+
+import argparse
+import json
+
+from napari_emcad.cli.bar import follow, tell, warn
+from napari_emcad.cli.inputs import check_folder, check_session
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.wording import count
+from napari_emcad.io.sessions.copy import copy_session_job
+from napari_emcad.io.sessions.export import export_session
+from napari_emcad.io.sessions.export_tables import time_text
+from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.io.sessions.replay import replay_session
+from napari_emcad.networks.zoo import BUNDLED, NO_MODEL
+from napari_emcad.proofreading.replay.outcomes import OUTCOMES, summary
+from napari_emcad.session_of_labels import LabelFiles, make_session_of_labels
+
+
+def make_session(options: argparse.Namespace) -> int:
+    """Make a session of labels that are there already."""
+    check_folder(options.output)
+    check_session(options.output)
+    if options.model and not options.stack:
+        raise UserError("model: a stack is needed to predict affinities from; name it with --stack.")
+    files = LabelFiles(
+        labels=options.labels,
+        dataset=options.dataset,
+        stack=options.stack,
+        stack_dataset=options.stack_dataset,
+        model=None if options.model == NO_MODEL else options.model or BUNDLED,
+        affinities=options.affinities,
+        voxel_size=VoxelSize(*options.voxel_size) if options.voxel_size else None,
+    )
+    pieces, segmentation = follow(make_session_of_labels(files, options.output))
+    counts = (
+        count(len(pieces.labels), "neuron"),
+        count(len(segmentation.sizes) - 1, "fragment"),
+        count(len(segmentation.graph), "edge"),
+    )
+    tell(f"{', '.join(counts)}; {pieces.ids_text} -> {options.output}")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the labels, or a table, of a session."""
+    check_folder(options.output)
+    with open_session(options.session, to_read=True) as opened:
+        warn(opened.session.log.damage)
+        follow(export_session(options.what, options.output, opened, options.at))
+    tell(f"{options.what} -> {options.output}")
+    return 0
+
+
+def list_edits(options: argparse.Namespace) -> int:
+    """List the edits of a session."""
+    with open_session(options.session, to_read=True) as opened:
+        session = opened.session
+        live = set(session.in_force)
+        for row in session.log.rows:
+            undone = row.kind not in ("undo", "redo") and row.seq not in live
+            what = ", ".join(f"{name} {json.dumps(value)}" for name, value in row.input.items())
+            tell(f"{row.seq}  {time_text(row.time)}  {row.user}  {row.kind}  {what}{'  (undone)' if undone else ''}")
+        warn(session.log.damage)
+    return 0
+
+
+def copy(options: argparse.Namespace) -> int:
+    """Copy a session; a damaged one up to its last good edit."""
+    copied = follow(copy_session_job(options.session, options.new))
+    warn(copied.damage)
+    tell(f"{count(copied.edits, 'edit')} -> {options.new}")
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Make the edits of a session again in one segmented anew."""
+    with open_session(options.old, to_read=True) as old, open_session(options.new) as new:
+        warn(old.session.log.damage)
+        try:
+            outcomes = follow(replay_session(old, new))
+        except KeyboardInterrupt as stop:
+            raise UserError(f"stopped: the edits made again until then are in {options.new}.") from stop
+        start = new.facts.box_of(new.session.state.base.fragments.shape).start
+    for edit in outcomes:
+        place = ",".join(str(v + a) for v, a in zip(edit.voxel, start, strict=True)) if edit.voxel else "-"
+        tell(f"{edit.seq}  {edit.kind}  {place}  {OUTCOMES[edit.outcome]}{'  ' if edit.why else ''}{edit.why}")
+    tell(summary(outcomes))
+    return 0

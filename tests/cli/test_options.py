@@ -1,0 +1,56 @@
+"""Words of the command line, read or refused."""
+
+import argparse
+
+import pytest
+
+from napari_emcad.cli.main import command_parser
+from napari_emcad.cli.options import feature_maps, length, number_reader, whole_number
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "expected"),
+    [
+        (number_reader(0, 1), "0.25", 0.25),
+        (number_reader(0, 1), "1", 1.0),
+        (whole_number, "0", 0),
+        (length, "4.5", 4.5),
+        (feature_maps, "28,36", (28, 36)),
+    ],
+)
+def test_what_is_read(read, text, expected):
+    assert read(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "sentence"),
+    [
+        (number_reader(0, 20), "20.1", "a number from 0 to 20 is needed, got 20.1"),
+        (whole_number, "-1", "0 or more is needed, got -1"),
+        (length, "0", "a length above 0 nm is needed, got 0"),
+        (length, "inf", "a length above 0 nm is needed, got inf"),
+        (feature_maps, "28", "two numbers above 0 or more are needed, got 28"),
+        (feature_maps, "28,0", "two numbers above 0 or more are needed, got 28,0"),
+    ],
+)
+def test_what_is_refused(read, text, sentence):
+    with pytest.raises(argparse.ArgumentTypeError) as error:
+        read(text)
+    assert str(error.value) == sentence
+
+
+def test_each_command_says_which_function_runs_it():
+    needed = {"finetune": "--labels", "train-teacher": "--labels", "distill": "--teacher", "pretrain": "--student"}
+    for words in (
+        *(["segment", "a.tif"], ["resume", "a"], ["evaluate", "a", "b"], ["benchmark", "--dataset", "a"], ["models"]),
+        *(
+            ["session", "a", "-o", "b"],
+            ["export", "a", "-o", "b"],
+            ["log", "a"],
+            ["proofread", "a"],
+            ["copy", "a", "b"],
+        ),
+        *([command, option, "a", "-o", "b"] for command, option in needed.items()),
+        *(["replay", "a", "b"], ["train-optical", "--raw", "a", "--labels", "b", "-o", "c"], ["demo"]),
+    ):
+        assert callable(command_parser().parse_args(words).command), words
