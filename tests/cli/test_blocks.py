@@ -188,7 +188,7 @@ def test_what_is_done_is_kept(files, tmp_path, sentence, expected, monkeypatch, 
 
 
 def test_a_disk_that_is_full_at_the_end_is_one_sentence(files, tmp_path, sentence, expected, monkeypatch):
-    from napari_emcad.io.sessions import open_session as sessions
+    from napari_emcad.io.sessions import new_session as sessions
 
     write_graph = sessions.write_graph
 

@@ -51,6 +51,11 @@ def test_each_command_says_which_function_runs_it():
             ["copy", "a", "b"],
         ),
         *([command, option, "a", "-o", "b"] for command, option in needed.items()),
-        *(["replay", "a", "b"], ["train-optical", "--raw", "a", "--labels", "b", "-o", "c"], ["demo"]),
+        *(
+            ["copy", "a", "b"],
+            ["replay", "a", "b"],
+            ["train-optical", "--raw", "a", "--labels", "b", "-o", "c"],
+            ["demo"],
+        ),
     ):
         assert callable(command_parser().parse_args(words).command), words
