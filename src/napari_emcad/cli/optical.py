@@ -30,7 +30,7 @@ def train(options: argparse.Namespace) -> int:
     with stoppable() as stopped:
         events = train_optical(lesson, start, parameters, options.output, options.device)
         last = follow_training(_until_stopped(events, stopped), options.json, _score_line)
-    best = last["after"] if last["event"] == "finished" else None
+    best = last["after"] if last is not None and last["event"] == "finished" else None
     if best is None:
         raise UserError(f"{options.output}: not written, as the run ended before its first score; give it more time.")
     if not options.json:

@@ -48,7 +48,7 @@ def train(options: argparse.Namespace) -> int:
         write_run(folder, order, *_crops(options, order.parameters.mode))
     with stoppable() as stopped:
         last = follow_training(fine_tune(folder, lambda: not stopped()), options.json, _score_line)
-    if last["event"] != "finished":
+    if last is None or last["event"] != "finished":
         raise RuntimeError(f"{folder}: the run has ended without saying how")
     written = _write_best(folder, last, options.output)
     shutil.rmtree(folder)
@@ -85,17 +85,17 @@ def stoppable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def follow_training(events: Iterator[AnyEvent], as_json: bool, line_of: Callable[[AnyEvent], str]) -> AnyEvent:
-    """Tell what happens, as JSON or as a bar, and return the last event.
+def follow_training(events: Iterator[AnyEvent], as_json: bool, line_of: Callable[[AnyEvent], str]) -> AnyEvent | None:
+    """Tell what happens, as JSON or as a bar, and return the last event; None if nothing happens.
 
     Parameters
     ----------
     events : iterator of Event or OpticalEvent
-        One or more.
     as_json : bool
     line_of : callable
         Returns the line that an event is worth beside the bar; empty for most.
     """
+    event = None
     line_format = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
     with tqdm(total=100, unit="%", disable=as_json, bar_format=line_format) as bar:
         for event in events:
