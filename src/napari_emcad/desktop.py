@@ -1,4 +1,4 @@
-"""What a window needs from the desktop under it: Debian's libraries, and a virtual screen where there is none.
+"""The desktop under a window: Debian's libraries, and a virtual screen if there is none.
 
 Standard library only, so that it runs before anything of Qt is loaded: `python -m napari_emcad.desktop` installs what
 is missing, or says how to. On macOS and Windows there is nothing to do, and nothing is done.
@@ -33,18 +33,23 @@ QT_LIBRARIES = {
     "libxcb-shape0": "libxcb-shape.so.0",
     "libxcb-xinerama0": "libxcb-xinerama.so.0",
 }
-"""Debian package -> the library that Qt loads from it."""
+"""Debian packages -> the library that Qt loads from each."""
 
 SOFTWARE_OPENGL = {"libglx-mesa0": "libGLX_mesa.so.0", "libgl1-mesa-dri": "libGLX_mesa.so.0"}
-"""The same for OpenGL on a virtual screen. The drivers' own file name changes; Debian's GLX library needs them."""
+"""Debian packages -> libraries for OpenGL on a virtual screen.
+
+The drivers' own file name changes; Debian's GLX library needs them.
+"""
 
 SCREEN_SIZE = "1600x1000x24"
+"""Pixels and bits of a virtual screen."""
+
 PATIENCE = 30
 """Seconds that a virtual screen may take to start."""
 
 
 def has_screen(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
-    """Whether windows can be shown as things are.
+    """True if windows can be shown as things are.
 
     `QT_QPA_PLATFORM=offscreen` counts as no screen: napari's canvas crashes on it.
     """
@@ -59,8 +64,8 @@ def has_screen(environ: Mapping[str, str] = os.environ, platform: str = sys.plat
 def virtual_screen() -> Iterator[str | None]:
     """Give windows a place for the time of a `with` block.
 
-    Where there is no screen, starts Xvfb (1600 x 1000, 24 bit) on a free display, points this process's environment at
-    it, and stops it at the end; enter before Qt is started. Where there is one, does nothing.
+    If there is no screen, start Xvfb (1600 x 1000, 24 bit) on a free display, point this process's environment at it,
+    and stop it at the end; enter before Qt is started. If there is one, do nothing.
 
     Yields
     ------
@@ -86,12 +91,12 @@ def virtual_screen() -> Iterator[str | None]:
 
 
 def missing_packages(screen: bool) -> list[str]:
-    """Debian packages that a window wants and that are not here; none but on Linux.
+    """Return Debian packages that a window wants and that are not here; none but on Linux.
 
     Parameters
     ----------
     screen : bool
-        Whether there is a screen; a virtual one wants Xvfb and OpenGL in software besides.
+        True if there is a screen; a virtual one wants Xvfb and OpenGL in software besides.
     """
     if sys.platform != "linux":
         return []
@@ -103,17 +108,17 @@ def missing_packages(screen: bool) -> list[str]:
 
 
 def install_command(packages: Sequence[str]) -> str:
-    """What a person types on Debian or Ubuntu to install these packages."""
+    """Return the command that installs these packages on Debian or Ubuntu."""
     return f"sudo apt-get install {' '.join(packages)}"
 
 
 def main() -> int:
-    """Install what is missing where that is allowed, else say what to type.
+    """Install what is missing if that is allowed, else say what to type.
 
     Returns
     -------
     int
-        Exit status: 0 where windows can be shown, 1 where something is missing.
+        Exit status: 0 if windows can be shown, 1 if something is missing.
     """
     missing = missing_packages(has_screen())
     if missing and _may_install():
@@ -179,7 +184,7 @@ def _loads(library: str) -> bool:
 
 
 def _may_install() -> bool:
-    """Root on Debian or one of its descendants."""
+    """True for root on Debian or one of its descendants."""
     return os.geteuid() == 0 and Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None
 
 

@@ -76,10 +76,10 @@ def find_neurites(volume: Volume, model: str, box: Box | None = None, **options:
     from napari_emcad.networks.checkpoint import load_foreground
 
     check_volume(volume, smallest=1)
-    wished, box = OpticalParameters.of(**options), box or Box.whole(volume.shape)
+    requested, box = OpticalParameters.of(**options), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
     network, card = load_foreground(resolve_model(model))
-    parameters = resolve_parameters(wished, volume, card)
+    parameters = resolve_parameters(requested, volume, card)
     probability = np.zeros(box.shape, np.uint8)
     labels = drive(run(volume, network, probability, box, parameters))
     return Found(labels, probability, parameters.threshold, provenance(card, parameters, box))

@@ -85,10 +85,10 @@ def segment(
     from napari_emcad.networks.checkpoint import load_model
 
     check_volume(volume)
-    wished, box = SegmentParameters.of(**options), box or Box.whole(volume.shape)
+    requested, box = SegmentParameters.of(**options), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
     network, card = load_model(resolve_model(model))
-    parameters = resolve_parameters(wished, volume, card)
+    parameters = resolve_parameters(requested, volume, card)
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(volume, network, affinities, box, parameters))
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)

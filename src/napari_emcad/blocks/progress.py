@@ -51,12 +51,12 @@ class Watch:
         finished, passed = self._files.finished_blocks(), time.monotonic() - self._start
         step, done = self._under_way(finished)
         share = self._share(finished)
-        speed = left = None
+        speed = seconds_left = None
         if share > self._share_before:
             seconds = passed / (share - self._share_before)
-            speed, left = seconds / prod(self._run.place.shape) * 1e6, seconds * max(0.0, 1 - share)
+            speed, seconds_left = seconds / prod(self._run.place.shape) * 1e6, seconds * max(0.0, 1 - share)
         reached = self._reached(finished)
-        return BlockProgress(step, done, self._total(step), left, reached=reached, seconds_per_megavoxel=speed)
+        return BlockProgress(step, done, self._total(step), seconds_left, reached=reached, seconds_per_megavoxel=speed)
 
     def _total(self, step: str) -> int:
         return len(parts_of(self._run, step))

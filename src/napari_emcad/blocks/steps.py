@@ -75,8 +75,8 @@ def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool) -> Job[None]
     for step, task in STEPS.items():
         if step == REGION_GRAPH:
             _number_blocks(files, run)
-        left = [number for number in range(len(parts_of(run, step))) if not files.is_done(step, number)]
-        yield from pool.run(step, task, folder, left)
+        remaining = [number for number in range(len(parts_of(run, step))) if not files.is_done(step, number)]
+        yield from pool.run(step, task, folder, remaining)
 
 
 def parts_of(run: BlockRunFacts, step: str) -> Blocks:

@@ -23,12 +23,12 @@ HEADER = ("dataset", "model", "agglomeration", "threshold", "VOI split", "VOI me
 def score_model(options: argparse.Namespace) -> int:
     """Segment a dataset in the ways of the papers, score them, and tell the rows of their table."""
     reuse_memory()
-    wished = _ways(options)
+    requested = _ways(options)
     network, card = load_model(resolve_model(options.model))
     with open_labelled_stack(options.dataset, options.layout) as pair:
         check_volume(pair.raw.array)
         box = box_of(options, pair.labels.array.shape)
-        ways = [resolve_parameters(way, pair.raw.array, card) for way in wished]
+        ways = [resolve_parameters(way, pair.raw.array, card) for way in requested]
         if not options.json:
             memory = size_text(memory_needed(box, pair.raw.array.shape[1:], card=card))
             lengths = " x ".join(f"{length:g}" for length in pair.voxel_size)

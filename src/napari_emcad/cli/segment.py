@@ -47,7 +47,7 @@ def segment(options: argparse.Namespace) -> int:
 
 
 def _segment_em(options: argparse.Namespace) -> int:
-    wished = SegmentParameters(**options_set(options, *METHOD))
+    requested = SegmentParameters(**options_set(options, *METHOD))
     network, card = load_model(resolve_model(options.model))
     with ExitStack() as open_files:
         stack = open_files.enter_context(open_input(options))
@@ -55,7 +55,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         check_volume(stack.array)
         warn(kind_warning(card, stack.array, voxel_size))
         box = box_of(options, stack.array.shape)
-        parameters = resolve_parameters(wished, stack.array, card)
+        parameters = resolve_parameters(requested, stack.array, card)
         memory = memory_needed(box, stack.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
         tell(_plan(box, memory, card))
         made_by = provenance(card, parameters, box, **_origin(stack))
@@ -78,13 +78,13 @@ def _segment_em(options: argparse.Namespace) -> int:
 
 
 def _segment_optical(options: argparse.Namespace) -> int:
-    wished = OpticalParameters(**options_set(options, "threshold", "min_size", "device", "black", "white"))
+    requested = OpticalParameters(**options_set(options, "threshold", "min_size", "device", "black", "white"))
     network, card = load_foreground(resolve_model(options.model))
     with open_input(options) as stack:
         check_volume(stack.array, smallest=1)
         warn(kind_warning(card, stack.array, stack.voxel_size))
         box = box_of(options, stack.array.shape)
-        parameters = optical.resolve_parameters(wished, stack.array, card)
+        parameters = optical.resolve_parameters(requested, stack.array, card)
         tell(_plan(box, optical.memory_needed(box, stack.array.shape, card), card))
         made_by = provenance(card, parameters, box, **_origin(stack))
         start = time.monotonic()

@@ -18,7 +18,7 @@ DEFAULT_SCORING = "quantile 50"
 """Scoring of the published method."""
 
 Crumbs = Literal["strongest", "background"]
-"""What becomes of segments that are too small: they join their strongest neighbour, or become 0."""
+"""Fates of segments that are too small: they join their strongest neighbour, or become 0."""
 
 DEFAULT_SEED_SIGMA = 2.0
 """Smoothing of the distance map in pixels. Decided by VOI and time together: docs/decisions/0003-fragments.md."""

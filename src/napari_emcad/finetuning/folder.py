@@ -53,7 +53,7 @@ class HeldOutArrays(TypedDict, total=False):
 
 
 class TrainingOrder(BaseModel):
-    """What a run is asked to do.
+    """Everything that a run is asked to do.
 
     Attributes
     ----------

@@ -113,7 +113,7 @@ class Record:
 
     @property
     def progress_text(self) -> str:
-        """Where the run is: "step 41, 1:12 left"."""
+        """The place of the run in its budget: "step 41, 1:12 left"."""
         if self.stage or not self.step:
             return f"{self.stage or 'starting'} ..."
         left = self.seconds_left
@@ -143,7 +143,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run has brought that nobody works on now.
+    """The outcome of a run that nobody works on now.
 
     Attributes
     ----------

@@ -1,9 +1,9 @@
 """Parameters of a training run. No torch here: panels and the command line read them before a run."""
 
+from math import inf
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Self, TypedDict, Unpack, get_args
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_emcad.core.errors import UserError
@@ -209,7 +209,7 @@ class TrainingParameters(BaseModel):
     @property
     def augmented(self) -> Augmentation:
         """Augmentation as asked for, or the one that suits the budget."""
-        short = (self.steps or np.inf) <= SHORT_STEPS or (self.minutes or np.inf) <= SHORT_MINUTES
+        short = (self.steps or inf) <= SHORT_STEPS or (self.minutes or inf) <= SHORT_MINUTES
         return self.augmentation or ("light" if short else "full")
 
     @property
