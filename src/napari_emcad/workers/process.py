@@ -23,6 +23,7 @@ from typing import IO, Any, Generic, TypeVar
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from napari_emcad.core.errors import UserError
@@ -169,8 +170,16 @@ def explain_end(job: ChildJob[Any], code: int | None, printed: str) -> Exception
         return UserError(f"{job.name}: the system ended it, most likely for want of memory; {job.advice}.")
     if _lacks_memory("\n".join(printed.splitlines()[-LAST_LINES:])):
         return _memory_error(job)
-    how = f"by signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"with code {code}"
-    return RuntimeError(f"{job.name}: its process ended {how}\n{printed}")
+    return RuntimeError(f"{job.name}: its process {_end_text(code)}\n{printed}")
+
+
+def _end_text(code: int | None) -> str:
+    if code is None:
+        return "closed its output and went on"
+    if code >= 0:
+        return f"ended with code {code}"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"ended by signal {known.get(-code, -code)}"
 
 
 def _memory_error(job: ChildJob[Any]) -> UserError:
@@ -192,10 +201,17 @@ class _Child:
         self._job = job
         self._temporary = _temporary_folder()
         folder = self._temporary.name if self._temporary is not None else None
-        self._process = _start(job.name, folder)
+        try:
+            self._process = _start(job.name, folder)
+        except UserError:
+            self._remove_temporary()
+            raise
         self._printed: deque[str] = deque(maxlen=KEPT_LINES)
         self._heard: SimpleQueue[Message | Exception | None] = SimpleQueue()
         self._to_say: SimpleQueue[Message | None] = SimpleQueue()
+        self._progress, self._since = Progress(job.stage, 0, 1), time.monotonic()
+        self._results: Arrays = {}
+        self._is_done = False
         self._threads = [Thread(target=work, daemon=True) for work in (self._listen, self._speak, self._keep_printed)]
         for thread in self._threads:
             thread.start()
@@ -203,24 +219,18 @@ class _Child:
 
     def follow(self, stop: StopRequest | None) -> Job[Arrays]:
         """Give the child what it asks for and take what it makes, until its last word."""
-        results: Arrays = {}
-        progress, since, is_told = Progress(self._job.stage, 0, 1), time.monotonic(), False
-        while True:
+        is_told, last = False, time.monotonic()
+        while not self._is_done:
             if stop is not None and stop.is_asked and not is_told:
                 self._to_say.put(Message("stop"))
                 is_told = True
-            try:
-                message = self._heard.get(timeout=GLANCE)
-            except Empty:
-                yield _later(progress, time.monotonic() - since)
-                continue
-            if isinstance(message, Message) and message.kind == "progress":
-                progress, since = self._job.progress(**message.content), time.monotonic()
+            progress = self._serve()
+            if progress is None and time.monotonic() - last >= GLANCE:
+                progress = _later(self._progress, time.monotonic() - self._since)
+            if progress is not None:
+                last = time.monotonic()
                 yield progress
-            elif isinstance(message, Message) and message.kind == "done":
-                return results
-            else:
-                self._take(message, results)
+        return self._results
 
     def stop(self, patience: float) -> None:
         """Ask for a good end and wait for it, for some seconds at most."""
@@ -238,31 +248,53 @@ class _Child:
             if not thread.is_alive():  # else a process that has escaped keeps the other end open
                 with suppress(OSError):
                     pipe.close()
+        self._remove_temporary()
+
+    def _remove_temporary(self) -> None:
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def _take(self, message: Message | Exception | None, results: Arrays) -> None:
-        """Serve any message but progress and a good end; raise what it says went wrong."""
+    def _serve(self) -> Progress | None:
+        """Serve the next message, waiting a moment for it; return the progress that it tells, if it does."""
+        try:
+            message = self._heard.get(timeout=GLANCE)
+        except Empty:
+            return None
         if message is None:
             raise explain_end(self._job, self._exit_code(PATIENCE), self._text_printed())
         if isinstance(message, MemoryError):
             raise _memory_error(self._job) from message
         if isinstance(message, Exception):
             raise message
-        content = message.content
-        if message.kind == "read":
-            piece = np.asarray(self._job.reads[content["name"]][unpack_key(content["key"])])
-            self._to_say.put(Message("piece", {}, piece))
-        elif message.kind == "write" and message.array is not None:
-            self._job.writes[content["name"]][unpack_key(content["key"])] = message.array
-        elif message.kind == "result" and message.array is not None:
-            results[content["name"]] = message.array
-        elif message.kind == "refused":
-            raise UserError(content["sentence"])
-        elif message.kind == "failed" and _lacks_memory(content["error"]):
-            raise _memory_error(self._job)
+        if message.kind == "progress":
+            self._progress, self._since = self._job.progress(**message.content), time.monotonic()
+            return self._progress
+        if message.array is not None:
+            self._take(message.content, message.kind, message.array)
+        elif message.kind == "read":
+            piece = self._job.reads[message.content["name"]][unpack_key(message.content["key"])]
+            self._to_say.put(Message("piece", {}, np.asarray(piece)))
+        elif message.kind == "done":
+            self._is_done = True
         else:
-            raise RuntimeError(f"{self._job.name}: {content.get('error', message.kind)}\n{content.get('details', '')}")
+            raise self._last_word(message)
+        return None
+
+    def _take(self, content: Mapping[str, Any], kind: str, array: NDArray[Any]) -> None:
+        """Take an array: a piece of one that is written, or a result."""
+        if kind == "result":
+            self._results[content["name"]] = array
+        else:
+            self._job.writes[content["name"]][unpack_key(content["key"])] = array
+
+    def _last_word(self, message: Message) -> Exception:
+        """Return the error for a child that says why it ends."""
+        content = message.content
+        if message.kind == "refused":
+            return UserError(content["sentence"])
+        if _lacks_memory(content["error"]):
+            return _memory_error(self._job)
+        return RuntimeError(f"{self._job.name}: {content['error']}\n{content['details']}")
 
     @property
     def _pipes(self) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
