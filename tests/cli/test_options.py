@@ -1,11 +1,14 @@
 """Words of the command line, read or refused."""
 
 import argparse
+from typing import get_args
 
 import pytest
 
 from napari_emcad.cli.main import command_parser
 from napari_emcad.cli.options import feature_maps, length, number_reader, whole_number
+from napari_emcad.core.choices import Export
+from napari_emcad.io.sessions.export import EXPORTS
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,7 @@ def test_each_command_says_which_function_runs_it():
         ),
     ):
         assert callable(command_parser().parse_args(words).command), words
+
+
+def test_each_export_that_can_be_chosen_can_be_written():
+    assert tuple(EXPORTS) == get_args(Export)

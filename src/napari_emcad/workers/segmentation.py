@@ -52,7 +52,7 @@ class CutNeurons:
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
-        """Voxels of each neuron, by id."""
+        """Voxels of each neuron, in the order of their ids."""
         return neuron_sizes(self.table, self.fragment_sizes)
 
 
