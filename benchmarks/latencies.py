@@ -40,7 +40,7 @@ from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.proofreading.review.queue import ReviewQueue
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.kit.affinities_view import ComposedAffinities
-from napari_emcad.widgets.kit.labels_view import FragmentLabels
+from napari_emcad.widgets.kit.labels_view import LabelView
 from napari_emcad.widgets.proofread_window import show_session
 from napari_emcad.workers.segmentation import Cut
 
@@ -194,8 +194,8 @@ class _Clock:
         self._naparis, self._lookups, self._depth = 0.0, 0.0, 0
         for owner, name in ((Layer, "refresh"), (ViewerModel, "_update_layers")):
             setattr(owner, name, self._as_napari(getattr(owner, name)))
-        for view in (FragmentLabels, ComposedAffinities):
-            view.__getitem__ = self._as_lookup(view.__getitem__)
+        for view, name in ((LabelView, "look_up"), (ComposedAffinities, "__getitem__")):
+            setattr(view, name, self._as_lookup(getattr(view, name)))
 
     def _as_napari(self, call: Callable) -> Callable:
         @wraps(call)

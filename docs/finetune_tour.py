@@ -22,7 +22,7 @@ from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
-from napari_emcad.widgets.kit.forms import Section
+from napari_emcad.widgets.kit.section import Section
 
 WINDOW = (1280, 1150)
 CORRECTED = 3

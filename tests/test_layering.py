@@ -231,6 +231,7 @@ HEAVY = ("torch", *sorted(SCREEN_LIBRARIES - {"magicgui", "superqt", "vispy"}))
         pytest.param(["networks.card"], HEAVY, id="card"),
         pytest.param(["cli.main"], (*HEAVY, "scipy", "skimage", "waterz", "zarr", "tifffile", "h5py"), id="help"),
         pytest.param(["workers.child"], (*HEAVY, "scipy", "zarr"), id="child"),
+        pytest.param(["widgets.desk"], ["torch", "qtpy", "PyQt6"], id="desk"),
         pytest.param(["widgets.dock"], ["torch"], id="dock"),
     ],
 )

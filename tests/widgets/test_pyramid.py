@@ -8,7 +8,7 @@ from proofreading_hands import column
 
 from napari_emcad.widgets.desk import results
 from napari_emcad.widgets.kit import labels_view
-from napari_emcad.widgets.kit.labels_view import FragmentLabels, pyramid
+from napari_emcad.widgets.kit.labels_view import FragmentLabels, PyramidLevel, pyramid
 from napari_emcad.widgets.kit.picking import voxel_under
 
 
@@ -46,8 +46,8 @@ def test_of_a_box_of_a_level_only_what_is_read_is_looked_up(overview):
 
 def test_napari_looks_up_no_section_but_those_on_screen(large, monkeypatch):
     looked_up = []
-    monkeypatch.setattr(FragmentLabels, "__getitem__", lambda view, key: looked_up.append(key) or view.fragments[key])
-    monkeypatch.setattr(FragmentLabels, "__array__", lambda *_: pytest.fail("all sections were looked up"))
+    monkeypatch.setattr(PyramidLevel, "look_up", lambda view, key: looked_up.append(key) or view.fragments[key])
+    monkeypatch.setattr(PyramidLevel, "__array__", lambda *_: pytest.fail("all sections were looked up"))
     large.result.neuron_layer.refresh()
     assert looked_up
     assert all(key[0] == large.viewer.dims.current_step[0] for key in looked_up)

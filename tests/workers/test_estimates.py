@@ -93,12 +93,12 @@ def test_how_much_longer_a_teacher_takes_is_told_where_nothing_was_measured():
 def test_a_teacher_s_time_is_reckoned_from_a_student_s_until_it_was_measured():
     remembered, device = Remembered(None), "CPU, 2 threads"
     student, teacher = (Planned(Box.whole(STACK), STACK, card=card) for card in (STUDENT, RESIDUAL))
-    remembered.measured(device, student, 105.0)
+    remembered.remember_speed(device, student, 105.0)
     assert estimate(student, remembered.seconds_per_megavoxel(device, STUDENT)).seconds == pytest.approx(105)
     reckoned = estimate(teacher, remembered.seconds_per_megavoxel(device, RESIDUAL)).seconds
     assert reckoned == pytest.approx(105 * teacher.work / student.work)
     assert estimate(teacher, 1.0).text().startswith("~ 32 min, ")
-    remembered.measured(device, Planned(Box((0, 0, 0), (1, 512, 512)), STACK, card=RESIDUAL), 600.0)
+    remembered.remember_speed(device, Planned(Box((0, 0, 0), (1, 512, 512)), STACK, card=RESIDUAL), 600.0)
     assert estimate(student, remembered.seconds_per_megavoxel(device, STUDENT)).seconds == pytest.approx(105)
     assert remembered.seconds_per_megavoxel(device, MALA) == remembered.seconds_per_megavoxel(device, None)
     assert remembered.seconds_per_megavoxel(device, RESIDUAL) > 5 * remembered.seconds_per_megavoxel(device, STUDENT)

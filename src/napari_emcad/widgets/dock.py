@@ -17,9 +17,10 @@ from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.evaluate import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
 from napari_emcad.widgets.finetune.panel import FineTunePanel
-from napari_emcad.widgets.kit.forms import Section
 from napari_emcad.widgets.kit.jobs import Ended, one_step
-from napari_emcad.widgets.kit.remembered import Remembered, default_file
+from napari_emcad.widgets.kit.remembered import Remembered
+from napari_emcad.widgets.kit.remembered_place import remembered_file
+from napari_emcad.widgets.kit.section import Section
 from napari_emcad.widgets.kit.threads import QtLoop
 from napari_emcad.widgets.message_line import MessageLine
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
@@ -43,7 +44,7 @@ class EMCADDock(QWidget):
         self._window: QMainWindow | None = None
         self._looked = False
         self._released = False
-        self.desk = desk = Desk(viewer, QtLoop(self), Remembered(default_file()))
+        self.desk = desk = Desk(viewer, QtLoop(self), Remembered(remembered_file()))
         self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)

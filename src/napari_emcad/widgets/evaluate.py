@@ -7,12 +7,15 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
+from napari_emcad.widgets.choices.layer import LayerChoice
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.kit.forms import LayerCombo, enable, form, text
+from napari_emcad.widgets.kit.forms import enable, form, text
 from napari_emcad.widgets.kit.jobs import Ended, one_step
-from napari_emcad.widgets.kit.labels_view import FragmentLabels, part_of
+from napari_emcad.widgets.kit.labels_view import FragmentLabels
+from napari_emcad.widgets.kit.layer_boxes import overlap
 from napari_emcad.widgets.kit.layer_pick import LayerPick
-from napari_emcad.widgets.kit.layers import MADE, is_labels, overlap, volume_of
+from napari_emcad.widgets.kit.layers import LAYER_KIND, is_labels, volume_of
+from napari_emcad.widgets.kit.part import part_of
 
 NOTHING_YET = "VOI and ARAND: 0 is perfect."
 
@@ -46,7 +49,7 @@ class EvaluatePanel(QWidget):
         self._desk.jobs.start(one_step(score, *parts, stage="comparing"), self._on_ended)
 
     def _lay_out(self) -> None:
-        labels, truth = LayerCombo(self.labels), LayerCombo(self.truth)
+        labels, truth = LayerChoice(self.labels), LayerChoice(self.truth)
         labels.setToolTip("The Labels layer to judge.")
         truth.setToolTip("The Labels layer that is right; where it is 0, nothing is counted.")
         fields = QWidget()
@@ -94,8 +97,8 @@ def _snapshot(labels: Any) -> Any:
 
 
 def _can_be_judged(layer: Layer) -> bool:
-    return is_labels(layer) and layer.metadata.get(MADE) != "fragments"
+    return is_labels(layer) and layer.metadata.get(LAYER_KIND) != "fragments"
 
 
 def _can_be_truth(layer: Layer) -> bool:
-    return is_labels(layer) and MADE not in layer.metadata
+    return is_labels(layer) and LAYER_KIND not in layer.metadata

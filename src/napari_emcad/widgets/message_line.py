@@ -1,4 +1,4 @@
-"""The message line at the foot of the dock: one sentence, the last result or error, to be copied."""
+"""The message line at the foot of the dock: the last hint, result or error in one sentence that can be copied."""
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QPushButton, QWidget
@@ -35,11 +35,15 @@ class MessageLine(QFrame):
 
     def copy(self) -> None:
         """Copy the message to the clipboard."""
-        QApplication.clipboard().setText(self._message.details)
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._message.details)
 
     def _update(self) -> None:
         self._label.setText(self._message.text)
         self._copy.setVisible(bool(self._message.text) and self._message.kind != "hint")
         self.setProperty("kind", self._message.kind)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        style = self.style()
+        if style is not None:
+            style.unpolish(self)
+            style.polish(self)

@@ -78,8 +78,8 @@ def test_files_used_lately_are_offered_unless_their_card_says_another_role(choos
     beside = tmp_path / "beside.pt"
     for path, copy in ((own[1], beside), (card_path(own[1]), card_path(beside))):
         shutil.copy(path, copy)
-    remembered.used(beside)
-    remembered.used(teacher)  # no card: nobody knows before it is read
+    remembered.remember_model(beside)
+    remembered.remember_model(teacher)  # no card: nobody knows before it is read
     assert offered(choose(roles=("student",))) == ["bundled", "my student", "deep.ckpt"]
     assert offered(choose(roles=("teacher",))) == ["my teacher", "deep.ckpt", "beside.pt"]
 

@@ -1,12 +1,12 @@
+"""Fragments looked up in a table, as napari shows them."""
+
 import numpy as np
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
 from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.merge_tree import MergeTree
-from napari_emcad.widgets.kit.affinities_view import ComposedAffinities
-from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without, part_of, pyramid
+from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without, pyramid
 
 
 @pytest.fixture
@@ -85,19 +85,16 @@ def test_painting_is_refused_with_a_sentence(fragments):
         view[0, 0, 0] = 1
 
 
-def test_part_reads_sections_of_a_box(fragments):
-    part = part_of(fragments, Box((1, 1, 2), (3, 4, 4)))
-    np.testing.assert_array_equal(np.stack(list(part)), fragments[1:3, 1:4, 2:4])
-    np.testing.assert_array_equal(part[1:, ::2, 1], fragments[2:3, 1:4:2, 3])
-    with pytest.raises(IndexError):
-        part[2]
+def test_a_snapshot_stays_while_the_table_changes(fragments):
+    view = FragmentLabels(fragments, np.array([0, 5, 5, 3, 3, 0], np.uint32))
+    before, then = view.snapshot(), np.asarray(view)
+    view.show(np.zeros(6, np.uint32))
+    np.testing.assert_array_equal(np.asarray(before), then)
+    assert before.dtype == view.dtype
 
 
-def test_composed_affinities_are_a_view():
-    affinities = np.random.default_rng(0).integers(0, 255, (3, 2, 4, 5), np.uint8)
-    view = ComposedAffinities(affinities)
-    assert view.shape == (2, 4, 5, 3)
-    np.testing.assert_array_equal(view[1], affinities[:, 1].transpose(1, 2, 0))
-    np.testing.assert_array_equal(np.asarray(view), affinities.transpose(1, 2, 3, 0))
-    affinities[0, 1] = 7
-    assert (view[1][..., 0] == 7).all()
+def test_a_snapshot_of_a_level(fragments, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.kit.labels_view.OVERVIEW", 10)
+    view = FragmentLabels(fragments, np.array([0, 9, 8, 7, 6, 5], np.uint32))
+    level = pyramid(view)[1]
+    np.testing.assert_array_equal(np.asarray(level.snapshot()), np.asarray(view)[:, ::2, ::2])

@@ -18,12 +18,12 @@ from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_unfinis
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.widgets.blocks.means import MeansChoice
+from napari_emcad.widgets.blocks.session_choice import SessionChoice
 from napari_emcad.widgets.blocks.view import BlockView
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.forms import enable, form, text
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import centre, origin_of, volume_of, voxel_size_of
-from napari_emcad.widgets.kit.session_choice import SessionChoice
 from napari_emcad.widgets.kit.session_place import SUFFIX, session_folder
 from napari_emcad.workers.blocks import BlockOrder, resume_run, start_run, watch_run
 

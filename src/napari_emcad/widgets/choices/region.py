@@ -3,20 +3,21 @@
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QSpinBox, QVBoxLayout, QWidget
 
+from napari_emcad.widgets.choices.layer import LayerChoice
 from napari_emcad.widgets.desk.region import BOX, Region
 from napari_emcad.widgets.kit.fields import Limits, integer_field
-from napari_emcad.widgets.kit.forms import LayerCombo, enable, text
+from napari_emcad.widgets.kit.forms import enable, text
 
 
 class RegionChoice(QWidget):
-    """Radio buttons for the kinds, none where there is one only; for a box its layer and sections."""
+    """Radio buttons for the kinds, none if there is one only; for a box its layer and sections."""
 
     def __init__(self, region: Region, parent: QWidget | None = None):
         super().__init__(parent)
         self._region = region
         self.buttons = {kind: QRadioButton(kind) for kind in region.kinds}
         self._group = QButtonGroup(self)
-        self.combo = LayerCombo(region.shapes)
+        self.combo = LayerChoice(region.shapes)
         self.draw_button = QPushButton("Draw")
         self.draw_button.setToolTip("Add a Shapes layer and draw a rectangle with the mouse.")
         self.first, self.last = integer_field(Limits(0, 0)), integer_field(Limits(0, 0))

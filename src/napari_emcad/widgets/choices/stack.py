@@ -1,4 +1,4 @@
-"""Head of the dock: the stack, its level, shape and voxel size, or a sample where there is none."""
+"""The head of the dock: the stack, its level, shape and voxel size, or a sample if there is none."""
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QAction
@@ -15,9 +15,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.widgets.choices.layer import LayerChoice
 from napari_emcad.widgets.desk.stack import Stack
 from napari_emcad.widgets.kit.fields import Limits, number_field
-from napari_emcad.widgets.kit.forms import LayerCombo, NarrowCombo, form, text
+from napari_emcad.widgets.kit.forms import NarrowCombo, form, text
 
 SAMPLES = {
     "small": "Small: a few seconds to make",
@@ -27,7 +28,7 @@ SAMPLES = {
 """Words for the plugin's own samples, by key."""
 
 USUAL = VoxelSize(30, 6, 6)
-"""Proposed, in nm, where the voxel size is not known."""
+"""Voxel size in nm that is proposed if it is not known."""
 
 
 class StackChoice(QWidget):
@@ -47,7 +48,7 @@ class StackChoice(QWidget):
     def __init__(self, stack: Stack, parent: QWidget | None = None):
         super().__init__(parent)
         self._stack = stack
-        self.combo = LayerCombo(stack.pick)
+        self.combo = LayerChoice(stack.pick)
         self.combo.setToolTip("The stack to segment: an image layer of this viewer.")
         self.level = LevelChoice(stack)
         self._facts = text()
@@ -93,7 +94,9 @@ class StackChoice(QWidget):
     def _sample_menu(self) -> QMenu:
         menu = QMenu(self)
         for key, words in SAMPLES.items():
-            menu.addAction(words).setData(key)
+            action = QAction(words, menu)
+            action.setData(key)
+            menu.addAction(action)
         menu.triggered.connect(self._on_sample)
         return menu
 
@@ -118,7 +121,7 @@ class StackChoice(QWidget):
 
 
 class LevelChoice(NarrowCombo):
-    """The levels with their shapes and voxel sizes; hidden where a stack has one only."""
+    """The levels with their voxel sizes; hidden if a stack has one only."""
 
     def __init__(self, stack: Stack):
         super().__init__()

@@ -75,7 +75,7 @@ class Choices:
 
     def remember_speed(self, device: str, planned: Planned, seconds: float) -> None:
         """Note what a run took on a device, by its name, and that the model has been used."""
-        self._remembered.measured(device, planned, seconds)
+        self._remembered.remember_speed(device, planned, seconds)
         self.model.remember()
 
     def follow_layers(self) -> None:

@@ -140,7 +140,7 @@ class ModelPick:
     def remember(self) -> None:
         """Note that the model chosen has been used."""
         if self._path is not None and self._path not in available_models().values():
-            self._remembered.used(self._path)
+            self._remembered.remember_model(self._path)
 
     def close(self) -> None:
         """Stop reading."""

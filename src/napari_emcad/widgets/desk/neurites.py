@@ -21,7 +21,7 @@ from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import provenance
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
-from napari_emcad.widgets.kit.layers import MADE, origin_of, place_of, remove_layer, voxel_size_of
+from napari_emcad.widgets.kit.layers import LAYER_KIND, origin_of, place_of, remove_layer, voxel_size_of
 
 
 @dataclass
@@ -168,7 +168,7 @@ def _named(run: Foreground, what: str) -> dict[str, Any]:
     """Name, place and origin of a layer. The neurites are labels as any others: to be corrected, saved, proofread."""
     size = voxel_size_of(run.source)
     origin = {"voxel_size_nm": size and tuple(size), "source": origin_of(run.source)["source"]}
-    made = {MADE: what} if what == "foreground" else {}
+    made = {LAYER_KIND: what} if what == "foreground" else {}
     return {
         "name": f"{run.source.name} {what}",
         "metadata": made | origin,

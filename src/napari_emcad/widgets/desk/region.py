@@ -10,8 +10,9 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.wording import shape_text
+from napari_emcad.widgets.kit.layer_boxes import box_of_shapes, section_at
 from napari_emcad.widgets.kit.layer_pick import LayerPick
-from napari_emcad.widgets.kit.layers import box_of_shapes, is_shapes, place_of, section_at, volume_of
+from napari_emcad.widgets.kit.layers import is_shapes, place_of, volume_of
 
 RegionKind = Literal["whole stack", "this section", "box"]
 

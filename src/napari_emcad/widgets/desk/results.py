@@ -24,7 +24,7 @@ from napari_emcad.widgets.kit.affinities_view import ComposedAffinities, channel
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without, pyramid, replace_data
-from napari_emcad.widgets.kit.layers import MADE, origin_of, place_of, voxel_size_of
+from napari_emcad.widgets.kit.layers import LAYER_KIND, origin_of, place_of, voxel_size_of
 from napari_emcad.workers.segmentation import Cut, CutNeurons, SegmentResult, cut_neurons
 
 AT_ONCE = 0.03
@@ -358,7 +358,7 @@ def _named(result: Result, name: str, what: str = "") -> dict[str, Any]:
     """Name, place and origin of a result's layer."""
     size = voxel_size_of(result.source)
     metadata = {
-        MADE: what or name,
+        LAYER_KIND: what or name,
         "voxel_size_nm": size and tuple(size),
         "source": origin_of(result.source)["source"],
     }

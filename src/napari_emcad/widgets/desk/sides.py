@@ -6,8 +6,8 @@ from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
 from napari_emcad.core.volume import Volume
-from napari_emcad.widgets.kit.labels_view import FragmentLabels, pyramid, replace_data
-from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
+from napari_emcad.widgets.kit.labels_view import FragmentLabels, LayerData, pyramid, replace_data
+from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
 
 NEAR_COLOUR, FAR_COLOUR = "#0072b2", "#e69f00"
 """Blue and orange of Okabe and Ito: colour-blind people tell them apart."""
@@ -67,7 +67,7 @@ class SidesView:
         self._layer = None
 
     @property
-    def _data(self) -> FragmentLabels | list[FragmentLabels]:
+    def _data(self) -> LayerData:
         levels = pyramid(self._view) if self._view.lies_in_files else []
         return levels if levels[1:] else self._view
 
@@ -79,7 +79,7 @@ class SidesView:
             name="sides",
             opacity=OPACITY,
             colormap=CyclicLabelColormap(colors=COLOURS, background_value=0),
-            metadata={MADE: "sides"},
+            metadata={LAYER_KIND: "sides"},
             **place_of(neurons),
         )
         self._layer.editable = False

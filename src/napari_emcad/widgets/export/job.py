@@ -17,7 +17,7 @@ from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.sessions import export as session_export
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
-from napari_emcad.widgets.kit.labels_view import part_of
+from napari_emcad.widgets.kit.part import part_of
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from napari_emcad.widgets.export.job import Export, affinities_path, exporting, 
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, text
 from napari_emcad.widgets.kit.jobs import Ended
-from napari_emcad.widgets.kit.layers import box_of_shapes, origin_of, place_of, voxel_size_of
+from napari_emcad.widgets.kit.layer_boxes import box_of_shapes
+from napari_emcad.widgets.kit.layers import origin_of, place_of, voxel_size_of
 
 TIFF, TIFF_AND_ZARR, LAYER = "label TIFF", "label TIFF + affinities Zarr", "new labels layer"
 PRECOMPUTED = "neuroglancer precomputed"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.finetune.runs import RunFolder
-from napari_emcad.widgets.kit.layers import MADE, remove_layer
+from napari_emcad.widgets.kit.layers import LAYER_KIND, remove_layer
 
 GAP = 0.04
 """Of a crop's width, between two of them."""
@@ -168,11 +168,11 @@ def _raw_layer(raw: NDArray, tiles: int, place: Mapping[str, Any]) -> Image:
     for i in range(tiles):
         wide[:, :, i * _step(raw.shape) : i * _step(raw.shape) + raw.shape[2]] = raw
     white = 255 if raw.dtype == np.uint8 else 1
-    return Image(wide, name="held out", contrast_limits=(0, white), metadata={MADE: "held out"}, **place)
+    return Image(wide, name="held out", contrast_limits=(0, white), metadata={LAYER_KIND: "held out"}, **place)
 
 
 def _labels_layer(labels: NDArray, name: str, place: Mapping[str, Any]) -> Labels:
-    layer = Labels(labels, name=name, opacity=OPACITY, metadata={MADE: "held out"}, **place)
+    layer = Labels(labels, name=name, opacity=OPACITY, metadata={LAYER_KIND: "held out"}, **place)
     layer.editable = False
     return layer
 
@@ -183,7 +183,7 @@ def _title_layer(shape: Sequence[int], titles: Mapping[str, str], place: Mapping
     places = [(z, -1, i * _step(shape)) for z, i, _ in told]
     words = {"string": [words for *_, words in told], "size": TITLE, "anchor": "upper_left"}
     look = {"face_color": "transparent", "border_color": "transparent", "size": 1, "text": words}
-    return Points(places, name="held out: titles", metadata={MADE: "held out"}, **look, **place)
+    return Points(places, name="held out: titles", metadata={LAYER_KIND: "held out"}, **look, **place)
 
 
 def _shifted(place: Mapping[str, Any], pixels: int) -> dict[str, Any]:

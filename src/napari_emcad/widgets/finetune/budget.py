@@ -5,7 +5,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_emcad.training.params import Consistency, Mode, TrainingParameters
 from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field
-from napari_emcad.widgets.kit.forms import NarrowCombo, Section, form, text
+from napari_emcad.widgets.kit.forms import NarrowCombo, form, text
+from napari_emcad.widgets.kit.section import Section
 
 MINUTES = 2.0
 LOSSES = {"balanced MSE": "mse", "MSE and MALIS": "malis"}

@@ -22,7 +22,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.widgets.finetune.crop_places import NoTruth, Place, Plan, Role, free_name
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, text
-from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
+from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
 
 HEIGHT = 216
 """Pixels of the list, at most."""
@@ -266,7 +266,7 @@ def outline(place: Place) -> Shapes:
     data = [np.insert(rim, 0, z, axis=1) for z in sections]
     look = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 2}
     name = f"crop {place.name}"
-    return Shapes(data, shape_type="polygon", name=name, metadata={MADE: "crop"}, **look, **place_of(place.stack))
+    return Shapes(data, shape_type="polygon", name=name, metadata={LAYER_KIND: "crop"}, **look, **place_of(place.stack))
 
 
 def percent(share: float) -> str:

@@ -27,7 +27,7 @@ from napari_emcad.widgets.finetune.crop_places import (
 from napari_emcad.widgets.kit.fields import Limits, integer_field
 from napari_emcad.widgets.kit.forms import enable, form
 from napari_emcad.widgets.kit.labels_place import box_in_stack
-from napari_emcad.widgets.kit.layers import MADE, check_layer, is_labels, volume_of
+from napari_emcad.widgets.kit.layers import LAYER_KIND, check_layer, is_labels, volume_of
 
 UNCORRECTED_VOXELS, UNCORRECTED_SIDE = 1 << 27, 4096
 """Of the sections that teach without a correction, at most: some hundred of 1024 x 1024 pixels; and pixels a side."""
@@ -226,7 +226,7 @@ class CropSources(QWidget):
         self._find(lambda: [self.labels_place(layer, within)])
 
     def _labels(self) -> list[Labels]:
-        return [layer for layer in self._viewer.layers if is_labels(layer) and MADE not in layer.metadata]
+        return [layer for layer in self._viewer.layers if is_labels(layer) and LAYER_KIND not in layer.metadata]
 
     def _place(self, name: str, box: Box) -> Place:
         stack = self._stack.layer

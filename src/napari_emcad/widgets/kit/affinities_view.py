@@ -1,10 +1,13 @@
 """Affinities as a colour image, composed as it is looked at."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_emcad.core.geometry import Slices
+from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.stacks.lazy_array import LazyArray
 
 
@@ -17,20 +20,24 @@ class ComposedAffinities:
     ndim = 4
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, affinities):
+    def __init__(self, affinities: AffinityVolume):
         self.affinities = affinities
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        return (*self.affinities.shape[1:], 3)
+        """Voxels on z, y, x, then the colours."""
+        _, z, y, x = self.affinities.shape
+        return z, y, x, 3
 
     @property
     def size(self) -> int:
-        return self.affinities.size
+        """Number of values."""
+        return prod(self.affinities.shape)
 
     @property
     def nbytes(self) -> int:
-        return self.affinities.nbytes
+        """Bytes that the whole image would take in memory."""
+        return self.size
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -39,19 +46,24 @@ class ComposedAffinities:
         *place, channel = _whole_key(key)
         return np.moveaxis(np.asarray(self.affinities[(slice(None), *place)]), 0, -1)[..., channel]
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("affinities: a colour image without a copy is not possible.")
         return np.array(self[:], dtype or self.dtype)
 
 
-def channel_of(affinities, channel: int) -> LazyArray:
-    """One channel (z, y, x) of affinities (3, z, y, x) uint8; of those in a file only what is looked at is read."""
-    return LazyArray("affinities", affinities.shape[1:], np.uint8, lambda place: affinities[(channel, *place)])
+def channel_of(affinities: AffinityVolume, channel: int) -> LazyArray:
+    """Return one channel (z, y, x) of affinities (3, z, y, x) uint8; only the part that is looked at is read."""
+
+    def read(slices: Slices) -> NDArray[Any]:
+        z, y, x = slices
+        return affinities[channel, z, y, x]
+
+    return LazyArray("affinities", affinities.shape[1:], np.uint8, read)
 
 
 def _whole_key(key: Any) -> tuple[Any, Any, Any, Any]:
-    """A key with something for each of the axes z, y, x and channel."""
+    """Return a key with an entry for each of the axes z, y, x and channel."""
     key = key if isinstance(key, tuple) else (key,)
     dots = next((i for i, part in enumerate(key) if part is ...), len(key))
     before, after = key[:dots], key[dots + 1 :]

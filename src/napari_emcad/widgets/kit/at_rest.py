@@ -7,30 +7,30 @@ from typing import Generic, TypeVar
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 
 REST = 150
-"""Milliseconds without another request; as many as the last search took, where those are more."""
+"""Milliseconds to wait for another request; as many as the last search took, if that is more."""
 
 AT_ONCE = 0.003
-"""Seconds: what took no longer the last time is done at once."""
+"""Seconds that work may take to be done at once: the longest that the last one took."""
 
 IN_A_THREAD = 0.02
-"""Seconds: a search that took longer the last time goes into a thread."""
+"""Seconds that a search may take in the window's thread; one that took longer the last time goes into another."""
 
 MANY = 500_000
-"""Fragments: a search through more goes into a thread from the first time on."""
+"""Fragments up to which the first search stays in the window's thread."""
 
 T = TypeVar("T")
 
 
 class AtRest(Generic[T]):
-    """Finds and shows something at once where that is fast, else when it has not been asked for anew for a moment.
+    """Finds and shows something: at once if that is fast, else when it has not been asked for again for a moment.
 
     Parameters
     ----------
     loop : Loop
     find : callable
-        Returns what is to be shown by then. It leaves the window alone, as it may run in a thread.
+        Returns a value to show. It leaves the window alone, as it may run in a thread.
     show : callable
-        Shows what was found.
+        Shows that value.
     fragments : callable, optional
         Returns the number of fragments that `find` goes through.
     """
@@ -57,7 +57,7 @@ class AtRest(Generic[T]):
         self._put(self._find_and_time())
 
     def stop(self) -> None:
-        """Forget what was asked for."""
+        """Forget all requests."""
         self._pause.stop()
         self._finder.close()
 
@@ -68,8 +68,11 @@ class AtRest(Generic[T]):
             self._finder.start(one_step(self._find_and_time), self._on_found)
 
     def _on_found(self, ended: Ended) -> None:
-        """Show it. After a failure try here: an edit came in between, or the error is to be seen."""
-        self.do() if ended.error else self._put(ended.result)
+        """Show the value. After a failure try again here: an edit came in between, or the error is to be seen."""
+        if ended.error:
+            self.do()
+        else:
+            self._put(ended.result)
 
     def _find_and_time(self) -> T:
         start = time.perf_counter()

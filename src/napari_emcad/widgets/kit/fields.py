@@ -15,7 +15,7 @@ class Limits(NamedTuple):
 
 
 class Affixes(NamedTuple):
-    """Words that a field shows beside its number: its unit behind it, or words instead of the smallest number."""
+    """Words that a field shows with its number: behind it, before it, or instead of the smallest number."""
 
     unit: str = ""
     before: str = ""
@@ -23,26 +23,26 @@ class Affixes(NamedTuple):
 
 
 def integer_field(limits: Limits, affixes: Affixes | str = "") -> QSpinBox:
-    """Make a field for a whole number; words alone are its unit."""
+    """Return a new field for a whole number; a plain string is its unit."""
     field = QSpinBox()
     field.setRange(int(limits.smallest), int(limits.largest))
     field.setSingleStep(int(limits.step))
-    _dress(field, affixes)
+    _set_affixes(field, affixes)
     return field
 
 
 def number_field(limits: Limits, decimals: int, affixes: Affixes | str = "") -> QDoubleSpinBox:
-    """Make a field for a number with so many decimals; words alone are its unit."""
+    """Return a new field for a number with so many decimals; a plain string is its unit."""
     field = QDoubleSpinBox()
     field.setDecimals(decimals)
     field.setRange(limits.smallest, limits.largest)
     field.setSingleStep(limits.step)
-    _dress(field, affixes)
+    _set_affixes(field, affixes)
     return field
 
 
 def text_field(placeholder: str, can_be_cleared: bool = False) -> QLineEdit:
-    """Make a field for one line of text, with words that are shown while it is empty."""
+    """Return a new field for one line of text, with words that are shown while it is empty."""
     field = QLineEdit()
     field.setPlaceholderText(placeholder)
     field.setClearButtonEnabled(can_be_cleared)
@@ -50,20 +50,20 @@ def text_field(placeholder: str, can_be_cleared: bool = False) -> QLineEdit:
 
 
 def slider(steps: int) -> QSlider:
-    """Make a horizontal slider from 0 to `steps`."""
-    made = QSlider(Qt.Orientation.Horizontal)
-    made.setRange(0, steps)
-    return made
+    """Return a new horizontal slider from 0 to `steps`."""
+    bar = QSlider(Qt.Orientation.Horizontal)
+    bar.setRange(0, steps)
+    return bar
 
 
 def toggle_button(words: str) -> QPushButton:
-    """Make a button that stays down until it is pressed again."""
+    """Return a new button that stays down until it is pressed again."""
     button = QPushButton(words)
     button.setCheckable(True)
     return button
 
 
-def _dress(field: QSpinBox | QDoubleSpinBox, affixes: Affixes | str) -> None:
+def _set_affixes(field: QSpinBox | QDoubleSpinBox, affixes: Affixes | str) -> None:
     unit, before, instead = Affixes(affixes) if isinstance(affixes, str) else affixes
     field.setKeyboardTracking(False)
     field.setSuffix(f" {unit}" if unit else "")

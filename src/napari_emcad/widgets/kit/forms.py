@@ -1,44 +1,8 @@
-"""Small widgets that all panels are made of."""
+"""Rows of a form: the form, a narrow choice, words that wrap, and controls that say why they are disabled."""
 
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
-
-from napari_emcad.widgets.kit.layer_pick import LayerPick
-
-
-class Section(QWidget):
-    """A heading that folds what lies under it."""
-
-    def __init__(self, title: str, content: QWidget, is_open: bool = True, parent: QWidget | None = None):
-        super().__init__(parent)
-        self.content = content
-        self._heading = QToolButton()
-        self._heading.setText(title)
-        self._heading.setCheckable(True)
-        self._heading.setAutoRaise(True)
-        self._heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._heading.setStyleSheet("QToolButton { font-weight: bold; text-align: left; padding: 4px; border: 0; }")
-        self._heading.toggled.connect(self._fold)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self._heading)
-        column.addWidget(content)
-        self._heading.setChecked(is_open)
-        self._fold(is_open)
-
-    @property
-    def is_open(self) -> bool:
-        return self._heading.isChecked()
-
-    def open(self) -> None:
-        """Unfold."""
-        self._heading.setChecked(True)
-
-    def _fold(self, is_open: bool) -> None:
-        self.content.setVisible(is_open)
-        self._heading.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent, QShowEvent, QWheelEvent
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QWidget
 
 
 class NarrowCombo(QComboBox):
@@ -50,39 +14,14 @@ class NarrowCombo(QComboBox):
         self.setMinimumContentsLength(6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def wheelEvent(self, event) -> None:
-        """Scrolling over a choice scrolls the dock and does not change it."""
-        event.ignore()
-
-
-class LayerCombo(NarrowCombo):
-    """Shows a choice among the viewer's layers of a kind."""
-
-    def __init__(self, pick: LayerPick, parent: QWidget | None = None):
-        super().__init__(parent)
-        self._pick = pick
-        self.currentIndexChanged.connect(self._on_index)
-        pick.offers_changed.connect(self._fill)
-        pick.changed.connect(self._show_choice)
-        self._fill()
-
-    def _on_index(self, index: int) -> None:
-        self._pick.layer = self._pick.offers[index] if index >= 0 else None
-
-    def _fill(self) -> None:
-        with QSignalBlocker(self):
-            self.clear()
-            self.addItems([layer.name for layer in self._pick.offers])
-        self._show_choice()
-
-    def _show_choice(self) -> None:
-        places = (i for i, layer in enumerate(self._pick.offers) if layer is self._pick.layer)
-        with QSignalBlocker(self):
-            self.setCurrentIndex(next(places, -1))
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Let the wheel scroll the dock; it does not change the choice."""
+        if event is not None:
+            event.ignore()
 
 
 class Form(QFormLayout):
-    """A form with its labels at the left, one under the other in all panels, and fields as wide as the dock."""
+    """A form with its labels at the left, aligned in all panels, and fields as wide as the dock."""
 
     def add(self, label: str, field: QWidget | QLayout) -> None:
         """Add a row."""
@@ -92,7 +31,7 @@ class Form(QFormLayout):
 
 
 def form(parent: QWidget, margin: int = 6) -> Form:
-    """The layout of a form, set on its parent."""
+    """Return the layout of a new form, set on its parent."""
     layout = Form(parent)
     layout.setContentsMargins(margin, 2, margin, 4 if margin else 2)
     layout.setHorizontalSpacing(6)
@@ -103,17 +42,17 @@ def form(parent: QWidget, margin: int = 6) -> Form:
 
 
 class WrappedText(QLabel):
-    """Words that wrap; Qt's layouts forget to ask anew how high they are when the words change."""
+    """Words that wrap; Qt's layouts do not ask for their new height when the words change."""
 
-    def setText(self, words: str) -> None:
+    def setText(self, words: str | None) -> None:
         super().setText(words)
         self._fit()
 
-    def resizeEvent(self, event) -> None:
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self._fit()
 
-    def showEvent(self, event) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self._fit()
 
@@ -123,7 +62,7 @@ class WrappedText(QLabel):
 
 
 def text(content: str = "") -> QLabel:
-    """Words that wrap and never widen the dock."""
+    """Return a new label for words that wrap and never widen the dock."""
     label = WrappedText(content)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)

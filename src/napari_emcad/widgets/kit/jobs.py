@@ -1,4 +1,4 @@
-"""Jobs and pauses as desk and panels see them: what an event loop gives, without Qt.
+"""Jobs and pauses as desk and panels see them, without Qt.
 
 The window's loop is `kit.threads.QtLoop`; tests drive one by hand.
 """
@@ -72,7 +72,7 @@ class Pause(Protocol):
         ...
 
     def start(self, milliseconds: int | None = None) -> None:
-        """Begin to wait, anew where it waits already; None = as long as the pause was made for."""
+        """Begin to wait, anew if it waits already; None = as long as the pause was made for."""
         ...
 
     def stop(self) -> None:

@@ -1,10 +1,10 @@
-"""Where labels lie in a stack."""
+"""The place of labels in a stack."""
 
 import numpy as np
 from napari.layers import Image, Labels
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Voxel, triple
 from napari_emcad.core.wording import shape_text
 from napari_emcad.widgets.kit.layers import volume_of
 
@@ -12,21 +12,21 @@ from napari_emcad.widgets.kit.layers import volume_of
 def box_in_stack(labels: Labels, stack: Image) -> Box:
     """Return the voxels of a stack that were labelled.
 
-    Labels of the stack's shape that nobody gave a place (label files seldom have one) are all of it; labels of another
-    shape have to lie at a place of their own.
+    Labels of the stack's shape that nobody gave a place (label files seldom have one) cover all of it; labels of
+    another shape have to lie at a place of their own.
 
     Raises
     ------
     UserError
-        The place cannot be told.
+        If the place is not known.
     """
-    shape, whole = (tuple(map(int, volume_of(layer).shape)) for layer in (labels, stack))
+    shape, whole = triple(volume_of(labels).shape), triple(volume_of(stack).shape)
     is_unplaced = np.all(labels.scale == 1) and not np.any(labels.translate)
     if shape == whole and is_unplaced:
         return Box.whole(whole)
-    start = (0, 0, 0)
+    start: Voxel = (0, 0, 0)
     if np.allclose(labels.scale, stack.scale, rtol=1e-3):
-        start = tuple(map(round, stack.world_to_data(labels.data_to_world((0, 0, 0)))))
+        start = triple(round(n) for n in stack.world_to_data(labels.data_to_world((0, 0, 0))))
         box = Box.whole(shape).moved(start)
         if box.clipped(whole) == box and (shape == whole or any(start)):
             return box

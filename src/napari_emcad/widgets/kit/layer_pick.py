@@ -1,4 +1,4 @@
-"""One layer chosen among those of a kind: the choice itself, whatever shows it."""
+"""A choice among the layers of a kind; widgets that show it lie elsewhere."""
 
 from collections.abc import Callable
 
@@ -10,18 +10,23 @@ from psygnal import Signal
 class LayerPick:
     """A choice among the viewer's layers of a kind; a removed layer is never chosen.
 
+    Parameters
+    ----------
+    viewer : ViewerModel
+    fits : callable
+        Returns True for a layer that is offered.
+
+    Attributes
+    ----------
+    offers : list of Layer
+        The layers to choose from, in the viewer's order.
+
     Signals
     -------
     changed
         Another layer is chosen, or none.
     offers_changed
         Layers came, went or were renamed.
-
-    Parameters
-    ----------
-    viewer : ViewerModel
-    fits : callable
-        Tells which layers are offered.
     """
 
     changed = Signal()
@@ -35,7 +40,7 @@ class LayerPick:
 
     @property
     def layer(self) -> Layer | None:
-        """The layer chosen; None where there is none."""
+        """The layer chosen; None if there is none."""
         return self._layer
 
     @layer.setter
@@ -43,7 +48,7 @@ class LayerPick:
         self._choose(layer if any(layer is offer for offer in self.offers) else None)
 
     def follow_layers(self) -> None:
-        """Follow the viewer's layers: names, new and removed ones; the choice stays where it can."""
+        """Follow the viewer's layers: names, new and removed ones; the choice stays if it can."""
         self.offers = [layer for layer in self._viewer.layers if self._fits(layer)]
         stays = any(self._layer is offer for offer in self.offers)
         chosen = self._layer if stays else next(iter(self.offers), None)

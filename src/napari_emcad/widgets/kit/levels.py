@@ -1,59 +1,61 @@
-"""The levels of a multiscale stack: which there are, and one as a layer of its own, to work on as on any stack."""
+"""The levels of a multiscale stack, and one of them as a layer of its own, to work on as on any stack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.volume import Volume
 from napari_emcad.core.wording import shape_text, voxel_size_text
 from napari_emcad.reader import LEVELS
 from napari_emcad.widgets.kit.layers import on_grid_of, origin_of, place_of, voxel_size_of
 
 LEVEL_OF = "level_of"
-"""Key in the metadata of a layer that is one level of another: that one's unique id."""
+"""Key in the metadata of a layer that is one level of another: the unique id of the other."""
 
 NUMBER = "level"
-"""Key beside it: which level."""
+"""Key in the same metadata: the number of the level."""
 
 
 @dataclass(frozen=True)
-class Level:
+class StackLevel:
     """One resolution of a stack; 0 is the finest.
 
     Attributes
     ----------
     number : int
-    data : array-like (z, y, x)
+    data : Volume (z, y, x)
     factor : (z, y, x) float
         Edges of its voxels, in voxels of level 0.
     start : (z, y, x) float
-        Where the middle of its first voxel lies, in voxels of level 0.
+        The middle of its first voxel, in voxels of level 0.
     dataset : str or None
-        Path of it in the file, where that is known.
+        Its path in the file; None if that is not known.
     """
 
     number: int
-    data: Any
+    data: Volume
     factor: NDArray[np.float64]
     start: NDArray[np.float64]
     dataset: str | None
 
     def text(self, finest: VoxelSize | None) -> str:
-        """Such as "Level 1: 40 x 8 x 8 nm", for level 0 of this voxel size; its shape where that is not known."""
+        """Return "Level 1: 40 x 8 x 8 nm", given the voxel size of level 0; its shape if that is not known."""
         if finest is None:
             return f"Level {self.number}: {shape_text(self.data.shape)} voxels"
         size = VoxelSize(*(float(f"{n:.6g}") for n in self.factor * finest))
         return f"Level {self.number}: {voxel_size_text(size)}"
 
 
-def levels_of(layer: Layer | None) -> list[Level]:
-    """The levels of a multiscale stack, the finest first; none of any other layer.
+def levels_of(layer: Layer | None) -> list[StackLevel]:
+    """Return the levels of a multiscale stack, the finest first; none for any other layer.
 
-    Their voxel sizes are as the file says them. Where it does not, they are told by the shapes, and the first voxels of
+    Their voxel sizes are those that the file states. If it states none, the shapes give them, and the first voxels of
     all levels have one middle, as napari draws them.
     """
     if layer is None or not layer.multiscale or layer.ndim != 3 or getattr(layer, "rgb", False):
@@ -65,35 +67,35 @@ def levels_of(layer: Layer | None) -> list[Level]:
         factor, start = np.array(layer.downsample_factors[number], float), np.zeros(3)
         if says_sizes:
             factor, start = _placed(level, known[0])
-        found.append(Level(number, data, factor, start, level.get("dataset")))
+        found.append(StackLevel(number, data, factor, start, level.get("dataset")))
     return found
 
 
 def pyramid_of(layers: Sequence[Layer], layer: Layer | None) -> Layer | None:
-    """The multiscale stack that a layer is, or is a level of; None for any other."""
+    """Return the multiscale stack that a layer is, or is a level of; None for any other."""
     if layer is None or levels_of(layer):
         return layer
     return next((other for other in layers if other.unique_id == layer.metadata.get(LEVEL_OF)), None)
 
 
-def layer_of_level(viewer, pyramid: Image, number: int) -> Image:
-    """The layer to work on a level with: the stack itself for level 0, else a hidden one, added where it is not there.
+def layer_of_level(viewer: ViewerModel, pyramid: Image, number: int) -> Image:
+    """Return the layer of a level: the stack itself for level 0, else a hidden one, added if it is not there yet.
 
-    It lies on its stack, which goes on being looked at.
+    It lies on its stack, which stays visible.
     """
     if number == 0:
         return pyramid
     for layer in viewer.layers:
         if (layer.metadata.get(LEVEL_OF), layer.metadata.get(NUMBER)) == (pyramid.unique_id, number):
             return layer
-    active, made = viewer.layers.selection.active, _layer(pyramid, levels_of(pyramid)[number])
-    viewer.layers.insert(viewer.layers.index(pyramid) + 1, made)
+    active, added = viewer.layers.selection.active, _layer(pyramid, levels_of(pyramid)[number])
+    viewer.layers.insert(viewer.layers.index(pyramid) + 1, added)
     viewer.layers.selection.active = active
-    return made
+    return added
 
 
 def on_grids_of(layers: Sequence[Layer], layer: Layer) -> list[Layer]:
-    """The layers on the grid of a stack, or on that of any level of the same stack."""
+    """Return the layers on the grid of a stack, or on that of any level of the same stack."""
     pyramid = pyramid_of(layers, layer)
     levels = [] if pyramid is None else [o for o in layers if o.metadata.get(LEVEL_OF) == pyramid.unique_id]
     family = dict.fromkeys([layer, *([pyramid] if pyramid else []), *levels])
@@ -101,14 +103,14 @@ def on_grids_of(layers: Sequence[Layer], layer: Layer) -> list[Layer]:
 
 
 def _placed(level: dict[str, Any], finest: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Factor and start, from what the file says in nm."""
+    """Return factor and start, from the lengths in nm that the file states."""
     size = np.array(finest["voxel_size_nm"])
     offset, origin = (np.array(one.get("offset_nm") or (0.0, 0.0, 0.0)) for one in (level, finest))
     return np.array(level["voxel_size_nm"]) / size, (offset - origin) / size
 
 
-def _layer(pyramid: Image, level: Level) -> Image:
-    place = place_of(pyramid, level.start)
+def _layer(pyramid: Image, level: StackLevel) -> Image:
+    place = place_of(pyramid, level.start.tolist())
     finest = voxel_size_of(pyramid)
     known = {name: value for name, value in pyramid.metadata.items() if name != LEVELS}
     metadata = {

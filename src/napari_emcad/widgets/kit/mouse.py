@@ -1,18 +1,19 @@
-"""The mouse on the canvas, whatever layer is active; what a tool does not want goes to napari."""
+"""The mouse on the canvas, whatever layer is active; events that a tool does not want go to napari."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.utils.events import Event
 
 DRAG = 4
-"""Pixels that the mouse may move while a button is down for it to be a click."""
+"""Pixels that the mouse may move in a click."""
 
 
 class Clicks:
     """Hears clicks on the canvas whatever layer is active; drags go to napari."""
 
-    def __init__(self, viewer, then: Callable[[Any], None]):
+    def __init__(self, viewer: ViewerModel, then: Callable[[Event], None]):
         self._viewer, self._then = viewer, then
         viewer.mouse_drag_callbacks.append(self._on_press)
 
@@ -21,7 +22,7 @@ class Clicks:
         if self._on_press in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
-    def _on_press(self, _viewer, event) -> Iterator[None]:
+    def _on_press(self, _viewer: ViewerModel, event: Event) -> Iterator[None]:
         if event.button != 1:
             return
         start, moved = np.array(event.pos), 0.0
@@ -34,9 +35,9 @@ class Clicks:
 
 
 class Hover:
-    """Hears where the cursor is while no button is down."""
+    """Hears the cursor move while no button is down."""
 
-    def __init__(self, viewer, then: Callable[[Any], None]):
+    def __init__(self, viewer: ViewerModel, then: Callable[[Event], None]):
         self._viewer, self._then = viewer, then
         viewer.mouse_move_callbacks.append(self._on_move)
 
@@ -45,23 +46,23 @@ class Hover:
         if self._on_move in self._viewer.mouse_move_callbacks:
             self._viewer.mouse_move_callbacks.remove(self._on_move)
 
-    def _on_move(self, _viewer, event) -> None:
+    def _on_move(self, _viewer: ViewerModel, event: Event) -> None:
         self._then(event)
 
 
 class Wheel:
     """Hears the wheel turned with Ctrl down, before napari scrolls through the sections.
 
-    napari asks all callbacks whatever the first ones say, so that they are held back here and called from here.
+    napari asks all callbacks whatever the first one returns: the others are held back and called from here.
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
+    viewer : ViewerModel
     then : callable
-        Gets the event and whether the wheel went up; True where napari is not to have it.
+        Takes the event, and True if the wheel went up; returns True to keep the event from napari.
     """
 
-    def __init__(self, viewer, then: Callable[[Any, bool], bool]):
+    def __init__(self, viewer: ViewerModel, then: Callable[[Event, bool], bool]):
         self._viewer, self._then = viewer, then
         self._others = list(viewer.mouse_wheel_callbacks)
         viewer.mouse_wheel_callbacks[:] = [self._on_wheel]
@@ -71,7 +72,7 @@ class Wheel:
         added = [heard for heard in self._viewer.mouse_wheel_callbacks if heard != self._on_wheel]
         self._viewer.mouse_wheel_callbacks[:] = [*self._others, *added]
 
-    def _on_wheel(self, viewer, event) -> None:
+    def _on_wheel(self, viewer: ViewerModel, event: Event) -> None:
         if "Control" in event.modifiers and self._then(event, bool(event.delta[1] > 0)):
             return
         for heard in self._others:

@@ -1,12 +1,13 @@
-"""From a click on the canvas to a labelled voxel."""
+"""The labelled voxel of a click on the canvas."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from napari.layers import Labels
+from napari.utils.events import Event
 
-from napari_emcad.core.geometry import Voxel, VoxelSize
+from napari_emcad.core.geometry import Voxel, VoxelSize, triple
+from napari_emcad.core.volume import Volume
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, pyramid
 from napari_emcad.widgets.kit.layers import voxel_size_of
 
@@ -17,23 +18,23 @@ REACH = 100.0
 """Nanometres that a click may miss by."""
 
 SMALLEST = 10.0
-"""Nanometres that the smallest edge of a voxel is taken for where nobody knows the voxel size."""
+"""Nanometres of the smallest edge of a voxel if the voxel size is not known."""
 
 
 @dataclass(frozen=True)
 class Click:
-    """A click on a labelled voxel; `is_shifted` where Shift was down."""
+    """A click on a labelled voxel; `is_shifted` if Shift was down."""
 
     voxel: Voxel
     is_shifted: bool
 
 
-def nearest_labelled(labels: Any, voxel: Voxel, size: VoxelSize) -> Voxel | None:
-    """The labelled voxel nearest to another one in nanometres.
+def nearest_labelled(labels: Volume, voxel: Voxel, size: VoxelSize) -> Voxel | None:
+    """Return the labelled voxel nearest to another one in nanometres.
 
     Parameters
     ----------
-    labels : array-like (z, y, x)
+    labels : Volume (z, y, x)
         0 = none.
     voxel : (z, y, x)
         May lie outside.
@@ -42,7 +43,7 @@ def nearest_labelled(labels: Any, voxel: Voxel, size: VoxelSize) -> Voxel | None
     Returns
     -------
     (z, y, x) or None
-        None where there is none within SECTIONS and REACH.
+        None if there is none within `SECTIONS` and `REACH`.
     """
     reach = np.maximum(1, np.floor(REACH / np.array(size))).astype(int)
     reach[0] = min(reach[0], SECTIONS)
@@ -50,35 +51,36 @@ def nearest_labelled(labels: Any, voxel: Voxel, size: VoxelSize) -> Voxel | None
     high = np.minimum(np.array(voxel) + reach + 1, labels.shape)
     if (high <= low).any():
         return None
-    places = np.argwhere(np.asarray(labels[tuple(map(slice, low, high))])) + low
+    z, y, x = map(slice, low, high)
+    places = np.argwhere(np.asarray(labels[z, y, x])) + low
     if not len(places):
         return None
     apart = (((places - voxel) * np.array(size)) ** 2).sum(axis=1)
     best = int(np.argmin(apart))
     is_near = apart[best] <= max(REACH, min(size)) ** 2
-    return tuple(map(int, places[best])) if is_near else None
+    return triple(places[best]) if is_near else None
 
 
-def voxel_under(layer: Labels, labels: FragmentLabels, event: Any) -> Voxel | None:
-    """The labelled voxel under a mouse event, or near it; in 3D the first one that the eye meets.
+def voxel_under(layer: Labels, labels: FragmentLabels, event: Event) -> Voxel | None:
+    """Return the labelled voxel under a mouse event, or near it; in 3D the first one that the eye meets.
 
     Parameters
     ----------
     layer : Labels
-        On whose grid they lie.
+        The layer on whose grid the labels lie.
     labels : FragmentLabels
-        What can be clicked.
-    event
-        Of the mouse.
+        Labels that can be clicked.
+    event : Event
+        An event of the mouse.
     """
     if len(event.dims_displayed) == 3:
         return _first_on_ray(layer, labels, event)
-    voxel = tuple(round(float(c)) for c in layer.world_to_data(event.position)[-3:])
+    voxel = triple(round(float(c)) for c in layer.world_to_data(event.position)[-3:])
     return labelled_at(layer, labels, voxel)
 
 
-def labelled_at(layer: Labels, labels: Any, voxel: Voxel) -> Voxel | None:
-    """A voxel where it is labelled, else the labelled one near it; the layer knows how large voxels are."""
+def labelled_at(layer: Labels, labels: Volume, voxel: Voxel) -> Voxel | None:
+    """Return a voxel if it is labelled, else the labelled one near it; the layer knows how large voxels are."""
     is_inside = all(0 <= v < n for v, n in zip(voxel, labels.shape, strict=True))
     if is_inside and labels[voxel]:
         return voxel
@@ -90,7 +92,7 @@ def _size_of(layer: Labels) -> VoxelSize:
     return voxel_size_of(layer) or VoxelSize(*(SMALLEST * scale / scale.min()))
 
 
-def _first_on_ray(layer: Labels, labels: FragmentLabels, event: Any) -> Voxel | None:
+def _first_on_ray(layer: Labels, labels: FragmentLabels, event: Event) -> Voxel | None:
     start, end = layer.get_ray_intersections(event.position, event.view_direction, event.dims_displayed)
     if start is None or end is None:
         return None
@@ -99,5 +101,6 @@ def _first_on_ray(layer: Labels, labels: FragmentLabels, event: Any) -> Voxel | 
     ray = np.clip(ray, 0, np.array(labels.shape) - 1)
     levels = pyramid(labels) if labels.lies_in_files else [labels]
     step = np.array([1, *[2 ** (len(levels) - 1)] * 2])
-    hit = np.flatnonzero(levels[-1][tuple((ray // step).T)])
-    return tuple(map(int, ray[hit[0]] // step * step)) if len(hit) else None
+    z, y, x = (ray // step).T
+    hit = np.flatnonzero(levels[-1].look_up((z, y, x)))
+    return triple(ray[hit[0]] // step * step) if len(hit) else None

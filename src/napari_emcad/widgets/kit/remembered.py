@@ -1,40 +1,29 @@
-"""What the dock remembers from one day to the next: recent models, and how fast each device was."""
+"""Facts that the dock remembers from one day to the next: recent models, and how fast each device was."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
-
-from qtpy.QtCore import QStandardPaths
 
 from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.workers.estimates import Planned, is_teacher
 
 RECENT = 6
-"""Models that are remembered."""
+"""Number of models that are remembered."""
 
 SMALL = 2_000_000
-"""Voxels of work: what a run of fewer takes is mostly its beginning, and says little of longer ones."""
+"""Voxels of work: a shorter run mostly takes the time to start, which says little of longer ones."""
 
 _SPEEDS, _SPEEDS_OF_SMALL = "seconds_per_megavoxel", "seconds_per_megavoxel_of_small_runs"
 
 
-def default_file() -> Path | None:
-    """In the configuration folder of the person; None (nothing is kept) where napari keeps no settings either."""
-    if os.environ.get("NAPARI_CONFIG") == "":
-        return None
-    folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
-    return Path(folder) / "napari-emcad" / "remembered.json" if folder else None
-
-
 class Remembered:
-    """A few facts in a JSON file; where it cannot be read or written, they last as long as the dock.
+    """A few facts in a JSON file; if it cannot be read or written, they last as long as the dock.
 
     Parameters
     ----------
     file : Path or None
-        None: nothing is written.
+        None = nothing is written.
     """
 
     def __init__(self, file: Path | None):
@@ -43,25 +32,26 @@ class Remembered:
 
     @property
     def models(self) -> list[Path]:
-        """Model files used lately and still there, the last one first."""
+        """Model files used lately that are still there, the last one first."""
         return [path for path in map(Path, self._facts.get("models", [])) if path.is_file()]
 
-    def used(self, model: Path) -> None:
+    def remember_model(self, model: Path) -> None:
         """Put a model file first."""
         others = [str(path) for path in self.models if path != model]
         self._keep("models", [str(model), *others][:RECENT])
 
     def seconds_per_megavoxel(self, device: str, card: ModelCard | None = None) -> float | None:
-        """Of work, as `Planned` counts it: of the last run of such a model on a device, by its name, else of a student.
+        """Return the seconds for a million voxels of work, as `Planned` counts it, on a device, by its name.
 
-        A small run counts where there was no other. None where there was none.
+        They are those of the last run of such a model, else of a student; those of a small run only if there was no
+        other. None if there was none.
         """
         kept = [self._facts.get(key, {}) for key in (_SPEEDS, _SPEEDS_OF_SMALL)]
         found = (speeds[runner] for runner in (_runner(device, card), device) for speeds in kept if runner in speeds)
         return next(found, None)
 
-    def measured(self, device: str, planned: Planned, seconds: float) -> None:
-        """Keep the speed of a run."""
+    def remember_speed(self, device: str, planned: Planned, seconds: float) -> None:
+        """Keep the speed of a run on a device, by its name."""
         key = _SPEEDS_OF_SMALL if planned.work < SMALL else _SPEEDS
         speed = {_runner(device, planned.card): seconds / (planned.work / 1e6)}
         self._keep(key, {**self._facts.get(key, {}), **speed})
@@ -79,8 +69,8 @@ class Remembered:
 
 
 def _runner(device: str, card: ModelCard | None) -> str:
-    """Whose speed it is: all students' on a device, or that of teachers of one kind and size."""
-    return f"{device}: {card.architecture}, {card.maps} maps" if is_teacher(card) else device
+    """Return the key of a speed: one for all students on a device, and one for teachers of each kind and size."""
+    return f"{device}: {card.architecture}, {card.maps} maps" if card is not None and is_teacher(card) else device
 
 
 def _read(file: Path | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a new session goes."""
+"""The folder of a new session."""
 
 import os
 from pathlib import Path
@@ -13,12 +13,12 @@ SUFFIX = ".emcad"
 
 
 def session_folder(layer: Layer) -> Path:
-    """A name that is free: beside the stack's file where that folder can be written to, else in the person's data.
+    """Return a free name: beside the stack's file if that folder can be written to, else in the person's data.
 
     Parameters
     ----------
     layer : Layer
-        The stack; its metadata or its reader may know the file.
+        The stack, whose file its metadata or its reader may know.
     """
     source = parse_location(origin_of(layer)["source"] or "")
     if isinstance(source, Path) and source.name and source.exists() and os.access(source.parent, os.W_OK):
@@ -29,9 +29,9 @@ def session_folder(layer: Layer) -> Path:
 
 
 def next_session_folder(old: Path, layer: Layer) -> Path:
-    """Where a session goes that follows another one: NAME-2.emcad beside NAME.emcad, then NAME-3.emcad.
+    """Return the folder of a session that follows another one: NAME-2.emcad beside NAME.emcad, then NAME-3.emcad.
 
-    Where nothing can be written beside it, a name is chosen as for a first session on the layer, the stack.
+    If nothing can be written there, the name is that of a first session on the layer, the stack.
     """
     if not os.access(old.parent, os.W_OK):
         return session_folder(layer)
@@ -43,7 +43,7 @@ def next_session_folder(old: Path, layer: Layer) -> Path:
 
 
 def _free(path: Path) -> Path:
-    """The path, with the first number behind its name that is not taken."""
+    """Return the path, with the first free number behind its name if the name is taken."""
     tries = (path.with_name(f"{path.stem}_{n}{path.suffix}") for n in range(2, 10**6))
     return path if not path.exists() else next(p for p in tries if not p.exists())
 

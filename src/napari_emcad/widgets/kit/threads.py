@@ -1,4 +1,4 @@
-"""Jobs in threads and pauses by timers: the one place where the generators of the other rooms meet Qt."""
+"""Jobs in threads and pauses by timers: the one place where the generators of other rooms meet Qt."""
 
 import threading
 import time
@@ -102,7 +102,7 @@ class TimerPause(QObject):
         return self._timer.isActive()
 
     def start(self, milliseconds: int | None = None) -> None:
-        """Begin to wait, anew where it waits already."""
+        """Begin to wait, anew if it waits already."""
         if milliseconds is not None:
             self._timer.setInterval(milliseconds)
         self._timer.start()
@@ -128,7 +128,7 @@ class QtLoop:
 
 
 def _drive_in_thread(run: _ThreadRun) -> Generator[tuple[_ThreadRun, Progress], None, tuple[_ThreadRun, Ended]]:
-    """Drive a job in the thread it is to be closed in, and turn however it ends into a value.
+    """Drive a job in the thread that closes it, and return its end as a value, whatever that is.
 
     napari's worker takes a RuntimeError for the result, and torch raises just those: nothing may get out of here.
     """

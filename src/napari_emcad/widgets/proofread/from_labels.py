@@ -19,7 +19,7 @@ from napari_emcad.widgets.desk.results import Result
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layer_pick import LayerPick
-from napari_emcad.widgets.kit.layers import MADE, check_layer, is_labels, origin_of, volume_of, voxel_size_of
+from napari_emcad.widgets.kit.layers import LAYER_KIND, check_layer, is_labels, origin_of, volume_of, voxel_size_of
 from napari_emcad.widgets.proofread.labels_job import LabelsOrder, LabelsResult, segment_labels_job
 from napari_emcad.workers.estimates import check_memory
 
@@ -189,7 +189,7 @@ class FromLabels:
 
 def is_from_elsewhere(layer: Layer) -> bool:
     """True for labels that the dock did not make."""
-    return is_labels(layer) and MADE not in layer.metadata
+    return is_labels(layer) and LAYER_KIND not in layer.metadata
 
 
 def why_unusable(layer: Labels) -> str:

@@ -2,8 +2,9 @@
 
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
+from napari_emcad.widgets.choices.layer import LayerChoice
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.kit.forms import LayerCombo, enable, form, text
+from napari_emcad.widgets.kit.forms import enable, form, text
 from napari_emcad.widgets.proofread.from_labels import PRESS, FromLabels
 
 WITHOUT = "Without them all contacts count the same, and splits follow the shape of the pieces only."
@@ -15,7 +16,7 @@ class LabelsRow(QWidget):
     def __init__(self, desk: Desk, starting: FromLabels, parent: QWidget | None = None):
         super().__init__(parent)
         self._jobs, self._starting = desk.jobs, starting
-        self.combo = LayerCombo(starting.pick)
+        self.combo = LayerChoice(starting.pick)
         self.combo.setToolTip("Neurons that you have already; the layer itself is not changed.")
         self.model_box = QCheckBox("affinities from the model (better splits)")
         self.button = QPushButton(PRESS)

@@ -5,7 +5,7 @@ from napari.layers import Points
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.widgets.desk.sides import FAR_COLOUR, NEAR_COLOUR
-from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
+from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
 
 PIXELS = 14
 """Diameter on the screen."""
@@ -85,7 +85,7 @@ def _points_layer(neurons) -> Points:
         size=LARGE,
         border_width=0.2,
         canvas_size_limits=(0, PIXELS),  # no lower limit: napari draws a point of size 0 where a section has none
-        metadata={MADE: "split points"},
+        metadata={LAYER_KIND: "split points"},
         **place_of(neurons),
     )
     layer.editable = False

@@ -4,7 +4,7 @@ import numpy as np
 from napari.layers import Points
 
 from napari_emcad.proofreading.rows import LogRow
-from napari_emcad.widgets.kit.layers import MADE, place_of, remove_layer
+from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
 from napari_emcad.widgets.proofread.split_points import LARGE, PIXELS
 
 COLOUR = "#f0e442"
@@ -43,7 +43,7 @@ class ToDoPoints:
             face_color=COLOUR,
             border_color=COLOUR,
             canvas_size_limits=(0, PIXELS),
-            metadata={MADE: "to do"},
+            metadata={LAYER_KIND: "to do"},
             **place_of(neurons),
         )
         self._layer.editable = False

@@ -7,7 +7,8 @@ from napari_emcad.widgets.choices.device import DeviceChoice
 from napari_emcad.widgets.choices.model import ModelChoice
 from napari_emcad.widgets.choices.region import RegionChoice
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.kit.forms import Section, enable, form, text
+from napari_emcad.widgets.kit.forms import enable, form, text
+from napari_emcad.widgets.kit.section import Section
 from napari_emcad.widgets.segment.settings_form import SettingsForm
 from napari_emcad.widgets.segment.threshold import ThresholdBar
 from napari_emcad.workers.estimates import is_teacher

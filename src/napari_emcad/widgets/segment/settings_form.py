@@ -99,9 +99,10 @@ class SettingsForm(QWidget):
 
     def _update(self) -> None:
         values = self._settings.values
-        fields = {self.min_size: values.min_size, self.seed_sigma: values.seed_sigma}
-        fields |= {self.black: self._settings.black, self.white: self._settings.white}
-        for field, value in fields.items():
+        with QSignalBlocker(self.min_size):
+            self.min_size.setValue(values.min_size)
+        numbers = {self.black: self._settings.black, self.white: self._settings.white}
+        for field, value in (numbers | {self.seed_sigma: values.seed_sigma}).items():
             with QSignalBlocker(field):
                 field.setValue(value)
         for name, combo in self._combos.items():

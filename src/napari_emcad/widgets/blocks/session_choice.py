@@ -1,13 +1,14 @@
-"""Which session folder: a new name, or one that was begun."""
+"""The row that shows and chooses a session folder: a new name, or a session that is not finished."""
 
 from pathlib import Path
 
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget
 
 from napari_emcad.widgets.kit.session_place import SUFFIX
 
-WHAT = "Sessions (*.emcad)"
+FILES = "Sessions (*.emcad)"
 
 
 class SessionChoice(QWidget):
@@ -23,15 +24,15 @@ class SessionChoice(QWidget):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._path, self._look = QLineEdit(), QToolButton()
-        self._path.setToolTip(
-            f"Folder of the session, a name that ends in {SUFFIX}; one that was begun is gone on with."
-        )
+        self._path.setToolTip(f"Folder of the session, a name that ends in {SUFFIX}; an unfinished session is resumed.")
         self._look.setText("...")
         self._look.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # it would lie over the text
         self._look.setToolTip("Choose a new name, or a session that is not finished.")
         menu = QMenu(self)
-        menu.addAction("New session ...").triggered.connect(self._ask_new)
-        menu.addAction("Unfinished session ...").triggered.connect(self._ask_unfinished)
+        new, unfinished = QAction("New session ...", menu), QAction("Unfinished session ...", menu)
+        new.triggered.connect(self._ask_new)
+        unfinished.triggered.connect(self._ask_unfinished)
+        menu.addActions([new, unfinished])
         self._look.setMenu(menu)
         self._look.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         row = QHBoxLayout(self)
@@ -42,7 +43,7 @@ class SessionChoice(QWidget):
 
     @property
     def folder(self) -> Path | None:
-        """The folder named; None where none is."""
+        """The folder named; None if none is."""
         text = self._path.text().strip()
         return Path(text).expanduser() if text else None
 
@@ -55,7 +56,7 @@ class SessionChoice(QWidget):
         self.changed.emit()
 
     def _ask_new(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "New session", str(self.folder or ""), WHAT)
+        name, _ = QFileDialog.getSaveFileName(self, "New session", str(self.folder or ""), FILES)
         if name:
             self.folder = Path(name).with_suffix(SUFFIX)
 
