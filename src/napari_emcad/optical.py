@@ -34,7 +34,7 @@ LABELLING_BYTES = 14
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundNeurites:
     """The result of `find_neurites`.
 
     Attributes
@@ -54,7 +54,9 @@ class Found:
     provenance: dict[str, Any]
 
 
-def find_neurites(volume: Volume, model: str, box: Box | None = None, **options: Unpack[OpticalOptions]) -> Found:
+def find_neurites(
+    volume: Volume, model: str, box: Box | None = None, **options: Unpack[OpticalOptions]
+) -> FoundNeurites:
     """Find the neurites of an optical volume.
 
     Parameters
@@ -82,7 +84,7 @@ def find_neurites(volume: Volume, model: str, box: Box | None = None, **options:
     parameters = resolve_parameters(requested, volume, card)
     probability = np.zeros(box.shape, np.uint8)
     labels = drive(run(volume, network, probability, box, parameters))
-    return Found(labels, probability, parameters.threshold, provenance(card, parameters, box))
+    return FoundNeurites(labels, probability, parameters.threshold, provenance(card, parameters, box))
 
 
 # ---- the method ------------------------------------------------------------------------------------------------------

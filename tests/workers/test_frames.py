@@ -5,15 +5,15 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from napari_emcad.workers.frames import Message, pack_key, read_messages, unpack_key, write_message
+from napari_emcad.workers.frames import ChildMessage, pack_key, read_messages, unpack_key, write_message
 
 GREY = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
 MESSAGES = [
-    Message("progress", {"stage": "ä\n", "done": 3}),
-    Message("piece", {"name": "grey"}, GREY[:, ::-1, 1:]),
-    Message("piece", {}, np.zeros((0, 2), bool)),
-    Message("piece", {}, np.array(2.5)),
-    Message("done"),
+    ChildMessage("progress", {"stage": "ä\n", "done": 3}),
+    ChildMessage("piece", {"name": "grey"}, GREY[:, ::-1, 1:]),
+    ChildMessage("piece", {}, np.zeros((0, 2), bool)),
+    ChildMessage("piece", {}, np.array(2.5)),
+    ChildMessage("done"),
 ]
 
 
@@ -64,4 +64,4 @@ def test_other_indices_are_refused():
 
 def test_objects_are_refused():
     with pytest.raises(TypeError):
-        write_message(BytesIO(), Message("piece", {}, np.array([None, 1])))
+        write_message(BytesIO(), ChildMessage("piece", {}, np.array([None, 1])))

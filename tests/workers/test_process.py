@@ -17,7 +17,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress, drive
 from napari_emcad.workers import process
-from napari_emcad.workers.process import ChildJob, StopRequest, explain_end, run_in_child
+from napari_emcad.workers.child_end import LAST_LINES, explain_end
+from napari_emcad.workers.child_job import ChildJob, StopRequest
+from napari_emcad.workers.process import run_in_child
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither signals nor limits")
 
@@ -174,7 +176,7 @@ def test_an_unforeseen_end_comes_with_its_details(way, words, children):
 
 
 def test_words_of_memory_count_at_the_end_only():
-    early = "RuntimeError: CUDA out of memory, trying again\n" + "fine\n" * process.LAST_LINES
+    early = "RuntimeError: CUDA out of memory, trying again\n" + "fine\n" * LAST_LINES
     assert isinstance(explain_end(job(child_jobs.ends), 1, early), RuntimeError)
     assert isinstance(explain_end(job(child_jobs.ends), 1, early + "MemoryError\n"), UserError)
 
@@ -313,7 +315,8 @@ def test_grandchildren_end_too(way, children):
 def test_where_the_window_is_killed_all_ends(function, temporary):
     window = textwrap.dedent(f"""
         import os, psutil, sys, child_jobs
-        from napari_emcad.workers.process import ChildJob, run_in_child
+        from napari_emcad.workers.child_job import ChildJob
+        from napari_emcad.workers.process import run_in_child
         running = run_in_child(ChildJob(child_jobs.{function}, child_jobs.Note(), "a", "b", "c"))
         while next(running).stage not in ("counting", "started"):
             pass

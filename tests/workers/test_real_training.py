@@ -13,7 +13,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training.params import TrainingParameters
-from napari_emcad.workers.process import StopRequest
+from napari_emcad.workers.child_job import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside
 
 LEARN = {"batch": 2, "sections": 2, "size": 32, "augmentation": "full", "learning_rate": 1e-2, "ema": 0.8, "warm_up": 3}

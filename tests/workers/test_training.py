@@ -11,7 +11,7 @@ import pytest
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.folder import read_events
 from napari_emcad.workers import training
-from napari_emcad.workers.process import StopRequest
+from napari_emcad.workers.child_job import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside
 
 

@@ -12,7 +12,8 @@ from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.pipeline import agglomerate
 from napari_emcad.workers.child import Arrays, Caller
-from napari_emcad.workers.process import ChildJob, run_in_child
+from napari_emcad.workers.child_job import ChildJob
+from napari_emcad.workers.process import run_in_child
 
 SMALL = 1_500_000
 """Voxels that are agglomerated in this process: less than a sixth of a second without the window."""

@@ -20,7 +20,8 @@ from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.workers.child import Arrays, Caller
-from napari_emcad.workers.process import ChildJob, run_in_child
+from napari_emcad.workers.child_job import ChildJob
+from napari_emcad.workers.process import run_in_child
 
 GLANCE = 0.5
 """Seconds between two looks at a run that another program does."""

@@ -24,7 +24,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Key
-from napari_emcad.workers.frames import Message, pack_key, read_messages, write_message
+from napari_emcad.workers.frames import ChildMessage, pack_key, read_messages, write_message
 
 Arrays = dict[str, NDArray[Any]]
 """The result of a child, by name."""
@@ -64,15 +64,15 @@ class Caller:
     def read(self, name: str, key: Key = ...) -> NDArray[Any]:
         """Return a piece of an array that the caller lends."""
         with self._asking:
-            self.send(Message("read", {"name": name, "key": pack_key(key)}))
+            self.send(ChildMessage("read", {"name": name, "key": pack_key(key)}))
             return self._answers.get()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: ChildMessage) -> None:
         """Tell the caller something. Safe to call from any thread."""
         with self._sending:
             write_message(self._pipe, message)
 
-    def listen(self, messages: Iterator[Message]) -> None:
+    def listen(self, messages: Iterator[ChildMessage]) -> None:
         """Take what the caller says, in a thread; end this process and its children when it says no more."""
         try:
             for message in messages:
@@ -110,7 +110,7 @@ class LentTarget:
         self._caller, self._name = caller, name
 
     def __setitem__(self, key: Key, values: NDArray[Any], /) -> None:
-        self._caller.send(Message("write", {"name": self._name, "key": pack_key(key)}, values))
+        self._caller.send(ChildMessage("write", {"name": self._name, "key": pack_key(key)}, values))
 
 
 def main() -> None:
@@ -143,22 +143,22 @@ def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return pipes
 
 
-def _work(caller: Caller, order: Mapping[str, Any]) -> Message:
+def _work(caller: Caller, order: Mapping[str, Any]) -> ChildMessage:
     """Do the job and return the last word on it."""
     try:
         function = _function(order["function"])
         task = TypeAdapter(get_type_hints(function)["task"]).validate_python(order["task"])
         results = _report(function(caller, task), caller)
         for name, array in results.items():
-            caller.send(Message("result", {"name": name}, array))
+            caller.send(ChildMessage("result", {"name": name}, array))
     except UserError as error:
-        return Message("refused", {"sentence": str(error)})
+        return ChildMessage("refused", {"sentence": str(error)})
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the end of the process: whoever started it shows the error
         words = traceback.format_exception_only(error)[-1].strip()
-        return Message("failed", {"error": words, "details": traceback.format_exc()})
-    return Message("done")
+        return ChildMessage("failed", {"error": words, "details": traceback.format_exc()})
+    return ChildMessage("done")
 
 
 def _function(name: str) -> Callable[[Caller, Any], Job[Arrays]]:
@@ -176,4 +176,4 @@ def _report(job: Job[Arrays], caller: Caller) -> Arrays:
         except StopIteration as end:
             results: Arrays = end.value
             return results
-        caller.send(Message("progress", asdict(progress)))
+        caller.send(ChildMessage("progress", asdict(progress)))

@@ -22,7 +22,7 @@ PackedKey = list[int | str | list[int | None]]
 
 
 @dataclass(frozen=True)
-class Message:
+class ChildMessage:
     """One message.
 
     Attributes
@@ -39,7 +39,7 @@ class Message:
     array: NDArray[Any] | None = None
 
 
-def write_message(pipe: IO[bytes], message: Message) -> None:
+def write_message(pipe: IO[bytes], message: ChildMessage) -> None:
     """Write a message and flush the pipe."""
     header: dict[str, Any] = {"kind": message.kind, "content": message.content}
     if message.array is None:
@@ -52,7 +52,7 @@ def write_message(pipe: IO[bytes], message: Message) -> None:
     pipe.flush()
 
 
-def read_messages(pipe: IO[bytes], on_garbage: Callable[[bytes], None] = lambda _: None) -> Iterator[Message]:
+def read_messages(pipe: IO[bytes], on_garbage: Callable[[bytes], None] = lambda _: None) -> Iterator[ChildMessage]:
     """Yield messages until the pipe ends, also in the middle of one.
 
     Parameters
@@ -71,7 +71,7 @@ def read_messages(pipe: IO[bytes], on_garbage: Callable[[bytes], None] = lambda 
             array = np.empty(header["array"]["shape"], np.dtype(header["array"]["dtype"]))
             if not _fill(array, pipe):
                 return
-        yield Message(header["kind"], header["content"], array)
+        yield ChildMessage(header["kind"], header["content"], array)
 
 
 def pack_key(key: Key) -> PackedKey:

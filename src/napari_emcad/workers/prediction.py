@@ -16,8 +16,9 @@ from napari_emcad.core.volume import Volume, Writable
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import predict
 from napari_emcad.workers.child import Arrays, Caller
+from napari_emcad.workers.child_job import ChildJob
 from napari_emcad.workers.estimates import Planned
-from napari_emcad.workers.process import ChildJob, run_in_child
+from napari_emcad.workers.process import run_in_child
 
 SMALL = 3_000_000
 """Voxels of a student's work that are done in this process: before another one has loaded torch."""

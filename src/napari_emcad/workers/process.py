@@ -1,10 +1,11 @@
-"""Jobs in a process of their own: one way to start them, to hear them, to stop them and to say what went wrong.
+"""Jobs in a process of their own: one way to start them, to hear them and to stop them.
 
     window --function, task, pieces of volumes, "stop"--> child --progress, pieces of results, a last word--> window
 
 A job is done beside the window for one of three reasons: it holds Python's lock all the time, it is faster where no
 window is, or it may run out of memory, and the system would end napari with all that is open in it. The child is
-`python -m napari_emcad.workers`, see `workers.child`; what the two say to each other is in `workers.frames`.
+`python -m napari_emcad.workers`, see `child`; what the two say to each other is in `frames`, and why a child ended is
+said in `child_end`.
 """
 
 import os
@@ -13,25 +14,23 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
-from typing import IO, Any, Generic, TypeVar
+from threading import Thread
+from typing import IO, Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.volume import AffinityVolume, Volume, Writable
-from napari_emcad.inference.out_of_memory import OUT_OF_MEMORY
-from napari_emcad.workers.child import Arrays, Caller
-from napari_emcad.workers.frames import Message, read_messages, unpack_key, write_message
+from napari_emcad.workers.child import Arrays
+from napari_emcad.workers.child_end import explain_end, lacks_memory, memory_error
+from napari_emcad.workers.child_job import ChildJob, StopRequest
+from napari_emcad.workers.frames import ChildMessage, read_messages, unpack_key, write_message
 
 GLANCE = 0.3
 """Seconds after which a job says again how far it is, so that it can be stopped while nothing is heard."""
@@ -42,87 +41,8 @@ PATIENCE = 3.0
 KEPT_LINES = 200
 """Lines of a child's standard error that are kept."""
 
-LAST_LINES = 10
-"""Lines at the end of standard error that are searched for the reason of an end."""
-
-NO_MEMORY = (*OUT_OF_MEMORY, "memoryerror", "cannot allocate memory", "failed to map segment", "memory allocation")
-"""Words, in lower case, of a program that has run out of memory."""
-
-ENDED_FROM_OUTSIDE = (-9, -15)
-"""Exit codes of processes that the system or a person has ended: SIGKILL and SIGTERM. Windows has no such codes."""
-
 TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 """Variables that name the folder for temporary files, on one system or another."""
-
-Task = TypeVar("Task")
-
-
-@dataclass(frozen=True)
-class ChildJob(Generic[Task]):
-    """A job that is to be done in a child.
-
-    Attributes
-    ----------
-    function : callable
-        A job at the top of a module. It takes the `Caller` and an argument `task`, yields `Progress` and returns arrays
-        by name.
-    task : Task
-        A frozen dataclass or pydantic model; the child gets an equal one.
-    name : str
-        Begins the sentences about it, such as "affinities".
-    stage : str
-        Its first stage, while the child starts.
-    advice : str
-        Ends the sentence where memory does not suffice, such as "choose a smaller box".
-    reads : mapping of str to array
-        Arrays of this program that the child may read by slices.
-    writes : mapping of str to array
-        Arrays of this program that the child may write by slices.
-    progress : type
-        `Progress`, or the subclass of it that the function yields.
-    """
-
-    function: Callable[[Caller, Task], Job[Arrays]]
-    task: Task
-    name: str
-    stage: str
-    advice: str
-    reads: Mapping[str, Volume | AffinityVolume] = field(default_factory=dict)
-    writes: Mapping[str, Writable] = field(default_factory=dict)
-    progress: type[Progress] = Progress
-
-    def message(self, temporary: str | None) -> Message:
-        """Return the message that starts it, in a child whose folder for temporary files is its own, or none."""
-        task = TypeAdapter(type(self.task)).dump_python(self.task, mode="json")
-        lent = {n: {"shape": list(a.shape), "dtype": np.dtype(a.dtype).str} for n, a in self.reads.items()}
-        function = f"{self.function.__module__}:{self.function.__qualname__}"
-        return Message("run", {"function": function, "task": task, "lent": lent, "temporary": temporary})
-
-
-class StopRequest:
-    """Asks a job in a child to stop in good order, or at once. Safe to use from any thread."""
-
-    def __init__(self) -> None:
-        self._asked, self._insisted = Event(), Event()
-
-    @property
-    def is_asked(self) -> bool:
-        """True once the job is to stop in good order."""
-        return self._asked.is_set()
-
-    @property
-    def is_insisted(self) -> bool:
-        """True once closing the job is to end the child at once."""
-        return self._insisted.is_set()
-
-    def ask(self) -> None:
-        """Let the child stop in good order: it goes on to tell what comes, and ends with its result."""
-        self._asked.set()
-
-    def insist(self) -> None:
-        """Let closing the job end the child without waiting for a good end."""
-        self._asked.set()
-        self._insisted.set()
 
 
 def run_in_child(job: ChildJob[Any], stop: StopRequest | None = None) -> Job[Arrays]:
@@ -155,41 +75,6 @@ def run_in_child(job: ChildJob[Any], stop: StopRequest | None = None) -> Job[Arr
         child.end()
 
 
-def explain_end(job: ChildJob[Any], code: int | None, printed: str) -> Exception:
-    """Return the error for a child that has ended without a last word.
-
-    Parameters
-    ----------
-    job : ChildJob
-    code : int or None
-        Exit code of the process; None = it still runs.
-    printed : str
-        What it wrote to standard error.
-    """
-    if code in ENDED_FROM_OUTSIDE:
-        return UserError(f"{job.name}: the system ended it, most likely for want of memory; {job.advice}.")
-    if _lacks_memory("\n".join(printed.splitlines()[-LAST_LINES:])):
-        return _memory_error(job)
-    return RuntimeError(f"{job.name}: its process {_end_text(code)}\n{printed}")
-
-
-def _end_text(code: int | None) -> str:
-    if code is None:
-        return "closed its output and went on"
-    if code >= 0:
-        return f"ended with code {code}"
-    known = {number.value: number.name for number in signal.Signals}
-    return f"ended by signal {known.get(-code, -code)}"
-
-
-def _memory_error(job: ChildJob[Any]) -> UserError:
-    return UserError(f"{job.name}: memory does not suffice; {job.advice}.")
-
-
-def _lacks_memory(words: str) -> bool:
-    return any(word in words.lower() for word in NO_MEMORY)
-
-
 class _Child:
     """The process, and the threads that serve its three pipes.
 
@@ -207,8 +92,8 @@ class _Child:
             self._remove_temporary()
             raise
         self._printed: deque[str] = deque(maxlen=KEPT_LINES)
-        self._heard: SimpleQueue[Message | Exception | None] = SimpleQueue()
-        self._to_say: SimpleQueue[Message | None] = SimpleQueue()
+        self._heard: SimpleQueue[ChildMessage | Exception | None] = SimpleQueue()
+        self._to_say: SimpleQueue[ChildMessage | None] = SimpleQueue()
         self._progress, self._since = Progress(job.stage, 0, 1), time.monotonic()
         self._results: Arrays = {}
         self._is_done = False
@@ -222,7 +107,7 @@ class _Child:
         is_told, last = False, time.monotonic()
         while not self._is_done:
             if stop is not None and stop.is_asked and not is_told:
-                self._to_say.put(Message("stop"))
+                self._to_say.put(ChildMessage("stop"))
                 is_told = True
             progress = self._serve()
             if progress is None and time.monotonic() - last >= GLANCE:
@@ -234,7 +119,7 @@ class _Child:
 
     def stop(self, patience: float) -> None:
         """Ask for a good end and wait for it, for some seconds at most."""
-        self._to_say.put(Message("stop"))
+        self._to_say.put(ChildMessage("stop"))
         self._exit_code(patience)
 
     def end(self) -> None:
@@ -263,7 +148,7 @@ class _Child:
         if message is None:
             raise explain_end(self._job, self._exit_code(PATIENCE), self._text_printed())
         if isinstance(message, MemoryError):
-            raise _memory_error(self._job) from message
+            raise memory_error(self._job) from message
         if isinstance(message, Exception):
             raise message
         if message.kind == "progress":
@@ -273,7 +158,7 @@ class _Child:
             self._take(message.content, message.kind, message.array)
         elif message.kind == "read":
             piece = self._job.reads[message.content["name"]][unpack_key(message.content["key"])]
-            self._to_say.put(Message("piece", {}, np.asarray(piece)))
+            self._to_say.put(ChildMessage("piece", {}, np.asarray(piece)))
         elif message.kind == "done":
             self._is_done = True
         else:
@@ -287,13 +172,13 @@ class _Child:
         else:
             self._job.writes[content["name"]][unpack_key(content["key"])] = array
 
-    def _last_word(self, message: Message) -> Exception:
+    def _last_word(self, message: ChildMessage) -> Exception:
         """Return the error for a child that says why it ends."""
         content = message.content
         if message.kind == "refused":
             return UserError(content["sentence"])
-        if _lacks_memory(content["error"]):
-            return _memory_error(self._job)
+        if lacks_memory(content["error"]):
+            return memory_error(self._job)
         return RuntimeError(f"{self._job.name}: {content['error']}\n{content['details']}")
 
     @property

@@ -9,7 +9,8 @@ from napari_emcad.finetuning.events import Event
 from napari_emcad.finetuning.folder import note_event
 from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.workers.child import Arrays, Caller
-from napari_emcad.workers.process import ChildJob, StopRequest, run_in_child
+from napari_emcad.workers.child_job import ChildJob, StopRequest
+from napari_emcad.workers.process import run_in_child
 
 FINE = 1000
 """Parts of the budget that progress is told in."""

@@ -11,7 +11,7 @@ from napari_emcad.finetuning.record import Record
 from napari_emcad.widgets.finetune.learning_curves import Curves
 from napari_emcad.widgets.kit.forms import text
 from napari_emcad.widgets.kit.jobs import Ended, Loop
-from napari_emcad.workers.process import StopRequest
+from napari_emcad.workers.child_job import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside
 
 FINE = 1000
