@@ -12,7 +12,7 @@ from napari_emcad.widgets.desk.device import DevicePick
 from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.region import BOX, SECTION, WHOLE, Region
 from napari_emcad.widgets.desk.settings import Settings
-from napari_emcad.widgets.desk.stack import NO_STACK, Stack
+from napari_emcad.widgets.desk.stack import NO_STACK, StackPick
 from napari_emcad.widgets.desk.threshold import Threshold
 from napari_emcad.widgets.kit.layers import voxel_size_of
 
@@ -34,7 +34,7 @@ def viewer():
 
 class TestStack:
     def test_the_first_image_is_chosen_and_another_when_it_goes(self, viewer):
-        stack = Stack(viewer)
+        stack = StackPick(viewer)
         assert stack.layer is None and stack.why_not == NO_STACK and stack.facts == ""
         changes = heard(stack.changed)
         first = viewer.add_image(VALUES, name="first", **NM)
@@ -48,7 +48,7 @@ class TestStack:
         assert stack.layer is second and len(changes) == 2
 
     def test_layers_of_other_kinds_are_not_offered(self, viewer):
-        stack = Stack(viewer)
+        stack = StackPick(viewer)
         viewer.add_labels(np.zeros((4, 40, 50), np.uint8))
         viewer.add_image(VALUES, metadata={"napari_emcad": "affinities"})
         stack.follow_layers()
@@ -67,14 +67,14 @@ class TestStack:
         ids=["2d", "4d", "rgb", "small"],
     )
     def test_what_is_no_stack_is_said(self, viewer, data, sentence):
-        stack = Stack(viewer)
+        stack = StackPick(viewer)
         viewer.add_image(data, rgb=data.ndim == 4 and data.shape[-1] == 3)
         stack.follow_layers()
         assert sentence in stack.why_unusable and stack.why_not == stack.why_unusable
         assert stack.why_unusable.count(". ") == 0
 
     def test_another_voxel_size_for_all_layers_on_the_grid(self, viewer):
-        stack = Stack(viewer)
+        stack = StackPick(viewer)
         source = viewer.add_image(VALUES, translate=(400, 50, 60), **NM)
         other = viewer.add_labels(np.zeros(VALUES.shape, np.uint8), translate=(400, 50, 60), **NM)
         elsewhere = viewer.add_image(VALUES, name="elsewhere", scale=(7, 7, 7), units=("nm",) * 3)
@@ -87,7 +87,7 @@ class TestStack:
         np.testing.assert_allclose(elsewhere.scale, (7, 7, 7))
 
     def test_a_level_of_a_pyramid(self, viewer):
-        stack = Stack(viewer)
+        stack = StackPick(viewer)
         pyramid = viewer.add_image([VALUES, VALUES[:, ::2, ::2]], multiscale=True, **NM)
         stack.follow_layers()
         assert stack.levels == ["Level 0: 40 x 5 x 6 nm", "Level 1: 40 x 10 x 12 nm"] and stack.level == 0

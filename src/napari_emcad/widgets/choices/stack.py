@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.widgets.choices.layer import LayerChoice
-from napari_emcad.widgets.desk.stack import Stack
+from napari_emcad.widgets.desk.stack import StackPick
 from napari_emcad.widgets.kit.fields import Limits, number_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, form, text
 
@@ -45,7 +45,7 @@ class StackChoice(QWidget):
     sample_wanted = Signal(str)
     url_wanted = Signal(str)
 
-    def __init__(self, stack: Stack, parent: QWidget | None = None):
+    def __init__(self, stack: StackPick, parent: QWidget | None = None):
         super().__init__(parent)
         self._stack = stack
         self.combo = LayerChoice(stack.pick)
@@ -123,7 +123,7 @@ class StackChoice(QWidget):
 class LevelChoice(NarrowCombo):
     """The levels with their voxel sizes; hidden if a stack has one only."""
 
-    def __init__(self, stack: Stack):
+    def __init__(self, stack: StackPick):
         super().__init__()
         self._stack = stack
         self.setToolTip("The level to work on: a coarser one is faster and loses detail.")

@@ -9,7 +9,7 @@ from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.model import SEGMENTING, ModelPick
 from napari_emcad.widgets.desk.region import Region
 from napari_emcad.widgets.desk.settings import Settings
-from napari_emcad.widgets.desk.stack import Stack
+from napari_emcad.widgets.desk.stack import StackPick
 from napari_emcad.widgets.desk.threshold import Threshold
 from napari_emcad.widgets.kit.jobs import Loop
 from napari_emcad.widgets.kit.layers import volume_of
@@ -22,7 +22,7 @@ class Choices:
 
     Attributes
     ----------
-    stack : Stack
+    stack : StackPick
     model : ModelPick
     device : DevicePick
     region : Region
@@ -36,7 +36,7 @@ class Choices:
     def __init__(self, viewer: ViewerModel, loop: Loop, remembered: Remembered):
         self._remembered = remembered
         self.message, self.jobs = Message(), loop.jobs()
-        self.stack, self.region = Stack(viewer), Region(viewer)
+        self.stack, self.region = StackPick(viewer), Region(viewer)
         self.model = ModelPick(loop, remembered, roles=(*SEGMENTING, "foreground"))
         self.device = DevicePick(loop)
         self.threshold, self.settings = Threshold(), Settings()

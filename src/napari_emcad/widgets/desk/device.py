@@ -9,7 +9,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 
 
-class Found(NamedTuple):
+class FoundDevices(NamedTuple):
     """The devices of this machine."""
 
     devices: dict[str, object]  # wish -> Device
@@ -76,11 +76,11 @@ class DevicePick:
             self.changed.emit()
 
 
-def find_devices() -> Found:
+def find_devices() -> FoundDevices:
     """Look which devices there are; imports torch."""
     from napari_emcad.inference.choice import choose_device
 
-    found = Found({}, {})
+    found = FoundDevices({}, {})
     for wish in WISHES:
         try:
             found.devices[wish] = choose_device(wish)

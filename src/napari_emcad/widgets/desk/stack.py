@@ -15,7 +15,7 @@ from napari_emcad.widgets.kit.levels import NUMBER, layer_of_level, levels_of, o
 NO_STACK = "Open a stack first, or the sample."
 
 
-class Stack:
+class StackPick:
     """The stack chosen.
 
     Attributes

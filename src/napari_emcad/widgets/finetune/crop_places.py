@@ -30,7 +30,7 @@ class Role(StrEnum):
     BOTH = "train + hold out"
 
 
-class Truth(Protocol):
+class CropTruth(Protocol):
     """Who says what is true in a box of the stack."""
 
     def known_in(self, box: Box, all_checked: bool) -> NDArray[np.bool_] | None:
@@ -113,7 +113,7 @@ class Place:
     name: str
     stack: Image
     box: Box
-    truth: Truth = field(default_factory=NoTruth)
+    truth: CropTruth = field(default_factory=NoTruth)
     all_checked: bool = False
     role: Role = Role.TRAIN
 
