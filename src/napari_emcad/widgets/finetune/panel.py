@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from napari.utils.events import Event
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
@@ -143,13 +144,6 @@ class FineTunePanel(QWidget):
         """Follow the viewer's layers."""
         self.sources.reset_choices()
 
-    def layer_removed(self, layer) -> None:
-        """A layer has left the viewer, and with it the crops that lie in it."""
-        left = [place for place in self.crops.places if not _lies_in(place, layer)]
-        if len(left) < len(self.crops.places):
-            self.crops.put(left)
-            self._message.say(f'The crops in "{layer.name}" have gone with it.')
-
     def close_panel(self) -> None:
         """Stop everything and let go of the layers; an unfinished run is offered another day."""
         self._is_closed = True
@@ -159,6 +153,7 @@ class FineTunePanel(QWidget):
         self.models.close_readers()
         self.sources.release()
         self._desk.sessions.changed.disconnect(self._on_results)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
         if self._run is not None:
             self._run.release()
 
@@ -189,6 +184,7 @@ class FineTunePanel(QWidget):
         self._desk.device.changed.connect(self._update)
         self._desk.sessions.changed.connect(self._on_results)
         self._desk.layers_changed.connect(self.reset_choices)
+        self._viewer.layers.events.removed.connect(self._on_removed, position="last")
         self.outcome.keep.connect(self.keep)
         self.outcome.discard.connect(self.discard)
         self.outcome.go_on.connect(self.go_on)
@@ -321,6 +317,14 @@ class FineTunePanel(QWidget):
         added = self.crops.add(places)
         if not added:
             self._message.error(UserError("crops: these are listed already."))
+
+    def _on_removed(self, event: Event) -> None:
+        """Drop the crops that lie in a layer that has left the viewer."""
+        layer = event.value
+        rest = [place for place in self.crops.places if not _lies_in(place, layer)]
+        if len(rest) < len(self.crops.places):
+            self.crops.put(rest)
+            self._message.say(f'The crops in "{layer.name}" have gone with it.')
 
     def _on_results(self) -> None:
         """Another result is the current one, or it has been edited."""
