@@ -10,7 +10,7 @@ from napari.utils._proxies import PublicOnlyProxy
 from napari_emcad.core.geometry import Box
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.workers.segmentation import cut_neurons

@@ -105,7 +105,7 @@ def test_3d_shows_what_is_seen_from_afar(afar, mode):
     panel.editor.enter(mode)
     before = read(afar)
     afar.viewer.dims.ndisplay = 3
-    afar.wait(lambda: not afar.dock.desk.results._looked_at.is_active)
+    afar.wait(lambda: not afar.dock.desk.results.overview.is_brief)
     panel.editor.undo()
     drawn = [np.asarray(afar.viewer.layers[name]._slice.image.raw) for name in LABELS & names(afar)]
     assert any(map(np.any, drawn))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from proofreading_hands import column
 
-from napari_emcad.widgets.desk import results
+from napari_emcad.widgets.desk import overview as overviews
 from napari_emcad.widgets.kit import labels_view
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, PyramidLevel, pyramid
 from napari_emcad.widgets.kit.picking import voxel_under
@@ -83,9 +83,9 @@ def test_3d_shows_an_overview_and_then_the_whole(large, monkeypatch):
     large.wait(lambda: layer.locked_data_level == 0)
     dims.ndisplay = 2
     assert layer.locked_data_level is None
-    monkeypatch.setattr(results, "WHOLE", 1)
+    monkeypatch.setattr(overviews, "WHOLE", 1)
     dims.ndisplay = 3
-    large.wait(lambda: not large.dock.desk.results._looked_at.is_active)
+    large.wait(lambda: not large.dock.desk.results.overview.is_brief)
     assert layer.locked_data_level is None
 
 

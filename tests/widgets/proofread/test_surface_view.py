@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.surfaces import neuron_surface
 from napari_emcad.pipeline import SegmentParameters
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.proofread import surfaces as neuron_surfaces
 from napari_emcad.widgets.proofread.surface_view import NOTHING, TITLE, SurfaceView, show_beside
 from napari_emcad.workers.segmentation import Cut, cut_neurons

@@ -17,7 +17,8 @@ from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.effects import parted_boxes
 from napari_emcad.proofreading.neurons import NeuronTable, neuron_table
 from napari_emcad.proofreading.session import Session
-from napari_emcad.widgets.desk.results import Result, Results
+from napari_emcad.widgets.desk.result import Result
+from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.selection import Selection
 from napari_emcad.widgets.desk.sides import SidesView
 from napari_emcad.widgets.kit.jobs import Ended, one_step

@@ -12,7 +12,7 @@ from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
 from napari_emcad.io.stacks.stack import content_fingerprint
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
 
 

@@ -7,7 +7,8 @@ from napari_emcad.core.wording import neurons_text
 from napari_emcad.pipeline import recommended_threshold
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.neurites import Neurites
-from napari_emcad.widgets.desk.results import Result, Results
+from napari_emcad.widgets.desk.result import Result
+from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.runs import Runs
 from napari_emcad.widgets.desk.threshold import NOTHING_YET
 from napari_emcad.widgets.kit.at_rest import AtRest

@@ -16,7 +16,8 @@ from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.neurites import Foreground, Neurites, finding
 from napari_emcad.widgets.desk.region import SECTION
-from napari_emcad.widgets.desk.results import Result, Results
+from napari_emcad.widgets.desk.result import Result
+from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import volume_of
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground

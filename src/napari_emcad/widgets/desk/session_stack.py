@@ -11,7 +11,7 @@ from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.reader import read_layers
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.affinities_view import channel_of
 from napari_emcad.widgets.kit.layers import is_image, set_voxel_size, volume_of, voxel_size_of
 

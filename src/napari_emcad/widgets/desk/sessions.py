@@ -12,7 +12,8 @@ from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_job
-from napari_emcad.widgets.desk.results import Result, Results
+from napari_emcad.widgets.desk.result import Result
+from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.session_stack import result_of
 from napari_emcad.widgets.desk.threshold import Threshold
 from napari_emcad.widgets.kit.jobs import Ended, Jobs

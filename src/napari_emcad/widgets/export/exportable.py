@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.widgets.desk.neurites import Foreground
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
 
 

@@ -12,7 +12,7 @@ from napari_emcad.io.sessions.replay import check_replay, replay_session
 from napari_emcad.io.sessions.replay_report import read_report
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.opening import Opened, open_job
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.jobs import Ended
 
 

@@ -9,7 +9,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Voxel
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.layers import volume_of
 from napari_emcad.widgets.kit.mouse import Clicks
 from napari_emcad.widgets.kit.picking import labelled_at

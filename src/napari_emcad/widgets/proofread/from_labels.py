@@ -15,7 +15,7 @@ from napari_emcad.core.wording import count, shape_text, size_text, voxel_size_t
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layer_pick import LayerPick

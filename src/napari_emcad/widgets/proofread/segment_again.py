@@ -14,7 +14,7 @@ from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.opening import Opened, facts_of
-from napari_emcad.widgets.desk.results import Result
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.session_stack import STAND_IN
 from napari_emcad.widgets.kit.layers import is_image, volume_of
 from napari_emcad.widgets.kit.session_place import next_session_folder

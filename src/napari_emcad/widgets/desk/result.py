@@ -1,0 +1,133 @@
+"""One run and what it gave: affinities first, fragments and neurons once it is done."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Image, Labels, Layer
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.volume import AffinityVolume
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.pipeline import SegmentParameters, provenance
+from napari_emcad.widgets.kit.labels_view import FragmentLabels
+from napari_emcad.widgets.kit.layers import origin_of
+from napari_emcad.workers.segmentation import CutNeurons
+
+
+@dataclass
+class ShownNeurons:
+    """Neurons in a viewer.
+
+    Attributes
+    ----------
+    segmentation : Segmentation
+    neurons : CutNeurons
+        The cut that they are at, or for edited ones at rest.
+    view : FragmentLabels
+        The data of their layer: all that moves with the threshold is its table.
+    layer : Labels
+    fragment_layer : Labels or None
+        Hidden; None once a person has removed it.
+    """
+
+    segmentation: Segmentation
+    neurons: CutNeurons
+    view: FragmentLabels
+    layer: Labels
+    fragment_layer: Labels | None
+
+
+@dataclass
+class Result:
+    """One run on one box of a stack, under way or done.
+
+    Attributes
+    ----------
+    source : Image or Labels
+        The stack, or what stands for it.
+    box : Box
+        Of the source, in its voxels.
+    parameters : SegmentParameters
+        Resolved once the run is done.
+    affinities : (3, z, y, x) uint8 or None
+        Written while the run goes on; None for neurons that were made without.
+    is_trial : bool
+        True for a section or a box to look at.
+    sections_done : int
+    affinity_layers : list of Image
+    card : ModelCard
+        Empty until the model has been read, and for neurons that were made without one.
+    is_edited : bool
+        True if people have edited the neurons: neither threshold nor settings touch them.
+    session_folder : Path or None
+        The session with the edits.
+    done : frozenset of int
+        Neurons that were ticked as done.
+    shown : ShownNeurons or None
+        None while the run is under way. The properties `segmentation`, `neurons`, `view`, `neuron_layer` and
+        `fragment_layer` are its parts, and must not be asked for before.
+    """
+
+    source: Image | Labels
+    box: Box
+    parameters: SegmentParameters
+    affinities: AffinityVolume | None
+    is_trial: bool = False
+    sections_done: int = 0
+    affinity_layers: list[Image] = field(default_factory=list)
+    card: ModelCard = field(default_factory=ModelCard)
+    is_edited: bool = False
+    session_folder: Path | None = None
+    done: frozenset[int] = frozenset()
+    shown: ShownNeurons | None = None
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """Fragments, region graph and merge tree."""
+        return self._shown.segmentation
+
+    @property
+    def neurons(self) -> CutNeurons:
+        """The neurons shown."""
+        return self._shown.neurons
+
+    @property
+    def view(self) -> FragmentLabels:
+        """The data of the neurons layer."""
+        return self._shown.view
+
+    @property
+    def neuron_layer(self) -> Labels:
+        """The layer of the neurons."""
+        return self._shown.layer
+
+    @property
+    def fragment_layer(self) -> Labels | None:
+        """The layer of the fragments; None once a person has removed it."""
+        return self._shown.fragment_layer
+
+    @property
+    def label_layers(self) -> list[Labels]:
+        """Fragments and neurons; empty while the run is under way."""
+        layers = (self.shown.fragment_layer, self.shown.layer) if self.shown else ()
+        return [layer for layer in layers if layer is not None]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """All layers of this result."""
+        return [*self.affinity_layers, *self.label_layers]
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what made the neurons as they stand."""
+        cut = self.neurons.cut
+        used = self.parameters.model_copy(
+            update={"threshold": cut.threshold, "min_size": cut.min_size, "crumbs": cut.crumbs}
+        )
+        return provenance(self.card, used, self.box, **origin_of(self.source))
+
+    @property
+    def _shown(self) -> ShownNeurons:
+        assert self.shown is not None, "the run is under way"
+        return self.shown
