@@ -155,10 +155,10 @@ def test_a_stack_in_memory_has_to_be_saved_first(window, stack):
 
 
 def test_only_the_region_is_segmented(window, blocks):
-    region = window.dock.segment.region
+    region = window.desk.region
     region.kind = BOX
     region.draw()
-    region.combo.layer.add_rectangles([[0, 8, 8], [0, 8, 56], [0, 40, 56], [0, 40, 8]])
+    region.shapes.layer.add_rectangles([[0, 8, 8], [0, 8, 56], [0, 40, 56], [0, 40, 8]])
     region.sections = (3, 5)
     box = region.box()
     assert box.start == (3, 8, 8)
