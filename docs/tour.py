@@ -101,7 +101,7 @@ def tour(options, folder: Path) -> None:
     dock.desk.runs.run()
     finish(dock)
     panel.start_button.click()
-    wait(lambda: panel.editor.at is not None)
+    wait(lambda: panel.editor is not None)
     for affinities in dock.desk.results.current.affinity_layers:
         affinities.visible = False
     _go_through_the_modes(hand, panel, take)
@@ -141,8 +141,8 @@ def _go_through_the_modes(hand: Hand, panel, take: Camera) -> None:
     _review(hand, panel, take)
     neuron = panel.editor.at.selection.last
     hand.press(Qt.Key.Key_T)
-    assert neuron in state.locked, panel._message.text
-    panel._threshold.value = 0.3
+    assert neuron in state.locked, panel._desk.message.text
+    panel._desk.threshold.move(0.3)
     wait(lambda: panel.editor.at.session.state.threshold == 0.3)
     _see_surfaces(panel, take)
     assert layer in hand.viewer.layers
@@ -168,7 +168,7 @@ def _merge_and_undo(hand: Hand, panel, take: Camera) -> None:
     hand.click(layer, other)
     if panel.body.question.words:
         panel.body.question.yes_button.click()
-    assert panel.editor.at.neuron_at(one) == panel.editor.at.neuron_at(other), panel._message.text
+    assert panel.editor.at.neuron_at(one) == panel.editor.at.neuron_at(other), panel._desk.message.text
     hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert state.digest() == before
     hand.press(Qt.Key.Key_Escape)
@@ -181,7 +181,7 @@ def _split(hand: Hand, panel, take: Camera) -> None:
     hand.click(layer, one)
     hand.click(layer, other, Qt.KeyboardModifier.ShiftModifier)
     first = panel.editor.tool.proposal
-    assert first is not None, panel._message.text
+    assert first is not None, panel._desk.message.text
     panel._next_key.activated.emit()  # a key press reaches shortcuts only in a window that has the focus
     take("split")
     hand.press(Qt.Key.Key_Return)
@@ -195,7 +195,7 @@ def _grow(hand: Hand, panel, take: Camera) -> None:
     fragments = len(state.members(panel.editor.at.neuron_at(place)))
     hand.press(Qt.Key.Key_G)
     hand.wheel(layer, place, up=True)
-    assert len(state.members(panel.editor.at.neuron_at(place))) > fragments, panel._message.text
+    assert len(state.members(panel.editor.at.neuron_at(place))) > fragments, panel._desk.message.text
     take("grow")
     hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     hand.press(Qt.Key.Key_Escape)
@@ -207,7 +207,7 @@ def _review(hand: Hand, panel, take: Camera) -> None:
     take("review")
     for key in (Qt.Key.Key_K, Qt.Key.Key_J, Qt.Key.Key_N):
         hand.press(key)
-    assert len(panel.editor.at.session.log.rows) == rows + 3, panel._message.text
+    assert len(panel.editor.at.session.log.rows) == rows + 3, panel._desk.message.text
     hand.press(Qt.Key.Key_Escape)
 
 

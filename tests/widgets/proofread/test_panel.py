@@ -221,7 +221,7 @@ def test_a_removed_result_ends_its_session(proofreading):
     window, panel = proofreading, proofreading.dock.proofread
     panel.editor.enter(Mode.MERGE)
     window.viewer.layers.remove(window.result.neuron_layer)
-    assert panel.editor.at is None and not window.viewer.keymap
+    assert panel.editor is None and not window.viewer.keymap
 
 
 def test_ids_beyond_the_dtype_get_another_one(proofreading):
@@ -369,7 +369,7 @@ def test_a_session_is_ended_and_gone_on_with(proofreading):
     click(window, 4)
     folder = panel.editor.at.opened.folder
     panel.body.end_button.click()
-    assert panel.editor.at is None and not window.viewer.keymap and len(window.viewer.mouse_wheel_callbacks) > 1
+    assert panel.editor is None and not window.viewer.keymap and len(window.viewer.mouse_wheel_callbacks) > 1
     assert shown(window, 6) == shown(window, 1) != 0
     window.desk.threshold.move(0.05)
     window.wait(lambda: "Go on proofreading" in window.message)
@@ -389,7 +389,7 @@ def test_a_new_run_leaves_the_session_whole(proofreading):
     click(window, 4)
     edited, folder = window.result, panel.editor.at.opened.folder
     window.run()
-    assert panel.editor.at is None and window.result is not edited and edited.neuron_layer in window.viewer.layers
+    assert panel.editor is None and window.result is not edited and edited.neuron_layer in window.viewer.layers
     with open_session(folder) as opened:
         assert [row.kind for row in opened.session.log.rows] == ["merge"] and not opened.why_read_only
 
@@ -420,7 +420,7 @@ def test_a_folder_that_is_no_session_is_refused(proofreading, tmp_path):
     panel.body.end_button.click()
     proofreading.desk.sessions.open(tmp_path)
     window.idle()
-    assert "this is none; choose another folder" in window.message and panel.editor.at is None
+    assert "this is none; choose another folder" in window.message and panel.editor is None
 
 
 def test_selected_neurons_are_seen_in_3d_and_picked_there(proofreading):

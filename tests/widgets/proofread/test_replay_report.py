@@ -173,7 +173,7 @@ def test_a_tick_that_cannot_be_written_is_taken_back(brought, view, monkeypatch)
     monkeypatch.setattr("napari_emcad.widgets.proofread.replay_report.write_report", full)
     click_tick(view, 0)
     assert "disk full" in brought.message and view.list.item(0).checkState() == Qt.CheckState.Unchecked
-    view.question.ask("", view._dismiss)
+    view.dismiss_button.click()
     view.question.yes_button.click()
     assert view.isVisibleTo(brought.dock.proofread)
 
@@ -227,7 +227,7 @@ def elsewhere(proofreading, tmp_path):
 
 def bring(window, folder, monkeypatch) -> None:
     """As a person does who presses the button and chooses a folder."""
-    chosen = "napari_emcad.widgets.proofread.bring_edits.QFileDialog.getExistingDirectory"
+    chosen = "napari_emcad.widgets.proofread.panel.QFileDialog.getExistingDirectory"
     monkeypatch.setattr(chosen, lambda *_: str(folder) if folder else "")
     window.dock.proofread.body.bring_button.click()
     window.idle()

@@ -104,7 +104,7 @@ class ReplayReportView(QWidget):
         """Show this report no more; where edits are left to look at, it is asked first."""
         if left := len(self.report.open):
             words = f"{count(left, 'edit')} {'is' if left == 1 else 'are'} not ticked off; dismiss the report?"
-            self.question.ask(words, self._dismiss)
+            self.question.put(words)
         else:
             self._dismiss()
 
@@ -139,6 +139,7 @@ class ReplayReportView(QWidget):
     def _connect(self) -> None:
         self.all.toggled.connect(self._show)
         self.dismiss_button.clicked.connect(self.dismiss)
+        self.question.accepted.connect(self._dismiss)
         self.list.itemChanged.connect(self._on_changed)
         self.list.itemClicked.connect(self._on_clicked)
 
