@@ -96,7 +96,7 @@ def write_together(*targets: Path) -> Iterator[Path]:
         for target in targets:
             _rename(folder / target.name, target)
     finally:
-        _remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def replace_files(contents: Mapping[Path, bytes]) -> None:
