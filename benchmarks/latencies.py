@@ -125,18 +125,18 @@ def _acts(viewer, dock, writes: bool):
 
     def split() -> None:
         near, far = chosen
-        proofread._edit(lambda: session.split(session.propose([near], [far])[0]))
+        proofread.editor.attempts.edit(lambda: session.split(session.propose([near], [far])[0]))
 
     apart, together = (choose(partial(edge, is_inside)) for is_inside in (False, True))
-    yield "merge", lambda: proofread._edit(partial(session.merge, *chosen)), apart
-    yield "undo", proofread.editor.undo
-    yield "redo", proofread.editor.redo
+    yield "merge", lambda: proofread.editor.attempts.edit(partial(session.merge, *chosen)), apart
+    yield "undo", proofread.editor.edits.undo
+    yield "redo", proofread.editor.edits.redo
     yield "split", split, together
     ends = choose(lambda: _ends_of_one(session, rng))
-    yield "divide a fragment", lambda: proofread._edit(partial(session.split_fragment, *chosen)), ends
-    yield "undo that", proofread.editor.undo
+    yield "divide a fragment", lambda: proofread.editor.attempts.edit(partial(session.split_fragment, *chosen)), ends
+    yield "undo that", proofread.editor.edits.undo
     neuron = choose(lambda: (int(state.table[edge(is_inside=True)[0]]),))
-    yield "grow", lambda: proofread._edit(partial(session.walk, *chosen, upwards=True)), neuron
+    yield "grow", lambda: proofread.editor.attempts.edit(partial(session.walk, *chosen, upwards=True)), neuron
     moving, rests = dock.desk.results.cut, dock.desk.results.recut_wanted.emit
     yield "threshold, edited", lambda: moving(Cut(round(next(values), 2)))
 

@@ -71,10 +71,10 @@ def test_proofreading(large):
     panel.editor.click(Click(PLACE, False))
     panel.editor.click(Click((PLACE[0], PLACE[1] + 12, PLACE[2]), True))
     panel.editor.apply()
-    panel.editor.undo()
+    panel.editor.edits.undo()
     panel.editor.enter(Mode.SELECT)
     panel.editor.click(Click(BESIDE, False))
-    panel.editor.toggle_done()
+    panel.editor.edits.toggle_done()
     panel.editor.centre()
     kinds = [row.kind for row in panel.editor.at.session.log.rows]
     assert kinds == ["merge", "split", "undo", "lock"], large.message
@@ -106,7 +106,7 @@ def test_3d_shows_what_is_seen_from_afar(afar, mode):
     before = read(afar)
     afar.viewer.dims.ndisplay = 3
     afar.wait(lambda: not afar.dock.desk.results.overview.is_brief)
-    panel.editor.undo()
+    panel.editor.edits.undo()
     drawn = [np.asarray(afar.viewer.layers[name]._slice.image.raw) for name in LABELS & names(afar)]
     assert any(map(np.any, drawn))
     assert {voxels.shape for voxels in drawn} == {(SHAPE[0], SHAPE[1] // 4, SHAPE[2] // 4)}
@@ -125,7 +125,7 @@ def test_edits_are_seen_from_afar(afar):
     assert len({one, other, whole}) == 3, afar.message
     layer = afar.result.neuron_layer
     assert layer.data[-1][PLACE[0], y - 2, x] != layer.data[-1][PLACE[0], y + 2, x]
-    panel.editor.undo()
+    panel.editor.edits.undo()
     assert coarse[PLACE[0], y - 2, x] == coarse[PLACE[0], y + 2, x] == whole
 
 
@@ -142,7 +142,7 @@ def test_a_click_in_3d_reads_what_is_seen_from_afar(afar):
 def test_crops(large):
     panel, sources = large.dock.proofread, large.dock.finetune.sources
     panel.editor.click(Click(PLACE, False))
-    panel.editor.toggle_done()
+    panel.editor.edits.toggle_done()
     (place,) = sources.done_places()
     assert place.box.start[0] <= DEEP < place.box.stop[0] and place.share > 0
     assert read(large) <= NEAR

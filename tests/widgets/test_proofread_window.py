@@ -48,7 +48,7 @@ def test_the_edits_and_the_stack_are_there_again(window, folder):
     start = np.asarray(window.result.neuron_layer.translate) - source.translate
     np.testing.assert_allclose(start, (1, 2, 0) * np.asarray(source.scale))
     assert "saved at once" in window.message
-    window.dock.proofread.editor.undo()
+    window.dock.proofread.editor.edits.undo()
     assert np.unique(shown(window)).tolist() == [1, 3]
 
 
@@ -74,7 +74,7 @@ def test_a_session_that_somebody_else_holds(window, folder):
     with open_session(folder):
         show_session(window.dock, open_session(folder))
         assert "it is open for reading only, close it there to edit it here" in window.message
-        window.dock.proofread.editor.undo()
+        window.dock.proofread.editor.edits.undo()
         assert "nothing was changed" in window.message or "reading only" in window.message
         assert (shown(window) == 1).all()
 

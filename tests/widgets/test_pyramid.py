@@ -63,12 +63,12 @@ def test_edits_and_threshold_are_seen_at_every_level(large):
     layer, panel = large.result.neuron_layer, large.dock.proofread
     assert layer.multiscale
     assert not layer.editable
-    panel.editor.merge_selected()  # nothing is selected: refused, nothing breaks
+    panel.editor.edits.merge_selected()  # nothing is selected: refused, nothing breaks
     session = panel.editor.at.session
     panel.editor.at.edit(lambda: session.merge(1, 4))
     for level in layer.data:
         assert level[1].max() == level[1][level[1] > 0].min() == session.state.table[1]
-    panel.editor.undo()
+    panel.editor.edits.undo()
     for level in layer.data:
         assert len(np.unique(level[1])) == 3
     large.dock.desk.threshold.move(0.05)

@@ -171,7 +171,7 @@ def test_what_a_session_holds(done, tmp_path, monkeypatch):
     done.wait(lambda: proofread.editor is not None)
     assert {"edit log", "label Zarr", "surfaces (PLY)"} <= set(formats(export))
     proofread.editor.at.selection.select(int(done.result.neurons.table[1]))
-    proofread.editor.toggle_done()
+    proofread.editor.edits.toggle_done()
     for name, form in panel.SESSION_FORMATS.items():
         export.format.setCurrentText(name)
         assert not export.part.isEnabled() and "whole session" in export.part.toolTip()

@@ -54,7 +54,7 @@ class Hand:
         """Tick the neuron of a fragment as done."""
         proofread = self.desk.dock.proofread
         proofread.editor.at.selection.select(proofread.editor.at.neuron_at(column(fragment)))
-        proofread.editor.toggle_done()
+        proofread.editor.edits.toggle_done()
 
     def draw(self, box: Box) -> None:
         """Draw a box on its first section, and ask for all of its sections."""
@@ -159,7 +159,7 @@ def test_done_neurons_and_last_edits(at_work):
     sources.done_button.click()
     neuron = at_work.desk.dock.proofread.editor.at.selection.last
     assert at_work.names == [f"neuron {neuron}"]
-    at_work.desk.dock.proofread.editor.toggle_done()
+    at_work.desk.dock.proofread.editor.edits.toggle_done()
     sources.done_button.click()
     assert "no neuron is done" in at_work.message
     at_work.desk.desk.sessions.end()

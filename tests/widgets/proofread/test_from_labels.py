@@ -62,7 +62,7 @@ def test_labels_merge_undo(window, start, neurons, row):
     at = [session_at.fragment_at(voxel) for voxel in ((0, 20, 5), (1, 20, 20))]
     session_at.edit(lambda: session.merge(*at))
     np.testing.assert_array_equal(shown(window), np.where(before == 1, 3, before))
-    window.dock.proofread.editor.undo()
+    window.dock.proofread.editor.edits.undo()
     np.testing.assert_array_equal(shown(window), before)
     np.testing.assert_array_equal(layer.data, before)
     assert layer.data is neurons and layer.editable

@@ -103,7 +103,7 @@ def test_a_click_goes_there_and_selects_the_neurons(brought, view):
 def test_a_click_finds_the_neurons_as_they_are_now(brought, view):
     panel = brought.dock.proofread
     view.all.setChecked(True)
-    panel.editor.undo()
+    panel.editor.edits.undo()
     click_row(view, 2)
     assert panel.editor.at.selection.neurons == [panel.editor.at.neuron_at(column(3))] and groups(brought) == [
         [1, 2, 3, 4, 5]
@@ -245,7 +245,7 @@ def test_edits_are_brought_from_a_folder(proofreading, elsewhere, monkeypatch):
     assert len(lines(window.dock.proofread.body.replay)) == 2
     bring(window, elsewhere, monkeypatch)  # once more: nothing is made twice
     assert "4 edits: 2 already right, 0 applied again, 1 in conflict, 1 lost" in window.message
-    window.dock.proofread.editor.undo()
+    window.dock.proofread.editor.edits.undo()
     assert groups(window) == [[1, 2, 3, 4, 5]]
 
 

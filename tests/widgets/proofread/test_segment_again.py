@@ -48,7 +48,7 @@ def test_edits_are_made_again_in_a_session_beside_the_old_one(edited, model, tmp
     assert [edit.outcome for edit in report.edits] == OUTCOMES and report.is_whole
     with open_session(tmp_path / "stack.emcad") as before:
         assert len(before.session.log.rows) == 4 and not before.why_read_only
-    edited.dock.proofread.editor.undo()
+    edited.dock.proofread.editor.edits.undo()
     assert groups(edited) == [[1, 2, 3, 4, 5]]
 
 
@@ -120,7 +120,7 @@ def test_a_run_that_is_stopped_leaves_the_session_on(edited, model, tmp_path, mo
     edited.idle()
     assert session_of(edited) is at and at.layer.visible and "Stopped" in edited.message
     assert [p.name for p in tmp_path.iterdir()] == ["stack.emcad"]
-    edited.dock.proofread.editor.undo()
+    edited.dock.proofread.editor.edits.undo()
 
 
 def slowly(monkeypatch, edits: int):

@@ -1,9 +1,10 @@
 """Keys and mouse of a session on the canvas, given back as they were when it ends."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
 
 from napari.components import ViewerModel
+from napari.utils.events import Event
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.proofreading.errors import Refused
@@ -32,7 +33,11 @@ class Bindings:
         self._viewer, self._editor, self._message = viewer, editor, message
         self._keys, self._banner = KeyBinder(viewer), Banner(viewer)
         self._in_mode: tuple[str, ...] = ()
-        self._mouse = [Clicks(viewer, self._on_click), Hover(viewer, self._on_hover), Wheel(viewer, self._on_wheel)]
+        self._mouse: tuple[Clicks, Hover, Wheel] = (
+            Clicks(viewer, self._on_click),
+            Hover(viewer, self._on_hover),
+            Wheel(viewer, self._on_wheel),
+        )
         for name, action in {**_actions(editor), **more}.items():
             self._keys.bind(name, action)
         self._paint = [Borrowed.of(editor.at.layer, press, editor.refuse_paint) for press in PAINT]
@@ -61,38 +66,46 @@ class Bindings:
         self._banner.show(mode.look.banner) if mode.look.banner else self._banner.hide()
         self._viewer.cursor.style = mode.look.cursor
 
-    def _voxel_under(self, event: Any) -> Voxel | None:
+    def _voxel_under(self, event: Event) -> Voxel | None:
         at = self._editor.at
         return voxel_under(at.layer, at.clickable, event)
 
-    def _on_click(self, event: Any) -> None:
+    def _on_click(self, event: Event) -> None:
         voxel = self._voxel_under(event)
         if voxel is None:
             self._message.error(Refused("background: there is no neuron within 100 nm; click on one."))
         else:
             self._editor.click(Click(voxel, "Shift" in event.modifiers))
 
-    def _on_hover(self, event: Any) -> None:
+    def _on_hover(self, event: Event) -> None:
         self._editor.hover(self._voxel_under(event))
 
-    def _on_wheel(self, event: Any, upwards: bool) -> bool:
+    def _on_wheel(self, event: Event, upwards: bool) -> bool:
         """Return True if the turn was for the tool; the others are napari's."""
         return self._editor.mode is Mode.GROW and self._editor.wheel(self._voxel_under(event), upwards)
 
 
 def _actions(editor: Editor) -> dict[str, Callable[[], None]]:
-    """Return what keys do as long as there is a session, by their names in the table."""
-    tools = {mode.value: lambda mode=mode: editor.enter(mode) for mode in Mode}
-    edits = {"done": editor.toggle_done, "detach": editor.detach, "undo": editor.undo, "redo": editor.redo}
-    places = {"centre": editor.centre, "mark": editor.mark, "next_mark": editor.next_mark}
-    return {**tools, **edits, **places}
+    """Return the actions of keys in every mode, by the names of the keys in the table."""
+    tools = {mode.value: partial(editor.enter, mode) for mode in Mode}
+    edits, marks = editor.edits, editor.marks
+    return {
+        **tools,
+        "done": edits.toggle_done,
+        "detach": edits.detach,
+        "undo": edits.undo,
+        "redo": edits.redo,
+        "centre": editor.centre,
+        "mark": marks.mark,
+        "next_mark": marks.go_to_next,
+    }
 
 
 def _actions_in(editor: Editor, mode: Mode) -> dict[str, Callable[[], None]]:
-    """Return what keys do in one mode only."""
-    leave = {} if mode is Mode.SELECT else {"leave": editor.leave}
+    """Return the actions of keys that one mode has for itself."""
+    leave: dict[str, Callable[[], None]] = {} if mode is Mode.SELECT else {"leave": editor.leave}
     if mode is Mode.SPLIT:
         return {**leave, "apply": editor.apply, "back": editor.back}
     if mode is Mode.REVIEW:
-        return {**leave, **{name: lambda name=name: editor.answer(name) for name in ANSWER_WORDS}}
+        return {**leave, **{name: partial(editor.answer, name) for name in ANSWER_WORDS}}
     return leave

@@ -142,7 +142,7 @@ class ProofreadBody(QWidget):
             one.clicked.connect(lambda _checked, act=act: act(self.editor))
         self.undo_one_button.clicked.connect(self._undo_marked)
         self.question.accepted.connect(lambda: self.editor.confirm())
-        self.question.dropped.connect(lambda: self.editor.drop_doubt())
+        self.question.dropped.connect(lambda: self.editor.attempts.drop_doubt())
         self.hide_done.toggled.connect(lambda hides: setattr(self.editor.at, "hides_done", hides))
         self.only_selected.toggled.connect(lambda only: setattr(self.editor.at, "only_selected", only))
         self.neurons.chosen.connect(lambda neurons: self.editor.at.selection.select(*neurons))
@@ -150,21 +150,21 @@ class ProofreadBody(QWidget):
 
     def _acts(self) -> dict[QPushButton, Callable[[Editor], None]]:
         return {
-            self.undo_button: Editor.undo,
-            self.redo_button: Editor.redo,
-            self.done_button: Editor.toggle_done,
+            self.undo_button: lambda editor: editor.edits.undo(),
+            self.redo_button: lambda editor: editor.edits.redo(),
+            self.done_button: lambda editor: editor.edits.toggle_done(),
             self.apply_button: Editor.apply,
             self.next_button: Editor.next,
-            self.merge_button: Editor.merge_selected,
-            self.mark_button: Editor.mark,
-            self.next_mark_button: Editor.next_mark,
-            self.tick_button: Editor.tick_off,
+            self.merge_button: lambda editor: editor.edits.merge_selected(),
+            self.mark_button: lambda editor: editor.marks.mark(),
+            self.next_mark_button: lambda editor: editor.marks.go_to_next(),
+            self.tick_button: lambda editor: editor.marks.tick_off(),
         }
 
     def _undo_marked(self) -> None:
         row = self.history.marked
         if row is not None:
-            self.editor.undo_one(row)
+            self.editor.edits.undo_one(row)
 
     def _follow_tool(self) -> None:
         editor = self.editor
@@ -172,8 +172,8 @@ class ProofreadBody(QWidget):
         self.split_row.setVisible(editor.mode is Mode.SPLIT)
         self.review_box.setVisible(editor.mode is Mode.REVIEW)
         self.words.setText(editor.words)
-        self.toast.setText(editor.toast)
-        self.question.put(editor.doubt)
+        self.toast.setText(editor.attempts.toast)
+        self.question.put(editor.attempts.doubt)
         points = "" if editor.split.can_apply else "Click one side and Shift+click the other first."
         enable(self.apply_button, points, KEYS["apply"].words)
         another = "" if editor.split.can_change else "There is no other proposal."

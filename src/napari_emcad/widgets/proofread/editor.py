@@ -1,24 +1,19 @@
-"""Editing without a window: the tool that is on, edits that are refused, asked about or made, and undo."""
-
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal
+"""Editing a session without a window: the tool that is on, and what clicks, wheel and keys do with it."""
 
 from napari.components import ViewerModel
 from psygnal import Signal
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import SegmentId
-from napari_emcad.core.wording import count
-from napari_emcad.proofreading.errors import Doubtful, Refused
-from napari_emcad.proofreading.rows import LogRow
+from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.review.questions import Answer
 from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.jobs import Loop
 from napari_emcad.widgets.kit.picking import Click
+from napari_emcad.widgets.proofread.attempts import Attempts
 from napari_emcad.widgets.proofread.camera import Camera
-from napari_emcad.widgets.proofread.history_text import edit_text
+from napari_emcad.widgets.proofread.direct_edits import DirectEdits
 from napari_emcad.widgets.proofread.keys import KEYS
 from napari_emcad.widgets.proofread.marks import Marks
 from napari_emcad.widgets.proofread.modes import Mode
@@ -26,8 +21,6 @@ from napari_emcad.widgets.proofread.review_tool import ReviewTool
 from napari_emcad.widgets.proofread.select_tool import SelectTool
 from napari_emcad.widgets.proofread.split_tool import SplitTool
 from napari_emcad.widgets.proofread.tools import GrowTool, MergeTool, Tool
-
-Way = Literal["undo", "redo"]
 
 
 class Editor:
@@ -38,13 +31,15 @@ class Editor:
     at : Proofreading
         The session on screen.
     mode : Mode
+    tools : dict of Mode to Tool
     split, review : SplitTool, ReviewTool
+        Two of the tools.
+    attempts : Attempts
+        The words for what was edited, refused or doubted last.
+    edits : DirectEdits
+        Edits that need no tool, undo and redo among them.
     camera : Camera
     marks : Marks
-    toast : str
-        The last edit, in words.
-    doubt : str
-        A question whether to make an edit all the same; empty where none is asked.
 
     Signals
     -------
@@ -58,8 +53,10 @@ class Editor:
 
     def __init__(self, viewer: ViewerModel, at: Proofreading, message: Message, loop: Loop):
         self.at, self._message = at, message
+        self.attempts = Attempts(at, message)
         self.camera = Camera(viewer, at)
-        self.marks = Marks(viewer, at, self.camera)
+        self.marks = Marks(viewer, at, self.camera, self.attempts)
+        self.edits = DirectEdits(at, self.camera, self.attempts)
         self.split = SplitTool(viewer, at)
         self.review = ReviewTool(at, loop, self.camera.go_near, self._emit_changed)
         self.tools: dict[Mode, Tool] = {
@@ -70,9 +67,9 @@ class Editor:
             Mode.REVIEW: self.review,
         }
         self.mode = Mode.SELECT
-        self.toast = self.doubt = ""
-        at.changed.connect(self._emit_changed)
-        at.selection.changed.connect(self._emit_changed)
+        self.attempts.edited.connect(self._follow)
+        for signal in (self.attempts.changed, at.changed, at.selection.changed):
+            signal.connect(self._emit_changed)
 
     @property
     def tool(self) -> Tool:
@@ -81,7 +78,7 @@ class Editor:
 
     @property
     def words(self) -> str:
-        """What the next click does, or what is asked."""
+        """The effect of the next click, or the question that is asked."""
         return self.tool.words
 
     def close(self) -> None:
@@ -100,7 +97,7 @@ class Editor:
         self._leave_tool()
         self.mode = mode
         self.mode_changed.emit()
-        self.attempt(self.tool.open)
+        self.attempts.attempt(self.tool.open)
 
     def leave(self) -> None:
         """Go back to selecting."""
@@ -108,7 +105,7 @@ class Editor:
 
     def click(self, click: Click) -> None:
         """Let the tool take a click on a labelled voxel."""
-        self.attempt(lambda: self.tool.click(click))
+        self.attempts.attempt(lambda: self.tool.click(click))
 
     def hover(self, voxel: Voxel | None) -> None:
         """Tell the tool which labelled voxel the cursor is over."""
@@ -122,85 +119,36 @@ class Editor:
         if self.mode is not Mode.GROW:
             return False
         if voxel is not None:
-            self.attempt(lambda: self.tool.wheel(voxel, upwards))
+            self.attempts.attempt(lambda: self.tool.wheel(voxel, upwards))
         return True
 
     def apply(self) -> None:
         """Make the split that is shown."""
-        self.attempt(self.split.apply)
+        self.attempts.attempt(self.split.apply)
 
     def next(self) -> None:
         """Show the next way to split."""
-        self.attempt(self.split.next)
+        self.attempts.attempt(self.split.next)
 
     def back(self) -> None:
         """Remove the last point of the split."""
-        self.attempt(self.split.back)
+        self.attempts.attempt(self.split.back)
 
-    def answer(self, name: str) -> None:
-        """Answer the question of the review by the name of a key."""
-        self.attempt(lambda: self.review.answer(name))
-
-    # ---- edits -------------------------------------------------------------------------------------------------
-
-    def attempt(self, act: Callable[[], Any]) -> None:
-        """Do something that may be refused, which is then said, or doubted, which is then asked about."""
-        self.doubt = ""
-        try:
-            result = act()
-        except Doubtful as doubt:
-            self.doubt = str(doubt)
-        except UserError as error:
-            self._message.error(error)
-        else:
-            if isinstance(result, LogRow):
-                self._note(result)
-        self.changed.emit()
+    def answer(self, answer: Answer) -> None:
+        """Answer the question of the review."""
+        self.attempts.attempt(lambda: self.review.answer(answer))
 
     def confirm(self) -> None:
         """Make the edit that is doubted."""
-        self.attempt(self.tool.confirm)
+        self.attempts.attempt(self.tool.confirm)
 
-    def drop_doubt(self) -> None:
-        """Leave the edit that is doubted."""
-        self.doubt = ""
-        self.changed.emit()
+    def refuse_paint(self) -> None:
+        """Say why napari's brushes do nothing here."""
+        split, merge = KEYS["split"].label, KEYS["merge"].label
+        other = f'"Split" ({split}) divides, "Merge" ({merge}) joins; to paint, export into a new labels layer'
+        self._message.error(Refused(f"paint: neurons are made of fragments, not of paint. {other}."))
 
-    def undo(self) -> None:
-        """Take back the last edit."""
-        self._undo_or_redo("undo", self.at.session.undoable)
-
-    def undo_one(self, row: LogRow) -> None:
-        """Take back an edit, if no later one builds on it."""
-        self._undo_or_redo("undo", row, row.seq)
-
-    def redo(self) -> None:
-        """Make the edit again that was undone last."""
-        self._undo_or_redo("redo", self.at.session.redoable)
-
-    def toggle_done(self) -> None:
-        """Lock the selected neuron, or unlock it."""
-        self._edit(self._toggle_done)
-
-    def detach(self) -> None:
-        """Take the fragment under the cursor out of its neuron."""
-        self.attempt(self._detach)
-
-    def merge_selected(self) -> None:
-        """Join all neurons selected to the one selected last, in one edit."""
-        self._edit(self._merge_selected)
-
-    def mark(self) -> None:
-        """Mark the place under the cursor as to do."""
-        self.attempt(self.marks.mark)
-
-    def next_mark(self) -> None:
-        """Go to the next place to do."""
-        self.attempt(self.marks.go_to_next)
-
-    def tick_off(self) -> None:
-        """Note that the place gone to last has been looked after."""
-        self._edit(self.marks.tick_off)
+    # ---- places ------------------------------------------------------------------------------------------------
 
     def centre(self) -> None:
         """Go to the selected neuron, or to the question of the review."""
@@ -211,85 +159,19 @@ class Editor:
 
     def go_to_neuron(self, neuron: SegmentId) -> None:
         """Go to the middle of a neuron."""
-        self.attempt(lambda: self.camera.go_to_neuron(neuron))
-
-    def refuse_paint(self) -> None:
-        """Say why napari's brushes do nothing here."""
-        split, merge = KEYS["split"].label, KEYS["merge"].label
-        other = f'"Split" ({split}) divides, "Merge" ({merge}) joins; to paint, export into a new labels layer'
-        self._message.error(Refused(f"paint: neurons are made of fragments, not of paint. {other}."))
+        self.attempts.attempt(lambda: self.camera.go_to_neuron(neuron))
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _emit_changed(self) -> None:
         self.changed.emit()
 
+    def _follow(self) -> None:
+        """Let the tool know that the session was edited without it."""
+        self.attempts.attempt(self.tool.follow)
+
     def _leave_tool(self) -> None:
-        self.doubt = ""
+        self.attempts.doubt = ""
         if not self.at.is_gone:
             self.tool.close()
         self.mode = Mode.SELECT
-
-    def _note(self, row: LogRow) -> None:
-        """Say that an edit has been made; what came off a selected neuron is selected with it."""
-        selection = self.at.selection
-        self.toast = self._toast(row)
-        self._message.say("")
-        new = [
-            move.after for move in row.effect.moves if move.before in selection.neurons and move.after != move.before
-        ]
-        if row.kind in ("split", "detach") and new:
-            selection.select(*dict.fromkeys([*new, *selection.neurons]))
-
-    def _toast(self, row: LogRow) -> str:
-        if row.kind not in ("merge", "group"):
-            return edit_text(row)
-        members = self.at.session.state.members(row.effect.moves[0].after)
-        return f"{edit_text(row)}, {count(len(members), 'fragment')}"
-
-    def _edit(self, make: Callable[[], LogRow]) -> None:
-        """Make an edit that is not the tool's own."""
-        self.attempt(lambda: self.at.edit(make))
-        self.attempt(self.tool.follow)
-
-    def _toggle_done(self) -> LogRow:
-        neuron, session = self.at.selection.last, self.at.session
-        place = self.at.voxel_of(neuron)
-        if place is None:
-            raise Refused("done: no neuron is selected; click one in the mode Select, or in the list.")
-        change = session.unlock if neuron in session.state.locked else session.lock
-        return change(neuron, voxels=[list(place)])
-
-    def _detach(self) -> LogRow:
-        voxel = self.camera.voxel_under_cursor("detach")
-        fragment = self.at.fragment_at(voxel)
-        return self.at.edit(lambda: self.at.session.detach(fragment, voxels=[list(voxel)]))
-
-    def _merge_selected(self) -> LogRow:
-        selection = self.at.selection
-        places = [self.at.voxel_of(neuron) for neuron in [selection.last, *selection.others]]
-        voxels = [voxel for voxel in places if voxel is not None]
-        if len(voxels) < 2:
-            raise Refused("merge: several neurons are needed; Shift+click them in the mode Select, or in the list.")
-        anchor, *others = (self.at.fragment_at(voxel) for voxel in voxels)
-        return self.at.session.merge_all(anchor, others, voxels=[list(voxel) for voxel in voxels])
-
-    def _undo_or_redo(self, way: Way, what: LogRow | None, *seq: int) -> None:
-        if what is None or what.effect.threshold is None:
-            self._take(way, what, *seq)
-        else:
-            before, after = what.effect.threshold
-            there = before if way == "undo" else after
-            self.at.once_foreseen(there, lambda: self._take(way, what, *seq))
-
-    def _take(self, way: Way, what: LogRow | None, *seq: int) -> None:
-        """Undo or redo, unless another edit has taken the place of this one meanwhile."""
-        session = self.at.session
-        if not seq and what is not (session.undoable if way == "undo" else session.redoable):
-            return
-        rows = len(session.log.rows)
-        self.attempt(lambda: self.at.edit(partial(getattr(session, way), *seq)))
-        if len(session.log.rows) > rows:
-            self.attempt(self.tool.follow)
-            self.toast = f"{'undone' if way == 'undo' else 'done again'}: {edit_text(what)}"
-            self.changed.emit()

@@ -28,6 +28,18 @@ def _grow_text(row: LogRow) -> str:
     return f"grow {kept.after} {sign} {_few(ends)}"
 
 
+def _threshold_text(row: LogRow) -> str:
+    if row.effect.threshold is None:
+        return "threshold"
+    before, after = row.effect.threshold
+    return f"threshold {before:.2f} -> {after:.2f}"
+
+
+def _decision_text(row: LogRow) -> str:
+    answer = row.input["answer"]
+    return f"review: {next((words for known, words in ANSWER_WORDS.items() if known == answer), answer)}"
+
+
 def _note_text(row: LogRow) -> str:
     return f"to do {row.input['ticks']} ticked off" if "ticks" in row.input else f"to do {row.seq}"
 
@@ -45,10 +57,10 @@ _TEXTS: dict[str, Callable[[LogRow], str]] = {
     "split": _split_text,
     "detach": _split_text,
     "segment_threshold": _grow_text,
-    "threshold": lambda row: "threshold {:.2f} -> {:.2f}".format(*row.effect.threshold),
+    "threshold": _threshold_text,
     "lock": lambda row: f"done {row.input['segment']}",
     "unlock": lambda row: f"not done {row.input['segment']}",
-    "decide": lambda row: f"review: {ANSWER_WORDS.get(row.input['answer'], row.input['answer'])}",
+    "decide": _decision_text,
     "note": _note_text,
 }
 """The words of each kind of edit."""

@@ -7,6 +7,8 @@ keep them; keys that Labels use, too, are bound on the active layer as well, or 
 import sys
 from dataclasses import dataclass
 
+from napari_emcad.proofreading.review.questions import Answer
+
 
 @dataclass(frozen=True)
 class Key:
@@ -15,11 +17,11 @@ class Key:
     Attributes
     ----------
     press : str
-        As napari writes it.
+        The key as napari writes it.
     words : str
-        What it does.
+        The effect of the key.
     is_contested : bool
-        Whether napari's layers use it, too.
+        True if napari's layers use it, too.
     """
 
     press: str
@@ -28,7 +30,7 @@ class Key:
 
     @property
     def label(self) -> str:
-        """As it is printed on keyboards."""
+        """The key as it is printed on keyboards."""
         control = "Cmd" if sys.platform == "darwin" else "Ctrl"
         return self.press.replace("Control", control).replace("Escape", "Esc").replace("-", "+")
 
@@ -60,5 +62,10 @@ KEYS = {
 PAINT = ("1", "2", "3", "4")
 """napari's own keys of eraser, brush, polygon and bucket, which the neurons layer answers with a sentence."""
 
-ANSWER_WORDS = {"join": "one neuron", "apart": "two neurons", "later": "later", "unknown": "don't know"}
-"""The answers of the review, by the name of their key."""
+ANSWER_WORDS: dict[Answer, str] = {
+    "join": "one neuron",
+    "apart": "two neurons",
+    "later": "later",
+    "unknown": "don't know",
+}
+"""The words of each answer of the review; its name is that of its key."""

@@ -2,19 +2,25 @@
 
 from napari.components import ViewerModel
 
+from napari_emcad.core.geometry import triple
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.on_screen import Proofreading
+from napari_emcad.widgets.proofread.attempts import Attempts
 from napari_emcad.widgets.proofread.camera import Camera
 from napari_emcad.widgets.proofread.keys import KEYS
 from napari_emcad.widgets.proofread.to_do import ToDoPoints
 
 
 class Marks:
-    """The places of a session that are to do, one of which was gone to last."""
+    """The places of a session that are to do, one of which was gone to last.
 
-    def __init__(self, viewer: ViewerModel, at: Proofreading, camera: Camera):
-        self._at, self._camera, self._points = at, camera, ToDoPoints(viewer)
+    No neuron changes with them: what is shown of a tool stays.
+    """
+
+    def __init__(self, viewer: ViewerModel, at: Proofreading, camera: Camera, attempts: Attempts):
+        self._at, self._camera, self._attempts = at, camera, attempts
+        self._points = ToDoPoints(viewer)
         self._seq = 0
 
     @property
@@ -27,24 +33,17 @@ class Marks:
         """True if the place gone to last is still open."""
         return self._seq in [row.seq for row in self.rows]
 
-    def mark(self) -> LogRow:
-        """Mark the place under the cursor."""
-        voxel = self._camera.voxel_under_cursor("mark")
-        return self._at.edit(lambda: self._at.session.note(voxel))
+    def mark(self) -> None:
+        """Mark the place under the cursor as to do."""
+        self._attempts.attempt(self._mark)
 
     def go_to_next(self) -> None:
         """Go to the place after the one gone to last."""
-        rows = self.rows
-        if not rows:
-            raise Refused(f"to do: no place is marked; press {KEYS['mark'].label} over one.")
-        row = next((row for row in rows if row.seq > self._seq), rows[0])
-        self._seq = row.seq
-        z, y, x = row.input["voxels"][0]
-        self._camera.go_near((z, y, x))
+        self._attempts.attempt(self._go_to_next)
 
-    def tick_off(self) -> LogRow:
+    def tick_off(self) -> None:
         """Note that the place gone to last has been looked after."""
-        return self._at.session.tick(self._seq)
+        self._attempts.attempt(self._tick_off)
 
     def show(self) -> None:
         """Show the open places over the neurons."""
@@ -53,3 +52,21 @@ class Marks:
     def close(self) -> None:
         """Take their layer away."""
         self._points.close()
+
+    def _mark(self) -> LogRow:
+        row = self._at.session.note(self._camera.voxel_under_cursor("mark"))
+        self._at.changed.emit()
+        return row
+
+    def _tick_off(self) -> LogRow:
+        row = self._at.session.tick(self._seq)
+        self._at.changed.emit()
+        return row
+
+    def _go_to_next(self) -> None:
+        rows = self.rows
+        if not rows:
+            raise Refused(f"to do: no place is marked; press {KEYS['mark'].label} over one.")
+        row = next((row for row in rows if row.seq > self._seq), rows[0])
+        self._seq = row.seq
+        self._camera.go_near(triple(row.input["voxels"][0]))
