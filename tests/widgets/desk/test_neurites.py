@@ -10,7 +10,7 @@ from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
-from napari_emcad.widgets.desk.neurites import Foreground
+from napari_emcad.widgets.desk.neurites import ForegroundRun
 from napari_emcad.widgets.export.panel import ALL, DONE, SELECTED, TIFF_AND_ZARR
 
 pytestmark = pytest.mark.window
@@ -162,7 +162,7 @@ def test_removing_the_neurites_ends_them(optical):
 def test_removing_the_volume_in_mid_run_is_told(optical, monkeypatch):
     desk = optical.desk
     desk.runs.run()
-    assert isinstance(desk.runs._finding, Foreground)
+    assert isinstance(desk.runs._finding, ForegroundRun)
     optical.viewer.layers.remove("fibres")
     optical.idle()
     assert desk.neurites.current is None

@@ -32,8 +32,8 @@ class DeviceChoice(NarrowCombo):
             self.setItemText(0, f"auto: {auto.name}")
             self.setItemData(0, auto.note, Qt.ItemDataRole.ToolTipRole)
         self._disable_missing()
-        tip = '"auto" takes the fastest device there is.' if device is None else device.note
-        self.setToolTip(tip or f"Computes on {device.name}.")
+        tip = device.note or f"Computes on {device.name}." if device else '"auto" takes the fastest device there is.'
+        self.setToolTip(tip)
 
     def _disable_missing(self) -> None:
         model = self.model()

@@ -2,7 +2,7 @@
 
 from napari.components import ViewerModel
 
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.device import DevicePick
 from napari_emcad.widgets.desk.message import Message
@@ -18,7 +18,7 @@ from napari_emcad.workers.estimates import Estimate, Planned, estimate, is_foreg
 
 
 class Choices:
-    """The choices, and what follows from all of them together.
+    """The choices, and the run that follows from all of them together.
 
     Attributes
     ----------
@@ -45,12 +45,12 @@ class Choices:
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be segmented now; empty where something can."""
+        """The reason why nothing can be segmented now; empty if something can."""
         return self.stack.why_not or self.model.why_not
 
     @property
     def why_no_affinities(self) -> str:
-        """Why the model gives no affinities, which clicks and proofreading need; empty where it does."""
+        """The reason why the model gives no affinities, which clicks and proofreading need; empty if it does."""
         if is_foreground(self.model.card):
             return "This model finds the foreground of optical volumes; choose a student or a teacher."
         return self.model.why_not
@@ -59,14 +59,14 @@ class Choices:
         """Return the parameters of a run."""
         return self.settings.parameters(self.threshold.touched, self.device.wish)
 
-    def planned(self, box: Box, shape: tuple[int, ...] | None = None) -> Planned:
+    def planned(self, box: Box, shape: Shape | None = None) -> Planned:
         """Return a run of a box of a volume of a shape (z, y, x), that of the stack by default."""
-        shape = tuple(volume_of(self.stack.layer).shape) if shape is None else shape
+        shape = triple(volume_of(self.stack.layer).shape) if shape is None else shape
         device = self.device.device
         return Planned(box, shape, device.kind if device else "cpu", self.model.card, self.settings.values.seed_sigma)
 
-    def estimate(self, box: Box, shape: tuple[int, ...] | None = None) -> Estimate | None:
-        """Return what such a run takes; None while the devices are not known."""
+    def estimate(self, box: Box, shape: Shape | None = None) -> Estimate | None:
+        """Return time and memory of such a run; None while the devices are not known."""
         device = self.device.device
         if device is None:
             return None
@@ -74,7 +74,7 @@ class Choices:
         return estimate(self.planned(box, shape), speed)
 
     def remember_speed(self, device: str, planned: Planned, seconds: float) -> None:
-        """Note what a run took on a device, by its name, and that the model has been used."""
+        """Note the time of a run on a device, by its name, and that the model has been used."""
         self._remembered.remember_speed(device, planned, seconds)
         self.model.remember()
 

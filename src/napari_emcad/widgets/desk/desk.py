@@ -22,7 +22,7 @@ from napari_emcad.widgets.kit.remembered import Remembered
 
 
 class Desk:
-    """One viewer's desk; it shares nothing with other desks but what is remembered on disk.
+    """The desk of one viewer; it shares nothing with other desks but what is remembered on disk.
 
     Attributes
     ----------

@@ -1,46 +1,65 @@
 """The device to compute on, known once torch has been imported in a thread."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from psygnal import Signal
 
-from napari_emcad.core.choices import WISHES
+from napari_emcad.core.choices import WISHES, DeviceKind
 from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
+
+
+class DeviceFacts(Protocol):
+    """The facts of an `inference.engines.device.Device`, whose module imports torch."""
+
+    @property
+    def kind(self) -> DeviceKind:
+        """Its name in torch."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """The reason why it is not a faster one, and what to do; empty if there is nothing to say."""
+        ...
 
 
 class FoundDevices(NamedTuple):
     """The devices of this machine."""
 
-    devices: dict[str, object]  # wish -> Device
+    devices: dict[str, DeviceFacts]  # by wish
     missing: dict[str, str]  # wish -> why it is not there
 
 
 class DevicePick:
-    """The device chosen, and what "auto" means.
+    """The choice of a device, and the one that "auto" means.
 
     Attributes
     ----------
     missing : dict
-        Wish -> why that device is not there; empty while nobody has looked.
+        Wish -> the reason why that device is not there; empty until somebody has looked.
 
     Signals
     -------
     changed
-        Another one is chosen, or it has become known what there is.
+        Another one is chosen, or the devices have become known.
     """
 
     changed = Signal()
 
     def __init__(self, loop: Loop):
         self._asker = loop.jobs()
-        self._found: dict[str, object] = {}
+        self._found: dict[str, DeviceFacts] = {}
         self._wish = next(iter(WISHES))
         self.missing: dict[str, str] = {}
 
     @property
     def wish(self) -> str:
-        """One of `WISHES`."""
+        """The device wished for, one of `WISHES`."""
         return self._wish
 
     @wish.setter
@@ -52,17 +71,17 @@ class DevicePick:
             self.changed.emit()
 
     @property
-    def device(self):
-        """The `Device` that the wish means; None while that is not known."""
+    def device(self) -> DeviceFacts | None:
+        """The device that the wish means; None while that is not known."""
         return self._found.get(self.wish)
 
     @property
-    def auto(self):
-        """The `Device` that "auto" means; None while that is not known."""
+    def auto(self) -> DeviceFacts | None:
+        """The device that "auto" means; None while that is not known."""
         return self._found.get("auto")
 
     def ask(self) -> None:
-        """Import torch in a thread and look what there is."""
+        """Import torch in a thread and look for devices."""
         if not self._found and not self._asker.running:
             self._asker.start(one_step(find_devices), self._on_found)
 
@@ -77,7 +96,7 @@ class DevicePick:
 
 
 def find_devices() -> FoundDevices:
-    """Look which devices there are; imports torch."""
+    """Return the devices of this machine; imports torch."""
     from napari_emcad.inference.choice import choose_device
 
     found = FoundDevices({}, {})

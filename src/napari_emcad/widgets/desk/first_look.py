@@ -5,6 +5,7 @@ from functools import partial
 from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.volume import Volume
 from napari_emcad.core.wording import pixel_size_note
 from napari_emcad.inference.kind_warning import kind_warning
 from napari_emcad.widgets.desk.choices import Choices
@@ -15,7 +16,7 @@ READY = 'Ready: press "Run", or try one section first.'
 
 
 class FirstLook:
-    """Looks at the stack and the model whenever another one is chosen, and says what speaks against them.
+    """Looks at the stack and the model whenever another one is chosen, and warns if they do not fit.
 
     Attributes
     ----------
@@ -89,7 +90,7 @@ class FirstLook:
             self.changed.emit()
 
 
-def find_levels(volume) -> tuple[float, float]:
+def find_levels(volume: Volume) -> tuple[float, float]:
     """Return the grey levels that become black and white for a network; reads a sample of the volume."""
     from napari_emcad.inference.normalisation import Normalisation
 

@@ -1,4 +1,4 @@
-"""A model chosen: one that has a name, one used lately, or a file; and what its card says."""
+"""The choice of a model: one that has a name, one used lately, or a file; and its card."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ class ModelPick:
     roles : sequence of "student", "teacher" and "foreground"
         Roles that will do. Models known to have another one are not offered; a file of such is refused in `why_not`.
     nothing : str
-        Words for no model at all, offered first; empty where there has to be one.
+        Words for no model at all, offered first; empty if there has to be one.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class ModelPick:
 
     @property
     def path(self) -> Path | None:
-        """The weights file chosen; None where there is none."""
+        """The weights file chosen; None if there is none."""
         return self._path
 
     @path.setter
@@ -70,7 +70,7 @@ class ModelPick:
 
     @property
     def name(self) -> str:
-        """The words under which the model is offered; empty where there is none."""
+        """The words under which the model is offered; empty if there is none."""
         return next((words for words, path in self.offers.items() if path == self._path), "")
 
     @property
@@ -90,14 +90,14 @@ class ModelPick:
 
     @property
     def why_not(self) -> str:
-        """Why this model will not do; empty where it will, or where that is not known yet."""
+        """The reason why this model will not do; empty if it will, or if that is not known yet."""
         if self._path is None:
             return "" if self._nothing else f'Choose a {self._wanted} first: press "Open file...".'
         return "This file is no model; choose another one." if self.is_unreadable else self.why_wrong_role
 
     @property
     def why_wrong_role(self) -> str:
-        """One sentence where the model is known to have another role than is needed; else empty."""
+        """A sentence if the model is known to have another role than is needed; else empty."""
         card = self.card
         if card is None or card.role in self._roles:
             return ""
@@ -108,7 +108,7 @@ class ModelPick:
 
     @property
     def line(self) -> str:
-        """The card in one line, or what is known instead of it."""
+        """The card in one line, or the reason why there is none."""
         if self._path is None:
             return "" if self._nothing else "There is none yet: open a file."
         if self.card is None:
@@ -124,7 +124,7 @@ class ModelPick:
         self._on_choice()
 
     def refresh(self) -> None:
-        """Offer what there is now, such as a model that has just been kept; the choice stays."""
+        """Offer the models that there are now, such as one that has just been kept; the choice stays."""
         before = self._path
         self._offer(before)
         if self._path != before:
@@ -151,14 +151,14 @@ class ModelPick:
         return " or ".join(self._roles)
 
     def _offer(self, chosen: Path | None) -> None:
-        """Offer what there is; the file `chosen` is among it, or nothing or the first one is chosen."""
+        """Offer the models that there are, with the file `chosen`; without one choose nothing or the first of them."""
         files = self._files(chosen)
         self.offers = {self._nothing: None, **files} if self._nothing else dict(files)
         self._path = chosen or next(iter(self.offers.values()), None)
         self.offers_changed.emit()
 
     def _files(self, chosen: Path | None) -> dict[str, Path]:
-        """Words -> file, in the order in which they are offered."""
+        """Return words -> file, in the order in which they are offered."""
         ours = bundled_models()
         named = {f"bundled: {n}" if n in ours and n != BUNDLED else n: path for n, path in available_models().items()}
         files = {name: path for name, path in named.items() if path == chosen or self._may_do(path)}

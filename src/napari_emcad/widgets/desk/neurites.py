@@ -1,4 +1,4 @@
-"""What a foreground network finds in an optical volume: two layers, and the threshold that moves over them."""
+"""The foreground of an optical volume and the neurites in it: two layers, and the threshold that moves over them."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,10 +14,11 @@ from psygnal import Signal
 from napari_emcad import optical
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.neurites import neurites
+from napari_emcad.core.parameters import OpticalParameters, ResolvedOpticalParameters
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import fragment_sizes
+from napari_emcad.core.volume import Volume
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import provenance
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
@@ -25,52 +26,96 @@ from napari_emcad.widgets.kit.layers import LAYER_KIND, origin_of, place_of, rem
 
 
 @dataclass
-class Foreground:
-    """A run on one box of a volume, under way or done.
+class ForegroundRun:
+    """A run on one box of a volume.
 
     Attributes
     ----------
     source : Image
     box : Box
+        Of the source, in its voxels.
     parameters : OpticalParameters
-        Settled once the run is done.
     probability : (z, y, x) uint8
-        x 255; written while it runs.
-    sizes : (n,) int64
-        Voxels of each neurite, the largest first.
+        x 255; written while the run goes on.
+    layer : Image or None
+        The layer of the probability.
     """
 
     source: Image
     box: Box
     parameters: OpticalParameters
     probability: NDArray[np.uint8] = field(init=False)
-    probability_layer: Image | None = None
-    labels_layer: Labels | None = None
-    card: ModelCard | None = None
-    sizes: NDArray[np.int64] | None = None
+    layer: Image | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.probability = np.zeros(self.box.shape, np.uint8)
+
+
+@dataclass(frozen=True)
+class ForegroundResult:
+    """The output of a run: labels (z, y, x) uint32 of the neurites, the resolved parameters, and the model's card."""
+
+    labels: NDArray[np.uint32]
+    parameters: ResolvedOpticalParameters
+    card: ModelCard
+
+
+@dataclass
+class Foreground:
+    """Neurites that a run has found.
+
+    Attributes
+    ----------
+    run : ForegroundRun
+    parameters : ResolvedOpticalParameters
+        Threshold and smallest size are those asked for last.
+    card : ModelCard
+    labels_layer : Labels
+        The layer of the neurites.
+    sizes : (n,) int64
+        Voxels of each neurite, the largest first.
+    """
+
+    run: ForegroundRun
+    parameters: ResolvedOpticalParameters
+    card: ModelCard
+    labels_layer: Labels
+    sizes: NDArray[np.int64]
+
+    @property
+    def source(self) -> Image:
+        """The optical volume."""
+        return self.run.source
+
+    @property
+    def box(self) -> Box:
+        """The box of the run, in voxels of the source."""
+        return self.run.box
+
+    @property
+    def probability(self) -> NDArray[np.uint8]:
+        """Probability of each voxel to be foreground, x 255, (z, y, x)."""
+        return self.run.probability
 
     @property
     def layers(self) -> list[Layer]:
-        """Those there are."""
-        return [layer for layer in (self.probability_layer, self.labels_layer) if layer is not None]
+        """Probability and neurites."""
+        return [layer for layer in (self.run.layer, self.labels_layer) if layer is not None]
 
 
-def finding(volume: Any, model: Path, run: Foreground) -> Job[tuple[NDArray[np.uint32], OpticalParameters, ModelCard]]:
-    """Load a foreground network, predict and label; what it used is told with the neurites."""
+def neurites_job(volume: Volume, model: Path, run: ForegroundRun) -> Job[ForegroundResult]:
+    """Load a foreground network, predict, and label the neurites."""
     yield Progress("loading the model", 0, 1)
     from napari_emcad.networks.checkpoint import load_foreground
 
     network, card = load_foreground(model)
     parameters = optical.resolve_parameters(run.parameters, volume, card)
     labels = yield from optical.run(volume, network, run.probability, run.box, parameters)
-    return labels, parameters, card
+    return ForegroundResult(labels, parameters, card)
 
 
 class Neurites:
-    """The neurites in a viewer, over which the threshold moves while they are the last that was made.
+    """The neurites in a viewer, over which the threshold moves as long as nothing was segmented after them.
 
     Signals
     -------
@@ -90,44 +135,43 @@ class Neurites:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the neurites shown are those of the threshold asked for."""
+        """True if the neurites shown are those of the threshold asked for."""
         return not self._rest.is_active and not self._labeller.running
 
-    def begin(self, run: Foreground) -> None:
-        """Show the probability of a run that starts, still empty; what the one before has found is hidden."""
+    def begin(self, run: ForegroundRun) -> None:
+        """Show the probability of a run that starts, still empty; the neurites from before are hidden."""
         for layer in self.current.layers if self.current else []:
             layer.visible = False
         self.drop()
         image = Image(run.probability, colormap="magma", contrast_limits=(0, 255), **_named(run, "foreground"))
-        run.probability_layer = self._viewer.add_layer(image)
+        run.layer = self._viewer.add_layer(image)
 
-    def progress(self, run: Foreground) -> None:
-        """Some sections have been finished."""
-        if run.probability_layer in self._viewer.layers:
-            run.probability_layer.refresh(extent=False)
+    def progress(self, run: ForegroundRun) -> None:
+        """Repaint the probability: some sections have been finished."""
+        if run.layer is not None and run.layer in self._viewer.layers:
+            run.layer.refresh(extent=False)
 
-    def end_early(self, run: Foreground) -> None:
-        """A run was stopped or failed."""
-        for layer in run.layers:
-            remove_layer(self._viewer, layer)
+    def end_early(self, run: ForegroundRun) -> None:
+        """End a run that was stopped or failed: nothing of it is kept."""
+        remove_layer(self._viewer, run.layer)
 
-    def finish(self, run: Foreground, labels: NDArray[np.uint32], parameters: OpticalParameters, card) -> None:
+    def finish(self, run: ForegroundRun, output: ForegroundResult) -> None:
         """Show the neurites of a run that is done; its probability stays, hidden."""
-        run.parameters, run.card = parameters, card
-        run.probability_layer.visible = False
-        run.labels_layer = self._viewer.add_layer(Labels(labels, opacity=0.7, **_named(run, "neurites")))
-        self.current = run
-        self._tell()
+        if run.layer is not None:
+            run.layer.visible = False
+        layer = self._viewer.add_layer(Labels(output.labels, opacity=0.7, **_named(run, "neurites")))
+        self.current = Foreground(run, output.parameters, output.card, layer, np.zeros(0, np.int64))
+        self._tell(self.current)
 
     def cut(self, threshold: float, min_size: int) -> None:
-        """Another threshold, or smallest size, of the current ones: when it rests."""
-        self.current.parameters = self.current.parameters.model_copy(
-            update={"threshold": threshold, "min_size": min_size}
-        )
-        self._rest.start()
+        """Show the current neurites at another threshold, or smallest size in voxels, once these rest."""
+        if self.current is not None:
+            change = {"threshold": threshold, "min_size": min_size}
+            self.current.parameters = self.current.parameters.model_copy(update=change)
+            self._rest.start()
 
     def drop(self) -> None:
-        """The threshold moves over these no more; their layers stay."""
+        """Let the threshold move over these no more; their layers stay."""
         self._rest.stop()
         self._labeller.stop()
         if self.current is not None:
@@ -135,7 +179,7 @@ class Neurites:
             self.changed.emit()
 
     def forget_removed(self) -> None:
-        """Layers have been removed: neurites without their layer are none."""
+        """Forget layers that were removed: neurites without their layer are none."""
         if self.current is not None and self.current.labels_layer not in self._viewer.layers:
             self.drop()
 
@@ -145,32 +189,34 @@ class Neurites:
         self._labeller.close()
 
     def _label_again(self) -> None:
-        run = self.current
-        label = partial(neurites, run.probability, run.parameters.threshold, run.parameters.min_size)
-        self._labeller.start(one_step(label), partial(self._on_labels, run))
+        if (found := self.current) is not None:
+            label = partial(neurites, found.probability, found.parameters.threshold, found.parameters.min_size)
+            self._labeller.start(one_step(label), partial(self._on_labels, found))
 
-    def _on_labels(self, run: Foreground, ended: Ended) -> None:
+    def _on_labels(self, found: Foreground, ended: Ended) -> None:
         if ended.error is not None:
             self.failed.emit(ended.error)
-        elif ended.result is not None and run is self.current:
-            run.labels_layer.data = ended.result
-            self._tell()
+        elif ended.result is not None and found is self.current:
+            found.labels_layer.data = ended.result
+            self._tell(found)
 
-    def _tell(self) -> None:
-        run = self.current
-        made = provenance(run.card, run.parameters, run.box, **origin_of(run.source))
-        run.labels_layer.metadata["provenance"] = made
-        run.sizes = fragment_sizes(run.labels_layer.data)[1:]
+    def _tell(self, found: Foreground) -> None:
+        stated = provenance(found.card, found.parameters, found.box, **origin_of(found.source))
+        found.labels_layer.metadata["provenance"] = stated
+        found.sizes = fragment_sizes(found.labels_layer.data)[1:]
         self.changed.emit()
 
 
-def _named(run: Foreground, what: str) -> dict[str, Any]:
-    """Name, place and origin of a layer. The neurites are labels as any others: to be corrected, saved, proofread."""
+def _named(run: ForegroundRun, what: str) -> dict[str, Any]:
+    """Return name, place and origin of a layer.
+
+    The neurites carry no kind of ours: they are labels as any others, to be corrected, saved and proofread.
+    """
     size = voxel_size_of(run.source)
     origin = {"voxel_size_nm": size and tuple(size), "source": origin_of(run.source)["source"]}
-    made = {LAYER_KIND: what} if what == "foreground" else {}
+    kind = {LAYER_KIND: what} if what == "foreground" else {}
     return {
         "name": f"{run.source.name} {what}",
-        "metadata": made | origin,
+        "metadata": kind | origin,
         **place_of(run.source, run.box.start),
     }

@@ -1,10 +1,11 @@
-"""A session laid over a result: its edits, and what the neurons layer shows of them."""
+"""A session laid over a result: its edits, as the neurons layer shows them."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Labels
 from numpy.typing import NDArray
 from psygnal import Signal
 
@@ -26,22 +27,22 @@ from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 AT_ONCE = 100_000
-"""Fragments up to which a threshold is moved at once; with more it is found in a thread what comes of it."""
+"""Fragments up to which a threshold is moved at once; with more its neurons are found in a thread first."""
 
 
 class Proofreading:
-    """The session of one result, and what is seen of it.
+    """The session of one result, and the part of it that is on screen.
 
     Attributes
     ----------
     selection : Selection
     clickable : FragmentLabels
-        The neurons that are not hidden, whatever else lies over them.
+        The neurons that are not hidden, even if something else lies over them.
 
     Signals
     -------
     changed
-        The session has changed, or what is shown of it.
+        The session has changed, or the part that is shown.
     """
 
     changed = Signal()
@@ -65,10 +66,11 @@ class Proofreading:
 
     @property
     def session(self) -> Session:
+        """The log and the state of the neurons."""
         return self.opened.session
 
     @property
-    def layer(self):
+    def layer(self) -> Labels:
         """The neurons layer."""
         return self.result.neuron_layer
 
@@ -98,10 +100,10 @@ class Proofreading:
         self._on_selection()
 
     def edit(self, make: Callable[[], Any]) -> Any:
-        """Make an edit and show what came of it; nothing changes where it is refused."""
-        made = make()
+        """Make an edit and show its effect; nothing changes if it is refused."""
+        output = make()
         self.show()
-        return made
+        return output
 
     def show(self) -> None:
         """Show the segments as they are."""
@@ -116,7 +118,7 @@ class Proofreading:
         self.changed.emit()
 
     def once_foreseen(self, threshold: float, move: Callable[[], None]) -> None:
-        """Do what moves the threshold there, once it is known what comes of it: at once where that is fast."""
+        """Call `move`, which moves the threshold there, once its neurons are known: at once if that is fast."""
         state = self.session.state
         if len(state.table) <= AT_ONCE or state.foresees(threshold):
             move()
@@ -137,7 +139,7 @@ class Proofreading:
         self._results.show_table(self.result, self._shown)
 
     def _as_looked_at(self) -> Ids:
-        """The table of the session itself, or one in which some neurons are left out."""
+        """Return the table of the session itself, or one in which some neurons are left out."""
         state = self.session.state
         shown = state.table
         if self._hides_done and state.locked:
@@ -156,7 +158,7 @@ class Proofreading:
 
     @property
     def boxes(self) -> FragmentBoxes:
-        """Where the fragments lie; also those that have been parted, and their parts, whichever are in force."""
+        """Boxes of all fragments; those that have been parted and their parts as well, whichever are in force."""
         rows = self.session.log.rows
         parted = parted_boxes(row.effect for row in rows[self._rows_read :])
         if parted:
@@ -165,11 +167,11 @@ class Proofreading:
         return self._boxes
 
     def rows(self) -> NDArray[np.int64]:
-        """The list of neurons, see `neuron_rows`."""
+        """Return the list of neurons, see `neuron_rows`."""
         return neuron_rows(neuron_table(self.session.state, self.boxes))
 
     def voxel_of(self, neuron: SegmentId) -> Voxel | None:
-        """A voxel in the middle of a neuron's largest fragment; None where there is no such neuron."""
+        """Return a voxel in the middle of a neuron's largest fragment; None if there is no such neuron."""
         state = self.session.state
         members = state.members(neuron)
         if not len(members):
@@ -213,7 +215,7 @@ class Proofreading:
             raise
 
     def _on_foreseen(self, ended: Ended, threshold: float, move: Callable[[], None]) -> None:
-        """Edits may have come in between: then it has to be foreseen again."""
+        """Move the threshold, foreseen once more if edits came in between."""
         if ended.error is not None:
             raise ended.error
         if not self._is_closed:

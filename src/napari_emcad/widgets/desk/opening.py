@@ -8,6 +8,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
@@ -34,8 +35,10 @@ def open_job(folder: Path) -> Job[Opened]:
         raise
 
 
-def write_job(folder: Path, segmentation: Segmentation, affinities, facts: SessionFacts) -> Job[Path]:
-    """Write a session and let go of it: a result that nobody takes any more must not keep it locked."""
+def write_job(
+    folder: Path, segmentation: Segmentation, affinities: AffinityVolume | None, facts: SessionFacts
+) -> Job[Path]:
+    """Write a session and let go of it, as a result that nobody takes any more must not keep it locked."""
     yield Progress("writing the session", 0, 1)
     with create_session(folder, segmentation, affinities, facts) as opened:
         return opened.folder

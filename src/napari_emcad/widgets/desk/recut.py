@@ -1,4 +1,6 @@
-"""CutNeurons that are there, cut and agglomerated again as threshold and settings move."""
+"""Neurons that are there, cut and agglomerated again as threshold and settings move."""
+
+import numpy as np
 
 from napari_emcad import optical
 from napari_emcad.core.errors import UserError
@@ -28,7 +30,7 @@ class Recut:
         self._jobs, self._message = choices.jobs, choices.message
         self._is_optical = False
         self._again = loop.pause(SETTLE, self.agglomerate_again)
-        self._counting = AtRest(loop, self._count, self._show_count, lambda: len(self._results.current.neurons.table))
+        self._counting = AtRest(loop, self._count, self._show_count, self._fragments)
         self._connect()
         self._recommend()
 
@@ -38,11 +40,11 @@ class Recut:
         self._counting.stop()
 
     def agglomerate_again(self) -> None:
-        """Make neurons anew from the affinities that are there, where the settings ask for other fragments."""
+        """Make neurons anew from the affinities that are there, if the settings ask for other fragments."""
         result = self._results.current
         if result is None or self._has_these_fragments(result):
             return
-        if result.is_edited:
+        if result.is_edited or not isinstance(result.affinities, np.ndarray):
             self._put_back(result)
             why_not = "these neurons are being proofread, and other fragments would lose the edits"
             self._message.error(UserError(f"agglomerate: {why_not}; press Run for a new result."))
@@ -105,7 +107,7 @@ class Recut:
         self._message.result(f"{neurons_text(result.neurons.sizes)}; nothing was predicted again.")
 
     def _on_agglomeration(self) -> None:
-        """Forget the threshold of another agglomeration: it says nothing for this one."""
+        """Forget the threshold of another agglomeration, as it means nothing for this one."""
         self._choices.threshold.forget()
         self._recommend()
 
@@ -122,7 +124,7 @@ class Recut:
 
     def _recommend(self) -> None:
         card, threshold = self._choices.model.card, self._choices.threshold
-        if is_foreground(card):
+        if card is not None and is_foreground(card):
             threshold.recommend(optical.recommended_threshold(card), "Higher keeps less, lower keeps more.")
         else:
             threshold.recommend(recommended_threshold(card, self._choices.settings.values.agglomeration))
@@ -134,8 +136,11 @@ class Recut:
         else:
             self._counting.ask()
 
+    def _fragments(self) -> int:
+        return len(self._results.current.neurons.table) if self._results.current else 0
+
     def _count(self) -> str:
-        return neurons_text(self._results.current.neurons.sizes)
+        return neurons_text(self._results.current.neurons.sizes) if self._results.current else NOTHING_YET
 
     def _show_count(self, words: str) -> None:
         self._choices.threshold.read_out = words

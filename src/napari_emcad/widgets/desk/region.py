@@ -1,4 +1,4 @@
-"""The part of the stack that is worked on: all of it, the section on screen, or a box drawn on a Shapes layer."""
+"""The part of the stack to work on: all of it, the section on screen, or a box drawn on a Shapes layer."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -92,7 +92,7 @@ class Region:
 
     def follow(self, image: Image | None) -> None:
         """Be a region of another stack, whose sections all count."""
-        if image is not self._image and image is not None and volume_of(image).ndim >= 3:
+        if image is not self._image and image is not None and len(volume_of(image).shape) >= 3:
             self.last_section = volume_of(image).shape[0] - 1
             self._sections = 0, self.last_section
         self._image = image

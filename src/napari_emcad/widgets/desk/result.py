@@ -1,4 +1,4 @@
-"""One run and what it gave: affinities first, fragments and neurons once it is done."""
+"""The result of a run: affinities first, fragments and neurons once it is done."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,7 @@ class ShownNeurons:
 
 @dataclass
 class Result:
-    """One run on one box of a stack, under way or done.
+    """The result of a run on one box of a stack, which is under way or done.
 
     Attributes
     ----------

@@ -1,6 +1,8 @@
-"""Runs of a model over the stack: what is asked for is checked, done beside the window, and shown as it comes."""
+"""Runs of a model over the stack: checked first, computed beside the window, and shown section by section."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from napari.components import ViewerModel
@@ -14,7 +16,7 @@ from napari_emcad.core.wording import count, duration_text
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.choices import Choices
-from napari_emcad.widgets.desk.neurites import Foreground, Neurites, finding
+from napari_emcad.widgets.desk.neurites import ForegroundRun, Neurites, neurites_job
 from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
@@ -27,8 +29,39 @@ Then = Callable[[Result | None], None]
 """Hears of the result of a run, or None where it gave none."""
 
 
+@dataclass(frozen=True)
+class RunOrder:
+    """A run that can start.
+
+    Attributes
+    ----------
+    source : Image
+    model : Path
+        The weights file.
+    box : Box
+        Of the source, in its voxels.
+    parameters : SegmentParameters
+    is_trial : bool
+        True for a section or a box to look at: the next run takes its place.
+    then : callable, optional
+        Hears of the result.
+    """
+
+    source: Image
+    model: Path
+    box: Box
+    parameters: SegmentParameters
+    is_trial: bool
+    then: Then | None = None
+
+
 class Runs:
     """Starts runs, one at a time, and shows what they give.
+
+    Attributes
+    ----------
+    under_way : Result or None
+        The result of a run that goes on; None for one that finds neurites.
 
     Signals
     -------
@@ -45,14 +78,14 @@ class Runs:
         self._viewer, self._choices, self._results, self._neurites = viewer, choices, results, neurites
         self._jobs, self._message = choices.jobs, choices.message
         self.under_way: Result | None = None
-        self._finding: Foreground | None = None
+        self._finding: ForegroundRun | None = None
         self._source_data: object = None
         self._lost = ""
         self._jobs.progressed.connect(self._on_progress)
 
     @property
     def sections_done(self) -> int:
-        """Sections that the run under way has finished; 0 where there is none."""
+        """Sections that the run under way has finished; 0 if there is none."""
         return self.under_way.sections_done if self.under_way else 0
 
     def run(self) -> None:
@@ -92,8 +125,6 @@ class Runs:
         self._jobs.progressed.disconnect(self._on_progress)
         self.under_way = self._finding = None
 
-    # ---- a run that gives neurons ------------------------------------------------------------------------------
-
     def _start(
         self,
         region: Callable[[], Box],
@@ -102,37 +133,33 @@ class Runs:
         then: Then | None = None,
     ) -> None:
         try:
-            box = self._checked_box(region)
+            order = self._order(region, is_trial, parameters or self._choices.parameters(), then)
         except UserError as error:
             self._message.error(error)
             if isinstance(error, TooLarge) and not self._choices.why_no_affinities:
                 self.too_large.emit()
             return
-        self._source_data, self._lost = self._choices.stack.layer.data, ""
+        self._source_data, self._lost = order.source.data, ""
         if is_foreground(self._choices.model.card):
-            self._find_neurites(box)
+            self._find_neurites(order)
         else:
-            self._segment(box, is_trial, parameters or self._choices.parameters(), then)
+            self._segment(order)
 
-    def _checked_box(self, region: Callable[[], Box]) -> Box:
-        """Return the box of a region if all that a run needs is there."""
+    def _order(
+        self, region: Callable[[], Box], is_trial: bool, parameters: SegmentParameters, then: Then | None
+    ) -> RunOrder:
+        """Return the order for a run, if all that it needs is there."""
         why_not = "A job is running; stop it first." if self._jobs.running else self._choices.why_not
-        if why_not:
+        source, model = self._choices.stack.layer, self._choices.model.path
+        if why_not or source is None or model is None:
             raise UserError(why_not)
         box = region()
         instead = "" if self._choices.why_no_affinities else ', or press "Start" under "By blocks"'
         check_memory(self._choices.planned(box), instead)
-        return box
+        return RunOrder(source, model, box, parameters, is_trial, then)
 
-    def _segment(self, box: Box, is_trial: bool, parameters: SegmentParameters, then: Then | None) -> None:
-        self._neurites.drop()
-        source = self._choices.stack.layer
-        result = Result(source, box, parameters, np.zeros((3, *box.shape), np.uint8), is_trial)
-        self.under_way = result
-        self._results.begin(result, self._choices.settings.shows_channels)
-        self._message.say("Finished sections appear while the rest is computed.")
-        request = SegmentRequest(volume_of(source), self._choices.model.path, box, parameters, result.affinities)
-        self._jobs.start(segment_beside(request), lambda ended: self._on_ended(ended, then))
+    def _is_stale(self, source: Image) -> bool:
+        return source not in self._viewer.layers or source.data is not self._source_data
 
     def _on_progress(self, progress: Progress) -> None:
         if self.under_way is not None and progress.stage == "affinities":
@@ -140,8 +167,19 @@ class Runs:
         if self._finding is not None and progress.stage == "foreground":
             self._neurites.progress(self._finding)
 
-    def _on_ended(self, ended: Ended, then: Then | None) -> None:
-        result, self.under_way = self.under_way, None
+    # ---- a run that gives neurons ------------------------------------------------------------------------------
+
+    def _segment(self, order: RunOrder) -> None:
+        self._neurites.drop()
+        affinities = np.zeros((3, *order.box.shape), np.uint8)
+        result = self.under_way = Result(order.source, order.box, order.parameters, affinities, order.is_trial)
+        self._results.begin(result, self._choices.settings.shows_channels)
+        self._message.say("Finished sections appear while the rest is computed.")
+        request = SegmentRequest(volume_of(order.source), order.model, order.box, order.parameters, affinities)
+        self._jobs.start(segment_beside(request), lambda ended: self._on_ended(result, ended, order.then))
+
+    def _on_ended(self, result: Result, ended: Ended, then: Then | None) -> None:
+        self.under_way = None
         if self._is_stale(result.source):
             self._results.end_early(result)
             self._message.error(UserError(self._lost or f'"{result.source.name}" has changed: press Run again.'))
@@ -154,19 +192,17 @@ class Runs:
         if then is not None:
             then(result if result is self._results.current else None)
 
-    def _is_stale(self, source: Image) -> bool:
-        return source not in self._viewer.layers or source.data is not self._source_data
-
-    def _finish(self, result: Result, made: SegmentResult) -> None:
-        self._choices.threshold.put(made.neurons.cut.threshold)
-        planned = Planned(result.box, volume_of(result.source).shape, made.device_kind, made.card)
-        self._choices.remember_speed(made.device, planned, made.seconds)
+    def _finish(self, result: Result, output: SegmentResult) -> None:
+        self._choices.threshold.put(output.neurons.cut.threshold)
+        planned = Planned(result.box, volume_of(result.source).shape, output.device_kind, output.card)
+        self._choices.remember_speed(output.device, planned, output.seconds)
         sections = result.box.shape[0]
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
-            f"Done: {where} in {duration_text(made.seconds)}. Move the threshold until neurons look right, then export."
+            f"Done: {where} in {duration_text(output.seconds)}. "
+            "Move the threshold until neurons look right, then export."
         )
-        self._results.finish(result, made)
+        self._results.finish(result, output)
 
     def _say_early_end(self, result: Result, ended: Ended) -> None:
         if ended.error is not None:
@@ -178,27 +214,24 @@ class Runs:
 
     # ---- a run that gives neurites -----------------------------------------------------------------------------
 
-    def _find_neurites(self, box: Box) -> None:
-        shared = {
-            n: v for n, v in self._choices.parameters().model_dump().items() if n in OpticalParameters.model_fields
-        }
-        run = Foreground(self._choices.stack.layer, box, OpticalParameters(**shared))
+    def _find_neurites(self, order: RunOrder) -> None:
+        known = OpticalParameters.model_fields
+        shared = {name: value for name, value in order.parameters.model_dump().items() if name in known}
+        run = self._finding = ForegroundRun(order.source, order.box, OpticalParameters(**shared))
         self._neurites.begin(run)
         self._message.say("Finished parts appear while the rest is computed.")
-        self._finding = run
-        job = finding(volume_of(run.source), self._choices.model.path, run)
+        job = neurites_job(volume_of(run.source), order.model, run)
         self._jobs.start(job, lambda ended: self._on_neurites(run, ended))
 
-    def _on_neurites(self, run: Foreground, ended: Ended) -> None:
+    def _on_neurites(self, run: ForegroundRun, ended: Ended) -> None:
         self._finding = None
         if self._is_stale(run.source) or ended.result is None:
             self._neurites.end_early(run)
             stopped = UserError("neurites: stopped, nothing is kept; press Run to begin anew.")
             self._message.error(ended.error or stopped)
         else:
-            labels, parameters, card = ended.result
-            self._choices.threshold.put(parameters.threshold)
-            self._neurites.finish(run, labels, parameters, card)
+            self._choices.threshold.put(ended.result.parameters.threshold)
+            self._neurites.finish(run, ended.result)
             found = self._choices.threshold.read_out
             self._message.result(f"Done: {found}. Move the threshold, then export.")
         self.changed.emit()

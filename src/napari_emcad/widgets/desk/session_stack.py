@@ -1,11 +1,12 @@
-"""What a session from a folder is shown on: its stack, or what stands for it."""
+"""The stack of a session that is opened from its folder, or an image that stands for it."""
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.core.volume import FragmentVolume, Volume
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.networks.card import ModelCard
@@ -19,10 +20,10 @@ STAND_IN = "stands in"
 """Key in the metadata of an image that is shown in the place of a stack that is not there."""
 
 
-def result_of(viewer, opened: OpenSession) -> Result:
-    """The result that a session edits; its stack is added to the viewer where it is not there.
+def result_of(viewer: ViewerModel, opened: OpenSession) -> Result:
+    """Return the result that a session edits; its stack is added to the viewer if it is not there.
 
-    Where there is no stack (any more), the affinities stand for it, and without these the neurons stand alone.
+    If there is no stack (any more), the affinities stand for it, and without these the neurons stand alone.
     """
     source, box = _stack_there(viewer, opened) or _stack_of(opened)
     facts = opened.facts
@@ -34,8 +35,8 @@ def result_of(viewer, opened: OpenSession) -> Result:
     return Result(source, box, SegmentParameters(**facts.parameters), opened.affinities, card=card)
 
 
-def _stack_there(viewer, opened: OpenSession) -> tuple[Image, Box] | None:
-    """The stack where the viewer has it already."""
+def _stack_there(viewer: ViewerModel, opened: OpenSession) -> tuple[Image, Box] | None:
+    """Return the stack and the session's box in it, if the viewer has it already."""
     box = opened.facts.box_of(opened.session.state.base.fragments.shape)
     for layer in filter(is_image, viewer.layers):
         if _is_it(layer, opened.facts) and layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box:
@@ -44,7 +45,7 @@ def _stack_there(viewer, opened: OpenSession) -> tuple[Image, Box] | None:
 
 
 def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
-    """The image layer, and the box of the session in it."""
+    """Return a new image layer, and the box of the session in it."""
     fragments = opened.session.state.base.fragments
     shape = fragments.shape
     box = opened.facts.box_of(shape)
@@ -59,12 +60,12 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
     return Image(stand_in, **look, **place), Box.whole(shape)
 
 
-def _are_labels(data, box: Box, fragments: FragmentVolume) -> bool:
-    """Whether these are the labels that the fragments were made of, of which the file name says nothing.
+def _are_labels(data: Volume, box: Box, fragments: FragmentVolume) -> bool:
+    """Return True if these are the labels that the fragments were made of; the name of a file does not tell.
 
     Grey values are never the same all over a fragment; one section tells.
     """
-    middle = len(fragments) // 2
+    middle = fragments.shape[0] // 2
     first, *plane = box.slices
     values, pieces = np.asarray(data[(first.start + middle, *plane)]), fragments[middle]
     value_of = np.zeros(int(pieces.max()) + 1, values.dtype)
@@ -73,13 +74,13 @@ def _are_labels(data, box: Box, fragments: FragmentVolume) -> bool:
 
 
 def _is_it(layer: Image, facts: SessionFacts) -> bool:
-    """Whether a layer shows the stack of a session; one that names no dataset was on the one that opens by itself."""
+    """Return True if a layer shows the stack of a session; one that names no dataset was on the default one."""
     is_source = bool(facts.source) and str(layer.metadata.get("source")) == facts.source
     return is_source and facts.dataset in (None, layer.metadata.get("dataset"))
 
 
 def _source_layers(facts: SessionFacts) -> list[Image]:
-    """What opens by itself, where the stack is among it; else the dataset that the session names."""
+    """Return the images that open by default, if the stack is among them; else the dataset that the session names."""
     try:
         layers = _images(facts.source)
         return layers if any(_is_it(layer, facts) for layer in layers) else _images(facts.source, facts.dataset)

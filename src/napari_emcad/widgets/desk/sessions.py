@@ -1,4 +1,4 @@
-"""The session on screen: begun on a result, opened from its folder, and ended."""
+"""The session on screen: started on a result, opened from its folder, and ended."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from napari_emcad.widgets.kit.session_place import session_folder
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 START, GO_ON = "Start proofreading", "Go on proofreading"
-"""Words of the button that begins a session, and of that which goes on with one."""
+"""Words of the button that starts a session, and of the one that goes on with it."""
 
 
 class Sessions:
@@ -61,7 +61,7 @@ class Sessions:
         return GO_ON if result is not None and result.session_folder is not None else START
 
     def start(self, remark: str = "") -> None:
-        """Begin a session on the current result, in a thread; go on with its own one where it has been edited.
+        """Start a session on the current result, in a thread; go on with its own one if it has been edited.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class Sessions:
         self.changed.emit()
 
     def close(self) -> None:
-        """End, and hear of nothing any more."""
+        """End the session, and hear of nothing any more."""
         self._results.changed.disconnect(self._on_results)
         self._results.recut_wanted.disconnect(self._on_recut)
         self.end()
@@ -132,7 +132,7 @@ class Sessions:
 
     def _on_recut(self, _cut: Cut) -> None:
         """Refuse a threshold moved over neurons whose session is not on."""
-        if self.current is None:
+        if self.current is None and self._results.current is not None:
             self._threshold.put(self._results.current.neurons.cut.threshold)
             go_on = f'press "{self.start_words}" to move it there'
             self._message.error(UserError(f"threshold: these neurons follow it in their session only; {go_on}."))

@@ -1,11 +1,12 @@
-"""Two sides in two colours: what would be joined, or would part."""
+"""Two sides in two colours: neurons that would be joined, or parts that would come apart."""
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
-from numpy.typing import NDArray
 
-from napari_emcad.core.volume import Volume
+from napari_emcad.core.ids import Ids
+from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, LayerData, pyramid, replace_data
 from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
 
@@ -16,7 +17,7 @@ NEAR_SIDE, FAR_SIDE = 1, 2
 OPACITY = 0.6
 
 COLOURS = ["#00000000", NEAR_COLOUR, FAR_COLOUR]
-"""By side. A cyclic map, as napari compiles a direct one for five seconds when it is first used."""
+"""Colours of nothing and the two sides, for a cyclic map: at first use napari compiles a direct one for 5 seconds."""
 
 
 class SidesView:
@@ -25,36 +26,38 @@ class SidesView:
     Between two uses it is hidden, as napari collects garbage for a quarter of a second whenever a layer goes.
     """
 
-    def __init__(self, viewer):
+    def __init__(self, viewer: ViewerModel):
         self._viewer = viewer
         self._layer: Labels | None = None
         self._view: FragmentLabels | None = None
 
-    def show(self, neurons: Labels, fragments: Volume, near: NDArray, far: NDArray, n: int) -> None:
+    def show(self, neurons: Labels, fragments: FragmentVolume, near: Ids, far: Ids, n: int) -> None:
         """Colour two groups of fragments.
 
         Parameters
         ----------
         neurons : Labels
             The layer over which they lie.
-        fragments : Volume (z, y, x)
+        fragments : FragmentVolume (z, y, x)
         near, far : (k,) Ids
         n : int
             One more than the largest fragment.
         """
         table = np.zeros(n, np.uint8)
         table[far], table[near] = FAR_SIDE, NEAR_SIDE
-        if self._layer is None or self._layer not in self._viewer.layers:
-            self._view = FragmentLabels(fragments, table, np.uint8)
-            self._add(neurons)
-        elif self._view.fragments is fragments and self._view.holds(table):
-            self._view.show(table)
-            self._layer.visible = True
-            self._layer.refresh(extent=False)
+        layer = self._layer if self._layer in self._viewer.layers else None
+        view = self._view
+        if layer is not None and view is not None and view.fragments is fragments and view.holds(table):
+            view.show(table)
+            layer.visible = True
+            layer.refresh(extent=False)
+            return
+        self._view = FragmentLabels(fragments, table, np.uint8)
+        if layer is None:
+            self._layer = self._add(neurons, _data(self._view))
         else:
-            self._view = FragmentLabels(fragments, table, np.uint8)
-            replace_data(self._layer, self._data)
-            self._layer.visible = True
+            replace_data(layer, _data(self._view))
+            layer.visible = True
 
     def hide(self) -> None:
         """Show nothing for now."""
@@ -66,14 +69,9 @@ class SidesView:
         remove_layer(self._viewer, self._layer)
         self._layer = None
 
-    @property
-    def _data(self) -> LayerData:
-        levels = pyramid(self._view) if self._view.lies_in_files else []
-        return levels if levels[1:] else self._view
-
-    def _add(self, neurons: Labels) -> None:
-        active, data = self._viewer.layers.selection.active, self._data
-        self._layer = Labels(
+    def _add(self, neurons: Labels, data: LayerData) -> Labels:
+        active = self._viewer.layers.selection.active
+        layer = Labels(
             data,
             multiscale=isinstance(data, list),
             name="sides",
@@ -82,6 +80,12 @@ class SidesView:
             metadata={LAYER_KIND: "sides"},
             **place_of(neurons),
         )
-        self._layer.editable = False
-        self._viewer.layers.insert(self._viewer.layers.index(neurons) + 1, self._layer)
+        layer.editable = False
+        self._viewer.layers.insert(self._viewer.layers.index(neurons) + 1, layer)
         self._viewer.layers.selection.active = active or neurons
+        return layer
+
+
+def _data(view: FragmentLabels) -> LayerData:
+    levels = pyramid(view) if view.lies_in_files else []
+    return levels if levels[1:] else view

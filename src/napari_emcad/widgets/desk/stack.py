@@ -16,7 +16,7 @@ NO_STACK = "Open a stack first, or the sample."
 
 
 class StackPick:
-    """The stack chosen.
+    """The choice of a stack.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class StackPick:
 
     @property
     def layer(self) -> Image | None:
-        """The layer of the stack; None where none is open."""
+        """The layer of the stack; None if none is open."""
         return self.pick.layer
 
     @layer.setter
@@ -52,12 +52,12 @@ class StackPick:
 
     @property
     def why_unusable(self) -> str:
-        """Why the layer chosen is no stack of grey sections; empty where it is one, or there is none."""
+        """The reason why the layer chosen is no stack of grey sections; empty if it is one, or there is none."""
         return self._why_unusable
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be done with a stack; empty where something can."""
+        """The reason why nothing can be done with a stack; empty if something can."""
         return NO_STACK if self.layer is None else self._why_unusable
 
     @property
@@ -87,12 +87,14 @@ class StackPick:
 
     @property
     def voxel_size(self) -> VoxelSize | None:
-        """Of the stack, in nm; None where it is not known."""
+        """The voxel size in nm; None if it is not known."""
         return None if self.layer is None else voxel_size_of(self.layer)
 
     @voxel_size.setter
     def voxel_size(self, size: VoxelSize) -> None:
         """Give the stack another voxel size in nm; its other levels, and all layers on its grid, follow."""
+        if self.layer is None:
+            return
         rescale(on_grids_of(self._viewer.layers, self.layer), np.array(size) / self.layer.scale[-3:])
         self._viewer.reset_view()
         self.changed.emit()

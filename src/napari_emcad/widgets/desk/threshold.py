@@ -53,7 +53,7 @@ class Threshold:
         self.changed.emit()
 
     def move(self, value: float) -> None:
-        """Move it as a person does: tell everybody."""
+        """Move it as a person does, and say so in `moved`."""
         value = round(min(max(0.0, value), 1.0), 2)
         if value == self._value:
             return
