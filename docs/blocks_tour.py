@@ -20,7 +20,7 @@ from napari_emcad.blocks.steps import FRAGMENTS
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.reader import read_layers
-from napari_emcad.widgets.blocks.panel import Stage
+from napari_emcad.widgets.blocks.stage import Stage
 from napari_emcad.widgets.demo import wait
 from napari_emcad.widgets.dock import EMCADDock
 
@@ -49,16 +49,16 @@ def main() -> None:
 
 def _by_blocks(dock: EMCADDock, take: Camera) -> None:
     panel = dock.blocks
-    wait(lambda: not panel._why_not_begin())
+    wait(lambda: not panel.session.why_not)
     dock.sections["blocks"].open()
     panel.button.click()
     bar = panel.view.bar
     wait(lambda: bar.format().startswith(FRAGMENTS) and bar.value() >= SHARE * bar.maximum())
     take("blocks")
     panel.button.click()
-    wait(lambda: panel.stage is Stage.UNFINISHED)
+    wait(lambda: panel.session.stage is Stage.UNFINISHED)
     panel.button.click()
-    wait(lambda: panel.stage is Stage.FINISHED)
+    wait(lambda: panel.session.stage is Stage.FINISHED)
     panel.button.click()
     wait(lambda: dock.desk.sessions.current is not None)
 

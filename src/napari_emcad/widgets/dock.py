@@ -133,7 +133,7 @@ class EMCADDock(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ask whether to stop a running job when a person closes the window."""
         if watched is self._window and event.type() == QEvent.Type.Close:
-            running = self.desk.jobs.running or self.blocks.running or self.finetune.running
+            running = self.desk.jobs.running or self.blocks.session.is_running or self.finetune.running
             if running and event.spontaneous() and not self._may_stop():
                 event.ignore()
                 return True
@@ -171,7 +171,7 @@ class EMCADDock(QWidget):
         for signal in (desk.results.changed, desk.neurites.changed):
             signal.connect(self._on_neurons)
         desk.runs.too_large.connect(self.sections["blocks"].open)
-        self.blocks.open_wanted.connect(self.open_session)
+        self.blocks.session.open_wanted.connect(self.open_session)
         self.proofread.bring.brought.connect(self._on_brought)
         self.finetune.segment_again.connect(self.segment_again)
         self.finetune.attention.connect(self.sections["finetune"].open)
@@ -223,8 +223,8 @@ class EMCADDock(QWidget):
     def _may_stop(self) -> bool:
         if self.desk.jobs.running:
             words = self.bar.format()
-        elif self.blocks.running:
-            words = f"By blocks, which are kept: {self.blocks.words}"
+        elif self.blocks.session.is_running:
+            words = f"By blocks, which are kept: {self.blocks.session.words}"
         else:
             words = f"Fine-tuning: {self.finetune.progress.words}"
         question = f"{words}. Stop it and close the window?"

@@ -1,44 +1,30 @@
-"""Who does the blocks of a run: this computer, with so much memory and so many processes, or a cluster."""
+"""The rows that show and choose who does the blocks of a run."""
 
-import os
-
-import psutil
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
-from napari_emcad.blocks.run import Means, free_budget
+from napari_emcad.widgets.blocks.means_pick import LEAST, MeansPick
 from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field, text_field
 from napari_emcad.widgets.kit.forms import enable
 
-LEAST = 0.5
-"""GB that can be asked for."""
 
-
-class MeansChoice(QObject):
-    """Memory and processes, and a cluster's address.
+class MeansChoice:
+    """Fields for memory and processes, and for a cluster's address.
 
     Attributes
     ----------
     here : QWidget
-        Memory and processes of this computer.
+        Memory and processes of this computer, side by side.
     scheduler : QLineEdit
-        Address of a cluster; empty: this computer.
-
-    Signals
-    -------
-    changed
+        Address of a cluster; empty = this computer.
     """
 
-    changed = Signal()
-
-    def __init__(self, parent: QObject | None = None):
-        super().__init__(parent)
-        most = psutil.virtual_memory().total / 1e9
-        self.memory = number_field(Limits(LEAST, most), 1, "GB")
-        self.memory.setValue(free_budget() / 1e9)
+    def __init__(self, pick: MeansPick):
+        self._pick = pick
+        self.memory = number_field(Limits(LEAST, pick.most_memory), 1, "GB")
         self.memory.setToolTip("Main memory for all processes of this computer together; half of what is free.")
         self.workers = integer_field(
-            Limits(1, os.cpu_count() or 1), Affixes("processes", instead_of_smallest="1 process")
+            Limits(1, pick.most_workers), Affixes("processes", instead_of_smallest="1 process")
         )
         self.scheduler = text_field("none, or its address: tcp://host:8786")
         self.scheduler.setToolTip(
@@ -51,22 +37,27 @@ class MeansChoice(QObject):
         row.setSpacing(6)
         row.addWidget(self.memory, 1)
         row.addWidget(self.workers, 1)
-        self.memory.valueChanged.connect(self._on_change)
-        self.workers.valueChanged.connect(self._on_change)
-        self.scheduler.textChanged.connect(self._on_change)
-        self._on_change()
+        self._update()
+        self.memory.valueChanged.connect(self._on_memory)
+        self.workers.valueChanged.connect(self._on_workers)
+        self.scheduler.textChanged.connect(self._on_scheduler)
+        pick.changed.connect(self._update)
 
-    @property
-    def means(self) -> Means:
-        """As they stand."""
-        memory, address = round(self.memory.value() * 1e9), self.scheduler.text().strip()
-        if address:
-            return Means(memory, scheduler=address)
-        several = self.workers.value()
-        return Means(memory, several if several > 1 else None)
+    def _on_memory(self, gigabytes: float) -> None:
+        self._pick.memory = gigabytes
 
-    def _on_change(self, _value: object = None) -> None:
-        others = "The cluster has workers of its own." if self.scheduler.text().strip() else ""
+    def _on_workers(self, workers: int) -> None:
+        self._pick.workers = workers
+
+    def _on_scheduler(self, address: str) -> None:
+        self._pick.scheduler = address
+
+    def _update(self) -> None:
+        pick = self._pick
+        with QSignalBlocker(self.memory), QSignalBlocker(self.workers), QSignalBlocker(self.scheduler):
+            self.memory.setValue(pick.memory)
+            self.workers.setValue(pick.workers)
+            if self.scheduler.text().strip() != pick.scheduler:
+                self.scheduler.setText(pick.scheduler)
         one = "One process uses all cores; several take more memory, and finish sooner where there are many cores."
-        enable(self.workers, others, one)
-        self.changed.emit()
+        enable(self.workers, pick.why_no_workers, one)

@@ -1,18 +1,18 @@
-"""What is seen of a run by blocks: bar, map with its legend, speed, time left, and a link to the cluster's page."""
+"""The sight of a run by blocks: bar, map with its legend, speed, time left, and a link to the cluster's page."""
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.blocks.steps import STEPS
-from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import about_text
+from napari_emcad.widgets.blocks.block_session import RunSeen
 from napari_emcad.widgets.blocks.map import COLOURS, BlockMap
 from napari_emcad.widgets.kit.forms import text
 
 
 class BlockView(QWidget):
-    """Shows `BlockProgress`.
+    """Shows a run; of one that nobody is at the map alone.
 
     Signals
     -------
@@ -36,39 +36,37 @@ class BlockView(QWidget):
         for widget in (self.bar, self.words, self.map, self._legend, self.link):
             column.addWidget(widget)
 
-    def put(self, progress: Progress, dashboard: str = "") -> None:
-        """Show how far a run is, and where its cluster can be watched."""
-        self.bar.setVisible(True)
+    def show_run(self, seen: RunSeen | None) -> None:
+        """Show how far a run is; hide everything if there is none."""
+        self.setVisible(seen is not None)
+        if seen is None:
+            return
+        progress = seen.progress
+        self.bar.setVisible(seen.is_at_work)
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
-        is_known = isinstance(progress, BlockProgress)
-        for widget in (self.words, self.map, self._legend):
-            widget.setVisible(is_known)
-        self.link.setVisible(bool(dashboard))
-        self.link.setText(f'<a href="{dashboard}">Dask\'s dashboard</a>')
-        if is_known:
-            self.bar.setFormat(f"{progress.stage} {progress.done}/{progress.total}")
+        self.bar.setFormat(seen.words)
+        self.link.setVisible(bool(seen.dashboard))
+        self.link.setText(f'<a href="{seen.dashboard}">Dask\'s dashboard</a>')
+        is_counted = isinstance(progress, BlockProgress)
+        self.words.setVisible(is_counted and seen.is_at_work)
+        for widget in (self.map, self._legend):
+            widget.setVisible(is_counted)
+        if isinstance(progress, BlockProgress):
             self.map.show_blocks(progress.reached)
             self.words.setText(speed_text(progress))
-        else:
-            self.bar.setFormat(f"{progress.stage} ...")
-
-    def rest(self) -> None:
-        """Show the map alone, until there is progress again: nobody is at it."""
-        for widget in (self.bar, self.words, self.link):
-            widget.setVisible(False)
 
 
 def speed_text(progress: BlockProgress) -> str:
-    """Such as "0.79 s per megavoxel, ~ 12 min left"."""
+    """Return speed and time left, such as "0.79 s per megavoxel, ~ 12 min left in all"."""
     if progress.done == progress.total:
-        return "The session is put together."
-    if progress.seconds_left is None:
-        return "The time left is told after the first block."
+        return "The session is being put together."
+    if progress.seconds_left is None or progress.seconds_per_megavoxel is None:
+        return "The time left is known after the first block."
     return f"{progress.seconds_per_megavoxel:.2f} s per megavoxel, {about_text(progress.seconds_left)} left in all"
 
 
 def _legend() -> str:
-    """Coloured squares with the names of the steps."""
+    """Return coloured squares with the names of the steps."""
     names = ("not begun", *STEPS)
     return " ".join(f'<nobr><span style="color:{c}">■</span> {n}</nobr>' for c, n in zip(COLOURS, names, strict=True))
