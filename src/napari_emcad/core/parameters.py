@@ -6,7 +6,7 @@ a call; tests/core/test_parameters.py holds the two together.
 
 from typing import Any, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_emcad.core.choices import DEFAULT_SCORING, DEFAULT_SEED_SIGMA, SCORINGS, WISHES, Agglomeration, Crumbs
 from napari_emcad.core.errors import UserError
@@ -31,9 +31,18 @@ class Parameters(BaseModel):
         try:
             return cls(**options)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"])) or "parameters"
-            raise UserError(f"{name}: {first['msg']}, got {first['input']!r}.") from error
+            raise UserError(cls._sentence(error)) from error
+
+    @classmethod
+    def _sentence(cls, refusal: ValidationError) -> str:
+        """Return one sentence for the first error: the parameter, what is needed, what came."""
+        error = refusal.errors()[0]
+        name = ".".join(map(str, error["loc"]))
+        if error["type"] == "extra_forbidden":
+            return f"{name}: there is no such parameter; choose among {', '.join(cls.model_fields)}."
+        if error["type"] == "value_error":  # a sentence of ours, which says what came
+            return f"{name}: {error['ctx']['error']}"
+        return f"{name}: {error['msg']}, got {error['input']!r}."
 
 
 class SegmentParameters(Parameters):
@@ -55,10 +64,13 @@ class SegmentParameters(Parameters):
     black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = from the data.")
     white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = from the data.")
 
-    def model_post_init(self, _: Any) -> None:
+    @field_validator("scoring")
+    @classmethod
+    def _compiled(cls, scoring: str) -> str:
         """Refuse a scoring that waterz does not bring compiled."""
-        if self.scoring not in SCORINGS:
-            raise ValueError(f'scoring: one of {", ".join(SCORINGS)} is needed, got "{self.scoring}".')
+        if scoring not in SCORINGS:
+            raise ValueError(f'one of {", ".join(SCORINGS)} is needed, got "{scoring}".')
+        return scoring
 
 
 class SegmentOptions(TypedDict, total=False):
