@@ -215,7 +215,7 @@ def _see_surfaces(panel, take: Camera) -> None:
     sizes = np.bincount(panel.editor.at.session.state.table, panel.editor.at.session.state.sizes)[1:]
     panel.editor.at.selection.select(*(np.argsort(-sizes)[:4] + 1).tolist())
     panel.body.view_button.click()
-    wait(lambda: panel._surfaces.is_settled and len(panel._surfaces.shown) == 4)
+    wait(lambda: panel._surfaces.scene.is_settled and len(panel._surfaces.scene.shown) == 4)
     take("surfaces")
 
 

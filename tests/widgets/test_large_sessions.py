@@ -94,8 +94,8 @@ def test_surfaces(large):
     panel = large.dock.proofread
     panel.editor.click(Click(PLACE, False))
     panel.see_in_3d()
-    large.wait(lambda: panel._surfaces.is_settled)
-    assert panel._surfaces.shown == [panel.editor.at.selection.last]
+    large.wait(lambda: panel._surfaces.scene.is_settled)
+    assert panel._surfaces.scene.shown == [panel.editor.at.selection.last]
     assert read(large) <= NEAR
 
 

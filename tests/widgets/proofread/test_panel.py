@@ -260,9 +260,9 @@ def test_selected_neurons_are_seen_in_3d_and_picked_there(proofreading):
     panel.editor.at.selection.select(first)
     panel.body.view_button.click()
     view = panel._surfaces
-    window.wait(lambda: view.is_settled and view.shown == [first])
+    window.wait(lambda: view.scene.is_settled and view.scene.shown == [first])
     panel.editor.at.selection.select(first, second)
-    window.wait(lambda: view.is_settled and set(view.shown) == {first, second})
+    window.wait(lambda: view.scene.is_settled and set(view.scene.shown) == {first, second})
     view.picked.emit(Click(column(1, z=2), False))
     assert panel.editor.at.selection.neurons == [first] and window.viewer.dims.current_step[0] == 2
     panel.editor.enter(Mode.SPLIT)
@@ -271,6 +271,6 @@ def test_selected_neurons_are_seen_in_3d_and_picked_there(proofreading):
     panel.editor.apply()
     selection = panel.editor.at.selection
     assert len(selection.neurons) == 2 and selection.last == first  # what came off is looked at, too
-    window.wait(lambda: view.is_settled and len(view.shown) == 2)
+    window.wait(lambda: view.scene.is_settled and len(view.scene.shown) == 2)
     panel.body.end_button.click()
     assert view.is_released and panel._surfaces is None

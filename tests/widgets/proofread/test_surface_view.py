@@ -3,11 +3,9 @@
 import gc
 import threading
 import weakref
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import segmentation
 from napari.qt import QtViewer
 from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
@@ -15,22 +13,13 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget
 
-from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.surfaces import neuron_surface
-from napari_emcad.pipeline import SegmentParameters
-from napari_emcad.widgets.desk.result import Result
-from napari_emcad.widgets.proofread import surfaces as neuron_surfaces
-from napari_emcad.widgets.proofread.surface_view import NOTHING, TITLE, SurfaceView, show_beside
-from napari_emcad.workers.segmentation import Cut, cut_neurons
+from napari_emcad.widgets.proofread import surfaces
+from napari_emcad.widgets.proofread.surface_view import TITLE, SurfaceView, show_beside
 
 pytestmark = pytest.mark.window
 
-EDGES = [(1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.2), (4, 5, 0.9), (5, 6, 0.9)]
-"""At the threshold 0.5: neuron {1, 2, 3} and neuron {4, 5, 6}, side by side."""
-
 SCALE = np.array((40, 5, 6))
-WIDTH = 10
-CUT = Cut(0.5)
 
 
 class Bench:
@@ -70,23 +59,17 @@ class Bench:
         return int(self.state.table[fragment])
 
     def show(self, *neurons: int) -> None:
-        self.view.show_neurons(neurons)
+        self.view.scene.show_neurons(neurons)
         self.settle()
 
     def settle(self) -> None:
-        self.wait(lambda: self.view.is_settled)
+        self.wait(lambda: self.view.scene.is_settled)
 
     def merge(self, anchor: int = 1, other: int = 6) -> None:
         self.at.edit(lambda: self.at.session.merge(anchor, other, confirmed=True))
 
     def undo(self) -> None:
         self.at.edit(self.at.session.undo)
-
-    def part(self) -> tuple[int, int]:
-        """Part fragment 2 in its left and right half."""
-        near, far = [(1, 20, 11)], [(1, 20, 18)]
-        self.at.edit(lambda: self.at.session.split_fragment(near, far))
-        return tuple(int(self.state.base.fragments[v[0]]) for v in (near, far))
 
     def columns(self, neuron: int) -> tuple[float, float]:
         """Where the surface begins and ends on x, in voxels."""
@@ -99,35 +82,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench(window, stack, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "stack.emcad")
-    fragments = np.zeros(stack.shape, np.uint32)
-    for fragment in range(1, 7):
-        fragments[:, 4:44, (fragment - 1) * WIDTH : fragment * WIDTH] = fragment
-    base = replace(segmentation(EDGES, np.bincount(fragments.ravel())[1:].tolist()), fragments=fragments)
-    source = window.open(stack, scale=SCALE, translate=(400, 50, 60))
-    affinities = np.full((3, *stack.shape), 255, np.uint8)
-    parameters = SegmentParameters(threshold=CUT.threshold, min_size=CUT.min_size)
-    result = Result(source, Box.whole(stack.shape), parameters, affinities, card=window.desk.model.card)
-    window.desk.results.show_segmentation(result, base, cut_neurons(base, CUT))
-    window.desk.sessions.start()
-    window.idle()
-    made = Bench(window)
-    monkeypatch.setattr(neuron_surfaces, "neuron_surface", made.make)
+def bench(proofreading, monkeypatch):
+    made = Bench(proofreading)
+    monkeypatch.setattr(surfaces, "neuron_surface", made.make)
     yield made
     made.end()
-
-
-def test_a_neuron_lies_where_its_voxels_are(bench):
-    assert bench.view.words.text() == NOTHING and not bench.view.fit_button.isEnabled()
-    one = bench.neuron(1)
-    bench.show(one)
-    assert bench.view.shown == [one] and bench.view.words.text() == "1 neuron"
-    low, high = (np.array([0, 4, 0]) - 0.5) * SCALE, (np.array([2, 43, 29]) + 0.5) * SCALE
-    vertices = bench.layers[one].vertices
-    np.testing.assert_array_less(np.abs(vertices.min(0) - low), 0.31 * SCALE)
-    np.testing.assert_array_less(np.abs(vertices.max(0) - high), 0.31 * SCALE)
-    assert [str(unit) for unit in bench.layers[one].units] == ["nanometer"] * 3
 
 
 def test_the_dock_lies_between_canvas_and_panel(bench):
@@ -142,40 +101,6 @@ def test_the_dock_lies_between_canvas_and_panel(bench):
     assert min(bench.view._canvas.widget.width(), bench.view._canvas.widget.height()) >= 300
 
 
-def test_colours_are_those_of_the_neurons(bench):
-    one, other = bench.neuron(1), bench.neuron(4)
-    bench.show(one, other)
-    layer = bench.at.layer
-
-    def agree():
-        return all(np.allclose(bench.layers[n].colormap.colors[-1], layer.get_color(n)) for n in (one, other))
-
-    assert agree() and not np.allclose(layer.get_color(one), layer.get_color(other))
-    before = layer.get_color(one).copy()
-    layer.new_colormap(seed=5)
-    assert agree() and not np.allclose(before, layer.get_color(one))
-    layer.selected_label, layer.show_selected_label = one, True
-    bench.view.refresh()
-    assert bench.layers[other].colormap.colors[-1][3] == 1, "hidden in the sections only"
-
-
-def test_no_surface_is_made_twice(bench):
-    one, other = bench.neuron(1), bench.neuron(4)
-    bench.show(one)
-    bench.show(one, other)
-    bench.show(other)
-    bench.show(one)
-    bench.at.show()
-    bench.settle()
-    assert bench.made == [[1, 2, 3], [4, 5, 6]]
-    bench.merge()
-    bench.settle()
-    bench.undo()
-    assert bench.view.is_settled, "nothing to be made"
-    bench.at.edit(bench.at.session.redo)
-    assert bench.view.is_settled and bench.made == [[1, 2, 3], [4, 5, 6], [1, 2, 3, 4, 5, 6]]
-
-
 def test_the_old_surfaces_stay_until_the_new_one_is_there(bench):
     one, other = bench.neuron(1), bench.neuron(4)
     bench.show(one, other)
@@ -183,30 +108,19 @@ def test_the_old_surfaces_stay_until_the_new_one_is_there(bench):
     bench.may_go.clear()
     bench.merge()
     bench.wait(lambda: len(bench.made) == 3)
-    assert not bench.view.is_settled and "making surface 1 of 1" in bench.view.words.text()
-    assert bench.view.shown == [one, other] and all(layer.visible for layer in bench.layers.values())
+    assert not bench.view.scene.is_settled and "making surface 1 of 1" in bench.view.words.text()
+    assert bench.view.scene.shown == [one, other] and all(layer.visible for layer in bench.layers.values())
     assert bench.columns(one)[1] < 30 < bench.columns(other)[0] + 1
     bench.may_go.set()
     bench.settle()
-    assert bench.view.shown == [one] and bench.layers[one] is layer
+    assert bench.view.scene.shown == [one] and bench.layers[one] is layer
     assert bench.columns(one)[0] < 0 and bench.columns(one)[1] > 59
+    assert len(bench.view._canvas.model.layers) == 2, "the layer of the other one waits to be used again"
     bench.undo()
-    assert bench.view.shown == [one, other] and bench.columns(one)[1] < 30
+    assert bench.view.scene.shown == [one, other] and bench.columns(one)[1] < 30
     assert bench.camera == camera
-
-
-def test_one_that_is_merged_away_shows_as_what_it_is_part_of(bench):
-    one, other = bench.neuron(1), bench.neuron(4)
-    bench.show(other)
-    camera = bench.camera
-    bench.merge()
-    bench.settle()
-    assert bench.view.shown == [one] and bench.columns(one)[1] > 59
-    bench.show(one)  # it is selected now
-    assert bench.camera == camera
-    bench.undo()
-    bench.show(other)
-    assert bench.view.shown == [other] and bench.camera == camera
+    bench.show()
+    assert not any(layer.visible for layer in bench.view._canvas.model.layers)
 
 
 def test_the_camera_moves_only_for_other_neurons(bench):
@@ -215,96 +129,12 @@ def test_the_camera_moves_only_for_other_neurons(bench):
     first = bench.camera
     bench.show(one, other)
     assert bench.camera == first
-    bench.view.fit()
+    bench.view.fit_button.click()
     assert bench.camera != first
     bench.show(one)
     before = bench.camera
     bench.show(other)
     assert bench.camera != before and bench.camera[4:] == first[4:], "the angles stay"
-
-
-def test_the_newest_wish_wins(bench):
-    one, other = bench.neuron(1), bench.neuron(4)
-    bench.show()
-    bench.may_go.clear()
-    bench.view.show_neurons([one])
-    bench.wait(lambda: bench.made == [[1, 2, 3]])
-    bench.view.show_neurons([other])
-    bench.may_go.set()
-    bench.settle()
-    assert bench.view.shown == [other]
-    bench.view.show_neurons([])
-    assert bench.view.shown == [] and bench.view.words.text() == NOTHING
-    assert not any(layer.visible for layer in bench.view._canvas.model.layers)
-
-
-def test_a_neuron_that_is_not_there_is_not_shown(bench):
-    bench.show(bench.neuron(1), 77)
-    assert bench.view.shown == [bench.neuron(1)]
-
-
-def test_parts_of_a_fragment(bench):
-    one = bench.neuron(1)
-    bench.show(one)
-    near, far = bench.part()
-    bench.show(bench.neuron(near), bench.neuron(far))
-    assert bench.neuron(near) == one != bench.neuron(far)
-    assert bench.columns(one)[1] < 20 < 25 < bench.columns(bench.neuron(far))[1]
-    bench.undo()
-    assert bench.view.is_settled and bench.columns(one)[1] > 29
-    bench.at.edit(bench.at.session.redo)
-    assert bench.view.is_settled and bench.columns(one)[1] < 20
-
-
-def test_a_fragment_parted_while_its_surface_is_made(bench):
-    one = bench.neuron(1)
-    bench.show(bench.neuron(4))
-    bench.may_go.clear()
-    bench.view.show_neurons([one])
-    bench.wait(lambda: bench.made[-1] == [1, 2, 3])
-    near, _ = bench.part()
-    bench.may_go.set()
-    bench.settle()
-    assert bench.made[-1] == [1, near] and bench.columns(one)[1] < 20
-    bench.undo()
-    bench.settle()
-    assert bench.made[-1] == [1, 2, 3], "what was made of a fragment under change is not kept"
-    assert bench.columns(one)[0] < 0 and bench.columns(one)[1] > 29
-
-
-def test_another_voxel_size(bench):
-    one = bench.neuron(1)
-    bench.show(one)
-    bench.at.layer.scale = (80, 5, 6)
-    bench.settle()
-    assert bench.view.shown == [one] and np.ptp(bench.layers[one].vertices[:, 0]) > 2 * 80
-    assert bench.layers[one].visible
-
-
-def test_what_fails_is_said(bench, monkeypatch):
-    def fail(*_):
-        raise MemoryError("no room")
-
-    monkeypatch.setattr(neuron_surfaces, "neuron_surface", fail)
-    bench.show(bench.neuron(1))
-    assert "no room" in bench.view.words.text()
-    monkeypatch.setattr(neuron_surfaces, "neuron_surface", bench.make)
-    bench.at.show()
-    bench.settle()
-    assert bench.view.shown == [bench.neuron(1)] and bench.view.words.text() == "1 neuron"
-
-
-def test_surfaces_looked_at_long_ago_go(bench):
-    one, other = bench.neuron(1), bench.neuron(4)
-    bench.view._surfaces._room = 1
-    bench.show(one, other)
-    assert bench.view.shown == [one, other], "what is in use stays"
-    bench.show(one)
-    bench.merge()
-    bench.settle()
-    bench.undo()
-    bench.settle()
-    assert bench.made.count([1, 2, 3]) == 2 and bench.columns(one)[1] < 30
 
 
 def press(bench, key=Qt.KeyboardModifier.NoModifier, to: int = 0) -> None:
@@ -349,7 +179,7 @@ def test_the_surface_in_front_is_picked(bench):
     bench.show(one, other)
     for looks, expected in (((0, 0, 1), one), ((0, 0, -1), other)):
         bench.view._canvas.model.scene.camera.set_view_direction(looks, (0, -1, 0))
-        bench.view.fit()
+        bench.view.fit_button.click()
         press(bench)
         assert bench.at.neuron_at(got[-1].voxel) == expected and got[-1].voxel[2] == (0 if expected == one else 59)
 
@@ -388,7 +218,7 @@ def test_the_dock_is_closed_while_a_surface_is_made(bench):
     QTest.qWait(50)
     assert is_gone(bench) and canvas() is None
     bench.undo()  # the session goes on
-    bench.view.show_neurons([bench.neuron(1)])
+    bench.view.scene.show_neurons([bench.neuron(1)])
     get_settings().appearance.theme = "light"
     bench.at.layer.new_colormap(seed=3)
 
@@ -407,9 +237,4 @@ def test_another_view_after_the_first(bench):
     bench.view = SurfaceView(bench.at)
     bench.dock = show_beside(bench.viewer, bench.view, bench.desk.dock)
     bench.show(bench.neuron(4))
-    assert bench.view.shown == [bench.neuron(4)]
-
-
-def test_voxel_size_of_a_make(bench):
-    bench.show(bench.neuron(1))
-    assert {make.voxel_size for make in bench.view._shown.values()} == {VoxelSize(*map(float, SCALE))}
+    assert bench.view.scene.shown == [bench.neuron(4)]

@@ -147,7 +147,7 @@ class ProofreadPanel(QWidget):
 
     def _show_surfaces(self) -> None:
         if self._surfaces is not None:
-            self._surfaces.show_neurons([n for n in self.body.editor.at.selection.neurons if n])
+            self._surfaces.scene.show_neurons([n for n in self.body.editor.at.selection.neurons if n])
 
     def _ask_for_session(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, f"Open a session folder, NAME{SUFFIX}")

@@ -1,7 +1,6 @@
 """A second canvas of napari that shows surfaces and hears clicks on them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from napari.components import ViewerModel
@@ -15,30 +14,13 @@ from qtpy.QtCore import QObject, Qt, Signal
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.core.surfaces import Surface
 from napari_emcad.widgets.kit.mouse import Clicks
+from napari_emcad.widgets.proofread.surface_scene import Hit
 
 SIZE = 300
-"""Pixels that the canvas has at least."""
+"""Pixels of the smallest width and height of the canvas."""
 
 LOOKS, UP = (-1.0, 0.35, -0.25), (0.0, -1.0, 0.0)
 """Directions z, y, x in which the camera looks at first: nearly as sections are seen, a little from the side."""
-
-
-@dataclass(frozen=True)
-class Hit:
-    """Where a click meets a surface.
-
-    Attributes
-    ----------
-    neuron : SegmentId
-    place : (z, y, x)
-        In the units of the vertices.
-    is_shifted : bool
-        Whether Shift was down.
-    """
-
-    neuron: SegmentId
-    place: NDArray[np.float64]
-    is_shifted: bool
 
 
 class SurfaceCanvas(QObject):
@@ -54,7 +36,7 @@ class SurfaceCanvas(QObject):
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
         self.model = ViewerModel(title="surfaces", ndisplay=3)
-        self.widget: QtViewer | None = QtViewer(self.model)
+        self.widget = QtViewer(self.model)
         self.layers: dict[SegmentId, SurfaceLayer] = {}
         self._spare: list[SurfaceLayer] = []
         self._clicks = Clicks(self.model, self._on_click)
@@ -88,7 +70,7 @@ class SurfaceCanvas(QObject):
         self.layers.clear()
         self._spare.clear()
 
-    def colour(self, colour_of: Callable[[int], NDArray]) -> None:
+    def colour(self, colour_of: Callable[[int], NDArray[np.float32]]) -> None:
         """Give each neuron its colour, r, g, b, a."""
         for neuron, layer in self.layers.items():
             colour = colour_of(neuron)
@@ -105,7 +87,8 @@ class SurfaceCanvas(QObject):
         get_settings().appearance.events.theme.disconnect(self._follow_theme)
         self._clicks.close()
         self.clear()
-        widget, self.widget = self.widget, None
+        widget = self.widget
+        del self.widget
         widget.close()
 
     def _set_up(self) -> None:
