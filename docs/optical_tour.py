@@ -41,7 +41,7 @@ def main() -> None:
     take("optical_3d")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "neurites.tif"
-        dock.export.save(path)
+        dock.export.exporter.save(path)
         finish(dock)
         print(f"{dock.desk.message.text}; threshold {read_provenance(path)['parameters']['threshold']:g}")
     viewer.close()

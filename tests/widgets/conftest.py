@@ -178,11 +178,17 @@ def proofreading(window, stack, drawn, beside):
 
 
 @pytest.fixture
-def session(desk, loop, open_stack, stack, drawn, beside):
-    """A session on the drawn neurons, without a window."""
+def drawn_result(desk, loop, open_stack, stack, drawn) -> Result:
+    """The drawn neurons as the current result of a desk without a window."""
     source = open_stack(stack, translate=(400, 50, 60))
-    show_drawn(desk, source, drawn, stack.shape)
+    result = show_drawn(desk, source, drawn, stack.shape)
     loop.settle()
+    return result
+
+
+@pytest.fixture
+def session(desk, loop, drawn_result, beside):
+    """A session on the drawn neurons, without a window."""
     desk.sessions.start()
     loop.work()
     assert desk.sessions.current is not None, desk.message.text

@@ -94,7 +94,7 @@ def wait(ready: Callable[[], bool]) -> None:
 def _keep(viewer, dock: EMCADDock, folder: Path, seconds: float) -> None:
     """Labels, a picture of the window, and a report."""
     _make(folder)
-    dock.export.save(folder / "neurons.tif")
+    dock.export.exporter.save(folder / "neurons.tif")
     finish(dock)
     pause(0.5)
     viewer.screenshot(str(folder / "window.png"), canvas_only=False, flash=False)

@@ -100,7 +100,7 @@ class EMCADDock(QWidget):
             return
         self._released = True
         self.desk.jobs.close()
-        for panel in (self.blocks, self.finetune, self.proofread):
+        for panel in (self.blocks, self.finetune, self.proofread, self.export):
             panel.close_panel()
         self.desk.close()
         if self._window is not None:
@@ -201,7 +201,7 @@ class EMCADDock(QWidget):
             self.bar.setFormat("stopping ...")
 
     def _on_neurons(self) -> None:
-        if self.export.has_something and not self.sections["export"].is_open:
+        if self.export.exporter.shown is not None and not self.sections["export"].is_open:
             self.sections["export"].open()
 
     def _on_brought(self) -> None:

@@ -6,12 +6,9 @@ from drawings import lively_sdasn, uneven
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.neurites import neurites
-from napari_emcad.io.labels.provenance import read_provenance
-from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.widgets.desk.neurites import ForegroundRun
-from napari_emcad.widgets.export.panel import ALL, DONE, SELECTED, TIFF_AND_ZARR
 
 pytestmark = pytest.mark.window
 
@@ -80,60 +77,6 @@ def test_a_run_of_an_em_model_takes_the_threshold_over(optical, model):
     assert desk.neurites.current is None
     assert optical.result is not None
     assert optical.viewer.layers["fibres neurites"].data[0, 0, 0] == 7
-
-
-def test_export_writes_the_neurites(optical, tmp_path):
-    export = optical.dock.export
-    optical.run()
-    found = optical.desk.neurites.current
-    optical.wait(lambda: export.save_button.isEnabled())
-    assert (
-        "neurite" in export._facts.text()
-        and not export._neurons[DONE].isEnabled()
-        and TIFF_AND_ZARR not in formats(export)
-    )
-    found.labels_layer.data[0, 0, 0] = 900  # corrected by hand
-    export.save(tmp_path / "neurites.tif")
-    optical.idle()
-    with open_stack(tmp_path / "neurites.tif") as volume:
-        np.testing.assert_array_equal(volume.array[:], found.labels_layer.data)
-    told = read_provenance(tmp_path / "neurites.tif")
-    assert told["model"] == "fibres" and told["neurons"] == "all"
-
-
-def test_export_of_one_neurite(optical, tmp_path):
-    export = optical.dock.export
-    optical.run()
-    found = optical.desk.neurites.current
-    export.neurons, found.labels_layer.selected_label = SELECTED, 1
-    export.save(tmp_path / "one.tif")
-    optical.idle()
-    with open_stack(tmp_path / "one.tif") as volume:
-        np.testing.assert_array_equal(volume.array[:] > 0, found.labels_layer.data == 1)
-    found.labels_layer.selected_label = 4000
-    export.save(tmp_path / "none.tif")
-    assert "is no neurite" in optical.message
-    export.neurons = DONE
-    export.save(tmp_path / "none.tif")
-    assert 'choose "all"' in optical.message and not (tmp_path / "none.tif").exists()
-    export.neurons = ALL
-    optical.desk.threshold.move(0.7)
-    export.save(tmp_path / "none.tif")
-    assert "has just been moved" in optical.message
-    export.add_layer()
-    optical.idle()
-
-
-def test_without_neurites_there_is_nothing_to_export(optical):
-    export = optical.dock.export
-    optical.run()
-    optical.viewer.layers.remove("fibres neurites")
-    optical.wait(lambda: not export.save_button.isEnabled())
-    assert not export.has_something
-
-
-def formats(export):
-    return [export.format.itemText(i) for i in range(export.format.count())]
 
 
 def test_what_an_optical_network_does_not_have_cannot_be_chosen(optical):

@@ -9,7 +9,7 @@ from napari_emcad.core.progress import Progress, drive
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.session_of_labels import LabelFiles, make_session_of_labels
-from napari_emcad.widgets.export.panel import TIFF_AND_ZARR
+from napari_emcad.widgets.export.file_formats import TIFF_AND_ZARR
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layers import place_of, voxel_size_of
 from napari_emcad.widgets.proofread_window import show_session
@@ -220,7 +220,7 @@ def test_what_needs_affinities_says_so(window, start, neurons, tmp_path, row):
     segment.settings_form.look.setCurrentIndex(1 - segment.settings_form.look.currentIndex())
     assert window.result.affinity_layers == []
     window.dock.export.format.setCurrentText(TIFF_AND_ZARR)
-    window.dock.export.save(tmp_path / "out.tif")
+    window.dock.export.exporter.save(tmp_path / "out.tif")
     assert "these neurons have no affinities" in window.message
     segment.settings_form.seed_sigma.setValue(7)
     window.desk._recut.agglomerate_again()

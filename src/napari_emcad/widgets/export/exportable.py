@@ -1,4 +1,4 @@
-"""What is on screen and can be exported: the neurons of a run on an EM stack, or the neurites of an optical volume."""
+"""Labels on screen that can be exported: the neurons of a run on an EM stack, or the neurites of an optical volume."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -9,110 +9,178 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.widgets.desk.neurites import Foreground
 from napari_emcad.widgets.desk.result import Result
+from napari_emcad.widgets.export.request import ALL, DONE, Which
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
 
 
-class Written(NamedTuple):
-    """Labels as they go into a file."""
-
-    labels: Any  # array-like (z, y, x), read by slices
-    largest: int | None  # None = not known yet
-
-
-class Exportable(Protocol):
-    """What the panel Export asks of either.
+class ChosenLabels(NamedTuple):
+    """Labels as they go into a file.
 
     Attributes
     ----------
-    noun : str
-    source : Image or Labels
-    box : Box
-        Of the source, in its voxels.
-    layer : Labels
-        Where a label can be selected.
-    count : int
-        How many there are.
-    affinities : (3, z, y, x) uint8 or None
-    session_folder : Path or None
+    labels : Volume (z, y, x) of whole numbers
+        0 = none.
+    largest : int or None
+        None = not known yet.
     """
 
-    noun: str
-    source: Image | Labels
-    box: Box
-    layer: Labels
-    count: int
-    affinities: NDArray[np.uint8] | None
-    session_folder: Path | None
+    labels: Volume
+    largest: int | None
+
+
+class Exportable(Protocol):
+    """Neurons or neurites, as the panel Export needs to know them."""
+
+    @property
+    def noun(self) -> str:
+        """The word for one of them."""
+        ...
+
+    @property
+    def source(self) -> Image | Labels:
+        """The stack that they were found in."""
+        ...
+
+    @property
+    def box(self) -> Box:
+        """The part of the stack that was segmented, in its voxels."""
+        ...
+
+    @property
+    def layer(self) -> Labels:
+        """The layer in which a label can be selected."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """The number of them."""
+        ...
+
+    @property
+    def affinities(self) -> AffinityVolume | None:
+        """Affinities (3, z, y, x) uint8 of the box; None if there are none."""
+        ...
+
+    @property
+    def session_folder(self) -> Path | None:
+        """The session that has them; None if there is none."""
+        ...
 
     def provenance(self) -> dict[str, Any]:
-        """What made them as they stand."""
+        """Return what made them as they stand."""
         ...
 
-    def all(self) -> Written:
-        """All of them."""
+    def all(self) -> ChosenLabels:
+        """Return all of them."""
         ...
 
-    def done(self) -> Written:
-        """Those that were ticked."""
+    def done(self) -> ChosenLabels:
+        """Return those that were ticked; raises UserError if there are none."""
         ...
 
-    def only(self, label: int) -> Written:
-        """One of them, or, where there is none of this label, nothing: `largest` is 0."""
+    def only(self, label: int) -> ChosenLabels:
+        """Return the one of this label; if there is none, `largest` is 0."""
         ...
 
 
-class OfNeurons:
-    """See `Exportable`."""
+class ExportableNeurons:
+    """Neurons of a result; see `Exportable`."""
 
     noun = "neuron"
 
     def __init__(self, result: Result):
         self.source, self.box, self.layer = result.source, result.box, result.neuron_layer
         self.affinities, self.session_folder = result.affinities, result.session_folder
-        self.provenance, self._neurons = result.provenance, result.neurons
-        self._fragments, self._table, self._done = result.segmentation.fragments, result.neurons.table, result.done
+        self._result, self._neurons, self._table = result, result.neurons, result.neurons.table
 
     @property
     def count(self) -> int:
-        """Not before it is asked for: of a million fragments it takes as long as a merge."""
+        """The number of neurons, counted when it is asked for first: that takes as long as a merge."""
         return len(self._neurons.sizes)
 
-    def all(self) -> Written:
+    def provenance(self) -> dict[str, Any]:
+        """Return what made the neurons as they stand."""
+        return self._result.provenance()
+
+    def all(self) -> ChosenLabels:
+        """Return all neurons."""
         return self._where(self._table > 0)
 
-    def done(self) -> Written:
-        if not self._done:
-            raise UserError('export: no neuron is done; tick some in Proofread, or choose "all".')
-        return self._where(np.isin(self._table, list(self._done)))
+    def done(self) -> ChosenLabels:
+        """Return the neurons that were ticked.
 
-    def only(self, label: int) -> Written:
+        Raises
+        ------
+        UserError
+            If there are none.
+        """
+        if not self._result.done:
+            raise UserError('export: no neuron is done; tick some in Proofread, or choose "all".')
+        return self._where(np.isin(self._table, list(self._result.done)))
+
+    def only(self, label: int) -> ChosenLabels:
+        """Return one neuron."""
         return self._where(self._table == label)
 
-    def _where(self, kept: NDArray[np.bool_]) -> Written:
-        table = np.where(kept, self._table, 0).astype(self._table.dtype)
-        return Written(FragmentLabels(self._fragments, table), int(table.max()))
+    def _where(self, is_kept: NDArray[np.bool_]) -> ChosenLabels:
+        table = np.where(is_kept, self._table, 0).astype(self._table.dtype)
+        return ChosenLabels(FragmentLabels(self._result.segmentation.fragments, table), int(table.max()))
 
 
-class OfNeurites:
-    """See `Exportable`; what was painted on their layer is exported as it stands."""
+class ExportableNeurites:
+    """Neurites; see `Exportable`. What was painted on their layer is exported as it stands."""
 
-    noun, affinities, session_folder = "neurite", None, None
+    noun = "neurite"
+    affinities: AffinityVolume | None = None
+    session_folder: Path | None = None
 
-    def __init__(self, run: Foreground):
-        self.source, self.box, self.layer = run.source, run.box, run.labels_layer
-        self.count = len(run.sizes)
+    def __init__(self, found: Foreground):
+        self.source, self.box, self.layer = found.source, found.box, found.labels_layer
+        self.count = len(found.sizes)
 
     def provenance(self) -> dict[str, Any]:
+        """Return what made the neurites."""
         return dict(self.layer.metadata["provenance"])
 
-    def all(self) -> Written:
-        return Written(self.layer.data, None)
+    def all(self) -> ChosenLabels:
+        """Return all neurites."""
+        return ChosenLabels(self.layer.data, None)
 
-    def done(self) -> Written:
+    def done(self) -> ChosenLabels:
+        """Refuse: neurites are not ticked.
+
+        Raises
+        ------
+        UserError
+        """
         raise UserError('export: neurites are not ticked as done; choose "all" or "selected".')
 
-    def only(self, label: int) -> Written:
+    def only(self, label: int) -> ChosenLabels:
+        """Return one neurite."""
         labels = np.where(self.layer.data == label, self.layer.data, 0)
-        return Written(labels, int(labels.max(initial=0)))
+        return ChosenLabels(labels, int(labels.max(initial=0)))
+
+
+def choose_labels(shown: Exportable, which: Which) -> ChosenLabels:
+    """Return the labels asked for: all, those done, or the one selected in their layer.
+
+    Raises
+    ------
+    UserError
+        If there are none.
+    """
+    if which == ALL:
+        return shown.all()
+    if which == DONE:
+        return shown.done()
+    label = shown.layer.selected_label
+    chosen = shown.only(label)
+    if not chosen.largest:
+        raise UserError(
+            f'export: the selected label {label} of "{shown.layer.name}" is no {shown.noun}; click one with '
+            'the layer\'s colour picker, or choose "all".'
+        )
+    return chosen
