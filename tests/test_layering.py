@@ -51,6 +51,7 @@ CLOSED = {
     "widgets.proofread": {"widgets.proofread", "widgets.choices"} | SHARED,
     "widgets.finetune": {"widgets.finetune", "widgets.choices"} | SHARED,
     "widgets.export": {"widgets.export", "widgets.choices"} | SHARED,
+    "widgets.evaluate": {"widgets.evaluate", "widgets.choices"} | SHARED,
 }
 """Room inside a room -> all that it may import of that room: no engine knows the choice among them, and no panel
 another panel. What two panels share is on the desk."""

@@ -19,7 +19,7 @@ from napari_emcad.core.scores import Scores, score
 from napari_emcad.core.wording import duration_text, shape_text, size_text
 from napari_emcad.widgets.choices.stack import SAMPLES
 from napari_emcad.widgets.dock import EMCADDock
-from napari_emcad.widgets.evaluate import scores_text
+from napari_emcad.widgets.evaluate.evaluation import scores_text
 
 WINDOW = (1500, 950)
 """Pixels."""

@@ -14,7 +14,7 @@ from napari_emcad.reader import read_layers
 from napari_emcad.widgets.blocks.panel import BlocksPanel
 from napari_emcad.widgets.choices.stack import StackChoice
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.evaluate import EvaluatePanel
+from napari_emcad.widgets.evaluate.panel import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
 from napari_emcad.widgets.finetune.panel import FineTunePanel
 from napari_emcad.widgets.kit.jobs import Ended, one_step
