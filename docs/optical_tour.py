@@ -25,7 +25,7 @@ def main() -> None:
     viewer.window._qt_window.resize(*WINDOW)
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
-    dock.open_sample("optical")
+    dock.opener.open_sample("optical")
     finish(dock)
     dock.desk.model.open_file(options.model)
     wait(lambda: dock.desk.model.card is not None and dock.desk.model.card.role == "foreground")

@@ -105,7 +105,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def _open(viewer, dock: EMCADDock, options: argparse.Namespace) -> None:
     if options.data is None:
-        dock.open_sample("small")
+        dock.opener.open_sample("small")
         finish(dock)
     else:
         with open_stack(options.data) as volume:

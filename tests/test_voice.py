@@ -20,10 +20,7 @@ RIDDLES = {"told", "made", "settled", "begun", "given", "going_on", "watching", 
 """Names of functions that say nothing of what they do."""
 
 
-TO_MEND = (
-    *("widgets/blocks/", "widgets/export/", "widgets/finetune/", "widgets/kit/", "widgets/proofread/"),
-    *("widgets/demo.py", "widgets/dock.py", "widgets/evaluate.py", "widgets/proofread_window.py"),
-)
+TO_MEND = ("widgets/finetune/", "widgets/proofread/")
 """Files that are still to be put into plain words."""
 
 

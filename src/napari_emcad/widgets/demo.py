@@ -18,18 +18,19 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.core.wording import duration_text, shape_text, size_text
 from napari_emcad.widgets.choices.stack import SAMPLES
+from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.evaluate.evaluation import scores_text
 
 WINDOW = (1500, 950)
-"""Pixels."""
+"""Width and height of the window in pixels."""
 
 GLANCE = 0.02
 """Seconds between two looks at the window while waiting for a job."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; returns the exit code, 1 with one sentence where it failed."""
+    """Run the demo. Return the exit code: 1, with one sentence, if it failed."""
     options = _parser().parse_args(arguments)
     viewer = None
     try:
@@ -49,18 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m napari_emcad.widgets.demo", description="From a stack to neurons.")
     parser.add_argument("--no-window", action="store_true", help="export, take a picture, report, and end")
-    parser.add_argument("--folder", type=Path, default=Path("demo"), help="where results go (default: demo)")
-    parser.add_argument("--size", choices=list(SAMPLES), default="medium", help="of the sample (default: medium)")
+    parser.add_argument("--folder", type=Path, default=Path("demo"), help="folder for the results (default: demo)")
+    parser.add_argument("--size", choices=list(SAMPLES), default="medium", help="size of the sample (default: medium)")
     parser.add_argument("--model", type=Path, help="a checkpoint instead of the bundled model")
     return parser
 
 
-def _show(viewer, options: argparse.Namespace) -> None:
-    """The way through the dock, pressed by code."""
+def _show(viewer: napari.Viewer, options: argparse.Namespace) -> None:
+    """Go through the dock as a person would."""
     viewer.window._qt_window.resize(*WINDOW)
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
-    dock.open_sample(options.size)
+    dock.opener.open_sample(options.size)
     finish(dock)
     if options.model is not None:
         dock.desk.model.open_file(options.model)
@@ -68,14 +69,25 @@ def _show(viewer, options: argparse.Namespace) -> None:
     dock.desk.runs.run()
     finish(dock)
     seconds = time.monotonic() - start
-    if dock.desk.results.current is None:
+    result = dock.desk.results.current
+    if result is None:
         raise UserError(dock.desk.message.text)
     if options.no_window:
-        _keep(viewer, dock, options.folder, seconds)
+        _make_folder(options.folder)
+        _export(dock, options.folder)
+        pause(0.5)
+        viewer.screenshot(str(options.folder / "window.png"), canvas_only=False, flash=False)
+        _write_report(options.folder, _report(dock, result, seconds))
 
 
 def finish(dock: EMCADDock) -> None:
-    """Wait for the job under way while the window lives."""
+    """Wait for the job under way while the window lives.
+
+    Raises
+    ------
+    UserError
+        If the job failed, or the window was closed.
+    """
     wait(lambda: not dock.desk.jobs.running)
     if dock.is_released:
         raise UserError("demo: the window was closed before the demo had ended.")
@@ -91,24 +103,23 @@ def wait(ready: Callable[[], bool]) -> None:
     QApplication.processEvents()
 
 
-def _keep(viewer, dock: EMCADDock, folder: Path, seconds: float) -> None:
-    """Labels, a picture of the window, and a report."""
-    _make(folder)
-    dock.export.exporter.save(folder / "neurons.tif")
-    finish(dock)
-    pause(0.5)
-    viewer.screenshot(str(folder / "window.png"), canvas_only=False, flash=False)
-    report = _report(viewer, dock, seconds)
-    (folder / "report.txt").write_text(report, "utf-8")
-    names = ("neurons.tif", "window.png", "report.txt")
-    print(report, *(folder.resolve() / name for name in names), sep="\n")  # noqa: T201 - a program of its own
-
-
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"demo: the folder {folder} cannot be made ({error.strerror}); name another one.") from error
+
+
+def _export(dock: EMCADDock, folder: Path) -> None:
+    dock.export.exporter.save(folder / "neurons.tif")
+    finish(dock)
+
+
+def _write_report(folder: Path, report: str) -> None:
+    """Write the report, and say what has been written."""
+    (folder / "report.txt").write_text(report, "utf-8")
+    names = ("neurons.tif", "window.png", "report.txt")
+    print(report, *(folder.resolve() / name for name in names), sep="\n")  # noqa: T201 - a program of its own
 
 
 def pause(seconds: float) -> None:
@@ -117,29 +128,30 @@ def pause(seconds: float) -> None:
     wait(lambda: time.monotonic() > until)
 
 
-def _report(viewer, dock: EMCADDock, seconds: float) -> str:
-    result = dock.desk.results.current
-    voxels = int(np.prod(result.box.shape, dtype=np.int64))
+def _report(dock: EMCADDock, result: Result, seconds: float) -> str:
+    """Return what was segmented by what, in which time, and how good it is, one fact a line."""
+    desk, voxels = dock.desk, int(np.prod(result.box.shape, dtype=np.int64))
+    model, device = desk.model.path, desk.device.auto
     lines = [
         f"stack    {shape_text(result.box.shape)} voxels",
-        f"model    {dock.desk.model.path.name}",
-        f"device   {dock.desk.device.auto.name}",
-        f"neurons  {dock.desk.threshold.read_out}",
+        f"model    {model.name if model else 'none'}",
+        f"device   {device.name if device else 'not known'}",
+        f"neurons  {desk.threshold.read_out}",
         f"time     {duration_text(seconds)}, {voxels / seconds:,.0f} voxels a second",
         f"memory   {_peak()}",
     ]
-    scores = _scores(viewer, result)
+    scores = _scores(dock, result)
     return "\n".join([*(scores_text(scores).split("\n") if scores else []), *lines]) + "\n"
 
 
-def _scores(viewer, result) -> Scores | None:
-    """Against the sample's truth."""
-    truths = [layer for layer in viewer.layers if layer.name == "ground truth"]
+def _scores(dock: EMCADDock, result: Result) -> Scores | None:
+    """Compare neurons with the sample's truth; None if there is no truth."""
+    truths = [layer for layer in dock.desk.viewer.layers if layer.name == "ground truth"]
     return score(result.view, truths[0].data) if truths else None
 
 
 def _peak() -> str:
-    """Peaks of main memory: of napari, and of the largest process beside it; where the system tells them."""
+    """Return the peaks of main memory, of napari and of the largest process beside it, if the system knows them."""
     try:
         import resource
     except ImportError:  # Windows

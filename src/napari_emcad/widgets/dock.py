@@ -10,25 +10,24 @@ from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScro
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
 from napari_emcad.core.wording import progress_text
-from napari_emcad.reader import read_layers
 from napari_emcad.widgets.blocks.panel import BlocksPanel
 from napari_emcad.widgets.choices.stack import StackChoice
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.evaluate.panel import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
 from napari_emcad.widgets.finetune.panel import FineTunePanel
-from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.widgets.kit.remembered_place import remembered_file
 from napari_emcad.widgets.kit.section import Section
 from napari_emcad.widgets.kit.threads import QtLoop
+from napari_emcad.widgets.layer_opener import LayerOpener
 from napari_emcad.widgets.message_line import MessageLine
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
 from napari_emcad.widgets.proofread.segment_again import SegmentAgain
 from napari_emcad.widgets.segment.panel import SegmentPanel
 
 WIDTH = 380
-"""Pixels."""
+"""Pixels that the dock needs at least."""
 
 FIRST_LOOK = 300
 """Milliseconds after the dock is shown until torch is imported in a thread."""
@@ -48,7 +47,7 @@ class EMCADDock(QWidget):
         self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
-        self._again = SegmentAgain(desk, self.proofread.bring)
+        self.opener, self._again = LayerOpener(desk), SegmentAgain(desk, self.proofread.bring)
         self.sections = {
             "blocks": Section("By blocks, for large stacks", self.blocks, is_open=False),
             "proofread": Section("2  Proofread", self.proofread, is_open=False),
@@ -60,6 +59,7 @@ class EMCADDock(QWidget):
         self._connect()
 
     def sizeHint(self) -> QSize:
+        """Return the size that the dock has at first."""
         return QSize(WIDTH, 640)
 
     @property
@@ -73,18 +73,6 @@ class EMCADDock(QWidget):
     def segment_again(self, model: Path) -> None:
         """Segment what is on screen with a model; edits are made again, in a session beside the one that has them."""
         self._again.start(model)
-
-    def open_sample(self, key: str) -> None:
-        """Make a sample in a thread and open it."""
-        from napari_emcad import sample_data
-
-        self.desk.message.say("The sample is being made.")
-        self.desk.jobs.start(one_step(getattr(sample_data, key), stage="making the sample"), self._on_layers_read)
-
-    def open_url(self, url: str) -> None:
-        """Open a Zarr or precomputed volume behind a URL in a thread; its voxels are read as they are looked at."""
-        self.desk.message.say("The URL is being opened.")
-        self.desk.jobs.start(one_step(read_layers, url, stage="opening the URL"), self._on_layers_read)
 
     def open_session(self, folder: Path) -> None:
         """Open a session that a run by blocks has made."""
@@ -107,7 +95,7 @@ class EMCADDock(QWidget):
             self._window.removeEventFilter(self)
             self._window = None
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Look for the window, and import torch a moment later."""
         super().showEvent(event)
         self._watch_window()
@@ -115,26 +103,25 @@ class EMCADDock(QWidget):
             self._looked = True
             QTimer.singleShot(FIRST_LOOK, self._prepare)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def closeEvent(self, event: QCloseEvent | None) -> None:
         """Let go of everything."""
         self.release()
         super().closeEvent(event)
 
-    def changeEvent(self, event: QEvent) -> None:
+    def changeEvent(self, event: QEvent | None) -> None:
         """Let go of everything when the dock is taken out of its window: napari does not close it then."""
         super().changeEvent(event)
-        if event.type() != QEvent.Type.ParentChange:
+        if event is None or event.type() != QEvent.Type.ParentChange:
             return
         if self.parent() is None:
             self.release()
         else:  # the parents have not found theirs yet
             QTimer.singleShot(0, self._watch_window)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Ask whether to stop a running job when a person closes the window."""
-        if watched is self._window and event.type() == QEvent.Type.Close:
-            running = self.desk.jobs.running or self.blocks.session.is_running or self.finetune.running
-            if running and event.spontaneous() and not self._may_stop():
+        if event is not None and watched is self._window and event.type() == QEvent.Type.Close:
+            if self._busy_words and event.spontaneous() and not self._may_stop():
                 event.ignore()
                 return True
             self.release()
@@ -164,8 +151,8 @@ class EMCADDock(QWidget):
 
     def _connect(self) -> None:
         desk = self.desk
-        self.stack.sample_wanted.connect(self.open_sample)
-        self.stack.url_wanted.connect(self.open_url)
+        self.stack.sample_wanted.connect(self.opener.open_sample)
+        self.stack.url_wanted.connect(self.opener.open_url)
         desk.jobs.progressed.connect(self._on_progress)
         desk.jobs.running_changed.connect(self._on_running)
         for signal in (desk.results.changed, desk.neurites.changed):
@@ -213,19 +200,15 @@ class EMCADDock(QWidget):
         if not self._released:
             self._scroll.ensureWidgetVisible(self.proofread.body.replay)
 
-    def _on_layers_read(self, ended: Ended) -> None:
-        if ended.result is not None:
-            for data, meta, kind in ended.result:
-                self._viewer.add_layer(napari.layers.Layer.create(data, meta, kind))
-        else:
-            self.desk.message.error(ended.error or UserError("Nothing was opened: it was stopped."))
+    @property
+    def _busy_words(self) -> str:
+        """The job that is running, and how far it is; empty if there is none."""
+        if self.desk.jobs.running:
+            return self.bar.format()
+        if self.blocks.session.is_running:
+            return f"By blocks, which are kept: {self.blocks.session.words}"
+        return f"Fine-tuning: {self.finetune.progress.words}" if self.finetune.running else ""
 
     def _may_stop(self) -> bool:
-        if self.desk.jobs.running:
-            words = self.bar.format()
-        elif self.blocks.session.is_running:
-            words = f"By blocks, which are kept: {self.blocks.session.words}"
-        else:
-            words = f"Fine-tuning: {self.finetune.progress.words}"
-        question = f"{words}. Stop it and close the window?"
+        question = f"{self._busy_words}. Stop it and close the window?"
         return QMessageBox.question(self, "A job is running", question) == QMessageBox.StandardButton.Yes

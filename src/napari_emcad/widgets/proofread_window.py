@@ -13,7 +13,7 @@ from napari_emcad.widgets.dock import EMCADDock
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Open the window; returns the exit code, 1 with one sentence where the session cannot be opened."""
+    """Open the window. Return the exit code: 1, with one sentence, if the session cannot be opened."""
     parser = argparse.ArgumentParser("python -m napari_emcad.widgets.proofread_window", description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder

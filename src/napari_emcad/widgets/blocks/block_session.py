@@ -109,14 +109,14 @@ class BlockSession:
 
     @property
     def why_not(self) -> str:
-        """Why `go_on` can do nothing; empty if it can."""
+        """The reason that `go_on` can do nothing; empty if it can."""
         if self.stage is Stage.NEW:
             return self._new.why_not(self._folder)
         return "Stopping." if self._jobs.stopping else ""
 
     @property
     def plan(self) -> str:
-        """What a new run will take, or what the run in the folder is about."""
+        """Time and disk space of a new run, or facts of the run in the folder."""
         return self._new.plan_text(self._folder) if self.stage is Stage.NEW else self._facts
 
     @property

@@ -64,7 +64,7 @@ class MeansPick:
 
     @property
     def why_no_workers(self) -> str:
-        """Why the number of processes does not count; empty if it does."""
+        """The reason that the number of processes does not count; empty if it does."""
         return "The cluster has workers of its own." if self._scheduler else ""
 
     @property

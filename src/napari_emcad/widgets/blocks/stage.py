@@ -1,4 +1,4 @@
-"""How far the session in a folder is, and what a press of the button does with it."""
+"""Stages of a session that is made by blocks, and what a press of the button does at each."""
 
 from enum import Enum
 from pathlib import Path

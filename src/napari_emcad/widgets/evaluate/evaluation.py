@@ -44,7 +44,7 @@ class Evaluation:
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be compared now; empty if something can."""
+        """The reason that nothing can be compared now; empty if something can."""
         if not (self.labels.layer and self.truth.layer):
             return "Needs two Labels layers: neurons and a truth."
         if self.labels.layer is self.truth.layer:

@@ -51,7 +51,7 @@ class Exporter:
 
     @property
     def shown(self) -> Exportable | None:
-        """What the threshold moves over; None while there is nothing to export."""
+        """The neurons or neurites that the threshold moves over; None while there are none."""
         neurites, result = self._desk.neurites.current, self._desk.results.current
         if neurites is not None:
             return ExportableNeurites(neurites)
@@ -59,7 +59,7 @@ class Exporter:
 
     @property
     def request(self) -> ExportRequest:
-        """What is asked for."""
+        """The choices of a person."""
         return self._request
 
     @request.setter
@@ -94,24 +94,24 @@ class Exporter:
 
     @property
     def facts(self) -> str:
-        """What can be exported, such as "12 neurons in 3 x 48 x 64 voxels"."""
+        """The number and the place of what can be exported, such as "12 neurons in 3 x 48 x 64 voxels"."""
         shown = self.shown
         return f"{count(shown.count, shown.noun)} in {shape_text(shown.box.shape)} voxels" if shown else NO_NEURONS
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be exported now; empty if something can, or is being written."""
+        """The reason that nothing can be exported now; empty if something can, or is being written."""
         busy = "A job is running." if self._jobs.running and not self._is_writing else ""
         return busy if self.shown is not None else NO_NEURONS
 
     @property
     def why_no_choice(self) -> str:
-        """Why neither neurons nor a part can be chosen; empty if they can."""
+        """The reason that neither neurons nor a part can be chosen; empty if they can."""
         return "The whole session is written." if self._request.is_of_session else ""
 
     @property
     def why_not_done(self) -> str:
-        """Why those that are done cannot be chosen; empty if they can."""
+        """The reason that those that are done cannot be chosen; empty if they can."""
         is_neurites = isinstance(self.shown, ExportableNeurites)
         return "Neurites are not ticked as done." if is_neurites else self.why_no_choice
 

@@ -18,7 +18,7 @@ BOX: Part = "box layer"
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What a person asks for; of a session's own formats always the whole is written.
+    """The choices of a person; in a format of the session the whole session is written.
 
     Attributes
     ----------
