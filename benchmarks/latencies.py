@@ -147,7 +147,7 @@ def _acts(viewer, dock, writes: bool):
         state.foresee(*foreseen)
 
     yield "threshold rests", lambda: rests(Cut(*foreseen)), foresee
-    click = dock.proofread.clicking.click
+    click = dock.proofread.proofreader.clicking.click
     height, width = (n // 2 for n in state.base.fragments.shape[1:])
     yield "click to segment", lambda: click((next(sections), height, width))
 

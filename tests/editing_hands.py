@@ -10,26 +10,22 @@ from proofreading_hands import column
 
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.picking import Click
-from napari_emcad.widgets.proofread.bindings import Bindings
-from napari_emcad.widgets.proofread.editor import Editor
 from napari_emcad.widgets.proofread.modes import Mode
+from napari_emcad.widgets.proofread.proofreader import Proofreader
 
 
 class Editing:
-    """An editor of the session that is on, and a hand that clicks and presses.
+    """A proofreader on a desk, and a hand that clicks and presses while a session is on.
 
     It is looked at as a window is: `viewer`, `desk`, `result` and `message` are there under the same names.
     """
 
-    def __init__(self, desk: Desk, loop: HandLoop):
-        self.desk, self.loop, self.viewer = desk, loop, desk.viewer
-        at = desk.sessions.current
-        self.editor = Editor(desk.viewer, at, desk.message, loop)
-        self.pressed: list[str] = []
-        more = {"hide_done": lambda: self.pressed.append("hide_done")}
-        self.bindings = Bindings(desk.viewer, self.editor, desk.message, more)
-        self.viewer.layers.selection.active = at.layer
-        self.editor.leave()
+    def __init__(self, desk: Desk, loop: HandLoop, proofreader: Proofreader):
+        self.desk, self.loop, self.viewer, self.proofreader = desk, loop, desk.viewer, proofreader
+
+    @property
+    def editor(self):
+        return self.proofreader.editor
 
     @property
     def at(self):
@@ -89,7 +85,3 @@ class Editing:
         mouse_press_callbacks(self.viewer, event)
         event.type = "mouse_release"
         mouse_release_callbacks(self.viewer, event)
-
-    def close(self) -> None:
-        self.bindings.close()
-        self.editor.close()

@@ -47,7 +47,8 @@ class EMCADDock(QWidget):
         self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
-        self.opener, self._again = LayerOpener(desk), SegmentAgain(desk, self.proofread.bring)
+        bring = self.proofread.proofreader.bring
+        self.opener, self._again = LayerOpener(desk), SegmentAgain(desk, bring)
         self.sections = {
             "blocks": Section("By blocks, for large stacks", self.blocks, is_open=False),
             "proofread": Section("2  Proofread", self.proofread, is_open=False),
@@ -159,7 +160,7 @@ class EMCADDock(QWidget):
             signal.connect(self._on_neurons)
         desk.runs.too_large.connect(self.sections["blocks"].open)
         self.blocks.session.open_wanted.connect(self.open_session)
-        self.proofread.bring.brought.connect(self._on_brought)
+        self.proofread.proofreader.bring.brought.connect(self._on_brought)
         self.finetune.segment_again.connect(self.segment_again)
         self.finetune.attention.connect(self.sections["finetune"].open)
 

@@ -25,7 +25,7 @@ def labelled(window):
 
 def test_a_click_segments_a_box_round_it(window, stack, small_box):
     window.open(stack, translate=(400, 50, 60))
-    tool = window.dock.proofread.clicking
+    tool = window.dock.proofread.proofreader.clicking
     window.desk.prepare()
     window.wait(lambda: window.desk.device.device is not None)
     assert "2 x 32 x 32 voxels" in tool.facts.replace("\N{MULTIPLICATION SIGN}", "x")
@@ -50,7 +50,7 @@ def test_a_click_segments_a_box_round_it(window, stack, small_box):
 
 def test_a_click_runs_the_teacher_where_one_is_chosen(window, stack, small_box, teacher):
     window.open(stack)
-    desk, tool = window.desk, window.dock.proofread.clicking
+    desk, tool = window.desk, window.dock.proofread.proofreader.clicking
     desk.prepare()
     assert "runs the student on" in tool.facts
     desk.model.open_file(teacher)
@@ -67,13 +67,13 @@ def test_proofreading_goes_on_from_a_click(window, stack, small_box, tmp_path, m
     monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "stack.emcad")
     window.open(stack)
     panel = window.dock.proofread
-    panel.clicking.enter()
-    panel.clicking.click((0, 24, 60))
+    panel.proofreader.clicking.enter()
+    panel.proofreader.clicking.click((0, 24, 60))
     window.idle()
     edited = window.result
     panel.start_button.click()
     window.wait(lambda: panel.editor is not None)
-    assert not panel.clicking.is_on and panel.body.only_selected.isChecked()
+    assert not panel.proofreader.clicking.is_on and panel.body.only_selected.isChecked()
     assert set(np.unique(edited.neuron_layer.data[:])) <= {0, panel.editor.at.selection.last}
     assert not edited.neuron_layer.show_selected_label
     window.desk.runs.segment_box(Box((1, 0, 0), (3, 32, 32)))
@@ -88,5 +88,5 @@ def test_the_box_lies_inside_the_stack():
 
 
 def test_without_a_stack_it_says_why_not(window):
-    tool = window.dock.proofread.clicking
+    tool = window.dock.proofread.proofreader.clicking
     assert "Open a stack" in tool.why_not and not window.dock.proofread.click_row.button.isEnabled()

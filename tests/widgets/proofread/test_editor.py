@@ -228,10 +228,10 @@ def test_done_neurons_are_hidden_and_refuse(editing):
     editing.click(1)
     editing.click(3, shift=True)
     assert editing.said("unlock it first")
-    editing.at.hides_done = True
+    editing.press("H")
     assert shown(editing, 1) == 0 and shown(editing, 6) != 0
     assert editing.result.neurons.table[1] == neuron  # exported all the same
-    editing.at.hides_done = False
+    editing.press("H")
     editing.press("T")
     assert not editing.session.state.locked
 
@@ -512,9 +512,7 @@ def test_closing_gives_keys_and_canvas_back(editing):
     editing.point_at(column(2))
     editing.press("O")
     editing.editor.marks.show()
-    editing.press("H")
-    assert editing.pressed == ["hide_done"]
-    editing.close()
+    editing.proofreader.close()
     assert not viewer.keymap and not any(layer.keymap for layer in viewer.layers)
     heard = [*viewer.mouse_drag_callbacks, *viewer.mouse_move_callbacks, *viewer.mouse_wheel_callbacks]
     assert not any("napari_emcad" in callback.__module__ for callback in heard)

@@ -31,7 +31,7 @@ def neurons() -> np.ndarray:
 def start(window, tmp_path, monkeypatch):
     """The start from labels; sessions go into the temporary folder."""
     monkeypatch.setattr("napari_emcad.widgets.desk.sessions.session_folder", lambda _: tmp_path / "made.emcad")
-    return window.dock.proofread.from_labels
+    return window.dock.proofread.proofreader.from_labels
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ import pytest
 from proofreading_hands import click, column, groups, press, press_mouse, shown, sides
 from qtpy.QtCore import Qt
 
-from napari_emcad.io.sessions.open_session import open_session
-from napari_emcad.widgets.desk.sides import FAR_SIDE, NEAR_SIDE
+from napari_emcad.widgets.desk.sides import NEAR_SIDE
 from napari_emcad.widgets.kit.picking import Click
-from napari_emcad.widgets.proofread.history_text import edit_text
 from napari_emcad.widgets.proofread.modes import Mode
 
 pytestmark = pytest.mark.window
@@ -37,49 +35,120 @@ def test_merge_undo_redo_by_clicks_and_keys(proofreading):
     assert panel.editor.mode is Mode.SELECT and not window.viewer.canvas.overlays.text.visible
 
 
-def test_split_with_preview_next_and_enter(proofreading):
+def test_a_split_by_points_tab_and_enter(proofreading):
     window, panel = proofreading, proofreading.dock.proofread
-    neuron = shown(window, 1)
+    assert not panel._next_key.isEnabled()
     press(window, Qt.Key.Key_D)
+    assert panel.body.split_row.isVisibleTo(panel) and not panel.body.apply_button.isEnabled()
     press_mouse(window, column(1))
     press_mouse(window, column(3), "Shift")
-    first = panel.editor.tools[Mode.SPLIT].proposal
-    assert "cost 0.90" in panel.body.words.text() and sides(window)[column(3)] == FAR_SIDE
-    assert groups(window) == [[1, 2, 3], [4, 5, 6]]
-    assert "split points" in window.viewer.layers
+    assert "cost 0.90" in panel.body.words.text() and panel.body.apply_button.isEnabled()
     assert panel.body.next_button.isEnabled() and panel._next_key.isEnabled()
     panel._next_key.activated.emit()  # Qt hands shortcuts to windows on screen only
-    assert panel.editor.tools[Mode.SPLIT].proposal is not first and "Split 2 of 2" in panel.body.words.text()
+    assert "Split 2 of 2" in panel.body.words.text()
+    panel.body.next_button.click()
+    assert "Split 1 of 2" in panel.body.words.text()
     press(window, Qt.Key.Key_Backspace)
-    assert panel.editor.tools[Mode.SPLIT].proposal is None and sides(window)[column(3)] == NEAR_SIDE
+    assert not panel.body.apply_button.isEnabled()
     press_mouse(window, column(3), "Shift")
-    far = panel.editor.tools[Mode.SPLIT].proposal.far.tolist()
     press(window, Qt.Key.Key_Return)
-    assert far in groups(window) and shown(window, 1) == neuron
-    assert panel.editor.tools[Mode.SPLIT].points.near == [column(1)] and not panel.editor.tools[Mode.SPLIT].points.far
-    panel.editor.enter(Mode.SELECT)
-    assert not window.viewer.layers["split points"].visible
-    panel.editor.edits.undo()
+    assert [4, 5, 6] in groups(window) and len(groups(window)) == 3
+    panel.editor.leave()
+    assert not panel.body.split_row.isVisibleTo(panel) and not panel._next_key.isEnabled()
+
+
+def test_a_doubt_is_asked_about_in_the_panel(proofreading, monkeypatch):
+    monkeypatch.setattr("napari_emcad.proofreading.plans.merges.VERY_LOW", 0.5)
+    monkeypatch.setattr("napari_emcad.proofreading.plans.merges.FEW", 0)
+    window, body = proofreading, proofreading.dock.proofread.body
+    body.modes[Mode.MERGE].click()
+    click(window, 1)
+    click(window, 4)
+    assert "is only 0.200; confirm to join them." in body.question.words
+    body.question.no_button.click()
+    assert not body.question.words and len(groups(window)) == 2
+    click(window, 4)
+    body.question.yes_button.click()
+    assert not body.question.words and groups(window) == [[1, 2, 3, 4, 5, 6]]
+
+
+def test_the_review_is_answered_by_key_and_by_button(proofreading):
+    window, panel = proofreading, proofreading.dock.proofread
+    body, tool = panel.body, panel.editor.review
+    body.modes[Mode.REVIEW].click()
+    assert body.review_box.isVisibleTo(panel) and "one neuron" in body.words.text().lower()
+    assert "left" in body.facts.text() and "millibits" in body.facts.text()
+    press(window, Qt.Key.Key_N)
+    assert "1 answer" in body.facts.text()
+    while tool.question is not None:
+        body.answers["apart" if tool.question.kind == "join?" else "join"].click()
+    assert "Nothing is left" in body.words.text() and not body.answers["join"].isEnabled()
     assert groups(window) == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_done_neurons_are_hidden_and_refuse(proofreading):
+def test_looks_selection_and_marks_by_buttons(proofreading):
     window, panel = proofreading, proofreading.dock.proofread
-    neuron = shown(window, 1)
+    body, first, second = panel.body, shown(window, 1), shown(window, 6)
     press_mouse(window, column(1))
-    assert panel.editor.at.selection.last == neuron
-    press(window, Qt.Key.Key_T)
-    assert panel.editor.at.session.state.locked == {neuron}
+    assert not body.merge_button.isEnabled() and body.done_button.text().startswith("Done")
+    body.only_selected.setChecked(True)
+    assert shown(window, 6) == 0
+    body.only_selected.setChecked(False)
+    body.done_button.click()
+    assert body.done_button.text().startswith("Not done")
+    body.hide_done.setChecked(True)
+    assert shown(window, 1) == 0
+    press(window, Qt.Key.Key_H)
+    assert shown(window, 1) == first and not body.hide_done.isChecked()
+    body.done_button.click()
+    press_mouse(window, column(6), "Shift")
+    body.merge_button.click()
+    assert groups(window) == [[1, 2, 3, 4, 5, 6]] and shown(window, 1) == second
+    window.viewer.cursor.position = tuple(window.result.neuron_layer.data_to_world(column(2)))
+    body.mark_button.click()
+    assert body.to_do.text() == "1 place to do" and len(window.viewer.layers["to do"].data) == 1
+    assert not body.tick_button.isEnabled()
+    body.next_mark_button.click()
+    body.tick_button.click()
+    assert body.to_do.text() == "0 places to do" and not body.next_mark_button.isEnabled()
+
+
+def test_history_greys_what_is_undone_goes_there_and_undoes_one(proofreading):
+    window, panel = proofreading, proofreading.dock.proofread
+    history = panel.body.history
+    panel.editor.enter(Mode.MERGE)
+    click(window, 1)
+    click(window, 4)
+    panel.body.undo_button.click()
+    assert history.count() == 1 and "(undone)" in history.item(0).text()
+    assert panel.body.redo_button.toolTip().startswith("Redo merge")
+    window.viewer.dims.set_point(0, 400)
+    history.itemClicked.emit(history.item(0))
+    assert window.viewer.dims.point[0] == 440 and not panel.body.undo_one_button.isEnabled()
+    panel.body.redo_button.click()
+    assert not panel.body.undo_one_button.isEnabled(), "no edit is marked"
+    history.setCurrentRow(0)
+    history.itemClicked.emit(history.item(0))
+    panel.body.undo_one_button.click()
+    assert groups(window) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_the_rows_of_the_panel_come_and_go_with_the_session(proofreading):
+    window, panel = proofreading, proofreading.dock.proofread
+    press(window, Qt.Key.Key_D)
+    panel.body.end_button.click()
+    assert panel.editor is None and not panel.body.isVisibleTo(panel) and panel.before.isVisibleTo(panel)
+    assert not panel._next_key.isEnabled() and panel.start_button.text() == "Go on proofreading"
+    panel.start_button.click()
+    assert not panel.start_button.isEnabled() and panel.start_button.toolTip() == "A job is running."
+    window.idle()
+    assert panel.body.isVisibleTo(panel) and not panel.before.isVisibleTo(panel)
     panel.editor.enter(Mode.SPLIT)
     click(window, 1)
-    click(window, 3, shift=True)
-    assert "unlock it first" in window.message
-    panel.body.hide_done.setChecked(True)
-    assert shown(window, 1) == 0 and shown(window, 6) != 0
-    assert window.result.neurons.table[1] == neuron  # exported all the same
-    panel.body.hide_done.setChecked(False)
-    press(window, Qt.Key.Key_T)
-    assert not panel.editor.at.session.state.locked
+    window.dock.release()
+    assert not window.viewer.keymap and not any(layer.keymap for layer in window.viewer.layers)
+    assert not any("napari_emcad" in heard.__module__ for heard in window.viewer.mouse_drag_callbacks)
+    assert "split points" not in window.viewer.layers
 
 
 def test_the_list_of_neurons(proofreading):
@@ -96,162 +165,6 @@ def test_the_list_of_neurons(proofreading):
     panel.body.neurons.entered.emit(neuron)
     world = window.result.neuron_layer.data_to_world(panel.editor.at.voxel_of(neuron))
     np.testing.assert_allclose(window.viewer.scene.camera.center[1:], world[1:])
-
-
-def test_history_greys_what_is_undone_and_goes_there(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    panel.editor.enter(Mode.MERGE)
-    click(window, 1)
-    click(window, 4)
-    panel.editor.edits.undo()
-    assert panel.body.history.count() == 1 and "(undone)" in panel.body.history.item(0).text()
-    assert panel.body.redo_button.toolTip().startswith("Redo merge")
-    window.viewer.dims.set_point(0, 400)
-    panel.body.history.itemClicked.emit(panel.body.history.item(0))
-    assert window.viewer.dims.point[0] == 440
-    assert edit_text(panel.editor.at.session.log.rows[0]).startswith("merge")
-
-
-def test_closing_gives_keys_and_canvas_back(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    panel.editor.enter(Mode.SPLIT)
-    click(window, 1)
-    window.dock.release()
-    assert not window.viewer.keymap and not any(layer.keymap for layer in window.viewer.layers)
-    assert not any("napari_emcad" in heard.__module__ for heard in window.viewer.mouse_drag_callbacks)
-    assert not window.viewer.canvas.overlays.text.visible and window.viewer.canvas.overlays.text.text == ""
-    assert "split points" not in window.viewer.layers
-
-
-def test_a_removed_result_ends_its_session(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    panel.editor.enter(Mode.MERGE)
-    window.viewer.layers.remove(window.result.neuron_layer)
-    assert panel.editor is None and not window.viewer.keymap
-
-
-def test_the_review_asks_shows_both_sides_and_takes_answers_by_key(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    tool = panel.editor.tools[Mode.REVIEW]
-    asked = []
-    press(window, Qt.Key.Key_R)
-    assert panel.editor.mode is Mode.REVIEW and "one neuron" in panel.body.words.text().lower()
-    assert "left" in panel.body.facts.text() and "millibits" in panel.body.facts.text()
-    while tool.question is not None:
-        asked.append((tool.question.kind, {tool.question.a, tool.question.b}))
-        seen = set(np.unique(sides(window)).tolist())
-        assert {NEAR_SIDE, FAR_SIDE} <= seen
-        press(window, Qt.Key.Key_K if tool.question.kind == "join?" else Qt.Key.Key_J)
-        assert len(panel.editor.at.session.log.rows) == len(asked)
-    assert ("join?", {3, 4}) in asked and groups(window) == [[1, 2, 3], [4, 5, 6]]
-    assert "Nothing is left" in panel.body.words.text() and not panel.body.answers["join"].isEnabled()
-    press(window, Qt.Key.Key_J)
-    assert "nothing is left to ask" in window.message
-    panel.editor.enter(Mode.SELECT)
-    panel.editor.enter(Mode.REVIEW)
-    assert panel.editor.tools[Mode.REVIEW].question is None  # decisions are remembered
-    panel.editor.edits.undo()
-    assert panel.editor.tools[Mode.REVIEW].question is not None  # and undone
-
-
-def test_several_are_selected_shown_alone_and_merged(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    first, second = shown(window, 1), shown(window, 6)
-    press_mouse(window, column(1))
-    assert panel.editor.at.selection.neurons == [first] and not panel.body.merge_button.isEnabled()
-    panel.body.only_selected.setChecked(True)
-    assert shown(window, 6) == 0
-    panel.body.only_selected.setChecked(False)
-    press_mouse(window, column(6), "Shift")
-    assert panel.editor.at.selection.neurons == [first, second] and panel.editor.at.selection.last == second
-    press_mouse(window, column(6), "Shift")
-    assert panel.editor.at.selection.neurons == [first]
-    press_mouse(window, column(6), "Shift")
-    panel.body.merge_button.click()
-    assert groups(window) == [[1, 2, 3, 4, 5, 6]] and shown(window, 1) == second
-    panel.editor.edits.undo()
-    assert groups(window) == [[1, 2, 3], [4, 5, 6]]
-
-
-def test_places_are_marked_visited_and_ticked_off(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    for fragment in (2, 5):
-        window.viewer.cursor.position = tuple(window.result.neuron_layer.data_to_world(column(fragment)))
-        press(window, Qt.Key.Key_O)
-    assert panel.body.to_do.text() == "2 places to do" and len(window.viewer.layers["to do"].data) == 2
-    press(window, Qt.Key.Key_I)
-    np.testing.assert_allclose(
-        window.viewer.scene.camera.center[1:], window.result.neuron_layer.data_to_world(column(2))[1:]
-    )
-    panel.body.tick_button.click()
-    assert panel.body.to_do.text() == "1 place to do"
-    np.testing.assert_array_equal(window.viewer.layers["to do"].data, [column(5)])
-    panel.editor.edits.undo()
-    assert panel.body.to_do.text() == "2 places to do"
-    window.viewer.cursor.position = (0, 0, 0)
-    press(window, Qt.Key.Key_O)
-    assert window.message.startswith("outside") and panel.body.to_do.text() == "2 places to do"
-
-
-def test_a_session_is_ended_and_gone_on_with(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    panel.editor.enter(Mode.MERGE)
-    click(window, 1)
-    click(window, 4)
-    folder = panel.editor.at.opened.folder
-    panel.body.end_button.click()
-    assert panel.editor is None and not window.viewer.keymap and len(window.viewer.mouse_wheel_callbacks) > 1
-    assert shown(window, 6) == shown(window, 1) != 0
-    window.desk.threshold.move(0.05)
-    window.wait(lambda: "Go on proofreading" in window.message)
-    assert window.desk.threshold.value == 0.5 and shown(window, 6) == shown(window, 1)
-    assert panel.start_button.text() == "Go on proofreading"
-    panel.start_button.click()
-    window.idle()
-    assert panel.editor.at.opened.folder == folder and groups(window) == [[1, 2, 3, 4, 5, 6]]
-    panel.editor.edits.undo()
-    assert groups(window) == [[1, 2, 3], [4, 5, 6]]
-
-
-def test_a_new_run_leaves_the_session_whole(proofreading):
-    window, panel = proofreading, proofreading.dock.proofread
-    panel.editor.enter(Mode.MERGE)
-    click(window, 1)
-    click(window, 4)
-    edited, folder = window.result, panel.editor.at.opened.folder
-    window.run()
-    assert panel.editor is None and window.result is not edited and edited.neuron_layer in window.viewer.layers
-    with open_session(folder) as opened:
-        assert [row.kind for row in opened.session.log.rows] == ["merge"] and not opened.why_read_only
-
-
-def test_a_session_is_opened_from_its_folder(proofreading, new_window):
-    window, panel = proofreading, proofreading.dock.proofread
-    panel.editor.enter(Mode.MERGE)
-    click(window, 1)
-    click(window, 4)
-    folder, before = panel.editor.at.opened.folder, panel.editor.at.session.state.digest()
-    other = new_window()
-    other.dock.desk.sessions.open(folder)
-    other.idle()
-    assert "is being edited" in other.message or "reading only" in other.message
-    assert not other.dock.proofread.body.undo_button.isEnabled()
-    panel.body.end_button.click()
-    other.dock.proofread.body.end_button.click()
-    other.dock.desk.sessions.open(folder)
-    other.idle()
-    assert other.dock.desk.sessions.current.session.state.digest() == before
-    assert groups(other) == [[1, 2, 3, 4, 5, 6]]
-    other.dock.proofread.editor.edits.undo()
-    assert groups(other) == [[1, 2, 3], [4, 5, 6]]
-
-
-def test_a_folder_that_is_no_session_is_refused(proofreading, tmp_path):
-    window, panel = proofreading, proofreading.dock.proofread
-    panel.body.end_button.click()
-    proofreading.desk.sessions.open(tmp_path)
-    window.idle()
-    assert "this is none; choose another folder" in window.message and panel.editor is None
 
 
 def test_selected_neurons_are_seen_in_3d_and_picked_there(proofreading):

@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
-from proofreading_hands import column, groups
+from proofreading_hands import column
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QStyle, QStyleOptionViewItem
-from replay_hands import LINE, content, give_other_neurons, make_edits, other_neurons
+from replay_hands import LINE, give_other_neurons, make_edits, other_neurons
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.new_session import create_session
-from napari_emcad.io.sessions.open_session import open_session
-from napari_emcad.io.sessions.replay_report import read_report, write_report
+from napari_emcad.io.sessions.replay_report import read_report
 
 pytestmark = pytest.mark.window
 
@@ -65,13 +62,13 @@ def _click(view, row: int, part: QStyle.SubElement) -> None:
 
 
 def test_conflicts_and_lost_ones_come_first(brought, view):
-    assert view._line.text() == f"From stack.emcad: {LINE}"
+    assert view.line.text() == f"From stack.emcad: {LINE}"
     assert [line.split("\n")[0] for line in lines(view)] == [
         "done at 1, 20, 5: in conflict",
         "detach at 1, 20, 55: lost",
     ]
     assert "another neuron now" in lines(view)[0].split("\n")[1]
-    assert view._facts.text() == "2 edits to look at, 0 ticked off: click one to go there."
+    assert view.facts.text() == "2 edits to look at, 0 ticked off: click one to go there."
     view.all.setChecked(True)
     assert [line.split(":")[1].split("\n")[0].strip() for line in lines(view)] == [
         "in conflict",
@@ -100,27 +97,17 @@ def test_a_click_goes_there_and_selects_the_neurons(brought, view):
     assert panel.editor.at.selection.neurons == before
 
 
-def test_a_click_finds_the_neurons_as_they_are_now(brought, view):
-    panel = brought.dock.proofread
-    view.all.setChecked(True)
-    panel.editor.edits.undo()
-    click_row(view, 2)
-    assert panel.editor.at.selection.neurons == [panel.editor.at.neuron_at(column(3))] and groups(brought) == [
-        [1, 2, 3, 4, 5]
-    ]
-
-
 def test_ticks_are_kept(brought, view):
     centre = brought.viewer.scene.camera.center
     click_tick(view, 0)
     assert read_report(folder_of(brought)).edits[3].is_ticked
     assert view.list.item(0).foreground().color() == Qt.GlobalColor.gray
-    assert view._facts.text() == "1 edit to look at, 1 ticked off: click one to go there."
+    assert view.facts.text() == "1 edit to look at, 1 ticked off: click one to go there."
     assert brought.viewer.scene.camera.center == centre  # a tick goes nowhere
     click_row(view, 1)
     assert brought.viewer.scene.camera.center != centre
     click_tick(view, 1)
-    assert view._facts.text() == "All that needed a look is ticked off."
+    assert view.facts.text() == "All that needed a look is ticked off."
     click_tick(view, 1)
     assert len(read_report(folder_of(brought)).open) == 1
 
@@ -144,12 +131,6 @@ def test_it_is_there_again_when_the_session_is(brought, view, new_window):
     assert lines(again) == said and again.list.item(0).checkState() == Qt.CheckState.Checked
 
 
-def test_another_session_has_no_report(brought, view, tmp_path):
-    brought.dock.desk.sessions.open(tmp_path / "stack.emcad")
-    brought.idle()
-    assert folder_of(brought).name == "stack.emcad" and not view.isVisibleTo(brought.dock.proofread)
-
-
 def test_dismissing_is_asked_about_while_something_is_open(brought, view):
     view.dismiss_button.click()
     assert view.question.words == "2 edits are not ticked off; dismiss the report?"
@@ -170,7 +151,7 @@ def test_a_tick_that_cannot_be_written_is_taken_back(brought, view, monkeypatch)
     def full(*_):
         raise UserError("replay.json: disk full, about 1 MB are needed; nothing was written.")
 
-    monkeypatch.setattr("napari_emcad.widgets.proofread.replay_report.write_report", full)
+    monkeypatch.setattr("napari_emcad.widgets.proofread.replay_review.write_report", full)
     click_tick(view, 0)
     assert "disk full" in brought.message and view.list.item(0).checkState() == Qt.CheckState.Unchecked
     view.dismiss_button.click()
@@ -190,122 +171,21 @@ def test_a_session_that_another_one_edits_is_not_ticked(brought, view, new_windo
     assert "reading only" in other.dock.proofread.body.bring_button.toolTip()
 
 
-def test_a_report_that_is_damaged_keeps_nobody_out(brought, view):
-    folder = folder_of(brought)
-    brought.dock.proofread.body.end_button.click()
-    (folder / REPLAY_REPORT).write_text('{"edits": 3')
-    brought.dock.proofread.start_button.click()
-    brought.idle()
-    assert brought.dock.desk.sessions.current is not None and not view.isVisibleTo(brought.dock.proofread)
-    assert "the report cannot be read" in brought.message and brought.message.count(". ") == 0
-
-
-def test_a_log_that_was_damaged_is_told(brought, view):
-    folder = folder_of(brought)
-    brought.dock.proofread.body.end_button.click()
-    write_report(folder, read_report(folder).model_copy(update={"damage": "edit log: it is damaged after edit 4."}))
-    brought.dock.proofread.start_button.click()
-    brought.idle()
-    assert view._facts.text().endswith("edit log: it is damaged after edit 4.")
-
-
 # ---- bringing edits without a run ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def elsewhere(proofreading, tmp_path):
-    """A session with four edits on the columns, which nobody has open; the one that is on has the other neurons."""
+def test_edits_are_brought_by_a_button(proofreading, tmp_path, monkeypatch):
     make_edits(proofreading)
     panel = proofreading.dock.proofread
-    opened = panel.editor.at.opened
-    create_session(tmp_path / "new.emcad", other_neurons(), None, opened.facts).close()
+    create_session(tmp_path / "new.emcad", other_neurons(), None, panel.editor.at.opened.facts).close()
     proofreading.desk.sessions.open(tmp_path / "new.emcad")
     proofreading.idle()
-    assert folder_of(proofreading).name == "new.emcad"
-    return tmp_path / "stack.emcad"
-
-
-def bring(window, folder, monkeypatch) -> None:
-    """As a person does who presses the button and chooses a folder."""
+    answers = iter(["", str(tmp_path / "stack.emcad")])  # first the dialog is left
     chosen = "napari_emcad.widgets.proofread.panel.QFileDialog.getExistingDirectory"
-    monkeypatch.setattr(chosen, lambda *_: str(folder) if folder else "")
-    window.dock.proofread.body.bring_button.click()
-    window.idle()
-
-
-def test_edits_are_brought_from_a_folder(proofreading, elsewhere, monkeypatch):
-    window, before = proofreading, content(elsewhere)
-    result, layers = window.result, list(window.viewer.layers)
-    bring(window, None, monkeypatch)  # the dialog was left
-    assert not window.dock.proofread.body.replay.isVisibleTo(window.dock.proofread)
-    bring(window, elsewhere, monkeypatch)
-    assert window.message == f"stack.emcad -> new.emcad: {LINE}" and content(elsewhere) == before
-    assert window.result is result and list(window.viewer.layers) == layers
-    assert groups(window) == [[1], [2, 3, 4, 5]]
-    assert len(lines(window.dock.proofread.body.replay)) == 2
-    bring(window, elsewhere, monkeypatch)  # once more: nothing is made twice
-    assert "4 edits: 2 already right, 0 applied again, 1 in conflict, 1 lost" in window.message
-    window.dock.proofread.editor.edits.undo()
-    assert groups(window) == [[1, 2, 3, 4, 5]]
-
-
-def _no_session(tmp_path, facts, elsewhere):
-    (tmp_path / "folder").mkdir()
-    return tmp_path / "folder"
-
-
-def _same(tmp_path, facts, elsewhere):
-    return tmp_path / "new.emcad"
-
-
-def _other_region(tmp_path, facts, elsewhere):
-    moved = facts.model_copy(update={"box": ((0, 0, 1), (3, 48, 65))})
-    create_session(tmp_path / "moved.emcad", other_neurons(), None, moved).close()
-    return tmp_path / "moved.emcad"
-
-
-def _other_stack(tmp_path, facts, elsewhere):
-    """The session that is on was begun in the window, and knows its stack."""
-    _, shape, dtype = facts.fingerprint.split()
-    other = facts.model_copy(update={"fingerprint": f"abc {shape} {dtype} 40 1700 other.tif"})
-    create_session(tmp_path / "other.emcad", other_neurons(), None, other).close()
-    return tmp_path / "other.emcad"
-
-
-def _damaged(tmp_path, facts, elsewhere):
-    (elsewhere / "graph" / "leaves.npy").write_bytes(b"nothing")
-    return elsewhere
-
-
-@pytest.mark.parametrize(
-    ("made", "sentence"),
-    [
-        pytest.param(_no_session, "this is none; choose another folder", id="no session"),
-        pytest.param(_same, "two sessions are needed", id="same"),
-        pytest.param(_other_region, "a session of the same region 0:3,0:48,1:65 is needed", id="region"),
-        pytest.param(_other_stack, "sessions of the same stack are needed", id="stack"),
-        pytest.param(_damaged, "missing or damaged; copy the session again", id="damaged"),
-    ],
-)
-def test_what_cannot_be_brought_is_refused(proofreading, elsewhere, tmp_path, monkeypatch, made, sentence):
-    facts = proofreading.dock.desk.sessions.current.opened.facts
-    bring(proofreading, made(tmp_path, facts, elsewhere), monkeypatch)
-    assert sentence in proofreading.message and proofreading.dock.desk.message.kind == "error"
-    assert folder_of(proofreading).name == "new.emcad" and groups(proofreading) == [[1, 2, 3, 4, 5]]
-    assert proofreading.dock.proofread.body.bring_button.isEnabled()
-
-
-def test_a_session_that_somebody_is_editing_is_refused(proofreading, elsewhere, monkeypatch):
-    with open_session(elsewhere):
-        bring(proofreading, elsewhere, monkeypatch)
-        assert "has the session open since" in proofreading.message and "close it there first" in proofreading.message
-    bring(proofreading, elsewhere, monkeypatch)
-    assert LINE in proofreading.message
-
-
-def test_a_session_without_edits(proofreading, elsewhere, tmp_path, monkeypatch):
-    facts = SessionFacts(threshold=0.5)
-    create_session(tmp_path / "empty.emcad", other_neurons(), None, facts).close()
-    bring(proofreading, tmp_path / "empty.emcad", monkeypatch)
-    assert proofreading.message == "new.emcad: empty.emcad has no edits to make again."
-    assert not proofreading.dock.proofread.body.replay.isVisibleTo(proofreading.dock.proofread)
+    monkeypatch.setattr(chosen, lambda *_: next(answers))
+    panel.body.bring_button.click()
+    assert not proofreading.desk.jobs.running and not panel.body.replay.isVisibleTo(panel)
+    panel.body.bring_button.click()
+    proofreading.idle()
+    assert proofreading.message == f"stack.emcad -> new.emcad: {LINE}"
+    assert len(lines(panel.body.replay)) == 2 and panel.body.replay.isVisibleTo(panel)

@@ -168,7 +168,7 @@ def test_a_replay_that_is_stopped_keeps_what_was_made(edited, model, tmp_path, m
     assert not stop.isVisibleTo(edited.dock.proofread.before) and edited.dock.segment.run_button.text() == "Run"
     with open_session(tmp_path / "stack.emcad") as before:
         assert len(before.session.in_force) == 4
-    edited.dock.proofread.bring.bring(tmp_path / "stack.emcad")
+    edited.dock.proofread.proofreader.bring.bring(tmp_path / "stack.emcad")
     edited.idle()
     assert "4 edits: 2 already right, 0 applied again, 1 in conflict, 1 lost." in edited.message
 

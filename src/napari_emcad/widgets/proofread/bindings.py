@@ -1,6 +1,6 @@
 """Keys and mouse of a session on the canvas, given back as they were when it ends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from napari.components import ViewerModel
@@ -25,11 +25,9 @@ class Bindings:
     viewer : ViewerModel
     editor : Editor
     message : Message
-    more : mapping of str to callable
-        Keys, by their names in the table, that do something besides editing.
     """
 
-    def __init__(self, viewer: ViewerModel, editor: Editor, message: Message, more: Mapping[str, Callable[[], None]]):
+    def __init__(self, viewer: ViewerModel, editor: Editor, message: Message):
         self._viewer, self._editor, self._message = viewer, editor, message
         self._keys, self._banner = KeyBinder(viewer), Banner(viewer)
         self._in_mode: tuple[str, ...] = ()
@@ -38,7 +36,7 @@ class Bindings:
             Hover(viewer, self._on_hover),
             Wheel(viewer, self._on_wheel),
         )
-        for name, action in {**_actions(editor), **more}.items():
+        for name, action in _actions(editor).items():
             self._keys.bind(name, action)
         self._paint = [Borrowed.of(editor.at.layer, press, editor.refuse_paint) for press in PAINT]
         editor.mode_changed.connect(self._on_mode)
@@ -95,6 +93,7 @@ def _actions(editor: Editor) -> dict[str, Callable[[], None]]:
         "detach": edits.detach,
         "undo": edits.undo,
         "redo": edits.redo,
+        "hide_done": editor.toggle_hides_done,
         "centre": editor.centre,
         "mark": marks.mark,
         "next_mark": marks.go_to_next,

@@ -15,6 +15,7 @@ from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.neuron_list import NeuronList
 from napari_emcad.widgets.proofread.replay_report import ReplayReportView
+from napari_emcad.widgets.proofread.replay_review import ReplayReview
 
 
 class ProofreadBody(QWidget):
@@ -49,11 +50,8 @@ class ProofreadBody(QWidget):
     def begin(self, editor: Editor) -> None:
         """Show an editor."""
         self._editor = editor
-        with QSignalBlocker(self.only_selected), QSignalBlocker(self.hide_done):
-            self.only_selected.setChecked(editor.at.only_selected)
-            self.hide_done.setChecked(editor.at.hides_done)
         editor.changed.connect(self.follow)
-        self.replay.open(editor.at.opened)
+        self.replay.review.open(editor.at.opened)
         self.follow()
 
     def end(self) -> None:
@@ -65,6 +63,7 @@ class ProofreadBody(QWidget):
 
     def follow(self) -> None:
         """Show the editor as it is now."""
+        self._follow_looks()
         self._follow_tool()
         self._follow_edits()
         self._follow_places()
@@ -106,7 +105,7 @@ class ProofreadBody(QWidget):
         self.mark_button, self.next_mark_button = button("Mark", "mark"), button("Next", "next_mark")
         self.tick_button = button("Tick off")
         self.undo_one_button = button("Undo the marked edit")
-        self.replay = ReplayReportView()
+        self.replay = ReplayReportView(ReplayReview())
         self.bring_button = button("Bring edits from another session...")
         self.end_button = button("End session")
         self.end_button.setToolTip("Everything is saved already; the neurons stay as they are.")
@@ -165,6 +164,11 @@ class ProofreadBody(QWidget):
         row = self.history.marked
         if row is not None:
             self.editor.edits.undo_one(row)
+
+    def _follow_looks(self) -> None:
+        with QSignalBlocker(self.only_selected), QSignalBlocker(self.hide_done):
+            self.only_selected.setChecked(self.editor.at.only_selected)
+            self.hide_done.setChecked(self.editor.at.hides_done)
 
     def _follow_tool(self) -> None:
         editor = self.editor

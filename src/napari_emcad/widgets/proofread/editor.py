@@ -148,6 +148,10 @@ class Editor:
         other = f'"Split" ({split}) divides, "Merge" ({merge}) joins; to paint, export into a new labels layer'
         self._message.error(Refused(f"paint: neurons are made of fragments, not of paint. {other}."))
 
+    def toggle_hides_done(self) -> None:
+        """Hide neurons that are done, or show them again."""
+        self.at.hides_done = not self.at.hides_done
+
     # ---- places ------------------------------------------------------------------------------------------------
 
     def centre(self) -> None:

@@ -1,6 +1,6 @@
 """The list of neurons: an array behind a table, so that ten thousand rows cost nothing."""
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,76 +9,73 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayo
 
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.widgets.kit.fields import text_field
+from napari_emcad.widgets.proofread.neuron_rows import (
+    COLUMNS,
+    NO_ROWS,
+    VOXELS,
+    ArrangedNeurons,
+    NeuronOrder,
+    arrange_neurons,
+    cell_text,
+    clicked_last,
+)
 
-COLUMNS = ("id", "voxels", "sections", "done")
-VOXELS = COLUMNS.index("voxels")
 HEIGHT = 170
+"""Pixels."""
 
-
-class Arranged(NamedTuple):
-    """Rows, and those of them that are shown, in their order; `how`: digits sought, column, and whether it falls."""
-
-    rows: NDArray[np.int64]
-    shown: NDArray[np.int64]
-    how: tuple[str, int, bool]
+FALLING = Qt.SortOrder.DescendingOrder
 
 
 class NeuronModel(QAbstractTableModel):
-    """Rows sorted by a column and reduced to ids that begin with the digits sought."""
+    """Rows of neurons as Qt's tables ask for them."""
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self._all = np.empty((0, len(COLUMNS)), np.int64)
-        self._shown = self._all
-        self._how = ("", VOXELS, True)
+        self._arranged = NO_ROWS
+        self._order = NeuronOrder()
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """Of the rows shown, in their order."""
-        return self._shown[:, 0]
+        """Ids of the rows shown, in their order."""
+        return self._arranged.shown[:, 0]
 
-    def arranged(self, rows: NDArray[np.int64]) -> Arranged:
-        """Other neurons as they would be shown; may run in a thread."""
-        sought, column, is_falling = how = self._how
-        found = rows[np.char.startswith(rows[:, 0].astype(str), sought)] if sought else rows
-        values = found[:, column]
-        return Arranged(rows, found[np.argsort(-values if is_falling else values, kind="stable")], how)
+    def arranged(self, rows: NDArray[np.int64]) -> ArrangedNeurons:
+        """Return other neurons as they would be shown; may run in a thread."""
+        return arrange_neurons(rows, self._order)
 
-    def put(self, arranged: Arranged) -> None:
+    def put(self, arranged: ArrangedNeurons) -> None:
         """Show other neurons."""
         self.beginResetModel()
-        self._all, self._shown, _ = arranged if arranged.how == self._how else self.arranged(arranged.rows)
+        self._arranged = arranged if arranged.order == self._order else self.arranged(arranged.rows)
         self.endResetModel()
 
     def seek(self, digits: str) -> None:
-        """Show neurons only whose id begins with these digits; all where there are none."""
-        self._arrange(digits.strip(), *self._how[1:])
+        """Show only neurons whose id begins with these digits; all if there are none."""
+        self._arrange(self._order._replace(digits=digits.strip()))
 
-    def rowCount(self, _parent: QModelIndex | None = None) -> int:
-        return len(self._shown)
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        return len(self._arranged.shown)
 
-    def columnCount(self, _parent: QModelIndex | None = None) -> int:
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
         return len(COLUMNS)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole):
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            value = int(self._shown[index.row(), index.column()])
-            name = COLUMNS[index.column()]
-            return ("yes" if value else "") if name == "done" else str(value) if name == "id" else f"{value:,}"
+            return cell_text(int(self._arranged.shown[index.row(), index.column()]), index.column())
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole):
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         is_name = orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
         return COLUMNS[section] if is_name else None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        self._arrange(self._how[0], column, order == Qt.SortOrder.DescendingOrder)
+        self._arrange(self._order._replace(column=column, is_falling=order == FALLING))
 
-    def _arrange(self, *how: str | int | bool) -> None:
-        self._how = how
-        self.put(self.arranged(self._all))
+    def _arrange(self, order: NeuronOrder) -> None:
+        self._order = order
+        self.put(self.arranged(self._arranged.rows))
 
 
 class NeuronList(QWidget):
@@ -89,7 +86,7 @@ class NeuronList(QWidget):
     chosen : list of int
         A person has selected these neurons, the last one last.
     entered : int
-        And clicked it twice.
+        A person has clicked this neuron twice.
     """
 
     chosen = Signal(object)
@@ -120,38 +117,47 @@ class NeuronList(QWidget):
             wanted.select(index, index)
             self._view.scrollTo(index)
         rows = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
-        self._view.selectionModel().select(wanted, rows)
+        self._selection_model.select(wanted, rows)
 
     def _lay_out(self) -> None:
         self._view.setModel(self.model)
         self._view.setSortingEnabled(True)
-        self._view.sortByColumn(VOXELS, Qt.SortOrder.DescendingOrder)
+        self._view.sortByColumn(VOXELS, FALLING)
         self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the canvas
-        self._view.verticalHeader().setVisible(False)
-        self._view.verticalHeader().setDefaultSectionSize(self._view.fontMetrics().height() + 6)
-        self._lay_out_columns()
+        self._lay_out_headers()
         self._view.setFixedHeight(HEIGHT)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.search)
         column.addWidget(self._view)
 
-    def _lay_out_columns(self) -> None:
-        """Ids and voxels as wide as what is to be seen of them; the others have what is left."""
-        header = self._view.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    def _lay_out_headers(self) -> None:
+        """Make ids and voxels as wide as the rows in sight need; the other columns share the rest."""
+        rows, columns = self._view.verticalHeader(), self._view.horizontalHeader()
+        assert rows is not None and columns is not None, "a table has headers"
+        rows.setVisible(False)
+        rows.setDefaultSectionSize(self._view.fontMetrics().height() + 6)
+        columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         for column in (0, VOXELS):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        header.setResizeContentsPrecision(0)
+            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        columns.setResizeContentsPrecision(0)
+
+    @property
+    def _selection_model(self) -> QItemSelectionModel:
+        model = self._view.selectionModel()
+        assert model is not None, "the table has its model from the start"
+        return model
+
+    def _id_of(self, row: int) -> SegmentId:
+        return SegmentId(int(self.model.ids[row]))
 
     def _on_clicked(self, index: QModelIndex) -> None:
-        """The row clicked comes last."""
-        ids = [SegmentId(int(self.model.ids[row.row()])) for row in self._view.selectionModel().selectedRows()]
-        clicked = SegmentId(int(self.model.ids[index.row()]))
-        self._chosen = [*(i for i in ids if i != clicked), *([clicked] if clicked in ids else [])]
+        """Select the rows that Qt has selected; the one clicked comes last."""
+        selected = [self._id_of(row.row()) for row in self._selection_model.selectedRows()]
+        self._chosen = clicked_last(selected, self._id_of(index.row()))
         self.chosen.emit(self.selection)
 
     def _on_double_clicked(self, index: QModelIndex) -> None:
-        self.entered.emit(int(self.model.ids[index.row()]))
+        self.entered.emit(self._id_of(index.row()))
