@@ -19,7 +19,6 @@ class RegionChoice(QWidget):
         self._group = QButtonGroup(self)
         self.combo = LayerChoice(region.shapes)
         self.draw_button = QPushButton("Draw")
-        self.draw_button.setToolTip("Add a Shapes layer and draw a rectangle with the mouse.")
         self.first, self.last = integer_field(Limits(0, 0)), integer_field(Limits(0, 0))
         self._facts = text()
         self._lay_out()
@@ -75,5 +74,6 @@ class RegionChoice(QWidget):
                 field.setValue(value)
         self._box_rows.setVisible(region.kind == BOX)
         tip = "The Shapes layer with the box: its selected shape, or the last one drawn."
+        enable(self.draw_button, region.why_not_draw, "Add a Shapes layer and draw a rectangle with the mouse.")
         enable(self.combo, "" if region.shapes.offers else 'No Shapes layer yet: press "Draw".', tip)
         self._facts.setText(region.facts)

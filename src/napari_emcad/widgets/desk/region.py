@@ -10,6 +10,7 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.wording import shape_text
+from napari_emcad.widgets.desk.stack import NO_STACK
 from napari_emcad.widgets.kit.layer_boxes import box_of_shapes, section_at
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import is_shapes, place_of, volume_of
@@ -90,6 +91,11 @@ class Region:
         except UserError as error:
             return str(error)
 
+    @property
+    def why_not_draw(self) -> str:
+        """The reason why no box can be drawn; empty if one can."""
+        return NO_STACK if self._image is None else ""
+
     def follow(self, image: Image | None) -> None:
         """Be a region of another stack, whose sections all count."""
         if image is not self._image and image is not None and len(volume_of(image).shape) >= 3:
@@ -108,27 +114,31 @@ class Region:
         Raises
         ------
         UserError
-            A box is asked for and none is drawn.
+            There is no stack, or a box is asked for and none is drawn.
         """
-        shape = volume_of(self._image).shape
         if self._kind == WHOLE:
-            return Box.whole(shape)
+            return Box.whole(volume_of(self._stack).shape)
         if self._kind == SECTION:
             return self.section_box()
         if self.shapes.layer is None:
             raise UserError('box: there is no Shapes layer yet; press "Draw" and draw a rectangle on the stack.')
-        return box_of_shapes(self.shapes.layer, self._image, self.sections)
+        return box_of_shapes(self.shapes.layer, self._stack, self.sections)
 
     def section_box(self) -> Box:
         """Return the section on screen; of a drawn box, where that is the region, only its rectangle."""
-        shape = volume_of(self._image).shape
-        z = section_at(self._image, self._viewer.dims.point)
-        around = self.box() if self._kind == BOX else Box.whole(shape)
+        z = section_at(self._stack, self._viewer.dims.point)
+        around = self.box() if self._kind == BOX else Box.whole(volume_of(self._stack).shape)
         return Box((z, *around.start[1:]), (z + 1, *around.stop[1:]))
 
     def draw(self) -> None:
-        """Add a Shapes layer on the stack's grid, ready to draw a rectangle."""
-        place = place_of(self._image)
+        """Add a Shapes layer on the stack's grid, ready to draw a rectangle.
+
+        Raises
+        ------
+        UserError
+            There is no stack.
+        """
+        place = place_of(self._stack)
         box = Shapes(ndim=3, name="box", face_color="transparent", edge_color="yellow", edge_width=2, **place)
         self._viewer.add_layer(box)
         box.mode = "add_rectangle"
@@ -139,6 +149,12 @@ class Region:
         """Let go of the layers."""
         self.shapes.forget()
         self._listen_to(None)
+
+    @property
+    def _stack(self) -> Image:
+        if self._image is None:
+            raise UserError(NO_STACK)
+        return self._image
 
     def _on_shapes(self) -> None:
         self._listen_to(self.shapes.layer)

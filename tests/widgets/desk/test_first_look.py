@@ -1,0 +1,45 @@
+"""A first look at stack and model, without a window."""
+
+import numpy as np
+import pytest
+
+from napari_emcad.core.geometry import VoxelSize
+
+VALUES = np.random.default_rng(5).integers(0, 255, (4, 40, 50), np.uint8)
+
+
+def test_pixels_unlike_the_model_s_are_said_before_the_run(desk, open_stack):
+    open_stack(VALUES)
+    assert desk.message.text.startswith("Ready")
+    desk.stack.voxel_size = VoxelSize(30, 20, 20)
+    assert "trained on pixels of 6 nm and this stack has 20 nm" in desk.message.text
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (np.full((3, 48, 64), np.nan, np.float32), "NaN"),
+        (np.full((3, 48, 64), 7, np.uint16), "nothing but 7"),
+        (np.zeros((48, 64), np.uint8), "2D image"),
+    ],
+    ids=["nan", "flat", "2d"],
+)
+def test_what_cannot_be_segmented_is_said_at_once(desk, loop, data, sentence):
+    desk.viewer.add_image(data)
+    loop.work()
+    assert sentence in desk.message.text and desk.message.kind == "error"
+
+
+def test_grey_levels_come_from_the_data(desk, open_stack):
+    open_stack(VALUES.astype(np.uint16) * 100)
+    low, high = desk.settings.levels_of_data
+    assert 0 < low < high < 25_500
+    assert desk.choices.parameters().black is None
+
+
+def test_a_file_that_is_no_model(desk, loop, open_stack, tmp_path):
+    open_stack(VALUES)
+    (tmp_path / "wrong.pt").write_text("no weights")
+    desk.model.open_file(tmp_path / "wrong.pt")
+    loop.work()
+    assert "wrong.pt" in desk.message.text and "no model" in desk.choices.why_not
