@@ -3,11 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from by_hand import HandLoop
+from drawings import lively_sdasn
 from graphs import segmentation
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.result import Result
@@ -27,6 +30,14 @@ def own_runs(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("runs")
     monkeypatch.setattr("napari_emcad.widgets.finetune.runs.own_folder", lambda: folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sdasn(tmp_path_factory):
+    """A foreground network with drawn weights."""
+    path = tmp_path_factory.mktemp("sdasn") / "fibres.pt"
+    save_model(lively_sdasn(), path, ModelCard(title="fibres", threshold=0.4, black=100, white=600))
+    return path
 
 
 @pytest.fixture

@@ -158,8 +158,12 @@ class Runs:
         check_memory(self._choices.planned(box), instead)
         return RunOrder(source, model, box, parameters, is_trial, then)
 
-    def _is_stale(self, source: Image) -> bool:
-        return source not in self._viewer.layers or source.data is not self._source_data
+    def _why_stale(self, source: Image) -> str:
+        """Return the reason why a run on a stack is of no use any more; empty if it is."""
+        if self._lost:
+            return self._lost
+        is_same = source in self._viewer.layers and source.data is self._source_data
+        return "" if is_same else f'"{source.name}" has changed: press Run again.'
 
     def _on_progress(self, progress: Progress) -> None:
         if self.under_way is not None and progress.stage == "affinities":
@@ -180,9 +184,9 @@ class Runs:
 
     def _on_ended(self, result: Result, ended: Ended, then: Then | None) -> None:
         self.under_way = None
-        if self._is_stale(result.source):
+        if why_stale := self._why_stale(result.source):
             self._results.end_early(result)
-            self._message.error(UserError(self._lost or f'"{result.source.name}" has changed: press Run again.'))
+            self._message.error(UserError(why_stale))
         elif ended.result is not None:
             self._finish(result, ended.result)
         else:
@@ -225,10 +229,11 @@ class Runs:
 
     def _on_neurites(self, run: ForegroundRun, ended: Ended) -> None:
         self._finding = None
-        if self._is_stale(run.source) or ended.result is None:
+        why_stale = self._why_stale(run.source)
+        if why_stale or ended.result is None:
             self._neurites.end_early(run)
-            stopped = UserError("neurites: stopped, nothing is kept; press Run to begin anew.")
-            self._message.error(ended.error or stopped)
+            stopped = why_stale or "neurites: stopped, nothing is kept; press Run to begin anew."
+            self._message.error(ended.error or UserError(stopped))
         else:
             self._choices.threshold.put(ended.result.parameters.threshold)
             self._neurites.finish(run, ended.result)
