@@ -121,3 +121,11 @@ def test_another_model_leaves_neurons_where_they_are(desk, loop, neurons, teache
     desk.model.open_file(teacher)
     loop.settle()
     assert desk.model.card.role == "teacher" and desk.threshold.value == before
+
+
+def test_the_threshold_moves_neurons_in_3d(desk, loop, neurons):
+    desk.viewer.dims.ndisplay = 3
+    desk.threshold.move(0.1)
+    loop.settle()
+    raw = np.asarray(neurons.neuron_layer._slice.image.raw)
+    np.testing.assert_array_equal(raw, neurons.view.table[neurons.segmentation.fragments])

@@ -10,6 +10,9 @@ from napari_emcad.pipeline import SegmentParameters
 OF_CUT = ("min_size", "crumbs")
 """Parameters that act at once on neurons that are there."""
 
+NO_FRAGMENTS = "A network for optical volumes has no fragments."
+ONLY_WATERZ = "Only waterz scores the contacts in several ways."
+
 OF_FRAGMENTS = ("seed_sigma", "agglomeration", "scoring")
 """Parameters that fragments and merge tree depend on."""
 
@@ -54,6 +57,17 @@ class Settings:
         self.black = self.white = 0.0
         self.levels_of_data: tuple[float, float] | None = None
         self.are_levels_edited = False
+        self._is_optical = False
+
+    @property
+    def why_no_fragments(self) -> str:
+        """The reason why parameters of fragments, crumbs and affinities do not count; empty if they do."""
+        return NO_FRAGMENTS if self._is_optical else ""
+
+    @property
+    def why_no_scoring(self) -> str:
+        """The reason why the scoring does not count; empty if it does."""
+        return self.why_no_fragments or ("" if self.values.agglomeration == "waterz" else ONLY_WATERZ)
 
     @property
     def shows_channels(self) -> bool:
@@ -102,11 +116,16 @@ class Settings:
         self.changed.emit()
 
     def follow(self, card: ModelCard | None) -> None:
-        """Show the grey levels of a foreground network, which knows its own, unless a person chose others."""
-        if card is None or card.role != "foreground" or self.are_levels_edited:
-            return
-        if card.black is not None and card.white is not None:
-            self.put_levels(card.black, card.white)
+        """Offer the settings that a model knows.
+
+        A foreground network has no fragments, and knows its own grey levels, which count unless a person chose others.
+        """
+        self._is_optical = card is not None and card.role == "foreground"
+        levels = (card.black, card.white) if card is not None and self._is_optical else (None, None)
+        if levels[0] is not None and levels[1] is not None and not self.are_levels_edited:
+            self.put_levels(levels[0], levels[1])
+        else:
+            self.changed.emit()
 
     def parameters(self, threshold: float | None, device: str) -> SegmentParameters:
         """Return the parameters of a run."""

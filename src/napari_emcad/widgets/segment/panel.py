@@ -2,16 +2,15 @@
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.choices.device import DeviceChoice
 from napari_emcad.widgets.choices.model import ModelChoice
 from napari_emcad.widgets.choices.region import RegionChoice
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.forms import enable, form, text
 from napari_emcad.widgets.kit.section import Section
+from napari_emcad.widgets.segment.run_controls import RunControls
 from napari_emcad.widgets.segment.settings_form import SettingsForm
 from napari_emcad.widgets.segment.threshold import ThresholdBar
-from napari_emcad.workers.estimates import is_teacher
 
 WARNING_STYLE = "color: #d07a10"
 
@@ -21,7 +20,7 @@ class SegmentPanel(QWidget):
 
     def __init__(self, desk: Desk, parent: QWidget | None = None):
         super().__init__(parent)
-        self._desk = desk
+        self._desk, self._controls = desk, RunControls(desk)
         self.model, self.region = ModelChoice(desk.model), RegionChoice(desk.region)
         self.device, self.threshold = DeviceChoice(desk.device), ThresholdBar(desk.threshold)
         self.settings_form = SettingsForm(desk.settings)
@@ -30,7 +29,7 @@ class SegmentPanel(QWidget):
         self.warning.setStyleSheet(WARNING_STYLE)
         self._lay_out()
         self._connect()
-        self._on_model()
+        self._update()
         self._on_warning()
 
     def _lay_out(self) -> None:
@@ -56,21 +55,10 @@ class SegmentPanel(QWidget):
         column.addWidget(Section("Advanced", self.settings_form, is_open=False))
 
     def _connect(self) -> None:
-        desk = self._desk
-        self.try_button.clicked.connect(desk.runs.try_section)
-        self.run_button.clicked.connect(self._on_run)
-        desk.model.changed.connect(self._on_model)
-        desk.first_look.changed.connect(self._on_warning)
-        changes = (desk.stack.changed, desk.region.changed, desk.device.changed, desk.settings.fragments_changed)
-        for signal in (*changes, desk.jobs.running_changed, desk.runs.changed):
-            signal.connect(self._update)
-
-    def _on_run(self) -> None:
-        self._desk.runs.stop() if self._desk.jobs.running else self._desk.runs.run()
-
-    def _on_model(self) -> None:
-        self.settings_form.follow(self._desk.model.card)
-        self._update()
+        self.try_button.clicked.connect(self._controls.try_section)
+        self.run_button.clicked.connect(self._controls.run_or_stop)
+        self._controls.changed.connect(self._update)
+        self._desk.first_look.changed.connect(self._on_warning)
 
     def _on_warning(self) -> None:
         warning = self._desk.first_look.warning
@@ -79,28 +67,8 @@ class SegmentPanel(QWidget):
 
     def _update(self) -> None:
         """Bring buttons and estimate up to date."""
-        running, why_not = self._desk.jobs.running, self._desk.choices.why_not
-        enable(self.try_button, "A job is running." if running else why_not, self._trial_words())
-        self.run_button.setText("Stop" if running else "Run")
-        stopping = "Stopping: it ends with the tile under way." if self._desk.jobs.stopping else ""
-        tip = "Stops within one tile; what is done stays." if running else "Segment the region."
-        enable(self.run_button, stopping if running else why_not, tip)
-        self._estimate.setText(self._estimate_text())
-
-    def _trial_words(self) -> str:
-        if is_teacher(self._desk.model.card):
-            return "The section on screen only; a teacher goes through the sections around it, too."
-        return "The section on screen only: seconds."
-
-    def _estimate_text(self) -> str:
-        desk = self._desk
-        if desk.stack.why_not:
-            unusable = "This layer cannot be segmented."
-            return unusable if desk.stack.why_unusable else "Open a stack to see time and memory."
-        if desk.device.device is None:
-            return "Looking at the devices ..."
-        try:
-            estimate = desk.choices.estimate(desk.region.box())
-        except UserError:
-            return "Draw a box to see time and memory."
-        return f"{estimate.text()} of memory" if estimate else ""
+        controls = self._controls
+        enable(self.try_button, controls.why_not_try, controls.try_tip)
+        self.run_button.setText(controls.run_words)
+        enable(self.run_button, controls.why_not_run, controls.run_tip)
+        self._estimate.setText(controls.estimate)

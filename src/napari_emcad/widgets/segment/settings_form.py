@@ -6,16 +6,13 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from napari_emcad.core.choices import DEFAULT_THRESHOLDS, SCORINGS
-from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.settings import Settings
 from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form
-from napari_emcad.workers.estimates import is_foreground
 
 CRUMBS = {"join a neighbour": "strongest", "drop": "background"}
 LOOKS = {"one colour image": False, "a layer for each channel": True}
-NO_FRAGMENTS = "A network for optical volumes has no fragments."
 AGAIN = "Agglomerates again, predicts nothing again."
 
 TIPS = {name: field.description or "" for name, field in SegmentParameters.model_fields.items()} | {
@@ -45,12 +42,6 @@ class SettingsForm(QWidget):
         self.from_data = QPushButton("From data")
         self._lay_out()
         self._connect()
-        self._why_no_fragments = ""
-        self._update()
-
-    def follow(self, card: ModelCard | None) -> None:
-        """Offer the settings that a model knows: a foreground network has no fragments."""
-        self._why_no_fragments = NO_FRAGMENTS if is_foreground(card) else ""
         self._update()
 
     def _lay_out(self) -> None:
@@ -111,14 +102,12 @@ class SettingsForm(QWidget):
         self._enable()
 
     def _enable(self) -> None:
-        why_not = self._why_no_fragments
+        why_not = self._settings.why_no_fragments
         enable(self.crumbs, why_not, TIPS["crumbs"])
         enable(self.seed_sigma, why_not, f"{TIPS['seed_sigma']} {AGAIN}")
         enable(self.agglomeration, why_not, f"{TIPS['agglomeration']} {AGAIN}")
         enable(self.look, why_not, TIPS["look"])
-        is_waterz = self._settings.values.agglomeration == "waterz"
-        why_no_scoring = "" if is_waterz else "Only waterz scores the contacts in several ways."
-        enable(self.scoring, why_not or why_no_scoring, f"{TIPS['scoring']} {AGAIN}")
+        enable(self.scoring, self._settings.why_no_scoring, f"{TIPS['scoring']} {AGAIN}")
 
 
 def _combo(choices: Mapping[str, object]) -> NarrowCombo:

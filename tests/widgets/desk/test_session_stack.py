@@ -1,0 +1,94 @@
+"""The stack of a session that is opened, or what stands for it, without a window."""
+
+import numpy as np
+import pytest
+import tifffile
+from graphs import segmentation
+from napari.components import ViewerModel
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.widgets.desk.session_stack import STAND_IN, result_of
+from napari_emcad.widgets.kit.layers import voxel_size_of
+
+GREY = np.random.default_rng(3).integers(0, 255, (5, 30, 40), np.uint8)
+BOX = ((1, 4, 6), (4, 24, 36))
+
+
+@pytest.fixture
+def drawn_part(drawn):
+    """Neurons in the box: (3, 20, 30)."""
+    fragments = drawn.fragments[:, 4:24, :30].copy()
+    sizes = np.bincount(fragments.ravel(), minlength=4)
+    from dataclasses import replace
+
+    return replace(segmentation([(1, 2, 0.9), (2, 3, 0.9)], sizes[1:].tolist()), fragments=fragments)
+
+
+@pytest.fixture
+def file(tmp_path):
+    tifffile.imwrite(tmp_path / "em.tif", GREY, photometric="minisblack")
+    return tmp_path / "em.tif"
+
+
+@pytest.fixture
+def new_session(tmp_path, drawn_part):
+    """Write a session with these facts and open it; closed after the test."""
+    opened = []
+
+    def new_session(affinities=None, **facts):
+        known = {"threshold": 0.5, "box": BOX, "voxel_size_nm": (40, 5, 6), **facts}
+        opened.append(create_session(tmp_path / "s.emcad", drawn_part, affinities, SessionFacts(**known)))
+        return opened[-1]
+
+    yield new_session
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def test_a_stack_that_is_there_is_used(viewer, file, new_session):
+    there = viewer.add_image(GREY, name="em", metadata={"source": str(file)})
+    viewer.add_image(GREY, name="another")
+    result = result_of(viewer, new_session(source=str(file)))
+    assert result.source is there and result.box == Box(*BOX) and len(viewer.layers) == 2
+
+
+def test_a_stack_that_is_not_there_is_opened(viewer, file, new_session):
+    result = result_of(viewer, new_session(source=str(file), model="tiny"))
+    assert result.source in viewer.layers and result.box == Box(*BOX) and result.card.title == "tiny"
+    np.testing.assert_array_equal(np.asarray(result.source.data), GREY)
+    assert voxel_size_of(result.source) == (40, 5, 6), "the file says none"
+
+
+def test_without_a_stack_its_affinities_stand_for_it(viewer, tmp_path, new_session):
+    affinities = np.random.default_rng(4).integers(0, 255, (3, 3, 20, 30), np.uint8)
+    result = result_of(viewer, new_session(affinities, source=str(tmp_path / "gone.tif")))
+    assert result.box == Box.whole((3, 20, 30)) and STAND_IN in result.source.metadata
+    np.testing.assert_array_equal(np.asarray(result.source.data), affinities[1])
+    assert voxel_size_of(result.source) == (40, 5, 6) and result.source.name == "s"
+
+
+def test_without_affinities_the_neurons_stand_alone(viewer, new_session):
+    result = result_of(viewer, new_session())
+    assert not np.asarray(result.source.data).any() and result.affinities is None
+
+
+def test_a_stack_of_another_shape_is_not_that_of_the_session(viewer, tmp_path, file, new_session):
+    viewer.add_image(GREY[:2], metadata={"source": str(file)})
+    tifffile.imwrite(file, GREY[:2], photometric="minisblack")
+    result = result_of(viewer, new_session(source=str(file)))
+    assert STAND_IN in result.source.metadata and len(viewer.layers) == 2
+
+
+def test_labels_that_became_fragments_are_no_stack(viewer, file, new_session, drawn_part):
+    labels = np.zeros(GREY.shape, np.uint8)
+    labels[Box(*BOX).slices] = drawn_part.fragments * 9
+    tifffile.imwrite(file, labels, photometric="minisblack")
+    result = result_of(viewer, new_session(source=str(file)))
+    assert STAND_IN in result.source.metadata

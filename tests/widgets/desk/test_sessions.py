@@ -1,0 +1,136 @@
+"""Sessions are started, left, opened and refused, without a window."""
+
+import numpy as np
+import pytest
+from hearing import heard
+from proofreading_hands import column
+
+from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.widgets.desk.sessions import GO_ON, START
+
+
+def merge(at) -> None:
+    """Join the two neurons."""
+    at.edit(lambda: at.session.merge(1, 4))
+
+
+def shown(at, fragment: int) -> int:
+    return int(at.layer.data[column(fragment)])
+
+
+def test_a_session_is_started_beside_the_stack(desk, loop, drawn_result, beside):
+    began, changes = heard(desk.sessions.began), heard(desk.sessions.changed)
+    assert desk.sessions.start_words == START
+    desk.sessions.start(remark="; a remark")
+    assert desk.message.text == "Writing the session."
+    loop.work()
+    assert desk.sessions.current.result is drawn_result and drawn_result.session_folder == beside
+    assert desk.message.text == f"Every edit is saved at once in {beside}; a remark"
+    assert len(began) == 1 and changes and drawn_result.is_edited
+
+
+def test_nothing_is_started_twice_or_without_neurons(desk, loop, session, beside):
+    desk.sessions.start()
+    assert not desk.jobs.running and desk.sessions.current is session
+    desk.sessions.end()
+    desk.viewer.layers.remove(session.layer)
+    desk.sessions.start()
+    assert not desk.jobs.running
+
+
+def test_nothing_is_started_while_the_threshold_moves(desk, loop, drawn_result, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.desk.results.AT_ONCE", 0.0)
+    desk.threshold.move(0.3)
+    desk.sessions.start()
+    assert not desk.jobs.running
+
+
+def test_a_session_that_cannot_be_written_says_so(desk, loop, drawn_result, beside):
+    beside.mkdir()
+    desk.sessions.start()
+    loop.work()
+    assert desk.sessions.current is None and desk.message.kind == "error" and str(beside) in desk.message.text
+
+
+def test_neurons_that_changed_while_their_session_was_written_are_not_edited(desk, loop, drawn_result):
+    desk.sessions.start()
+    desk.viewer.layers.remove(drawn_result.neuron_layer)
+    loop.work()
+    assert desk.sessions.current is None
+
+
+def test_a_session_is_ended_and_gone_on_with(desk, loop, session, beside):
+    ending = heard(desk.sessions.ending)
+    merge(session)
+    desk.sessions.end()
+    assert desk.sessions.current is None and desk.sessions.start_words == GO_ON and len(ending) == 1
+    assert shown(session, 6) == shown(session, 1) != 0
+    desk.sessions.start()
+    loop.work()
+    at = desk.sessions.current
+    assert at is not session and at.opened.folder == beside and [row.kind for row in at.session.log.rows] == ["merge"]
+    at.edit(at.session.undo)
+    assert shown(at, 6) != shown(at, 1)
+
+
+def test_the_threshold_moves_edited_neurons_in_their_session_only(desk, loop, session):
+    merge(session)
+    desk.sessions.end()
+    desk.threshold.move(0.05)
+    loop.settle()
+    assert desk.threshold.value == 0.5 and shown(session, 6) == shown(session, 1)
+    assert f'press "{GO_ON}" to move it there' in desk.message.text
+
+
+def test_a_new_run_leaves_the_session_whole(desk, loop, session, beside):
+    merge(session)
+    edited = desk.results.current
+    desk.runs.run()
+    loop.settle()
+    assert desk.sessions.current is None and desk.results.current is not edited
+    assert edited.neuron_layer in desk.viewer.layers and desk.sessions.start_words == START
+    with open_session(beside) as opened:
+        assert [row.kind for row in opened.session.log.rows] == ["merge"] and not opened.why_read_only
+
+
+def test_a_session_is_opened_from_its_folder(desk, new_desk, loop, session, beside):
+    merge(session)
+    before = session.session.state.digest()
+    desk.sessions.end()
+    other = new_desk()
+    other.sessions.open(beside)
+    loop.work()
+    at = other.sessions.current
+    assert at.session.state.digest() == before
+    assert shown(at, 6) == shown(at, 1) != 0 and str(beside) in other.message.text
+
+
+def test_a_session_that_is_open_elsewhere_is_only_read(new_desk, loop, session, beside):
+    other = new_desk()
+    other.sessions.open(beside)
+    loop.work()
+    assert other.sessions.current.opened.why_read_only == other.message.text and other.message.kind == "error"
+
+
+@pytest.mark.parametrize("has_session", [True, False])
+def test_a_folder_that_is_no_session_is_refused(desk, loop, session, tmp_path, has_session):
+    if not has_session:
+        desk.sessions.end()
+    desk.sessions.open(tmp_path)
+    loop.work()
+    assert "this is none; choose another folder" in desk.message.text
+    assert (desk.sessions.current is session) is has_session
+
+
+def test_a_removed_result_ends_its_session(desk, session, beside):
+    desk.viewer.layers.remove(session.layer)
+    assert desk.sessions.current is None
+    with open_session(beside) as opened:
+        assert not opened.why_read_only
+
+
+def test_a_closed_desk_lets_go_of_the_session(desk, session, beside):
+    desk.close()
+    with open_session(beside) as opened:
+        assert not opened.why_read_only
+    assert np.asarray(session.layer.data).any()
