@@ -256,22 +256,6 @@ def test_a_worker_that_lives_on_does_not_mix_up_runs(tmp_path, run_of):
     np.testing.assert_array_equal(other.fragments[:], expected.fragments[:])
 
 
-def test_another_run_does_not_go_on_with_this_one(tmp_path, run_of):
-    begin_run(tmp_path / "a", run_of((3, 16, 64)))
-    begin_run(tmp_path / "a", run_of((3, 16, 64)))
-    with pytest.raises(UserError, match=r"a: it was begun with another block \(\(3, 16, 64\), not \(2, 16, 64\)\); "):
-        begin_run(tmp_path / "a", run_of((2, 16, 64)))
-    parameters = PARAMETERS.model_copy(update={"seed_sigma": 2.0}).model_dump()
-    with pytest.raises(UserError, match=r"begun with another seed_sigma \(1.0, not 2.0\); "):
-        begin_run(tmp_path / "a", run_of((3, 16, 64), parameters=parameters))
-    (tmp_path / "b").mkdir()
-    with pytest.raises(UserError, match="b: this name is taken; "):
-        begin_run(tmp_path / "b", run_of((3, 16, 64)))
-    (tmp_path / "a" / "run.json").write_text("{")
-    with pytest.raises(UserError, match="missing or damaged; "):
-        begin_run(tmp_path / "a", run_of((3, 16, 64)))
-
-
 def test_a_damaged_table_is_told(tmp_path, run_of):
     run = run_of((16, 64, 64))
     done(tmp_path / "a", run)

@@ -39,6 +39,7 @@ def test_a_run_that_was_begun_goes_on(tmp_path):
     ("change", "sentence"),
     [
         ({"model": "large"}, r"begun with another model \(small, not large\); run the command as it was"),
+        ({"block": (2, 16, 32)}, r"begun with another block \(\(4, 16, 32\), not \(2, 16, 32\)\)"),
         ({"parameters": {"scoring": "mean", "seed_sigma": 2}}, r"begun with another seed_sigma \(1\.5, not 2\)"),
         ({"parameters": {"scoring": "mean"}}, r"begun with another seed_sigma \(1\.5, not None\)"),
     ],
@@ -69,5 +70,6 @@ def test_no_unfinished_run(tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"program": "p"}'])
 def test_a_damaged_file_is_one_sentence(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(UserError, match=r"run\.json: missing or damaged; remove .* and run the command again"):
-        read_run(tmp_path)
+    for read in (read_run, read_unfinished_run, lambda folder: begin_run(folder, RUN)):
+        with pytest.raises(UserError, match=r"run\.json: missing or damaged; remove .* and run the command again"):
+            read(tmp_path)
