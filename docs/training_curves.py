@@ -9,7 +9,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QApplication
 
 from napari_emcad.finetuning.record import Record
-from napari_emcad.widgets.finetune.learning_curves import Curves
+from napari_emcad.widgets.finetune.views.learning_curves import LearningCurves
 
 SIZE = (960, 180)
 
@@ -18,7 +18,7 @@ def main() -> None:
     folder, picture = map(Path, sys.argv[1:])
     application = QApplication([])
     application.setStyleSheet("QWidget { background: white; color: black; }")
-    curves = Curves()
+    curves = LearningCurves()
     curves.resize(*SIZE)
     curves.put(Record.of(folder))
     curves.show()

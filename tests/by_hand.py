@@ -98,10 +98,17 @@ class HandLoop:
         self._pauses.append(HandPause(milliseconds, then))
         return self._pauses[-1]
 
+    def step(self) -> bool:
+        """Do one step of the first job that is running; return False if none is."""
+        running = next((jobs for jobs in self._jobs if jobs.running), None)
+        if running is not None:
+            running.step()
+        return running is not None
+
     def work(self) -> None:
         """Drive all jobs to their ends; pauses go on."""
-        while running := [jobs for jobs in self._jobs if jobs.running]:
-            running[0].step()
+        while self.step():
+            pass
 
     def rest(self) -> None:
         """Let all pauses end, the shortest first; jobs go on."""

@@ -140,7 +140,7 @@ def test_a_click_in_3d_reads_what_is_seen_from_afar(afar):
 
 
 def test_crops(large):
-    panel, sources = large.dock.proofread, large.dock.finetune.sources
+    panel, sources = large.dock.proofread, large.dock.finetune.fine_tuning.setup.sources
     panel.editor.click(Click(PLACE, False))
     panel.editor.edits.toggle_done()
     (place,) = sources.done_places()

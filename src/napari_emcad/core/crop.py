@@ -1,8 +1,9 @@
 """A crop: part of a volume with its labels, and a mask of the voxels where they are verified."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,9 +72,10 @@ class Crop:
         """Number of verified voxels."""
         return self.labels.size if self.known is None else int(np.count_nonzero(self.known))
 
-    def cut(self, place: Slices) -> "Crop":
+    def cut(self, place: Slices) -> Self:
         """Return a part of the crop; its arrays are views."""
-        return Crop(self.raw[place], self.labels[place], None if self.known is None else self.known[place], self.name)
+        known = None if self.known is None else self.known[place]
+        return replace(self, raw=self.raw[place], labels=self.labels[place], known=known)
 
     def block(self, start: Sequence[int], shape: Sequence[int]) -> "Crop":
         """Return a copy of the block at `start`, mirrored where it reaches out of the crop; nothing is known there."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from napari_emcad.core.crop import SMALLEST, Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import shape_text
+
+AnyCrop = TypeVar("AnyCrop", bound=Crop)
 
 PARTS = 5
 """Equal parts of the known voxels, one of which is held out."""
@@ -24,7 +26,7 @@ SUMS = 1000
 """Number of different sums of voxels: sets of crops with about the same sum count as one."""
 
 
-def hold_out(crops: Sequence[Crop]) -> tuple[list[Crop], list[Crop]]:
+def hold_out(crops: Sequence[AnyCrop]) -> tuple[list[AnyCrop], list[AnyCrop]]:
     """Part crops into those to train on and those to score with, by their known voxels.
 
     Of several crops, those are held out that together hold nearest to a fifth of all known voxels. Of a single crop, or
@@ -89,7 +91,7 @@ class _Strip(NamedTuple):
     held_out: slice
 
 
-def _parted(crop: Crop) -> tuple[Crop, Crop]:
+def _parted(crop: AnyCrop) -> tuple[AnyCrop, AnyCrop]:
     """Return the part of a crop to train on, and the strip that is held out."""
     for least in (COMFORTABLE, SMALLEST):
         for axis in _axes(crop):
@@ -139,6 +141,6 @@ def _known_along(crop: Crop, axis: int) -> NDArray[np.int64]:
     return np.count_nonzero(crop.known, axis=tuple({0, 1, 2} - {axis}))
 
 
-def _cut(crop: Crop, axis: int, ends: slice, what: str) -> Crop:
+def _cut(crop: AnyCrop, axis: int, ends: slice, what: str) -> AnyCrop:
     z, y, x = (ends if along == axis else slice(None) for along in range(3))
     return replace(crop.cut((z, y, x)), name=f"{crop.name}, {what}")

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_emcad.widgets.finetune.before_after import BeforeAfter, HeldOut, matched
+from napari_emcad.widgets.finetune.before_after import BeforeAfter
+from napari_emcad.widgets.finetune.held_out_crop import HeldOutCrop, match_labels
 from napari_emcad.widgets.kit.layers import place_of
 
 SHAPE = (3, 20, 50)
@@ -15,7 +17,7 @@ def test_a_neuron_keeps_its_id_in_both():
     truth, labels = rng.integers(0, 5, (2, 6, 7)), rng.integers(0, 9, (2, 6, 7))
     truth[0], labels[0] = np.arange(7) // 2 + 1, np.arange(7) // 2 + 4
     before = labels.copy()
-    found = matched(labels, truth)
+    found = match_labels(labels, truth)
     np.testing.assert_array_equal(labels, before)
     np.testing.assert_array_equal(found == 0, labels == 0)
     old, new = labels.ravel(), found.ravel()
@@ -29,8 +31,13 @@ def test_a_neuron_keeps_its_id_in_both():
 
 def test_labels_that_match_nothing():
     labels = np.full(SHAPE, 7)
-    assert matched(labels, np.zeros(SHAPE, int)).min() > 0
-    assert not matched(np.zeros(SHAPE, int), labels).any()
+    assert match_labels(labels, np.zeros(SHAPE, int)).min() > 0
+    assert not match_labels(np.zeros(SHAPE, int), labels).any()
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
 
 
 @pytest.fixture
@@ -38,12 +45,10 @@ def held_out():
     rng = np.random.default_rng(1)
     raw = rng.integers(0, 255, SHAPE, np.uint8)
     labels = {name: rng.integers(0, 9, SHAPE).astype(np.uint16) for name in ("before", "after", "truth")}
-    return HeldOut(raw, labels)
+    return HeldOutCrop(raw, labels)
 
 
-@pytest.mark.window
-def test_side_by_side_in_the_stack(make_napari_viewer, held_out):
-    viewer = make_napari_viewer()
+def test_side_by_side_in_the_stack(viewer, held_out):
     stack = viewer.add_image(np.zeros((9, 60, 90), np.uint8), scale=(40, 5, 6), translate=(400, 50, 60))
     hidden = viewer.add_image(np.zeros((9, 60, 90), np.uint8), visible=False)
     viewer.layers.selection.active = stack
@@ -64,9 +69,7 @@ def test_side_by_side_in_the_stack(make_napari_viewer, held_out):
     assert not view.is_shown
 
 
-@pytest.mark.window
-def test_afterwards_the_view_is_that_of_before(make_napari_viewer, held_out):
-    viewer = make_napari_viewer()
+def test_afterwards_the_view_is_that_of_before(viewer, held_out):
     stack = viewer.add_image(np.zeros((9, 60, 90), np.uint8), scale=(40, 5, 6))
     viewer.dims.set_point(0, 240)
     viewer.scene.camera.zoom = 3.5
@@ -80,11 +83,9 @@ def test_afterwards_the_view_is_that_of_before(make_napari_viewer, held_out):
     assert (viewer.dims.point, tuple(camera.center), camera.zoom) == before
 
 
-@pytest.mark.window
-def test_without_a_stack_and_without_an_after(make_napari_viewer, held_out):
-    viewer = make_napari_viewer()
+def test_without_a_stack_and_without_an_after(viewer, held_out):
     view = BeforeAfter(viewer)
-    view.show(HeldOut(held_out.raw / 255, {k: held_out.labels[k] for k in ("before", "truth")}), {}, {})
+    view.show(HeldOutCrop(held_out.raw / 255, {k: held_out.labels[k] for k in ("before", "truth")}), {}, {})
     assert isinstance(view.layers[0], Image)
     assert view.layers[0].data.shape == (3, 20, 102)
     viewer.layers.remove(view.layers[1])

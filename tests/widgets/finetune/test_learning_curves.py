@@ -6,7 +6,9 @@ from qtpy.QtGui import QColor
 
 from napari_emcad.finetuning.record import LOSSES, Record
 from napari_emcad.training.objective import TERMS
-from napari_emcad.widgets.finetune.learning_curves import COLOURS, Curves, smooth, ticks
+from napari_emcad.widgets.finetune.curves import ChartAxis, loss_series, score_series, smooth, ticks, values_at
+from napari_emcad.widgets.finetune.views.chart import COLOURS
+from napari_emcad.widgets.finetune.views.learning_curves import LearningCurves
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def record():
 
 @pytest.mark.window
 def test_every_loss_and_score_is_drawn_and_named(qtbot, record):
-    curves = Curves()
+    curves = LearningCurves()
     qtbot.addWidget(curves)
     curves.resize(340, 160)
     curves.show()
@@ -59,13 +61,29 @@ def test_every_loss_and_score_is_drawn_and_named(qtbot, record):
     assert not near(colours_of(curves.losses), COLOURS["student"])
 
 
+def test_the_points_nearest_to_a_step(record):
+    assert values_at(loss_series(record), 19.6) == {"student": (20, 0.025), "cross": (20, 0.2)}
+    assert values_at(score_series(record), 0) == {"VOI": (10, 4.0)}
+
+
+def test_axes_span_all_lines(record):
+    series = loss_series(record)
+    across, upwards = ChartAxis.across(series), ChartAxis.upwards(series)
+    assert (across.low, across.high, across.ticks) == (0, 40, [0, 40])
+    assert upwards.low == 0 and upwards.high == upwards.ticks[-1] >= 0.5
+    np.testing.assert_allclose(across.at(np.array([0, 10, 40])), [0, 0.25, 1])
+
+
+def test_axes_without_lines():
+    assert loss_series(Record()) == score_series(Record()) == []
+    assert ChartAxis.across([]).high == ChartAxis.upwards([]).high == 1
+
+
 @pytest.mark.window
 def test_the_values_under_the_mouse(qtbot, record):
-    curves = Curves()
+    curves = LearningCurves()
     qtbot.addWidget(curves)
     curves.put(record)
-    assert curves.losses.values_at(19.6) == {"student": (20, 0.025), "cross": (20, 0.2)}
-    assert curves.scores.values_at(0) == {"VOI": (10, 4.0)}
     curves.resize(340, 160)
     curves.show()
     qtbot.mouseMove(curves.scores, curves.scores.rect().center())

@@ -1,615 +1,309 @@
-"""The panel Fine-tune, with a trainer that only pretends."""
+"""The panel Fine-tune: its fields and buttons over a desk without a window, and what napari itself is needed for."""
 
-import os
-from pathlib import Path
+from dataclasses import replace
 
-import fake_trainer
 import numpy as np
 import pytest
-from proofreading_hands import column
+from finetuning_hands import FineTuningHand
+from qtpy.QtCore import Qt
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.finetuning.folder import read_order
-from napari_emcad.io.training_crops import load_crops
-from napari_emcad.networks import zoo
-from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import available_models
-from napari_emcad.training.params import TrainingParameters
-from napari_emcad.widgets.finetune import sources as finetune_sources
-from napari_emcad.widgets.finetune.crop_places import NoTruth, Role
-from napari_emcad.workers import training as trainer
-
-FAKES = str(Path(fake_trainer.__file__).parent)
+from napari_emcad.widgets.finetune.crop_places import Role
+from napari_emcad.widgets.finetune.panel import FineTunePanel
 
 pytestmark = pytest.mark.window
-
-
-class Hand:
-    """What a person does with the panel of a window."""
-
-    def __init__(self, window):
-        self.desk, self.viewer, self.wait = window, window.viewer, window.wait
-        self.panel = window.dock.finetune
-        window.dock.sections["finetune"].open()
-
-    @property
-    def message(self) -> str:
-        return self.desk.message
-
-    @property
-    def names(self) -> list[str]:
-        return [place.name for place in self.panel.crops.places]
-
-    @property
-    def roles(self) -> list[str]:
-        return [row.role.currentText() for row in self.panel.crops.rows]
-
-    @property
-    def why_not(self) -> str:
-        assert self.panel.start_button.isEnabled() is not bool(self.panel.why_not)
-        return self.panel.start_button.toolTip() if self.panel.why_not else ""
-
-    def do(self, fragment: int) -> None:
-        """Tick the neuron of a fragment as done."""
-        proofread = self.desk.dock.proofread
-        proofread.editor.at.selection.select(proofread.editor.at.neuron_at(column(fragment)))
-        proofread.editor.edits.toggle_done()
-
-    def draw(self, box: Box) -> None:
-        """Draw a box on its first section, and ask for all of its sections."""
-        sources, (z, y, x) = self.panel.sources, box.start
-        if "box" not in self.viewer.layers:
-            sources.region_choice.draw_button.click()
-        y1, x1 = (n - 1 for n in box.stop[1:])
-        self.viewer.layers["box"].add_rectangles(np.array([[z, y, x], [z, y, x1], [z, y1, x1], [z, y1, x]], float))
-        sources.region.sections = (z, box.stop[0] - 1)
-
-    def add_truth(self) -> None:
-        """Labels over all of the stack, known everywhere."""
-        stack = self.panel.sources.stack
-        labels = np.indices(stack.data.shape)[2] // 8 + 1
-        layer = self.viewer.add_labels(labels, name="truth", scale=stack.scale, translate=stack.translate)
-        self.panel.sources._on_labels(layer, False)
-
-    def start(self) -> None:
-        self.panel.start_button.click()
-        self.wait(lambda: self.panel.progress.running or not self.panel.running)
-
-    def end(self) -> None:
-        self.wait(lambda: not self.panel.running)
-
-    def train(self) -> None:
-        self.start()
-        self.end()
-
-    def until_step(self, n: int) -> None:
-        self.wait(lambda: self.panel.progress.record.step >= n)
+DRAWN = Box((0, 4, 5), (3, 44, 45))
 
 
 @pytest.fixture
-def way(monkeypatch):
-    """Which way the trainer goes."""
-    monkeypatch.setattr(trainer, "train_in_child", fake_trainer.train_in_child)
-    monkeypatch.setenv("PYTHONPATH", FAKES, prepend=os.pathsep)
-    return lambda name: monkeypatch.setenv("FAKE_TRAINER", name)
+def empty(qtbot, desk, way):
+    """A panel on a desk without a stack."""
+    panel = FineTunePanel(desk)
+    qtbot.addWidget(panel)
+    yield panel
+    panel.close_panel()
 
 
 @pytest.fixture
-def hand(window, stack, model, way):
-    """A stack, and nothing segmented."""
-    window.open(stack, translate=(400, 50, 60))
-    made = Hand(window)
-    made.panel.models.student.open_file(model)
-    made.wait(lambda: made.panel.models.student.card is not None)
-    return made
+def panel(empty, desk, loop, open_stack, stack, model):
+    """A panel with a stack, and nothing segmented."""
+    open_stack(stack, translate=(400, 50, 60))
+    empty.hand = FineTuningHand(desk, loop, model, empty.fine_tuning)
+    return empty
 
 
-@pytest.fixture
-def at_work(proofreading, model, way):
-    """A session, the first neuron of which is done."""
-    made = Hand(proofreading)
-    made.panel.models.student.open_file(model)
-    made.wait(lambda: made.panel.models.student.card is not None)
-    made.do(1)
-    return made
+def is_shown(panel, widget) -> bool:
+    return widget.isVisibleTo(panel)
 
 
 # ---- crops ---------------------------------------------------------------------------------------------------------
 
 
-def test_before_anything_is_there(window, way):
-    hand = Hand(window)
-    assert hand.why_not == "Open a stack first, or the sample."
-    for button in (hand.panel.sources.box_button, hand.panel.sources.done_button, hand.panel.sources.labels_button):
-        assert not button.isEnabled()
-        assert button.toolTip()
-    assert "No crops yet" in hand.panel.crops._facts.text()
+def test_before_anything_is_there(empty):
+    assert not empty.start_button.isEnabled()
+    assert empty.start_button.toolTip() == "Open a stack first, or the sample."
+    for button in (empty.sources.box_button, empty.sources.done_button, empty.sources.labels_button):
+        assert not button.isEnabled() and button.toolTip()
+    assert "No crops yet" in empty.crops.facts.text()
 
 
-def test_a_box_of_a_session(at_work):
-    crops = at_work.panel.crops
-    at_work.draw(Box((0, 4, 5), (3, 44, 45)))
-    at_work.panel.sources.box_button.click()
-    assert at_work.names == ["box"]
-    row, place = crops.rows[0], crops.places[0]
-    assert (place.box.start, place.box.stop) == ((0, 4, 5), (3, 44, 45))
-    share = 25 / 40  # columns 5 to 29 are of the neuron that is done
-    assert place.share == pytest.approx(share)
-    assert row.facts.text() == "3 x 40 x 40, 62 % verified"
-    row.all_checked.click()
-    assert crops.rows[0].facts.text() == "3 x 40 x 40, 100 % verified"
-    at_work.panel.sources.box_button.click()
-    assert at_work.message == "crops: these are listed already."
-    crops.rows[0].remove_button.click()
-    assert at_work.names == []
-
-
-def test_what_is_done_later_counts(at_work):
-    at_work.draw(Box((0, 4, 0), (3, 44, 60)))
-    at_work.panel.sources.box_button.click()
-    at_work.do(4)
-    at_work.wait(lambda: at_work.panel.crops.rows[0].facts.text().endswith("100 % verified"))
-
-
-def test_done_neurons_and_last_edits(at_work):
-    sources = at_work.panel.sources
-    sources.edits_button.click()
-    assert "nothing has been merged, split or detached yet" in at_work.message
-    sources.done_button.click()
-    neuron = at_work.desk.dock.proofread.editor.at.selection.last
-    assert at_work.names == [f"neuron {neuron}"]
-    at_work.desk.dock.proofread.editor.edits.toggle_done()
-    sources.done_button.click()
-    assert "no neuron is done" in at_work.message
-    at_work.desk.desk.sessions.end()
-    assert not sources.done_button.isEnabled()
-    assert 'Press "Start proofreading" first' in sources.done_button.toolTip()
-
-
-def test_a_session_that_begins_later_tells_what_is_true(at_work):
-    at_work.desk.desk.sessions.end()
-    at_work.draw(Box((0, 4, 0), (3, 44, 60)))
-    at_work.panel.sources.box_button.click()
-    row = at_work.panel.crops.rows[0]
-    assert isinstance(at_work.panel.crops.places[0].truth, NoTruth)
-    assert not row.all_checked.isEnabled()
-    assert "Nobody has said" in row.all_checked.toolTip()
-    assert 'Nothing is verified in "box"' in at_work.why_not
-    at_work.desk.desk.sessions.start()
-    at_work.wait(lambda: at_work.panel.crops.places[0].share == 0.5)
-
-
-def test_labels_from_elsewhere(hand):
-    sources = hand.panel.sources
+def test_a_row_for_each_crop(panel):
+    hand = panel.hand
     hand.add_truth()
-    assert hand.names == ["truth"]
-    sources._fill_menu()
-    assert [a.text() for a in sources._menu.actions()] == ["truth", "truth, within the box"]
-    assert not sources._menu.actions()[1].isEnabled()
-    hand.draw(Box((0, 4, 5), (3, 44, 45)))
-    sources._fill_menu()
-    sources._menu.actions()[1].trigger()
-    assert hand.names == ["truth", "truth 2"]
-    assert hand.panel.crops.places[1].box == Box((0, 4, 5), (3, 44, 45))
-    hand.viewer.layers.remove("truth")
-    assert hand.names == []
-    assert 'The crops in "truth" have gone with it.' in hand.message
+    hand.draw(DRAWN)
+    panel.sources.box_button.click()
+    assert [row.name.text() for row in panel.crops.rows] == ["truth", "box"]
+    truth, box = panel.crops.rows
+    assert (truth.facts.text(), box.facts.text()) == ("3 x 48 x 64, 100 % verified", "3 x 40 x 40, 0 % verified")
+    assert truth.all_checked.isEnabled() and not box.all_checked.isEnabled()
+    assert "Nobody has said" in box.all_checked.toolTip()
+    truth.all_checked.click()
+    assert not hand.crops.places[0].all_checked
+    panel.sources.box_button.click()
+    assert hand.message == "crops: these are listed already."
+    truth.remove_button.click()
+    assert [row.name.text() for row in panel.crops.rows] == ["box"]
 
 
-def test_roles_are_chosen_and_can_be_changed(hand):
-    hand.add_truth()
-    crops = hand.panel.crops
-    assert hand.roles == [Role.BOTH.value]
-    crops.rows[0].role.setCurrentIndex(crops.rows[0].role.findData(Role.TRAIN))
-    assert not crops.automatic.isChecked()
-    assert hand.roles == ["train"]
-    assert "Nothing verified is held out" in hand.why_not
-    crops.rows[0].role.setCurrentIndex(crops.rows[0].role.findData(Role.HOLD_OUT))
-    assert "All crops are held out" in hand.why_not
-    crops.automatic.setChecked(True)
-    assert hand.roles == [Role.BOTH.value]
-    assert hand.why_not == ""
+def test_a_row_follows_the_session(empty, session, desk, loop, model):
+    hand = FineTuningHand(desk, loop, model, empty.fine_tuning)
+    hand.do(1)
+    hand.draw(DRAWN)
+    empty.sources.box_button.click()
+    assert empty.crops.rows[0].facts.text() == "3 x 40 x 40, 62 % verified"
+    hand.do(4)
+    loop.rest()
+    assert empty.crops.rows[0].facts.text() == "3 x 40 x 40, 100 % verified"
+    empty.sources.done_button.click()
+    assert len(empty.crops.rows) == 2
+    desk.sessions.end()
+    assert not empty.sources.done_button.isEnabled()
+    assert 'Press "Start proofreading" first' in empty.sources.done_button.toolTip()
 
 
-def test_a_double_click_goes_there(hand, qtbot):
-    hand.draw(Box((1, 4, 5), (3, 44, 45)))
-    hand.panel.sources.box_button.click()
-    row = hand.panel.crops.rows[0]
+def test_roles_are_chosen_and_can_be_changed(panel):
+    panel.hand.add_truth()
+    role = panel.crops.rows[0].role
+    assert role.currentText() == "train + hold out"
+    role.setCurrentIndex(role.findData(Role.TRAIN))
+    assert not panel.crops.automatic.isChecked() and role.currentText() == "train"
+    assert "Nothing verified is held out" in panel.start_button.toolTip()
+    panel.crops.automatic.setChecked(True)
+    assert role.currentText() == "train + hold out" and panel.start_button.isEnabled()
+
+
+def test_show_and_a_double_click_go_there(panel, qtbot):
+    panel.hand.add_truth()
+    row = panel.crops.rows[0]
     row.show_button.click()
-    layer = hand.viewer.layers["crop box"]
-    assert [int(shape[0, 0]) for shape in layer.data] == [1, 2]
-    np.testing.assert_array_equal(np.unique(layer.data[0][:, 1:], axis=0), [[4, 5], [4, 44], [43, 5], [43, 44]])
-    np.testing.assert_allclose(layer.translate, (400, 50, 60))
-    assert layer not in hand.panel.sources.region.shapes.offers
-    row.shown.emit()
-    assert sum(layer.name.startswith("crop ") for layer in hand.viewer.layers) == 1
+    qtbot.mouseDClick(row, Qt.MouseButton.LeftButton)
+    assert [layer.name for layer in panel.hand.viewer.layers if layer.name.startswith("crop ")] == ["crop truth"]
+    assert panel.hand.viewer.layers["crop truth"] not in panel.hand.sources.region.shapes.offers
     row.remove_button.click()
-    assert "crop box" not in hand.viewer.layers
+    assert "crop truth" not in panel.hand.viewer.layers
 
 
-# ---- student, teacher, mode ----------------------------------------------------------------------------------------
+def test_labels_are_offered_whole_and_within_the_box(panel):
+    layer = panel.hand.add_truth()
+    panel.hand.crops.remove(0)
+    panel.sources.menu.aboutToShow.emit()
+    assert [action.text() for action in panel.sources.menu.actions()] == ["truth", "truth, within the box"]
+    assert not panel.sources.menu.actions()[1].isEnabled()
+    panel.sources.menu.actions()[0].trigger()
+    panel.hand.draw(DRAWN)
+    panel.sources.menu.aboutToShow.emit()
+    panel.sources.menu.actions()[1].trigger()
+    assert panel.hand.names == ["truth", "truth 2"] and panel.hand.crops.places[1].box == DRAWN
+    assert layer in panel.hand.viewer.layers
 
 
-def test_a_teacher_brings_its_mode(hand, teacher):
-    models = hand.panel.models
-    items = [models.mode_combo.model().item(i) for i in range(models.mode_combo.count())]
-    modes = [models.mode_combo.itemData(i) for i in range(models.mode_combo.count())]
-    assert {mode for mode, item in zip(modes, items, strict=True) if item.isEnabled()} == {"student", "restore"}
-    models.teacher.open_file(teacher)
-    assert models.mode == "frozen-teacher"
-    assert all(item.isEnabled() for item in items)
-    assert "also teaches where nothing is verified" in models._words.text()
-    models.teacher.path = None
-    assert models.mode == "student"
+def test_how_many_of_the_last_edits(panel):
+    panel.sources.last.setValue(3)
+    assert panel.hand.sources.last == 3
 
 
-def test_student_and_teacher_swapped(hand, model, teacher):
-    models = hand.panel.models
-    hand.add_truth()
-    models.student.open_file(teacher)
-    hand.wait(lambda: models.student.card is not None)
-    assert hand.why_not == "A student is needed, deep.ckpt is a teacher; choose it as the teacher."
-    models.teacher.open_file(model)
-    hand.wait(lambda: models.teacher.card is not None)
-    swapped = "Student and teacher are swapped: choose tiny.pt as the student and deep.ckpt as the teacher."
-    assert hand.why_not == swapped
-    hand.panel.start()
-    assert hand.message == swapped
+# ---- networks and budget -------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_no_model(hand, tmp_path):
-    (tmp_path / "no.pt").write_bytes(b"no")
-    hand.add_truth()
-    hand.panel.models.student.open_file(tmp_path / "no.pt")
-    hand.wait(lambda: bool(hand.why_not))
-    assert hand.why_not == "This file is no model; choose another one."
+def test_a_teacher_brings_its_mode(panel, teacher):
+    view, networks = panel.networks, panel.hand.networks
+    model = view.mode.model()
+    enabled = {view.mode.itemData(i) for i in range(view.mode.count()) if model.item(i).isEnabled()}
+    assert enabled == {"student", "restore"}
+    assert view.mode.itemData(view.mode.findData("joint"), Qt.ItemDataRole.ToolTipRole) == "Choose a teacher first."
+    panel.hand.open_teacher(teacher)
+    assert view.mode.currentData() == "frozen-teacher"
+    assert all(model.item(i).isEnabled() for i in range(view.mode.count()))
+    view.mode.setCurrentIndex(view.mode.findData("joint"))
+    assert networks.mode == "joint"
+    view.teacher.combo.setCurrentIndex(0)
+    assert networks.teacher.path is None and view.mode.currentData() == "student"
 
 
-def test_what_the_trainer_is_told(hand):
-    budget = hand.panel.budget
-    assert budget.parameters("student") == TrainingParameters(minutes=2)
-    for field, value in ((budget.minutes, 0.5), (budget.steps, 7), (budget.batch, 2), (budget.crop_size, 100)):
+def test_fields_of_the_budget(panel):
+    form, budget = panel.budget, panel.hand.setup.budget
+    for field, value in ((form.minutes, 0.5), (form.steps, 7), (form.batch, 3), (form.crop_size, 100), (form.seed, 4)):
         field.setValue(value)
-    budget.loss.setCurrentIndex(1)
-    told = budget.parameters("distil")
-    assert told.loss == "malis"
-    assert (told.mode, told.minutes, told.steps, told.batch, told.size) == ("distil", 0.5, 7, 2, 96)
-    assert "0.5 min at most" in budget.takes.text()
-    assert "~ 440 MB of memory" in budget.takes.text()
+    form.learning_rate.setValue(0.002)
+    form.loss.setCurrentIndex(1)
+    values = budget.values
+    assert (values.minutes, values.steps, values.batch, values.size, values.seed) == (0.5, 7, 3, 96, 4)
+    assert (values.learning_rate, values.loss) == (0.002, "malis")
+    assert form.crop_size.value() == 96 and "0.5 min at most" in form.takes.text()
+    form.crop_size.setValue(20)
+    form.steps.setValue(0)
+    assert (budget.values.size, budget.values.steps) == (None, None)
+    assert (form.crop_size.text(), form.steps.text()) == ("by the mode", "no limit")
+    budget.change(minutes=4.0, batch=None)
+    assert form.minutes.value() == 4 and form.batch.text() == "by the mode"
 
 
-def test_a_teacher_teaches_in_the_whole_stack_too(hand, teacher):
-    hand.add_truth()
-    hand.panel.sources.stack_button.click()
-    assert "Nothing is verified" in hand.why_not
-    hand.panel.models.teacher.open_file(teacher)
-    hand.wait(lambda: hand.panel.models.teacher.card is not None)
-    assert hand.why_not == ""
-    hand.panel.crops.put(hand.panel.crops.places[1:])
-    assert "Nothing is verified" in hand.why_not
-
-
-def test_uncorrected_sections_teach_at_a_tick(hand, own_runs, teacher):
-    panel = hand.panel
+def test_uncorrected_sections_at_a_tick(panel):
+    panel.hand.add_truth()
     panel.uncorrected.setChecked(True)
-    assert "Add a crop first" in hand.why_not
-    hand.add_truth()
-    assert len(hand.names) == 1 and hand.why_not == ""
-    told = panel.crops._facts.text()
-    assert told.startswith("1 crop to learn from") and told.endswith("; uncorrected sections teach, too.")
-    memory = panel.budget.takes.text()
-    hand.train()
-    folder = own_runs / "001"
-    assert read_order(folder).parameters.consistency == "ema"
-    labelled, uncorrected = load_crops(folder / "train")
-    assert labelled.voxels_known and not uncorrected.voxels_known
-    np.testing.assert_array_equal(uncorrected.raw, panel.sources.stack.data)
-    panel.discard()
-    panel.models.teacher.open_file(teacher)
-    hand.wait(lambda: panel.models.teacher.card is not None)
-    assert panel._parameters().consistency == "off"  # there the teacher says what is in them
-    panel.models.mode = "student"
-    panel.uncorrected.setChecked(False)
-    assert panel._parameters().consistency == "off" and len(panel.crops.plan.train) == 1
-    assert panel.budget.takes.text() != memory
-
-
-def test_of_a_large_stack_the_middle_teaches_uncorrected(hand, monkeypatch):
-    monkeypatch.setattr(finetune_sources, "UNCORRECTED_SIDE", 40)
-    monkeypatch.setattr(finetune_sources, "UNCORRECTED_VOXELS", 2 * 40 * 40)
-    place = hand.panel.sources.uncorrected_place()
-    assert place.box.shape == (2, 40, 40)
-    whole = hand.panel.sources.stack.data.shape
-    assert place.box.start == tuple((n - m) // 2 for n, m in zip(whole, (2, 40, 40), strict=True))
-
-
-def test_distillation_needs_no_labels(hand, teacher):
-    hand.panel.sources.stack_button.click()
-    hand.panel.models.teacher.open_file(teacher)
-    hand.wait(lambda: hand.panel.models.teacher.card is not None)
-    assert "Nothing is verified" in hand.why_not
-    hand.panel.models.mode = "distil"
-    assert hand.why_not == ""
+    assert panel.hand.setup.uses_uncorrected
+    assert panel.crops.facts.text().endswith("; uncorrected sections teach, too.")
+    panel.hand.setup.uses_uncorrected = False
+    assert not panel.uncorrected.isChecked()
 
 
 # ---- a run ---------------------------------------------------------------------------------------------------------
 
 
-def test_from_labels_to_a_model_of_ones_own(hand, own_runs, model, qtbot):
-    panel = hand.panel
-    hand.add_truth()
-    hand.train()
-    folder = own_runs / "001"
-    train, held_out = load_crops(folder / "train"), load_crops(folder / "held_out")
-    order = read_order(folder)
-    assert (order.student, order.teacher, order.parameters.minutes) == (model, None, 2.0)
-    assert order.about["voxel_size"] == [40, 5, 6]
-    stack = panel.sources.stack.data
-    np.testing.assert_array_equal(np.concatenate([train[0].raw, held_out[0].raw], 2), stack)
-    gain = "VOI 4.89 -> 0.23 bits, ARAND 0.489 -> 0.023 on the held-out crops; 20 steps in 2.0 s."
-    assert panel.outcome.words.text() == hand.message == gain
-    assert "Keep or discard" in hand.why_not
-    panel.outcome.compare_box.click()
-    hand.wait(lambda: panel.comparison.view.is_shown)
-    before = hand.viewer.layers["before, VOI 4.89 bits"]
-    np.testing.assert_allclose(before.translate, np.add((400, 50, 60), (0, 0, 6 * train[0].raw.shape[2])))
-    panel.outcome.name.setText("tiny truth")
-    panel.outcome.keep_button.click()
-    hand.end()
-    assert hand.message == 'Kept as "tiny truth" and chosen under Segment.'
-    assert hand.desk.desk.model.path == available_models()["tiny truth"]
-    assert not folder.exists()
-    panel.outcome.compare_box.click()
-    assert not panel.comparison.view.is_shown
-    panel.outcome.compare_box.click()
-    assert panel.comparison.view.is_shown
-    assert hand.why_not == ""
-    with qtbot.waitSignal(panel.segment_again) as asked:
-        panel.outcome.again_button.click()
-    assert asked.args == [available_models()["tiny truth"]]
-    assert not panel.comparison.view.is_shown
-    hand.desk.idle()
-
-
-def test_a_session_keeps_its_runs_until_they_are_decided_on(at_work):
-    folder = at_work.desk.desk.sessions.current.opened.folder
-    at_work.do(4)
-    at_work.panel.sources.stack_button.click()
-    at_work.train()
-    assert "2 neurons done" in read_order(folder / "finetune" / "001").about["data"]
-    assert (folder / "finetune" / "001" / "best.pt").exists()
-    at_work.panel.outcome.discard_button.click()
-    assert not (folder / "finetune" / "001").exists()
-    assert "Discarded" in at_work.message
-    assert at_work.why_not == ""
-
-
-def train_jointly(hand, teacher):
-    hand.add_truth()
-    models = hand.panel.models
-    models.teacher.open_file(teacher)
-    hand.wait(lambda: models.teacher.card is not None)
-    models.mode = "joint"
-    hand.train()
-
-
-def test_a_teacher_that_learns_is_kept_too(hand, teacher):
-    train_jointly(hand, teacher)
-    hand.panel.outcome.name.setText("mine")
-    hand.panel.outcome.keep_button.click()
-    hand.end()
-    assert {"mine", "mine teacher"} <= available_models().keys()
-    assert hand.message == 'Kept as "mine" and chosen under Segment. Its teacher is kept as "mine teacher".'
-
-
-def test_where_the_teacher_cannot_be_kept_nothing_is_and_the_name_stays_free(hand, teacher, monkeypatch):
-    train_jointly(hand, teacher)
-    keep, before = zoo.keep_model, set(available_models())
-
-    def full(weights, name):
-        if "teacher" in name:
-            raise UserError("model: it could not be written (No space left on device); make room.")
-        return keep(weights, name)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(zoo, "keep_model", full)
-        hand.panel.outcome.name.setText("mine")
-        hand.panel.outcome.keep_button.click()
-        hand.end()
-    assert "No space left" in hand.message
-    assert set(available_models()) == before
-    hand.panel.outcome.keep_button.click()
-    hand.end()
-    assert {"mine", "mine teacher"} <= available_models().keys()
-
-
-def test_stop_keeps_what_is_best(hand, way, own_runs):
+def test_the_button_starts_stops_and_ends_at_once(panel, way):
     way("slow")
+    panel.hand.add_truth()
+    assert not is_shown(panel, panel.progress_view)
+    panel.start_button.click()
+    panel.hand.until(lambda: panel.progress.record.step >= 6)
+    assert is_shown(panel, panel.progress_view.bar) and "left" in panel.progress_view.bar.format()
+    assert panel.running and panel.start_button.text() == "Stop"
+    panel.start_button.click()
+    assert panel.start_button.text() == "End at once" and "Without a last score" in panel.start_button.toolTip()
+    panel.start_button.click()
+    panel.hand.loop.work()
+    assert panel.start_button.text() == "Start" and not is_shown(panel, panel.progress_view.bar)
+    assert is_shown(panel, panel.decision) and "not finished" in panel.decision.words.text()
+
+
+def test_a_decision_and_its_buttons(panel):
+    hand, decision = panel.hand, panel.decision
     hand.add_truth()
-    hand.start()
-    hand.until_step(6)
-    assert "left" in hand.panel.progress.bar.format()
-    assert hand.panel.start_button.text() == "Stop"
-    hand.panel.start_button.click()
-    assert hand.panel.start_button.text() == "End at once"
-    hand.end()
-    assert hand.panel.outcome.keep_button.isEnabled()
-    way("better")
-    hand.panel.outcome.go_on_button.click()
-    hand.end()
-    assert "20 steps" in hand.panel.outcome.words.text()
-    assert read_order(own_runs / "001").parameters.minutes > 2
-
-
-def test_ended_at_once(hand, way, monkeypatch):
-    way("slow")
-    hand.add_truth()
-    hand.start()
-    hand.until_step(6)
-    hand.panel.start_button.click()
-    hand.panel.start_button.click()
-    hand.end()
-    assert "not finished" in hand.message
-    assert hand.panel.outcome.keep_button.isEnabled()
-
-
-@pytest.mark.parametrize(
-    ("name", "words", "can_keep"),
-    [
-        (
-            "killed",
-            "training: the system ended it, most likely for want of memory; what was best",
-            True,
-        ),
-        ("raises", "training: ValueError: what nobody foresaw", True),
-        ("worse", "Fine-tuning has not helped (20 steps in 2.0 s)", False),
-    ],
-)
-def test_runs_that_end_otherwise(hand, way, name, words, can_keep):
-    way(name)
-    hand.add_truth()
+    assert not is_shown(panel, decision)
     hand.train()
-    assert words in hand.message
-    assert hand.panel.outcome.isVisibleTo(hand.panel)
-    assert hand.panel.outcome.keep_button.isEnabled() is can_keep
-    assert hand.panel.outcome.keep_button.toolTip()
-    if name == "raises":
-        assert "Traceback" in hand.desk.desk.message.details
-    hand.panel.outcome.discard_button.click()
-    assert hand.why_not == ""
-
-
-def test_a_run_that_fails_at_once_leaves_nothing_behind(hand, way, own_runs):
-    way("fails")
-    hand.add_truth()
+    assert is_shown(panel, decision) and decision.words.text() == hand.message
+    assert decision.name.text() == "tiny stack" and not is_shown(panel, decision.crop)
+    decision.compare_box.click()
+    hand.loop.work()
+    assert hand.fine_tuning.comparison.view.is_shown
+    decision.name.setText("mine")
+    decision.keep_button.click()
+    assert not decision.isEnabled()
+    hand.loop.work()
+    assert "mine" in available_models() and 'Kept as "mine"' in decision.words.text()
+    assert is_shown(panel, decision.again_button) and not is_shown(panel, decision.keep_button)
+    assert decision.compare_box.isChecked()
+    asked = []
+    panel.segment_again.connect(asked.append)
+    decision.again_button.click()
+    assert asked == [available_models()["mine"]] and not decision.compare_box.isChecked()
     hand.train()
-    assert hand.message == "student: this file is a teacher; choose a student."
-    assert not (own_runs / "001").exists()
-    assert hand.why_not == ""
-    assert hand.names == ["truth"]
+    assert is_shown(panel, decision.keep_button) and not is_shown(panel, decision.again_button)
+    decision.discard_button.click()
+    assert not is_shown(panel, decision) and not is_shown(panel, panel.progress_view)
 
 
-def test_a_full_disk(hand, own_runs, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    hand.add_truth()
-    with monkeypatch.context() as patch:
-        patch.setattr("napari_emcad.io.training_crops.np.savez", full)
-        hand.train()
-    assert "No space left on device" in hand.message
-    assert not list(own_runs.iterdir())
+def test_one_of_several_crops_is_compared(panel):
+    hand, decision = panel.hand, panel.decision
+    layer = hand.add_truth()
+    hand.crops.add(replace(place, box=Box((0, 0, 0), (3, 40, 64))) for place in hand.sources.labels_places(layer))
+    for i in (0, 1):
+        hand.crops.choose_role(i, Role.HOLD_OUT if i else Role.BOTH)
     hand.train()
-    with monkeypatch.context() as patch:
-        patch.setattr("napari_emcad.networks.zoo.replace_files", full)
-        hand.panel.outcome.name.setText("mine")
-        hand.panel.outcome.keep_button.click()
-        hand.end()
-    assert hand.desk.desk.message.kind == "error"
-    assert "mine" not in available_models()
-    hand.panel.outcome.keep_button.click()
-    hand.end()
-    assert "mine" in available_models()
+    assert [decision.crop.itemText(i) for i in range(decision.crop.count())] == ["truth 2", "truth"]
+    assert is_shown(panel, decision.crop)
+    decision.crop.setCurrentIndex(1)
+    assert not hand.fine_tuning.running
+    decision.compare_box.click()
+    hand.loop.work()
+    assert hand.fine_tuning.comparison.wanted == 1
+    decision.crop.setCurrentIndex(0)
+    hand.loop.work()
+    assert hand.fine_tuning.comparison.wanted == 0 and hand.fine_tuning.comparison.view.is_shown
 
 
-def test_names_that_cannot_be(hand, model):
-    hand.add_truth()
-    hand.train()
-    for name, words in (("", "name"), ("bundled", "belongs to the package"), ("a/b", "name")):
-        hand.panel.outcome.name.setText(name)
-        hand.panel.outcome.keep_button.click()
-        hand.end()
-        assert words in hand.message
-        assert hand.panel.outcome.keep_button.isEnabled()
+def test_a_network_that_is_not_better_cannot_be_kept(panel, way):
+    way("worse")
+    panel.hand.add_truth()
+    panel.hand.train()
+    assert not panel.decision.keep_button.isEnabled() and not panel.decision.name.isEnabled()
+    assert "no network here that is better" in panel.decision.keep_button.toolTip()
+    panel.decision.go_on_button.click()
+    assert panel.running and not is_shown(panel, panel.decision)
+    panel.hand.loop.work()
 
 
-# ---- windows closed and opened -------------------------------------------------------------------------------------
+# ---- in napari -----------------------------------------------------------------------------------------------------
 
 
-def test_a_window_closed_in_mid_training_asks_and_loses_nothing(hand, way, own_runs, new_window, model, monkeypatch):
-    way("slow")
-    hand.add_truth()
-    hand.start()
-    hand.until_step(6)
+@pytest.fixture
+def at_hand(window, stack, model, in_child):
+    """The dock of a window with a stack and crops; the trainer that only pretends is in a child."""
+    source = window.open(stack, translate=(400, 50, 60))
+    labels = np.indices(stack.shape)[2] // 8 + 1
+    layer = window.viewer.add_labels(labels, name="truth", scale=source.scale, translate=source.translate)
+    window.dock.sections["finetune"].open()
+    setup = window.dock.finetune.fine_tuning.setup
+    setup.networks.student.open_file(model)
+    window.wait(lambda: setup.networks.student.card is not None)
+    setup.add(lambda: setup.sources.labels_places(layer))
+    return window
+
+
+def test_trained_compared_kept_and_segmented_with(at_hand):
+    panel = at_hand.dock.finetune
+    panel.crops.rows[0].show_button.click()
+    panel.start_button.click()
+    at_hand.wait(lambda: panel.fine_tuning.decision is not None)
+    assert "crop truth" not in at_hand.viewer.layers
+    panel.decision.compare_box.click()
+    at_hand.wait(lambda: panel.fine_tuning.comparison.view.is_shown)
+    panel.decision.name.setText("mine")
+    panel.decision.keep_button.click()
+    at_hand.wait(lambda: not panel.running)
+    assert at_hand.message == 'Kept as "mine" and chosen under Segment.'
+    panel.decision.again_button.click()
+    at_hand.idle()
+    at_hand.settle()
+    assert at_hand.result.card.sha256 == at_hand.desk.model.card.sha256
+    assert not panel.fine_tuning.comparison.view.is_shown
+    at_hand.viewer.layers.remove("truth")
+    assert panel.crops.rows == []
+
+
+def test_a_window_closed_in_mid_training_asks_and_loses_nothing(at_hand, in_child, own_runs, monkeypatch):
+    in_child("slow")
+    panel = at_hand.dock.finetune
+    panel.start_button.click()
+    at_hand.wait(lambda: panel.progress.record.step >= 6)
     asked = []
     monkeypatch.setattr("napari_emcad.widgets.dock.QMessageBox.question", lambda *a: asked.append(a[2]))
-    assert not hand.desk.dock._may_stop()
+    assert not at_hand.dock._may_stop()
     assert "Fine-tuning: step" in asked[0]
+    at_hand.dock.release()
+    assert not panel.running
+    (folder,) = own_runs.iterdir()
+    assert '"why": "stopped"' in (folder / "events.jsonl").read_text() and (folder / "best.pt").exists()
+
+
+def test_a_run_that_was_left_opens_the_section(at_hand, in_child, new_window):
+    in_child("killed")
+    at_hand.dock.finetune.start_button.click()
+    at_hand.wait(lambda: at_hand.dock.finetune.fine_tuning.decision is not None)
+    at_hand.dock.release()
     other = new_window()
     other.dock.finetune.prepare()
-    assert not other.dock.finetune.outcome.isVisibleTo(other.dock.finetune)  # another window works on it
-    hand.desk.dock.release()
-    assert not hand.panel.progress.running
-    third = Hand(new_window())
-    third.panel.prepare()
-    assert third.panel.outcome.isVisibleTo(third.panel)
-    assert third.panel.outcome.keep_button.isEnabled()
-    assert "A fine-tuning run was left here" in third.message
-    way("better")
-    third.panel.outcome.go_on_button.click()
-    third.end()
-    assert "20 steps in 2.0 s." in third.panel.outcome.words.text()
-    third.panel.outcome.compare_box.click()  # its stack is not open here
-    third.wait(lambda: third.panel.comparison.view.is_shown)
-
-
-def test_a_run_of_a_session_is_offered_when_it_is_opened_again(at_work, way):
-    way("killed")
-    at_work.do(4)
-    at_work.panel.sources.stack_button.click()
-    at_work.train()
-    proofread = at_work.desk.dock.proofread
-    folder = proofread.editor.at.opened.folder
-    at_work.panel._run.release()  # as though napari had been killed, too
-    at_work.panel._run = None
-    at_work.panel._clear()
-    at_work.panel._looked_in.clear()
-    at_work.desk.desk.sessions.end()
-    at_work.desk.desk.sessions.open(folder)
-    at_work.wait(lambda: at_work.panel.outcome.isVisibleTo(at_work.panel))
-    assert "A fine-tuning run was left here" in at_work.message
-    assert "7 steps in 0.7 s, not finished" in at_work.panel.outcome.words.text()
-    button = at_work.panel.sources.done_button  # the session's stack was not found: its affinities stand for it
-    assert not button.isEnabled()
-    assert button.toolTip() == 'Choose "stack [1]" as the stack: it is what is being proofread.'
-
-
-def test_two_docks_do_not_share(hand, new_window, stack):
-    hand.add_truth()
-    other = Hand(new_window())
-    other.desk.open(stack)
-    assert other.names == []
-    hand.train()
-    assert not other.panel.outcome.isVisibleTo(other.panel)
-
-
-def test_stacks_of_other_dtypes(window, way, model, own_runs, stack):
-    window.open(stack.astype(np.uint16) * 200 + 5)
-    hand = Hand(window)
-    hand.panel.models.student.open_file(model)
-    hand.add_truth()
-    hand.train()
-    raw = load_crops(own_runs / "001" / "train")[0].raw
-    assert raw.dtype == np.float32
-    assert raw.min() >= 0
-    assert raw.max() <= 1
-    assert raw.std() > 0.2
-
-
-def test_labels_of_another_shape(hand, stack):
-    layer = hand.viewer.add_labels(np.ones((3, 40, 64), int), name="short")
-    hand.panel.sources._on_labels(layer, False)
-    assert hand.message.startswith('labels: voxels of "stack"')
-    assert hand.names == []
-
-
-def test_a_crop_that_is_too_small(hand):
-    hand.draw(Box((0, 4, 5), (1, 44, 45)))
-    hand.panel.sources.box_button.click()
-    assert "at least 2 sections of 32 x 32 pixels are needed, got 1 x 40 x 40" in hand.message
-
-
-def test_the_card_of_a_parent_is_kept(hand, model):
-    assert isinstance(hand.panel.models.learner.card, ModelCard)
-    assert hand.panel.models.learner is hand.panel.models.student
+    assert other.dock.sections["finetune"].is_open
+    assert is_shown(other.dock.finetune, other.dock.finetune.decision)
+    assert "A fine-tuning run was left here" in other.message

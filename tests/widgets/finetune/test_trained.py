@@ -1,15 +1,14 @@
-"""The panel Fine-tune with the trainer itself, on squares that a tiny student learns in seconds."""
+"""Fine-tuning with the trainer itself, on squares that a tiny student learns in seconds."""
 
 import pytest
 import torch
+from finetuning_hands import FineTuningHand
 from toy_crops import squares
 
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.zoo import available_models
-
-pytestmark = pytest.mark.window
 
 
 @pytest.fixture
@@ -20,36 +19,39 @@ def blank(tmp_path):
     return tmp_path / "blank.pt"
 
 
-def test_trained_stopped_gone_on_with_and_kept(window, blank, own_runs):
-    crop, panel = squares(), window.dock.finetune
-    window.dock.sections["finetune"].open()
-    window.open(crop.raw, name="squares")
-    truth = window.viewer.add_labels(crop.labels, name="truth")
-    panel.sources._on_labels(truth, False)
-    panel.models.student.open_file(blank)
-    window.wait(lambda: panel.models.student.card is not None)
-    panel.budget.learning_rate.setValue(0.01)
-    panel.budget.minutes.setValue(5)
-    panel.start_button.click()
-    window.wait(lambda: panel.progress.record.step >= 2 or bool(panel.progress.record.failure))
-    assert panel.progress.record.device.startswith("CPU")
-    assert panel.progress.record.before.voi > 0
-    panel.start_button.click()
-    window.wait(lambda: not panel.running)
-    assert panel.progress.record.finished["why"] == "stopped"
-    stopped_at = panel.progress.record.step
-    panel.budget.steps.setValue(25)
-    panel.outcome.go_on_button.click()
-    window.wait(lambda: not panel.running)
-    record = panel.progress.record
+@pytest.fixture
+def hand(desk, loop, open_stack, blank):
+    """Squares and their labels, and a student that knows nothing."""
+    crop = squares()
+    open_stack(crop.raw, name="squares")
+    hand = FineTuningHand(desk, loop, blank)
+    truth = desk.viewer.add_labels(crop.labels, name="truth")
+    hand.setup.add(lambda: hand.sources.labels_places(truth))
+    yield hand
+    hand.close()
+
+
+def test_trained_stopped_gone_on_with_and_kept(hand, blank, own_runs):
+    hand.setup.budget.change(learning_rate=0.01, minutes=5)
+    hand.fine_tuning.start()
+    hand.until(lambda: hand.progress.record.step >= 2 or bool(hand.progress.record.failure))
+    assert hand.progress.record.device.startswith("CPU")
+    assert hand.progress.record.before.voi > 0
+    hand.fine_tuning.stop()
+    hand.loop.work()
+    assert hand.progress.record.finished["why"] == "stopped"
+    stopped_at = hand.progress.record.step
+    hand.setup.budget.change(steps=25)
+    hand.fine_tuning.go_on()
+    hand.loop.work()
+    record = hand.progress.record
     assert record.finished["why"] == "budget"
     assert record.step == stopped_at + 25
     assert record.best.voi < record.before.voi
-    panel.outcome.compare_box.click()
-    window.wait(lambda: panel.comparison.view.is_shown)
-    panel.outcome.name.setText("squares")
-    panel.outcome.keep_button.click()
-    window.wait(lambda: not panel.running)
+    hand.fine_tuning.compare(0)
+    hand.loop.work()
+    assert hand.fine_tuning.comparison.view.is_shown
+    hand.keep("squares")
     card = inspect(available_models()["squares"])
     assert card.title == "squares"
     assert card.parent_sha256 == inspect(blank).sha256

@@ -27,6 +27,11 @@ class DeviceFacts(Protocol):
         """The reason why it is not a faster one, and what to do; empty if there is nothing to say."""
         ...
 
+    @property
+    def for_training(self) -> "DeviceFacts":
+        """The same device as it is used to train."""
+        ...
+
 
 class FoundDevices(NamedTuple):
     """The devices of this machine."""

@@ -1,56 +1,41 @@
-"""A run under way: its bar, its curves and its scores."""
+"""A run under way: a job in a process of its own, and the record of what it tells."""
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
 from napari_emcad.finetuning.record import Record
-from napari_emcad.widgets.finetune.learning_curves import Curves
-from napari_emcad.widgets.kit.forms import text
 from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.workers.child_job import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside
 
-FINE = 1000
-"""Steps of the bar."""
 
-
-class RunProgress(QWidget):
-    """Works on one run at a time and shows how it goes.
+class RunProgress:
+    """Works on one run at a time and knows how it goes.
 
     Attributes
     ----------
     record : Record
-        Of the run shown.
-    folder : Path or None
+        The record of the run shown; empty if none is.
+    is_shown : bool
+        True if there is a run to look at, under way or not.
 
     Signals
     -------
     changed
-        It has said something.
     ended : Exception or None
-        What went wrong, where something has.
+        The run is not under way any more; the error if something went wrong.
     """
 
     changed = Signal()
     ended = Signal(object)
 
-    def __init__(self, loop: Loop, parent: QWidget | None = None):
-        super().__init__(parent)
-        self.record, self._stop = Record(), StopRequest()
-        self._jobs = loop.jobs()
-        self.bar, self.curves, self._scores = QProgressBar(), Curves(), text()
-        self.bar.setRange(0, FINE)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        for widget in (self.bar, self.curves, self._scores):
-            column.addWidget(widget)
+    def __init__(self, loop: Loop):
+        self.record, self.is_shown = Record(), False
+        self._stop, self._jobs = StopRequest(), loop.jobs()
         self._jobs.progressed.connect(self._on_progress)
-        self.put(None)
 
     @property
     def running(self) -> bool:
@@ -64,53 +49,43 @@ class RunProgress(QWidget):
 
     @property
     def words(self) -> str:
-        """Where it is, such as "step 41, 1:12 left"."""
+        """The place of the run in its budget: "step 41, 1:12 left"."""
         return f"stopping: {self.record.progress_text}" if self.stopping else self.record.progress_text
 
     def put(self, record: Record | None) -> None:
-        """Show a run that is not going on now; None = none."""
-        self.record = record or Record()
-        self._show()
-        self.setVisible(record is not None)
+        """Show a run that is not under way; None = none."""
+        self.record, self.is_shown = record or Record(), record is not None
+        self.changed.emit()
 
     def work_on(self, folder: Path) -> None:
-        """Begin a run, or go on with it."""
-        self.put(Record.of(folder))
+        """Begin the run of a folder, or go on with it."""
+        self.record, self.is_shown = Record.of(folder), True
         self.record.restart()
         self._stop = StopRequest()
         self._jobs.start(train_beside(folder, self._stop), self._on_ended)
-        self._show()
+        self.changed.emit()
 
     def stop(self) -> None:
-        """End it with the step under way and a last score; asked again, at once."""
+        """End the run with the step under way and a last score; asked again, at once."""
         if self.stopping:
             self._stop.insist()
             self._jobs.stop()
         else:
             self._stop.ask()
-        self._show()
+        self.changed.emit()
 
-    def close_run(self) -> None:
-        """Stop it and wait a moment for a good end; nothing is told any more."""
+    def close(self) -> None:
+        """Stop the run, wait a moment for a good end, and say nothing any more."""
         self._jobs.close()
 
     def _on_progress(self, progress: Progress) -> None:
         if isinstance(progress, TrainingProgress):
             self.record.take(progress.event)
-            self._show()
             self.changed.emit()
-
-    def _show(self) -> None:
-        self.bar.setVisible(self.running)
-        self.bar.setValue(round(FINE * self.record.done))
-        self.bar.setFormat(self.words)
-        self.curves.put(self.record)
-        self._scores.setText(self.record.scores_text)
-        self._scores.setVisible(self.running and bool(self.record.scores_text))
 
     def _on_ended(self, ended: Ended) -> None:
         error = None if self.record.finished else ended.error  # whatever Python does while it ends
         if isinstance(error, UserError):
             self.record.take({"event": "failed", "sentence": str(error)})
-        self._show()
+        self.changed.emit()
         self.ended.emit(error)

@@ -6,17 +6,9 @@ from napari.layers import Image, Labels
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.widgets.finetune.crop_places import (
-    LayerTruth,
-    NoTruth,
-    Place,
-    Plan,
-    Role,
-    about_crops,
-    check_place,
-    free_name,
-    shared,
-)
+from napari_emcad.widgets.finetune.crop_places import Place, Role, check_place, free_name, shared
+from napari_emcad.widgets.finetune.plan import Plan
+from napari_emcad.widgets.finetune.truth import LayerTruth, NoTruth
 
 BOX = Box((1, 8, 16), (7, 72, 144))
 
@@ -111,8 +103,13 @@ def test_names_that_are_free():
 
 def test_what_the_card_says(stack, labels):
     plan = Plan.of([place(stack, labels, all_checked=True)], automatic=True)
-    told = about_crops(plan, "AC4.")
-    assert told["title"] == ""
-    assert told["data"].startswith("stack: a [1:7,8:72,16:")
-    assert "Held out: a [1:7,8:72," in told["data"]
-    assert told["data"].endswith("Before: AC4.")
+    about = plan.about("AC4.")
+    assert about["title"] == ""
+    assert about["data"].startswith("stack: a [1:7,8:72,16:")
+    assert "Held out: a [1:7,8:72," in about["data"]
+    assert about["data"].endswith("Before: AC4.")
+
+
+def test_disk_is_counted_by_boxes(stack, labels):
+    plan = Plan.of([place(stack, labels, all_checked=True)], automatic=True)
+    assert plan.bytes_on_disk == 6 * np.prod(BOX.shape)
