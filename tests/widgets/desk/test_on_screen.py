@@ -7,7 +7,6 @@ from proofreading_hands import column
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.desk import on_screen
-from napari_emcad.widgets.desk.on_screen import neuron_rows
 from napari_emcad.widgets.desk.sides import FAR_SIDE, NEAR_SIDE
 
 
@@ -133,7 +132,6 @@ def test_a_list_of_neurons(session):
     session.edit(lambda: session.session.lock(other))
     rows = {row[0]: row[1:] for row in session.rows().tolist()}
     assert rows == {one: [3 * 3 * 40 * 10, 3, 0], other: [3 * 3 * 40 * 10, 3, 1]}
-    assert neuron_rows.__doc__
 
 
 def test_boxes_follow_fragments_that_are_parted(session):

@@ -66,25 +66,6 @@ def test_a_teacher_segments_as_in_the_pipeline(desk, loop, open_stack, stack, te
     np.testing.assert_allclose(result.affinities.astype(int), expected.affinities, atol=1)
 
 
-def test_the_time_a_run_takes_is_known_from_the_last_one(desk, open_stack, stack, run):
-    open_stack(stack)
-    assert desk.choices.estimate(Box.whole(stack.shape)).seconds is None
-    run()
-    assert desk.choices.estimate(Box.whole(stack.shape)).seconds > 0
-
-
-def test_the_time_of_teachers_says_nothing_of_students(desk, loop, open_stack, stack, teacher, model, run):
-    open_stack(stack)
-    desk.model.open_file(teacher)
-    loop.work()
-    run()
-    box = Box.whole(stack.shape)
-    assert desk.choices.estimate(box).text().startswith("~ ")
-    desk.model.open_file(model)
-    loop.work()
-    assert desk.choices.estimate(box).seconds is None
-
-
 def test_a_box_on_another_scale_and_origin(desk, open_stack, stack, run):
     source = open_stack(stack, translate=(400, 50, 60))
     desk.region.kind = BOX
@@ -234,28 +215,3 @@ def test_a_removed_result_is_forgotten(desk, loop, open_stack, stack, run):
     assert "after a run" in desk.threshold.read_out
     desk.threshold.move(0.2)  # moves nothing, breaks nothing
     loop.settle()
-
-
-def test_two_desks_share_nothing(new_desk, loop, stack):
-    one, two = new_desk(), new_desk()
-    one.viewer.add_image(stack, name="first")
-    two.viewer.add_image(stack[:2], name="second")
-    one.runs.run()
-    two.runs.run()
-    loop.settle()
-    assert "first neurons" in names(one) and "first neurons" not in names(two)
-    assert two.results.current.view.shape == (2, 48, 64)
-    before = one.results.current.neurons.cut
-    two.threshold.move(0.2)
-    loop.settle()
-    assert two.results.current.neurons.cut.threshold == 0.2 and one.results.current.neurons.cut == before
-
-
-def test_a_closed_desk_hears_nothing(new_desk, stack):
-    desk = new_desk()
-    desk.viewer.add_image(stack)
-    desk.runs.run()
-    desk.close()
-    assert not desk.jobs.running
-    desk.viewer.add_image(stack, name="later")
-    assert desk.stack.layer is None or desk.stack.layer.name != "later"

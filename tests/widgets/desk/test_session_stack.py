@@ -1,5 +1,7 @@
 """The stack of a session that is opened, or what stands for it, without a window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -21,8 +23,6 @@ def drawn_part(drawn):
     """Neurons in the box: (3, 20, 30)."""
     fragments = drawn.fragments[:, 4:24, :30].copy()
     sizes = np.bincount(fragments.ravel(), minlength=4)
-    from dataclasses import replace
-
     return replace(segmentation([(1, 2, 0.9), (2, 3, 0.9)], sizes[1:].tolist()), fragments=fragments)
 
 

@@ -10,7 +10,7 @@ from napari_emcad.widgets.kit.forms import NarrowCombo
 
 
 class DeviceChoice(NarrowCombo):
-    """The devices, with what "auto" means and why others are missing."""
+    """The devices, with the one that "auto" means, and the reasons why others are missing."""
 
     def __init__(self, pick: DevicePick, parent: QWidget | None = None):
         super().__init__(parent)

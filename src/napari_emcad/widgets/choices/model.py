@@ -1,4 +1,4 @@
-"""The rows that show and choose a model: the choice, "Open file...", and what its card says."""
+"""The rows that show and choose a model: the choice, "Open file...", and its card."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ Kind = Literal["hint", "result", "error"]
 
 
 class Message:
-    """The last sentence said.
+    """The last sentence for a person.
 
     Attributes
     ----------
@@ -38,11 +38,11 @@ class Message:
         self.changed.emit()
 
     def result(self, sentence: str) -> None:
-        """Say what was done."""
+        """Say the result of an action."""
         self.say(sentence, "result")
 
     def error(self, error: Exception) -> None:
-        """Say what went wrong, with its traceback ready to be copied where it was not foreseen."""
+        """Say an error; the traceback of an unforeseen one can be copied."""
         self.text, self.kind = sentence_of(error), "error"
         self.details = self.text if isinstance(error, UserError) else "".join(traceback.format_exception(error))
         self.changed.emit()

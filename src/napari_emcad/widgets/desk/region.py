@@ -125,7 +125,7 @@ class Region:
         return box_of_shapes(self.shapes.layer, self._stack, self.sections)
 
     def section_box(self) -> Box:
-        """Return the section on screen; of a drawn box, where that is the region, only its rectangle."""
+        """Return the section on screen: all of it, or if the region is a drawn box, its rectangle."""
         z = section_at(self._stack, self._viewer.dims.point)
         around = self.box() if self._kind == BOX else Box.whole(volume_of(self._stack).shape)
         return Box((z, *around.start[1:]), (z + 1, *around.stop[1:]))

@@ -46,7 +46,7 @@ class Result:
     Attributes
     ----------
     source : Image or Labels
-        The stack, or what stands for it.
+        The stack, or an image or labels that stand for it.
     box : Box
         Of the source, in its voxels.
     parameters : SegmentParameters
@@ -120,7 +120,7 @@ class Result:
         return [*self.affinity_layers, *self.label_layers]
 
     def provenance(self) -> dict[str, Any]:
-        """Return what made the neurons as they stand."""
+        """Return the model and the parameters that give the neurons as they stand."""
         cut = self.neurons.cut
         used = self.parameters.model_copy(
             update={"threshold": cut.threshold, "min_size": cut.min_size, "crumbs": cut.crumbs}

@@ -36,9 +36,9 @@ class Results:
     changed
         Another result is the current one, or its neurons are.
     moving : Cut
-        The threshold moves over neurons that people have edited: their session decides what is seen meanwhile.
+        The threshold moves over neurons that people have edited: their session decides which are seen meanwhile.
     recut_wanted : Cut
-        It rests over them: their session moves the neurons that nobody has touched.
+        The threshold rests over them: their session moves the neurons that nobody has touched.
     """
 
     changed = Signal()
@@ -64,7 +64,7 @@ class Results:
         return not self._rest.is_active and not self._cutter.running
 
     def begin(self, result: Result, by_channel: bool) -> None:
-        """Show the affinities of a run that starts, still empty; what earlier runs gave is hidden."""
+        """Show the affinities of a run that starts, still empty, and hide the layers of earlier runs."""
         for old in self._results:
             self._layers.set_visible(old.layers, False)
         self.show_affinities(result, by_channel)
@@ -79,7 +79,7 @@ class Results:
         self._layers.refresh_affinities(result, finished)
 
     def end_early(self, result: Result) -> None:
-        """End a run that was stopped or failed: keep what is finished, else show the neurons from before again."""
+        """End a run that was stopped or failed: keep finished sections, or show the neurons from before again."""
         if result.sections_done == 0:
             self._layers.remove(result.layers)
             if self.current is not None:
@@ -126,7 +126,7 @@ class Results:
             result.view.show(cut)
 
     def find(self, job: Job, then: Callable[[Ended], None]) -> None:
-        """Find in a thread what neurons are to be shown; they are not settled until then."""
+        """Find in a thread the neurons to be shown; they are not settled until then."""
         self._cutter.start(job, then)
 
     def show_edited(self, result: Result, fragments: FragmentVolume, neurons: CutNeurons, shown: Ids) -> None:

@@ -26,7 +26,7 @@ from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_f
 from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult, segment_beside
 
 Then = Callable[[Result | None], None]
-"""Hears of the result of a run, or None where it gave none."""
+"""A function that hears of the result of a run, or None if it gave none."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RunOrder:
 
 
 class Runs:
-    """Starts runs, one at a time, and shows what they give.
+    """Starts runs, one at a time, and shows their results.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Runs:
         self._start(lambda: box, is_trial, parameters, then)
 
     def stop(self) -> None:
-        """Stop the job that is running; what is finished stays."""
+        """Stop the job that is running; finished sections stay."""
         self._jobs.stop()
 
     def layer_removed(self, layer: Layer) -> None:

@@ -29,7 +29,7 @@ class Selection:
 
     @property
     def last(self) -> SegmentId:
-        """The neuron selected last; 0 where there is none."""
+        """The neuron selected last; 0 if there is none."""
         return SegmentId(int(self._layer().selected_label))
 
     @property

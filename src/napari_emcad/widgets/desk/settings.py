@@ -8,7 +8,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 
 OF_CUT = ("min_size", "crumbs")
-"""Parameters that act at once on neurons that are there."""
+"""Parameters that act at once on neurons that are shown."""
 
 NO_FRAGMENTS = "A network for optical volumes has no fragments."
 ONLY_WATERZ = "Only waterz scores the contacts in several ways."
@@ -34,7 +34,7 @@ class Settings:
     Signals
     -------
     cut_changed
-        The smallest neuron, or what becomes of crumbs.
+        The smallest neuron, or the fate of crumbs.
     agglomeration_changed
         Another agglomeration, whose thresholds are others; `fragments_changed` follows.
     fragments_changed
@@ -100,7 +100,7 @@ class Settings:
             self.fragments_changed.emit()
 
     def put(self, parameters: SegmentParameters) -> None:
-        """Show the parameters of neurons that are there; nothing is computed again. Grey levels stay."""
+        """Show the parameters of existing neurons; nothing is computed again. Grey levels stay."""
         self.values = parameters.model_copy(update={"threshold": None})
         self.changed.emit()
 
@@ -110,7 +110,7 @@ class Settings:
         self.changed.emit()
 
     def put_levels(self, black: float, white: float) -> None:
-        """Show the grey levels that data or model propose; what a person chose is forgotten."""
+        """Show the grey levels that data or model propose, and forget those that a person chose."""
         self.levels_of_data = self.black, self.white = black, white
         self.are_levels_edited = False
         self.changed.emit()

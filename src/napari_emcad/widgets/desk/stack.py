@@ -28,7 +28,7 @@ class StackPick:
     changed
         Another stack is chosen, or none, or it has another voxel size.
     facts_changed
-        Layers came, went or were renamed: what is said of the stack may be different.
+        Layers came, went or were renamed: the facts of the stack may be different.
     """
 
     changed = Signal()

@@ -71,6 +71,6 @@ class Threshold:
         self._is_touched = False
 
     def recommend(self, value: float, effect: str = HIGHER_MERGES) -> None:
-        """Take over a recommended threshold if nobody has chosen another one, and say what moving it does."""
+        """Take over a recommended threshold unless a person has chosen another one; `effect` goes into the tip."""
         self.tip = f"{effect} Recommended here: {value:.2f}."
         self.put(self._value if self._is_touched else value)

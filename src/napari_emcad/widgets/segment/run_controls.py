@@ -8,7 +8,7 @@ from napari_emcad.workers.estimates import is_teacher
 
 
 class RunControls:
-    """Says if a run can be started or stopped now, and what it would take.
+    """Says if a run can be started or stopped now, and how much time and memory it takes.
 
     Signals
     -------
