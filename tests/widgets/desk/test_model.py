@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from hearing import heard
 
 from napari_emcad.networks import zoo
 from napari_emcad.networks.card import ModelCard, card_path
@@ -46,13 +47,6 @@ def opened(loop):
 
 def offered(choice) -> list[str]:
     return list(choice.offers)
-
-
-def heard(signal) -> list:
-    """What a signal says from now on."""
-    said = []
-    signal.connect(lambda *values: said.append(values))
-    return said
 
 
 @pytest.fixture
