@@ -1,4 +1,4 @@
-"""Large volumes: every view of one table, an overview in 3D first. Here "large" is what a test can hold."""
+"""Large volumes: every view of one table, an overview in 3D first, without a window; a test's "large" is small."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from proofreading_hands import column
 
-from napari_emcad.widgets.desk import overview as overviews
 from napari_emcad.widgets.kit import labels_view
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, PyramidLevel, pyramid
 from napari_emcad.widgets.kit.picking import voxel_under
@@ -19,9 +18,9 @@ def overview(monkeypatch):
 
 
 @pytest.fixture
-def large(overview, proofreading):
-    """A window with a session on neurons that are a pyramid."""
-    return proofreading
+def large(overview, session):
+    """A session on neurons that are a pyramid, without a window."""
+    return session
 
 
 def test_levels_share_voxels_and_table(overview):
@@ -44,73 +43,66 @@ def test_of_a_box_of_a_level_only_what_is_read_is_looked_up(overview):
     assert np.asarray(box).dtype == view.dtype
 
 
-def test_napari_looks_up_no_section_but_those_on_screen(large, monkeypatch):
+def test_napari_looks_up_no_section_but_those_on_screen(desk, large, monkeypatch):
     looked_up = []
     monkeypatch.setattr(PyramidLevel, "look_up", lambda view, key: looked_up.append(key) or view.fragments[key])
     monkeypatch.setattr(PyramidLevel, "__array__", lambda *_: pytest.fail("all sections were looked up"))
-    large.result.neuron_layer.refresh()
+    large.layer.refresh()
     assert looked_up
-    assert all(key[0] == large.viewer.dims.current_step[0] for key in looked_up)
+    assert all(key[0] == desk.viewer.dims.current_step[0] for key in looked_up)
 
 
-def test_a_small_volume_is_no_pyramid(proofreading):
-    assert not proofreading.result.neuron_layer.multiscale
+def test_a_small_volume_is_no_pyramid(session):
+    assert not session.layer.multiscale
     view = FragmentLabels(np.ones((9, 1, 1), np.uint32), np.arange(2, dtype=np.uint32))
     assert pyramid(view) == [view]
 
 
-def test_edits_and_threshold_are_seen_at_every_level(large):
-    layer, panel = large.result.neuron_layer, large.dock.proofread
-    assert layer.multiscale
-    assert not layer.editable
-    panel.editor.edits.merge_selected()  # nothing is selected: refused, nothing breaks
-    session = panel.editor.at.session
-    panel.editor.at.edit(lambda: session.merge(1, 4))
+def test_edits_and_threshold_are_seen_at_every_level(desk, loop, large):
+    layer, at = large.layer, large.session
+    assert layer.multiscale and not layer.editable
+    large.edit(lambda: at.merge(1, 4))
     for level in layer.data:
-        assert level[1].max() == level[1][level[1] > 0].min() == session.state.table[1]
-    panel.editor.edits.undo()
+        assert level[1].max() == level[1][level[1] > 0].min() == at.state.table[1]
+    large.edit(at.undo)
     for level in layer.data:
         assert len(np.unique(level[1])) == 3
-    large.dock.desk.threshold.move(0.05)
-    large.wait(lambda: session.state.threshold == 0.05)
+    desk.threshold.move(0.05)
+    loop.settle()
+    assert at.state.threshold == 0.05
     assert all(len(np.unique(level[1])) == 7 for level in layer.data)
 
 
-def test_3d_shows_an_overview_and_then_the_whole(large, monkeypatch):
-    layer, dims = large.result.neuron_layer, large.viewer.dims
-    dims.ndisplay = 3
-    assert layer.locked_data_level is None
-    large.wait(lambda: layer.locked_data_level == 0)
-    dims.ndisplay = 2
-    assert layer.locked_data_level is None
-    monkeypatch.setattr(overviews, "WHOLE", 1)
-    dims.ndisplay = 3
-    large.wait(lambda: not large.dock.desk.results.overview.is_brief)
-    assert layer.locked_data_level is None
+def test_3d_shows_an_overview_and_then_the_whole(desk, loop, large):
+    desk.viewer.dims.ndisplay = 3
+    assert large.layer.locked_data_level is None and desk.results.overview.is_brief
+    loop.rest()
+    assert large.layer.locked_data_level == 0
+    desk.viewer.dims.ndisplay = 2
+    assert large.layer.locked_data_level is None
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_a_click_in_3d_meets_the_voxel_that_is_seen(large, level):
-    layer = large.result.neuron_layer
-    large.viewer.dims.ndisplay = 3
+def test_a_click_in_3d_meets_the_voxel_that_is_seen(desk, large, level):
+    layer = large.layer
+    desk.viewer.dims.ndisplay = 3
     layer.locked_data_level = level
     position = np.asarray(layer.data_to_world(column(5)))
     towards = np.array([1.0, 0.0, 0.0])
     event = SimpleNamespace(position=position - 500 * towards, view_direction=towards, dims_displayed=[0, 1, 2])
-    assert voxel_under(layer, large.dock.desk.sessions.current.clickable, event) == column(5, z=0)
+    assert voxel_under(layer, large.clickable, event) == column(5, z=0)
 
 
 def test_neurons_of_other_fragments_are_a_pyramid_too(large):
-    layer, panel = large.result.neuron_layer, large.dock.proofread
-    near, far = column(1), (1, 40, 5)
-    panel.editor.at.edit(lambda: panel.editor.at.session.split_fragment([near], [far]))
+    layer = large.layer
+    large.edit(lambda: large.session.split_fragment([column(1)], [(1, 40, 5)]))
     assert layer.multiscale
     assert layer.data[0].fragments is large.result.view.fragments
     assert len(np.unique(layer.data[1][1])) > 3
 
 
 def test_a_close_look_stays_when_a_fragment_is_parted(large):
-    layer, panel = large.result.neuron_layer, large.dock.proofread
+    layer = large.layer
     layer.data_level, layer.corner_pixels = 0, np.array([[0, 36, 40], [0, 47, 63]])  # beyond the coarse level
-    panel.editor.at.edit(lambda: panel.editor.at.session.split_fragment([column(1)], [(1, 40, 5)]))
+    large.edit(lambda: large.session.split_fragment([column(1)], [(1, 40, 5)]))
     assert layer.data_level == 0 and layer._slice.image.raw.shape == (12, 24)
