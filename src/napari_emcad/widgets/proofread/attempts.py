@@ -1,4 +1,4 @@
-"""Edits that are tried: made, refused with a sentence, or doubted and asked about."""
+"""Attempts at edits: made, refused with a sentence, or doubted and asked about."""
 
 from collections.abc import Callable
 

@@ -1,12 +1,11 @@
-"""Click a neuron on the image, before any run: the model runs on a box round the click."""
-
-from typing import Any
+"""A click on a neuron of the image, before any run: the model runs on a box round it."""
 
 import numpy as np
+from napari.utils.events import Event
 from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, Voxel
+from napari_emcad.core.geometry import Box, Voxel, triple
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.result import Result
@@ -52,15 +51,16 @@ class ClickToSegment:
 
     @property
     def why_not(self) -> str:
-        """Why no neuron can be clicked; empty where one can."""
+        """The reason why no neuron can be clicked; empty if one can."""
         return self._desk.choices.why_not or self._desk.choices.why_no_affinities
 
     @property
     def facts(self) -> str:
-        """The cost of a click, in words; empty where none can be taken."""
-        if self.why_not:
+        """The cost of a click, in words; empty if none can be taken."""
+        layer = self._desk.stack.layer
+        if self.why_not or layer is None:
             return ""
-        shape = volume_of(self._desk.stack.layer).shape
+        shape = volume_of(layer).shape
         box = Box.around((0, 0, 0), SIZE, shape)
         estimate = self._desk.choices.estimate(box, shape)
         network = "teacher" if is_teacher(self._desk.model.card) else "student"
@@ -91,12 +91,12 @@ class ClickToSegment:
 
     def click(self, voxel: Voxel) -> None:
         """Show the neuron at a voxel of the stack, after a run round it where it is not known."""
-        result = self._desk.results.current
+        result, layer = self._desk.results.current, self._desk.stack.layer
         if result is not None and self._is_inside(result, voxel):
             self._show(result, voxel)
-            return
-        self._wanted = voxel
-        self._desk.runs.segment_box(Box.around(voxel, SIZE, volume_of(self._desk.stack.layer).shape))
+        elif layer is not None:
+            self._wanted = voxel
+            self._desk.runs.segment_box(Box.around(voxel, SIZE, volume_of(layer).shape))
 
     def close(self) -> None:
         """Let go of everything that is bound to the viewer."""
@@ -107,16 +107,19 @@ class ClickToSegment:
     def _emit_changed(self) -> None:
         self.changed.emit()
 
-    def _on_click(self, event: Any) -> None:
+    def _on_click(self, event: Event) -> None:
         layer, message = self._desk.stack.layer, self._desk.message
+        if layer is None:
+            message.error(UserError(self.why_not))
+            return
         if self._viewer.dims.ndisplay == 3:
             message.error(UserError("click: the image shows no depth in 3D; go back to 2D."))
             return
-        z, y, x = (round(float(c)) for c in np.array(layer.world_to_data(event.position))[-3:])
-        if not all(0 <= v < n for v, n in zip((z, y, x), volume_of(layer).shape, strict=True)):
+        voxel = triple(round(float(c)) for c in np.array(layer.world_to_data(event.position))[-3:])
+        if not all(0 <= v < n for v, n in zip(voxel, volume_of(layer).shape, strict=True)):
             message.error(UserError(f'click: outside of "{layer.name}"; click on it.'))
         else:
-            self.click((z, y, x))
+            self.click(voxel)
 
     def _on_results(self) -> None:
         """Show the neuron clicked last, once the box round it has been segmented."""

@@ -24,14 +24,14 @@ from napari_emcad.widgets.proofread.labels_job import LabelsOrder, LabelsResult,
 from napari_emcad.workers.estimates import check_memory
 
 BYTES = 20
-"""Peak memory of labels without a model, a voxel; measured on 20 x 1024 x 1024 voxels: 18."""
+"""Peak memory of labels without a model, in bytes a voxel; measured on 20 x 1024 x 1024 voxels: 18."""
 
 PRESS = "Proofread these labels"
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What the neurons will lie on: a box of the stack, or where that cannot be the labels themselves."""
+    """The layer that the neurons will lie on: a box of the stack, or the labels themselves if they fit none."""
 
     source: Image | Labels
     box: Box
@@ -87,21 +87,23 @@ class FromLabels:
 
     @property
     def why_not(self) -> str:
-        """Why the labels cannot be proofread now; empty where they can."""
+        """The reason why the labels cannot be proofread now; empty if they can."""
         if self.pick.layer is None:
             return "Open labels first."
         return "A job is running." if self._desk.jobs.running else why_unusable(self.pick.layer)
 
     @property
     def why_no_model(self) -> str:
-        """Why no model can look at their stack; empty where one can."""
+        """The reason why no model can look at their stack; empty if one can."""
         if self.pick.layer is None:
             return "Open labels first."
         return why_unusable(self.pick.layer) or self._why_no_model(self._ground(self.pick.layer))
 
     @property
     def cost_of_model(self) -> str:
-        """What a model's look takes, in words."""
+        """The memory and time that a model takes to look at their stack, in words; empty without labels."""
+        if self.pick.layer is None:
+            return ""
         ground = self._ground(self.pick.layer)
         if ground.why_no_stack:
             return "as long as a run"
@@ -112,6 +114,8 @@ class FromLabels:
         """Make neurons of the labels chosen, in a thread."""
         layer = self.pick.layer
         try:
+            if layer is None or self.why_not:
+                raise UserError(self.why_not)
             result, order = self._order(layer)
         except UserError as error:
             self._message.error(error)
@@ -139,16 +143,14 @@ class FromLabels:
     def _why_no_model(self, ground: Ground) -> str:
         return ground.why_no_stack or self._desk.choices.why_no_affinities
 
-    def _order(self, layer: Labels | None) -> tuple[Result, LabelsOrder]:
-        """Return the result to be, and what its job is given.
+    def _order(self, layer: Labels) -> tuple[Result, LabelsOrder]:
+        """Return the future result of labels, and the order for its job.
 
         Raises
         ------
         UserError
-            Something is missing, or memory does not suffice.
+            If memory does not suffice.
         """
-        if why_not := self.why_not:
-            raise UserError(why_not)
         ground = self._ground(layer)
         _check_room(ground.box)
         order = LabelsOrder(volume_of(layer), _name(layer), ground.box, SegmentParameters())

@@ -11,9 +11,10 @@ from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.proofread.history_text import edit_text
 
 SHOWN = 500
-"""Rows that are listed."""
+"""Rows that are listed at most."""
 
 HEIGHT = 110
+"""Pixels."""
 
 
 class HistoryList(QListWidget):

@@ -2,26 +2,31 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
+
+from napari.components import ViewerModel
+from napari.layers import Layer
 
 from napari_emcad.widgets.proofread.keys import KEYS
 
 
 @dataclass(frozen=True)
 class Borrowed:
-    """A key on a viewer or layer, and what it did there before."""
+    """A key on a viewer or layer, and the function that it had there before."""
 
-    holder: Any
+    holder: ViewerModel | Layer
     press: str
-    before: Callable | None
+    before: Callable[[ViewerModel | Layer], object] | None
 
     @classmethod
-    def of(cls, holder, press: str, action: Callable[[], None]) -> "Borrowed":
+    def of(cls, holder: ViewerModel | Layer, press: str, action: Callable[[], None]) -> Self:
+        """Bind a key to an action until it is given back."""
         before = holder.bind_key(press, None)
         holder.bind_key(press, lambda _holder: action())
         return cls(holder, press, before)
 
     def give_back(self) -> None:
+        """Bind the key as it was before."""
         self.holder.bind_key(self.press, None)
         if self.before is not None:
             self.holder.bind_key(self.press, self.before)
@@ -30,7 +35,7 @@ class Borrowed:
 class KeyBinder:
     """Binds keys of the table; contested ones also on whatever layer is active, whose own keys come first."""
 
-    def __init__(self, viewer):
+    def __init__(self, viewer: ViewerModel):
         self._viewer = viewer
         self._actions: dict[str, Callable[[], None]] = {}
         self._on_viewer: dict[str, Borrowed] = {}
@@ -68,7 +73,7 @@ class KeyBinder:
             self._on_layer[name] = Borrowed.of(layer, KEYS[name].press, self._actions[name])
 
     def _follow(self, _event: object = None) -> None:
-        """Another layer is active."""
+        """Bind contested keys on the layer that is active now."""
         for borrowed in self._on_layer.values():
             borrowed.give_back()
         self._on_layer.clear()

@@ -61,6 +61,7 @@ def segment_labels_job(order: LabelsOrder) -> Job[LabelsResult]:
         affinities, card, used = yield from _predict(order, order.model)
     segmentation = yield from build_segmentation(pieces, affinities)
     parameters = parameters_of_labels(used)
+    assert parameters.threshold is not None, "labels have the recommended one"
     neurons = cut_neurons(segmentation, Cut(parameters.threshold))
     return LabelsResult(pieces, segmentation, neurons, affinities, card, parameters)
 

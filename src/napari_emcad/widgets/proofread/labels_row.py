@@ -11,7 +11,7 @@ WITHOUT = "Without them all contacts count the same, and splits follow the shape
 
 
 class LabelsRow(QWidget):
-    """Labels, whether the model is to look at their stack, and the button."""
+    """The choice of labels, the tick that lets the model look at their stack, and the button."""
 
     def __init__(self, desk: Desk, starting: FromLabels, parent: QWidget | None = None):
         super().__init__(parent)

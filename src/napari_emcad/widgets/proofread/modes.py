@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from napari.components import ViewerModel
+
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a mode shows: the word on its button, the line over the canvas and the cursor."""
+    """The word on the button of a mode, its lines over the canvas, and its cursor."""
 
     word: str
     banner: str
@@ -27,6 +29,7 @@ class Mode(Enum):
 
     @property
     def look(self) -> Look:
+        """The mode as it is shown."""
         return LOOKS[self]
 
 
@@ -42,9 +45,9 @@ LOOKS = {
 
 
 class Banner:
-    """A line over the canvas; what was there before comes back."""
+    """Lines over the canvas; the text that was there before comes back."""
 
-    def __init__(self, viewer):
+    def __init__(self, viewer: ViewerModel):
         self._overlay = viewer.canvas.overlays.text
         self._before: dict[str, Any] | None = None
 
@@ -57,7 +60,7 @@ class Banner:
         self._put(look)
 
     def hide(self) -> None:
-        """Put back what was there."""
+        """Put the text back that was there before."""
         if self._before is not None:
             self._put(self._before)
             self._before = None

@@ -130,7 +130,7 @@ class ReplayReportView(QWidget):
         """Make the list as high as its rows, which wrap, up to a limit."""
         self.list.setVisible(self.list.count() > 0)
         if self.list.count():
-            self.list.doItemsLayout()
+            self.list.doItemsLayout()  # type: ignore[attr-defined]  # the stubs of PyQt6 lack it
             first, last = (self.list.visualItemRect(self.list.item(i)) for i in (0, self.list.count() - 1))
             around = 2 * (self.list.frameWidth() + self.list.spacing()) + 2
             self.list.setFixedHeight(min(last.bottom() - first.top() + around, MOST))

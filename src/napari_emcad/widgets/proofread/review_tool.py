@@ -31,7 +31,7 @@ class ReviewTool(Tool):
     go_to : callable
         Puts a voxel into the middle of the canvas.
     changed : callable
-        Called when words and facts have changed by themselves.
+        Called when words and facts have changed without a click.
     """
 
     def __init__(
@@ -44,22 +44,22 @@ class ReviewTool(Tool):
         self._threshold: float | None = None
         self._ranker = loop.jobs()
         self._ranker.progressed.connect(self._on_progress)
-        self._progress = self._where = ""
+        self._progress = self._beside = ""
 
     @property
     def words(self) -> str:
-        """The question."""
+        """The question that is asked."""
         if self._ranker.running:
             return LOOKING
         if self.question is None:
             return NOTHING_LEFT
         if self.question.kind == "join?":
-            return f"Are blue and orange one neuron?{self._where}"
-        return f"Is this one neuron, or do blue and orange part here?{self._where}"
+            return f"Are blue and orange one neuron?{self._beside}"
+        return f"Is this one neuron, or do blue and orange part here?{self._beside}"
 
     @property
     def facts(self) -> str:
-        """How far the review is."""
+        """The open questions, the speed, and the expected gain of the answer."""
         queue = self._queue
         if queue is None or self._ranker.running or not queue.is_ranked:
             return self._progress
@@ -85,7 +85,7 @@ class ReviewTool(Tool):
             raise Refused("review: nothing is left to ask; move the threshold or leave the mode.")
         question = self.question
         try:
-            return self._at.edit(lambda: self._queue.answer(question, answer))
+            return self._at.edit(lambda: self._open_queue.answer(question, answer))
         finally:
             self._ask()
 
@@ -93,22 +93,27 @@ class ReviewTool(Tool):
         """Ask again what an undo has opened."""
         self._ask()
 
+    @property
+    def _open_queue(self) -> ReviewQueue:
+        assert self._queue is not None, "the mode is on"
+        return self._queue
+
     def _ask(self) -> None:
-        """Ask what is most worth asking now; of many fragments it is sought in a thread."""
+        """Ask what is most worth asking now; among many fragments it is looked for in a thread."""
         if self._ranker.running:
             return
         self._threshold = self._at.session.state.threshold
-        if len(self._at.session.state.table) <= AT_ONCE or self._queue.is_ranked:
+        if len(self._at.session.state.table) <= AT_ONCE or self._open_queue.is_ranked:
             self._ask_now()
         else:
             self.question = None
             self._at.end_sides()
-            self._ranker.start(self._queue.rank(), self._on_ranked)
+            self._ranker.start(self._open_queue.rank(), self._on_ranked)
 
     def _ask_now(self) -> None:
-        self.question = self._queue.next()
-        while self.question is not None and not self._is_shown(self.question):
-            self.question = self._queue.next()
+        self.question = self._open_queue.next()
+        while self.question is not None and not self._show(self.question):
+            self.question = self._open_queue.next()
         if self.question is None:
             self._at.show()
 
@@ -118,6 +123,7 @@ class ReviewTool(Tool):
             self._go_to(self.question.voxel)
 
     def close(self) -> None:
+        """Stop the search, and ask no more."""
         if self._queue is not None:
             self._at.changed.disconnect(self._on_changed)
         self._ranker.close(0)
@@ -126,7 +132,7 @@ class ReviewTool(Tool):
         self._at.end_sides()
 
     def _on_changed(self) -> None:
-        """At another threshold there are other questions."""
+        """Ask anew at another threshold: there are other questions."""
         if self._threshold != self._at.session.state.threshold:
             self._ask()
             self._changed()
@@ -136,37 +142,57 @@ class ReviewTool(Tool):
         self._changed()
 
     def _on_ranked(self, ended: Ended) -> None:
-        """Where it failed, an edit came in between: then it is done anew, or fails again here."""
+        """Ask. After a failure look here again: an edit came in between, or the error is to be seen."""
         self._progress = ""
         self._ask_now() if ended.error else self._ask()
         self._changed()
 
-    def _is_shown(self, question: ReviewQuestion) -> bool:
-        """Show both sides; a cut that cannot be made is put off by the queue and asked no more."""
-        state = self._at.session.state
-        if question.kind == "join?":
-            sides = [state.members(state.segment_of(fragment)) for fragment in (question.a, question.b)]
-        else:
-            try:
-                cut = self._queue.cut(question)
-            except Refused:
-                self._queue.put_off(question)
-                return False
-            sides = [cut.near, cut.far]
+    def _show(self, question: ReviewQuestion) -> bool:
+        """Show both sides. Return False if there is no cut to show; the question is put off then."""
+        try:
+            blue, orange = self._sides_of(question)
+        except Refused:
+            self._open_queue.put_off(question)
+            return False
         self._at.session.begin()
-        self._where = _beside(state.base.fragments, question.voxel, *sides)
-        self._at.show_sides(*sides)
+        self._beside = unseen_side_text(self._at.session.state.base.fragments, question.voxel, blue, orange)
+        self._at.show_sides(blue, orange)
         self._go_to(question.voxel)
         return True
 
+    def _sides_of(self, question: ReviewQuestion) -> tuple[Ids, Ids]:
+        """Return the fragments of both sides.
 
-def _beside(fragments: FragmentVolume, voxel: Voxel, blue: Ids, orange: Ids) -> str:
-    """Where the other side is, if it does not touch in the section that is shown."""
+        Raises
+        ------
+        Refused
+            If the cut of a "part?" cannot be made.
+        """
+        state = self._at.session.state
+        if question.kind == "join?":
+            return state.members(state.segment_of(question.a)), state.members(state.segment_of(question.b))
+        cut = self._open_queue.cut(question)
+        return cut.near, cut.far
+
+
+def unseen_side_text(fragments: FragmentVolume, voxel: Voxel, blue: Ids, orange: Ids) -> str:
+    """Return where to find a side that does not touch the other one in the section shown; empty if both are seen.
+
+    Parameters
+    ----------
+    fragments : FragmentVolume (z, y, x)
+        Read around the voxel only.
+    voxel : (z, y, x)
+        The place where the sides touch.
+    blue, orange : (k,) Ids
+        Fragments of each side.
+    """
     start = np.maximum(np.array(voxel) - 1, 0)
-    near = fragments[tuple(slice(a, v + 2) for a, v in zip(start, voxel, strict=True))]
+    sections_around, rows, columns = (slice(a, v + 2) for a, v in zip(start.tolist(), voxel, strict=True))
+    near = fragments[sections_around, rows, columns]
     z = voxel[0] - start[0]
     for name, side in (("Blue", blue), ("Orange", orange)):
-        sections = np.isin(near, side).any(axis=(1, 2))
+        sections = np.asarray(np.isin(near, side).any(axis=(1, 2)))
         if sections.any() and not sections[z]:
             return f" {name} is in the section {'before' if sections[:z].any() else 'after'}."
     return ""

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 from napari.layers import Image, Layer
-from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.widgets.desk.desk import Desk
@@ -22,7 +21,7 @@ from napari_emcad.widgets.proofread.bring_edits import BringEdits, BringOrder, b
 
 
 def write_and_bring_job(
-    new: Path, segmentation: Segmentation, affinities: NDArray[np.uint8], facts: SessionFacts, old: Path
+    new: Path, segmentation: Segmentation, affinities: AffinityVolume | None, facts: SessionFacts, old: Path
 ) -> Job[Opened]:
     """Write a new session, and make the edits of an old one again in it; the old one is only read."""
     yield Progress("writing the session", 0, 1)
@@ -31,13 +30,13 @@ def write_and_bring_job(
 
 
 class SegmentAgain:
-    """Segments what is on screen once more; where it was edited, its edits are made again."""
+    """Segments the region on screen once more, and makes the edits of its session again."""
 
     def __init__(self, desk: Desk, bring: BringEdits):
         self._desk, self._bring = desk, bring
 
     def start(self, model: Path) -> None:
-        """Segment with a model: the region of the current result, or without one the region that is chosen."""
+        """Segment the region of the current result with a model; without a result, the region that is chosen."""
         desk, before = self._desk, self._desk.results.current
         try:
             ground = self._ground(before)
@@ -74,10 +73,12 @@ class SegmentAgain:
         return chosen, box
 
     def _is_stack(self, layer: Layer | None) -> bool:
-        return layer in self._desk.viewer.layers and is_image(layer) and STAND_IN not in layer.metadata
+        if layer is None or layer not in self._desk.viewer.layers:
+            return False
+        return is_image(layer) and STAND_IN not in layer.metadata
 
     def _on_result(self, before: Result, result: Result | None) -> None:
-        """Bring the edits; where the run gave nothing, look at the neurons from before again."""
+        """Bring the edits; without a result of the run, show the neurons from before again."""
         if result is None:
             if before is self._desk.results.current:
                 before.neuron_layer.visible = True

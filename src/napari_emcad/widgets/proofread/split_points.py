@@ -1,17 +1,18 @@
 """The points of a split: two sides in two colours."""
 
 import numpy as np
-from napari.layers import Points
+from napari.components import ViewerModel
+from napari.layers import Labels, Points
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.widgets.desk.sides import FAR_COLOUR, NEAR_COLOUR
 from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
 
 PIXELS = 14
-"""Diameter on the screen."""
+"""Diameter of a point on the screen, in pixels."""
 
 LARGE = 1000
-"""Diameter in voxels, more than the screen allows at any zoom."""
+"""Diameter of a point in voxels, more than the screen allows at any zoom."""
 
 
 class SplitPoints:
@@ -20,34 +21,36 @@ class SplitPoints:
     Their layer is hidden between two uses, as that of the sides.
     """
 
-    def __init__(self, viewer):
+    def __init__(self, viewer: ViewerModel):
         self._viewer = viewer
         self._points: list[tuple[Voxel, bool]] = []
         self._layer: Points | None = None
 
     @property
     def near(self) -> list[Voxel]:
+        """Points of the side that keeps the id."""
         return [voxel for voxel, is_far in self._points if not is_far]
 
     @property
     def far(self) -> list[Voxel]:
+        """Points of the side that is parted from it."""
         return [voxel for voxel, is_far in self._points if is_far]
 
     def __len__(self) -> int:
         return len(self._points)
 
-    def add(self, voxel: Voxel, is_far: bool, neurons) -> None:
+    def add(self, voxel: Voxel, is_far: bool, neurons: Labels) -> None:
         """Place a point on the neurons layer."""
         self._points.append((voxel, is_far))
         self._draw(neurons)
 
-    def remove_last(self, neurons) -> None:
+    def remove_last(self, neurons: Labels) -> None:
         """Take the point away that was placed last."""
         if self._points:
             self._points.pop()
             self._draw(neurons)
 
-    def keep_near(self, neurons) -> None:
+    def keep_near(self, neurons: Labels) -> None:
         """Take the points of the far side away."""
         self._points = [(voxel, is_far) for voxel, is_far in self._points if not is_far]
         self._draw(neurons)
@@ -64,7 +67,7 @@ class SplitPoints:
         remove_layer(self._viewer, self._layer)
         self._layer = None
 
-    def _draw(self, neurons) -> None:
+    def _draw(self, neurons: Labels) -> None:
         active = self._viewer.layers.selection.active
         if self._layer is None or self._layer not in self._viewer.layers:
             self._layer = self._viewer.add_layer(_points_layer(neurons))
@@ -78,7 +81,7 @@ class SplitPoints:
             self._layer.selected_data = set()
 
 
-def _points_layer(neurons) -> Points:
+def _points_layer(neurons: Labels) -> Points:
     layer = Points(
         np.empty((0, 3)),
         name="split points",

@@ -1,6 +1,7 @@
 """The mode Split: points on two sides, the splits they propose, and one of those shown."""
 
 import numpy as np
+from napari.components import ViewerModel
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import FragmentId
@@ -16,9 +17,9 @@ from napari_emcad.widgets.proofread.tools import Tool
 
 
 class SplitTool(Tool):
-    """Click one side, Shift+click the other."""
+    """Splits a neuron between points on two sides: clicks place one side, Shift+clicks the other."""
 
-    def __init__(self, viewer, proofreading: Proofreading):
+    def __init__(self, viewer: ViewerModel, proofreading: Proofreading):
         super().__init__(proofreading)
         self.points = SplitPoints(viewer)
         self._proposals: list[Proposal] = []
@@ -26,31 +27,32 @@ class SplitTool(Tool):
 
     @property
     def proposal(self) -> Proposal | None:
-        """The one that is shown."""
+        """The split that is shown."""
         return self._proposals[self._place] if self._proposals else None
 
     @property
     def is_in_one_fragment(self) -> bool:
-        """Whether there are points on both sides, all of them in one fragment."""
+        """True if there are points on both sides, all of them in one fragment."""
         both = bool(self.points.near and self.points.far)
         return both and len({*self._fragments(self.points.near), *self._fragments(self.points.far)}) == 1
 
     @property
     def can_apply(self) -> bool:
+        """True if a split is shown, or the points divide a fragment."""
         return self.proposal is not None or self.is_in_one_fragment
 
     @property
     def can_change(self) -> bool:
-        """Whether there is another proposal."""
+        """True if there is another proposal."""
         return len(self._proposals) > 1
 
     @property
     def words(self) -> str:
-        """What is shown, or what to click."""
+        """The split that is shown, or what to click."""
         if self.is_in_one_fragment:
             return f"All points lie in one fragment: {KEYS['apply'].label} divides the fragment itself."
         if self.proposal is not None:
-            return _told(self.proposal, self._place, len(self._proposals))
+            return _proposal_text(self.proposal, self._place, len(self._proposals))
         return "Click the side that keeps its id." if not self.points.near else "Shift+click the side to part from it."
 
     def click(self, click: Click) -> None:
@@ -79,15 +81,13 @@ class SplitTool(Tool):
 
     def apply(self) -> LogRow:
         """Make the split that is shown; the points of the first side stay for the next one."""
-        if not self.can_apply:
-            raise Refused("split: points on both sides are needed; click one side, Shift+click the other.")
-        row = self._at.edit(self._made)
+        row = self._at.edit(self._split)
         self._proposals = []
         self.points.keep_near(self._at.layer)
         return row
 
     def follow(self) -> None:
-        """Points that stood for another state go."""
+        """Take the points away: they stood for another state."""
         self.points.clear()
         self._proposals = []
         self._at.show()
@@ -99,17 +99,19 @@ class SplitTool(Tool):
         self._at.end_sides()
 
     def end(self) -> None:
-        """The session ends."""
+        """Take the layer of the points away."""
         self.points.close()
 
-    def _made(self) -> LogRow:
-        near, far = self.points.near, self.points.far
+    def _split(self) -> LogRow:
+        session, near, far = self._at.session, self.points.near, self.points.far
         if self.is_in_one_fragment:
-            return self._at.session.split_fragment(near, far, voxels=_lists([*near, *far]))
-        return self._at.session.split(self.proposal, near=_lists(near), far=_lists(far), voxels=_lists([*near, *far]))
+            return session.split_fragment(near, far, voxels=_lists([*near, *far]))
+        if self.proposal is None:
+            raise Refused("split: points on both sides are needed; click one side, Shift+click the other.")
+        return session.split(self.proposal, near=_lists(near), far=_lists(far), voxels=_lists([*near, *far]))
 
     def _starts_anew(self, click: Click) -> bool:
-        """A first side in another neuron than the points that are left of the last split."""
+        """Return True for a first side in another neuron than the points that the last split has left."""
         if click.is_shifted or self.points.far or not self.points.near:
             return False
         return self._at.neuron_at(click.voxel) != self._at.neuron_at(self.points.near[0])
@@ -138,11 +140,7 @@ def _lists(voxels: list[Voxel]) -> list[list[int]]:
     return [list(voxel) for voxel in voxels]
 
 
-def _told(proposal: Proposal, place: int, among: int) -> str:
-    which = f"Split {place + 1} of {among} ({proposal.method})"
+def _proposal_text(proposal: Proposal, place: int, among: int) -> str:
+    split = f"Split {place + 1} of {among} ({proposal.method})"
     cost, part = f"cost {proposal.cost:,.2f} (affinity x faces)", count(len(proposal.far), "fragment")
-    return f"{which}: {cost}, {part} of {_all(proposal)} part. {proposal.warning}".strip()
-
-
-def _all(proposal: Proposal) -> int:
-    return len(proposal.near) + len(proposal.far)
+    return f"{split}: {cost}, {part} of {len(proposal.near) + len(proposal.far)} part. {proposal.warning}".strip()

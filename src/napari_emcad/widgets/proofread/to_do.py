@@ -1,7 +1,8 @@
 """Places to come back to, as points over the neurons."""
 
 import numpy as np
-from napari.layers import Points
+from napari.components import ViewerModel
+from napari.layers import Labels, Points
 
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
@@ -12,30 +13,31 @@ COLOUR = "#f0e442"
 
 
 class ToDoPoints:
-    """A layer that is there as long as a place is open."""
+    """A layer with the open places; it is there as long as there is one."""
 
-    def __init__(self, viewer):
+    def __init__(self, viewer: ViewerModel):
         self._viewer = viewer
         self._layer: Points | None = None
 
-    def show(self, rows: list[LogRow], neurons) -> None:
+    def show(self, rows: list[LogRow], neurons: Labels) -> None:
         """Show the places of these notes on the neurons layer's grid."""
         if not rows:
             self.close()
             return
-        if self._layer is None or self._layer not in self._viewer.layers:
-            self._add(neurons)
-        self._layer.data = np.array([row.input["voxels"][0] for row in rows], float)
-        self._layer.selected_data = set()
+        layer = self._layer
+        if layer is None or layer not in self._viewer.layers:
+            layer = self._layer = self._add(neurons)
+        layer.data = np.array([row.input["voxels"][0] for row in rows], float)
+        layer.selected_data = set()
 
     def close(self) -> None:
         """Take the layer away."""
         remove_layer(self._viewer, self._layer)
         self._layer = None
 
-    def _add(self, neurons) -> None:
+    def _add(self, neurons: Labels) -> Points:
         active = self._viewer.layers.selection.active
-        self._layer = Points(
+        layer = Points(
             np.empty((0, 3)),
             name="to do",
             size=LARGE,
@@ -46,6 +48,7 @@ class ToDoPoints:
             metadata={LAYER_KIND: "to do"},
             **place_of(neurons),
         )
-        self._layer.editable = False
-        self._viewer.add_layer(self._layer)
+        layer.editable = False
+        self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active or neurons
+        return layer

@@ -1,4 +1,4 @@
-"""What clicks and the wheel do in each mode; tools that need more than a few lines have files of their own."""
+"""The tools of the modes, moved by clicks and the wheel; longer ones have files of their own."""
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import SegmentId
@@ -20,36 +20,36 @@ class Tool:
 
     @property
     def words(self) -> str:
-        """What the next click does."""
+        """The effect of the next click."""
         raise NotImplementedError
 
     def open(self) -> None:
-        """The mode begins."""
+        """Begin the mode."""
 
     def click(self, click: Click) -> LogRow | None:
-        """A click on a labelled voxel; None where nothing was edited."""
+        """Take a click on a labelled voxel. Return None if nothing was edited."""
 
     def hover(self, voxel: Voxel | None) -> None:
-        """The cursor is over a labelled voxel, or over none."""
+        """Take the labelled voxel under the cursor, or None."""
 
     def wheel(self, voxel: Voxel, upwards: bool) -> LogRow | None:
-        """The wheel was turned by one notch with Ctrl down, over a labelled voxel."""
+        """Take one notch of the wheel, turned with Ctrl down over a labelled voxel."""
 
     def confirm(self) -> LogRow | None:
-        """Make what was asked about."""
+        """Make the edit that was asked about."""
 
     def follow(self) -> None:
-        """Something else has changed the session, such as undo."""
+        """Follow an edit that was made without the tool, such as undo."""
 
     def close(self) -> None:
-        """The mode ends."""
+        """End the mode."""
 
     def end(self) -> None:
-        """The session ends."""
+        """End the session."""
 
 
 class MergeTool(Tool):
-    """The first click takes the neuron that is kept, further ones add to it; Shift+click takes another one."""
+    """Keeps the neuron that is clicked first, and adds to it those clicked next; Shift+click keeps another one."""
 
     def __init__(self, proofreading: Proofreading):
         super().__init__(proofreading)
@@ -59,6 +59,7 @@ class MergeTool(Tool):
 
     @property
     def words(self) -> str:
+        """The effect of the next click."""
         if self._anchor is None:
             return "Click the neuron to keep."
         kept = self._at.neuron_at(self._anchor)
@@ -73,11 +74,13 @@ class MergeTool(Tool):
             self._at.session.begin()
             self.follow()
             return None
-        return self._join(confirmed=False)
+        return self._join(self._anchor, click.voxel, confirmed=False)
 
-    def confirm(self) -> LogRow:
+    def confirm(self) -> LogRow | None:
         """Join all the same."""
-        return self._join(confirmed=True)
+        if self._anchor is None or self._wanted is None:
+            return None
+        return self._join(self._anchor, self._wanted, confirmed=True)
 
     def hover(self, voxel: Voxel | None) -> None:
         """Show both: the neuron that is kept, and the one under the cursor."""
@@ -87,12 +90,13 @@ class MergeTool(Tool):
         hovered = SegmentId(0) if neuron == self._at.neuron_at(self._anchor) else neuron
         if hovered != self._hovered:
             self._hovered = hovered
-            self._show()
+            self._show(self._anchor)
 
     def follow(self) -> None:
+        """Show the neuron that is kept, as it is now."""
         self._hovered = SegmentId(0)
         if self._anchor is not None:
-            self._show()
+            self._show(self._anchor)
 
     def close(self) -> None:
         """Forget the anchor."""
@@ -100,25 +104,25 @@ class MergeTool(Tool):
         self._hovered = SegmentId(0)
         self._at.end_sides()
 
-    def _join(self, confirmed: bool) -> LogRow:
-        anchor, other = self._at.fragment_at(self._anchor), self._at.fragment_at(self._wanted)
-        voxels = [list(self._anchor), list(self._wanted)]
-        row = self._at.edit(lambda: self._at.session.merge(anchor, other, confirmed=confirmed, voxels=voxels))
+    def _join(self, anchor: Voxel, other: Voxel, confirmed: bool) -> LogRow:
+        fragments = self._at.fragment_at(anchor), self._at.fragment_at(other)
+        voxels = [list(anchor), list(other)]
+        row = self._at.edit(lambda: self._at.session.merge(*fragments, confirmed=confirmed, voxels=voxels))
         self._at.session.begin()
         self.follow()
         return row
 
-    def _show(self) -> None:
+    def _show(self, anchor: Voxel) -> None:
         state = self._at.session.state
-        self._at.show_sides(state.members(self._at.neuron_at(self._anchor)), state.members(self._hovered), alone=False)
+        self._at.show_sides(state.members(self._at.neuron_at(anchor)), state.members(self._hovered), alone=False)
 
 
 class GrowTool(Tool):
-    """Ctrl+wheel over a neuron takes it up or down the merge tree."""
+    """Takes a neuron up or down the merge tree by Ctrl+wheel."""
 
     words = "Ctrl+wheel over a neuron: up takes in what joins it next, down lets go of what joined it last."
 
     def wheel(self, voxel: Voxel, upwards: bool) -> LogRow:
-        """One step."""
+        """Go one step along the tree."""
         neuron = self._at.neuron_at(voxel)
         return self._at.edit(lambda: self._at.session.walk(neuron, upwards, voxels=[list(voxel)]))
