@@ -26,13 +26,19 @@ def test_a_url(opener, desk, loop, memory, stack):
     write_pyramid(f"{memory}/em.zarr", np.repeat(np.repeat(stack, 2, 1), 2, 2))
     opener.open_url(f"{memory}/em.zarr")
     loop.work()
-    assert desk.viewer.layers["em"].multiscale
+    layer = desk.stack.layer
+    assert (layer.name, layer.multiscale, layer.metadata["source"]) == ("em", True, f"{memory}/em.zarr")
+    np.testing.assert_array_equal(np.asarray(layer.data[1]), stack)
 
 
-def test_a_url_that_leads_nowhere(opener, desk, loop, memory):
-    opener.open_url(f"{memory}/nothing.zarr")
+@pytest.mark.parametrize(
+    ("url", "sentence"), [("eels://pond/em.zarr", "eels:// is not known"), ("memory://no.zarr", "")]
+)
+def test_a_wrong_url(opener, desk, loop, url, sentence):
+    opener.open_url(url)
     loop.work()
-    assert desk.message.kind == "error" and not desk.viewer.layers
+    assert desk.message.kind == "error" and sentence in desk.message.text
+    assert not desk.viewer.layers
 
 
 def test_stopped(opener, desk, loop):

@@ -5,7 +5,6 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 from pyramids import write_pyramid
-from qtpy.QtWidgets import QInputDialog
 
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.pipeline import segment
@@ -20,26 +19,27 @@ VALUES = np.random.default_rng(4).integers(0, 255, (4, 25, 37), np.uint8)
 
 
 def image(**more):
-    """Of somebody else: nothing but the shapes says how large the voxels are."""
+    """A stack of somebody else: nothing but the shapes says how large the voxels are."""
     return Image([VALUES, VALUES[:, ::2, ::2]], multiscale=True, name="em", **PLACE | more)
 
 
 def fine(stack):
-    """What has this stack as its level 1."""
+    """Return a stack of which this one is level 1."""
     return np.repeat(np.repeat(stack, 2, 1), 2, 2)
 
 
 @pytest.fixture
 def url(memory, stack):
-    """Of level 0, twice as large as the stack, and the stack."""
+    """A pyramid with the stack as its level 1; level 0 is twice as large on y and x."""
     write_pyramid(f"{memory}/em.zarr", fine(stack))
     return f"{memory}/em.zarr"
 
 
 @pytest.fixture
-def pyramid(window, url):
+def pyramid(desk, url):
+    """The stack of the URL, open in a desk's viewer."""
     ((data, meta, _),) = read_layers(url)
-    return window.viewer.add_layer(Image(data, **meta))
+    return desk.viewer.add_layer(Image(data, **meta))
 
 
 def test_the_levels_of_a_stack_that_says_only_its_shapes():
@@ -94,118 +94,80 @@ def test_the_grids_of_all_levels():
         assert {o.name for o in on_grids_of(viewer.layers, layer)} == {"em", "em level 1", on_level.name}
 
 
-@pytest.mark.window
-def test_a_url_is_opened_in_a_thread(window, url, stack, monkeypatch):
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (f" {url} ", True))
-    assert window.dock.stack.url.isVisibleTo(window.dock)
-    window.dock.stack.url.click()
-    window.idle()
-    layer = window.desk.stack.layer
-    assert (layer.name, layer.multiscale, layer.metadata["source"]) == ("em", True, url)
-    assert not window.dock.stack.url.isVisibleTo(window.dock)
-    np.testing.assert_array_equal(np.asarray(layer.data[1]), stack)
-
-
-@pytest.mark.window
-@pytest.mark.parametrize(("answer", "sentence"), [("eels://pond/em.zarr", "eels:// is not known"), ("", "")])
-def test_a_wrong_url_is_told(window, monkeypatch, answer, sentence):
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (answer, bool(answer)))
-    window.dock.stack.url.click()
-    window.idle()
-    assert sentence in window.message
-    assert not window.viewer.layers
-
-
-@pytest.mark.window
-def test_napari_opens_a_url_by_itself(window, stack, tmp_path):
+def test_napari_opens_a_url_by_itself(make_napari_viewer, stack, tmp_path):
     """As `napari URL` does; any folder that it is given goes the same way."""
+    viewer = make_napari_viewer()
     write_pyramid(tmp_path / "em.zarr", stack)
     for path in ((tmp_path / "em.zarr"), (tmp_path / "em.zarr").as_uri().replace("file:///", "file://localhost/")):
-        (layer,) = window.viewer.open(str(path), plugin="napari-emcad")
+        (layer,) = viewer.open(str(path), plugin="napari-emcad")
         np.testing.assert_array_equal(np.asarray(layer.data), stack)
 
 
-@pytest.mark.window
-def test_the_level_is_chosen_and_shown(window, pyramid, stack):
-    choice = window.dock.stack.level
-    assert choice.isVisibleTo(window.dock)
-    assert [choice.itemText(i) for i in range(choice.count())] == [
-        "Level 0: 40 x 5 x 4 nm",
-        "Level 1: 40 x 10 x 8 nm",
-    ]
-    window.desk.prepare()
-    window.wait(lambda: window.desk.device.device is not None)
-    before = window.dock.segment._estimate.text()
-    choice.setCurrentIndex(1)
-    layer = window.desk.stack.layer
+def test_the_level_is_chosen(desk, pyramid, stack):
+    assert desk.stack.levels == ["Level 0: 40 x 5 x 4 nm", "Level 1: 40 x 10 x 8 nm"]
+    before = desk.choices.planned(desk.region.box()).work
+    desk.stack.level = 1
+    layer = desk.stack.layer
     np.testing.assert_array_equal(np.asarray(layer.data), stack)
-    assert (layer.name, choice.currentIndex(), pyramid.visible) == ("em level 1", 1, True)
-    assert window.desk.region.box() == Box.whole(stack.shape)
-    assert window.dock.stack._facts.text() == "3 x 48 x 64 voxels, 40 x 10 x 8 nm"
-    assert window.dock.segment._estimate.text() != before
-    choice.setCurrentIndex(0)
-    assert window.desk.stack.layer is pyramid
-    window.open(stack)
-    window.desk.stack.layer = window.viewer.layers["stack"]
-    assert not choice.isVisibleTo(window.dock)
+    assert (layer.name, desk.stack.level, pyramid.visible) == ("em level 1", 1, True)
+    assert desk.region.box() == Box.whole(stack.shape)
+    assert desk.stack.facts == "3 x 48 x 64 voxels, 40 x 10 x 8 nm"
+    assert desk.choices.planned(desk.region.box()).work < before
+    desk.stack.level = 0
+    assert desk.stack.layer is pyramid
 
 
 @pytest.fixture
 def one_precision(monkeypatch):
-    """What is faster is measured anew in each thread, and equal pixels side by side make ties that rounding breaks."""
+    """Compute in fp32: what is faster is measured, and equal pixels side by side make ties that rounding breaks."""
     monkeypatch.setattr("napari_emcad.inference.engines.device._cpu_multiplies_bf16", lambda: False)
 
 
-@pytest.mark.window
 @pytest.mark.usefixtures("one_precision")
 @pytest.mark.parametrize("number", [0, 1])
-def test_all_follows_the_level(window, pyramid, stack, model, url, number):
-    window.dock.stack.level.setCurrentIndex(number)
-    window.run()
-    assert "Done: 3 sections" in window.message
-    whole = (fine(stack), stack)[number]
-    np.testing.assert_array_equal(np.asarray(window.result.neuron_layer.data), segment(whole, str(model)).labels)
-    for layer in window.result.layers:
+def test_all_follows_the_level(desk, loop, pyramid, stack, model, url, number):
+    desk.stack.level = number
+    desk.runs.run()
+    loop.settle()
+    assert "Done: 3 sections" in desk.message.text
+    whole, result = (fine(stack), stack)[number], desk.results.current
+    np.testing.assert_array_equal(np.asarray(result.neuron_layer.data), segment(whole, str(model)).labels)
+    for layer in result.layers:
         np.testing.assert_allclose(layer.scale, ((40, 5, 4), (40, 10, 8))[number])
         np.testing.assert_allclose(layer.translate, ((0, 0, 0), (0, 2.5, 2))[number])
-    facts = facts_of(window.result)
+    facts = facts_of(result)
     assert (facts.source, facts.dataset) == (url, ("s0", "s1")[number])
     np.testing.assert_allclose(facts.voxel_size, ((40, 5, 4), (40, 10, 8))[number])
     assert facts.box == ((0, 0, 0), whole.shape)
 
 
-@pytest.mark.window
-def test_regions_are_in_voxels_of_the_level(window, pyramid):
-    region = window.desk.region
-    window.dock.stack.level.setCurrentIndex(1)
-    window.viewer.dims.set_point(0, 80)
+def test_regions_are_in_voxels_of_the_level(desk, pyramid):
+    region = desk.region
+    desk.stack.level = 1
+    desk.viewer.dims.set_point(0, 80)
     region.kind = SECTION
     assert region.box() == Box((2, 0, 0), (3, 48, 64))
     region.kind = BOX
     region.draw()
-    window.viewer.layers["box"].add_rectangles([[[2, 5, 7], [2, 5, 22], [2, 33, 22], [2, 33, 7]]])
+    desk.viewer.layers["box"].add_rectangles([[[2, 5, 7], [2, 5, 22], [2, 33, 22], [2, 33, 7]]])
     assert region.box() == Box((0, 5, 7), (3, 34, 23))
-    window.dock.stack.level.setCurrentIndex(0)
+    desk.stack.level = 0
     region.sections = (1, 1)
     assert region.box() == Box((1, 11, 15), (2, 67, 45))
 
 
-@pytest.mark.window
-def test_another_voxel_size_holds_for_all_levels(window, pyramid):
+def test_another_voxel_size_holds_for_all_levels(desk, pyramid):
     """Twice the size makes level 0 as large as level 1 was."""
-    window.dock.stack.level.setCurrentIndex(1)
-    window.desk.stack.voxel_size = VoxelSize(60, 20, 16)
-    level = window.desk.stack.layer
+    desk.stack.level = 1
+    desk.stack.voxel_size = VoxelSize(60, 20, 16)
+    level = desk.stack.layer
     np.testing.assert_array_equal([level.scale, pyramid.scale], [(60, 20, 16), (60, 10, 8)])
     np.testing.assert_array_equal(level.translate, (0, 5, 4))
-    assert window.dock.stack.level.currentText() == "Level 1: 60 x 20 x 16 nm"
+    assert desk.stack.levels[1] == "Level 1: 60 x 20 x 16 nm"
 
 
-@pytest.mark.window
-def test_a_level_stays_when_its_stack_is_removed(window, pyramid, stack):
-    window.dock.stack.level.setCurrentIndex(1)
-    window.viewer.layers.remove(pyramid)
-    assert window.desk.stack.layer.name == "em level 1"
-    assert not window.dock.stack.level.isVisibleTo(window.dock)
-    window.run()
-    assert "Done: 3 sections" in window.message
+def test_a_level_stays_when_its_stack_is_removed(desk, pyramid):
+    desk.stack.level = 1
+    desk.viewer.layers.remove(pyramid)
+    assert desk.stack.layer.name == "em level 1" and desk.stack.levels == []
+    assert not desk.choices.why_not
