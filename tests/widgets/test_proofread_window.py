@@ -89,7 +89,7 @@ def test_a_session_that_somebody_else_holds(show, folder, desk):
     with open_session(folder):
         at = show(folder)
         assert "it is open for reading only, close it there to edit it here" in desk.message.text
-        with pytest.raises(UserError, match="nothing was changed|reading only"):
+        with pytest.raises(UserError, match=r"nothing was changed|reading only"):
             at.edit(at.session.undo)
         assert (labels(at) == 1).all()
 
