@@ -105,41 +105,41 @@ def _add_a_box(viewer: napari.Viewer, dock: EMCADDock, shape) -> None:
     for section in dock.findChildren(Section):
         section._heading.setChecked(section is dock.sections["finetune"])
     panel = dock.finetune
-    wait(lambda: panel.sources.stack is not None)
-    panel.models.student.open_file(dock.desk.model.path)
+    setup = panel.fine_tuning.setup
+    wait(lambda: setup.sources.stack is not None)
+    setup.networks.student.open_file(dock.desk.model.path)
     panel.sources.region.draw_button.click()
     y, x = (n // 16 for n in shape[1:])
     corners = ((y, x), (y, shape[2] - x), (shape[1] - y, shape[2] - x), (shape[1] - y, x))
     viewer.layers["box"].add_rectangles(np.array([(shape[0] // 2, *corner) for corner in corners]))
-    panel.sources.region._first.setValue(0)
-    panel.sources.region._last.setValue(shape[0] - 1)
+    setup.sources.region.sections = (0, shape[0] - 1)
     panel.sources.box_button.click()
-    wait(lambda: bool(panel.crops.places))
+    wait(lambda: bool(setup.crops.places))
     pause(1)
 
 
 def _train(dock: EMCADDock, options, take: Camera) -> None:
     panel = dock.finetune
     panel.budget.minutes.setValue(options.minutes)
-    assert not panel.why_not, panel.why_not
+    assert not panel.fine_tuning.why_not, panel.fine_tuning.why_not
     panel.start_button.click()
     wait(lambda: len(panel.progress.record.scores) >= 4 or not panel.running)
     take("finetune_running")
     wait(lambda: not panel.running)
-    panel.outcome.compare_box.click()
+    panel.decision.compare_box.click()
     wait(lambda: not panel.running)
     pause(1)
     take("finetune_after")
-    panel.outcome.compare_box.click()
+    panel.decision.compare_box.click()
     print(f"  {panel.progress.record.before} -> {panel.progress.record.best}")
 
 
 def _keep_and_segment_again(dock: EMCADDock, take: Camera) -> None:
     panel = dock.finetune
-    panel.outcome.name.setText(NAME)
-    panel.outcome.keep_button.click()
-    wait(lambda: panel.outcome.again_button.isVisible())
-    panel.outcome.again_button.click()
+    panel.decision.name.setText(NAME)
+    panel.decision.keep_button.click()
+    wait(lambda: panel.decision.again_button.isVisible())
+    panel.decision.again_button.click()
     wait(lambda: dock.proofread.body.replay.isVisible() and not dock.desk.jobs.running)
     for section in dock.findChildren(Section):
         section._heading.setChecked(section is dock.sections["proofread"])

@@ -233,6 +233,7 @@ HEAVY = ("torch", *sorted(SCREEN_LIBRARIES - {"magicgui", "superqt", "vispy"}))
         pytest.param(["cli.main"], (*HEAVY, "scipy", "skimage", "waterz", "zarr", "tifffile", "h5py"), id="help"),
         pytest.param(["workers.child"], (*HEAVY, "scipy", "zarr"), id="child"),
         pytest.param(["widgets.desk"], ["torch", "qtpy", "PyQt6"], id="desk"),
+        pytest.param(["widgets.finetune.fine_tuning"], ["torch", "qtpy", "PyQt6"], id="fine-tuning"),
         pytest.param(["widgets.dock"], ["torch"], id="dock"),
     ],
 )

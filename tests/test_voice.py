@@ -20,7 +20,7 @@ RIDDLES = {"told", "made", "settled", "begun", "given", "going_on", "watching", 
 """Names of functions that say nothing of what they do."""
 
 
-TO_MEND = ("widgets/finetune/", "widgets/proofread/")
+TO_MEND = ("widgets/proofread/",)
 """Files that are still to be put into plain words."""
 
 

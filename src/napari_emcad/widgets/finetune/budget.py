@@ -1,4 +1,4 @@
-"""How long to train, and the settings that a first run does not need."""
+"""The budget of a run, and the settings that a first run does not need."""
 
 from typing import Unpack
 

@@ -1,4 +1,4 @@
-"""The crops chosen for a run, what they are for, and the plan that follows from them."""
+"""The crops chosen for a run, their roles, and the plan that follows from them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -84,7 +84,7 @@ class Crops:
         return f"{', '.join(parts)}{also}."
 
     def why_not(self, mode: Mode) -> str:
-        """Return why nothing can be trained with them in a mode; empty if something can."""
+        """Return the reason why nothing can be trained with them in a mode; empty if something can."""
         if not self.places:
             return NO_CROPS
         if self.plan is None:

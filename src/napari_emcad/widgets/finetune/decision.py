@@ -20,7 +20,7 @@ class Decision:
     ----------
     sentence : str
     why_not_keep : str
-        Why the new network cannot be kept; empty if it can.
+        The reason why the new network cannot be kept; empty if it can.
     crops : tuple of str
         Names of the held-out crops that can be looked at.
     name : str

@@ -1,4 +1,4 @@
-"""Fine-tuning on one desk: a run is started, stopped and gone on with, and what it has brought kept or discarded."""
+"""Fine-tuning on one desk: a run is started, stopped and gone on with, and its network is kept or discarded."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class FineTuning:
 
     @property
     def why_not(self) -> str:
-        """Why no run can be started; empty if one can."""
+        """The reason why no run can be started; empty if one can."""
         if self.running:
             return BUSY
         return UNDECIDED if self._run is not None else self.setup.why_not

@@ -58,7 +58,7 @@ class TrainingNetworks:
 
     @property
     def why_no_mode(self) -> dict[Mode, str]:
-        """Mode -> why it cannot be chosen now; empty if it can."""
+        """Mode -> the reason why it cannot be chosen now; empty if it can."""
         return {mode: NEEDS_ONE if mode in NEEDS_TEACHER and not self._has_teacher else "" for mode in MODES}
 
     @property
@@ -83,7 +83,7 @@ class TrainingNetworks:
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be trained with these; empty if something can."""
+        """The reason why nothing can be trained with these; empty if something can."""
         if self._are_swapped and self.student.path is not None and self.teacher.path is not None:
             student, teacher = self.teacher.path.name, self.student.path.name
             return f"Student and teacher are swapped: choose {student} as the student and {teacher} as the teacher."

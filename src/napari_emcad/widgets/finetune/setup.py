@@ -76,7 +76,7 @@ class RunSetup:
 
     @property
     def why_not(self) -> str:
-        """Why no run can be started with these; empty if one can."""
+        """The reason why no run can be started with these; empty if one can."""
         if self.sources.stack is None:
             return NO_STACK
         return self.networks.why_not or self.crops.why_not(self.networks.mode)

@@ -74,12 +74,12 @@ class CropSources:
 
     @property
     def why_no_stack(self) -> str:
-        """Why nothing can be taken from the stack; empty if it can."""
+        """The reason why nothing can be taken from the stack; empty if it can."""
         return self._desk.stack.why_not
 
     @property
     def why_no_session(self) -> str:
-        """Why nothing can be taken from a session; empty if it can."""
+        """The reason why nothing can be taken from a session; empty if it can."""
         if self.why_no_stack:
             return self.why_no_stack
         at = self._desk.sessions.current
@@ -90,7 +90,7 @@ class CropSources:
 
     @property
     def why_no_labels(self) -> str:
-        """Why nothing can be taken from a Labels layer; empty if it can."""
+        """The reason why nothing can be taken from a Labels layer; empty if it can."""
         return self.why_no_stack or ("" if self.labels else NO_LABELS)
 
     def truth_in(self, stack: Image, box: Box) -> tuple[Box, CropTruth]:
