@@ -186,6 +186,8 @@ def test_edits_are_brought_by_a_button(proofreading, tmp_path, monkeypatch):
     panel.body.bring_button.click()
     assert not proofreading.desk.jobs.running and not panel.body.replay.isVisibleTo(panel)
     panel.body.bring_button.click()
+    assert panel.stop_button.isVisibleTo(panel.before) and panel.before.isVisibleTo(panel)
     proofreading.idle()
+    assert not panel.stop_button.isVisibleTo(panel.before)
     assert proofreading.message == f"stack.emcad -> new.emcad: {LINE}"
     assert len(lines(panel.body.replay)) == 2 and panel.body.replay.isVisibleTo(panel)
