@@ -9,6 +9,7 @@ import tifffile
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack as open_file
+from napari_emcad.widgets.export.export_request import BOX, DONE, SELECTED, ExportRequest
 from napari_emcad.widgets.export.exporter import Exporter
 from napari_emcad.widgets.export.file_formats import (
     LABEL_FORMATS,
@@ -18,7 +19,6 @@ from napari_emcad.widgets.export.file_formats import (
     TIFF,
     TIFF_AND_ZARR,
 )
-from napari_emcad.widgets.export.request import BOX, DONE, SELECTED, ExportRequest
 
 PART = np.s_[1:3, 9:40, 11:41]
 

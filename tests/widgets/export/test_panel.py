@@ -4,9 +4,9 @@ import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_emcad.io.affinities import new_affinities
+from napari_emcad.widgets.export.export_request import ALL, BOX, DONE, SELECTED, WHOLE, ExportRequest
 from napari_emcad.widgets.export.file_formats import LAYER, SESSION_FORMATS, TIFF_AND_ZARR
 from napari_emcad.widgets.export.panel import ExportPanel
-from napari_emcad.widgets.export.request import ALL, BOX, DONE, SELECTED, WHOLE, ExportRequest
 
 
 @pytest.fixture

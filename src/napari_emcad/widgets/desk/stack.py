@@ -10,7 +10,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import shape_text, voxel_size_text
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import check_layer, is_image, rescale, volume_of, voxel_size_of
-from napari_emcad.widgets.kit.levels import NUMBER, layer_of_level, levels_of, on_grids_of, pyramid_of
+from napari_emcad.widgets.kit.stack_levels import NUMBER, layer_of_level, levels_of, on_grids_of, pyramid_of
 
 NO_STACK = "Open a stack first, or the sample."
 

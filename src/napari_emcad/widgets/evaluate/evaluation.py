@@ -7,12 +7,12 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.core.volume import Volume
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.kit.array_part import part_of
 from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
 from napari_emcad.widgets.kit.layer_boxes import overlap
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import LAYER_KIND, is_labels, volume_of
-from napari_emcad.widgets.kit.part import part_of
 
 NOTHING_YET = "VOI and ARAND: 0 is perfect."
 

@@ -15,7 +15,7 @@ from napari_emcad.io.sessions.export import export_session
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.export.label_export import LabelExport
-from napari_emcad.widgets.kit.part import part_of
+from napari_emcad.widgets.kit.array_part import part_of
 
 
 def labels_job(path: Path, export: LabelExport) -> Job[list[Path]]:

@@ -12,7 +12,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.widgets.desk.neurites import Foreground
 from napari_emcad.widgets.desk.result import Result
-from napari_emcad.widgets.export.request import ALL, DONE, Which
+from napari_emcad.widgets.export.export_request import ALL, DONE, Which
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
 
 

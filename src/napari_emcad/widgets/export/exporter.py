@@ -11,6 +11,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.export.export_jobs import affinities_path, labels_job, session_job
+from napari_emcad.widgets.export.export_request import ExportRequest
 from napari_emcad.widgets.export.exportable import Exportable, ExportableNeurites, ExportableNeurons
 from napari_emcad.widgets.export.file_formats import (
     LABEL_FORMATS,
@@ -22,7 +23,6 @@ from napari_emcad.widgets.export.file_formats import (
     format_of,
 )
 from napari_emcad.widgets.export.label_export import LabelExport, resolve_export
-from napari_emcad.widgets.export.request import ExportRequest
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import place_of

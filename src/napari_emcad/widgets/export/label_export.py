@@ -8,9 +8,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Voxel, VoxelSize
 from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.widgets.desk.region import Region
+from napari_emcad.widgets.export.export_request import WHOLE, ExportRequest
 from napari_emcad.widgets.export.exportable import Exportable, choose_labels
 from napari_emcad.widgets.export.file_formats import TIFF, format_of
-from napari_emcad.widgets.export.request import WHOLE, ExportRequest
 from napari_emcad.widgets.kit.layer_boxes import box_of_shapes
 from napari_emcad.widgets.kit.layers import origin_of, voxel_size_of
 

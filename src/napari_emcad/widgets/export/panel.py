@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.export.export_request import ALL, BOX, DONE, SELECTED, WHOLE, ExportRequest, Part, Which
 from napari_emcad.widgets.export.exporter import Exporter
-from napari_emcad.widgets.export.request import ALL, BOX, DONE, SELECTED, WHOLE, ExportRequest, Part, Which
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, text
 
 TIPS: dict[Which, str] = {

@@ -18,7 +18,7 @@ from napari_emcad.core.volume import FragmentVolume, Key, Voxels
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.fragment_levels import OVERVIEW
 from napari_emcad.io.stacks.lazy_array import LazyArray
-from napari_emcad.widgets.kit.part import part_of
+from napari_emcad.widgets.kit.array_part import part_of
 
 
 @dataclass(frozen=True)

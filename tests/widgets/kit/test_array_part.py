@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_emcad.core.geometry import Box
-from napari_emcad.widgets.kit.part import part_of
+from napari_emcad.widgets.kit.array_part import part_of
 
 
 def test_part_reads_sections_of_a_box():

@@ -12,7 +12,7 @@ from napari_emcad.reader import LEVELS, read_layers
 from napari_emcad.widgets.desk.opening import facts_of
 from napari_emcad.widgets.desk.region import BOX, SECTION
 from napari_emcad.widgets.kit.layers import voxel_size_of
-from napari_emcad.widgets.kit.levels import layer_of_level, levels_of, on_grids_of, pyramid_of
+from napari_emcad.widgets.kit.stack_levels import layer_of_level, levels_of, on_grids_of, pyramid_of
 
 PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
 VALUES = np.random.default_rng(4).integers(0, 255, (4, 25, 37), np.uint8)
