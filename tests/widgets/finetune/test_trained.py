@@ -31,6 +31,7 @@ def hand(desk, loop, open_stack, blank):
     hand.close()
 
 
+@pytest.mark.slow
 def test_trained_stopped_gone_on_with_and_kept(hand, blank, own_runs):
     hand.setup.budget.change(learning_rate=0.01, minutes=5)
     hand.fine_tuning.start()
