@@ -278,8 +278,9 @@ def test_trained_compared_kept_and_segmented_with(at_hand):
     at_hand.settle()
     assert at_hand.result.card.sha256 == at_hand.desk.model.card.sha256
     assert not panel.fine_tuning.comparison.view.is_shown
+    panel.crops.rows[0].show_button.click()
     at_hand.viewer.layers.remove("truth")
-    assert panel.crops.rows == []
+    assert panel.crops.rows == [] and "crop truth" not in at_hand.viewer.layers
 
 
 def test_a_window_closed_in_mid_training_asks_and_loses_nothing(at_hand, in_child, own_runs, monkeypatch):
