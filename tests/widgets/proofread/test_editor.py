@@ -69,7 +69,7 @@ def test_several_are_selected_shown_alone_and_merged(editing):
     first, second = shown(editing, 1), shown(editing, 6)
     selection = editing.at.selection
     press_mouse(editing, column(1))
-    assert selection.neurons == [first]
+    assert selection.neurons == [first] and "Shift+click" in editing.editor.edits.why_no_merge
     editing.at.only_selected = True
     assert shown(editing, 6) == 0
     editing.at.only_selected = False
@@ -78,6 +78,7 @@ def test_several_are_selected_shown_alone_and_merged(editing):
     press_mouse(editing, column(6), "Shift")
     assert selection.neurons == [first]
     press_mouse(editing, column(6), "Shift")
+    assert editing.editor.edits.why_no_merge == ""
     editing.editor.edits.merge_selected()
     assert groups(editing) == JOINED and shown(editing, 1) == second
     editing.editor.edits.undo()
@@ -223,7 +224,7 @@ def test_done_neurons_are_hidden_and_refuse(editing):
     press_mouse(editing, column(1))
     assert editing.at.selection.last == neuron
     editing.press("T")
-    assert editing.session.state.locked == {neuron}
+    assert editing.session.state.locked == {neuron} and editing.editor.edits.is_done
     editing.enter(Mode.SPLIT)
     editing.click(1)
     editing.click(3, shift=True)
@@ -233,7 +234,7 @@ def test_done_neurons_are_hidden_and_refuse(editing):
     assert editing.result.neurons.table[1] == neuron  # exported all the same
     editing.press("H")
     editing.press("T")
-    assert not editing.session.state.locked
+    assert not editing.session.state.locked and not editing.editor.edits.is_done
 
 
 def test_detach_takes_the_fragment_under_the_cursor(editing):
@@ -431,7 +432,10 @@ def test_an_earlier_edit_alone_is_undone(editing):
         editing.point_at(column(fragment))
         editing.press("Q")
     assert groups(editing) == [[1], [2], [3], [4], [5], [6]]
-    editing.editor.edits.undo_one(editing.session.log.rows[0])
+    edits, row = editing.editor.edits, editing.session.log.rows[0]
+    assert edits.why_no_undo_of(None) == "Click an edit in the history first." and edits.why_no_undo_of(row) == ""
+    edits.undo_one(row)
+    assert edits.why_no_undo_of(row) == "It is undone already."
     assert groups(editing) == [[1, 2, 3], [4], [5], [6]]
     assert editing.editor.attempts.toast.startswith("undone: detach")
 

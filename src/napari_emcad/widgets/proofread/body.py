@@ -71,10 +71,8 @@ class ProofreadBody(QWidget):
 
     def follow_mark(self) -> None:
         """Say whether the edit marked in the history can be undone by itself."""
-        row, session = self.history.marked, self.editor.at.session
-        why_not = "Click an edit in the history first." if row is None else ""
-        if row is not None and row.seq not in session.in_force:
-            why_not = "It is undone already."
+        row = self.history.marked
+        why_not = self.editor.edits.why_no_undo_of(row)
         enable(self.undo_one_button, why_not, f"Undo {row and edit_text(row)}, and nothing else.")
 
     # ---- inside ------------------------------------------------------------------------------------------------
@@ -188,14 +186,13 @@ class ProofreadBody(QWidget):
                 enable(one, "" if editor.review.question else "Nothing is asked.", KEYS[name].words)
 
     def _follow_edits(self) -> None:
-        session, selection = self.editor.at.session, self.editor.at.selection
+        session, selection, edits = self.editor.at.session, self.editor.at.selection, self.editor.edits
         last, undone = session.undoable, session.redoable
         enable(self.undo_button, "" if last else "Nothing to undo.", f"Undo {last and edit_text(last)}")
         enable(self.redo_button, "" if undone else "Nothing to redo.", f"Redo {undone and edit_text(undone)}")
-        is_done = selection.last in session.state.locked
-        self.done_button.setText(f"{'Not done' if is_done else 'Done'}  {KEYS['done'].label}")
-        several = "" if selection.others else "Select several neurons first: Shift+click them."
-        enable(self.merge_button, several, f"{count(len(selection.neurons), 'neuron')} into {selection.last}")
+        self.done_button.setText(f"{'Not done' if edits.is_done else 'Done'}  {KEYS['done'].label}")
+        into = f"{count(len(selection.neurons), 'neuron')} into {selection.last}"
+        enable(self.merge_button, edits.why_no_merge, into)
 
     def _follow_places(self) -> None:
         marks = self.editor.marks

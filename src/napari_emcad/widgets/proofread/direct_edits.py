@@ -20,6 +20,22 @@ class DirectEdits:
     def __init__(self, at: Proofreading, camera: Camera, attempts: Attempts):
         self._at, self._camera, self._attempts = at, camera, attempts
 
+    @property
+    def is_done(self) -> bool:
+        """True if the neuron selected last is ticked as done."""
+        return self._at.selection.last in self._at.session.state.locked
+
+    @property
+    def why_no_merge(self) -> str:
+        """The reason why the neurons selected cannot be merged; empty if they can."""
+        return "" if self._at.selection.others else "Select several neurons first: Shift+click them."
+
+    def why_no_undo_of(self, row: LogRow | None) -> str:
+        """Return the reason why an edit of the history cannot be undone by itself; empty if one can try."""
+        if row is None:
+            return "Click an edit in the history first."
+        return "" if row.seq in self._at.session.in_force else "It is undone already."
+
     def undo(self) -> None:
         """Take back the last edit."""
         self._move("undo", self._at.session.undoable)

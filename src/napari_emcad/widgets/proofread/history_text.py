@@ -1,9 +1,36 @@
 """Edits in a few words, as the history and the toast say them."""
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from napari_emcad.proofreading.rows import LogRow
+from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS
+
+LISTED = 500
+"""Edits that are listed at most."""
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One edit as the history lists it; `is_in_force` is False if it is undone."""
+
+    row: LogRow
+    words: str
+    is_in_force: bool
+
+
+def history_lines(session: Session) -> list[HistoryLine]:
+    """Return the last edits of a session, the newest first; undo and redo show in the edits that they moved."""
+    in_force = set(session.in_force)
+    edits = [row for row in session.log.rows if row.kind not in ("undo", "redo")]
+    return [_line(row, row.seq in in_force) for row in edits[: -LISTED - 1 : -1]]
+
+
+def _line(row: LogRow, is_in_force: bool) -> HistoryLine:
+    clock = time.strftime("%H:%M", time.localtime(row.time))
+    return HistoryLine(row, f"{clock}  {edit_text(row)}{'' if is_in_force else '  (undone)'}", is_in_force)
 
 
 def edit_text(row: LogRow) -> str:

@@ -8,6 +8,7 @@ from napari.layers import Surface as SurfaceLayer
 from napari.qt import QtViewer
 from napari.settings import get_settings
 from napari.utils.colormaps import Colormap
+from napari.utils.events import Event
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -110,7 +111,7 @@ class SurfaceCanvas(QObject):
     def _follow_theme(self, _event: object = None) -> None:
         self.model.theme = get_settings().appearance.theme
 
-    def _on_click(self, event) -> None:
+    def _on_click(self, event: Event) -> None:
         looks = np.asarray(event.view_direction)
         how = {"view_direction": event.view_direction, "dims_displayed": list(event.dims_displayed), "world": True}
         hits = []
