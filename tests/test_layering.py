@@ -61,7 +61,10 @@ TO_MEND: set[str] = set()
 
 CORE_LIBRARIES = {"numpy", "scipy", "skimage", "bioimage_cpp"}
 TORCH_ROOMS = {"networks", "inference", "training"}
-SCREEN_LIBRARIES = {"napari", "qtpy", "magicgui", "superqt", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
+QT_LIBRARIES = {"qtpy", "magicgui", "superqt", "PyQt5", "PyQt6", "PySide2", "PySide6"}
+SCREEN_LIBRARIES = QT_LIBRARIES | {"napari", "vispy"}
+QT_FREE = "what decides is without Qt: widgets belong in panel.py and views/"
+PANELS = {"segment", "blocks", "proofread", "finetune", "export", "evaluate"}
 
 
 class Import(NamedTuple):
@@ -113,8 +116,10 @@ def forbidden(module: str, found: Import) -> str | None:
         return _forbidden_torch(module, room, found.at_start)
     if library == "waterz":
         return None if module == f"{PACKAGE}.core._waterz" else "waterz belongs in core/_waterz.py"
-    if library in SCREEN_LIBRARIES:
-        return None if room == "widgets" else "napari and Qt belong in widgets"
+    if library in SCREEN_LIBRARIES and room != "widgets":
+        return "napari and Qt belong in widgets"
+    if library in QT_LIBRARIES and not _may_show(module):
+        return QT_FREE
     if module == f"{PACKAGE}.core.parameters" and library == "pydantic":
         return None
     if room == "core" and library not in CORE_LIBRARIES | set(sys.stdlib_module_names):
@@ -131,6 +136,12 @@ def _forbidden_door(module: str, wanted: str) -> str | None:
     if doors and _lies_below(wanted, room) and not any(_lies_below(wanted, door) for door in doors):
         return f"{inner} has no door to {wanted}"
     return None
+
+
+def _may_show(module: str) -> bool:
+    """True for a module that may have widgets: the desk has none, and a panel only in `panel.py` and `views/`."""
+    inner, *rest = module.split(".")[2:]
+    return inner not in PANELS | {"desk"} or rest[:1] in (["panel"], ["views"])
 
 
 def _lies_below(name: str, place: str) -> bool:
@@ -265,6 +276,11 @@ def loaded_by(wanted: list[str]) -> set[str]:
         ("core.scores", "import pydantic", "core knows bioimage_cpp, numpy, scipy, skimage only"),
         ("core.scores", "import pandas", "core knows bioimage_cpp, numpy, scipy, skimage only"),
         ("core.scores", "if True:\n from waterz import agglomerate", "waterz belongs in core/_waterz.py"),
+        ("widgets.export.exporter", "from qtpy.QtCore import Qt", QT_FREE),
+        ("widgets.desk.stack", "def f():\n import qtpy", QT_FREE),
+        ("widgets.export.panel", "from qtpy.QtCore import Qt", None),
+        ("widgets.blocks.views.run", "import qtpy", None),
+        ("widgets.blocks.stage", "import napari", None),
         ("core.scores", "from napari_emcad.io import volumes", "core has no door to io.volumes"),
         ("core.scores", "from napari_emcad import widgets", "core has no door to widgets"),
         ("core.scores", "import napari_emcad", "core has no door to napari_emcad"),

@@ -142,7 +142,7 @@ def test_without_a_stack_it_says_why_not(clicking):
 
 
 def test_the_button_stays_down_while_clicks_are_taken(qtbot, clicking, open_stack, stack):
-    from napari_emcad.widgets.proofread.click_row import ClickRow
+    from napari_emcad.widgets.proofread.views.click_row import ClickRow
 
     row = ClickRow(clicking)
     qtbot.addWidget(row)

@@ -3,10 +3,10 @@
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.widgets.blocks.block_session import BlockSession
-from napari_emcad.widgets.blocks.means import MeansChoice
-from napari_emcad.widgets.blocks.session_choice import SessionChoice
 from napari_emcad.widgets.blocks.stage import TIPS, Stage
-from napari_emcad.widgets.blocks.view import BlockView
+from napari_emcad.widgets.blocks.views.means import MeansChoice
+from napari_emcad.widgets.blocks.views.run import BlockView
+from napari_emcad.widgets.blocks.views.session_choice import SessionChoice
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.forms import enable, form, text
 

@@ -11,15 +11,15 @@ from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.forms import enable
 from napari_emcad.widgets.kit.session_place import SUFFIX
-from napari_emcad.widgets.proofread.body import ProofreadBody
-from napari_emcad.widgets.proofread.click_row import ClickRow
 from napari_emcad.widgets.proofread.editor import Editor
 from napari_emcad.widgets.proofread.keys import KEYS
-from napari_emcad.widgets.proofread.labels_row import LabelsRow
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.neuron_rows import ArrangedNeurons
 from napari_emcad.widgets.proofread.proofreader import Proofreader
-from napari_emcad.widgets.proofread.surface_view import SurfaceView, show_beside
+from napari_emcad.widgets.proofread.views.body import ProofreadBody
+from napari_emcad.widgets.proofread.views.click_row import ClickRow
+from napari_emcad.widgets.proofread.views.labels_row import LabelsRow
+from napari_emcad.widgets.proofread.views.surface_view import SurfaceView, show_beside
 
 
 class ProofreadPanel(QWidget):

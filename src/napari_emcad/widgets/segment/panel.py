@@ -9,8 +9,8 @@ from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.forms import enable, form, text
 from napari_emcad.widgets.kit.section import Section
 from napari_emcad.widgets.segment.run_controls import RunControls
-from napari_emcad.widgets.segment.settings_form import SettingsForm
-from napari_emcad.widgets.segment.threshold import ThresholdBar
+from napari_emcad.widgets.segment.views.settings_form import SettingsForm
+from napari_emcad.widgets.segment.views.threshold import ThresholdBar
 
 WARNING_STYLE = "color: #d07a10"
 

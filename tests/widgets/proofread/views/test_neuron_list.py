@@ -1,6 +1,6 @@
 import numpy as np
 
-from napari_emcad.widgets.proofread.neuron_list import VOXELS, NeuronList
+from napari_emcad.widgets.proofread.views.neuron_list import VOXELS, NeuronList
 
 
 def test_the_voxels_of_a_large_neuron_are_not_cut_off(qtbot):

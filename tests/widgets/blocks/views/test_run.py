@@ -7,7 +7,7 @@ from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.core.progress import Progress
 from napari_emcad.widgets.blocks.block_session import BlockSession, RunSeen
 from napari_emcad.widgets.blocks.panel import BlocksPanel
-from napari_emcad.widgets.blocks.view import BlockView, speed_text
+from napari_emcad.widgets.blocks.views.run import BlockView, speed_text
 
 REACHED = np.array([4, 1, 0], np.uint8).reshape(3, 1, 1)
 

@@ -7,7 +7,7 @@ from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.blocks.steps import STEPS
 from napari_emcad.core.wording import about_text
 from napari_emcad.widgets.blocks.block_session import RunSeen
-from napari_emcad.widgets.blocks.map import COLOURS, BlockMap
+from napari_emcad.widgets.blocks.views.map import COLOURS, BlockMap
 from napari_emcad.widgets.kit.forms import text
 
 

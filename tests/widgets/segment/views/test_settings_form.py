@@ -4,7 +4,7 @@ import pytest
 
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.widgets.desk.settings import Settings
-from napari_emcad.widgets.segment.settings_form import SettingsForm
+from napari_emcad.widgets.segment.views.settings_form import SettingsForm
 
 pytestmark = pytest.mark.window
 

@@ -3,7 +3,7 @@
 import pytest
 
 from napari_emcad.widgets.desk.threshold import Threshold
-from napari_emcad.widgets.segment.threshold import ThresholdBar
+from napari_emcad.widgets.segment.views.threshold import ThresholdBar
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_emcad.widgets.blocks.map import COLOURS, BlockMap
+from napari_emcad.widgets.blocks.views.map import COLOURS, BlockMap
 
 pytestmark = pytest.mark.window
 

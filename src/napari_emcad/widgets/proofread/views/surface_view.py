@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QPushButton, Q
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.threads import QtLoop
-from napari_emcad.widgets.proofread.surface_canvas import SurfaceCanvas
 from napari_emcad.widgets.proofread.surface_scene import NOTHING, Hit, SurfaceScene
+from napari_emcad.widgets.proofread.views.surface_canvas import SurfaceCanvas
 
 TITLE = "Neurons in 3D"
 """Title of the dock in which a window shows the view."""

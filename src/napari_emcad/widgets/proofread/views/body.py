@@ -9,13 +9,13 @@ from napari_emcad.core.wording import count
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.question import Question
 from napari_emcad.widgets.proofread.editor import Editor
-from napari_emcad.widgets.proofread.history_list import HistoryList
 from napari_emcad.widgets.proofread.history_text import edit_text
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.proofread.modes import Mode
-from napari_emcad.widgets.proofread.neuron_list import NeuronList
-from napari_emcad.widgets.proofread.replay_report import ReplayReportView
 from napari_emcad.widgets.proofread.replay_review import ReplayReview
+from napari_emcad.widgets.proofread.views.history_list import HistoryList
+from napari_emcad.widgets.proofread.views.neuron_list import NeuronList
+from napari_emcad.widgets.proofread.views.replay_report import ReplayReportView
 
 
 class ProofreadBody(QWidget):

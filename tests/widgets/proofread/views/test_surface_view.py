@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_emcad.core.surfaces import neuron_surface
 from napari_emcad.widgets.proofread import surfaces
-from napari_emcad.widgets.proofread.surface_view import TITLE, SurfaceView, show_beside
+from napari_emcad.widgets.proofread.views.surface_view import TITLE, SurfaceView, show_beside
 
 pytestmark = pytest.mark.window
 
