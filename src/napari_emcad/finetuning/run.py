@@ -228,6 +228,7 @@ class TrainingRun:
         if self.held_out and self._scored_at != self.state.step:
             yield {"event": "stage", "text": "scoring on the held-out crops"}
             yield self.score()
+            self._forget_worse()
         model = self.best["model"] if self.best else None
         if not self.held_out:
             model = f"best_{self.state.step}.pt"

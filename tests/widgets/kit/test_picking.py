@@ -33,6 +33,7 @@ def fragments():
     ],
 )
 def test_the_nearest_one_in_nanometres(fragments, voxel, nearest):
+    """Scenario 22: the next section is 40 nm away, and 12 voxels on y are 48 nm."""
     assert nearest_labelled(fragments, voxel, SIZE) == nearest
 
 
