@@ -1,6 +1,7 @@
 """The column of panels in a real window: what happens in one opens another."""
 
 import pytest
+from qtpy.QtWidgets import QInputDialog
 
 from napari_emcad.core.progress import Progress
 
@@ -33,6 +34,14 @@ def test_the_bar_shows_the_job(busy):
     assert busy.dock.bar.format() == "stopping ..."
     busy.idle()
     assert not busy.dock.bar.isVisibleTo(busy.dock)
+
+
+def test_a_url_is_opened_in_a_thread(window, monkeypatch):
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("eels://pond/em.zarr", True))
+    window.dock.stack.url.click()
+    assert window.desk.jobs.running
+    window.idle()
+    assert "eels:// is not known" in window.message and not window.viewer.layers
 
 
 def test_neurons_open_export(proofreading):

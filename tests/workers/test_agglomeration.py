@@ -1,6 +1,10 @@
+import sys
+import time
+
 import numpy as np
 import pytest
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.pipeline import agglomerate
@@ -38,3 +42,20 @@ def test_what_is_small_is_done_here(affinities, started, monkeypatch):
     monkeypatch.setattr(agglomeration, "SMALL", affinities[0].size)
     drive(agglomerate_beside(affinities, PARAMETERS))
     assert not started
+
+
+def test_closed_it_ends_its_child_at_once(affinities, started):
+    job = agglomerate_beside(affinities, PARAMETERS)
+    next(job), next(job)
+    start = time.monotonic()
+    job.close()
+    assert time.monotonic() - start < 5 and started[0].poll() is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_killed_by_the_system(affinities, started):
+    job = agglomerate_beside(affinities, PARAMETERS)
+    next(job), next(job)
+    started[0].kill()
+    with pytest.raises(UserError, match=r"^agglomeration: the system ended it, .* memory; choose a smaller box\.$"):
+        drive(job)

@@ -58,3 +58,4 @@ def test_the_disk_is_looked_at_before(new, open_file, tmp_path, monkeypatch, fre
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
     assert words in new.plan_text(tmp_path / "a.emcad") and new.plan_text(tmp_path / "a.emcad").endswith("are free")
     assert "free" not in new.plan_text(tmp_path / "missing" / "a.emcad")
+    assert not new.why_not(tmp_path / "a.emcad"), "it is a person's to decide"

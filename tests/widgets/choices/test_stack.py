@@ -53,6 +53,8 @@ def test_facts_of_the_stack_chosen(choice, stack, viewer):
     stack.follow_layers()
     assert choice.combo.currentText() == "em" and choice._facts.text() == "4 x 40 x 50 voxels, 40 x 5 x 6 nm"
     assert not choice.level.isVisibleTo(choice)
+    stack.voxel_size = VoxelSize(30, 4, 4)
+    assert choice._facts.text() == "4 x 40 x 50 voxels, 30 x 4 x 4 nm"
 
 
 def test_a_level_is_chosen(choice, stack, viewer):
@@ -62,6 +64,8 @@ def test_a_level_is_chosen(choice, stack, viewer):
     assert choice.level.isVisibleTo(choice) and choice.level.count() == 2
     choice.level.setCurrentIndex(1)
     assert stack.level == 1 and choice.level.currentText() == "Level 1: 40 x 10 x 12 nm" and changes
+    stack.layer = viewer.add_image(VALUES, name="of one level", **NM)
+    assert not choice.level.isVisibleTo(choice)
 
 
 @pytest.mark.parametrize(("answer", "expected"), [("Accepted", (30, 7, 6)), ("Rejected", None)])

@@ -28,14 +28,19 @@ def test_a_closed_desk_hears_nothing(new_desk, stack):
     desk.runs.run()
     desk.close()
     assert not desk.jobs.running
-    desk.viewer.add_image(stack, name="later")
-    assert desk.stack.layer is None or desk.stack.layer.name != "later"
+    changes = heard(desk.layers_changed)
+    desk.viewer.add_image(stack, name="later").name = "renamed"
+    assert desk.stack.layer is None or desk.stack.layer.name != "renamed"
+    assert changes == []
 
 
 def test_the_desk_follows_the_layers_of_its_viewer(desk, stack):
     changes = heard(desk.layers_changed)
     layer = desk.viewer.add_image(stack, name="stack")
     assert desk.stack.layer is layer and desk.stack.facts and changes
+    offers = heard(desk.stack.pick.offers_changed)
+    layer.name = "other"
+    assert offers, "the dock shows its new name"
     desk.viewer.layers.remove(layer)
     assert desk.stack.layer is None
 

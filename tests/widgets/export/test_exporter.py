@@ -284,6 +284,15 @@ def test_one_neurite(exporter, drawn_neurites, desk, save, tmp_path):
     assert 'choose "all"' in desk.message.text and not (tmp_path / "none.tif").exists()
 
 
+def test_neurites_into_a_layer_of_their_own(exporter, drawn_neurites, desk):
+    exporter.request = ExportRequest(LAYER)
+    exporter.add_layer()
+    layer, found = desk.viewer.layers["fibres exported"], drawn_neurites.labels_layer
+    np.testing.assert_array_equal(layer.data, found.data)
+    np.testing.assert_allclose(layer.translate, found.translate)
+    assert "The neurites are in the layer" in desk.message.text
+
+
 def test_neurites_have_no_affinities(exporter, drawn_neurites, desk, tmp_path):
     exporter.request = ExportRequest(TIFF_AND_ZARR)
     exporter.save(tmp_path / "a.tif")

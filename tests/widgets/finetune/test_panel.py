@@ -71,7 +71,11 @@ def test_a_row_follows_the_session(empty, session, desk, loop, model):
     hand.do(1)
     hand.draw(DRAWN)
     empty.sources.box_button.click()
-    assert empty.crops.rows[0].facts.text() == "3 x 40 x 40, 62 % verified"
+    row = empty.crops.rows[0]
+    assert row.facts.text() == "3 x 40 x 40, 62 % verified"
+    for words in ("100 % verified", "62 % verified"):
+        row.all_checked.click()
+        assert row.facts.text() == f"3 x 40 x 40, {words}"
     hand.do(4)
     loop.rest()
     assert empty.crops.rows[0].facts.text() == "3 x 40 x 40, 100 % verified"

@@ -105,7 +105,7 @@ def test_a_teacher_teaches_in_the_whole_stack_too(hand, teacher):
 
 def test_the_estimate(hand):
     hand.setup.budget.change(minutes=0.5, batch=2, size=96)
-    assert hand.setup.estimate.startswith("0.5 min at most on ") and hand.setup.estimate.endswith(" of memory")
+    assert hand.setup.estimate.startswith("0.5 min at most on ") and hand.setup.estimate.endswith("~ 440 MB of memory")
     hand.add_truth()
     assert hand.setup.estimate.endswith(" of disk")
 

@@ -2,11 +2,14 @@ import threading
 import time
 
 import pytest
+from qtpy.QtCore import QObject
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
+from napari_emcad.widgets.kit import at_rest
+from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.jobs import one_step
-from napari_emcad.widgets.kit.threads import JobRunner
+from napari_emcad.widgets.kit.threads import JobRunner, QtLoop
 
 pytestmark = pytest.mark.window  # an event loop
 
@@ -100,3 +103,31 @@ def test_a_plain_function_is_a_job_of_one_step(runner, qtbot):
     runner.start(one_step(divmod, 7, 2), ended.append)
     qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
     assert ended[0].result == (3, 1)
+
+
+def test_a_pause_calls_once_after_its_last_start(qtbot):
+    parent, calls = QObject(), []
+    pause = QtLoop(parent).pause(60_000, lambda: calls.append("ended"))
+    pause.start()
+    pause.start(20)
+    assert pause.is_active and not calls
+    qtbot.waitUntil(lambda: not pause.is_active)
+    assert calls == ["ended"]
+    pause.start()
+    pause.stop()
+    qtbot.wait(60)
+    assert calls == ["ended"] and not pause.is_active
+
+
+def test_what_takes_long_is_found_in_a_thread_and_shown_in_this_one(qtbot, monkeypatch):
+    monkeypatch.setattr(at_rest, "IN_A_THREAD", 0)
+    monkeypatch.setattr(at_rest, "AT_ONCE", 0)
+    parent, found_in, shown_in = QObject(), [], []
+    here = threading.current_thread()
+    find, show = (lambda places=p: places.append(threading.current_thread()) for p in (found_in, shown_in))
+    follow = AtRest(QtLoop(parent), find, lambda _: show())
+    follow.do()
+    follow.ask()
+    qtbot.waitUntil(lambda: len(shown_in) == 2)
+    assert shown_in == [here, here] and found_in[0] is here is not found_in[1]
+    follow.stop()

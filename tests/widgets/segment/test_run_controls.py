@@ -34,7 +34,7 @@ def test_a_run_is_started_and_stopped_by_one_button(desk, loop, open_stack, stac
     assert (controls.run_words, controls.why_not_run) == ("Stop", "") and "one tile" in controls.run_tip
     assert controls.why_not_try == "A job is running." and changes
     controls.run_or_stop()
-    assert controls.run_words == "Stop" and controls.why_not_run.startswith("Stopping")
+    assert controls.run_words == "Stop" and controls.why_not_run == "Stopping: it ends with the tile under way."
     loop.settle()
     assert (controls.run_words, controls.why_not_run, controls.why_not_try) == ("Run", "", "")
     assert desk.message.text.startswith("Stopped")

@@ -5,6 +5,7 @@ import pytest
 
 from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.core.progress import Progress
+from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.widgets.blocks.block_session import BlockSession, RunSeen
 from napari_emcad.widgets.blocks.panel import BlocksPanel
 from napari_emcad.widgets.blocks.views.run import BlockView, speed_text
@@ -85,6 +86,14 @@ def test_the_panel_follows_its_session(panel, loop, tmp_path):
     assert panel.button.text() == "Stop" and not panel._folder.isEnabled()
     panel.session._jobs.step()
     assert not panel.view.isHidden() and panel.view.bar.format() == "looking at the stack ..."
+
+
+@pytest.mark.parametrize(("present", "words"), [(RUN_FILE, "Resume"), (FACTS_FILE, "Open")])
+def test_a_session_that_is_there_is_resumed_or_opened(panel, tmp_path, present, words):
+    (tmp_path / "there.emcad").mkdir()
+    (tmp_path / "there.emcad" / present).write_text("{}")
+    panel._folder._path.setText(str(tmp_path / "there.emcad"))
+    assert panel.button.text() == words and panel.button.isEnabled() and panel.view.isHidden()
 
 
 def test_what_is_typed_stays_as_it_is(panel, monkeypatch, tmp_path):
