@@ -80,7 +80,13 @@ def test_a_row_follows_the_session(empty, session, desk, loop, model):
     loop.rest()
     assert empty.crops.rows[0].facts.text() == "3 x 40 x 40, 100 % verified"
     empty.sources.done_button.click()
-    assert len(empty.crops.rows) == 2
+    assert [row.name.text() for row in empty.crops.rows] == ["box", "neurons 1, 4"]
+    empty.sources.edits_button.click()
+    assert "nothing has been merged, split or detached yet" in hand.message
+    for row in reversed(empty.crops.rows):
+        row.remove_button.click()
+    empty.sources.stack_button.click()
+    assert hand.names == ["whole stack"]
     desk.sessions.end()
     assert not empty.sources.done_button.isEnabled()
     assert 'Press "Start proofreading" first' in empty.sources.done_button.toolTip()

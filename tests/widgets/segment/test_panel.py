@@ -33,6 +33,24 @@ def test_two_clicks_to_neurons(window, stack):
     np.testing.assert_array_equal(window.viewer.layers["stack"].data, stack)
 
 
+def test_buttons_and_estimate_over_a_desk(desk, loop, open_stack, stack, qtbot):
+    panel = SegmentPanel(desk)
+    qtbot.addWidget(panel)
+    run, estimate = panel.run_button, panel._estimate
+    assert not run.isEnabled() and "Open a stack" in run.toolTip() and not panel.try_button.isEnabled()
+    open_stack(stack)
+    assert run.isEnabled() and estimate.text().endswith("MB of memory") and "~" not in estimate.text()
+    panel.try_button.click()
+    assert run.text() == "Stop"
+    loop.settle()
+    assert desk.results.current.is_trial and estimate.text().startswith("~ ")
+    run.click()
+    run.click()
+    assert run.text() == "Stop" and not run.isEnabled() and "tile" in run.toolTip()
+    loop.settle()
+    assert run.text() == "Run" and run.isEnabled()
+
+
 def test_a_model_for_other_volumes_is_warned_about(desk, loop, open_stack, stack, sdasn, qtbot):
     panel = SegmentPanel(desk)
     qtbot.addWidget(panel)
