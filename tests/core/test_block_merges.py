@@ -56,6 +56,7 @@ def partition(table):
     return first[which]
 
 
+@pytest.mark.slow
 @patient
 @given(st.sampled_from(WAYS), st.sampled_from([(4, 6, 8), (3, 4, 5), (2, 2, 2)]), st.floats(0, 1))
 def test_blocks_that_see_all_give_the_segments_of_the_whole(way, size, threshold):

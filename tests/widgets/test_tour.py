@@ -9,7 +9,7 @@ from PIL import Image
 
 DOCS = Path(__file__).parents[2] / "docs"
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.slow]
 
 
 def test_click_merge_split_grow_review_lock_close_reopen(tmp_path, monkeypatch, make_napari_viewer):
