@@ -21,13 +21,14 @@ Grey = NDArray[np.uint8]
 RESIN, RESIN_SPREAD = 180, 4
 """Grey level of resin without tissue: mean and standard deviation."""
 
-NOISE = 50
+NOISE = 100
 """Standard deviation of the grey levels that a noisy section gets added."""
 
 DRAWN_APART = 5
 """Sections between two defects of a mixture, at least, so that each stays what it is."""
 
-DIRECTIONS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+"""Signs of a move on y and x; each is as long on both axes."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,13 @@ def blurred(made: Defective, z: int, rng: Generator, sigma: float) -> Defective:
 
 
 def noisy(made: Defective, z: int, rng: Generator) -> Defective:
-    """Add noise to a section."""
-    return _with_section(made, z, made.raw[z] + rng.normal(0, NOISE, made.raw.shape[1:]), bad=True)
+    """Add noise to a section; it counts, as its membranes can still be seen."""
+    return _with_section(made, z, made.raw[z] + rng.normal(0, NOISE, made.raw.shape[1:]))
 
 
 def mirrored(made: Defective, z: int, rng: Generator) -> Defective:
-    """Mirror a section left to right."""
-    return _with_section(made, z, made.raw[z, :, ::-1], bad=True)
+    """Mirror a section top to bottom."""
+    return _with_section(made, z, made.raw[z, ::-1], bad=True)
 
 
 def turned(made: Defective, z: int, rng: Generator) -> Defective:
@@ -140,17 +141,17 @@ def brighter(made: Defective, z: int, rng: Generator) -> Defective:
 
 
 def shifted(made: Defective, z: int, rng: Generator, by: int) -> Defective:
-    """Move a section by `by` pixels in a random direction; its neurons move along."""
+    """Move a section by `by` pixels on y and x in a random direction; its neurons move along."""
     return _moved(made, {z: by}, rng)
 
 
 def rest_shifted(made: Defective, z: int, rng: Generator, by: int) -> Defective:
-    """Move all sections from z on by `by` pixels in a random direction; their neurons move along."""
+    """Move all sections from z on by `by` pixels on y and x in a random direction; their neurons move along."""
     return _moved(made, dict.fromkeys(range(z, len(made.raw)), by), rng)
 
 
 def drifting(made: Defective, z: int, rng: Generator, by: int) -> Defective:
-    """Move each section by `by` pixels more than the one before, in a random direction; section z stays."""
+    """Move each section by `by` pixels more on y and x than the one before, in a random direction; section z stays."""
     return _moved(made, {i: by * (i - z) for i in range(len(made.raw))}, rng)
 
 
@@ -261,7 +262,7 @@ def _without_tissue(made: Defective, place, grey: float | NDArray, bad=()) -> De
 
 
 def _moved(made: Defective, pixels: dict[int, int], rng: Generator) -> Defective:
-    """Move sections by so many pixels each, all in one random direction.
+    """Move sections by so many pixels each on y and on x, all in one random direction.
 
     Pixels that come in from outside are black and empty; neurons that leave the frame are lost.
     """
