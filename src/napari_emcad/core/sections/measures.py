@@ -1,0 +1,205 @@
+"""Measures of one section: a small picture of it, and its greys, focus and noise."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from napari_emcad.core.geometry import Shape
+
+SIDE = 256
+"""Pixels that the longer side of a section is reduced to; fewer where so many sections would fill `KEPT_BYTES`."""
+
+HALVED = 128
+"""Shorter side from which sections are reduced at least by two: they are compared in a quarter of the time."""
+
+KEPT_BYTES = 512 * 2**20
+"""Bytes that the reduced sections of a stack may take."""
+
+CELL = 8
+"""Side in reduced pixels of the cells in which texture is measured."""
+
+TILE, TILES = 64, 4
+"""Side in pixels of the tiles read at full resolution, and the most of them along each axis."""
+
+BANDS = 3
+"""Octaves of detail that are measured in tiles: between pixels, between pairs of pixels, between fours."""
+
+FLAT = 0.02
+"""Contrast, relative to the section's own, below which a cell shows one grey."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The way sections of a stack are reduced.
+
+    Attributes
+    ----------
+    height, width : int
+        Of a section, in pixels.
+    step : int
+        Side in pixels of the squares that become one reduced pixel.
+    """
+
+    height: int
+    width: int
+    step: int
+
+    @classmethod
+    def of(cls, shape: Shape) -> Self:
+        """Return the grid of a stack of this shape (z, y, x)."""
+        depth, height, width = shape
+        side = max(1, min(SIDE, int((KEPT_BYTES / 4 / depth) ** 0.5)))
+        least = 2 if min(height, width) >= HALVED else 1
+        return cls(height, width, max(least, -(-max(height, width) // side)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a reduced section; pixels beyond the last whole square are left out."""
+        return max(1, self.height // self.step), max(1, self.width // self.step)
+
+    @property
+    def cell(self) -> int:
+        """Side of a cell in pixels of the section."""
+        return CELL * self.step
+
+    def reduce(self, section: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the means (y, x) of squares of a section."""
+        if self.step == 1:
+            return section.astype(np.float32)
+        height, width = self.shape
+        step_y, step_x = min(self.step, self.height), min(self.step, self.width)
+        whole = section[: height * step_y, : width * step_x]
+        exact = np.uint32 if whole.dtype.kind in "bu" and whole.dtype.itemsize <= 2 else np.float32
+        rows = whole.reshape(height, step_y, -1).sum(axis=1, dtype=exact)
+        squares = sum((rows[:, n::step_x] for n in range(1, step_x)), start=rows[:, ::step_x])
+        return (squares / np.float32(step_y * step_x)).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class SectionMeasure:
+    """Everything that is kept of a section once it was read.
+
+    Attributes
+    ----------
+    picture : (y, x) float32
+        The section, reduced.
+    texture : (cells on y, cells on x) float32
+        Standard deviation of the reduced greys in each cell.
+    flat : (cells on y, cells on x) bool
+        True where a cell shows one grey.
+    contrast : float
+        Standard deviation of the reduced greys where it is not flat; 0 if all of it is.
+    mean : float
+        Mean grey there, or of all of it.
+    detail : (BANDS,) float
+        Energy of each octave of detail, the finest first, as a share of the variance in tiles.
+    missing : float
+        Share of the section whose values are no numbers.
+    """
+
+    picture: NDArray[np.float32]
+    texture: NDArray[np.float32]
+    flat: NDArray[np.bool_]
+    contrast: float
+    mean: float
+    detail: NDArray[np.float64]
+    missing: float = 0.0
+
+    @property
+    def flat_share(self) -> float:
+        """Share of the section that shows one grey."""
+        return float(self.flat.mean())
+
+
+def measure_section(section: NDArray[Any], grid: Grid) -> SectionMeasure:
+    """Measure a section (y, x) of real numbers; nothing is changed. Values that are no numbers count as 0."""
+    missing = 0.0
+    if section.dtype.kind == "f":
+        wrong = ~np.isfinite(section)
+        missing = float(wrong.mean())
+        section = np.where(wrong, 0, section) if missing else section
+    picture = grid.reduce(section)
+    texture = _texture(picture)
+    typical = float(np.percentile(texture, 90))
+    flat = texture <= FLAT * typical
+    pixels = picture[enlarge(~flat, picture.shape)]
+    if not pixels.size or not typical:
+        flat = np.ones_like(flat) if not typical and not picture.std() else flat
+        pixels = picture.ravel()
+    contrast = float(pixels.std()) if not flat.all() else 0.0
+    return SectionMeasure(picture, texture, flat, contrast, float(pixels.mean()), _detail(section), missing)
+
+
+def enlarge(cells: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return cells as reduced pixels of this shape (y, x)."""
+    return cells.repeat(CELL, axis=0).repeat(CELL, axis=1)[: shape[0], : shape[1]]
+
+
+def _texture(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the standard deviation of each cell; those at the far edges repeat the last pixels."""
+    rim = [(0, -n % CELL) for n in picture.shape]
+    padded = np.pad(picture, rim, mode="edge") if any(after for _, after in rim) else picture
+    height, width = padded.shape
+    cells = padded.reshape(height // CELL, CELL, width // CELL, CELL)
+    away = cells - cells.mean(axis=(1, 3), keepdims=True)
+    return np.sqrt(np.square(away).mean(axis=(1, 3)))
+
+
+def _detail(section: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the energy of each octave, as a share of the variance in tiles; the median of tiles with structure.
+
+    Strategy: means of 2 x 2 pixels, again and again. What the squares of the means lack of the squares of the values
+    is the energy between them.
+    """
+    tiles = _tiles(section)
+    tiles = tiles - tiles.mean(axis=(1, 2), keepdims=True)
+    energies = [np.square(tiles).mean(axis=(1, 2))]
+    for _ in range(BANDS):
+        if min(tiles.shape[1:]) < 2:
+            break
+        tiles = _halve(tiles)
+        energies.append(np.square(tiles).mean(axis=(1, 2)))
+    variance = energies[0].astype(float)
+    seen = variance > 0
+    if seen.any():
+        seen &= variance > 0.1 * np.median(variance[seen])
+    shares = np.zeros(BANDS)
+    for band, (here, coarser) in enumerate(pairwise(energies)):
+        if seen.any():
+            shares[band] = np.median((here - coarser)[seen] / variance[seen])
+    return shares
+
+
+def _halve(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = (n // 2 * 2 for n in tiles.shape[1:])
+    rows = tiles[:, 0:height:2, :width] + tiles[:, 1:height:2, :width]
+    return np.float32(0.25) * (rows[:, :, ::2] + rows[:, :, 1::2])
+
+
+def _tiles(section: NDArray[Any]) -> NDArray[np.float32]:
+    """Return tiles (n, y, x) spread over the section, at full resolution."""
+    side = [min(TILE, n) for n in section.shape]
+    starts = [
+        np.linspace(0, n - s, min(TILES, max(1, n // TILE)) + 2).astype(int)[1:-1]
+        for n, s in zip(section.shape, side, strict=True)
+    ]
+    tiles = [section[y : y + side[0], x : x + side[1]] for y in starts[0] for x in starts[1]]
+    return np.stack(tiles).astype(np.float32)
+
+
+def standard_picture(measure: SectionMeasure) -> NDArray[np.float32]:
+    """Return the reduced section with mean 0 and standard deviation 1, and 0 where it is flat."""
+    shape = measure.picture.shape
+    if not measure.contrast:
+        return np.zeros(shape, np.float32)
+    away = (measure.picture - np.float32(measure.mean)) / np.float32(measure.contrast)
+    return np.where(enlarge(measure.flat, shape), np.float32(0), np.clip(away, -4, 4))
+
+
+def fast_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return a shape at least as large whose Fourier transform is quick."""
+    return fft.next_fast_len(shape[0], real=True), fft.next_fast_len(shape[1], real=True)

@@ -1,0 +1,128 @@
+"""Slips: sections that lie beside the place where the stack goes on; jumps, single sections and drift told apart."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.sections.likeness import Likeness
+from napari_emcad.core.sections.neighbours import typical
+from napari_emcad.core.sections.order import Chain
+from napari_emcad.core.sections.report import SectionFinding, Slip, SlipKind, Verdict
+
+LEAST_PIXELS, LEAST_REDUCED = 6.0, 1.3
+"""Pixels of the section, and of its reduced picture, below which a shift is no slip."""
+
+FEW, LEAST_OF_FEW = 10, 12.0
+"""Links below which nothing tells how far sections usually are out of line, and the least pixels of a slip then."""
+
+FAR = 5.0
+"""Spreads of the shifts around from which a shift is a slip."""
+
+BACK, REST = 0.84, 0.6
+"""A section that comes back is seen twice: the share of that distance that is enough, and the rest that may stay."""
+
+RUN = 10
+"""Sections over which a drift must last."""
+
+DRIFT_PIXELS, DRIFT_REDUCED = 2.5, 0.4
+"""The same of drift, from section to section."""
+
+DRIFT_CLEAR = 3.5
+"""Standard errors from which a drift is more than chance."""
+
+
+def find_slips(likeness: Likeness, chain: Chain, step: int) -> Iterator[SectionFinding]:
+    """Yield slips along the chain; `step` is the side in pixels of a reduced one."""
+    if len(chain.good) < 2:
+        return
+    links = [likeness.matcher.match(a, b) for a, b in pairwise(chain.good)]
+    unclear = np.array([not likeness.can_tell(a, b) for a, b in pairwise(chain.good)])
+    shifts = np.array([link.shift for link in links]) * step
+    broken = np.array([b in set(chain.breaks) for b in chain.good[1:]])
+    away, least = _beside(shifts, broken | unclear, np.abs(np.diff(chain.good)), step)
+    odd = np.hypot(*away.T) > least
+    n = 0
+    while n < len(links):
+        z, confidence = chain.good[n + 1], links[n].confidence
+        if broken[n]:
+            evidence = f"correlation {links[n].likeness:.2f} with section {chain.good[n]}, at any shift"
+            yield SectionFinding(z, Verdict.SLIPPED, evidence, Slip(SlipKind.BREAK, (0, 0), confidence))
+        elif _comes_back(away, least, n):
+            yield _finding(z, away[n], SlipKind.SINGLE, confidence)
+            odd[n : n + 2] = True
+            n += 1
+        elif odd[n] and n == 0 and len(links) > 1:
+            yield _finding(chain.good[0], -away[n], SlipKind.SINGLE, confidence)
+        elif odd[n]:
+            last = n == len(links) - 1 and len(links) > 1
+            yield _finding(z, away[n], SlipKind.SINGLE if last else SlipKind.JUMP, confidence)
+        n += 1
+    yield from _find_drift(chain, shifts, np.array([link.confidence for link in links]), odd | broken | unclear, step)
+
+
+def _beside(
+    shifts: NDArray[np.float64], broken: NDArray[np.bool_], gaps: NDArray[np.int64], step: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far each link (n, y x) lies from the usual shift around it, and how far is too far (n).
+
+    Across gaps, more is usual: neurites run aslant.
+    """
+    if len(shifts) < FEW:
+        away, least = shifts.copy(), np.full(len(shifts), max(LEAST_OF_FEW, LEAST_REDUCED * step))
+    else:
+        median, spread = (np.stack(both, axis=1) for both in zip(*(typical(s, ~broken) for s in shifts.T), strict=True))
+        away = shifts - median
+        least = np.maximum(max(LEAST_PIXELS, LEAST_REDUCED * step), FAR * np.sqrt(np.square(spread).mean(axis=1)))
+    away[broken] = 0
+    return away, least * gaps
+
+
+def _comes_back(away: NDArray[np.float64], least: NDArray[np.float64], n: int) -> bool:
+    """True if the section after link n lies beside those around it, which go on from each other."""
+    if n + 1 >= len(away):
+        return False
+    beside = np.hypot(*(away[n] - away[n + 1])) / 2
+    rest = np.hypot(*(away[n] + away[n + 1]))
+    return bool(beside > BACK * max(least[n : n + 2]) and rest < REST * beside)
+
+
+def _finding(z: int, shift: NDArray[np.float64], kind: SlipKind, confidence: float) -> SectionFinding:
+    y, x = (round(float(n)) for n in shift)
+    slip = Slip(kind, (y, x), confidence)
+    place = "against the sections around it" if kind is SlipKind.SINGLE else "with all that follow"
+    evidence = f"{y:+d}, {x:+d} px on y, x {place}; peak {confidence:.0f} times the noise"
+    return SectionFinding(z, Verdict.SLIPPED, evidence, slip)
+
+
+def _find_drift(
+    chain: Chain, shifts: NDArray[np.float64], confidence: NDArray[np.float64], odd: NDArray[np.bool_], step: int
+) -> Iterator[SectionFinding]:
+    """Yield stretches in which each section lies a little further on in the same direction."""
+    drifting = np.zeros(len(shifts), bool)
+    calm = np.where(odd[:, None], np.nan, shifts)
+    for n in range(len(shifts) - RUN + 1):
+        run = calm[n : n + RUN]
+        run = run[np.isfinite(run[:, 0])]
+        if len(run) < RUN - 2:
+            continue
+        mean, error = run.mean(axis=0), np.hypot(*run.std(axis=0)) / np.sqrt(len(run))
+        drifting[n : n + RUN] |= np.hypot(*mean) > max(DRIFT_PIXELS, DRIFT_REDUCED * step, DRIFT_CLEAR * error)
+    edges = np.flatnonzero(np.diff(np.r_[0, drifting, 0]))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        start, stop = _trim(calm, start, stop)
+        total = np.nansum(calm[start:stop], axis=0)
+        y, x = (round(float(n)) for n in total)
+        first, last = chain.good[start], chain.good[stop]
+        evidence = f"{y:+d}, {x:+d} px on y, x in {last - first} sections"
+        slip = Slip(SlipKind.DRIFT, (y, x), float(np.median(confidence[start:stop])))
+        yield SectionFinding(first, Verdict.SLIPPED, evidence, slip, last=last)
+
+
+def _trim(calm: NDArray[np.float64], start: int, stop: int) -> tuple[int, int]:
+    """Return a stretch without the links at its ends that go less than half as far its way as the others."""
+    mean = np.nanmean(calm[start:stop], axis=0)
+    goes = np.nan_to_num(calm[start:stop] @ mean) > 0.5 * mean @ mean
+    inside = np.flatnonzero(goes)
+    return start + int(inside[0]), start + int(inside[-1]) + 1

@@ -1,0 +1,249 @@
+"""Sections of a drawn stack, made wrong one way or another."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, zoom
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.progress import drive
+from napari_emcad.core.sections import SlipKind, Verdict, inspect_sections
+from napari_emcad.core.synthetic import synthetic_stack
+
+DEPTH, HEIGHT, WIDTH = SHAPE = (14, 288, 320)
+PLACES = (0, 1, 6, 12, 13)
+
+
+def drawn(seed):
+    """Dark winding membranes that change from section to section, lit a little differently, out of line by a pixel."""
+    rng = np.random.default_rng(seed)
+    blobs = gaussian_filter(rng.normal(size=(DEPTH + 20, HEIGHT // 4, WIDTH // 4)), (3, 2, 2))
+    field = zoom(blobs[10:-10], (1, 4, 4), order=1)
+    membranes = np.exp(-np.square(field / (0.25 * field.std())))
+    grain = gaussian_filter(rng.normal(size=SHAPE), (0, 0.7, 0.7))
+    light, spread = rng.normal(190, 5, DEPTH), rng.normal(1, 0.04, DEPTH)
+    raw = light[:, None, None] + spread[:, None, None] * (25 * grain - 120 * membranes)
+    raw = np.stack([np.roll(section, rng.integers(-1, 2, 2), (0, 1)) for section in raw])
+    return np.clip(raw, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return drawn(4)
+
+
+@pytest.fixture(scope="module")
+def foreign():
+    return drawn(5)[0]
+
+
+@pytest.fixture
+def stack(clean):
+    return clean.copy()
+
+
+def look(stack):
+    return drive(inspect_sections(stack))
+
+
+def verdicts(stack):
+    return {one.z: one.verdict for one in look(stack).findings}
+
+
+def finding(stack, z):
+    report = look(stack)
+    assert [one.z for one in report.findings] == [z], report.findings
+    return report.findings[0]
+
+
+def test_good_sections_are_good(clean):
+    before = clean.copy()
+    report = look(clean)
+    assert report.summary == "14 sections: all good"
+    assert not report.no_tissue.any()
+    assert report.no_tissue.shape == report.missing.shape
+    np.testing.assert_array_equal(clean, before)
+
+
+def test_good_synthetic_sections_are_good():
+    assert look(synthetic_stack((6, 192, 200), VoxelSize(30, 6, 6), seed=4).raw).findings == ()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_few_good_sections_are_good(clean, depth):
+    assert look(clean[:depth]).findings == ()
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_greys_of_any_kind_are_judged_alike(clean, kind):
+    changed = (clean.astype(float) / 40 + 100).astype(kind) if kind is np.float32 else clean.astype(kind) * 200
+    changed[5] = changed.max()
+    assert verdicts(changed) == {5: Verdict.BLANK}
+
+
+@pytest.mark.parametrize("grey", [0, 130, 255])
+@pytest.mark.parametrize("sections", [[0], [5], [13], [4, 5], [0, 1], [7, 8, 9]])
+def test_blank(stack, grey, sections):
+    stack[sections] = grey
+    assert verdicts(stack) == dict.fromkeys(sections, Verdict.BLANK)
+
+
+def test_blank_and_noisy(stack):
+    stack[5] = np.random.default_rng(0).normal(12, 3, SHAPE[1:])
+    assert verdicts(stack) == {5: Verdict.BLANK}
+
+
+def test_values_that_are_no_numbers_are_blank(stack):
+    stack = stack.astype(np.float32)
+    stack[5] = np.nan
+    assert finding(stack, 5).evidence == "no value is a number"
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+def test_all_is_blank(depth):
+    report = look(np.zeros((depth, 64, 80), np.uint8))
+    assert report.sections(Verdict.BLANK) == list(range(depth))
+    assert report.bare_share == 1
+
+
+@pytest.mark.parametrize("z", PLACES[1:])
+def test_copies(stack, z):
+    stack[z] = stack[z - 1]
+    found = finding(stack, z)
+    assert (found.verdict, found.cause) == (Verdict.DUPLICATE, f"of {z - 1}")
+
+
+@pytest.mark.parametrize("z", PLACES)
+def test_out_of_focus(stack, z):
+    stack[z] = gaussian_filter(stack[z], 6)
+    assert finding(stack, z).verdict is Verdict.OUT_OF_FOCUS
+
+
+@pytest.mark.parametrize("z", PLACES)
+def test_noisy(stack, z):
+    stack[z] = np.clip(stack[z] + np.random.default_rng(z).normal(0, 50, SHAPE[1:]), 0, 255)
+    assert finding(stack, z).verdict is Verdict.NOISY
+
+
+@pytest.mark.parametrize("z", PLACES)
+def test_pale(stack, z):
+    stack[z] = 65 + stack[z] // 2
+    found = finding(stack, z)
+    assert found.verdict is Verdict.PALE
+
+
+@pytest.mark.parametrize("z", PLACES)
+@pytest.mark.parametrize(
+    ("turn", "cause"),
+    [
+        (lambda section: section[:, ::-1], "mirrored left to right"),
+        (lambda section: section[::-1], "mirrored top to bottom"),
+        (lambda section: section[::-1, ::-1], "turned by 180 degrees"),
+    ],
+)
+def test_turned(stack, z, turn, cause):
+    stack[z] = turn(stack[z].copy())
+    found = finding(stack, z)
+    assert (found.verdict, found.cause) == (Verdict.WRONG, cause)
+
+
+def test_turned_by_90_degrees(clean):
+    stack = clean[:, :, :HEIGHT].copy()
+    stack[5] = np.rot90(stack[5])
+    assert finding(stack, 5).cause == "turned by 270 degrees"
+
+
+@pytest.mark.parametrize("z", PLACES)
+def test_foreign(stack, foreign, z):
+    stack[z] = foreign
+    found = finding(stack, z)
+    assert (found.verdict, found.cause) == (Verdict.WRONG, "foreign")
+
+
+@pytest.mark.parametrize("z", [0, 1, 5, 12])
+def test_swapped(stack, z):
+    stack[[z, z + 1]] = stack[[z + 1, z]]
+    report = look(stack)
+    assert [(one.z, one.cause) for one in report.findings] == [
+        (z, f"swapped with {z + 1}"),
+        (z + 1, f"swapped with {z}"),
+    ]
+
+
+@pytest.mark.parametrize("z", PLACES)
+@pytest.mark.parametrize("shift", [(0, 12), (-16, 0), (20, -25)])
+def test_one_section_is_shifted(stack, z, shift):
+    stack[z] = np.roll(stack[z], shift, (0, 1))
+    slip = finding(stack, z).slip
+    assert slip.kind is SlipKind.SINGLE
+    np.testing.assert_allclose(slip.shift, shift, atol=3)
+    assert slip.confidence > 5
+
+
+@pytest.mark.parametrize("z", [2, 5, 12])
+@pytest.mark.parametrize("shift", [(0, 24), (-17, 17)])
+def test_the_rest_is_shifted(stack, z, shift):
+    stack[z:] = np.roll(stack[z:], shift, (1, 2))
+    slip = finding(stack, z).slip
+    assert slip.kind is SlipKind.JUMP
+    np.testing.assert_allclose(slip.shift, shift, atol=3)
+
+
+def test_drift(stack):
+    for z in range(2, DEPTH):
+        stack[z] = np.roll(stack[z], -4 * (z - 2), 1)
+    (found,) = look(stack).findings
+    assert found.slip.kind is SlipKind.DRIFT
+    assert found.z <= 3
+    assert found.last == DEPTH - 1
+    np.testing.assert_allclose(found.slip.shift, (0, -44), atol=5)
+
+
+def test_a_slip_across_a_blank_section(stack):
+    stack[5:] = np.roll(stack[5:], 24, 2)
+    stack[5] = 0
+    assert look(stack).summary.startswith("14 sections: 5 blank; slip of 2")
+    assert verdicts(stack) == {5: Verdict.BLANK, 6: Verdict.SLIPPED}
+
+
+@pytest.mark.parametrize("z", PLACES)
+@pytest.mark.parametrize("grey", [0, 130])
+def test_half_is_missing(stack, z, grey):
+    stack[z, :, WIDTH // 2 :] = grey
+    report = look(stack)
+    assert [(one.z, one.verdict) for one in report.findings] == [(z, Verdict.PARTLY_MISSING)]
+    np.testing.assert_allclose(report.findings[0].box, (0, HEIGHT, WIDTH // 2, WIDTH), atol=report.cell)
+    assert report.missing[z].any()
+    assert not report.no_tissue.any()
+
+
+def test_what_all_sections_lack_is_not_missing(stack):
+    stack[:, :, WIDTH // 2 :] = 0
+    report = look(stack)
+    assert report.findings == ()
+    assert report.bare_share == pytest.approx(0.5, abs=0.06)
+    assert report.summary.endswith("% without tissue")
+
+
+def test_each_section_is_read_once_and_whole(clean):
+    class Counting:
+        shape, dtype = clean.shape, clean.dtype
+        read: list[int] = []  # noqa: RUF012
+
+        def __getitem__(self, z):
+            self.read.append(z)
+            return clean[z]
+
+    look(Counting())
+    assert Counting.read == list(range(DEPTH))
+
+
+def test_progress_goes_by_sections(clean):
+    steps = list(inspect_sections(clean))
+    assert [one.done for one in steps] == list(range(DEPTH + 1))
+    assert {one.stage for one in steps} == {"sections"}
+
+
+def test_without_voxels_it_is_refused():
+    with pytest.raises(UserError, match=r"a stack .* with voxels is needed"):
+        look(np.zeros((0, 5, 5)))
