@@ -16,6 +16,7 @@ from napari_emcad.cli.model_options import (
     add_evaluate_command,
     add_models_command,
 )
+from napari_emcad.cli.section_options import add_inspect_command
 from napari_emcad.cli.segment_options import add_resume_command, add_segment_command
 from napari_emcad.cli.session_options import add_session_commands
 from napari_emcad.cli.training_options import add_optical_command, add_training_commands
@@ -41,6 +42,7 @@ def command_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_segment_command(commands)
     add_resume_command(commands)
+    add_inspect_command(commands)
     add_evaluate_command(commands)
     add_benchmark_command(commands)
     add_models_command(commands)

@@ -1,0 +1,45 @@
+"""The command that says which sections of a stack are defective."""
+
+import argparse
+import json
+
+from napari_emcad.cli.bar import follow, tell
+from napari_emcad.core.sections import SectionFinding, inspect_sections
+from napari_emcad.io.stacks.stack import open_stack
+
+
+def inspect_stack(options: argparse.Namespace) -> int:
+    """Look at the sections of a stack, and say what was found."""
+    with open_stack(options.stack, options.dataset) as stack:
+        report = follow(inspect_sections(stack.array))
+    if options.json:
+        tell(json.dumps([finding_record(one) for one in report.findings]))
+        return 0
+    tell(report.summary)
+    for one in report.findings:
+        tell(finding_line(one))
+    return 0
+
+
+def finding_line(one: SectionFinding) -> str:
+    """Return a finding as a line: "17: blank (one grey, 0, everywhere)"."""
+    sections = str(one.z) if one.last is None else f"{one.z}-{one.last}"
+    cause = f", {one.cause}" if one.cause else ""
+    kind = f", {one.slip.kind.value}" if one.slip else ""
+    return f"{sections}: {one.verdict.value}{cause}{kind} ({one.evidence})"
+
+
+def finding_record(one: SectionFinding) -> dict[str, object]:
+    """Return a finding as JSON; what does not apply to its verdict is left out."""
+    record: dict[str, object] = {"section": one.z, "verdict": one.verdict.value, "evidence": one.evidence}
+    if one.cause:
+        record["cause"] = one.cause
+    if one.last is not None:
+        record["last"] = one.last
+    if one.box:
+        record["box"] = one.box
+    if one.slip:
+        record["slip"] = one.slip.kind.value
+        record["shift"] = one.slip.shift
+        record["confidence"] = round(one.slip.confidence, 1)
+    return record

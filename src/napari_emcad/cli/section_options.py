@@ -1,0 +1,21 @@
+"""Options of the command that looks at the sections of a stack."""
+
+import argparse
+
+from napari_emcad.cli.options import STACKS, Commands, add_dataset
+from napari_emcad.io.stacks.locations import parse_location
+
+
+def add_inspect_command(commands: Commands) -> None:
+    """Add the command that says which sections of a stack are defective."""
+    parser = commands.add_parser("inspect", help="say which sections of a stack are blank, blurred, wrong or slipped")
+    parser.add_argument("stack", type=parse_location, metavar="STACK", help=STACKS)
+    add_dataset(parser, "--dataset", "PATH")
+    parser.add_argument("--json", action="store_true", help="a JSON list, one object a finding")
+    parser.set_defaults(command=_inspect)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.inspect import inspect_stack
+
+    return inspect_stack(options)

@@ -1,0 +1,79 @@
+"""The command that looks at the sections of a stack."""
+
+import json
+import re
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from napari_emcad.cli.inspect import finding_line, finding_record
+from napari_emcad.cli.main import main
+from napari_emcad.core.sections import SectionFinding, Slip, SlipKind, Verdict
+from napari_emcad.core.synthetic import synthetic_stack
+
+
+@pytest.fixture(scope="module")
+def raw():
+    raw = synthetic_stack((6, 192, 200), seed=2).raw
+    raw[2] = 0
+    raw[4] = raw[4] // 2 + 60
+    return raw
+
+
+def test_a_line_for_all_and_one_for_each_section_that_is_not_good(raw, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "raw.tif", raw, photometric="minisblack")
+    assert main(["inspect", str(tmp_path / "raw.tif")]) == 0
+    summary, blank, pale = capsys.readouterr().out.splitlines()
+    assert summary == "6 sections: 2 blank; 4 pale"
+    assert blank == "2: blank (one grey, 0, on 100 % of it)"
+    assert re.fullmatch(r"4: pale \(contrast is \d\d % of the neighbours'\)", pale)
+
+
+def test_json_of_a_dataset(raw, tmp_path, capsys):
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file["a"], file["b"] = np.full_like(raw, 3), raw
+    assert main(["inspect", str(tmp_path / "raw.h5"), "--dataset", "b", "--json"]) == 0
+    blank, pale = json.loads(capsys.readouterr().out)
+    assert blank == {"section": 2, "verdict": "blank", "evidence": "one grey, 0, on 100 % of it"}
+    assert (pale["section"], pale["verdict"]) == (4, "pale")
+
+
+def test_a_stack_that_is_not_there(tmp_path, capsys):
+    assert main(["inspect", str(tmp_path / "none.tif")]) == 1
+    assert "there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (SectionFinding(3, Verdict.PALE, "contrast is 50 %"), "3: pale (contrast is 50 %)"),
+        (
+            SectionFinding(4, Verdict.SLIPPED, "+0, +24 px", Slip(SlipKind.JUMP, (0, 24), 20)),
+            "4: slipped, jump (+0, +24 px)",
+        ),
+        (
+            SectionFinding(4, Verdict.SLIPPED, "+0, +60 px", Slip(SlipKind.DRIFT, (0, 60), 20), last=24),
+            "4-24: slipped, drift (+0, +60 px)",
+        ),
+    ],
+)
+def test_lines(finding, expected):
+    assert finding_line(finding) == expected
+
+
+def test_what_json_says_of_a_slip_and_a_part():
+    slip = SectionFinding(4, Verdict.SLIPPED, "far", Slip(SlipKind.DRIFT, (0, 60), 20.04), last=24)
+    assert finding_record(slip) == {
+        "section": 4,
+        "verdict": "slipped",
+        "evidence": "far",
+        "last": 24,
+        "slip": "drift",
+        "shift": (0, 60),
+        "confidence": 20.0,
+    }
+    part = finding_record(SectionFinding(1, Verdict.PARTLY_MISSING, "", box=(0, 64, 0, 32)))
+    assert part["box"] == (0, 64, 0, 32)
+    assert finding_record(SectionFinding(1, Verdict.WRONG, "", cause="foreign"))["cause"] == "foreign"
