@@ -28,6 +28,7 @@ from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, 
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
+from napari_emcad.core.swallowing import without_swallowing
 from napari_emcad.core.volume import AffinityStore, AffinityVolume, Volume, Writable, check_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
@@ -122,18 +123,18 @@ def predict(
 ) -> Job[None]:
     """Volume -> affinities."""
     from napari_emcad.inference.choice import choose_device
-    from napari_emcad.inference.normalisation import choose_normalisation
+    from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
     from napari_emcad.inference.predict import predict_by
     from napari_emcad.inference.prediction import Prediction
 
-    levels = choose_normalisation(volume, parameters.black, parameters.white)
+    levels = choose_normalisation(volume, parameters.black, parameters.white, EM_GREYS)
     yield from predict_by(network, volume, affinities, Prediction(box, levels, choose_device(parameters.device)))
 
 
 def agglomerate(affinities: AffinityVolume, parameters: SegmentParameters) -> Job[Segmentation]:
     """Affinities -> fragments -> region graph -> merge tree."""
     fragments = yield from find_fragments(affinities, parameters.seed_sigma)
-    graph = yield from build_region_graph(affinities, fragments)
+    graph = without_swallowing((yield from build_region_graph(affinities, fragments)), fragments)
     yield Progress("agglomeration", 0, 1)
     sizes = fragment_sizes(fragments)
     tree = agglomerate_fragments(graph, sizes, parameters.agglomeration, parameters.scoring)
@@ -147,10 +148,10 @@ def agglomerate(affinities: AffinityVolume, parameters: SegmentParameters) -> Jo
 def resolve_parameters(parameters: SegmentParameters, volume: Volume, card: ModelCard) -> ResolvedSegmentParameters:
     """Return what a run really uses: the model's threshold, the data's grey levels and the device that is there."""
     from napari_emcad.inference.choice import choose_device
-    from napari_emcad.inference.normalisation import choose_normalisation
+    from napari_emcad.inference.normalisation import choose_normalisation, trained_greys
 
     recommended = recommended_threshold(card, parameters.agglomeration)
-    levels = choose_normalisation(volume, parameters.black, parameters.white)
+    levels = choose_normalisation(volume, parameters.black, parameters.white, trained_greys(card))
     found = {
         "threshold": recommended if parameters.threshold is None else parameters.threshold,
         "device": choose_device(parameters.device).wish,

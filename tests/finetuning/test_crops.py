@@ -7,9 +7,12 @@ from toy_crops import squares
 from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
+from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.io.sessions.facts import read_facts, write_facts
 from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect
+from napari_emcad.pipeline import SegmentParameters, resolve_parameters
 
 SHAPE = (4, 72, 84)
 
@@ -52,6 +55,15 @@ def test_unlabelled_boxes_of_files_and_sessions(files, session):
         np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[1:3, :40])
         assert (crop.name, crop.voxels_known, crop.truth.any()) == ("raw[1:3,0:40,0:84], unlabelled", 0, False)
     assert [bool(crop.voxels_known) for crop in of_files] == [True, False]
+
+
+def test_bytes_of_few_grey_levels_are_stretched_as_for_a_run(files, tmp_path):
+    narrow = (100 + squares(SHAPE).raw / 255.0 * 50).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "narrow.tif", narrow, photometric="minisblack")
+    (crop,), _ = read_crops(CropFiles(tmp_path / "narrow.tif"), CropPlaces())
+    used = resolve_parameters(SegmentParameters(device="cpu"), narrow, ModelCard())
+    assert crop.raw.dtype == np.float32
+    np.testing.assert_array_equal(crop.raw, Normalisation(used.black, used.white).apply(narrow))
 
 
 def test_other_grey_levels_are_brought_to_0_to_1(files):

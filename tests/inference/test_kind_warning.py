@@ -6,7 +6,7 @@ import tifffile
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.core.synthetic.optical import synthetic_optical
-from napari_emcad.inference.kind_warning import kind_warning
+from napari_emcad.inference.kind_warning import kind_warning, stretch_note
 from napari_emcad.networks.card import ModelCard
 
 STUDENT = ModelCard(role="student", title="Mouse")
@@ -51,6 +51,20 @@ def test_grey_levels_that_the_model_cannot_take(optical):
     assert kind_warning(SDASN, dark).startswith("grey levels: Axons takes grey level 168.5 for 0 and 668.5 for 1, and")
     assert "half of the voxels here are above 1" in kind_warning(SDASN, optical + np.uint16(1000))
     assert kind_warning(SDASN.changed(black=None, white=None), dark) == ""
+
+
+def test_an_inverted_stack(em):
+    assert kind_warning(STUDENT, 255 - em, VoxelSize(30, 6, 6)) == (
+        "grey levels: this stack looks inverted, with membranes brighter than cytoplasm, and Mouse wants dark ones; "
+        "exchange black and white (--black 255 --white 0)."
+    )
+    assert kind_warning(STUDENT, 255 - em, is_exchanged=True) == ""
+    assert kind_warning(STUDENT, em, is_exchanged=True).endswith("makes them bright; set black below white.")
+
+
+def test_bytes_that_are_stretched_are_said(em):
+    assert stretch_note(em, 0, 255) == stretch_note(em.astype(np.uint16), 7, 90) == ""
+    assert "7 is taken for black and 90 for white (--black 0 --white 255 leaves" in stretch_note(em, 7, 90)
 
 
 def test_published_volumes(shared):

@@ -4,7 +4,15 @@ from drawings import uneven
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.stack_kind import SAMPLED_SECTIONS
-from napari_emcad.inference.normalisation import Normalisation, choose_normalisation
+from napari_emcad.core.synthetic import synthetic_stack
+from napari_emcad.inference.normalisation import (
+    EM_GREYS,
+    Normalisation,
+    choose_normalisation,
+    is_exchanged,
+    trained_greys,
+)
+from napari_emcad.networks.card import ModelCard
 
 
 class Sections:
@@ -120,7 +128,74 @@ def test_grey_levels_asked_for_come_before_those_of_the_data():
     assert choose_normalisation(flat, 0, 2) == Normalisation(0, 2)
 
 
-@pytest.mark.parametrize(("black", "white"), [(9, 9), (9, 3), (300, None), (None, 0)])
-def test_black_lies_below_white(black, white):
+@pytest.mark.parametrize(("black", "white"), [(9, 9), (300, None), (None, 0)])
+@pytest.mark.parametrize("trained", [None, EM_GREYS])
+def test_black_lies_below_white(black, white, trained):
     with pytest.raises(UserError, match=r"^grey levels: black must lie below white, got \d+ and \d+; set both\.$"):
-        choose_normalisation(uneven((1, 16, 16)), black, white)
+        choose_normalisation(uneven((1, 16, 16)), black, white, trained)
+
+
+def test_both_levels_may_be_exchanged_for_em_stacks():
+    volume = uneven((2, 16, 17))
+    found = choose_normalisation(volume, 255, 0, EM_GREYS)
+    assert found == Normalisation(255, 0)
+    np.testing.assert_allclose(found.apply(volume[0]), Normalisation(0, 255).apply(255 - volume[0]), atol=1e-6)
+    crops = found.for_crops(volume)
+    assert crops.dtype == np.float32
+    np.testing.assert_array_equal(crops[1], found.apply(volume[1]))
+    with pytest.raises(UserError, match="black must lie below white, got 255 and 0"):
+        choose_normalisation(volume, 255, 0)
+
+
+# ---- bytes that are stretched ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def em():
+    return synthetic_stack((8, 120, 130), seed=1).raw
+
+
+def squeezed(em, low=100, high=150):
+    return (low + em / 255.0 * (high - low)).round().astype(np.uint8)
+
+
+def test_bytes_that_fill_their_range_are_taken_as_they_are(em):
+    assert Normalisation.of(em, EM_GREYS) == Normalisation(0, 255)
+    assert Normalisation.of(squeezed(em, 60, 220), EM_GREYS) == Normalisation(0, 255)
+    assert Normalisation.of(uneven((3, 40, 50)), EM_GREYS) == Normalisation(0, 255)
+
+
+def test_bytes_in_a_narrow_range_are_stretched_like_any_other_dtype(em):
+    narrow = squeezed(em)
+    assert Normalisation.of(narrow) == Normalisation(0, 255)
+    found = Normalisation.of(narrow, EM_GREYS)
+    assert found == Normalisation.of(narrow.astype(np.uint16))
+    assert 100 <= found.low < found.high <= 150
+    assert found.for_crops(narrow).dtype == np.float32
+    assert choose_normalisation(narrow, None, None, EM_GREYS) == found
+    assert choose_normalisation(narrow, 0, 255, EM_GREYS) == Normalisation(0, 255)
+    small = (EM_GREYS[0], EM_GREYS[0] + 0.1)
+    assert Normalisation.of(narrow, small) == Normalisation(0, 255), "narrow to a model that has seen more"
+
+
+@pytest.mark.parametrize("fill", [0, 255])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_padding_and_lost_sections_do_not_set_the_scale(em, fill, dtype):
+    narrow = squeezed(em).astype(dtype)
+    expected = Normalisation.of(narrow, EM_GREYS)
+    padded = narrow.copy()
+    padded[:, :, :40] = fill
+    padded[2] = fill
+    padded[5] = np.random.default_rng(0).integers(0, 256, em.shape[1:])
+    found = Normalisation.of(padded, EM_GREYS)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=4)
+
+
+def test_bytes_of_one_level_are_taken_as_they_are():
+    assert Normalisation.of(np.full((2, 20, 20), 7, np.uint8), EM_GREYS) == Normalisation(0, 255)
+
+
+def test_a_card_states_what_its_network_was_trained_on():
+    assert trained_greys(None) == trained_greys(ModelCard()) == EM_GREYS
+    assert trained_greys(ModelCard(grey_range=(0.2, 0.7))) == (0.2, 0.7)
+    assert is_exchanged(9, 3) and not is_exchanged(3, 9) and not is_exchanged(None, 3)

@@ -121,3 +121,10 @@ def test_the_card_beside_a_weights_file(tmp_path):
 def test_cards_and_the_list_of_models_need_no_torch():
     code = "import sys, napari_emcad.networks.card, napari_emcad.networks.zoo; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("greys", [(0.5, 0.5), (0.7, 0.2), (-0.1, 0.9), (0.1, 1.2)])
+def test_a_grey_range_rises_from_0_to_1(greys):
+    with pytest.raises(ValidationError, match="two grey levels from 0 to 1 are needed, the lower one first"):
+        ModelCard(grey_range=greys)
+    assert ModelCard.model_validate_json(ModelCard(grey_range=(0.1, 0.9)).as_json()).grey_range == (0.1, 0.9)

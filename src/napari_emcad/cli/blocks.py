@@ -14,7 +14,8 @@ from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.inference.kind_warning import kind_warning
+from napari_emcad.inference.kind_warning import kind_warning, stretch_note
+from napari_emcad.inference.normalisation import is_exchanged
 from napari_emcad.io.sessions.block_files import CHUNK
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_unfinished_run
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
@@ -28,15 +29,18 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
     _check(options)
     with open_input(options) as stack:
         voxel_size = stack.voxel_size or voxel_size_by_name(options.input)
+        requested = SegmentParameters(**options_set(options, *METHOD))
         request = RunRequest(
             resolve_model(options.model),
             box_of(options, stack.array.shape),
-            SegmentParameters(**options_set(options, *METHOD)),
+            requested,
             voxel_size,
             _block(options.block),
         )
         run = new_run(stack, request)
-        warn(kind_warning(_card(run), stack.array, voxel_size))
+        warn(kind_warning(_card(run), stack.array, voxel_size, is_exchanged(requested.black, requested.white)))
+        if requested.black is None and requested.white is None:
+            warn(stretch_note(stack.array, run.parameters["black"], run.parameters["white"]))
     return _finish(options, run)
 
 

@@ -19,7 +19,8 @@ from napari_emcad.core.parameters import OpticalParameters, SegmentParameters
 from napari_emcad.core.volume import AffinityStore, check_volume
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.inference.kind_warning import kind_warning
+from napari_emcad.inference.kind_warning import kind_warning, stretch_note
+from napari_emcad.inference.normalisation import is_exchanged
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.tiff import write_tiff
@@ -53,9 +54,12 @@ def _segment_em(options: argparse.Namespace) -> int:
         stack = open_files.enter_context(open_input(options))
         voxel_size = stack.voxel_size or voxel_size_by_name(options.input)
         check_volume(stack.array)
-        warn(kind_warning(card, stack.array, voxel_size))
+        exchanged = is_exchanged(requested.black, requested.white)
+        warn(kind_warning(card, stack.array, voxel_size, exchanged))
         box = box_of(options, stack.array.shape)
         parameters = resolve_parameters(requested, stack.array, card)
+        if requested.black is None and requested.white is None:
+            warn(stretch_note(stack.array, parameters.black, parameters.white))
         memory = memory_needed(box, stack.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
         tell(_plan(box, memory, card))
         made_by = provenance(card, parameters, box, **_origin(stack))

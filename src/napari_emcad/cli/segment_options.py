@@ -36,7 +36,9 @@ def add_segment_command(commands: Commands) -> None:
     parser.add_argument("--min-size", type=whole_number, metavar="VOXELS", help=field["min_size"].description)
     parser.add_argument("--seed-sigma", type=number_reader(0, 20), metavar="PX", help=field["seed_sigma"].description)
     parser.add_argument("--agglomeration", choices=tuple(DEFAULT_THRESHOLDS), help=field["agglomeration"].description)
-    parser.add_argument("--black", type=float, metavar="GREY", help=f"becomes 0; {_LEVELS}")
+    parser.add_argument(
+        "--black", type=float, metavar="GREY", help=f"becomes 0; above --white for bright membranes; {_LEVELS}"
+    )
     parser.add_argument("--white", type=float, metavar="GREY", help=f"becomes 1; {_LEVELS}")
     parser.add_argument("--device", choices=tuple(WISHES))
     add_dataset(parser, "--dataset", "PATH_IN_INPUT")

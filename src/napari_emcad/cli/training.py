@@ -23,7 +23,8 @@ from napari_emcad.finetuning.events import Event, FinishedEvent, ScoreEvent
 from napari_emcad.finetuning.folder import TrainingOrder, read_order, teacher_beside, write_run
 from napari_emcad.finetuning.optical import OpticalEvent
 from napari_emcad.finetuning.run import fine_tune
-from napari_emcad.networks.checkpoint import load_model, save_model
+from napari_emcad.inference.normalisation import trained_greys
+from napari_emcad.networks.checkpoint import inspect, load_model, save_model
 from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.training.params import NEEDS_LABELS, Mode, TrainingParameters
 
@@ -148,7 +149,8 @@ def _crops(options: argparse.Namespace, mode: Mode) -> TrainAndHeldOut:
     elif files is None:
         raise UserError("raw: a stack is needed; name it with --raw.")
     else:
-        train, held_out = read_crops(files, places)
+        student = _model_file(getattr(options, "student", None))
+        train, held_out = read_crops(files, places, trained_greys(inspect(student) if student else None))
     return (train, held_out) if held_out or mode not in NEEDS_LABELS else hold_out(train)
 
 

@@ -14,10 +14,11 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.volume import check_volume
-from napari_emcad.inference.normalisation import Normalisation, choose_normalisation
+from napari_emcad.inference.normalisation import EM_GREYS, Normalisation, choose_normalisation
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.stack import Stack, open_stack
+from napari_emcad.networks.card import GreyRange
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified_labels
 
 TrainAndHeldOut = tuple[list[Crop], list[Crop]]
@@ -52,8 +53,15 @@ class CropFiles:
     mask: Location | None = None
 
 
-def read_crops(files: CropFiles, places: CropPlaces) -> TrainAndHeldOut:
+def read_crops(files: CropFiles, places: CropPlaces, trained: GreyRange = EM_GREYS) -> TrainAndHeldOut:
     """Read crops to train on and to hold out; without labels all is 0.
+
+    Parameters
+    ----------
+    files : CropFiles
+    places : CropPlaces
+    trained : GreyRange
+        Range of the grey levels that the network was trained on, see `Normalisation.of`.
 
     Raises
     ------
@@ -70,7 +78,7 @@ def read_crops(files: CropFiles, places: CropPlaces) -> TrainAndHeldOut:
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        source = _FileStack(raw, Normalisation.of(raw.array), labels, mask)
+        source = _FileStack(raw, Normalisation.of(raw.array, trained), labels, mask)
         crops = [source.crop(box) for box in train] + source.unlabelled_crops(places.unlabelled)
         return crops, [source.crop(box) for box in held_out]
 
@@ -177,7 +185,7 @@ def _proofread_stack(opened: OpenSession, stack: Stack) -> _ProofreadStack:
             f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
         )
     black, white = (opened.facts.parameters.get(name) for name in ("black", "white"))
-    return _ProofreadStack(stack, choose_normalisation(stack.array, black, white), opened, place)
+    return _ProofreadStack(stack, choose_normalisation(stack.array, black, white, EM_GREYS), opened, place)
 
 
 def _open_stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:

@@ -10,9 +10,25 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.stack_kind import spread_sections
 from napari_emcad.core.volume import Volume
+from napari_emcad.networks.card import GreyRange, ModelCard
 
 PERCENTILES = (0.5, 99.5)
-"""Percentiles of the grey levels that become 0 and 1 if the dtype is not uint8."""
+"""Percentiles of the grey levels that become 0 and 1 if the dtype is not uint8, or if uint8 is stretched."""
+
+EM_GREYS: GreyRange = (0.0078, 0.9412)
+"""These percentiles of the stack that the bundled models were trained on (AC4[0:80]), on the scale of the network.
+
+They stand in for models whose card does not state theirs, such as the published ones.
+"""
+
+NARROW = 0.35
+"""Share of the range of the training data below which 8-bit grey levels are stretched: docs/decisions/0018."""
+
+UNUSUAL = 2.0
+"""A section whose grey levels spread so many times more or less than those of the others does not set the scale."""
+
+FILL_SHARE, FILL_GAP = 0.01, 0.1
+"""Share of the voxels, and distance from all others in their range, from which the extreme grey level is padding."""
 
 SAMPLED_STEP = 4
 """Pixels on y and x of which one is sampled."""
@@ -33,26 +49,33 @@ class Normalisation:
     clips: bool = True
 
     @classmethod
-    def of(cls, volume: Volume) -> Self:
+    def of(cls, volume: Volume, trained: GreyRange | None = None) -> Self:
         """Return 0 and 255 for uint8, as the published networks want; percentiles of a sample for any other dtype.
+
+        Parameters
+        ----------
+        volume : Volume
+        trained : GreyRange, optional
+            Range of the grey levels that a network was trained on. Levels of uint8 that lie in a much narrower range
+            are stretched by their percentiles, too. None = uint8 is never stretched.
 
         Raises
         ------
         UserError
             If the sample holds NaN or one grey level only.
         """
-        if volume.dtype == np.uint8:
+        is_byte = volume.dtype == np.uint8
+        if is_byte and trained is None:
             return cls(0.0, 255.0)
-        sample = _sample(volume)
-        if not np.isfinite(sample).all():
-            raise UserError(not_finite_sentence("the volume"))
-        low, high = np.percentile(sample.astype(np.float64), PERCENTILES)
+        low, high = _percentiles(volume)
+        if is_byte and (trained is None or not 0 < high - low < 255 * NARROW * (trained[1] - trained[0])):
+            return cls(0.0, 255.0)
         if low == high:
             raise UserError(
                 f"grey levels: the volume has nothing but {low:g} between its {PERCENTILES[0]} and {PERCENTILES[1]} "
                 "percentiles; set black and white yourself, or convert it to uint8."
             )
-        return cls(float(low), float(high))
+        return cls(low, high)
 
     def apply(self, section: NDArray[Any]) -> NDArray[np.float32]:
         """Return a section (y, x) of any real dtype as float32, in [0, 1] if it clips."""
@@ -64,29 +87,88 @@ class Normalisation:
         return pixels if pixels.dtype == np.uint8 and (self.low, self.high) == (0, 255) else self.apply(pixels)
 
 
-def choose_normalisation(volume: Volume, black: float | None, white: float | None) -> Normalisation:
+def choose_normalisation(
+    volume: Volume, black: float | None, white: float | None, trained: GreyRange | None = None
+) -> Normalisation:
     """Return the scale with these grey levels as 0 and 1; a level that is None is that of the data.
+
+    Both levels given and black above white make an inverted scale for EM stacks: bright membranes become dark ones.
+
+    Parameters
+    ----------
+    volume : Volume
+    black, white : float, optional
+    trained : GreyRange, optional
+        Of a network for EM stacks, see `Normalisation.of`; None = black lies below white.
 
     Raises
     ------
     UserError
-        If black does not lie below white, or the data have no levels.
+        If both are the same level, if one is given on the wrong side of that of the data, or the data have no levels.
     """
+    may_exchange = trained is not None and is_exchanged(black, white)  # one level alone is more likely a slip
     if black is None or white is None:
-        data = Normalisation.of(volume)
+        data = Normalisation.of(volume, trained)
         black, white = data.low if black is None else black, data.high if white is None else white
-    if black >= white:
+    if black == white or (black > white and not may_exchange):
         raise UserError(f"grey levels: black must lie below white, got {black:g} and {white:g}; set both.")
     return Normalisation(black, white)
 
 
-def _sample(volume: Volume) -> NDArray[Any]:
-    """Return grey levels of a few sections; of large ones those of some tiles."""
-    sections, (height, width) = spread_sections(volume), volume.shape[1:]
+def is_exchanged(black: float | None, white: float | None) -> bool:
+    """Return True if both levels are given, and bright becomes dark."""
+    return black is not None and white is not None and black > white
+
+
+def trained_greys(card: ModelCard | None) -> GreyRange:
+    """Return the range of grey levels that a network for EM stacks was trained on, by its card or the usual one."""
+    return EM_GREYS if card is None or card.grey_range is None else card.grey_range
+
+
+def _percentiles(volume: Volume) -> tuple[float, float]:
+    """Return the percentiles of the grey levels of a few sections, without padding and sections unlike the others.
+
+    Raises
+    ------
+    UserError
+        If the sample holds NaN.
+    """
+    sections = [_sample(volume, z) for z in spread_sections(volume)]
+    if not all(np.isfinite(section).all() for section in sections):
+        raise UserError(not_finite_sentence("the volume"))
+    sections = [_without_fill(section) for section in sections]
+    spreads = np.array([_spread_of(section) for section in sections])
+    usual = np.median(spreads[spreads > 0]) if spreads.any() else 0.0
+    chosen = [s for s, spread in zip(sections, spreads, strict=True) if usual / UNUSUAL <= spread <= usual * UNUSUAL]
+    low, high = np.percentile(np.concatenate(chosen or sections).astype(np.float64), PERCENTILES)
+    return float(low), float(high)
+
+
+def _spread_of(levels: NDArray[Any]) -> float:
+    low, high = np.percentile(levels.astype(np.float64), PERCENTILES)
+    return float(high - low)
+
+
+def _without_fill(levels: NDArray[Any]) -> NDArray[Any]:
+    """Return the grey levels of a section without those of padding: one extreme level, far from all others."""
+    for extreme, sign in ((levels.min(), 1), (levels.max(), -1)):
+        others = levels[levels != extreme]
+        if len(others) > (1 - FILL_SHARE) * len(levels) or not len(others):
+            continue
+        nearest = np.percentile(others.astype(np.float64), 0.1 if sign > 0 else 99.9)
+        spread = _spread_of(others)
+        if spread > 0 and sign * (nearest - float(extreme)) > FILL_GAP * spread:
+            levels = others
+    return levels
+
+
+def _sample(volume: Volume, z: int) -> NDArray[Any]:
+    """Return grey levels of a section; of a large one those of some tiles."""
+    height, width = volume.shape[1:]
     if max(height, width) <= SAMPLED_SIDE:
-        pieces = [volume[z] for z in sections]
+        pieces = [volume[z]]
     else:
-        pieces = [volume[place] for place in product(sections, _spread(height), _spread(width))]
+        pieces = [volume[place] for place in product([z], _spread(height), _spread(width))]
     return np.concatenate([np.asarray(piece)[::SAMPLED_STEP, ::SAMPLED_STEP].ravel() for piece in pieces])
 
 

@@ -1,5 +1,6 @@
 """A network and a volume -> affinities, whichever kind of network it is."""
 
+from napari_emcad.core.lost_sections import WithoutLost
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Volume, Writable
 from napari_emcad.inference.predict_student import predict_affinities
@@ -11,6 +12,8 @@ from napari_emcad.networks.teacher import Teacher
 
 def predict_by(network: Student | Teacher, volume: Volume, affinities: Writable, prediction: Prediction) -> Job[None]:
     """Write the affinities of a box of a volume, section by section; stop within one tile by closing the job.
+
+    A lost section, which has no picture, is taken for the one before it: `core.lost_sections`.
 
     Parameters
     ----------
@@ -27,6 +30,7 @@ def predict_by(network: Student | Teacher, volume: Volume, affinities: Writable,
     UserError
         If a section holds NaN, or memory does not suffice for the smallest tile.
     """
+    volume = WithoutLost(volume)
     if isinstance(network, Student):
         yield from predict_affinities(network, volume, affinities, prediction)
     else:

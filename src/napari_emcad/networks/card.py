@@ -16,6 +16,9 @@ Students and teachers give affinities of EM stacks, fast and slowly; foreground 
 volumes.
 """
 
+GreyRange = tuple[float, float]
+"""Grey levels that 0.5 and 99.5 percent of the voxels lie below, on the scale of the network: 0 to 1."""
+
 SUFFIXES = (".pt", ".ckpt")
 """Endings of weights files with a card beside them."""
 
@@ -58,6 +61,9 @@ class ModelCard(BaseModel):
     threshold: float | None = Field(
         None, ge=0, le=1, title="Threshold", description="Recommended threshold of agglomeration, or of the foreground."
     )
+    grey_range: GreyRange | None = Field(
+        None, title="Grey range", description="Percentiles 0.5 and 99.5 of the training data, as the network sees them."
+    )
     black: float | None = Field(None, title="Black", description="Grey level that is 0 to a foreground network.")
     white: float | None = Field(None, title="White", description="Grey level that is 1 to a foreground network.")
 
@@ -67,6 +73,13 @@ class ModelCard(BaseModel):
         if size is not None and min(size) <= 0:
             raise ValueError(f"edge lengths above 0 nm are needed, got {tuple(size)}")
         return size
+
+    @field_validator("grey_range")
+    @classmethod
+    def _rising(cls, greys: GreyRange | None) -> GreyRange | None:
+        if greys is not None and not 0 <= greys[0] < greys[1] <= 1:
+            raise ValueError(f"two grey levels from 0 to 1 are needed, the lower one first, got {greys}")
+        return greys
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

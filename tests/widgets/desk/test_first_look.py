@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.synthetic import synthetic_stack
 
 VALUES = np.random.default_rng(5).integers(0, 255, (4, 40, 50), np.uint8)
 
@@ -43,3 +44,23 @@ def test_a_file_that_is_no_model(desk, loop, open_stack, tmp_path):
     desk.model.open_file(tmp_path / "wrong.pt")
     loop.work()
     assert "wrong.pt" in desk.message.text and "no model" in desk.choices.why_not
+
+
+def test_bytes_of_few_grey_levels_are_stretched_and_it_is_said(desk, open_stack):
+    open_stack((100 + VALUES / 255.0 * 50).astype(np.uint8))
+    low, high = desk.settings.levels_of_data
+    assert 100 <= low < 103 and 146 < high <= 150
+    assert f"{low:g} is taken for black and {high:g} for white" in desk.message.text
+    assert desk.choices.parameters().black is None
+
+
+def test_an_inverted_stack_is_told_until_black_and_white_are_exchanged(desk, loop, open_stack):
+    open_stack(255 - synthetic_stack((3, 120, 130), seed=1).raw)
+    assert "looks inverted" in desk.first_look.warning
+    desk.settings.change_levels(255, 0)
+    loop.work()
+    assert desk.first_look.warning == ""
+    assert (desk.choices.parameters().black, desk.choices.parameters().white) == (255, 0)
+    desk.settings.put_levels(0, 255)
+    loop.work()
+    assert "looks inverted" in desk.first_look.warning

@@ -7,10 +7,13 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.volume import Volume
 from napari_emcad.core.wording import pixel_size_note
-from napari_emcad.inference.kind_warning import kind_warning
+from napari_emcad.inference.kind_warning import kind_warning, stretch_note
+from napari_emcad.inference.normalisation import Normalisation, is_exchanged, trained_greys
+from napari_emcad.networks.card import GreyRange
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
+from napari_emcad.workers.estimates import is_foreground
 
 READY = 'Ready: press "Run", or try one section first.'
 
@@ -35,6 +38,9 @@ class FirstLook:
         self._choices, self._message = choices, choices.message
         self._levels, self._comparing = loop.jobs(), loop.jobs()
         self.warning = ""
+        self._trained: GreyRange | None = None
+        self._is_exchanged = False
+        choices.settings.changed.connect(self._on_settings)
         choices.stack.changed.connect(self._on_stack)
         choices.model.changed.connect(self._on_model)
         choices.model.failed.connect(self._message.error)
@@ -51,10 +57,13 @@ class FirstLook:
             self._message.error(UserError(stack.why_unusable))
         elif stack.layer is not None:
             self._say_ready()
-            self._levels.start(one_step(find_levels, volume_of(stack.layer)), self._on_levels)
+            self._find_levels()
         self._compare()
 
     def _on_model(self) -> None:
+        is_new = self._choices.model.card is not None and self._trained != self._trained_greys
+        if is_new and self._choices.stack.layer is not None and not self._choices.settings.are_levels_edited:
+            self._find_levels()
         self._compare()
         is_idle = not self._choices.jobs.running and not self._choices.why_not
         if is_idle and self._message.kind == "hint":
@@ -64,12 +73,40 @@ class FirstLook:
         trained = self._choices.model.card.voxel_size if self._choices.model.card else None
         self._message.say(pixel_size_note(trained, self._choices.stack.voxel_size) or READY)
 
+    @property
+    def _trained_greys(self) -> GreyRange | None:
+        """The range of grey levels that the model was trained on; None if it takes 8 bits as they are."""
+        card = self._choices.model.card
+        return None if is_foreground(card) else trained_greys(card)
+
+    def _find_levels(self) -> None:
+        self._trained = self._trained_greys
+        volume = volume_of(self._choices.stack.layer)
+        self._levels.start(one_step(find_levels, volume, self._trained), self._on_levels)
+
+    def _on_settings(self) -> None:
+        settings = self._choices.settings
+        exchanged = settings.are_levels_edited and is_exchanged(settings.black, settings.white)
+        if exchanged != self._is_exchanged:
+            self._is_exchanged = exchanged
+            self._compare()
+
     def _on_levels(self, ended: Ended) -> None:
         if ended.result is not None:
             self._choices.settings.put_levels(*ended.result)
             self._choices.settings.follow(self._choices.model.card)
+            self._say_stretched()
         elif ended.error is not None and not self._choices.jobs.running:
             self._message.error(ended.error)
+
+    def _say_stretched(self) -> None:
+        """Say that 8-bit grey levels are stretched, if they are and nothing else is being said."""
+        layer, settings = self._choices.stack.layer, self._choices.settings
+        is_idle = not self._choices.jobs.running and self._message.kind == "hint"
+        if is_idle and layer is not None and not is_foreground(self._choices.model.card):
+            note = stretch_note(volume_of(layer), settings.black, settings.white)
+            if note:
+                self._message.say(note)
 
     def _compare(self) -> None:
         """Compare model and stack in a thread; nothing is said without a usable stack and a card."""
@@ -78,7 +115,8 @@ class FirstLook:
         if stack.why_not or card is None:
             self._comparing.stop()
         else:
-            compare = partial(kind_warning, card, volume_of(stack.layer), voxel_size_of(stack.layer))
+            place = volume_of(stack.layer), voxel_size_of(stack.layer)
+            compare = partial(kind_warning, card, *place, self._is_exchanged)
             self._comparing.start(one_step(compare), self._on_compared)
 
     def _on_compared(self, ended: Ended) -> None:
@@ -90,9 +128,7 @@ class FirstLook:
             self.changed.emit()
 
 
-def find_levels(volume: Volume) -> tuple[float, float]:
+def find_levels(volume: Volume, trained: GreyRange | None = None) -> tuple[float, float]:
     """Return the grey levels that become black and white for a network; reads a sample of the volume."""
-    from napari_emcad.inference.normalisation import Normalisation
-
-    levels = Normalisation.of(volume)
+    levels = Normalisation.of(volume, trained)
     return levels.low, levels.high

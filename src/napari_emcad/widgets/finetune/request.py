@@ -16,7 +16,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import Volume
 from napari_emcad.finetuning.folder import TrainingOrder, write_run
-from napari_emcad.inference.normalisation import choose_normalisation
+from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.finetune.crop_places import PlannedCrop
 from napari_emcad.widgets.finetune.held_out_place import place_facts
@@ -44,7 +44,7 @@ class UnreadCrop:
     def sections(self, levels: SegmentParameters) -> Iterator[NDArray[Any]]:
         """Read one section after the other, by the grey levels of the whole stack or those that a person set."""
         first, *plane = self.box.slices
-        normalisation = choose_normalisation(self.volume, levels.black, levels.white)
+        normalisation = choose_normalisation(self.volume, levels.black, levels.white, EM_GREYS)
         for z in range(first.start, first.stop):
             yield normalisation.for_crops(np.asarray(self.volume[(z, *plane)]))
 

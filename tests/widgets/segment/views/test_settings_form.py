@@ -44,6 +44,9 @@ def test_grey_levels_come_from_the_data_and_can_be_changed(form, settings):
     assert settings.parameters(None, "auto").white == 20_000
     form.from_data.click()
     assert form.white.value() == 25_000 and settings.parameters(None, "auto").white is None
+    form.exchange.click()
+    assert (form.black.value(), form.white.value()) == (25_000, 100)
+    assert settings.parameters(None, "auto").black == 25_000
 
 
 def test_what_an_optical_network_does_not_have_cannot_be_chosen(form, settings):

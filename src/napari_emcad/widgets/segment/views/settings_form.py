@@ -19,7 +19,8 @@ TIPS = {name: field.description or "" for name, field in SegmentParameters.model
     "crumbs": "Segments below the smallest size join the neighbour they hang on most, or become 0.",
     "black": "Grey level that becomes 0 for the network; takes effect with the next run.",
     "white": "Grey level that becomes 1 for the network; takes effect with the next run.",
-    "from_data": "Back to the levels of the data: 0 and 255 for 8 bit, else percentiles 0.5 and 99.5.",
+    "from_data": "Back to the levels of the data: 0 and 255 for 8 bit that is well used, else percentiles.",
+    "exchange": "Exchanges black and white, for stacks whose membranes are brighter than cytoplasm.",
     "look": "z is red, y green, x blue; white is inside a neuron.",
 }
 """Tooltips of the controls."""
@@ -39,7 +40,7 @@ class SettingsForm(QWidget):
         self.black, self.white = (
             number_field(Limits(-1e9, 1e9), 2, Affixes(before=words)) for words in ("black", "white")
         )
-        self.from_data = QPushButton("From data")
+        self.from_data, self.exchange = QPushButton("From data"), QPushButton("Exchange")
         self._lay_out()
         self._connect()
         self._update()
@@ -56,9 +57,13 @@ class SettingsForm(QWidget):
         rows.add("Agglomeration", self.agglomeration)
         rows.add("Scoring", self.scoring)
         rows.add("Affinities as", self.look)
-        rows.add("Grey levels", self.from_data)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        buttons.addWidget(self.from_data, 1)
+        buttons.addWidget(self.exchange, 1)
+        rows.add("Grey levels", buttons)
         rows.addRow(levels)
-        for name in ("min_size", "black", "white", "from_data"):
+        for name in ("min_size", "black", "white", "from_data", "exchange"):
             getattr(self, name).setToolTip(TIPS[name])
 
     def _connect(self) -> None:
@@ -72,6 +77,7 @@ class SettingsForm(QWidget):
         for field in (self.black, self.white):
             field.valueChanged.connect(self._on_levels)
         self.from_data.clicked.connect(self._on_from_data)
+        self.exchange.clicked.connect(self._on_exchange)
         self._settings.changed.connect(self._update)
 
     @property
@@ -87,6 +93,9 @@ class SettingsForm(QWidget):
     def _on_from_data(self) -> None:
         if self._settings.levels_of_data is not None:
             self._settings.put_levels(*self._settings.levels_of_data)
+
+    def _on_exchange(self) -> None:
+        self._settings.change_levels(self._settings.white, self._settings.black)
 
     def _update(self) -> None:
         values = self._settings.values
