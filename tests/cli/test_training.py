@@ -1,3 +1,4 @@
+import argparse
 import json
 
 import numpy as np
@@ -7,10 +8,12 @@ import torch
 from toy_crops import squares
 
 from napari_emcad.cli import main as cli
+from napari_emcad.cli.training_options import defect_chances
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.training.params import NO_DEFECTS, DefectChances
 
 QUICK = ("--batch", "2", "--sections", "2", "--size", "32", "--learning-rate", "0.01", "--ema", "0.8", "--warm-up", "3")
 STEPS = ("--steps", "24")
@@ -208,3 +211,26 @@ def test_no_raw_is_told(files, tmp_path, capsys):
     command = ["finetune", "--labels", str(files / "labels.tif"), "-o", str(tmp_path / "new.pt"), *STEPS]
     assert cli.main(command) == 1
     assert "raw: a stack is needed; name it with --raw." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "chances"),
+    [
+        ("0.02", DefectChances(missing=0.02, pale=0.02, blurred=0.02, slipped=0.02, wrong=0.02)),
+        ("missing=0.1,wrong=0.2", DefectChances(missing=0.1, wrong=0.2)),
+        ("0", NO_DEFECTS),
+    ],
+)
+def test_chances_of_defects_are_read(text, chances):
+    assert defect_chances(text) == chances
+
+
+@pytest.mark.parametrize("text", ["torn=0.1", "0.3", "pale=2", "pale=much", "", "pale", "nan"])
+def test_chances_that_make_no_sense_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"are needed, got"):
+        defect_chances(text)
+
+
+def test_finetune_sees_defects(files, tmp_path):
+    assert finetune(files, tmp_path / "new.pt", *STEPS, "--defects", "missing=0.2,slipped=0.2") == 0
+    assert '"missing":0.2' in inspect(tmp_path / "new.pt").description

@@ -45,7 +45,7 @@ def untouched(monkeypatch):
 def test_a_batch_has_the_shapes_and_dtypes_promised(dtype, shown):
     made = batch(neurons(dtype=dtype), n=3, shape=(3, 48, 48), shown=shown)
     assert {tensor.shape for tensor in made} == {(3, *shown)}
-    assert [tensor.dtype for tensor in made] == [torch.float32, torch.int64, torch.bool]
+    assert [tensor.dtype for tensor in made] == [torch.float32, torch.int64, torch.bool, torch.bool]
     assert made.images.min() >= 0
     assert 0.5 < made.images.max() <= 1
     assert made.labels.any((1, 2, 3)).all()
@@ -74,11 +74,12 @@ def test_crops_are_not_changed():
 def test_blocks_are_parts_of_their_crop(untouched, known):
     crop = numbered(known=known)
     made = batch(crop, n=20)
-    for place, image, labels, verified in zip(places(made, crop), *(t.numpy() for t in made), strict=True):
+    for place, image, labels, verified, seen in zip(places(made, crop), *(t.numpy() for t in made), strict=True):
         part = tuple(slice(a, a + n) for a, n in zip(place, SHAPE, strict=True))
         np.testing.assert_array_equal(image, crop.raw[part])
         np.testing.assert_array_equal(labels, crop.labels[part])
         assert verified.all() if known is None else (verified == known[part]).all()
+        assert seen.all()
 
 
 def test_what_a_teacher_sees_around_is_what_lies_there(untouched):
@@ -91,7 +92,7 @@ def test_what_a_teacher_sees_around_is_what_lies_there(untouched):
     for place, *block in zip(places(made, crop), *(t.numpy() for t in made), strict=True):
         start = place + 60 - np.array([1, 12, 12])
         part = tuple(slice(a, a + n) for a, n in zip(start, shown, strict=True))
-        for found, expected in zip(block, (raw, labels, known), strict=True):
+        for found, expected in zip(block[:3], (raw, labels, known), strict=True):
             np.testing.assert_array_equal(found, expected[part])
 
 

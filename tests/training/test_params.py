@@ -7,12 +7,15 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.training.objective import OBJECTIVES
 from napari_emcad.training.params import (
     CROPS,
+    FEW_DEFECTS,
     HEARS_TEACHER,
     MODES,
     NEEDS_LABELS,
     NEEDS_STUDENT,
     NEEDS_TEACHER,
+    NO_DEFECTS,
     RESTORES,
+    DefectChances,
     Mode,
     TrainingParameters,
 )
@@ -53,13 +56,14 @@ def test_blocks_unless_told_are_of_a_size_that_could_be_told(mode):
         *({"learning_rate": 0}, {"learning_rate": float("nan")}, {"clip": 0}, {"clip": float("inf")}, {"seed": -1}),
         *({"warm_up": -1}, {"weight_decay": -0.1}, {"momentum": 0.9}, {"mode": "both"}, {"minutes": float("inf")}),
         {"loss": "dice"},
+        *({"defects": {"missing": -0.1}}, {"defects": {"torn": 0.1}}, {"defects": {"missing": 0.6, "pale": 0.6}}),
     ],
     ids=str,
 )
 def test_parameters_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):
         TrainingParameters(**{"steps": 1} | wrong)
-    with pytest.raises(UserError, match=rf"^{next(iter(wrong))}: .*[^.]\.$"):
+    with pytest.raises(UserError, match=rf"^{next(iter(wrong))}[.a-z]*: .*[^.]\.$"):
         TrainingParameters.of(**{"steps": 1} | wrong)
 
 
@@ -100,6 +104,26 @@ def test_the_budget_that_is_spent_first_counts(budget, shares):
 def test_parameters_go_through_a_file():
     for told in (TrainingParameters(steps=3), TrainingParameters(minutes=1.5, mode="distil", half=True, size=48)):
         assert TrainingParameters.model_validate_json(told.model_dump_json()) == told
+
+
+def test_defects_are_few_with_full_augmentation_and_else_none():
+    assert TrainingParameters(steps=300).defects_shown == NO_DEFECTS
+    assert TrainingParameters(minutes=60).defects_shown == FEW_DEFECTS
+    assert TrainingParameters(minutes=60, augmentation="light").defects_shown == NO_DEFECTS
+    some = DefectChances(missing=0.02, wrong=0.5)
+    assert TrainingParameters(steps=300, defects=some).defects_shown == some
+    assert some.total == pytest.approx(0.52)
+    told = TrainingParameters(steps=3, defects=some)
+    assert TrainingParameters.model_validate_json(told.model_dump_json()) == told
+    assert TrainingParameters.of(**told.model_dump()) == told
+
+
+@pytest.mark.parametrize("mode", sorted(RESTORES))
+def test_sections_to_restore_have_no_defects(mode):
+    assert TrainingParameters(mode=mode, minutes=60).defects_shown == NO_DEFECTS
+    assert TrainingParameters(mode=mode, steps=1, defects=NO_DEFECTS).defects_shown == NO_DEFECTS
+    with pytest.raises(UserError, match=r"^budget: defects: sections are restored as they are"):
+        TrainingParameters.of(mode=mode, steps=1, defects=FEW_DEFECTS)
 
 
 @pytest.mark.parametrize("mode", sorted(HEARS_TEACHER | {"distil"}))

@@ -30,7 +30,7 @@ from napari_emcad.training.params import NEEDS_LABELS, Mode, TrainingParameters
 
 PARAMETERS = (
     *("minutes", "steps", "learning_rate", "ema", "batch", "sections", "size", "seed", "warm_up"),
-    *("loss", "consistency", "augmentation"),
+    *("loss", "consistency", "augmentation", "defects"),
 )
 """Options that are parameters of training."""
 

@@ -9,7 +9,9 @@ from napari_emcad.cli.options import DEFAULT_MINUTES, SCRATCH, Commands, add_box
 from napari_emcad.core.choices import TO_TRAIN
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.zoo import BUNDLED
-from napari_emcad.training.params import Augmentation, Consistency, Loss, Mode
+from napari_emcad.training.params import Augmentation, Consistency, DefectChances, Loss, Mode
+
+DEFECTS_HELP = "share of sections shown missing, pale, blurred, slipped or wrong, of each; default: 0, 0.01 if full"
 
 
 def add_training_commands(commands: Commands) -> None:
@@ -102,6 +104,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consistency", choices=get_args(Consistency), help="unlabelled boxes teach by two views, too")
     parser.add_argument("--loss", choices=get_args(Loss), help="against labels; malis = mse and MALIS; default: mse")
     parser.add_argument("--augmentation", choices=get_args(Augmentation), help="default: light for short budgets")
+    parser.add_argument("--defects", type=defect_chances, metavar="R|KIND=R,...", help=DEFECTS_HELP)
     parser.add_argument("--device", choices=TO_TRAIN, default="auto")
     parser.add_argument("--about", type=json.loads, default={}, metavar="JSON", help="fields of the new model's card")
     _add_json(parser)
@@ -117,6 +120,18 @@ def _add_budget(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="what happens, one JSON object a line")
+
+
+def defect_chances(text: str) -> DefectChances:
+    """Read the chances of defects: "0.01" of each kind, or "missing=0.02,blurred=0.05" of some."""
+    kinds = DefectChances.model_fields
+    pairs = [part.partition("=") for part in text.split(",")] if "=" in text else [(kind, "=", text) for kind in kinds]
+    if unknown := [kind for kind, _, _ in pairs if kind not in kinds]:
+        raise argparse.ArgumentTypeError(f"kinds among {', '.join(kinds)} are needed, got {unknown[0]}")
+    try:
+        return DefectChances(**{kind: float(chance) for kind, _, chance in pairs})
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"chances of 0 to 1, at most 1 together, are needed, got {text}") from error
 
 
 def _train(options: argparse.Namespace) -> int:

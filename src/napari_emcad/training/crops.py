@@ -12,6 +12,8 @@ from torch import Tensor
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.geometry import Shape, Voxel, triple
 from napari_emcad.training.augment import CHANCES, LIGHT, Chances, augment
+from napari_emcad.training.defects import Sections, with_defects
+from napari_emcad.training.params import NO_DEFECTS, DefectChances
 from napari_emcad.training.perturb import RESTORABLE, PerturbedView, perturbed
 
 Values = TypeVar("Values", NDArray[Any], Tensor)
@@ -26,11 +28,11 @@ class Batch(NamedTuple):
     images: Tensor  # (n, z, y, x) float32 in [0, 1]
     labels: Tensor  # (n, z, y, x) int64, 0 = boundary
     known: Tensor  # (n, z, y, x) bool
+    seen: Tensor  # (n, z, y, x) bool: False where a picture is missing
 
     def to(self, device: str) -> Self:
         """Return the batch on a device."""
-        images, labels, known = (tensor.to(device, non_blocking=True) for tensor in self)
-        return self._replace(images=images, labels=labels, known=known)
+        return self._make(tensor.to(device, non_blocking=True) for tensor in self)
 
 
 class Views(NamedTuple):
@@ -53,12 +55,15 @@ class Wanted(NamedTuple):
         Voxels of a block; the part learnt is its middle, see `middle`.
     chances : Chances
         Augmentations with their chances.
+    defects : DefectChances
+        Defects of sections, after these.
     """
 
     n: int
     shape: Shape
     shown: Shape
     chances: Chances = CHANCES
+    defects: DefectChances = NO_DEFECTS
 
 
 def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch:
@@ -77,8 +82,11 @@ def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch
     wanted : Wanted
     """
     blocks = [_random_block(rng, crop, wanted) for crop in _drawn(rng, crops, wanted.n)]
-    images, labels, known = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*blocks, strict=True))
-    return Batch(images, labels, known)
+    if wanted.defects.total:
+        (own,) = rng.spawn(1)  # leaves the numbers that rng draws next as they are
+        blocks = [with_defects(own, block, wanted.defects) for block in blocks]
+    shown = [[np.ascontiguousarray(middle(array, wanted.shown)) for array in block] for block in blocks]
+    return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*shown, strict=True)))
 
 
 def random_views(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Views:
@@ -86,7 +94,8 @@ def random_views(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Views
 
     The blocks are flipped and turned before.
     """
-    images = random_batch(rng, crops, wanted._replace(n=-(-wanted.n // 2), chances=LIGHT)).images.numpy()
+    plain = wanted._replace(n=-(-wanted.n // 2), chances=LIGHT, defects=NO_DEFECTS)
+    images = random_batch(rng, crops, plain).images.numpy()
     return Views(*([perturbed(rng, image) for image in images] for _ in range(2)))
 
 
@@ -116,16 +125,15 @@ def _drawn(rng: Generator, crops: Sequence[Crop], n: int) -> list[Crop]:
     return drawn
 
 
-def _random_block(rng: Generator, crop: Crop, wanted: Wanted) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Draw image, labels and known voxels of one block."""
+def _random_block(rng: Generator, crop: Crop, wanted: Wanted) -> Sections:
+    """Draw one block, `MARGIN` pixels larger on each side than it is shown."""
     z, y, x = wanted.shown
     cut = z, y + 2 * MARGIN, x + 2 * MARGIN
     start = zip(_start(rng, crop, wanted.shape), _before(cut, wanted.shape), strict=True)
     block = crop.block([a - before for a, before in start], cut)
     raw = block.raw.astype(np.float32) / 255 if block.raw.dtype == np.uint8 else block.raw.astype(np.float32)
-    arrays = augment(rng, raw, block.labels.astype(np.int64), block.mask, chances=wanted.chances)
-    image, labels, known = (np.ascontiguousarray(middle(a, wanted.shown)) for a in arrays)
-    return image, labels, known
+    image, labels, known = augment(rng, raw, block.labels.astype(np.int64), block.mask, chances=wanted.chances)
+    return Sections(image, labels, known, np.ones(image.shape, bool))
 
 
 def _start(rng: Generator, crop: Crop, shape: Shape) -> Voxel:

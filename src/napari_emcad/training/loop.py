@@ -74,7 +74,7 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
         If the loss is not a number any more.
     """
     shape, chances = parameters.crop.shape, LIGHT if parameters.augmented == "light" else CHANCES
-    wanted = Wanted(parameters.crop.batch, shape, shown_shape(state, shape), chances)
+    wanted = Wanted(parameters.crop.batch, shape, shown_shape(state, shape), chances, parameters.defects_shown)
     unlabelled = [c for c in crops if not c.voxels_known] if state.objective.consistency else []
     taught = [c for c in crops if c not in unlabelled]
 
@@ -129,8 +129,8 @@ def _lessons(state: TrainingState, batches: Iterable[Drawn], parameters: Trainin
     lessons = steps_a_batch(state, shape)
     sections = shape[0] - lessons + 1  # of a lesson: a pair, or the whole block
     for batch, views in batches:
-        shown, labels, known = batch.to(state.device)
-        truth = Truth.of(middle(labels, shape), middle(known, shape))
+        shown, *of_labels = batch.to(state.device)
+        truth = Truth.of(*(middle(values, shape) for values in of_labels))
         with _autocast(state, parameters):
             teacher = teacher_outputs(state, shown, shape)
         images = middle(shown, shape)

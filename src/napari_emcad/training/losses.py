@@ -60,7 +60,7 @@ def teacher_loss(teacher: Tensor, truth: Truth, offsets: Sequence[Offset] = TEAC
     return balanced_mse(teacher, *truth.target(offsets), weights)
 
 
-def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Tensor:
+def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False, seen: Tensor | None = None) -> Tensor:
     """Return `L_cross`: the student's affinities against the teacher's, clipped at 0, balanced pair by pair.
 
     Needs no label.
@@ -73,6 +73,8 @@ def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Te
         z > p. The first three channels are z, y, x; others are not looked at.
     teach_back : bool
         Let the teacher learn from the student too, as published; otherwise no gradient reaches it.
+    seen : (n, z, y, x) bool, optional
+        z > p; False = the picture is missing, and no pair with such a voxel counts. None = all is seen.
 
     Returns
     -------
@@ -80,7 +82,8 @@ def cross_loss(student: Tensor, teacher: Tensor, teach_back: bool = False) -> Te
     """
     teacher = teacher[:, :, : student.shape[2] + 1]
     teacher = teacher if teach_back else teacher.detach()
-    inside = known_pairs(torch.ones_like(teacher[:, 0], dtype=torch.bool), NEAREST)  # (n, 3, z, y, x)
+    seen = torch.ones_like(teacher[:, 0], dtype=torch.bool) if seen is None else seen[:, : teacher.shape[2]]
+    inside = known_pairs(seen, NEAREST)  # (n, 3, z, y, x)
     target = teacher[:, :3].clamp(min=0)
     return balanced_mse(_by_section(student), _by_section(target[:, :, 1:]), _by_section(inside[:, :, 1:]))
 

@@ -215,7 +215,7 @@ def _teacher(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
 
 
 def _cross(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:
-    return cross_loss(outputs.student_affinities, outputs.teacher_nearest, objective.teach_back)
+    return cross_loss(outputs.student_affinities, outputs.teacher_nearest, objective.teach_back, truth.seen)
 
 
 def _interaction(outputs: Outputs, truth: Truth, objective: Objective) -> Tensor:

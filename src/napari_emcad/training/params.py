@@ -60,6 +60,36 @@ SHORT_STEPS, SHORT_MINUTES = 1000, 10
 """Budgets up to which a run is short, and light augmentation is better (docs/benchmarks.md)."""
 
 
+class DefectChances(BaseModel):
+    """Chances, 0 to 1, that a section of a block is shown with a defect; no section has two (`training.defects`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    missing: float = Field(0, ge=0, le=1, title="Missing", description="Blank, all of it or on one side.")
+    pale: float = Field(0, ge=0, le=1, title="Pale", description="With little contrast.")
+    blurred: float = Field(0, ge=0, le=1, title="Blurred", description="Out of focus.")
+    slipped: float = Field(0, ge=0, le=1, title="Slipped", description="Moved, or it and all that follow.")
+    wrong: float = Field(0, ge=0, le=1, title="Wrong", description="Mirrored or turned by half a turn.")
+
+    @model_validator(mode="after")
+    def _are_shares(self) -> Self:
+        if self.total > 1 + 1e-9:
+            raise ValueError(f"chances of at most 1 together are needed, got {self.total:g}; lower some.")
+        return self
+
+    @property
+    def total(self) -> float:
+        """Chance that a section has any defect."""
+        return self.missing + self.pale + self.blurred + self.slipped + self.wrong
+
+
+NO_DEFECTS = DefectChances()
+"""Every section is shown as it is."""
+
+FEW_DEFECTS = DefectChances(missing=0.01, pale=0.01, blurred=0.01, slipped=0.01, wrong=0.01)
+"""One section in twenty has a defect, each kind as often."""
+
+
 class CropSize(NamedTuple):
     """Size of the crops that a step sees."""
 
@@ -130,6 +160,7 @@ class TrainingChoices(TypedDict, total=False):
     consistency: Consistency
     loss: Loss
     augmentation: Augmentation | None
+    defects: DefectChances | None
     learning_rate: float
     weight_decay: float
     warm_up: int
@@ -159,6 +190,9 @@ class TrainingParameters(BaseModel):
     augmentation: Augmentation | None = Field(
         None, title="Augmentation", description="None = light for a short budget, full for a long one."
     )
+    defects: DefectChances | None = Field(
+        None, title="Defects", description="Of sections that are shown; None = none if light, few if full."
+    )
     learning_rate: float = Field(1e-3, gt=0, title="Learning rate", description="Peak, reached after the warm-up.")
     weight_decay: float = Field(1e-4, ge=0, title="Weight decay")
     warm_up: int = Field(10, ge=0, title="Warm-up", description="Steps until the peak learning rate.")
@@ -182,6 +216,12 @@ class TrainingParameters(BaseModel):
                 f'consistency: a student or a teacher that learns alone is needed, got mode "{self.mode}"; there '
                 "unlabelled crops teach by the teacher."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _restores_good_sections(self) -> Self:
+        if self.defects and self.defects.total and self.mode in RESTORES:
+            raise ValueError(f'defects: sections are restored as they are in mode "{self.mode}"; leave them out.')
         return self
 
     @classmethod
@@ -211,6 +251,13 @@ class TrainingParameters(BaseModel):
         """Augmentation as asked for, or the one that suits the budget."""
         short = (self.steps or inf) <= SHORT_STEPS or (self.minutes or inf) <= SHORT_MINUTES
         return self.augmentation or ("light" if short else "full")
+
+    @property
+    def defects_shown(self) -> DefectChances:
+        """Defects as asked for, or those that suit the augmentation; none where sections are restored."""
+        if self.mode in RESTORES:
+            return NO_DEFECTS
+        return self.defects or (NO_DEFECTS if self.augmented == "light" else FEW_DEFECTS)
 
     @property
     def memory(self) -> int:

@@ -27,13 +27,16 @@ class Truth:
         0 = boundary.
     known : (n, z, y, x) bool
         False = not verified: no supervised loss there.
+    seen : (n, z, y, x) bool, optional
+        False = the picture is missing: no loss there, not even against a teacher. None = all is seen.
     """
 
     labels: Tensor
     known: Tensor
+    seen: Tensor | None = None
 
     @classmethod
-    def of(cls, labels: Tensor, known: Tensor | None = None) -> "Truth":
+    def of(cls, labels: Tensor, known: Tensor | None = None, seen: Tensor | None = None) -> "Truth":
         """Return the truth of a batch of crops.
 
         Parameters
@@ -43,8 +46,11 @@ class Truth:
             one begins.
         known : (n, z, y, x) bool, optional
             None = all is verified.
+        seen : (n, z, y, x) bool, optional
+            None = all is seen; what is not is not known either.
         """
-        return cls(without_borders(labels), torch.ones_like(labels, dtype=torch.bool) if known is None else known)
+        known = torch.ones_like(labels, dtype=torch.bool) if known is None else known
+        return cls(without_borders(labels), known if seen is None else known & seen, seen)
 
     def target(self, offsets: Sequence[Offset]) -> Target:
         """Return the affinities of these (z, y, x) offsets, in voxels."""
@@ -52,7 +58,8 @@ class Truth:
 
     def sections(self, start: int, stop: int | None = None) -> "Truth":
         """Return the truth of the sections from `start` on and before `stop`, as if there were no others."""
-        return Truth(self.labels[:, start:stop], self.known[:, start:stop])
+        seen = None if self.seen is None else self.seen[:, start:stop]
+        return Truth(self.labels[:, start:stop], self.known[:, start:stop], seen)
 
 
 def affinities_of_labels(labels: Tensor, offsets: Sequence[Offset]) -> Tensor:
