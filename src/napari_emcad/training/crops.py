@@ -32,7 +32,8 @@ class Batch(NamedTuple):
 
     def to(self, device: str) -> Self:
         """Return the batch on a device."""
-        return self._make(tensor.to(device, non_blocking=True) for tensor in self)
+        images, labels, known, seen = (tensor.to(device, non_blocking=True) for tensor in self)
+        return self._replace(images=images, labels=labels, known=known, seen=seen)
 
 
 class Views(NamedTuple):

@@ -47,6 +47,10 @@ class Sections(NamedTuple):
     known: NDArray[np.bool_]  # labels are verified
     seen: NDArray[np.bool_]  # False where the picture is missing: not even a teacher can teach there
 
+    def copy(self) -> "Sections":
+        """Return copies of all arrays."""
+        return Sections(self.image.copy(), self.labels.copy(), self.known.copy(), self.seen.copy())
+
 
 def with_defects(rng: Generator, sections: Sections, chances: DefectChances) -> Sections:
     """Return the sections with defects, at most one drawn for each; the arrays given are not modified.
@@ -60,7 +64,7 @@ def with_defects(rng: Generator, sections: Sections, chances: DefectChances) -> 
     names = tuple(DEFECTS)
     shares = [getattr(chances, name) for name in names]
     drawn = rng.choice(len(names) + 1, len(sections.image), p=[*shares, max(0.0, 1 - sum(shares))])
-    changed = Sections(*(array.copy() for array in sections))
+    changed = sections.copy()
     for z in np.flatnonzero(drawn < len(names)).tolist():
         DEFECTS[names[drawn[z]]](rng, changed, z)
     return changed
