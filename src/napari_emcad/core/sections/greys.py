@@ -15,7 +15,7 @@ BLANK = 0.2
 EMPTY = 0.9
 """Share of one grey from which a section is blank."""
 
-PALE, BLURRED, NOISY = 0.62, 0.35, 3.0
+PALE, BLURRED, NOISY = 0.68, 0.35, 3.0
 """Contrast, middle detail and finest detail, as shares of the neighbours', from which a section is out of the usual."""
 
 FAR = 5.0
