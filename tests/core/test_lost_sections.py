@@ -4,6 +4,8 @@ import pytest
 from napari_emcad.core.lost_sections import MOST, WithoutLost, lacks_picture
 from napari_emcad.core.synthetic import synthetic_stack
 
+NOISE = np.random.default_rng(3).integers(0, 256, (120, 130)).astype(np.uint8)
+
 
 @pytest.fixture(scope="module")
 def stack():
@@ -20,7 +22,7 @@ def read(volume):
     return [int(volume.stand_in(z)) for z in range(volume.shape[0])]
 
 
-@pytest.mark.parametrize("by", [0, 128, 255])
+@pytest.mark.parametrize("by", [0, 128, 255, NOISE], ids=["black", "grey", "white", "noise"])
 def test_a_lost_section_reads_as_the_one_before(stack, by):
     volume = WithoutLost(damaged(stack, 4, by=by))
     assert read(volume) == [0, 1, 2, 3, 3, 5, 6, 7]
@@ -74,5 +76,6 @@ def test_what_lacks_a_picture(stack):
     assert not any(lacks_picture(section) for section in stack)
     hot = np.full((120, 130), 7, np.uint16)
     hot[5, 5:40] = 60_000
-    assert lacks_picture(hot)
+    assert lacks_picture(hot) and lacks_picture(NOISE)
+    assert not lacks_picture(NOISE[:40, :60]), "too small to tell"
     assert not lacks_picture(np.full((120, 130), np.nan))

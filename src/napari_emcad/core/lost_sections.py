@@ -1,4 +1,4 @@
-"""Sections without a picture: black, white or of one grey, as where one was lost at the microtome.
+"""Sections without a picture: black, white, of one grey or noise, as where one was lost at the microtome.
 
 A network that sees one finds no membranes in it, and joins all neurons of the sections before and after. So it is
 given the section before instead: neurons go on through the gap, and a lost section has the labels of its neighbour.
@@ -14,6 +14,12 @@ from napari_emcad.core.volume import Key, Volume
 
 MOST = 3
 """Lost sections in a row over which neurons are followed; longer gaps stay as they are."""
+
+NOISE, ENOUGH = 0.1, 3000
+"""Correlation of pixels side by side below which a section is noise, and pixels from which on that can be told.
+
+Clean stacks have 0.89 or more.
+"""
 
 SAMPLED_SIDE, SAMPLED_TILE, SAMPLED_STEP = 1024, 128, 4
 """Pixels a side up to which a section is looked at as a whole, and of tiles of a larger one; one row of so many counts.
@@ -78,15 +84,27 @@ class WithoutLost:
 
 
 def lacks_picture(section: NDArray[Any]) -> bool:
-    """Return True if all grey levels (y, x) are the same, but for some in a hundred."""
+    """Return True if all grey levels (y, x) are the same, but for some in a hundred, or pixels do not hang together."""
+    if not np.isfinite(section).all():
+        return False
     low, high = np.percentile(section.astype(np.float64), (0.5, 99.5))
-    return bool(low == high)
+    return bool(low == high) or (section.size >= ENOUGH and _correlation(section) < NOISE)
 
 
 def _may_lack_picture(part: NDArray[Any]) -> bool:
-    """Return True if a part of a section gives reason to look at it as a whole: half of it has one grey level."""
+    """Return True if a part of a section gives reason to look at it as a whole: a quick test, and a generous one."""
     rows = part[::SAMPLED_STEP].astype(np.float64)
-    return rows.ndim == 2 and rows.size > 0 and bool(np.mean(rows == np.median(rows)) >= 0.5)
+    if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
+        return False
+    return bool(np.mean(rows == np.median(rows)) >= 0.5) or _correlation(rows) < 5 * NOISE
+
+
+def _correlation(section: NDArray[Any]) -> float:
+    """Return the correlation of each pixel with the one beside it on x; 1 without any change."""
+    grey = section.astype(np.float64)
+    one, other = grey[:, :-1] - grey.mean(), grey[:, 1:] - grey.mean()
+    spread = float(np.mean(one**2) * np.mean(other**2)) ** 0.5 if one.size else 0.0
+    return float(np.mean(one * other)) / spread if spread > 0 else 1.0
 
 
 def _sample(volume: Volume, z: int) -> NDArray[Any]:

@@ -21,7 +21,7 @@ EM_GREYS: GreyRange = (0.0078, 0.9412)
 They stand in for models whose card does not state theirs, such as the published ones.
 """
 
-NARROW = 0.35
+NARROW = 0.42
 """Share of the range of the training data below which 8-bit grey levels are stretched: docs/decisions/0018."""
 
 UNUSUAL = 2.0
