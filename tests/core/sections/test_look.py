@@ -113,6 +113,12 @@ def test_copies(stack, z):
     assert (found.verdict, found.cause) == (Verdict.DUPLICATE, f"of {z - 1}")
 
 
+def test_a_copy_of_the_section_after(stack):
+    stack[6] = stack[7]
+    found = finding(stack, 6)
+    assert (found.verdict, found.cause) == (Verdict.DUPLICATE, "of 7")
+
+
 @pytest.mark.parametrize("z", PLACES)
 def test_out_of_focus(stack, z):
     stack[z] = gaussian_filter(stack[z], 6)

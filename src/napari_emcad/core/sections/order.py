@@ -77,7 +77,7 @@ def _find_copies(likeness: Likeness, sections: Sequence[int]) -> list[SectionFin
             continue
         before = likeness.matcher.match(sections[n - 1], a).likeness if n else 1.0
         after = likeness.matcher.match(b, sections[n + 2]).likeness if n + 2 < len(sections) else 0.0
-        copy, of = (a, b) if n + 2 < len(sections) and n and before < after else (b, a)
+        copy, of = (a, b) if after - before > 0.5 * (likeness.near - likeness.apart) else (b, a)
         evidence = f"correlation {alike:.3f} with section {of}; usual is {likeness.near:.2f}"
         found.append(SectionFinding(copy, Verdict.DUPLICATE, evidence, cause=f"of {of}"))
     return found
