@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_emcad.core.lost_sections import MOST, WithoutLost, lacks_picture
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.lost_sections import MOST, WithoutLost, lacks_picture, lost_note
 from napari_emcad.core.synthetic import synthetic_stack
 
 NOISE = np.random.default_rng(3).integers(0, 256, (120, 130)).astype(np.uint8)
@@ -33,6 +34,17 @@ def test_a_lost_section_reads_as_the_one_before(stack, by):
 def test_lost_sections_at_the_ends(stack):
     assert read(WithoutLost(damaged(stack, 0, 7))) == [1, 1, 2, 3, 4, 5, 6, 6]
     assert read(WithoutLost(damaged(stack, 0, 1, 2))) == [3, 3, 3, 3, 4, 5, 6, 7]
+
+
+def test_they_are_named(stack):
+    whole = Box.whole(stack.shape)
+    assert lost_note(stack, whole) == ""
+    assert lost_note(damaged(stack, 4), whole).startswith(
+        "section 4 has no picture and takes the labels of the nearest"
+    )
+    assert lost_note(damaged(stack, 0, 7), whole).startswith("sections 0, 7 have no picture and take")
+    assert lost_note(damaged(stack, 4), Box((5, 0, 0), stack.shape)) == ""
+    assert lost_note(damaged(stack, 2, 3, 4, 5), whole) == ""  # nothing stands in for these
 
 
 def test_gaps_that_are_too_long_stay(stack):

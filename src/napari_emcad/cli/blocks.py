@@ -11,6 +11,7 @@ from napari_emcad.cli.inputs import METHOD, box_of, check_folder, check_suffix, 
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, triple
+from napari_emcad.core.lost_sections import lost_note
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.engines.device import reuse_memory
@@ -38,6 +39,7 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
             _block(options.block),
         )
         run = new_run(stack, request)
+        warn(lost_note(stack.array, request.box))
         warn(kind_warning(_card(run), stack.array, voxel_size, is_exchanged(requested.black, requested.white)))
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, run.parameters["black"], run.parameters["white"]))

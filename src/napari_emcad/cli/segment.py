@@ -15,6 +15,7 @@ from napari_emcad.cli.inputs import METHOD, box_of, check_folder, check_session,
 from napari_emcad.cli.options import BY_BLOCKS
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.lost_sections import lost_note
 from napari_emcad.core.parameters import OpticalParameters, SegmentParameters
 from napari_emcad.core.volume import AffinityStore, check_volume
 from napari_emcad.core.wording import count, shape_text, size_text
@@ -60,6 +61,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         parameters = resolve_parameters(requested, stack.array, card)
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, parameters.black, parameters.white))
+        warn(lost_note(stack.array, box))
         memory = memory_needed(box, stack.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
         tell(_plan(box, memory, card))
         made_by = provenance(card, parameters, box, **_origin(stack))

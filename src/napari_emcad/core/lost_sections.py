@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Shape
+from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.volume import Key, Volume
+from napari_emcad.core.wording import first_few
 
 MOST = 3
 """Lost sections in a row over which neurons are followed; longer gaps stay as they are."""
@@ -81,6 +82,20 @@ class WithoutLost:
         if z not in self._found:
             self._found[z] = lacks_picture(_sample(self._volume, z))
         return self._found[z]
+
+
+def lost_note(volume: Volume, box: Box) -> str:
+    """Return one sentence that names the sections of a box that stand-ins are read for; "" if there are none.
+
+    A sample of each section is read.
+    """
+    stack, sections = WithoutLost(volume), range(box.start[0], box.stop[0])
+    stand_ins = {z: stack.stand_in(z) for z in sections}
+    lost = [str(z) for z, read in stand_ins.items() if read != z]
+    if not lost:
+        return ""
+    which, have, take = ("section", "has", "takes") if len(lost) == 1 else ("sections", "have", "take")
+    return f"{which} {first_few(lost, 9)} {have} no picture and {take} the labels of the nearest one; look at them."
 
 
 def lacks_picture(section: NDArray[Any]) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.choices import Crumbs, DeviceKind
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
+from napari_emcad.core.lost_sections import lost_note
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation, neuron_sizes
@@ -82,6 +83,8 @@ class SegmentResult:
         Its name.
     device_kind : "cpu", "cuda" or "mps"
     seconds : float
+    note : str
+        A sentence on sections that have no picture; empty if all have one.
     """
 
     parameters: SegmentParameters
@@ -91,6 +94,7 @@ class SegmentResult:
     device: str
     device_kind: DeviceKind
     seconds: float
+    note: str = ""
 
 
 def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
@@ -107,7 +111,8 @@ def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
     segmentation = yield from agglomerate_beside(request.affinities, parameters)
     neurons = cut_neurons(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     seconds = time.monotonic() - start
-    return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds)
+    note = lost_note(request.volume, request.box)
+    return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds, note)
 
 
 def agglomerate_again(

@@ -204,7 +204,7 @@ class Runs:
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
             f"Done: {where} in {duration_text(output.seconds)}. "
-            "Move the threshold until neurons look right, then export."
+            f"Move the threshold until neurons look right, then export.{' But ' * bool(output.note)}{output.note}"
         )
         self._results.finish(result, output)
 
