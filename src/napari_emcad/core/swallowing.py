@@ -13,7 +13,7 @@ from napari_emcad.core.region_graph import RegionGraph
 MANY, EVEN = 24, 10.0
 """Fragments of a neighbouring section under one fragment from which on it swallows: in number, and by their shares.
 
-Measured: at most 16 and 7.4 in clean stacks, at least 56 and 16 under a section without a picture of 384 x 384 pixels:
+Measured: at most 16 and 8.1 in clean stacks, at least 56 and 16 under a section without a picture of 384 x 384 pixels:
 docs/decisions/0018-grey-levels-and-lost-sections.md.
 """
 
