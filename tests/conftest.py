@@ -56,10 +56,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(autouse=True)
-def auto_is_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What "auto" means on a CPU is measured: it may differ from run to run."""
-    monkeypatch.setattr("napari_emcad.inference.choice.openvino_gains", lambda: False)
+@pytest.fixture(scope="session", autouse=True)
+def auto_is_torch() -> Iterator[None]:
+    """What "auto" means on a CPU is measured: it may differ from run to run, and within one.
+
+    For the whole session, since what a module's fixtures predict is compared with what its tests do.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_emcad.inference.choice.openvino_gains", lambda: False)
+        yield
 
 
 @pytest.fixture
