@@ -27,6 +27,7 @@ from napari_emcad.core.geometry import Box, check_box
 from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, SegmentOptions, SegmentParameters
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.core.swallowing import without_swallowing
 from napari_emcad.core.volume import AffinityStore, AffinityVolume, Volume, Writable, check_volume
@@ -101,7 +102,12 @@ def segment(
 
 
 def run(
-    volume: Volume, network: "Student | Teacher", affinities: AffinityStore, box: Box, parameters: SegmentParameters
+    volume: Volume,
+    network: "Student | Teacher",
+    affinities: AffinityStore,
+    box: Box,
+    parameters: SegmentParameters,
+    plan: SectionPlan | None = None,
 ) -> Job[Segmentation]:
     """Predict and agglomerate. Finished sections stand in `affinities` while the rest runs.
 
@@ -113,13 +119,20 @@ def run(
         Written; of the box's shape.
     box : Box
     parameters : SegmentParameters
+    plan : SectionPlan, optional
+        Of the whole volume; None = every section is used as it is.
     """
-    yield from predict(volume, network, affinities, box, parameters)
-    return (yield from agglomerate(affinities, parameters))
+    yield from predict(volume, network, affinities, box, parameters, plan)
+    return (yield from agglomerate(affinities, parameters, plan, box))
 
 
 def predict(
-    volume: Volume, network: "Student | Teacher", affinities: Writable, box: Box, parameters: SegmentParameters
+    volume: Volume,
+    network: "Student | Teacher",
+    affinities: Writable,
+    box: Box,
+    parameters: SegmentParameters,
+    plan: SectionPlan | None = None,
 ) -> Job[None]:
     """Volume -> affinities."""
     from napari_emcad.inference.choice import choose_device
@@ -131,8 +144,13 @@ def predict(
     yield from predict_by(network, volume, affinities, Prediction(box, levels, choose_device(parameters.device)))
 
 
-def agglomerate(affinities: AffinityVolume, parameters: SegmentParameters) -> Job[Segmentation]:
-    """Affinities -> fragments -> region graph -> merge tree."""
+def agglomerate(
+    affinities: AffinityVolume,
+    parameters: SegmentParameters,
+    plan: SectionPlan | None = None,
+    box: Box | None = None,
+) -> Job[Segmentation]:
+    """Affinities -> fragments -> region graph -> merge tree; a plan is that of the volume that the box lies in."""
     fragments = yield from find_fragments(affinities, parameters.seed_sigma)
     graph = without_swallowing((yield from build_region_graph(affinities, fragments)), fragments)
     yield Progress("agglomeration", 0, 1)
