@@ -12,6 +12,7 @@ from napari_emcad.cli.inspect import finding_line, finding_record
 from napari_emcad.cli.main import main
 from napari_emcad.core.sections import SectionFinding, Slip, SlipKind, Verdict
 from napari_emcad.core.synthetic import synthetic_stack
+from napari_emcad.io.section_plans import plan_of_json, read_plan
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +26,10 @@ def raw():
 def test_a_line_for_all_and_one_for_each_section_that_is_not_good(raw, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "raw.tif", raw, photometric="minisblack")
     assert main(["inspect", str(tmp_path / "raw.tif")]) == 0
-    summary, blank, pale = capsys.readouterr().out.splitlines()
+    summary, blank, pale, plan = capsys.readouterr().out.splitlines()
     assert summary == "6 sections: 2 blank; 4 pale"
     assert blank == "2: blank (one grey, 0, on 100 % of it)"
+    assert plan == "by plan: section 2 is left out and bridged."
     assert re.fullmatch(r"4: pale \(contrast is \d\d % of the neighbours'\)", pale)
 
 
@@ -35,9 +37,21 @@ def test_json_of_a_dataset(raw, tmp_path, capsys):
     with h5py.File(tmp_path / "raw.h5", "w") as file:
         file["a"], file["b"] = np.full_like(raw, 3), raw
     assert main(["inspect", str(tmp_path / "raw.h5"), "--dataset", "b", "--json"]) == 0
-    blank, pale = json.loads(capsys.readouterr().out)
+    said = json.loads(capsys.readouterr().out)
+    assert said["summary"] == "6 sections: 2 blank; 4 pale"
+    assert np.flatnonzero(plan_of_json(said["plan"], raw.shape).left_out).tolist() == [2]
+    blank, pale = said["findings"]
     assert blank == {"section": 2, "verdict": "blank", "evidence": "one grey, 0, on 100 % of it"}
     assert (pale["section"], pale["verdict"]) == (4, "pale")
+
+
+def test_the_plan_is_written_to_be_edited(raw, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "raw.tif", raw, photometric="minisblack")
+    assert main(["inspect", str(tmp_path / "raw.tif"), "--plan", str(tmp_path / "plan.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"plan -> {tmp_path / 'plan.json'}; edit it")
+    assert np.flatnonzero(read_plan(tmp_path / "plan.json", raw.shape).left_out).tolist() == [2]
+    assert main(["inspect", str(tmp_path / "raw.tif"), "--plan", str(tmp_path / "none" / "plan.json")]) == 1
+    assert "does not exist" in capsys.readouterr().err
 
 
 def test_a_stack_that_is_not_there(tmp_path, capsys):

@@ -2,23 +2,37 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from napari_emcad.cli.bar import follow, tell
+from napari_emcad.cli.inputs import check_folder
 from napari_emcad.core.sections import SectionFinding, inspect_sections
+from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.report import SectionReport
+from napari_emcad.io.section_plans import plan_to_json, write_plan
 from napari_emcad.io.stacks.stack import open_stack
 
 
 def inspect_stack(options: argparse.Namespace) -> int:
-    """Look at the sections of a stack, and say what was found."""
+    """Look at the sections of a stack, and say what was found and what is done about it."""
+    if options.plan:
+        check_folder(options.plan)
     with open_stack(options.stack, options.dataset) as stack:
         report = follow(inspect_sections(stack.array))
+    plan = SectionPlan.of_report(report)
+    if options.plan:
+        write_plan(options.plan, plan)
     if options.json:
-        tell(json.dumps([finding_record(one) for one in report.findings]))
-        return 0
-    tell(report.summary)
-    for one in report.findings:
-        tell(finding_line(one))
+        tell(json.dumps(report_record(report, plan)))
+    else:
+        _tell_report(report, plan, options.plan)
     return 0
+
+
+def report_record(report: SectionReport, plan: SectionPlan) -> dict[str, object]:
+    """Return a report and its plan as JSON, which `segment --sections` takes, too."""
+    findings = [finding_record(one) for one in report.findings]
+    return {"summary": report.summary, "findings": findings, "plan": plan_to_json(plan)}
 
 
 def finding_line(one: SectionFinding) -> str:
@@ -27,6 +41,16 @@ def finding_line(one: SectionFinding) -> str:
     cause = f", {one.cause}" if one.cause else ""
     kind = f", {one.slip.kind.value}" if one.slip else ""
     return f"{sections}: {one.verdict.value}{cause}{kind} ({one.evidence})"
+
+
+def _tell_report(report: SectionReport, plan: SectionPlan, written: Path | None) -> None:
+    tell(report.summary)
+    for one in report.findings:
+        tell(finding_line(one))
+    if plan.sentence:
+        tell(f"by plan: {plan.sentence}")
+    if written:
+        tell(f"plan -> {written}; edit it, and name it to segment with --sections")
 
 
 def finding_record(one: SectionFinding) -> dict[str, object]:

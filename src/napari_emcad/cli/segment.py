@@ -13,9 +13,9 @@ from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.blocks import segment_by_blocks
 from napari_emcad.cli.inputs import METHOD, box_of, check_folder, check_session, open_input, options_set
 from napari_emcad.cli.options import BY_BLOCKS
+from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.lost_sections import lost_note
 from napari_emcad.core.parameters import OpticalParameters, SegmentParameters
 from napari_emcad.core.volume import AffinityStore, check_volume
 from napari_emcad.core.wording import count, shape_text, size_text
@@ -25,6 +25,7 @@ from napari_emcad.inference.normalisation import is_exchanged
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.tiff import write_tiff
+from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
@@ -61,15 +62,15 @@ def _segment_em(options: argparse.Namespace) -> int:
         parameters = resolve_parameters(requested, stack.array, card)
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, parameters.black, parameters.white))
-        warn(lost_note(stack.array, box))
+        plan = choose_plan(options, stack.array, box)
         memory = memory_needed(box, stack.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
         tell(_plan(box, memory, card))
-        made_by = provenance(card, parameters, box, **_origin(stack))
+        made_by = provenance(card, parameters, box, **_origin(stack), **plan_facts(plan))
         affinities: AffinityStore = np.zeros((3, *box.shape), np.uint8)
         if options.affinities:
             affinities = open_files.enter_context(new_affinities(options.affinities, box.shape, voxel_size, made_by))
         start = time.monotonic()
-        segmentation = follow(run(stack.array, network, affinities, box, parameters))
+        segmentation = follow(run(stack.array, network, affinities, box, parameters, plan))
         seconds = time.monotonic() - start
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         if options.output:
@@ -127,7 +128,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 def _refuse_em_options(options: argparse.Namespace) -> None:
     """Refuse options that only the method for EM stacks knows."""
-    for name in ("seed_sigma", "agglomeration", "affinities", "session", *BY_BLOCKS):
+    for name in ("seed_sigma", "agglomeration", "affinities", "session", "sections", "bridged", *BY_BLOCKS):
         if getattr(options, name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise UserError(

@@ -8,6 +8,7 @@ from napari_emcad.cli.options import (
     Commands,
     add_box,
     add_dataset,
+    add_sections,
     add_session,
     add_voxel_size,
     number_reader,
@@ -44,6 +45,7 @@ def add_segment_command(commands: Commands) -> None:
     add_dataset(parser, "--dataset", "PATH_IN_INPUT")
     add_voxel_size(parser)
     add_box(parser)
+    add_sections(parser)
     parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
     parser.add_argument("--session", type=Path, metavar="OUT.emcad", help="write a session to proofread, too")
     group = parser.add_argument_group("stacks larger than memory, by blocks into a session (with --session)")

@@ -5,14 +5,19 @@
      "interpolates": true,
      "cell": 32, "cells": [32, 32], "missing": {"12": "eJwB..."}, "no_tissue": {"0-99": "eJwB..."}}
 
-Sections that are not named are used as they are. Masks are of cells: bits in rows, packed by zlib, in base64.
+Sections that are not named are used as they are; where two entries name one, the later one decides on what it says.
+Masks are of cells: bits in rows, packed by zlib, in base64. People write boxes (y0, y1, x0, x1) in pixels instead,
+which replace the mask of their sections: {"12": {"missing": [[0, 512, 300, 812]]}, "13": {"missing": []}}.
 """
 
 import base64
+import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +26,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape
 from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.io.atomic import write_beside
+
+LARGEST = 2**28
+"""Bytes above which a file is no plan."""
+
+DRAWN_CELL = 16
+"""Side in pixels of the cells that boxes are drawn into, if the plan has no cells of its own."""
+
+PixelBox = tuple[int, int, int, int]
+"""Pixels y0, y1, x0, x1 of a section, half open."""
+
+
+_FAR = 2**24
+"""Pixels by which no section is moved."""
+
+_Pixels = Annotated[int, Field(ge=-_FAR, le=_FAR)]
 
 
 class _SectionUse(BaseModel):
@@ -29,9 +50,11 @@ class _SectionUse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     left_out: bool = False
-    offset: tuple[int, int] = (0, 0)
+    offset: tuple[_Pixels, _Pixels] = (0, 0)
     inverted: bool = False
     breaks: bool = Field(False, alias="break")
+    missing: list[PixelBox] = []
+    no_tissue: list[PixelBox] = []
 
 
 class _PlanText(BaseModel):
@@ -68,6 +91,11 @@ def plan_to_json(plan: SectionPlan) -> dict[str, Any]:
     return text.model_dump(by_alias=True, exclude_defaults=True, mode="json")
 
 
+def plan_facts(plan: SectionPlan | None) -> dict[str, Any]:
+    """Return what provenance says of the sections: {"sections": a plan}, or nothing if all are used as they are."""
+    return {} if plan is None or plan.is_as_is else {"sections": plan_to_json(plan)}
+
+
 def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
     """Return the plan for a stack of this shape that JSON holds.
 
@@ -83,18 +111,101 @@ def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
         raise UserError(f"sections: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
     if text.shape != shape:
         raise UserError(f"sections: they are those of a stack of {text.shape}, this one has {tuple(shape)}.")
-    depth, cell = shape[0], text.cell or max(shape[1:])
+    text = _with_cells(text)
     if not all(1 <= n <= side for n, side in zip(text.cells, shape[1:], strict=True)):
         raise UserError(f"sections: {text.cells[0]} x {text.cells[1]} cells do not fit sections of {shape[1:]}.")
-    left_out, inverted, breaks = (np.zeros(depth, bool) for _ in range(3))
-    offset = np.zeros((depth, 2), np.int32)
-    for key, use in text.sections.items():
-        which = _run(key, depth)
-        left_out[which], inverted[which], breaks[which] = use.left_out, use.inverted, use.breaks
-        offset[which] = use.offset
-    cells = (depth, *text.cells)
-    missing, no_tissue = _masks(text.missing, cells), _masks(text.no_tissue, cells)
-    return SectionPlan(shape, left_out, offset, inverted, breaks, missing, no_tissue, cell, text.interpolates)
+    plan = replace(
+        SectionPlan.as_is(shape),
+        missing=_masks(text.missing, (shape[0], *text.cells)),
+        no_tissue=_masks(text.no_tissue, (shape[0], *text.cells)),
+        cell=text.cell or max(shape[1:]),
+        interpolates=text.interpolates,
+    )
+    return _with_uses(plan, text.sections)
+
+
+def read_plan(path: Path, shape: Shape) -> SectionPlan:
+    """Read the plan for a stack of this shape from a file: a plan alone, or what `napari-emcad inspect --json` says.
+
+    Raises
+    ------
+    UserError
+        One sentence, if there is no such file or it holds no plan for this stack.
+    """
+    remedy = "choose auto, as-is or a file that napari-emcad inspect --plan wrote"
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"sections: {path} is too large for a plan; {remedy}.")
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"sections: there is no file {path}; {remedy}.") from error
+    except OSError as error:
+        raise UserError(f"sections: {path} cannot be read ({error.strerror}); {remedy}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"sections: {path} is damaged, or no JSON; {remedy}.") from error
+    if isinstance(found, dict) and "plan" in found:
+        found = found["plan"]
+    try:
+        return plan_of_json(found, shape)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def write_plan(path: Path, plan: SectionPlan) -> None:
+    """Write a plan into a file, a line for each section or run of them that is not used as it is.
+
+    Raises
+    ------
+    UserError
+        If the disk is full, or the folder is missing or may not be written to.
+    """
+    parts = plan_to_json(plan)
+    lines = ",\n".join(f"  {json.dumps(key)}: {_value_text(value)}" for key, value in parts.items())
+    text = f"{{\n{lines}\n}}\n"
+    with write_beside(path, lambda _: len(text)) as part:
+        part.write_text(text, "utf-8")
+
+
+def _value_text(value: Any) -> str:
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    entries = ",\n".join(f"    {json.dumps(key)}: {json.dumps(entry)}" for key, entry in value.items())
+    return f"{{\n{entries}\n  }}"
+
+
+def _with_cells(text: _PlanText) -> _PlanText:
+    """Return the plan with cells for the boxes that it draws, if it has none finer than a section."""
+    drawn = any(use.missing or use.no_tissue for use in text.sections.values())
+    if not drawn or text.missing or text.no_tissue or text.cells != (1, 1):
+        return text
+    y, x = (-(-side // DRAWN_CELL) for side in text.shape[1:])
+    return text.model_copy(update={"cell": DRAWN_CELL, "cells": (y, x)})
+
+
+def _with_uses(plan: SectionPlan, uses: dict[str, _SectionUse]) -> SectionPlan:
+    """Return the plan with what the uses of sections say; what one does not say stays."""
+    marks = {name: getattr(plan, name).copy() for name in _SectionUse.model_fields}
+    for key, use in uses.items():
+        which = _run(key, plan.shape[0])
+        for name in use.model_fields_set:
+            said = getattr(use, name)
+            marks[name][which] = _cells_of(said, plan) if name in ("missing", "no_tissue") else said
+    return replace(plan, **marks)
+
+
+def _cells_of(boxes: list[PixelBox], plan: SectionPlan) -> NDArray[np.bool_]:
+    """Return the cells (y, x) of a plan that boxes touch."""
+    height, width = plan.missing.shape[1:]
+    mask = np.zeros((height, width), bool)
+    for box in boxes:
+        y0, y1, x0, x1 = box
+        if not (0 <= y0 < y1 <= plan.shape[1] and 0 <= x0 < x1 <= plan.shape[2]):
+            raise UserError(
+                f"sections: the box {list(box)} (y0, y1, x0, x1) does not lie in sections of {plan.shape[1:]}."
+            )
+        rows = slice(min(y0 // plan.cell, height - 1), (y1 - 1) // plan.cell + 1)
+        mask[rows, min(x0 // plan.cell, width - 1) : (x1 - 1) // plan.cell + 1] = True
+    return mask
 
 
 def _masks_text(masks: NDArray[np.bool_]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from napari_emcad.core.sections.plan import MOST_BRIDGED, SectionPlan
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.sections.plan import MOST_BRIDGED, SectionPlan, check_tissue
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, Slip, SlipKind, Verdict
 
 SHAPE = (12, 64, 96)
@@ -81,3 +83,15 @@ def test_masks_are_of_pixels():
     assert holes.sum() == 32 * 32
     np.testing.assert_array_equal(plan.holes(3, (slice(20, 40), slice(10, 50))), holes[20:40, 10:50])
     assert plan.holes(3, (slice(-5, 3), slice(40, 41))).all()
+
+
+def test_where_nothing_is_used_there_are_no_parts():
+    plan = SectionPlan.as_is((2, 8, 8)).leaving_out(0).leaving_out(1)
+    assert plan.parts == []
+
+
+def test_a_box_without_tissue_is_refused():
+    plan = SectionPlan.of_report(report(missing=[3])).leaving_out(4)
+    check_tissue(plan, Box((3, 0, 0), (5, 64, 96)))
+    with pytest.raises(UserError, match="shows tissue that could be used"):
+        check_tissue(plan, Box((3, 0, 32), (5, 32, 64)))

@@ -7,12 +7,14 @@ tissue in the last section that shows it, so that neurons go on over what is mis
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Shape, triple
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.sections.report import SectionReport, SlipKind, Verdict, ranges_text
 
 MOST_BRIDGED = 3
@@ -216,7 +218,7 @@ class SectionPlan:
     def parts(self) -> list[range]:
         """The parts of the stack between which nothing goes on: breaks, and gaps that are too long."""
         starts = [z for z in self.used.tolist() if next(self.partners(z), None) is None]
-        return [range(a, b) for a, b in zip(starts, [*starts[1:], self.shape[0]], strict=True)]
+        return [range(a, b) for a, b in pairwise([*starts, self.shape[0]])]
 
     def _pixels(self, cells: NDArray[np.bool_], plane: Plane | None) -> NDArray[np.bool_]:
         if not cells.any():
@@ -232,6 +234,16 @@ class SectionPlan:
         if plane is None:
             return self.shape[1], self.shape[2]
         return plane[0].stop - plane[0].start, plane[1].stop - plane[1].start
+
+
+def check_tissue(plan: SectionPlan, box: Box) -> None:
+    """Raise `UserError` if no section of a box shows tissue in it."""
+    plane = box.slices[1:]
+    if all((plan.holes(z, plane) | plan.bare(z, plane)).all() for z in range(box.start[0], box.stop[0])):
+        raise UserError(
+            f"sections: nothing in {box.text} shows tissue that could be used; choose another stack or region, or use "
+            "the sections as they are."
+        )
 
 
 def _slip_offsets(depth: int, kind: SlipKind, shift: tuple[int, int], z: int, last: int | None) -> NDArray[np.int32]:
