@@ -1,9 +1,10 @@
 """Stacks with defects, made from a clean one whose neurons are known, and what is made of them.
 
     python benchmarks/defects.py --raw RAW --truth LABELS [--box z0:z1,y0:y1,x0:x1] [--model FILE]
-                                 [--positions 5 10 15] [--seeds 0 1 2] [--only WORD ...]
+                                 [--positions 5 10 15] [--seeds 0 1 2] [--only WORD ...] [--ways auto]
 
-Each row is a defect, and gives VOI / ARAND for each way to segment and for *ideal*: the same stack without the bad
+Each row is a defect, and gives VOI / ARAND for each way to segment (*as-is*; *auto*: the program as it is used, which
+looks at the sections first and plans what is done with them) and for *ideal*: the same stack without the bad
 sections, or, where none is bad (shifts, grey levels, resin), the clean stack. Bad sections are left out of all scores,
 as is what has no tissue, so that both are scored on the same voxels. *over* and *worst* are VOI over ideal: the mean
 and the largest of all runs; *nothing* counts neurons more than half of which lie where there is no tissue.
@@ -25,11 +26,14 @@ import numpy as np
 from made_defects import SECTION_DEFECTS, STACK_DEFECTS, Defective, Grey, draw_defects
 from numpy.typing import NDArray
 
+from napari_emcad.core.contrast import INVERTED, membrane_darkness
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.parameters import ResolvedSegmentParameters, SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import Scores, score
+from napari_emcad.core.sections.look import inspect_sections
+from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import load_student
@@ -54,11 +58,11 @@ class Outcome:
     refusal: str = ""
 
 
-class AsIs:
-    """The program without a look at the sections: neurons at the model's threshold.
+class Pairs:
+    """A model, and its affinities of clean sections.
 
-    Affinities of two clean sections, neighbours or not, are kept. A pair's affinities depend on these two sections and
-    the grey levels alone, so that a stack costs the network only where it differs from the clean one.
+    Affinities of a section depend on it, on the sections it is paired with, where these lie, and the grey levels alone.
+    So those of two clean sections are kept, and a stack costs the network only where it differs from the clean one.
     """
 
     def __init__(self, model: str, clean: Grey):
@@ -66,33 +70,72 @@ class AsIs:
         self._clean = {_digest(section) for section in clean}
         self._kept: dict[tuple, NDArray[np.uint8]] = {}
 
-    def __call__(self, raw: Grey) -> NDArray[np.integer]:
-        parameters = resolve_parameters(SegmentParameters(), raw, self.card)
-        segmentation = drive(agglomerate(self._affinities(raw, parameters), parameters))
+    def labels(self, raw: Grey, parameters: ResolvedSegmentParameters, plan: SectionPlan) -> NDArray[np.integer]:
+        """Return the neurons (z, y, x) at the threshold."""
+        affinities = self._affinities(raw, parameters, plan)
+        segmentation = drive(agglomerate(affinities, parameters, plan, Box.whole(raw.shape)))
         return segmentation.labels(segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs))
 
-    def _affinities(self, raw: Grey, parameters: ResolvedSegmentParameters) -> NDArray[np.uint8]:
+    def _affinities(self, raw: Grey, parameters: ResolvedSegmentParameters, plan: SectionPlan) -> NDArray[np.uint8]:
         digests = [_digest(section) for section in raw]
-        pairs = list(zip(digests[:1] + digests[:-1], digests, strict=True))
-        keys = [(*pair, parameters.black, parameters.white) for pair in pairs]
+        seen = [_seen(plan, digests, z) for z in range(len(raw))]
+        keys = [(sections, parameters.black, parameters.white) for sections in seen]
         affinities = np.empty((3, *raw.shape), np.uint8)
         for known, run in groupby(range(len(raw)), key=lambda z: keys[z] in self._kept):
             sections = list(run)
             if known:
                 affinities[:, sections] = np.stack([self._kept[keys[z]] for z in sections], axis=1)
             else:
-                self._predict(raw, affinities, (sections[0], sections[-1] + 1), parameters)
-        self._kept |= {keys[z]: affinities[:, z].copy() for z, pair in enumerate(pairs) if self._clean.issuperset(pair)}
+                box = Box((sections[0], 0, 0), (sections[-1] + 1, *raw.shape[1:]))
+                drive(predict(raw, self.network, affinities[:, sections[0] : sections[-1] + 1], box, parameters, plan))
+        for z, sections in enumerate(seen):
+            if self._clean.issuperset(section[0] for section in sections):
+                self._kept[keys[z]] = affinities[:, z].copy()
         return affinities
 
-    def _predict(
-        self, raw: Grey, affinities: NDArray[np.uint8], sections: tuple[int, int], parameters: ResolvedSegmentParameters
-    ) -> None:
-        """Write the affinities of a run of sections, from the first up to the one before the last number."""
-        first, stop = sections
-        context = raw[max(0, first - 1) : stop]
-        box = Box((min(1, first), 0, 0), context.shape)
-        drive(predict(context, self.network, affinities[:, first:stop], box, parameters))
+
+class AsIs:
+    """The program without a look at the sections: neurons at the model's threshold."""
+
+    def __init__(self, pairs: Pairs):
+        self._pairs = pairs
+
+    def __call__(self, raw: Grey) -> NDArray[np.integer]:
+        parameters = resolve_parameters(SegmentParameters(), raw, self._pairs.card)
+        return self._pairs.labels(raw, parameters, SectionPlan.as_is(raw.shape))
+
+
+class Auto:
+    """The program as it is used: it looks at the sections, and does what the plan of that says.
+
+    Black and white are exchanged where the program says that they should be.
+    """
+
+    def __init__(self, pairs: Pairs):
+        self._pairs = pairs
+
+    def __call__(self, raw: Grey) -> NDArray[np.integer]:
+        card = self._pairs.card
+        plan = SectionPlan.of_report(drive(inspect_sections(raw)))
+        check_tissue(plan, Box.whole(raw.shape))
+        parameters = resolve_parameters(SegmentParameters(), raw, card)
+        if membrane_darkness(raw) <= INVERTED:
+            exchanged = SegmentParameters(black=parameters.white, white=parameters.black)
+            parameters = resolve_parameters(exchanged, raw, card)
+        return self._pairs.labels(raw, parameters, plan)
+
+
+def _seen(plan: SectionPlan, digests: list[bytes], z: int) -> tuple[tuple, ...]:
+    """Return what the network sees for a section: it, and those it is paired with, up to one that lacks nothing."""
+    if plan.left_out[z]:
+        return ((b"",),)
+    seen = [(digests[z], plan.inverted[z], (plan.holes(z) | plan.bare(z)).tobytes())]
+    for other, shift in plan.partners(z):
+        holes = plan.holes(other) | plan.bare(other)
+        seen.append((digests[other], plan.inverted[other], holes.tobytes(), shift))
+        if shift == (0, 0) and not holes.any():
+            break
+    return tuple(seen)
 
 
 def main() -> None:
@@ -102,8 +145,10 @@ def main() -> None:
     raw, truth, margin = _read(options)
     whole = Defective.of(raw, truth)
     clean = whole.without_margin(margin)
-    as_is = AsIs(options.model, clean.raw)
-    ways: dict[str, Segment] = {"as-is": as_is}
+    pairs = Pairs(options.model, clean.raw)
+    as_is = AsIs(pairs)
+    ways: dict[str, Segment] = {"as-is": as_is, "auto": Auto(pairs)}
+    ways = {name: way for name, way in ways.items() if name in options.ways}
     clean_labels, started = as_is(clean.raw), time.perf_counter()
     print(f"clean: {_text(score(clean_labels, clean.truth))}")
     print(
@@ -213,6 +258,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--positions", type=int, nargs="+", help="sections, counted from the start of the box")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the mixtures")
     parser.add_argument("--share", type=float, default=0.05, help="of the sections of a mixture that are defective")
+    parser.add_argument("--ways", nargs="+", choices=("as-is", "auto"), default=["as-is", "auto"])
     parser.add_argument("--only", nargs="+", help="words; rows whose names hold one of them")
     return parser.parse_args()
 
