@@ -27,9 +27,10 @@ from napari_emcad.core.geometry import Box, check_box
 from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, SegmentOptions, SegmentParameters
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
-from napari_emcad.core.segmentation import Segmentation, fragment_sizes
-from napari_emcad.core.swallowing import without_swallowing
+from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
 from napari_emcad.core.volume import AffinityStore, AffinityVolume, Volume, Writable, check_volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
@@ -151,10 +152,12 @@ def agglomerate(
     box: Box | None = None,
 ) -> Job[Segmentation]:
     """Affinities -> fragments -> region graph -> merge tree; a plan is that of the volume that the box lies in."""
-    fragments = yield from find_fragments(affinities, parameters.seed_sigma)
-    graph = without_swallowing((yield from build_region_graph(affinities, fragments)), fragments)
+    planned = PlannedBox.of(plan, box or Box.whole(affinities.shape[1:]))
+    fragments = yield from find_fragments(affinities, parameters.seed_sigma, planned=planned)
+    graph = yield from build_region_graph(affinities, fragments, planned=planned)
     yield Progress("agglomeration", 0, 1)
-    sizes = fragment_sizes(fragments)
+    section, sizes = sections_and_sizes(fragments)
+    graph = without_swallowing(graph, section, sizes)
     tree = agglomerate_fragments(graph, sizes, parameters.agglomeration, parameters.scoring)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, tree, sizes)

@@ -34,7 +34,9 @@ def graphs_of(affinities, fragments, blocks):
         box = blocks.box(number)
         margin = tuple(int(a > 0) for a in box.start)
         seen = Box(tuple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
-        graph = drive(build_region_graph(affinities[(slice(None), *seen.slices)], fragments[seen.slices], margin))
+        graph = drive(
+            build_region_graph(affinities[(slice(None), *seen.slices)], fragments[seen.slices], box.within(seen))
+        )
         graph.contact[:] += np.array(seen.start, np.int32)
         yield graph
 

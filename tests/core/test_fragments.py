@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from drawings import drawn, membranes, uneven
+from plans import any_plan, usable_of
 from scipy import ndimage
 
 from napari_emcad.core import fragments
@@ -15,7 +16,10 @@ from napari_emcad.core.fragments import (
     find_fragments,
     find_section_fragments,
 )
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress, drive
+from napari_emcad.core.sections.pairing import PlannedBox
+from napari_emcad.core.sections.plan import SectionPlan
 
 SIGMAS = (0, 1, 2)
 
@@ -146,7 +150,7 @@ def test_progress_goes_by_sections():
 def test_closing_the_job_stops_its_threads(monkeypatch):
     started, never = [], threading.Event()
 
-    def slow(affinities, sigma):
+    def slow(affinities, sigma, usable):
         started.append(threading.current_thread())
         never.wait(0.02)
         return np.ones(affinities.shape[1:], np.uint32)
@@ -186,3 +190,76 @@ def test_smoothing_is_gaussian(sigma):
     expected = ndimage.gaussian_filter(section, sigma, mode="mirror", radius=math.ceil(3 * sigma))
     np.testing.assert_allclose(_smoothed(section, sigma), expected, atol=2e-5)
     assert _smoothed(section, 0) is section
+
+
+# ---- where there is nothing to see -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("seed", range(8))
+def test_fragments_lie_in_what_is_usable_and_are_connected(seed, sigma):
+    shape = (6, 40, 50)
+    plan = any_plan(shape, seed, cell=7)
+    usable, planned = usable_of(plan), PlannedBox(plan, Box.whole(shape))
+    found = drive(find_fragments(rough(shape, seed), sigma, planned=planned))
+    np.testing.assert_array_equal(found > 0, usable)
+    first = 1
+    for section in found:
+        ids = np.unique(section[section > 0])
+        np.testing.assert_array_equal(ids, np.arange(first, first + len(ids)))
+        if not section.all():
+            assert all(ndimage.label(section == i)[1] == 1 for i in ids)
+        first += len(ids)
+
+
+def test_affinities_of_what_is_not_usable_have_no_influence():
+    affinities, usable = rough((1, 60, 70))[1:, 0], np.ones((60, 70), bool)
+    usable[10:30, 20:44] = False
+    usable[:, :5] = False
+    found = [
+        find_section_fragments(np.where(usable, affinities, np.uint8(value)), 1, usable=usable) for value in (0, 99)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_a_hole_changes_only_the_fragments_beside_it():
+    """Cells of twelve pixels: those that do not touch the hole, or its neighbours, are what they were."""
+    affinities = np.full((2, 60, 96), 230, np.uint8)
+    affinities[:, ::12] = affinities[:, :, ::12] = 0
+    usable = np.ones(affinities.shape[1:], bool)
+    usable[:, 41:] = False
+    whole, found = find_section_fragments(affinities, 1), find_section_fragments(affinities, 1, usable=usable)
+    middle = np.s_[6::12, 6:36:12]
+    assert len(set(whole[middle].ravel())) == len(set(found[middle].ravel())) == whole[middle].size
+    pairs = np.unique(np.stack([whole[:, :24].ravel(), found[:, :24].ravel()]), axis=1)
+    assert pairs.shape[1] == len(np.unique(whole[:, :24]))
+    beside = set(found[6::12, 39].tolist())  # cells of which the hole leaves four pixels
+    assert len(beside) == 5
+    assert not beside & set(found[middle].ravel().tolist())
+
+
+def test_sections_that_are_left_out_are_not_read():
+    values, read = rough((4, 20, 30)), []
+
+    class Spy:
+        shape = values.shape
+
+        def __getitem__(self, key):
+            read.append(key[1])
+            return values[key]
+
+    plan = SectionPlan.as_is((4, 20, 30)).leaving_out(1).leaving_out(2)
+    found = drive(find_fragments(Spy(), planned=PlannedBox(plan, Box.whole(plan.shape))))
+    assert sorted(read) == [0, 3]
+    assert not found[1:3].any()
+    assert found[3].min() == found[0].max() + 1
+
+
+def test_a_core_with_holes_has_the_pieces_of_what_is_usable():
+    shape, core = (3, 60, 70), (slice(11, 40), slice(5, 33))
+    plan = any_plan(shape, 3, cell=9)
+    planned = PlannedBox(plan, Box.whole(shape))
+    whole, found = (drive(find_fragments(rough(shape), 1, part, planned)) for part in (None, core))
+    np.testing.assert_array_equal(found > 0, usable_of(plan)[:, *core])
+    pairs = np.unique(np.stack([whole[:, *core].ravel(), found.ravel()]), axis=1)
+    assert pairs.shape[1] == len(np.unique(found))

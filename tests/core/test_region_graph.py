@@ -1,5 +1,6 @@
 import os
 from collections import defaultdict
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,11 +9,16 @@ from drawings import drawn, patient, uneven
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from plans import any_plan, partner_of, usable_of
 
 from napari_emcad.core import region_graph as module
+from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import QUANTILES, build_region_graph
+from napari_emcad.core.region_graph import QUANTILES, build_region_graph, joined_graphs
+from napari_emcad.core.sections.pairing import PlannedBox
+from napari_emcad.core.sections.plan import MOST_BRIDGED
 
 
 def faces_one_by_one(affinities, fragments):
@@ -145,13 +151,12 @@ def test_affinities_are_read_by_sections():
         shape, dtype = values.shape, values.dtype
 
         def __getitem__(self, key):
-            channel, z = key
-            sections.append(z.stop - z.start)
-            return values[channel, z]
+            sections.append(key)
+            return values[key]
 
     found, expected = drive(build_region_graph(Spy(), fragments)), check(values, fragments)
     np.testing.assert_array_equal(found.quantiles, expected.quantiles)
-    assert max(sections) == 2
+    assert sorted(sections, key=str) == [(slice(None), z) for z in range(5)]
 
 
 def test_faces_are_kept_no_longer_than_their_edge_can_grow(monkeypatch):
@@ -171,3 +176,64 @@ def test_faces_are_kept_no_longer_than_their_edge_can_grow(monkeypatch):
     check(uneven((3, *deep.shape)), deep)
     assert carried[0] == 0
     assert max(carried) > 0
+
+
+# ---- sections that are left out, shifted or not whole ----------------------------------------------------------------
+
+
+def planned_faces(affinities, fragments, plan):
+    """(u, v) -> [(level, voxel)], where a voxel lies after its partner."""
+    usable, faces = usable_of(plan), defaultdict(list)
+    for voxel in np.ndindex(fragments.shape):
+        for axis in range(3):
+            before = tuple(p - (a == axis) for a, p in enumerate(voxel))
+            before = partner_of(plan, usable, voxel) if axis == 0 else before if before[axis] >= 0 else None
+            pair = sorted([int(fragments[voxel]), int(fragments[before])]) if before else [0, 0]
+            if 0 < pair[0] < pair[1]:
+                faces[tuple(pair)].append((int(affinities[(axis, *voxel)]), voxel))
+    return faces
+
+
+PLANNED = (8, 6, 7)
+
+
+def planned_volume(seed, ids=60):
+    plan = any_plan(PLANNED, seed)
+    fragments = np.random.default_rng(seed).integers(1, ids, PLANNED).astype(np.uint32) * usable_of(plan)
+    return plan, uneven((3, *PLANNED), seed=seed), fragments.astype(np.uint32)
+
+
+@pytest.mark.parametrize("ids", [4, 60])
+@pytest.mark.parametrize("seed", range(12))
+def test_contacts_cross_gaps_and_follow_shifts(seed, ids):
+    plan, affinities, fragments = planned_volume(seed, ids)
+    graph = drive(build_region_graph(affinities, fragments, planned=PlannedBox(plan, Box.whole(PLANNED))))
+    faces = planned_faces(affinities, fragments, plan)
+    assert list(zip(graph.u.tolist(), graph.v.tolist(), strict=True)) == sorted(faces)
+    for edge, pair in enumerate(sorted(faces)):
+        levels = [level for level, _ in faces[pair]]
+        assert graph.area[edge] == len(levels)
+        assert graph.mean[edge] == pytest.approx(sum(levels) / len(levels) / 255, abs=1e-6)
+        assert (smallest_not_exceeded_by(50, levels), tuple(graph.contact[edge].tolist())) in faces[pair]
+
+
+@pytest.mark.parametrize("size", [(8, 6, 7), (1, 6, 7), (3, 2, 3)])
+@pytest.mark.parametrize("seed", range(6))
+def test_blocks_that_see_as_far_as_partners_count_each_face_once(seed, size):
+    plan, affinities, fragments = planned_volume(seed)
+    blocks, (y, x) = Blocks(PLANNED, size), plan.largest_shift
+    for number in range(len(blocks)):  # fragments of blocks, as the joined graphs must not share an edge
+        part = fragments[blocks.box(number).slices]
+        part[part > 0] += np.uint32(100 * number)
+    graphs = []
+    for number in range(len(blocks)):
+        box = blocks.box(number)
+        seen = box.grown((MOST_BRIDGED + 1, max(1, y), max(1, x))).clipped(PLANNED)
+        seen = Box(seen.start, (box.stop[0], *seen.stop[1:]))
+        part, planned = fragments[seen.slices], PlannedBox(plan, seen)
+        graph = drive(build_region_graph(affinities[(slice(None), *seen.slices)], part, box.within(seen), planned))
+        graphs.append(replace(graph, contact=graph.contact + np.array(seen.start, np.int32)))
+    whole = drive(build_region_graph(affinities, fragments, planned=PlannedBox(plan, Box.whole(PLANNED))))
+    joined = joined_graphs(graphs)
+    for name in ("u", "v", "mean", "quantiles", "area", "contact"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))

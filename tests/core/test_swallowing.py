@@ -3,10 +3,10 @@ import pytest
 
 from napari_emcad.core.agglomeration import agglomerate_fragments
 from napari_emcad.core.fragments import find_fragments
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
-from napari_emcad.core.segmentation import fragment_sizes
-from napari_emcad.core.swallowing import MANY, without_swallowing
+from napari_emcad.core.swallowing import MANY, sections_and_sizes, without_swallowing
 
 SIDE, CELLS = 18, 6
 
@@ -27,8 +27,9 @@ def cells(rows: int, columns: int, blank: int | None = None, depth: int = 4):
 def segmented(affinities):
     fragments = drive(find_fragments(affinities, 1))
     graph = drive(build_region_graph(affinities, fragments))
-    kept = without_swallowing(graph, fragments)
-    tree = agglomerate_fragments(kept, fragment_sizes(fragments))
+    section, sizes = sections_and_sizes(fragments)
+    kept = without_swallowing(graph, section, sizes)
+    tree = agglomerate_fragments(kept, sizes)
     return fragments, graph, kept, tree.cut(0.3)[fragments]
 
 
@@ -63,19 +64,19 @@ def test_slivers_count_next_to_nothing(first):
     fragments[1, 0, :40] = np.arange(3, 43)
     fragments = fragments if first else fragments[::-1].copy()
     graph = drive(build_region_graph(np.full((3, 2, 20, 60), 200, np.uint8), fragments))
-    assert without_swallowing(graph, fragments) is graph
+    assert without_swallowing(graph, *sections_and_sizes(fragments)) is graph
 
 
 def test_blocks_decide_what_the_whole_does():
     """Each plane between two sections is seen whole by the block that counts its faces."""
     affinities = cells(CELLS, CELLS, blank=2)
     fragments = drive(find_fragments(affinities, 1))
-    whole = without_swallowing(drive(build_region_graph(affinities, fragments)), fragments)
+    whole = without_swallowing(drive(build_region_graph(affinities, fragments)), *sections_and_sizes(fragments))
     pairs = []
     for start in (0, 2, 3):
         stop, first = {0: 2, 2: 3, 3: 4}[start], max(0, start - 1)
         part = fragments[first:stop]
-        graph = drive(build_region_graph(affinities[:, first:stop], part, (int(start > 0), 0, 0)))
-        graph = without_swallowing(graph, part)
+        graph = drive(build_region_graph(affinities[:, first:stop], part, Box((start - first, 0, 0), part.shape)))
+        graph = without_swallowing(graph, *sections_and_sizes(part))
         pairs += zip(graph.u.tolist(), graph.v.tolist(), strict=True)
     assert sorted(pairs) == list(zip(whole.u.tolist(), whole.v.tolist(), strict=True))

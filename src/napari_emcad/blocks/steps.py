@@ -27,7 +27,7 @@ from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.core.swallowing import without_swallowing
+from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
 from napari_emcad.core.volume import Key, Writable
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_run
@@ -138,8 +138,8 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     seen = Box(triple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
     fragments, ids = _number_fragments(files, run.blocks, seen)
     affinities = files.affinities[(slice(None), *seen.slices)]
-    graph = drive(build_region_graph(affinities, fragments, margin))
-    graph = without_swallowing(graph, fragments)
+    graph = drive(build_region_graph(affinities, fragments, box.within(seen)))
+    graph = without_swallowing(graph, *sections_and_sizes(fragments))
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]

@@ -15,6 +15,7 @@ from skimage.measure import label
 
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.volume import AffinityVolume
 
 BOUNDARY_SIGMA = 0.7
@@ -28,7 +29,10 @@ Core = tuple[slice, slice]
 
 
 def find_section_fragments(
-    affinities: NDArray[np.uint8], seed_sigma: float = DEFAULT_SEED_SIGMA, boundary_sigma: float = BOUNDARY_SIGMA
+    affinities: NDArray[np.uint8],
+    seed_sigma: float = DEFAULT_SEED_SIGMA,
+    boundary_sigma: float = BOUNDARY_SIGMA,
+    usable: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint32]:
     """Flood one section from seeds on its boundary map, 1 - (affinity y + affinity x) / 2.
 
@@ -43,14 +47,45 @@ def find_section_fragments(
         Pixels of the Gaussian that smooths the distance map before its maxima become seeds; 0 = not at all.
     boundary_sigma : float
         Pixels of the Gaussian that smooths the boundary map; 0 as published.
+    usable : (y, x) bool, optional
+        Pixels that are flooded; the others get 0, and their affinities have no influence. None = all.
 
     Returns
     -------
     (y, x) uint32
-        1..n without gaps; no background.
+        1..n without gaps, connected; 0 where nothing is usable.
     """
-    boundary = _smoothed(boundary_map(affinities), boundary_sigma)
-    return bioimage_cpp.segmentation.watershed(boundary, _seeds(boundary < BOUNDARY_LEVEL, seed_sigma))
+    if usable is None or usable.all():
+        boundary = _smoothed(boundary_map(affinities), boundary_sigma)
+        return bioimage_cpp.segmentation.watershed(boundary, _seeds(boundary < BOUNDARY_LEVEL, seed_sigma))
+    fragments = np.zeros(usable.shape, np.uint32)
+    if usable.any():
+        part = _extent(usable, 2 + int(4 * max(seed_sigma, boundary_sigma)))
+        fragments[part] = _fragments_of_usable(affinities[:, *part], usable[part], seed_sigma, boundary_sigma)
+    return fragments
+
+
+def _fragments_of_usable(
+    affinities: NDArray[np.uint8], usable: NDArray[np.bool_], seed_sigma: float, boundary_sigma: float
+) -> NDArray[np.uint32]:
+    """Flood the usable pixels of a part of a section.
+
+    What is not usable parts fragments as a membrane would. The boundary map is smoothed over the usable pixels alone.
+    """
+    weight = _smoothed(usable.astype(np.float32), boundary_sigma)
+    boundary = _smoothed(np.where(usable, boundary_map(affinities), 0).astype(np.float32), boundary_sigma)
+    boundary = np.where(usable, boundary / np.maximum(weight, np.finfo(np.float32).tiny), 1).astype(np.float32)
+    seeds = _seeds(boundary < BOUNDARY_LEVEL, seed_sigma)
+    flooded = bioimage_cpp.segmentation.watershed(boundary, seeds, mask=usable)
+    flooded[usable & (flooded == 0)] = flooded.max() + 1  # islands without a seed
+    return label(flooded, connectivity=1).astype(np.uint32)
+
+
+def _extent(usable: NDArray[np.bool_], margin: int) -> Core:
+    """Return the slices on y and x between the first and the last usable pixel, and some pixels more."""
+    first_last = (np.flatnonzero(usable.any(axis=axis))[[0, -1]].tolist() for axis in (1, 0))
+    y, x = (slice(max(0, first - margin), last + 1 + margin) for first, last in first_last)
+    return y, x
 
 
 def boundary_map(affinities: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -82,7 +117,10 @@ def _highest_around(section: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def find_fragments(
-    affinities: AffinityVolume, seed_sigma: float = DEFAULT_SEED_SIGMA, core: Core | None = None
+    affinities: AffinityVolume,
+    seed_sigma: float = DEFAULT_SEED_SIGMA,
+    core: Core | None = None,
+    planned: PlannedBox | None = None,
 ) -> Job[NDArray[np.uint32]]:
     """Find the fragments of a whole stack, sections in parallel threads.
 
@@ -95,24 +133,30 @@ def find_fragments(
     core : (slice, slice), optional
         The part on y and x that is wanted; voxels around it only serve as context. A fragment that leaves it and comes
         back is two in it.
+    planned : PlannedBox, optional
+        Says which pixels are usable; of the shape of the affinities. None = all.
 
     Returns
     -------
     (z, y, x) uint32
-        1..n without gaps, rising with z; no background.
+        1..n without gaps, rising with z; 0 where nothing is usable.
     """
     depth = affinities.shape[1]
     sides = affinities.shape[2:] if core is None else [s.stop - s.start for s in core]
     fragments = np.empty((depth, *sides), np.uint32)
-    watch, first_free = Stopwatch("fragments", depth), 0
+    watch, taken = Stopwatch("fragments", depth), 0
+
+    def of_section(z: int) -> NDArray[np.uint32]:
+        usable = planned.usable(z) if planned else None
+        if usable is not None and not usable.any():
+            return np.zeros(sides, np.uint32)
+        return _core(find_section_fragments(affinities[1:, z], seed_sigma, usable=usable), core)
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            sections = pool.map(
-                lambda z: _core(find_section_fragments(affinities[1:, z], seed_sigma), core), range(depth)
-            )
-            for z, section in enumerate(sections):
-                fragments[z] = section + np.uint32(first_free)
-                first_free = int(fragments[z].max())
+            for z, section in enumerate(pool.map(of_section, range(depth))):
+                fragments[z] = np.where(section, section + np.uint32(taken), 0)
+                taken = max(taken, int(fragments[z].max()))
                 yield watch.at(z + 1)
         finally:
             pool.shutdown(cancel_futures=True)

@@ -9,10 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.affinities import NEAREST, shifted
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.sections.pairing import PlannedBox
+from napari_emcad.core.sections.plan import MOST_BRIDGED
 from napari_emcad.core.volume import AffinityVolume
 
 QUANTILES = (10, 25, 50, 75, 100)
@@ -20,9 +22,6 @@ QUANTILES = (10, 25, 50, 75, 100)
 
 LEVEL_BITS, ID_BITS = 8, 28
 """Bits of an affinity level and of a fragment id: two ids and a level are sorted as one 64-bit number."""
-
-Margin = tuple[int, int, int]
-"""0 or 1 on z, y, x."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,9 @@ _Columns = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer], 
 _NO_FACES = _Faces(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def build_region_graph(affinities: AffinityVolume, fragments: Ids, margin: Margin = (0, 0, 0)) -> Job[RegionGraph]:
+def build_region_graph(
+    affinities: AffinityVolume, fragments: Ids, own: Box | None = None, planned: PlannedBox | None = None
+) -> Job[RegionGraph]:
     """Build the region graph of a fragment volume with the affinities over each contact.
 
     Strategy: in each section every face between two fragments becomes one number (u, v, affinity, place); sorted,
@@ -94,25 +95,28 @@ def build_region_graph(affinities: AffinityVolume, fragments: Ids, margin: Margi
         Channels z, y, x, to the previous voxel, value x 255; read by sections.
     fragments : (z, y, x) uint32
         0 = none: has no edges.
-    margin : (z, y, x)
-        1 if the first section, row or column is that of the block before: faces to its voxels count, those inside it
-        do not. So each face of a volume counts in one block.
+    own : Box, optional
+        Only faces between a voxel of this box of the arrays and the one before it count, wherever that lies. So each
+        face of a volume counts in one block. None = all of it.
+    planned : PlannedBox, optional
+        Says which voxel of another section lies before each; of the arrays' shape. None = the one at its place.
     """
     n = int(fragments.max(initial=0))
     if n >> ID_BITS:
         raise UserError(
             f"region graph: at most {(1 << ID_BITS) - 1:,} fragments are possible, got {n:,}; choose a smaller region."
         )
-    depth, open_faces = len(fragments), _NO_FACES
+    own = own or Box.whole(fragments.shape)
+    sections, open_faces, reach = range(own.start[0], own.stop[0]), _NO_FACES, MOST_BRIDGED + 1 if planned else 1
     parts: list[RegionGraph] = []
-    watch, last = Stopwatch("region graph", depth), _last_sections(fragments, n)
+    watch, last = Stopwatch("region graph", len(sections)), _last_sections(fragments, n)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            sections = pool.map(lambda z: _section_faces(affinities, fragments, z, margin), range(margin[0], depth))
-            for z, faces in enumerate(sections, margin[0]):
-                closed, open_faces = _parted(_merged(open_faces, faces), last, z)
+            found = pool.map(lambda z: _section_faces(affinities, fragments, z, own, planned), sections)
+            for done, (z, faces) in enumerate(zip(sections, found, strict=True), 1):
+                closed, open_faces = _parted(_merged(open_faces, faces), last, z, reach)
                 parts.append(_edges_of_faces(closed, fragments.shape))
-                yield watch.at(z + 1)
+                yield watch.at(done)
         finally:
             pool.shutdown(cancel_futures=True)
     return joined_graphs(parts) if parts else _no_edges()
@@ -142,40 +146,45 @@ def _merged(one: _Faces, other: _Faces) -> _Faces:
     return _Faces(key, number, voxel).chosen(np.argsort(key, kind="stable"))
 
 
-def _parted(faces: _Faces, last: NDArray[np.int32], z: int) -> tuple[_Faces, _Faces]:
+def _parted(faces: _Faces, last: NDArray[np.int32], z: int, reach: int) -> tuple[_Faces, _Faces]:
     """Return the faces of edges that no section after z can add to, and those of the others.
 
-    A later face lies in a section after z, or between it and the one before.
+    A later face lies in a section after z, or between it and one of the `reach` sections before it.
     """
     u, v = (last[ids] for ids in _ends(faces.key >> np.uint64(LEVEL_BITS)))
-    stays = (np.maximum(u, v) > z) & (np.minimum(u, v) >= z)
+    stays = (np.maximum(u, v) > z) & (np.minimum(u, v) > z - reach)
     if not stays.any():
         return faces, _NO_FACES
     return faces.chosen(~stays), faces.chosen(stays)
 
 
-def _section_faces(affinities: AffinityVolume, fragments: Ids, z: int, margin: Margin) -> _Faces:
-    """Find the faces inside section z and between it and the one before, except those that the block before counts.
+def _section_faces(affinities: AffinityVolume, fragments: Ids, z: int, own: Box, planned: PlannedBox | None) -> _Faces:
+    """Find the faces inside section z and between it and the one before, whose later voxel lies in a box.
 
-    Strategy: each channel compares the section with itself moved by one voxel. Voxels of two fragments are faces; the
+    Strategy: each channel compares the section with what lies before each voxel. Voxels of two fragments are faces; the
     four lists u, v, level and place are sorted together, so that equal (u, v, level) stand in runs that are counted.
     """
-    first = max(0, z - 1)
-    ids = fragments[first : z + 1]
+    ids, values = fragments[z], affinities[:, z]
     place = np.arange(ids.size).reshape(ids.shape)
+    _, *plane = own.slices
     lists = []
-    for channel, offset in enumerate(NEAREST):
-        sections = slice(None) if offset[0] else slice(-1, None)  # only z faces look at the section before
-        plane = (slice(0 if o else m, None) for o, m in zip(offset[1:], margin[1:], strict=True))
-        counted = (sections, *plane)
-        here, there = shifted(offset)
-        a, b = ids[counted][there], ids[counted][here]
-        between = (a != b) & (a > 0) & (b > 0)
-        level = affinities[channel, first : z + 1][counted][here][between]
-        lists.append((a[between], b[between], level, place[counted][here][between]))
+    for before, level in zip(_voxels_before(fragments, z, planned), values, strict=True):
+        here, there = ids[*plane], before[*plane]
+        between = (here != there) & (here > 0) & (there > 0)
+        lists.append((there[between], here[between], level[*plane][between], place[*plane][between]))
     a, b, level, place = (np.concatenate(column) for column in zip(*lists, strict=True))
     u, v, level, place = _sorted(np.minimum(a, b), np.maximum(a, b), level, place)
-    return _counted(u, v, level, place + first * fragments[0].size)
+    return _counted(u, v, level, place + z * ids.size)
+
+
+def _voxels_before(fragments: Ids, z: int, planned: PlannedBox | None) -> tuple[Ids, Ids, Ids]:
+    """Return the fragment of the voxel before each of a section on z, y and x, (y, x) each; 0 = none."""
+    ids = fragments[z]
+    on_y, on_x = np.zeros_like(ids), np.zeros_like(ids)
+    on_y[1:], on_x[:, 1:] = ids[:-1], ids[:, :-1]
+    if planned:
+        return planned.before(z, fragments), on_y, on_x
+    return fragments[z - 1] if z else np.zeros_like(ids), on_y, on_x
 
 
 def _sorted(u: Ids, v: Ids, level: NDArray[np.uint8], place: NDArray[np.int64]) -> _Columns:

@@ -21,28 +21,29 @@ LEAST_SIZE = 200
 """Pixels that a fragment must have to count."""
 
 
-def without_swallowing(graph: RegionGraph, fragments: Ids) -> RegionGraph:
-    """Return a graph without the contacts by which a fragment lies on very many fragments of a neighbouring section.
+def without_swallowing(graph: RegionGraph, section: NDArray[np.int32], sizes: NDArray[np.int64]) -> RegionGraph:
+    """Return a graph without the contacts by which a fragment lies on very many fragments of another section.
 
-    Strategy: the contacts of a fragment with one neighbouring section stand in a group. It counts the fragments that
-    lie under it with half of their pixels or more; and (sum of areas)^2 / (sum of squared areas), which is n for n
-    equal parts. A group lies between two sections and within the outline of one fragment, so that a block which counts
-    its faces sees it whole, and decides what the volume would.
+    Strategy: the contacts of a fragment with one other section stand in a group. It counts the fragments that lie under
+    it with half of their pixels or more; and (sum of areas)^2 / (sum of squared areas), which is n for n equal parts. A
+    group lies between two sections and within the outline of one fragment, so that a block which counts its faces sees
+    it whole, and decides what the volume would.
 
     Parameters
     ----------
     graph : RegionGraph
-    fragments : (z, y, x) Ids
-        Fragments of the graph, each in one section.
+    section : (n + 1,) int32
+        The section that each fragment lies in, see `sections_and_sizes`.
+    sizes : (n + 1,) int64
+        Voxels of each fragment.
     """
-    section, sizes = _sections_and_sizes(fragments)
     across = np.flatnonzero(section[graph.u] != section[graph.v])
     if not len(across):
         return graph
     u, v, area = graph.u[across], graph.v[across], graph.area[across]
-    is_dropped = np.zeros(len(across), bool)
+    is_dropped, depth = np.zeros(len(across), bool), int(section.max()) + 1
     for one, other in ((u, v), (v, u)):
-        _, group = np.unique(2 * one.astype(np.int64) + (section[other] > section[one]), return_inverse=True)
+        _, group = np.unique(depth * one.astype(np.int64) + section[other], return_inverse=True)
         lies_under = (2 * area >= sizes[other]) & (sizes[other] >= LEAST_SIZE)
         shares = np.bincount(group, area) ** 2 / np.bincount(group, area.astype(np.float64) ** 2)
         is_dropped |= ((np.bincount(group, lies_under) >= MANY) & (shares >= EVEN))[group]
@@ -53,8 +54,8 @@ def without_swallowing(graph: RegionGraph, fragments: Ids) -> RegionGraph:
     return graph.chosen(is_kept)
 
 
-def _sections_and_sizes(fragments: Ids) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the section and the voxels of each fragment 0..n."""
+def sections_and_sizes(fragments: Ids) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the section that each fragment 0..n of a volume (z, y, x) lies in, the last of several, and its voxels."""
     n = int(fragments.max(initial=0)) + 1
     section, sizes = np.zeros(n, np.int32), np.zeros(n, np.int64)
     for z, ids in enumerate(fragments):

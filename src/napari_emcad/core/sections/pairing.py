@@ -1,0 +1,90 @@
+"""The plan for a box of a stack: which of its pixels show something, and which voxel lies before each one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.affinities import shifted
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.ids import Ids
+from napari_emcad.core.sections.plan import Partner, Plane, SectionPlan
+
+
+@dataclass(frozen=True)
+class PlannedBox:
+    """A box of a stack with the plan for its sections; sections and pixels are counted from the start of the box.
+
+    Attributes
+    ----------
+    plan : SectionPlan
+        Of the whole stack.
+    box : Box
+        Inside the stack.
+    """
+
+    plan: SectionPlan
+    box: Box
+
+    @classmethod
+    def of(cls, plan: SectionPlan | None, box: Box) -> Self | None:
+        """Return a box with its plan; None if every section is used as it is."""
+        return None if plan is None or plan.is_as_is else cls(plan, box)
+
+    @property
+    def plane(self) -> Plane:
+        """The box on y and x, counted in the stack."""
+        _, ys, xs = self.box.slices
+        return ys, xs
+
+    def usable(self, z: int) -> NDArray[np.bool_]:
+        """Return the pixels (y, x) of a section that show tissue: neither holes nor bare."""
+        return self._usable(z + self.box.start[0], self.plane)
+
+    def before(self, z: int, ids: Ids) -> Ids:
+        """Return what lies before each voxel of a section: the id of the voxel that it is paired with.
+
+        Parameters
+        ----------
+        z : int
+        ids : (z, y, x) Ids
+            Of the box; not modified.
+
+        Returns
+        -------
+        (y, x) Ids
+            0 where there is no partner, or it lies outside the box.
+        """
+        found = np.zeros(ids.shape[1:], ids.dtype)
+        for partner, chosen in self.paired(z):
+            there = partner.z - self.box.start[0]
+            if there < 0:
+                continue
+            here, moved = shifted(partner.shift)
+            np.copyto(found[here], ids[there][moved], where=chosen[here])
+        return found
+
+    def paired(self, z: int) -> Iterator[tuple[Partner, NDArray[np.bool_]]]:
+        """Yield the partners of a section with the pixels (y, x) that take each, which are some."""
+        waiting = np.ones(self.box.shape[1:], bool)
+        for partner in self.plan.partners(z + self.box.start[0]):
+            chosen = waiting & self._usable(partner.z, moved_plane(self.plane, partner.shift))
+            if chosen.any():
+                yield partner, chosen
+                waiting &= ~chosen
+            if not waiting.any():
+                return
+
+    def _usable(self, z: int, plane: Plane) -> NDArray[np.bool_]:
+        """Return the pixels of a part of a section, in the stack, that show tissue; none outside the section."""
+        places = [np.arange(part.start, part.stop) for part in plane]
+        rows, columns = ((at >= 0) & (at < n) for at, n in zip(places, self.plan.shape[1:], strict=True))
+        return np.outer(rows, columns) & ~self.plan.holes(z, plane) & ~self.plan.bare(z, plane)
+
+
+def moved_plane(plane: Plane, shift: tuple[int, int]) -> Plane:
+    """Return a part of a section (y, x) that many pixels further on."""
+    y, x = (slice(part.start + by, part.stop + by) for part, by in zip(plane, shift, strict=True))
+    return y, x
