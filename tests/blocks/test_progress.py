@@ -5,7 +5,8 @@ import pytest
 
 from napari_emcad.blocks import progress as block_progress
 from napari_emcad.blocks.progress import SHARES, Watch
-from napari_emcad.blocks.steps import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS
+from napari_emcad.blocks.sections import SECTIONS
+from napari_emcad.blocks.steps import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS, STEPS_OF_BLOCKS
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 
@@ -96,18 +97,29 @@ def test_time_is_told_by_what_was_done_since_the_watch_began(files, run, clock):
     clock(30)
     found = watch.look()
     whole = 30 / (SHARES[AFFINITIES] / 2)
-    assert found.seconds_left == pytest.approx(whole * (1 - SHARES[AFFINITIES]))
+    assert found.seconds_left == pytest.approx(whole * (1 - SHARES[AFFINITIES] - SHARES[SECTIONS]))
     assert found.seconds_per_megavoxel == pytest.approx(whole / 0.04)
 
 
 def test_all_done(files, run):
-    for step in STEPS:
+    for step in STEPS_OF_BLOCKS:
         do(files, step, range(2 if step == AGGLOMERATION else 8))
     found = Watch(files, run).look()
     assert (found.stage, found.done, found.total) == (AGGLOMERATION, 2, 2)
-    assert (found.reached == len(STEPS)).all()
+    assert (found.reached == len(STEPS_OF_BLOCKS)).all()
 
 
 def test_the_shares_are_those_of_the_steps_and_leave_some_for_the_end():
     assert list(SHARES) == list(STEPS)
     assert 0.9 < sum(SHARES.values()) < 1
+
+
+def test_slabs_of_sections_come_first(tmp_path, run):
+    """They are no step of a block; a run that uses its sections as they are has none."""
+    looking = run.model_copy(update={"sections": "auto", "stack_shape": (9, 100, 100)})
+    files = BlockFiles(tmp_path)
+    files.create(SHAPE, None)
+    do(files, SECTIONS, [0, 2])
+    found = Watch(files, looking).look()
+    assert (found.stage, found.done, found.total) == (SECTIONS, 2, 4)
+    assert not found.reached.any()

@@ -12,7 +12,7 @@ from drawings import lively_student, uneven
 
 from napari_emcad.blocks import steps as blockwise
 from napari_emcad.blocks.pool import InTurn
-from napari_emcad.blocks.steps import STEPS, assemble, segment_by_blocks
+from napari_emcad.blocks.steps import STEPS_OF_BLOCKS, assemble, segment_by_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -226,7 +226,7 @@ def test_progress_goes_by_blocks(tmp_path, run_of):
     run = run_of((3, 64, 64))
     begin_run(tmp_path / "a", run)
     steps = [(p.stage, p.done, p.total) for p in segment_by_blocks(tmp_path / "a", run, InTurn())]
-    assert steps == [(stage, k, 2) for stage in STEPS for k in range(3)]
+    assert steps == [(stage, k, 2) for stage in STEPS_OF_BLOCKS for k in range(3)]
 
 
 def test_groups_are_of_whole_blocks(run_of):

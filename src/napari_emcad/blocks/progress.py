@@ -8,12 +8,21 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.blocks.steps import AFFINITIES, AGGLOMERATION, FRAGMENTS, REGION_GRAPH, STEPS, parts_of
+from napari_emcad.blocks.sections import SECTIONS
+from napari_emcad.blocks.steps import (
+    AFFINITIES,
+    AGGLOMERATION,
+    FRAGMENTS,
+    REGION_GRAPH,
+    STEPS,
+    STEPS_OF_BLOCKS,
+    parts_of,
+)
 from napari_emcad.core.progress import Progress
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 
-SHARES = {AFFINITIES: 0.75, FRAGMENTS: 0.11, REGION_GRAPH: 0.10, AGGLOMERATION: 0.02}
+SHARES = {SECTIONS: 0.01, AFFINITIES: 0.74, FRAGMENTS: 0.11, REGION_GRAPH: 0.10, AGGLOMERATION: 0.02}
 """Share of a run's seconds that each step takes on a CPU; the rest is spent at the end: docs/scale.md."""
 
 
@@ -24,7 +33,7 @@ class BlockProgress(Progress):
     Attributes
     ----------
     reached : (z, y, x) uint8
-        Steps that are done of each block, 0 to 4.
+        Steps that are done of each block, 0 to 4: `STEPS_OF_BLOCKS`.
     seconds_per_megavoxel : float or None
         Speed of all steps since somebody began to watch; None while nothing was done since.
     """
@@ -71,13 +80,18 @@ class Watch:
 
     def _share(self, finished: Mapping[str, set[int]]) -> float:
         """Return the share of all the work that is done."""
-        return sum(SHARES[step] * len(finished.get(step, ())) / self._total(step) for step in STEPS)
+        return sum(SHARES[step] * self._share_of(step, finished) for step in STEPS)
+
+    def _share_of(self, step: str, finished: Mapping[str, set[int]]) -> float:
+        """Return the share of a step that is done; there may be nothing to do."""
+        total = self._total(step)
+        return len(finished.get(step, ())) / total if total else 1.0
 
     def _reached(self, finished: Mapping[str, set[int]]) -> NDArray[np.uint8]:
         """Return the steps that are done of each block."""
         blocks, groups = self._run.blocks, self._run.groups
         reached = np.zeros(len(blocks), np.uint8)
-        for step in STEPS:
+        for step in STEPS_OF_BLOCKS:
             done = list(finished.get(step, ()))
             if step == AGGLOMERATION:
                 done = [number for group in done for number in blocks.touching(groups.box(group))]

@@ -1,10 +1,11 @@
 """A run by blocks from its beginning to the session that it ends in: what it is, what it takes and who does it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -12,14 +13,16 @@ from napari_emcad import __version__
 from napari_emcad.blocks.cluster import connect_cluster, start_cluster
 from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_task
 from napari_emcad.blocks.pool import InTurn, Pool
-from napari_emcad.blocks.steps import GROUP, assemble, boxes_of_blocks, segment_by_blocks
+from napari_emcad.blocks.steps import GROUP, Tell, assemble, boxes_of_blocks, segment_by_blocks
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, Shape, VoxelSize
+from napari_emcad.core.geometry import Box, Shape, VoxelSize, triple
 from napari_emcad.core.parameters import ResolvedSegmentParameters, SegmentParameters
 from napari_emcad.core.progress import Job
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import check_volume
 from napari_emcad.core.wording import size_text
+from napari_emcad.io.section_plans import plan_to_json
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 from napari_emcad.io.sessions.facts import SessionFacts
@@ -150,6 +153,8 @@ class RunRequest:
         In nm; None = as the file says.
     block : (z, y, x)
         Voxels.
+    sections : "auto", "as-is" or SectionPlan
+        What is done with the sections of the stack: what a look at them says, nothing, or a plan of the whole stack.
     """
 
     model: Path
@@ -157,6 +162,7 @@ class RunRequest:
     parameters: SegmentParameters
     voxel_size: VoxelSize | None = None
     block: Shape = DEFAULT_BLOCK
+    sections: Literal["auto", "as-is"] | SectionPlan = "as-is"
 
 
 def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
@@ -193,12 +199,12 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
         box=(box.start, box.stop),
         block=request.block,
         group=GROUP,
+        sections=request.sections if isinstance(request.sections, str) else plan_to_json(request.sections),
+        stack_shape=triple(stack.array.shape),
     )
 
 
-def finish_run(
-    folder: Path, run: BlockRunFacts, means: Means, tell: Callable[[str], None] = lambda _: None
-) -> Job[int]:
+def finish_run(folder: Path, run: BlockRunFacts, means: Means, tell: Tell = lambda _: None) -> Job[int]:
     """Do all that is not done yet of a run that was begun, and make a session of it. Return the number of neurons.
 
     Parameters
@@ -207,7 +213,7 @@ def finish_run(
     run : BlockRunFacts
     means : Means
     tell : callable
-        Hears of the page on which the workers can be watched, if there is one.
+        Hears of the page on which the workers can be watched, if there is one, and what was found in the sections.
 
     Raises
     ------
@@ -222,7 +228,7 @@ def finish_run(
         with means.pool() as pool, files.publish_dashboard(pool.dashboard):
             if pool.dashboard:
                 tell(f"what the workers do: {pool.dashboard}")
-            yield from segment_by_blocks(folder, run, pool)
+            yield from segment_by_blocks(folder, run, pool, tell)
         with files.explain_errors():
             return _make_session(folder, run)
     finally:

@@ -1,6 +1,7 @@
 """The method by blocks, for stacks larger than memory: the steps of pipeline.py, each block a task of its own.
 
-    volume -> affinities -> fragments | numbered in the volume, region graph | merges of each block | one merge tree
+    volume -> measures of sections | plan, affinities -> fragments | numbered in the volume, region graph |
+    merges of each block | one merge tree
 
 At a bar all blocks have to be done with what comes before it. A task needs nothing but the files of the run, may be
 done anywhere, in any order and again, and what it writes is the same each time: docs/decisions/0015-blocks.md.
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.blocks.pool import Pool, Task
+from napari_emcad.blocks.sections import SECTIONS, judge_slabs, measure_slab, plan_of
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
@@ -26,6 +28,7 @@ from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
+from napari_emcad.core.sections.plan import check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
 from napari_emcad.core.volume import Key, Writable
@@ -61,7 +64,11 @@ Step = Callable[[BlockRunFacts, BlockFiles, int], None]
 """A step of a block, given the run and its files."""
 
 
-def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool) -> Job[None]:
+Tell = Callable[[str], None]
+"""Hears one line at a time."""
+
+
+def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool, tell: Tell = lambda _: None) -> Job[None]:
     """Do all that is not done yet of a run; afterwards the folder holds what `assemble` needs.
 
     Parameters
@@ -70,18 +77,31 @@ def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool) -> Job[None]
         Folder of the run, see `io.sessions.block_run_facts.begin_run`.
     run : BlockRunFacts
     pool : Pool
+    tell : callable
+        Hears what was found in the sections, and what is done about it.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to segment, or something cannot be read or written.
     """
     files = BlockFiles(folder)
     files.create(run.place.shape, run.voxel_size)
     for step, task in STEPS.items():
+        if step == AFFINITIES:
+            _decide(files, run, tell)
         if step == REGION_GRAPH:
             _number_blocks(files, run)
-        remaining = [number for number in range(len(parts_of(run, step))) if not files.is_done(step, number)]
-        yield from pool.run(step, task, folder, remaining)
+        parts = parts_of(run, step)
+        remaining = [number for number in range(len(parts)) if not files.is_done(step, number)]
+        if len(parts):
+            yield from pool.run(step, task, folder, remaining)
 
 
 def parts_of(run: BlockRunFacts, step: str) -> Blocks:
-    """Return what a step goes through one after the other: the blocks, or groups of them."""
+    """Return what a step goes through one after the other: the blocks, groups of them, or slabs of sections."""
+    if step == SECTIONS:
+        return run.slabs
     return run.groups if step == AGGLOMERATION else run.blocks
 
 
@@ -95,6 +115,13 @@ def _task(do: Step) -> Task:
             do(read_run(files.folder), files, number)
 
     return task
+
+
+@_task
+def look_at_slab(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
+    """Measure the sections of a slab."""
+    stack = _load_stack(run.source, run.dataset, run.fingerprint)
+    files.save_table(SECTIONS, number, **measure_slab(run, stack.array, number))
 
 
 @_task
@@ -162,12 +189,16 @@ def agglomerate_group(run: BlockRunFacts, files: BlockFiles, number: int) -> Non
 
 
 STEPS: dict[str, Task] = {
+    SECTIONS: look_at_slab,
     AFFINITIES: predict_block,
     FRAGMENTS: fragment_block,
     REGION_GRAPH: connect_block,
     AGGLOMERATION: agglomerate_group,
 }
-"""Tasks of a block, and of a group of them, in their order."""
+"""Tasks of a slab of sections, of a block, and of a group of blocks, in their order."""
+
+STEPS_OF_BLOCKS = tuple(step for step in STEPS if step != SECTIONS)
+"""Steps that are done of each block, alone or in its group."""
 
 
 def boxes_of_blocks(folder: Path, run: BlockRunFacts) -> FragmentBoxes:
@@ -210,10 +241,16 @@ def _load_inputs(source: str, dataset: str | None, fingerprint: str, model: str,
     network, card = load_model(resolve_model(model))
     if card.sha256 != sha256:
         raise UserError(f"{model}: the model is not the one that the run was begun with; put that one there again.")
+    return _Inputs(_load_stack(source, dataset, fingerprint), network)
+
+
+@lru_cache(maxsize=1)
+def _load_stack(source: str, dataset: str | None, fingerprint: str) -> Stack:
+    """Open the stack, which is kept as `_load_inputs` says."""
     stack = open_stack(source, dataset)
     if stack.fingerprint != fingerprint:
         raise UserError(f"{source}: the stack has changed since the run was begun; choose a new name for the session.")
-    return _Inputs(stack, network)
+    return stack
 
 
 class _BlockAffinities:
@@ -234,6 +271,17 @@ def _tile(run: BlockRunFacts, network: "Student | Teacher") -> int | None:
     from napari_emcad.networks.student import Student
 
     return max(run.block[1:]) if isinstance(network, Student) else None
+
+
+def _decide(files: BlockFiles, run: BlockRunFacts, tell: Tell) -> None:
+    """Judge the sections, unless that is done, and tell what is done with them."""
+    judge_slabs(files, run)
+    plan, found = plan_of(run, files), files.found_sections
+    if found is not None:
+        tell(found.summary)
+    if plan is not None:
+        check_tissue(plan, run.place)
+        tell(f"by plan: {plan.sentence}")
 
 
 def _number_blocks(files: BlockFiles, run: BlockRunFacts) -> None:

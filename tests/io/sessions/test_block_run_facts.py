@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from napari_emcad.core.errors import UserError
@@ -27,6 +29,25 @@ def test_places():
     assert RUN.model_copy(update={"voxel_size_nm": None}).voxel_size is None
 
 
+def test_sections_around_the_box_are_looked_at():
+    """As far as they are paired with those of the box; slabs are as deep as blocks, and whole sections."""
+    run = RUN.model_copy(update={"sections": "auto", "stack_shape": (11, 40, 80)})
+    assert run.looked_at == range(11)
+    assert (len(run.slabs), run.slabs.shape, run.slabs.size) == (3, (11, 40, 80), (4, 40, 80))
+    deep = run.model_copy(update={"box": ((20, 2, 3), (28, 34, 67)), "stack_shape": (90, 40, 80)})
+    assert deep.looked_at == range(16, 32)
+    assert len(RUN.looked_at) == len(RUN.slabs) == 0
+
+
+def test_runs_of_earlier_versions_use_sections_as_they_are(tmp_path):
+    begin_run(tmp_path / "a.emcad", RUN)
+    file = tmp_path / "a.emcad" / "run.json"
+    fields = json.loads(file.read_text("utf-8"))
+    del fields["sections"], fields["stack_shape"]
+    file.write_text(json.dumps(fields), "utf-8")
+    assert read_run(tmp_path / "a.emcad") == RUN
+
+
 def test_a_run_that_was_begun_goes_on(tmp_path):
     folder = tmp_path / "a.emcad"
     begin_run(folder, RUN)
@@ -41,6 +62,8 @@ def test_a_run_that_was_begun_goes_on(tmp_path):
         ({"model": "large"}, r"begun with another model \(small, not large\); run the command as it was"),
         ({"block": (2, 16, 32)}, r"begun with another block \(\(4, 16, 32\), not \(2, 16, 32\)\)"),
         ({"parameters": {"scoring": "mean", "seed_sigma": 2}}, r"begun with another seed_sigma \(1\.5, not 2\)"),
+        ({"sections": "auto"}, r"begun with another plan for the sections \(as-is, not auto\)"),
+        ({"sections": {"shape": [9, 40, 80]}}, r"begun with another plan for the sections \(as-is, not another file\)"),
         ({"parameters": {"scoring": "mean"}}, r"begun with another seed_sigma \(1\.5, not None\)"),
     ],
 )

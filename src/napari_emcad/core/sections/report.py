@@ -143,31 +143,36 @@ class SectionReport:
     @property
     def summary(self) -> str:
         """One line: "100 sections: 17, 63 blank; slip of 24 px at 40; 31 % without tissue"."""
-        phrases = [*self._phrases()]
+        return self.summary_from(0)
+
+    def summary_from(self, first: int) -> str:
+        """Return the summary of a part of a stack, whose sections are counted from `first` on."""
+        phrases = [*self._phrases(first)]
         if self.bare_share >= BARE:
             phrases.append(f"{100 * self.bare_share:.0f} % without tissue")
         depth = self.shape[0]
         return f"{depth:,} section{'' if depth == 1 else 's'}: {'; '.join(phrases) or 'all good'}"
 
-    def _phrases(self) -> Iterator[str]:
+    def _phrases(self, first: int) -> Iterator[str]:
         for verdict in Verdict:
             if verdict is Verdict.SLIPPED:
-                yield from (_slip_text(one) for one in self.findings if one.slip)
+                yield from (_slip_text(one, first) for one in self.findings if one.slip)
             elif found := self.sections(verdict):
-                yield f"{ranges_text(found)} {verdict.value}"
+                yield f"{ranges_text([first + z for z in found])} {verdict.value}"
 
 
-def _slip_text(one: SectionFinding) -> str:
+def _slip_text(one: SectionFinding, first: int) -> str:
     assert one.slip
+    z = first + one.z
     match one.slip.kind:
         case SlipKind.JUMP:
-            return f"slip of {one.slip.pixels} px at {one.z}"
+            return f"slip of {one.slip.pixels} px at {z}"
         case SlipKind.SINGLE:
-            return f"{one.z} shifted by {one.slip.pixels} px"
+            return f"{z} shifted by {one.slip.pixels} px"
         case SlipKind.DRIFT:
-            return f"drift of {one.slip.pixels} px from {one.z} to {one.last}"
+            return f"drift of {one.slip.pixels} px from {z} to {first + (one.last or one.z)}"
         case SlipKind.BREAK:
-            return f"break at {one.z}"
+            return f"break at {z}"
 
 
 def ranges_text(sections: Sequence[int]) -> str:

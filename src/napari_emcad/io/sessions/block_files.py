@@ -3,6 +3,7 @@
 Affinities and fragments are written block by block. A step of a block is done when its table is there.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,17 +17,43 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Shape, VoxelSize
+from napari_emcad.core.geometry import Shape, VoxelSize, triple
 from napari_emcad.core.ids import file_dtype
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import READ_ERRORS, TABLE_ERRORS, first_line
-from napari_emcad.io.sessions.file_names import AFFINITIES, DASHBOARD, FRAGMENTS, LOCAL, RUN_FILE, TABLES
+from napari_emcad.io.section_plans import plan_of_json, plan_to_json
+from napari_emcad.io.sessions.file_names import (
+    AFFINITIES,
+    DASHBOARD,
+    FOUND_SECTIONS,
+    FRAGMENTS,
+    LOCAL,
+    RUN_FILE,
+    TABLES,
+)
 from napari_emcad.io.zarr_arrays import StoredAffinities, StoredVolume, as_affinities, as_volume
 
 CHUNK = 512
 """Pixels a side of a chunk: blocks begin at multiples of it, so that no two write the same file."""
+
+
+@dataclass(frozen=True)
+class FoundSections:
+    """The outcome of a look at the sections of a stack.
+
+    Attributes
+    ----------
+    summary : str
+        One line.
+    plan : SectionPlan
+        Of the whole stack.
+    """
+
+    summary: str
+    plan: SectionPlan
 
 
 @dataclass(frozen=True)
@@ -103,6 +130,44 @@ class BlockFiles:
                 f"{self._table(step, number)}: missing or damaged; remove this file and resume the run."
             ) from error
 
+    @property
+    def found_sections(self) -> FoundSections | None:
+        """The outcome of a look at the sections; None before they were judged.
+
+        Raises
+        ------
+        UserError
+            If the file is damaged.
+        """
+        file = self.folder / FOUND_SECTIONS
+        try:
+            found = json.loads(file.read_text("utf-8"))
+            return FoundSections(str(found["summary"]), plan_of_json(found["plan"], triple(found["plan"]["shape"])))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError, UserError) as error:
+            raise UserError(f"{file}: damaged; remove this file and resume the run.") from error
+
+    @property
+    def needed_sections(self) -> FoundSections:
+        """The outcome of a look at the sections.
+
+        Raises
+        ------
+        UserError
+            If it is missing or damaged.
+        """
+        found = self.found_sections
+        if found is None:
+            raise UserError(f"{self.folder / FOUND_SECTIONS}: missing; resume the run.")
+        return found
+
+    def write_found_sections(self, found: FoundSections) -> None:
+        """Write what a look at the sections has found; it is there as a whole, or not at all."""
+        text = json.dumps({"summary": found.summary, "plan": plan_to_json(found.plan)}, indent=1)
+        with self.explain_errors(), write_then_rename(self.folder / FOUND_SECTIONS) as part:
+            part.write_text(text, "utf-8")
+
     def finished_blocks(self) -> dict[str, set[int]]:
         """Return the numbers of the blocks that are done, by step, with one look at the folder."""
         done: dict[str, set[int]] = {}
@@ -133,7 +198,8 @@ class BlockFiles:
 
     def clear(self) -> None:
         """Remove what a session does not need; the facts of the run first, so that nothing of it is done again."""
-        (self.folder / RUN_FILE).unlink(missing_ok=True)
+        for name in (RUN_FILE, FOUND_SECTIONS):
+            (self.folder / name).unlink(missing_ok=True)
         for name in (LOCAL, TABLES):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 

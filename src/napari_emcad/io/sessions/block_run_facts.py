@@ -9,10 +9,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
+from napari_emcad.core.sections.plan import MOST_BRIDGED
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.io.sessions.new_session import check_new
+
+SectionsChoice = Literal["auto", "as-is"] | dict[str, Any]
+"""A choice of what is done with the sections of a stack: what a look at them says, nothing, or a plan as JSON."""
+
+LOOKED_AROUND = MOST_BRIDGED + 1
+"""Sections before and after a box that are looked at, too: as far as voxels of it are paired."""
 
 
 class BlockRunFacts(BaseModel):
@@ -37,6 +44,13 @@ class BlockRunFacts(BaseModel):
         Voxels of a block.
     group : (z, y, x)
         Voxels, at least, whose contacts are agglomerated at once.
+    sections : "auto", "as-is" or dict
+        What is done with each section: what a look at them says, nothing, or a plan, see `io.section_plans`. Runs of
+        earlier versions have "as-is".
+    interpolates : bool
+        True: labels of what a look at the sections says to bridge are interpolated; False: 0. A plan says it itself.
+    stack_shape : (z, y, x) or None
+        Voxels of the whole stack; None in runs of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -54,6 +68,9 @@ class BlockRunFacts(BaseModel):
     box: tuple[Voxel, Voxel]
     block: Shape
     group: Shape
+    sections: SectionsChoice = "as-is"
+    interpolates: bool = True
+    stack_shape: Shape | None = None
 
     @property
     def place(self) -> Box:
@@ -69,6 +86,20 @@ class BlockRunFacts(BaseModel):
     def groups(self) -> Blocks:
         """Blocks that are agglomerated together: larger ones, each of whole blocks."""
         return self.blocks.grouped(self.group)
+
+    @property
+    def looked_at(self) -> range:
+        """The sections of the stack that are looked at before anything is done; none unless `sections` is "auto"."""
+        if self.sections != "auto" or self.stack_shape is None:
+            return range(0)
+        start, stop = self.place.start[0] - LOOKED_AROUND, self.place.stop[0] + LOOKED_AROUND
+        return range(max(0, start), min(stop, self.stack_shape[0]))
+
+    @property
+    def slabs(self) -> Blocks:
+        """The sections that are looked at, whole, as many together as in a block; the first of them is section 0."""
+        plane = self.place.shape[1:] if self.stack_shape is None else self.stack_shape[1:]
+        return Blocks((len(self.looked_at), *plane), (self.block[0], *plane))
 
     @property
     def extent(self) -> str:
@@ -144,9 +175,15 @@ def _difference(before: BlockRunFacts, run: BlockRunFacts) -> str:
     """Return the first thing that two runs do not share, in words."""
     for name in BlockRunFacts.model_fields:
         old, new = getattr(before, name), getattr(run, name)
+        if old != new and name == "sections":
+            return f"plan for the sections ({_sections_text(old)}, not {_sections_text(new)})"
         if old != new and name == "parameters":
             key = next(k for k in {**old, **new} if old.get(k) != new.get(k))
             return f"{key} ({old.get(key)}, not {new.get(key)})"
         if old != new:
             return f"{name} ({old}, not {new})"
     return "version of the program"
+
+
+def _sections_text(sections: SectionsChoice) -> str:
+    return sections if isinstance(sections, str) else "another file"

@@ -19,6 +19,7 @@ holder.json      person and machine that hold the lock
 While a run by blocks is unfinished:
 
 run.json         what is segmented, and how
+sections.json    what a look at the sections has found, and the plan for them
 local.zarr       fragments numbered in each block alone
 blocks/          tables, one file for each step of each block
 dashboard.txt    address of a page that shows the run
@@ -37,6 +38,7 @@ LOCK = "lock"
 HOLDER = "holder.json"
 
 RUN_FILE = "run.json"
+FOUND_SECTIONS = "sections.json"
 LOCAL = "local.zarr"
 TABLES = "blocks"
 DASHBOARD = "dashboard.txt"

@@ -4,7 +4,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_emcad.blocks.progress import BlockProgress
-from napari_emcad.blocks.steps import STEPS
+from napari_emcad.blocks.steps import STEPS_OF_BLOCKS
 from napari_emcad.core.wording import about_text
 from napari_emcad.widgets.blocks.block_session import RunSeen
 from napari_emcad.widgets.blocks.views.map import COLOURS, BlockMap
@@ -24,7 +24,7 @@ class BlockView(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.bar, self.map, self.words = QProgressBar(), BlockMap(tuple(STEPS)), text()
+        self.bar, self.map, self.words = QProgressBar(), BlockMap(STEPS_OF_BLOCKS), text()
         self._legend, self.link = QLabel(_legend()), QLabel()
         self._legend.setWordWrap(True)
         self.link.setTextFormat(Qt.TextFormat.RichText)
@@ -68,5 +68,5 @@ def speed_text(progress: BlockProgress) -> str:
 
 def _legend() -> str:
     """Return coloured squares with the names of the steps."""
-    names = ("not begun", *STEPS)
+    names = ("not begun", *STEPS_OF_BLOCKS)
     return " ".join(f'<nobr><span style="color:{c}">■</span> {n}</nobr>' for c, n in zip(COLOURS, names, strict=True))

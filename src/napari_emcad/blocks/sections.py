@@ -1,0 +1,98 @@
+"""A look at the sections of a stack before its blocks are done: slab by slab, then all of them are judged together.
+
+    stack -> measures of each slab | report and plan, in one file
+
+The plan decides what every later task sees, so it is made once, by the program that leads the run, and is read by all.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import Box, Shape, triple
+from napari_emcad.core.sections.judge import judge_sections
+from napari_emcad.core.sections.measure_arrays import Arrays, measures_of_arrays, measures_to_arrays
+from napari_emcad.core.sections.measures import Grid, measure_section
+from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.volume import Volume
+from napari_emcad.io.section_plans import plan_of_json
+from napari_emcad.io.sessions.block_files import BlockFiles, FoundSections
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
+
+SECTIONS = "sections"
+"""Name of the step that measures sections."""
+
+
+def measure_slab(run: BlockRunFacts, stack: Volume, number: int) -> Arrays:
+    """Return the measures of the sections of a slab, each of which is read once, as a whole."""
+    slab, grid = run.slabs.box(number), _grid(run)
+    sections = (run.looked_at[z] for z in range(slab.start[0], slab.stop[0]))
+    return measures_to_arrays([measure_section(np.asarray(stack[z]), grid) for z in sections])
+
+
+def judge_slabs(files: BlockFiles, run: BlockRunFacts) -> None:
+    """Judge all sections that were measured, and write what was found and the plan, unless that is done."""
+    if run.stack_shape is None or not run.looked_at or files.found_sections is not None:
+        return
+    first, tables = run.looked_at.start, [files.load_table(SECTIONS, number) for number in range(len(run.slabs))]
+    measures = measures_of_arrays({name: np.concatenate([t[name] for t in tables]) for name in tables[0]})
+    report = judge_sections(run.slabs.shape, _grid(run), measures)
+    plan = replace(placed(SectionPlan.of_report(report), first, run.stack_shape), interpolates=run.interpolates)
+    files.write_found_sections(FoundSections(report.summary_from(first), plan))
+
+
+def plan_of(run: BlockRunFacts, files: BlockFiles) -> SectionPlan | None:
+    """Return what is done with each section of the stack; None if all of them are used as they are.
+
+    Raises
+    ------
+    UserError
+        If the plan is missing or damaged.
+    """
+    if run.sections == "as-is":
+        return None
+    if run.sections == "auto":
+        plan = files.needed_sections.plan
+    else:
+        plan = plan_of_json(run.sections, triple(run.sections["shape"]))
+    return None if plan.is_as_is else plan
+
+
+def is_seen(plan: SectionPlan, box: Box) -> bool:
+    """Return True if there is anything in a box of the stack that the network looks at."""
+    sections, ys, xs = box.slices
+    places = range(sections.start, sections.stop)
+    return not all((plan.holes(z, (ys, xs)) | plan.bare(z, (ys, xs))).all() for z in places)
+
+
+def placed(plan: SectionPlan, first: int, shape: Shape) -> SectionPlan:
+    """Return the plan for some sections of a stack as one for all of it: the others are used as they are.
+
+    Parameters
+    ----------
+    plan : SectionPlan
+    first : int
+        The section of the stack that is the plan's section 0.
+    shape : (z, y, x)
+        Of the stack.
+    """
+    after = shape[0] - first - plan.shape[0]
+
+    def widened(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.pad(marks, [(first, after)] + [(0, 0)] * (marks.ndim - 1))
+
+    return replace(
+        plan,
+        shape=shape,
+        left_out=widened(plan.left_out),
+        offset=np.pad(plan.offset, [(first, after), (0, 0)], mode="edge"),
+        inverted=widened(plan.inverted),
+        breaks=widened(plan.breaks),
+        missing=widened(plan.missing),
+        no_tissue=widened(plan.no_tissue),
+    )
+
+
+def _grid(run: BlockRunFacts) -> Grid:
+    return Grid.of(run.slabs.shape)
