@@ -212,6 +212,33 @@ def test_a_slip_across_a_blank_section(stack):
     assert verdicts(stack) == {5: Verdict.BLANK, 6: Verdict.SLIPPED}
 
 
+@pytest.mark.parametrize("z", [2, 7, 12])
+def test_a_break(clean, z):
+    stack = np.concatenate([clean[:z], drawn(5)[z:]])
+    found = finding(stack, z)
+    assert (found.verdict, found.slip.kind) == (Verdict.SLIPPED, SlipKind.BREAK)
+    assert look(stack).summary == f"14 sections: break at {z}"
+
+
+@pytest.mark.parametrize("z", [2, 7, 12])
+@pytest.mark.parametrize("left", [0.1, 0.2])
+def test_tissue_that_changes_much_is_no_slip(clean, z, left):
+    stack = np.concatenate([clean[:z], (1 - left) * drawn(5)[z:] + left * clean[z:]])
+    found = look(stack.astype(np.uint8)).findings
+    assert [one for one in found if one.verdict is not Verdict.SLIPPED or one.slip.kind is not SlipKind.BREAK] == []
+    assert left < 0.2 or not found
+
+
+@pytest.mark.parametrize("z", [2, 7])
+def test_a_jump_with_a_black_rim(stack, z):
+    stack[z:] = np.roll(stack[z:], (24, -24), (1, 2))
+    stack[z:, :24] = 0
+    stack[z:, :, -24:] = 0
+    slips = [one for one in look(stack).findings if one.slip]
+    assert [(one.z, one.slip.kind) for one in slips] == [(z, SlipKind.JUMP)]
+    np.testing.assert_allclose(slips[0].slip.shift, (24, -24), atol=3)
+
+
 @pytest.mark.parametrize("z", PLACES)
 @pytest.mark.parametrize("grey", [0, 130])
 def test_half_is_missing(stack, z, grey):

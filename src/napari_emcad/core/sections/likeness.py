@@ -1,6 +1,7 @@
 """Likeness of the sections of a stack: what is usual at a distance, and where strangers begin."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -30,11 +31,45 @@ SHARE = 0.35
 TELLING = 1.8
 """The same at a distance, from which sections so far apart can be told from strangers."""
 
+HARDLY_ANY = 90
+"""Percentile of the strangers that is taken for their likeness in place, where most have none."""
+
+STRANGE = 1.5
+"""Likeness in place, in that of strangers, below which nothing speaks for two sections going on from each other."""
+
 FARTHEST = 4
 """Sections up to which usual likeness is known."""
 
 FEW = 6
 """Links below which the best one is taken for usual, since a bad section spoils two of them."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Likenesses that are usual in a stack, of one kind: at the best of all shifts, or in place.
+
+    Attributes
+    ----------
+    strangers : float
+        Likeness of sections that have nothing to do with each other.
+    by_distance : tuple of float
+        Likeness of sections 1, 2, ... `FARTHEST` places apart.
+    """
+
+    strangers: float
+    by_distance: tuple[float, ...]
+
+    def usual(self, distance: int) -> float:
+        """Return the likeness that is usual at so many sections' distance."""
+        return self.by_distance[distance - 1] if distance <= FARTHEST else self.strangers
+
+    def tells(self, distance: int) -> bool:
+        """True if sections so far apart are usually clearly more alike than strangers."""
+        return self.usual(distance) > TELLING * self.strangers
+
+    def least(self, distance: int) -> float:
+        """Return the likeness from which two sections so far apart are alike."""
+        return self.strangers + SHARE * max(0.0, self.usual(distance) - self.strangers)
 
 
 class Likeness:
@@ -45,66 +80,85 @@ class Likeness:
     matcher : SectionMatcher
     sections : sequence of int
         Sections that show something, in order.
+
+    Attributes
+    ----------
+    anywhere, in_place : Scale
+        Likenesses at the best of all shifts, and where sections lie as they should.
     """
 
     def __init__(self, matcher: SectionMatcher, sections: Sequence[int]):
         self.matcher, self.sections = matcher, sections
-        near, next_but_one = self._at(1, 1), self._at(2, 1)
-        self.strangers = self._find_strangers()
-        usual = [float(np.median(near)) if near else 0.0]
-        usual.append(float(np.median(next_but_one)) if next_but_one else usual[0])
-        if len(near) < FEW:
-            usual = [max([usual[0], *near, *next_but_one]), max([usual[1], *next_but_one])]
-        for distance in range(3, FARTHEST + 1):
-            found = self._at(distance, -(-(len(sections) - distance) // STRANGERS) or 1)
-            usual.append(min(usual[-1], float(np.median(found)) if found else self.strangers))
-        self._usual = usual
+        strangers = self._strangers()
+        anywhere = float(np.median([one.likeness for one in strangers])) if strangers else 0.0
+        in_place = float(np.percentile([one.in_place for one in strangers], HARDLY_ANY)) if strangers else 0.0
+        self.anywhere = self._scale(max(0.0, anywhere), lambda match: match.likeness)
+        self.in_place = self._scale(max(0.0, in_place), lambda match: match.in_place)
 
     @property
     def near(self) -> float:
         """The likeness that is usual between neighbours."""
-        return self._usual[0]
+        return self.anywhere.usual(1)
 
     @property
     def apart(self) -> float:
         """The likeness that is usual between a section and the next but one."""
-        return self._usual[1]
+        return self.anywhere.usual(2)
 
     @property
     def clear(self) -> bool:
         """True if neighbours are so much more alike than strangers that order can be judged."""
-        return self.near > APART * self.strangers
-
-    def usual(self, distance: int) -> float:
-        """Return the likeness that is usual at so many sections' distance."""
-        return self._usual[distance - 1] if distance <= FARTHEST else self.strangers
+        return any(one.usual(1) > APART * one.strangers for one in (self.anywhere, self.in_place))
 
     def can_tell(self, first: int, second: int) -> bool:
-        """True if sections so far apart are usually clearly more alike than strangers."""
-        return self.usual(abs(second - first)) > TELLING * self.strangers
+        """True if sections so far apart are usually clearly more alike than strangers, if they lie in place."""
+        return any(one.tells(abs(second - first)) for one in (self.anywhere, self.in_place))
+
+    def can_measure(self, first: int, second: int) -> bool:
+        """True if two sections are so alike at the best of all shifts that this is the shift between them."""
+        distance = abs(second - first)
+        least = self.anywhere.least(distance)
+        return self.anywhere.tells(distance) and self.matcher.match(first, second).likeness >= least
 
     def alike(self, first: int, second: int) -> bool:
         """True if the second section can go on from the first."""
-        return self.matcher.match(first, second).likeness >= self.least(abs(second - first))
+        match, distance = self.matcher.match(first, second), abs(second - first)
+        if match.in_place >= self.in_place.least(distance) and self.in_place.tells(distance):
+            return True
+        return match.likeness >= self.anywhere.least(distance)
 
-    def least(self, distance: int) -> float:
-        """Return the likeness from which two sections so far apart are alike."""
-        return self.strangers + SHARE * max(0.0, self.usual(distance) - self.strangers)
+    def strange(self, first: int, second: int) -> bool:
+        """True if nothing at all speaks for the second section going on from the first."""
+        in_place = self.matcher.match(first, second).in_place
+        return not self.alike(first, second) and in_place < STRANGE * self.in_place.strangers
 
     def turned(self, first: int, second: int) -> tuple[str, SectionMatch]:
         """Return the way the second section lies best on the first, and how well; not as it is."""
         found = [(name, self.matcher.match(first, second, turn, name)) for name, turn in TURNS.items()]
         return max(found, key=lambda one: one[1].likeness)
 
-    def _at(self, distance: int, every: int) -> list[float]:
-        """Return the likenesses of sections so many places apart."""
+    def _at(self, distance: int, every: int) -> list[SectionMatch]:
+        """Return the matches of sections so many places apart."""
         pairs = list(zip(self.sections, self.sections[distance:], strict=False))[::every]
-        return [self.matcher.match(a, b).likeness for a, b in pairs]
+        return [self.matcher.match(a, b) for a, b in pairs]
 
-    def _find_strangers(self) -> float:
-        """Return the likeness that hardly any mirrored section reaches."""
+    def _strangers(self) -> list[SectionMatch]:
+        """Return matches of sections with their mirrored neighbours, which have nothing to do with them."""
         every = -(-(len(self.sections) - 1) // STRANGERS) or 1
         pairs = list(pairwise(self.sections))[::every]
         names = "mirrored left to right", "mirrored top to bottom"
-        found = [self.matcher.match(a, b, TURNS[name], name).likeness for a, b in pairs for name in names]
-        return float(np.median(found)) if found else 0.0
+        return [self.matcher.match(a, b, TURNS[name], name) for a, b in pairs for name in names]
+
+    def _scale(self, strangers: float, value: Callable[[SectionMatch], float]) -> Scale:
+        def at(distance: int, every: int) -> list[float]:
+            return [value(match) for match in self._at(distance, every)]
+
+        near, next_but_one = at(1, 1), at(2, 1)
+        usual = [float(np.median(near)) if near else 0.0]
+        usual.append(float(np.median(next_but_one)) if next_but_one else usual[0])
+        if len(near) < FEW:
+            usual = [max([usual[0], *near, *next_but_one]), max([usual[1], *next_but_one])]
+        for distance in range(3, FARTHEST + 1):
+            found = at(distance, -(-(len(self.sections) - distance) // STRANGERS) or 1)
+            usual.append(min(usual[-1], float(np.median(found)) if found else strangers))
+        return Scale(strangers, tuple(usual))

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from napari_emcad.core.geometry import Shape
 
@@ -192,12 +192,13 @@ def _tiles(section: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def standard_picture(measure: SectionMeasure) -> NDArray[np.float32]:
-    """Return the reduced section with mean 0 and standard deviation 1, and 0 where it is flat."""
+    """Return the reduced section with mean 0 and standard deviation 1; 0 where it is flat, and beside that."""
     shape = measure.picture.shape
     if not measure.contrast:
         return np.zeros(shape, np.float32)
     away = (measure.picture - np.float32(measure.mean)) / np.float32(measure.contrast)
-    return np.where(enlarge(measure.flat, shape), np.float32(0), np.clip(away, -4, 4))
+    beside = ndimage.binary_dilation(measure.flat, np.ones((3, 3), bool))
+    return np.where(enlarge(beside, shape), np.float32(0), np.clip(away, -4, 4))
 
 
 def fast_shape(shape: tuple[int, int]) -> tuple[int, int]:

@@ -146,20 +146,33 @@ def _go_on(likeness: Likeness, sections: Sequence[int]) -> tuple[list[int], list
     """Return the sections that go on from the first, in the order given, and those where the stack breaks."""
     good, breaks, n = [sections[0]], list[int](), 0
     while n + 1 < len(sections):
-        near = range(n + 1, min(n + 1 + BRIDGE, len(sections)))
-        clear = [m for m in near if likeness.can_tell(sections[n], sections[m])]
-        following = next((m for m in clear if likeness.alike(sections[n], sections[m])), None)
-        if n + 1 not in clear:
-            following = n + 1
+        following = _following(likeness, sections, n)
         if following is None:
             links = range(n + 1, len(sections) - 1)  # the stack breaks before the next two that are alike
             following = next((m for m in links if likeness.alike(sections[m], sections[m + 1])), None)
             if following is None:
                 break
-            breaks.append(sections[following])
+            if likeness.strange(sections[n], sections[following]):
+                breaks.append(sections[following])
         n = following
         good.append(sections[n])
     return good, breaks
+
+
+def _following(likeness: Likeness, sections: Sequence[int], n: int) -> int | None:
+    """Return the place of the section that goes on from the n-th; None if none soon after it does.
+
+    Strategy: a section that does not go on, but from which the next ones do, is no stranger: the tissue changed much
+    before it.
+    """
+    near = range(n + 1, min(n + 1 + BRIDGE, len(sections)))
+    clear = [m for m in near if likeness.can_tell(sections[n], sections[m])]
+    if n + 1 not in clear:
+        return n + 1
+    following = next((m for m in clear if likeness.alike(sections[n], sections[m])), None)
+    if following is not None and following > n + 1 and likeness.alike(sections[n + 1], sections[following]):
+        return n + 1
+    return following
 
 
 def _explain(likeness: Likeness, good: Sequence[int], z: int) -> SectionFinding:
@@ -168,7 +181,7 @@ def _explain(likeness: Likeness, good: Sequence[int], z: int) -> SectionFinding:
     alike = max((likeness.matcher.match(other, z).likeness for other in nearest), default=0.0)
     named = [likeness.turned(other, z) for other in nearest]
     cause, best = max(named, key=lambda one: one[1].likeness, default=("", None))
-    if best is None or best.likeness < max(likeness.least(2), 1.3 * alike):
+    if best is None or best.likeness < max(likeness.anywhere.least(2), 1.3 * alike):
         evidence = f"correlation {alike:.2f} with the neighbours; usual is {likeness.near:.2f}"
         return SectionFinding(z, Verdict.WRONG, evidence, cause="foreign")
     evidence = f"correlation with the neighbours is {best.likeness:.2f} so, {alike:.2f} as it lies"

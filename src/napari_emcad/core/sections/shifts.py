@@ -19,6 +19,9 @@ REACH = 0.3
 TAPER = 0.1
 """Share of each side along which a picture fades out."""
 
+PLACE = 4
+"""Shift in reduced pixels, on y and on x, up to which a section counts as lying in its place."""
+
 KEPT_SPECTRA = 12
 """Spectra that are kept for the next comparisons."""
 
@@ -39,11 +42,15 @@ class SectionMatch:
         Correlation of their structure at that shift: 1 for copies, about 0 for strangers.
     confidence : float
         Height of the peak above the rest, in standard deviations of the rest.
+    in_place : float
+        Correlation where the second section lies as it should, within `PLACE`: strangers are far less alike there than
+        at the best of all shifts.
     """
 
     shift: tuple[float, float]
     likeness: float
     confidence: float
+    in_place: float
 
 
 class SectionMatcher:
@@ -105,7 +112,9 @@ class SectionMatcher:
         columns = surface[y].take((x - 1, x, x + 1), mode="wrap")
         height, width = self._padded
         shift = float(_signed(y, height)) + _vertex(rows), float(_signed(x, width)) + _vertex(columns)
-        return SectionMatch(shift, peak, peak / spread if spread else 0.0)
+        rows_near, columns_near = (np.arange(-min(PLACE, n // 2), min(PLACE, n // 2) + 1) for n in self._padded)
+        in_place = float(surface[np.ix_(rows_near, columns_near)].max())
+        return SectionMatch(shift, peak, peak / spread if spread else 0.0, in_place)
 
 
 def _power(spectrum: Spectrum, shape: tuple[int, int]) -> float:

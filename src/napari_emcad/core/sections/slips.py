@@ -38,7 +38,7 @@ def find_slips(likeness: Likeness, chain: Chain, step: int) -> Iterator[SectionF
     if len(chain.good) < 2:
         return
     links = [likeness.matcher.match(a, b) for a, b in pairwise(chain.good)]
-    unclear = np.array([not likeness.can_tell(a, b) for a, b in pairwise(chain.good)])
+    unclear = np.array([not likeness.can_measure(a, b) for a, b in pairwise(chain.good)])
     shifts = np.array([link.shift for link in links]) * step
     broken = np.array([b in set(chain.breaks) for b in chain.good[1:]])
     away, least = _beside(shifts, broken | unclear, np.abs(np.diff(chain.good)), step)
