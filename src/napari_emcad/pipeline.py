@@ -142,7 +142,8 @@ def predict(
     from napari_emcad.inference.prediction import Prediction
 
     levels = choose_normalisation(volume, parameters.black, parameters.white, EM_GREYS)
-    yield from predict_by(network, volume, affinities, Prediction(box, levels, choose_device(parameters.device)))
+    prediction = Prediction(box, levels, choose_device(parameters.device), plan=plan)
+    yield from predict_by(network, volume, affinities, prediction)
 
 
 def agglomerate(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 import zarr
-from drawings import uneven
+from drawings import lively_teacher, uneven
 
 from napari_emcad.core import progress
 from napari_emcad.core.blending import Raster
@@ -62,28 +62,6 @@ class Spy:
             assert 0 <= part.start < part.stop <= length
         self.read.append(z)
         return self.values[key]
-
-
-def lively_teacher(config, seed: int = 0):
-    """In eval mode, with affinities that go from 0 to 1 and change with every voxel."""
-    torch.manual_seed(seed)
-    teacher = build_teacher(config).train()
-    crop = torch.rand(1, 1, *((29, 214, 214) if isinstance(config, MalaUNetConfig) else (6, 32, 32)))
-    for part in teacher.modules():
-        if isinstance(part, torch.nn.BatchNorm3d):
-            part.momentum = 1.0  # so that the running means are those of one batch
-        elif isinstance(part, torch.nn.Conv3d) and part.kernel_size != (1, 1, 1) and part.bias is not None:
-            part.bias.data.zero_()
-    with torch.no_grad():
-        teacher(crop)
-        outputs = teacher.eval()(crop)
-        last = teacher.conv18 if isinstance(config, MalaUNetConfig) else teacher.out_put[0]
-        if config.affinities:
-            outputs = outputs.logit()
-        spread = outputs.std((0, 2, 3, 4)) / (2 if config.affinities else 1)
-        last.weight /= spread[:, None, None, None, None]
-        last.bias.copy_((last.bias - outputs.mean((0, 2, 3, 4))) / spread)
-    return teacher
 
 
 CONFIGS = {

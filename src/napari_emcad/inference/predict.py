@@ -30,7 +30,7 @@ def predict_by(network: Student | Teacher, volume: Volume, affinities: Writable,
     UserError
         If a section holds NaN, or memory does not suffice for the smallest tile.
     """
-    volume = WithoutLost(volume)
+    volume = volume if prediction.plan else WithoutLost(volume)
     if isinstance(network, Student):
         yield from predict_affinities(network, volume, affinities, prediction)
     else:

@@ -22,9 +22,10 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import Volume
+from napari_emcad.inference.aligned import SeenPart, seen_parts
 from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
 from napari_emcad.inference.engines.precision import fastest_precision
-from napari_emcad.inference.normalisation import Normalisation, not_finite_sentence
+from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.placing import placed
@@ -91,19 +92,23 @@ def predict_by_tiles(
     try:
         watch, done = Stopwatch(way.stage, box.shape[0]), 0
         yield watch.at(0)
-        while done < box.shape[0]:
-            try:
-                # no name is bound to the walk: it would keep the network's memory from being released
-                for ahead, values in _LayerWalk(ready, volume, prediction, tile).sections(box.start[0] + done):
-                    if values is not None:
-                        write(done, values)
-                        done += 1
-                    yield watch.at(done, ahead)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                tile = _halved(tile, network.config.rasters[1])
-            release_memory(device)
+        for part in seen_parts(volume, prediction):
+            k = part.box.start[0]
+            while k < part.box.stop[0]:
+                try:
+                    # no name is bound to the walk: it would keep the network's memory from being released
+                    for ahead, values in _LayerWalk(ready, part, prediction, tile).sections(k):
+                        if values is not None:
+                            write(part.section(k), part.values(k, values))
+                            done, k = part.end(k), k + 1
+                        yield watch.at(done, ahead)
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    tile = _halved(tile, network.config.rasters[1])
+                release_memory(device)
+        if done < box.shape[0]:  # all of it is left out
+            yield watch.at(box.shape[0])
     finally:
         del ready
         release_memory(device)
@@ -141,11 +146,12 @@ class _LayerWalk:
     once no later layer reaches it.
     """
 
-    def __init__(self, ready: _Ready[N], volume: Volume, prediction: Prediction, tile: int):
-        self.ready, self.prediction, self.box = ready, prediction, prediction.box
-        self.layers, rows, columns = tiles(ready.config, self.box, volume.shape, ready.sizes(volume.shape, tile))
+    def __init__(self, ready: _Ready[N], part: SeenPart, prediction: Prediction, tile: int):
+        self.ready, self.normalisation, self.box = ready, prediction.normalisation, part.box
+        shape = part.volume.shape
+        self.layers, rows, columns = tiles(ready.config, self.box, shape, ready.sizes(shape, tile))
         self.places = list(product(rows, columns))
-        self.source = _SeenSections(volume, ready.config.margin, rows, columns)
+        self.source = _SeenSections(part.volume, ready.config.margin, rows, columns)
         self.pending: dict[int, NDArray[np.float32]] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
@@ -186,7 +192,7 @@ class _LayerWalk:
 
     def _values(self, tile: Spans) -> NDArray[np.float32]:
         """Return all values of a tile, (c, z, y, x) in [0, 1]."""
-        return self.ready.values(self.source.grey(tile, self.prediction.normalisation))
+        return self.ready.values(self.source.grey(tile, self.normalisation))
 
     def _finished(self, z: int) -> NDArray[np.uint8]:
         return np.rint(self.pending.pop(z).clip(0, 1) * 255).astype(np.uint8)
@@ -218,10 +224,7 @@ class _SeenSections:
 
     def _section(self, z: int) -> NDArray[Any]:
         if z not in self.kept:
-            read = np.asarray(self.volume[z, self.top : self.bottom, self.left : self.right])
-            if not np.isfinite(read).all():
-                raise UserError(not_finite_sentence(f"section {z}"))
-            self.kept[z] = read
+            self.kept[z] = self.volume[z, self.top : self.bottom, self.left : self.right]
         return self.kept[z]
 
 

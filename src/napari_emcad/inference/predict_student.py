@@ -12,9 +12,9 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.tiling import Tile, section_tiles
 from napari_emcad.core.volume import Volume, Writable
+from napari_emcad.inference.aligned import SeenPart, leave_out, seen_parts
 from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
 from napari_emcad.inference.engines.engine import Engine, Features, engine_for
-from napari_emcad.inference.normalisation import not_finite_sentence
 from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
@@ -67,19 +67,24 @@ def predict_affinities(student: Student, volume: Volume, out: Writable, predicti
     try:
         watch, done = Stopwatch("affinities", box.shape[0]), 0
         yield watch.at(0)
-        while done < box.shape[0]:
-            try:
-                # no name is bound to the walk: it would keep the features' memory from being released
-                for part, affinities in _SectionWalk(engine, volume, prediction, tile).sections(box.start[0] + done):
-                    if affinities is not None:
-                        out[:, done] = affinities
-                        done += 1
-                    yield watch.at(done, part)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                tile = _halved(tile)
-            release_memory(device)
+        leave_out(out, prediction)
+        for part in seen_parts(volume, prediction):
+            k = part.box.start[0]
+            while k < part.box.stop[0]:
+                try:
+                    # no name is bound to the walk: it would keep the features' memory from being released
+                    for ahead, affinities in _SectionWalk(engine, part, prediction, tile).sections(k):
+                        if affinities is not None:
+                            out[:, part.section(k)] = part.values(k, affinities)
+                            done, k = part.end(k), k + 1
+                        yield watch.at(done, ahead)
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    tile = _halved(tile)
+                release_memory(device)
+        if done < box.shape[0]:  # all of it is left out
+            yield watch.at(box.shape[0])
     finally:
         del engine
         release_memory(device)
@@ -88,16 +93,17 @@ def predict_affinities(student: Student, volume: Volume, out: Writable, predicti
 class _SectionWalk(Generic[Features]):
     """A walk through the sections of a box in order, in tiles of one size; each section is encoded once."""
 
-    def __init__(self, engine: Engine[Features], volume: Volume, prediction: Prediction, tile: int):
-        self.engine, self.volume, self.prediction = engine, volume, prediction
-        self.padded = padded_size(volume.shape[1:])
-        self.tiles = section_tiles(prediction.box, self.padded, tile, HALO, STRIDE)
+    def __init__(self, engine: Engine[Features], part: SeenPart, prediction: Prediction, tile: int):
+        self.engine, self.volume, self.box = engine, part.volume, part.box
+        self.normalisation = prediction.normalisation
+        self.padded = padded_size(part.volume.shape[1:])
+        self.tiles = section_tiles(part.box, self.padded, tile, HALO, STRIDE)
         self.keeps = keeps_features([_area(t) for t in self.tiles])
         self.kept: dict[Tile, Features] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
         """Yield after each tile the part of its section done; after the last one 0 and affinities (3, y, x) uint8."""
-        box = self.prediction.box
+        box = self.box
         for z in range(first, box.stop[0]):
             section = np.empty((3, *box.shape[1:]), np.uint8)
             for i, tile in enumerate(self.tiles):
@@ -120,10 +126,7 @@ class _SectionWalk(Generic[Features]):
     def _encode(self, z: int, tile: Tile) -> Features:
         (top, bottom), (left, right) = tile.window
         height, width = self.volume.shape[1:]
-        read = np.asarray(self.volume[z, top : min(bottom, height), left : min(right, width)])
-        if not np.isfinite(read).all():
-            raise UserError(not_finite_sentence(f"section {z}"))
-        grey = self.prediction.normalisation.apply(read)
+        grey = self.normalisation.apply(self.volume[z, top : min(bottom, height), left : min(right, width)])
         grey = np.pad(grey, [(0, bottom - top - grey.shape[0]), (0, right - left - grey.shape[1])], mode="reflect")
         return self.engine.encode(grey)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
 
@@ -19,9 +20,12 @@ class Prediction:
     device : Device
     tile : int or None
         Pixels a side; None = what device and memory allow.
+    plan : SectionPlan or None
+        Of the whole volume; None = every section is used as it is.
     """
 
     box: Box
     normalisation: Normalisation
     device: Device
     tile: int | None = None
+    plan: SectionPlan | None = None

@@ -1,0 +1,202 @@
+"""What a network says of a stack whose sections are used by a plan."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawings import lively_student, lively_teacher, uneven
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.inference.engines.device import Device
+from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.inference.predict import predict_by
+from napari_emcad.inference.prediction import Prediction
+from napari_emcad.networks.residual_unet import ResidualUNetConfig
+
+SHAPE = (7, 33, 38)
+CPU = Device("cpu", "CPU, 1 thread")
+
+
+@pytest.fixture(scope="module", params=["student", "teacher"])
+def network(request):
+    return lively_student() if request.param == "student" else lively_teacher(ResidualUNetConfig((3, 4), outputs=5))
+
+
+def predicted(network, volume, plan=None, box=None, tile=None, levels=None):
+    box = box or Box.whole(volume.shape)
+    out = np.full((3, *box.shape), 7, np.uint8)
+    prediction = Prediction(box, levels or Normalisation(0, 255), CPU, tile, plan)
+    steps = list(predict_by(network, volume, out, prediction))
+    assert [s.done for s in steps] == sorted(s.done for s in steps)
+    assert (steps[0].done, steps[-1].done) == (0, box.shape[0])
+    return out
+
+
+def leaving_out(shape, *sections):
+    plan = SectionPlan.as_is(shape)
+    for z in sections:
+        plan = plan.leaving_out(z)
+    return plan
+
+
+def close(found, expected):
+    """At most one level of 255 apart, which rounding gives."""
+    np.testing.assert_allclose(found, expected, atol=1.01)
+
+
+def test_a_plan_that_uses_all_as_it_is_changes_nothing(network):
+    volume = uneven(SHAPE)
+    found = predicted(network, volume)
+    assert found.std() > 10, "a dull network shows nothing"
+    np.testing.assert_array_equal(predicted(network, volume, SectionPlan.as_is(SHAPE)), found)
+
+
+@pytest.mark.parametrize("left_out", [(3,), (3, 4), (2, 3, 4), (0,), (0, 1), (6,), (0, 2, 5, 6)])
+def test_left_out_sections_are_skipped(network, left_out):
+    volume = uneven(SHAPE)
+    rest = predicted(network, np.delete(volume, left_out, 0))
+    broken = volume.astype(np.float32)
+    broken[list(left_out)] = np.nan
+    found = predicted(network, broken, leaving_out(SHAPE, *left_out))
+    assert not found[:, list(left_out)].any()
+    np.testing.assert_array_equal(np.delete(found, left_out, 1), rest)
+
+
+def test_gaps_that_are_too_long_part_the_stack(network):
+    shape = (9, 20, 22)
+    volume, gap = uneven(shape), [2, 3, 4, 5]
+    found = predicted(network, volume, leaving_out(shape, *gap))
+    np.testing.assert_array_equal(found[:, :2], predicted(network, volume[:2]))
+    after = predicted(network, volume[6:])
+    assert after[0, 0].any() and not found[0, 6].any(), "its first section has no partner"
+    np.testing.assert_array_equal(found[1:, 6:], after[1:])
+    np.testing.assert_array_equal(found[:, 7:], after[:, 1:])
+    assert not found[:, gap].any()
+
+
+def test_a_break_parts_the_stack(network):
+    volume = uneven(SHAPE)
+    breaks = np.arange(7) == 4
+    found = predicted(network, volume, replace(SectionPlan.as_is(SHAPE), breaks=breaks))
+    after = predicted(network, volume[4:])
+    np.testing.assert_array_equal(found[:, :4], predicted(network, volume[:4]))
+    np.testing.assert_array_equal(found[1:, 4:], after[1:])
+    assert not found[0, 4].any()
+
+
+BOXES = [
+    Box((0, 0, 0), (1, 33, 38)),
+    Box((2, 3, 5), (3, 30, 20)),
+    Box((3, 0, 0), (4, 33, 38)),
+    Box((3, 8, 0), (7, 20, 38)),
+    Box((4, 0, 7), (7, 33, 38)),
+]
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_a_box_equals_that_part_of_the_whole(network, box):
+    volume, plan = uneven(SHAPE), defective()
+    expected = predicted(network, volume, plan)
+    close(predicted(network, volume, plan, box), expected[(slice(None), *box.slices)])
+
+
+def defective():
+    """Section 3 is left out, 2 and all from 4 on are shifted, 1 and 5 lack a part, 6 is inverted."""
+    plan = cells(SHAPE, 8).leaving_out(3).shifting(2, (3, -5)).shifting(4, (-2, 4), all_that_follow=True)
+    missing = np.zeros((2, 5, 5), bool)
+    missing[0, :2], missing[1, 1:4, 2:] = True, True
+    return plan.masking(1, missing[0]).masking(5, missing[1]).inverting(6)
+
+
+def cells(shape, cell):
+    """A plan with cells of so many pixels, all as it is."""
+    none = np.zeros((shape[0], *(-(-n // cell) for n in shape[1:])), bool)
+    as_is = SectionPlan.as_is(shape)
+    return SectionPlan(shape, as_is.left_out, as_is.offset, as_is.inverted, as_is.breaks, none, none.copy(), cell=cell)
+
+
+def test_an_inverted_section_is_inverted(network):
+    volume = uneven(SHAPE)
+    found = predicted(network, volume, SectionPlan.as_is(SHAPE).inverting(2))
+    volume[2] = 255 - volume[2]
+    np.testing.assert_array_equal(found, predicted(network, volume))
+
+
+def test_inverted_between_grey_levels_of_the_run(network):
+    volume = uneven(SHAPE, np.uint16)
+    levels = Normalisation(20_000, 50_000)
+    found = predicted(network, volume, SectionPlan.as_is(SHAPE).inverting(0), levels=levels)
+    volume = volume.astype(np.float32)
+    volume[0] = 70_000 - volume[0]
+    np.testing.assert_array_equal(found, predicted(network, volume, levels=levels))
+
+
+@pytest.mark.parametrize("left_out", [(), (2,)])
+def test_a_missing_part_is_filled_from_the_section_before(network, left_out):
+    shape = (5, 33, 40)
+    volume, plan = uneven(shape, np.float32) * 255, cells(shape, 8)
+    missing = np.zeros((5, 5), bool)
+    missing[:, 3:] = True
+    plan = plan.masking(3, missing)
+    for z in left_out:
+        plan = plan.leaving_out(z)
+    broken, filled = volume.copy(), volume.copy()
+    broken[3, :, 24:] = np.nan
+    filled[3, :, 24:] = volume[1 if left_out else 2, :, 24:]
+    found, rest = predicted(network, broken, plan), predicted(network, np.delete(filled, left_out, 0))
+    rest[:, 3 - len(left_out), :, 24:] = 0
+    np.testing.assert_array_equal(np.delete(found, left_out, 1), rest)
+
+
+def test_a_part_missing_at_the_beginning_is_filled_from_what_follows(network):
+    volume, missing = uneven(SHAPE), np.zeros((5, 5), bool)
+    missing[2:] = True
+    found = predicted(network, volume, cells(SHAPE, 8).masking(0, missing).masking(1, missing))
+    volume[:2, 16:] = volume[2, 16:]
+    expected = predicted(network, volume)
+    expected[:, :2, 16:] = 0
+    expected[0, 2, 16:] = 0  # no partner
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_what_no_section_shows_is_grey(network):
+    volume = uneven(SHAPE)
+    missing = np.zeros((5, 5), bool)
+    missing[0, 0] = True
+    plan = cells(SHAPE, 8)
+    for z in range(7):
+        plan = plan.masking(z, missing)
+    found = predicted(network, volume, plan)
+    grey = volume.astype(np.float32)
+    grey[:, :8, :8] = 127.5
+    expected = predicted(network, grey)
+    expected[:, :, :8, :8] = 0
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_nan_that_is_used_is_named_by_its_place_in_the_stack(network):
+    volume = uneven(SHAPE, np.float32)
+    volume[5, 3, 3] = np.nan
+    with pytest.raises(UserError, match=r"^grey levels: section 5 holds NaN"):
+        predicted(network, volume, leaving_out(SHAPE, 2, 3), levels=Normalisation(0, 1))
+
+
+def test_pixels_without_tissue_have_no_affinities(network):
+    volume, plan = uneven(SHAPE), cells(SHAPE, 8)
+    plan.no_tissue[2, :, 3:] = True
+    found, expected = predicted(network, volume, plan), predicted(network, volume)
+    expected[:, 2, :, 24:] = 0
+    close(found[:, 2, :, :24], expected[:, 2, :, :24])
+    assert not found[:, 2, :, 24:].any()
+
+
+def test_a_box_of_left_out_sections_is_zero(network):
+    found = predicted(network, uneven(SHAPE), leaving_out(SHAPE, 2, 3), Box((2, 0, 0), (4, 33, 38)))
+    assert not found.any()
+
+
+def test_a_plan_for_another_stack_is_refused(network):
+    with pytest.raises(UserError, match=r"^sections: the plan is for a stack \(7, 33, 38\), got \(7, 33, 40\)"):
+        predicted(network, uneven((7, 33, 40)), leaving_out(SHAPE, 2))
