@@ -30,12 +30,17 @@ def usable_of(plan: SectionPlan) -> np.ndarray:
     return np.stack(sections)
 
 
-def partner_of(plan: SectionPlan, usable: np.ndarray, voxel: tuple[int, int, int]) -> tuple[int, int, int] | None:
+def holes_of(plan: SectionPlan) -> np.ndarray:
+    """Return where sections show nothing though tissue is there, (z, y, x)."""
+    return np.stack([plan.holes(z) for z in range(plan.shape[0])])
+
+
+def partner_of(plan: SectionPlan, holes: np.ndarray, voxel: tuple[int, int, int]) -> tuple[int, int, int] | None:
     """Return the voxel that lies before one on z; None if there is none."""
     z, y, x = voxel
     for partner in plan.partners(z):
         place = (partner.z, y + partner.shift[0], x + partner.shift[1])
-        if 0 <= place[1] < plan.shape[1] and 0 <= place[2] < plan.shape[2] and usable[place]:
+        if 0 <= place[1] < plan.shape[1] and 0 <= place[2] < plan.shape[2] and not holes[place]:
             return place
     return None
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from napari_emcad import __version__
 from napari_emcad.core.agglomeration import agglomerate_fragments, agglomeration_memory
+from napari_emcad.core.bridging import bridge_fragments
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DEFAULT_THRESHOLDS, Agglomeration, DeviceKind
 from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box, check_box
@@ -28,7 +29,7 @@ from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, 
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.sections.pairing import PlannedBox
-from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
 from napari_emcad.core.volume import AffinityStore, AffinityVolume, Volume, Writable, check_volume
@@ -122,7 +123,14 @@ def run(
     parameters : SegmentParameters
     plan : SectionPlan, optional
         Of the whole volume; None = every section is used as it is.
+
+    Raises
+    ------
+    UserError
+        If nothing of the box shows tissue by the plan.
     """
+    if plan:
+        check_tissue(plan, box)
     yield from predict(volume, network, affinities, box, parameters, plan)
     return (yield from agglomerate(affinities, parameters, plan, box))
 
@@ -152,13 +160,33 @@ def agglomerate(
     plan: SectionPlan | None = None,
     box: Box | None = None,
 ) -> Job[Segmentation]:
-    """Affinities -> fragments -> region graph -> merge tree; a plan is that of the volume that the box lies in."""
+    """Affinities -> fragments -> region graph -> merge tree, with fragments across what the plan bridges.
+
+    Parameters
+    ----------
+    affinities : (3, z, y, x) uint8
+        Of the box, as `predict` writes them with the same plan.
+    parameters : SegmentParameters
+    plan : SectionPlan, optional
+        Of the whole volume; None = every section is used as it is.
+    box : Box, optional
+        Place of the affinities in the volume; None = all of it.
+
+    Raises
+    ------
+    UserError
+        If nothing of the box shows tissue by the plan.
+    """
     planned = PlannedBox.of(plan, box or Box.whole(affinities.shape[1:]))
+    if planned:
+        check_tissue(planned.plan, planned.box)
     fragments = yield from find_fragments(affinities, parameters.seed_sigma, planned=planned)
     graph = yield from build_region_graph(affinities, fragments, planned=planned)
     yield Progress("agglomeration", 0, 1)
     section, sizes = sections_and_sizes(fragments)
     graph = without_swallowing(graph, section, sizes)
+    if planned:
+        sizes = yield from bridge_fragments(fragments, sizes, planned)
     tree = agglomerate_fragments(graph, sizes, parameters.agglomeration, parameters.scoring)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, tree, sizes)

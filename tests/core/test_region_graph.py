@@ -9,7 +9,7 @@ from drawings import drawn, patient, uneven
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from plans import any_plan, partner_of, usable_of
+from plans import any_plan, holes_of, partner_of, usable_of
 
 from napari_emcad.core import region_graph as module
 from napari_emcad.core.blocks import Blocks
@@ -183,11 +183,11 @@ def test_faces_are_kept_no_longer_than_their_edge_can_grow(monkeypatch):
 
 def planned_faces(affinities, fragments, plan):
     """(u, v) -> [(level, voxel)], where a voxel lies after its partner."""
-    usable, faces = usable_of(plan), defaultdict(list)
+    holes, faces = holes_of(plan), defaultdict(list)
     for voxel in np.ndindex(fragments.shape):
         for axis in range(3):
             before = tuple(p - (a == axis) for a, p in enumerate(voxel))
-            before = partner_of(plan, usable, voxel) if axis == 0 else before if before[axis] >= 0 else None
+            before = partner_of(plan, holes, voxel) if axis == 0 else before if before[axis] >= 0 else None
             pair = sorted([int(fragments[voxel]), int(fragments[before])]) if before else [0, 0]
             if 0 < pair[0] < pair[1]:
                 faces[tuple(pair)].append((int(affinities[(axis, *voxel)]), voxel))

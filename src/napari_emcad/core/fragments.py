@@ -60,7 +60,7 @@ def find_section_fragments(
         return bioimage_cpp.segmentation.watershed(boundary, _seeds(boundary < BOUNDARY_LEVEL, seed_sigma))
     fragments = np.zeros(usable.shape, np.uint32)
     if usable.any():
-        part = _extent(usable, 2 + int(4 * max(seed_sigma, boundary_sigma)))
+        part = extent(usable, 2 + int(4 * max(seed_sigma, boundary_sigma)))
         fragments[part] = _fragments_of_usable(affinities[:, *part], usable[part], seed_sigma, boundary_sigma)
     return fragments
 
@@ -81,10 +81,13 @@ def _fragments_of_usable(
     return label(flooded, connectivity=1).astype(np.uint32)
 
 
-def _extent(usable: NDArray[np.bool_], margin: int) -> Core:
-    """Return the slices on y and x between the first and the last usable pixel, and some pixels more."""
-    first_last = (np.flatnonzero(usable.any(axis=axis))[[0, -1]].tolist() for axis in (1, 0))
-    y, x = (slice(max(0, first - margin), last + 1 + margin) for first, last in first_last)
+def extent(marked: NDArray[np.bool_], margin: int = 0) -> Core:
+    """Return the slices on y and x from the first to the last marked pixel, of at least one, and some pixels more."""
+    first_last = (np.flatnonzero(marked.any(axis=axis))[[0, -1]].tolist() for axis in (1, 0))
+    y, x = (
+        slice(max(0, first - margin), min(side, last + 1 + margin))
+        for (first, last), side in zip(first_last, marked.shape, strict=True)
+    )
     return y, x
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from plans import any_plan, partner_of, random_box, usable_of
+from plans import any_plan, holes_of, partner_of, random_box, usable_of
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.pairing import PlannedBox
@@ -12,13 +12,13 @@ SHAPE = (9, 8, 11)
 @pytest.mark.parametrize("seed", range(30))
 def test_pixels_and_partners_are_those_of_the_plan_in_any_box(seed):
     plan, box = any_plan(SHAPE, seed), random_box(SHAPE, seed)
-    usable, planned = usable_of(plan), PlannedBox(plan, box)
+    usable, holes, planned = usable_of(plan), holes_of(plan), PlannedBox(plan, box)
     ids = np.arange(1, 1 + np.prod(SHAPE)).reshape(SHAPE)
     for z in range(box.shape[0]):
         np.testing.assert_array_equal(planned.usable(z), usable[box.slices][z])
         found = planned.before(z, ids[box.slices])
         for y, x in np.ndindex(box.shape[1:]):
-            place = partner_of(plan, usable, (z + box.start[0], y + box.start[1], x + box.start[2]))
+            place = partner_of(plan, holes, (z + box.start[0], y + box.start[1], x + box.start[2]))
             inside = place is not None and all(a <= p < b for a, p, b in zip(box.start, place, box.stop, strict=True))
             assert found[y, x] == (ids[place] if inside else 0), (z, y, x)
 

@@ -33,15 +33,10 @@ class PlannedBox:
         """Return a box with its plan; None if every section is used as it is."""
         return None if plan is None or plan.is_as_is else cls(plan, box)
 
-    @property
-    def plane(self) -> Plane:
-        """The box on y and x, counted in the stack."""
-        _, ys, xs = self.box.slices
-        return ys, xs
-
     def usable(self, z: int) -> NDArray[np.bool_]:
         """Return the pixels (y, x) of a section that show tissue: neither holes nor bare."""
-        return self._usable(z + self.box.start[0], self.plane)
+        place, plane = z + self.box.start[0], self._plane
+        return ~self.plan.holes(place, plane) & ~self.plan.bare(place, plane)
 
     def before(self, z: int, ids: Ids) -> Ids:
         """Return what lies before each voxel of a section: the id of the voxel that it is paired with.
@@ -70,21 +65,29 @@ class PlannedBox:
         """Yield the partners of a section with the pixels (y, x) that take each, which are some."""
         waiting = np.ones(self.box.shape[1:], bool)
         for partner in self.plan.partners(z + self.box.start[0]):
-            chosen = waiting & self._usable(partner.z, moved_plane(self.plane, partner.shift))
+            plane = moved_plane(self._plane, partner.shift)
+            chosen = waiting & inside_section(self.plan, plane) & ~self.plan.holes(partner.z, plane)
             if chosen.any():
                 yield partner, chosen
                 waiting &= ~chosen
             if not waiting.any():
                 return
 
-    def _usable(self, z: int, plane: Plane) -> NDArray[np.bool_]:
-        """Return the pixels of a part of a section, in the stack, that show tissue; none outside the section."""
-        places = [np.arange(part.start, part.stop) for part in plane]
-        rows, columns = ((at >= 0) & (at < n) for at, n in zip(places, self.plan.shape[1:], strict=True))
-        return np.outer(rows, columns) & ~self.plan.holes(z, plane) & ~self.plan.bare(z, plane)
+    @property
+    def _plane(self) -> Plane:
+        """The box on y and x, counted in the stack."""
+        _, ys, xs = self.box.slices
+        return ys, xs
 
 
 def moved_plane(plane: Plane, shift: tuple[int, int]) -> Plane:
     """Return a part of a section (y, x) that many pixels further on."""
     y, x = (slice(part.start + by, part.stop + by) for part, by in zip(plane, shift, strict=True))
     return y, x
+
+
+def inside_section(plan: SectionPlan, plane: Plane) -> NDArray[np.bool_]:
+    """Return the pixels (y, x) of a part that lie inside the sections of a plan."""
+    places = [np.arange(part.start, part.stop) for part in plane]
+    rows, columns = ((at >= 0) & (at < side) for at, side in zip(places, plan.shape[1:], strict=True))
+    return np.outer(rows, columns)
