@@ -1,4 +1,11 @@
-from napari_emcad.io.sessions.facts import SessionFacts
+import json
+
+import numpy as np
+
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.io.section_plans import plan_facts
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
 
 
 def test_facts_of_a_provenance():
@@ -13,3 +20,31 @@ def test_facts_of_a_provenance():
     facts = SessionFacts.of({**provenance, "source": "stack.tif"}, None)
     assert (facts.threshold, facts.min_size, facts.parameters, facts.model) == (0.25, 7, parameters, "m")
     assert (facts.box, facts.source, facts.voxel_size) == (((0, 1, 2), (3, 4, 5)), "stack.tif", None)
+
+
+SHAPE = (9, 40, 60)
+BOX = Box((2, 5, 8), (8, 35, 58))
+
+
+def with_plan(**more):
+    plan = SectionPlan.as_is(SHAPE).leaving_out(4).shifting(6, (2, -3), all_that_follow=True)
+    provenance = {"parameters": {"threshold": 0.5, "min_size": 0}, "box": (BOX.start, BOX.stop)}
+    return SessionFacts.of({**provenance, **plan_facts(plan), **more}, None)
+
+
+def test_the_plan_of_the_fragments_is_that_of_their_box_in_the_stack(tmp_path):
+    write_facts(tmp_path, with_plan())
+    facts = read_facts(tmp_path)
+    assert facts.plan is not None and facts.plan.shape == SHAPE
+    plan = facts.plan_of(BOX.shape)
+    assert plan.shape == BOX.shape and np.flatnonzero(plan.left_out).tolist() == [2]
+    assert [*plan.partners(4)][0] == (3, (-2, 3))
+    assert json.loads((tmp_path / "session.json").read_text())["format_version"] == 3
+
+
+def test_sessions_whose_sections_are_used_as_they_are_say_nothing_of_them(tmp_path):
+    write_facts(tmp_path, SessionFacts(threshold=0.5))
+    written = json.loads((tmp_path / "session.json").read_text())
+    assert written["format_version"] == 2 and "sections" not in written
+    facts = read_facts(tmp_path)
+    assert facts.plan is None and facts.plan_of((2, 3, 4)).is_as_is

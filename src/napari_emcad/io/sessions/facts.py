@@ -2,18 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
+from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize, triple
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.section_plans import plan_of_json
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 
-FORMAT_VERSION = 2
-"""Version of the format that is written."""
+FORMAT_VERSION = 3
+"""Version of the format that is written where sections are not used as they are."""
+
+AS_IS_VERSION = 2
+"""Version of the format that is written where all are: programs that know no plans can edit these."""
 
 FIRST_VERSION = 1
 """Oldest version that is read: region graph and boxes are in one file each."""
@@ -24,7 +30,7 @@ class SessionFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    format_version: int = Field(FORMAT_VERSION, ge=FIRST_VERSION, le=FORMAT_VERSION, title="Format")
+    format_version: int = Field(AS_IS_VERSION, ge=FIRST_VERSION, le=FORMAT_VERSION, title="Format")
     program: str = Field("", title="Program", description="Name and version.")
     source: str = Field("", title="Source", description="The stack that was segmented: its path or URL.")
     dataset: str | None = Field(
@@ -42,6 +48,9 @@ class SessionFacts(BaseModel):
     )
     threshold: float = Field(ge=0, title="Threshold", description="The threshold before the first edit.")
     min_size: int = Field(0, ge=0, title="Smallest neuron", description="Voxels.")
+    sections: dict[str, Any] | None = Field(
+        None, title="Sections", description="The stack's `SectionPlan` as JSON; None = all are used as they are."
+    )
     base_hash: str = Field("", title="Hash", description="Hash of fragments and merge tree; set when they are written.")
 
     @classmethod
@@ -61,10 +70,31 @@ class SessionFacts(BaseModel):
         """Return the box of the fragments, which have this shape, in the stack."""
         return Box(*self.box) if self.box else Box.whole(shape)
 
+    @cached_property
+    def plan(self) -> SectionPlan | None:
+        """The plan for the sections of the stack; None if all are used as they are.
+
+        Raises
+        ------
+        UserError
+            If `sections` is no plan.
+        """
+        return plan_of_json(self.sections, triple(self.sections["shape"])) if self.sections else None
+
+    def plan_of(self, shape: Shape) -> SectionPlan:
+        """Return the plan for the sections of the fragments, which have this shape."""
+        return self.plan.within(self.box_of(shape)) if self.plan else SectionPlan.as_is(shape)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the facts as what JSON holds; nothing is said of sections that are used as they are."""
+        if not self.sections:
+            return self.model_dump(mode="json", exclude={"sections"})
+        return {**self.model_dump(mode="json"), "format_version": FORMAT_VERSION}
+
 
 def write_facts(folder: Path, facts: SessionFacts) -> None:
     """Write `session.json` into a folder."""
-    text = facts.model_dump_json(indent=2)
+    text = json.dumps(facts.as_json(), indent=2, ensure_ascii=False)
     with write_beside(folder / FACTS_FILE, lambda _: len(text)) as part:
         part.write_text(text, "utf-8")
 
@@ -84,11 +114,13 @@ def read_facts(folder: Path) -> SessionFacts:
     try:
         fields = json.loads(text)
         _check_version(folder, fields["format_version"])
-        return SessionFacts(**fields)
+        facts = SessionFacts(**fields)
+        _check_plan(facts)
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise UserError(
             f"{folder / FACTS_FILE}: the file is damaged; copy the session again from where it is whole."
         ) from error
+    return facts
 
 
 def _no_session(folder: Path) -> UserError:
@@ -100,6 +132,18 @@ def _no_session(folder: Path) -> UserError:
     return UserError(
         f"{folder}: a session folder (NAME.emcad with {FACTS_FILE}) is needed, this is none; choose another folder."
     )
+
+
+def _check_plan(facts: SessionFacts) -> None:
+    """Refuse a plan that is none, that is missing, or in which the box does not lie."""
+    try:
+        plan = facts.plan
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    if (plan is None) == (facts.format_version > AS_IS_VERSION):
+        raise ValueError("sections are missing, or of another format")
+    if plan is not None and facts.box is not None and Box(*facts.box).clipped(plan.shape) != Box(*facts.box):
+        raise ValueError("the box lies outside the sections")
 
 
 def _check_version(folder: Path, version: object) -> None:

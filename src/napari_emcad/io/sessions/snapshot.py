@@ -118,7 +118,7 @@ class Snapshot:
 
 def _provenance(opened: OpenSession, edits: int) -> dict[str, Any]:
     return {
-        **opened.facts.model_dump(mode="json"),
+        **opened.facts.as_json(),
         "program": f"napari-emcad {__version__}",
         "session": opened.folder.name,
         "edits": edits,
