@@ -10,6 +10,7 @@ import numpy as np
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel, triple
 from napari_emcad.core.ids import FragmentId, SegmentId
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.proofreading.contacts import Contacts
@@ -47,6 +48,8 @@ class Session:
         Voxels; smaller segments that nobody edited join their strongest neighbour.
     affinities : (3, z, y, x) uint8, optional
         Read where a fragment is parted.
+    planned : PlannedBox, optional
+        The plan for the sections that the fragments lie in; None = all are used as they are.
     known_hash : str, optional
         The `base_hash` of the base, where it is known.
 
@@ -69,9 +72,11 @@ class Session:
         threshold: float,
         min_size: int = 0,
         affinities: AffinityVolume | None = None,
+        *,
+        planned: PlannedBox | None = None,
         known_hash: str | None = None,
     ):
-        self.state, self.log = State(base, threshold, min_size), log
+        self.state, self.log = State(base, threshold, min_size, planned), log
         self.base_hash = known_hash or base_hash(base)
         self._affinities, self._known_contacts = affinities, Contacts(self.state.edges, len(self.state.table))
         self._history = History(log.rows, self.state)

@@ -18,6 +18,7 @@ from napari_emcad.core.fragment_boxes import ROOM
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import FragmentId, Ids, SegmentId
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.automatic import AutomaticSegments
 from napari_emcad.proofreading.edges import EditedGraph
@@ -37,6 +38,8 @@ class State:
     threshold : float
     min_size : int
         Voxels; smaller segments that nobody edited are crumbs and join their strongest neighbour.
+    planned : PlannedBox or None
+        The plan for the sections that the fragments lie in; None = all are used as they are.
     table : (n + 1,) Ids
         Segment of each fragment, [0] = 0; 0 as well for fragments that are not there (any more).
     free : (n + 1,) bool
@@ -53,6 +56,7 @@ class State:
     base: Segmentation
     threshold: float
     min_size: int = 0
+    planned: PlannedBox | None = None
     table: Ids = field(init=False)
     free: NDArray[np.bool_] = field(init=False)
     sizes: NDArray[np.int64] = field(init=False)

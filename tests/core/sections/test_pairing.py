@@ -3,6 +3,7 @@ import pytest
 from plans import any_plan, holes_of, partner_of, random_box, usable_of
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.sections import pairing
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 
@@ -34,3 +35,33 @@ def test_every_section_as_it_is_needs_no_plan():
     assert PlannedBox.of(None, Box.whole(SHAPE)) is None
     assert PlannedBox.of(SectionPlan.as_is(SHAPE), Box.whole(SHAPE)) is None
     assert PlannedBox.of(SectionPlan.as_is(SHAPE).leaving_out(3), Box.whole(SHAPE)) is not None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_single_voxels_are_paired_like_whole_sections(seed, monkeypatch):
+    monkeypatch.setattr(pairing, "TILE", 3)
+    plan, box = any_plan(SHAPE, seed), random_box(SHAPE, seed)
+    planned, usable = PlannedBox(plan, box), usable_of(plan)
+    voxels = np.argwhere(np.ones(box.shape, bool))[::2]
+    for voxel, found in zip(voxels, planned.voxels_before(voxels).tolist(), strict=True):
+        place = partner_of(plan, usable, tuple((voxel + box.start).tolist()))
+        inside = place is not None and all(a <= p < b for a, p, b in zip(box.start, place, box.stop, strict=True))
+        assert found == ([p - a for p, a in zip(place, box.start, strict=True)] if inside else [-1, -1, -1])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_part_of_a_planned_box_is_planned_like_it(seed):
+    plan, box = any_plan(SHAPE, seed), random_box(SHAPE, seed)
+    whole, part = PlannedBox(plan, Box.whole(SHAPE)), PlannedBox(plan, Box.whole(SHAPE)).within(box)
+    assert part == PlannedBox(plan, box)
+    bridged = np.stack([plan.holes(z) for z in range(SHAPE[0])])
+    np.testing.assert_array_equal(whole.bridged(), bridged)
+    np.testing.assert_array_equal(part.bridged(), bridged[box.slices])
+
+
+def test_places_in_the_tissue_lie_one_above_the_other():
+    planned = PlannedBox(SectionPlan.as_is(SHAPE).shifting(4, (2, -3), all_that_follow=True), Box((2, 1, 1), (8, 8, 9)))
+    before, after = np.array([1, 3, 5]), np.array([2, 5, 2])
+    np.testing.assert_array_equal(planned.voxels_before(after[None]), before[None])
+    same = planned.in_tissue(np.array([before, after]))
+    np.testing.assert_array_equal(same[0, 1:], same[1, 1:])

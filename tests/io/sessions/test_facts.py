@@ -1,7 +1,5 @@
 import json
 
-import numpy as np
-
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.section_plans import plan_facts
@@ -36,9 +34,9 @@ def test_the_plan_of_the_fragments_is_that_of_their_box_in_the_stack(tmp_path):
     write_facts(tmp_path, with_plan())
     facts = read_facts(tmp_path)
     assert facts.plan is not None and facts.plan.shape == SHAPE
-    plan = facts.plan_of(BOX.shape)
-    assert plan.shape == BOX.shape and np.flatnonzero(plan.left_out).tolist() == [2]
-    assert [*plan.partners(4)][0] == (3, (-2, 3))
+    planned = facts.planned(BOX.shape)
+    assert planned is not None and planned.bridged()[:, 0, 0].tolist() == [False, False, True, False, False, False]
+    assert planned.voxels_before([[4, 9, 9]]).tolist() == [[3, 7, 12]]
     assert json.loads((tmp_path / "session.json").read_text())["format_version"] == 3
 
 
@@ -47,4 +45,4 @@ def test_sessions_whose_sections_are_used_as_they_are_say_nothing_of_them(tmp_pa
     written = json.loads((tmp_path / "session.json").read_text())
     assert written["format_version"] == 2 and "sections" not in written
     facts = read_facts(tmp_path)
-    assert facts.plan is None and facts.plan_of((2, 3, 4)).is_as_is
+    assert facts.plan is None and facts.planned((2, 3, 4)) is None

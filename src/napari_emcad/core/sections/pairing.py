@@ -1,16 +1,19 @@
 """The plan for a box of a stack: which of its pixels show something, and which voxel lies before each one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_emcad.core.affinities import shifted
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.sections.plan import Partner, Plane, SectionPlan
+
+TILE = 1024
+"""Pixels a side of a tile in which single voxels are looked up together."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,40 @@ class PlannedBox:
         """Return the pixels (y, x) of a section that show tissue: neither holes nor bare."""
         place, plane = z + self.box.start[0], self._plane
         return ~self.plan.holes(place, plane) & ~self.plan.bare(place, plane)
+
+    def within(self, box: Box) -> Self:
+        """Return a part of the box, which counts from its start, with its plan."""
+        return replace(self, box=box.moved(self.box.start))
+
+    def bridged(self) -> NDArray[np.bool_]:
+        """Return the voxels (z, y, x) that were not seen: their labels are made up, or 0."""
+        sections = range(self.box.start[0], self.box.stop[0])
+        return np.stack([self.plan.interpolated(z, self.plane) for z in sections])
+
+    def in_tissue(self, voxels: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return the places of voxels, (k, 3), in the tissue: those of one neurite lie one above the other."""
+        places = np.array(voxels, np.int64)
+        places[:, 1:] -= self.plan.offset[places[:, 0] + self.box.start[0]]
+        return places
+
+    def voxels_before(self, voxels: ArrayLike) -> NDArray[np.int64]:
+        """Return the voxel that each one, (k, 3), is paired with; -1 where there is none in the box.
+
+        Strategy: voxels of one tile of a section are looked up together, so that masks are no larger than a tile.
+        """
+        voxels = np.asarray(voxels, np.int64).reshape(-1, 3)
+        found = np.full_like(voxels, -1)
+        tiles, tile_of = np.unique(voxels // (1, TILE, TILE), axis=0, return_inverse=True)
+        for i, start in enumerate(tiles * (1, TILE, TILE)):
+            rows = np.flatnonzero(tile_of.ravel() == i)
+            box = Box((0, 0, 0), (1, TILE, TILE)).moved(start.tolist()).clipped(self.box.shape)
+            y, x = (voxels[rows] - box.start)[:, 1:].T
+            for partner, chosen in self.within(box).paired(0):
+                taken = rows[chosen[y, x]]
+                found[taken, 0] = partner.z - self.box.start[0]
+                found[taken, 1:] = voxels[taken, 1:] + partner.shift
+        found[((found < 0) | (found >= self.box.shape)).any(axis=1)] = -1
+        return found
 
     def before(self, z: int, ids: Ids) -> Ids:
         """Return what lies before each voxel of a section: the id of the voxel that it is paired with.

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize, triple
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.section_plans import plan_of_json
@@ -81,9 +82,9 @@ class SessionFacts(BaseModel):
         """
         return plan_of_json(self.sections, triple(self.sections["shape"])) if self.sections else None
 
-    def plan_of(self, shape: Shape) -> SectionPlan:
-        """Return the plan for the sections of the fragments, which have this shape."""
-        return self.plan.within(self.box_of(shape)) if self.plan else SectionPlan.as_is(shape)
+    def planned(self, shape: Shape) -> PlannedBox | None:
+        """Return the box of the fragments, which have this shape, with its plan; None if all is used as it is."""
+        return PlannedBox.of(self.plan, self.box_of(shape))
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts as what JSON holds; nothing is said of sections that are used as they are."""

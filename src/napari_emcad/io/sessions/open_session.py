@@ -7,6 +7,7 @@ from typing import Self
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.progress import Job
+from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.affinity_files import read_affinities
@@ -97,9 +98,7 @@ def open_session_at(opened: OpenSession, seq: int) -> Session:
         raise UserError(f"{opened.folder}: an edit from 0 to {last} is needed, got {seq}; choose one from the log.")
     log = _open_log(opened.folder, to_read=True)
     del log.rows[seq:]
-    base = read_segmentation(opened.folder)
-    facts = opened.facts
-    return Session(base, log, facts.threshold, facts.min_size, opened.affinities, facts.base_hash)
+    return _session(read_segmentation(opened.folder), log, opened.facts, opened.affinities, opened.facts.base_hash)
 
 
 def find_boxes(opened: OpenSession) -> Job[FragmentBoxes]:
@@ -128,8 +127,15 @@ def _open(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSe
             f"{folder}: its edits were made on other fragments than those it holds; "
             "copy the session again from where it is whole."
         )
-    session = Session(base, log, facts.threshold, facts.min_size, affinities, here)
+    session = _session(base, log, facts, affinities, here)
     return OpenSession(folder, facts, session, affinities, log.damage or why_not, lock)
+
+
+def _session(
+    base: Segmentation, log: EditLog, facts: SessionFacts, affinities: AffinityVolume | None, known_hash: str
+) -> Session:
+    planned = facts.planned(base.fragments.shape)
+    return Session(base, log, facts.threshold, facts.min_size, affinities, planned=planned, known_hash=known_hash)
 
 
 def _open_log(folder: Path, to_read: bool) -> EditLog:

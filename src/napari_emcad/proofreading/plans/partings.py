@@ -42,8 +42,8 @@ def plan_parting(
     check_unlocked(state, segment)
     base, free = state.base.fragments, bool(state.free[fragment])
     parts = FragmentId(state.next_id), FragmentId(state.next_id + 1)
-    patch = part_fragment(base, affinities, near, far)
-    added = edges_of_parts(base, affinities, patch, parts)
+    patch = part_fragment(base, affinities, near, far, state.planned)
+    added = edges_of_parts(base, affinities, patch, parts, state.planned)
     parting = Parting(fragment, parts, free, patch, _edges_of(state, fragment), added)
     bridges = _bridge_parts(state, parting)
     cut = _cut_between_parts(state, parting, bridges)
@@ -93,5 +93,6 @@ def _nearer_part(state: State, parting: Parting, fragment: FragmentId) -> Fragme
     contacts = _edges_of(state, fragment).contact
     if not len(contacts):
         return parting.parts[0]
-    voxels = [np.argwhere(parting.patch.sides == side) + parting.patch.start for side in (NEAR, FAR)]
-    return parting.parts[int(np.argmin([np.linalg.norm(v - contacts[0], axis=1).min() for v in voxels]))]
+    sides = [np.argwhere(parting.patch.sides == side) + parting.patch.start for side in (NEAR, FAR)]
+    to, *voxels = map(state.planned.in_tissue, (contacts[:1], *sides)) if state.planned else (contacts[:1], *sides)
+    return parting.parts[int(np.argmin([np.linalg.norm(v - to, axis=1).min() for v in voxels]))]
