@@ -70,10 +70,10 @@ def segmentation(affinities: np.ndarray | None = None, plan: PlannedBox | None =
     return Segmentation(fragments, graph, merge_tree(graph, sizes), sizes)
 
 
-def affinities_of(level: int = 204) -> np.ndarray:
-    """Affinities of one level, 0 in the section that is left out."""
-    values = np.full((3, *PLAN.shape), level, np.uint8)
-    values[:, GAP] = 0
+def affinities_of() -> np.ndarray:
+    """High affinities between sections and low ones within them, 0 in the section that is left out."""
+    values = np.full((3, *PLAN.shape), 204, np.uint8)
+    values[1:], values[:, GAP] = 51, 0
     return values
 
 

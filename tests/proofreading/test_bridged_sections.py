@@ -9,6 +9,7 @@ from bridged import GAP
 from drawings import drawn
 from plans import any_plan
 
+from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
@@ -17,6 +18,9 @@ from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.plans.partings import plan_parting
+from napari_emcad.proofreading.review.decisions import Decisions
+from napari_emcad.proofreading.review.queue import ReviewQueue, both_sides
+from napari_emcad.proofreading.review.suspects import find_edges_between_sections
 from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.state import State
 
@@ -159,3 +163,51 @@ def test_a_session_knows_its_plan(tmp_path):
     again = bridged.session(tmp_path)
     assert again.state.digest() == at.state.digest()
     assert isinstance(again, Session) and replace(again.state.planned) == bridged.planned()
+
+
+def test_review_sees_contacts_across_the_gap(tmp_path):
+    at = bridged.session(tmp_path)
+    graph, boxes = at.state.graph, drive(find_fragment_boxes(at.state.base.fragments))
+    section = {1: 0, 2: 0, 3: 1, 4: 1, 5: 3, 6: 3, 7: 4, 8: 4}
+    expected = [section[u] != section[v] for u, v in zip(graph.u.tolist(), graph.v.tolist(), strict=True)]
+    for known in (boxes, None):
+        found = find_edges_between_sections(graph, at.state.base.fragments, known, at.state.planned)
+        assert found.tolist() == expected
+    queue = ReviewQueue(at, boxes=lambda: boxes)
+    question = next(q for q in queue.questions() if (q.a, q.b) == (3, 5))
+    there, here = both_sides(at.state, 3, 5, question.voxel)
+    assert (there[0], here[0]) == (1, 3) and there[2] == here[2] - bridged.SHIFT, "both were seen"
+    row = queue.answer(question, "join")
+    assert row.kind == "merge" and row.input["voxels"] == [there, here]
+    assert at.state.members(at.state.segment_of(3)).tolist() == [3, 5]
+
+
+def test_a_question_over_the_gap_is_a_decision_that_is_found_again(tmp_path):
+    at = bridged.session(tmp_path)
+    queue = ReviewQueue(at)
+    question = next(q for q in queue.questions() if (q.a, q.b) == (4, 6))
+    queue.answer(question, "apart")
+    assert Decisions(at).pairs("apart").tolist() == [[4, 6]]
+    assert not any({q.a, q.b} == {4, 6} for q in queue.questions())
+
+
+def test_the_tree_is_walked_over_the_gap(tmp_path):
+    at = bridged.session(tmp_path)
+    at.walk(3, upwards=True)
+    assert at.state.members(3).tolist() == [1, 3, 5, 7]
+    at.walk(3, upwards=False)
+    assert at.state.members(3).tolist() == [3]
+    at.set_segment_threshold(3, 0.5)
+    assert at.state.members(3).tolist() == [1, 3, 5, 7]
+    at.undo()
+    assert at.state.members(3).tolist() == [3]
+
+
+def test_a_neuron_is_split_at_the_gap(tmp_path):
+    at = bridged.session(tmp_path)
+    at.merge_all(1, [3, 5, 7])
+    at.split(at.propose([3], [5])[0])
+    assert at.state.members(at.state.segment_of(1)).tolist() == [1, 3]
+    at.undo()
+    at.detach(5)
+    assert at.state.members(at.state.segment_of(1)).tolist() == [1, 3]

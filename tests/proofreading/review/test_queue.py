@@ -18,7 +18,7 @@ def test_gain_of_a_question(tmp_path):
     question = asked(ReviewQueue(at), "join?")
     assert (question.a, question.b, question.voxel) == (2, 3, (0, 0, 20))
     assert question.gain == pytest.approx(question.p * 1.0)  # 20 and 20 of 40 voxels are one bit
-    assert both_sides(at.state.base.fragments, question.a, question.b, question.voxel) == [[0, 0, 19], [0, 0, 20]]
+    assert both_sides(at.state, question.a, question.b, question.voxel) == [[0, 0, 19], [0, 0, 20]]
     assert question.segments == (int(at.state.table[2]), int(at.state.table[3]))
 
 

@@ -1,5 +1,6 @@
 """The mode Review without a window: questions, their two sides, answers, and the search for what to ask."""
 
+import bridged
 import numpy as np
 import pytest
 from proofreading_hands import groups, sides
@@ -171,3 +172,13 @@ def test_the_side_that_is_not_seen_in_the_section_is_said(voxel, expected):
     fragments[0], fragments[1, :, :5], fragments[1, :, 5:] = 3, 1, 2
     blue, orange = (np.array([1], np.uint32), np.array([2 if voxel[2] == 4 else 3], np.uint32))
     assert unseen_side_text(fragments, voxel, blue, orange) == expected
+
+
+def test_the_side_beyond_what_is_bridged_is_named():
+    plan = bridged.planned()
+    fragments = bridged.segmentation().fragments
+    sides = np.array([3]), np.array([5])
+    assert unseen_side_text(fragments, (3, 1, 7), *sides, plan) == (
+        " Blue is 2 sections before, as what lies between is bridged."
+    )
+    assert unseen_side_text(fragments, (3, 1, 7), np.array([4]), np.array([5]), plan) == ""

@@ -117,6 +117,19 @@ class PlannedBox:
         return ys, xs
 
 
+def voxels_before(voxels: NDArray[np.integer], planned: PlannedBox | None) -> NDArray[np.int64]:
+    """Return the voxel that lies before each one, (k, 3), on z; the first coordinate is negative where there is none.
+
+    Parameters
+    ----------
+    voxels : (k, 3) integer
+        Places (z, y, x).
+    planned : PlannedBox or None
+        The plan for their sections; None = each is paired with the one at its place.
+    """
+    return planned.voxels_before(voxels) if planned else np.asarray(voxels, np.int64).reshape(-1, 3) - (1, 0, 0)
+
+
 def moved_plane(plane: Plane, shift: tuple[int, int]) -> Plane:
     """Return a part of a section (y, x) that many pixels further on."""
     y, x = (slice(part.start + by, part.stop + by) for part, by in zip(plane, shift, strict=True))

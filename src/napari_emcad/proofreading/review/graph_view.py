@@ -108,14 +108,17 @@ class GraphView:
         return self.table[self.ends_of(edges)]
 
     def _look_up_edges(self) -> None:
-        graph, fragments = self._state.edges, self._state.base.fragments
-        boxes = self._boxes and self._boxes()
+        graph = self._state.edges
         if not self._has_looked:  # edges of the base stay as they are
             self._edges_of_base = EdgesAt(graph.base)
-            self._across_in_base = find_edges_between_sections(graph.base, fragments, boxes)
+            self._across_in_base = self._find_across(graph.base)
             self._has_looked = True
-        self.across = np.concatenate([self._across_in_base, find_edges_between_sections(graph.new, fragments, boxes)])
+        self.across = np.concatenate([self._across_in_base, self._find_across(graph.new)])
         self.contacts, self.graph = Contacts(graph, len(self._state.table)), graph
+
+    def _find_across(self, graph: RegionGraph) -> NDArray[np.bool_]:
+        boxes = self._boxes and self._boxes()
+        return find_edges_between_sections(graph, self._state.base.fragments, boxes, self._state.planned)
 
 
 class EdgesAt:

@@ -12,7 +12,7 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Voxel, triple
 from napari_emcad.core.ids import FragmentId, SegmentId
 from napari_emcad.core.progress import Job, drive
-from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.core.sections.pairing import voxels_before
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.review.decisions import Decisions
@@ -25,6 +25,7 @@ from napari_emcad.proofreading.review.shortlists import Shortlists
 from napari_emcad.proofreading.review.suspects import Suspects
 from napari_emcad.proofreading.rows import EditDetails, LogRow, SplitDetails
 from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.state import State
 
 DIGITS = 4
 """Digits to which features are rounded, so that a session that is opened again learns the same from its log."""
@@ -156,7 +157,7 @@ class ReviewQueue:
         return self._session.split(cut, (border.a, border.b), **where)
 
     def _voxels(self, a: FragmentId, b: FragmentId, edge: int) -> list[list[int]]:
-        return both_sides(self._session.state.base.fragments, a, b, self._view.graph.contact[edge])
+        return both_sides(self._session.state, a, b, self._view.graph.contact[edge])
 
     # ---- questions ---------------------------------------------------------------------------------------------
 
@@ -183,12 +184,14 @@ class ReviewQueue:
         return replace(question, voxel=triple(self._view.graph.contact[self._cuts.border(question).edge]))
 
 
-def both_sides(
-    fragments: FragmentVolume, a: FragmentId, b: FragmentId, contact: NDArray[np.integer] | Voxel
-) -> list[list[int]]:
-    """Return a voxel (z, y, x) of each of two fragments where they touch: the contact and a neighbour of it."""
-    here = np.array(contact)
-    near = [here, *(here + sign * np.array(offset) for offset in NEAREST for sign in (-1, 1))]
+def both_sides(state: State, a: FragmentId, b: FragmentId, contact: NDArray[np.integer] | Voxel) -> list[list[int]]:
+    """Return a voxel (z, y, x) of each of two fragments where they touch: the contact and a neighbour of it.
+
+    The neighbour may lie beyond sections that are bridged, and further on than a slip has moved the tissue.
+    """
+    here, fragments = np.array(contact), state.base.fragments
+    before = voxels_before(here[None], state.planned)
+    near = [here, *before, *(here + sign * np.array(offset) for offset in NEAREST for sign in (-1, 1))]
     inside = [v for v in near if ((v >= 0) & (v < fragments.shape)).all()]
     first = {int(fragments[triple(v)]): v.tolist() for v in reversed(inside)}
     return [first[f] for f in (a, b) if f in first]

@@ -13,6 +13,7 @@ from scipy.special import xlogy
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.ids import Ids, order_of_pairs
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.sections.pairing import PlannedBox, voxels_before
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.proofreading.edges import Graph
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
@@ -189,17 +190,31 @@ def _overlap(shared: NDArray[np.float64], one: NDArray[np.float64], other: float
 
 
 def find_edges_between_sections(
-    graph: RegionGraph, fragments: FragmentVolume, boxes: FragmentBoxes | None = None
+    graph: RegionGraph,
+    fragments: FragmentVolume,
+    boxes: FragmentBoxes | None = None,
+    planned: PlannedBox | None = None,
 ) -> NDArray[np.bool_]:
     """Find the edges, (m,), that lie between two sections: the face at their contact point does.
 
     Voxels are read only where boxes do not tell: the boxes of fragments of one section each always do.
+
+    Parameters
+    ----------
+    graph : RegionGraph
+    fragments : FragmentVolume (z, y, x)
+    boxes : FragmentBoxes, optional
+        Without them voxels are read at every contact.
+    planned : PlannedBox, optional
+        The plan for the sections of the fragments.
     """
     nothing = np.zeros(len(graph), bool)
     across, unknown = (nothing, ~nothing) if boxes is None else _look_at_boxes(graph, boxes)
-    z, y, x = graph.contact[unknown].T
-    here, before = fragments[z, y, x], fragments[np.maximum(z - 1, 0), y, x]
-    across[unknown] = (np.minimum(here, before) == graph.u[unknown]) & (np.maximum(here, before) == graph.v[unknown])
+    contact = graph.contact[unknown]
+    there = voxels_before(contact, planned)
+    here, before = fragments[tuple(contact.T)], fragments[tuple(np.maximum(there, 0).T)]
+    touches = (np.minimum(here, before) == graph.u[unknown]) & (np.maximum(here, before) == graph.v[unknown])
+    across[unknown] = touches & (there[:, 0] >= 0)
     return across
 
 

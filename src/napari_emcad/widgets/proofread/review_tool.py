@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.geometry import Box, Voxel, triple
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Progress
+from napari_emcad.core.sections.pairing import PlannedBox, voxels_before
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.core.wording import count, progress_text
 from napari_emcad.proofreading.errors import Refused
@@ -155,7 +156,8 @@ class ReviewTool(Tool):
             self._open_queue.put_off(question)
             return False
         self._at.session.begin()
-        self._beside = unseen_side_text(self._at.session.state.base.fragments, question.voxel, blue, orange)
+        state = self._at.session.state
+        self._beside = unseen_side_text(state.base.fragments, question.voxel, blue, orange, state.planned)
         self._at.show_sides(blue, orange)
         self._go_to(question.voxel)
         return True
@@ -175,24 +177,39 @@ class ReviewTool(Tool):
         return cut.near, cut.far
 
 
-def unseen_side_text(fragments: FragmentVolume, voxel: Voxel, blue: Ids, orange: Ids) -> str:
+def unseen_side_text(
+    fragments: FragmentVolume, voxel: Voxel, blue: Ids, orange: Ids, planned: PlannedBox | None = None
+) -> str:
     """Return where to find a side that does not touch the other one in the section shown; empty if both are seen.
 
     Parameters
     ----------
     fragments : FragmentVolume (z, y, x)
-        Read around the voxel only.
+        Read around the voxel only, and around the one that it is paired with.
     voxel : (z, y, x)
         The place where the sides touch.
     blue, orange : (k,) Ids
         Fragments of each side.
+    planned : PlannedBox, optional
+        The plan for the sections of the fragments.
     """
-    start = np.maximum(np.array(voxel) - 1, 0)
-    sections_around, rows, columns = (slice(a, v + 2) for a, v in zip(start.tolist(), voxel, strict=True))
-    near = fragments[sections_around, rows, columns]
-    z = voxel[0] - start[0]
+    z, y, x = voxel
+    here, before = _fragments_around(fragments, voxel), triple(voxels_before(np.array([voxel]), planned)[0])
     for name, side in (("Blue", blue), ("Orange", orange)):
-        sections = np.asarray(np.isin(near, side).any(axis=(1, 2)))
-        if sections.any() and not sections[z]:
-            return f" {name} is in the section {'before' if sections[:z].any() else 'after'}."
+        if np.isin(here, side).any():
+            continue
+        if np.isin(_fragments_around(fragments, before), side).any():
+            return f" {name} is {_before_text(z - before[0])}."
+        if np.isin(_fragments_around(fragments, (z + 1, y, x)), side).any():
+            return f" {name} is in the section after."
     return ""
+
+
+def _fragments_around(fragments: FragmentVolume, voxel: Voxel) -> Ids:
+    """Return the fragments around a voxel in its section, (1, y, x); none if it lies outside the volume."""
+    around = Box(voxel, triple(v + 1 for v in voxel)).grown((0, 1, 1)).clipped(fragments.shape)
+    return fragments[around.slices]
+
+
+def _before_text(sections: int) -> str:
+    return "in the section before" if sections == 1 else f"{sections} sections before, as what lies between is bridged"
