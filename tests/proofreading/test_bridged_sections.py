@@ -197,6 +197,8 @@ def test_the_tree_is_walked_over_the_gap(tmp_path):
     assert at.state.members(3).tolist() == [1, 3, 5, 7]
     at.walk(3, upwards=False)
     assert at.state.members(3).tolist() == [3]
+    at.undo()
+    at.undo()
     at.set_segment_threshold(3, 0.5)
     assert at.state.members(3).tolist() == [1, 3, 5, 7]
     at.undo()
