@@ -1,104 +1,46 @@
 """The method by blocks gives what the method gives, whatever is done where and in what order."""
 
-import hashlib
-import random
 import shutil
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
-import tifffile
-from drawings import lively_student, uneven
+from block_runs import BOX, PARAMETERS, SHAPE, Broken, Shuffled, digest, done, facts_of, partition, save_inputs, whole
+from drawings import uneven
 
 from napari_emcad.blocks import steps as blockwise
 from napari_emcad.blocks.pool import InTurn
 from napari_emcad.blocks.steps import STEPS_OF_BLOCKS, assemble, segment_by_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
-from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run
-from napari_emcad.io.stacks.stack import open_stack
+from napari_emcad.io.sessions.block_run_facts import begin_run
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.networks.teacher import build_teacher
 from napari_emcad.pipeline import predict
-from napari_emcad.pipeline import run as run_in_one
-
-SHAPE, BOX = (7, 40, 50), Box((1, 2, 4), (7, 38, 50))
-PARAMETERS = SegmentParameters(threshold=0.5, black=0, white=255, device="cpu", seed_sigma=1)
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("by blocks")
-    tifffile.imwrite(folder / "stack.tif", uneven(SHAPE, seed=1), photometric="minisblack")
-    save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
+    save_inputs(folder)
     return folder
 
 
 @pytest.fixture
 def run_of(files):
     """(size of a block) -> a run."""
-
-    def run_of(block, **other):
-        from napari_emcad.networks.checkpoint import inspect
-
-        with open_stack(files / "stack.tif") as volume:
-            fingerprint = volume.fingerprint
-        facts = {
-            "program": "test",
-            "source": str(files / "stack.tif"),
-            "dataset": None,
-            "fingerprint": fingerprint,
-            "voxel_size_nm": (40, 6, 6),
-            "model": str(files / "small.pt"),
-            "model_sha256": inspect(files / "small.pt").sha256,
-            "parameters": PARAMETERS.model_dump(),
-            "precision": "fp32",
-            "box": (BOX.start, BOX.stop),
-            "block": block,
-            "group": (1, 1, 1),
-        }
-        return BlockRunFacts(**(facts | other))
-
-    return run_of
+    return partial(facts_of, files)
 
 
 @pytest.fixture(autouse=True)
 def plain_programs(monkeypatch):
     monkeypatch.setattr("napari_emcad.inference.engines.device._cpu_multiplies_bf16", lambda: False)
     blockwise._load_inputs.cache_clear()
-
-
-def done(folder, run, pool=None):
-    begin_run(folder, run)
-    drive(segment_by_blocks(folder, run, pool or InTurn()))
-    return assemble(folder, run)
-
-
-def digest(folder: Path) -> str:
-    """Of all that a run has written but the arrays' and the run's own descriptions."""
-    found = hashlib.sha256()
-    for file in sorted(f for f in folder.rglob("*") if f.is_file() and not f.name.startswith(("run.", ".z"))):
-        found.update(str(file.relative_to(folder)).encode() + file.read_bytes())
-    return found.hexdigest()
-
-
-def whole():
-    """By the pipeline, in one piece."""
-    affinities = np.zeros((3, *BOX.shape), np.uint8)
-    job = run_in_one(uneven(SHAPE, seed=1), lively_student(), affinities, BOX, PARAMETERS)
-    return affinities, drive(job)
-
-
-def partition(table):
-    _, first, which = np.unique(table, return_index=True, return_inverse=True)
-    return first[which]
 
 
 def test_one_block_is_the_whole(tmp_path, run_of):
@@ -164,34 +106,6 @@ def test_blocks_see_around_them(tmp_path, run_of, monkeypatch):
     pairs = np.unique(np.stack([found.fragments[:].ravel(), expected.fragments.ravel()]), axis=1)
     assert len(np.unique(pairs[0])) == pairs.shape[1]  # none reaches into two of the whole's
     assert pairs.shape[1] > expected.fragments.max()  # some were cut
-
-
-class Shuffled(InTurn):
-    """In another order, each twice."""
-
-    def run(self, step, task, folder, numbers):
-        numbers = 2 * list(numbers)
-        random.Random(step).shuffle(numbers)
-        for number in numbers:
-            blockwise._load_inputs.cache_clear()
-            yield from super().run(step, task, folder, [number])
-
-
-class Broken(InTurn):
-    """Ends after so many tasks, in the middle of one."""
-
-    def __init__(self, tasks):
-        self.left = tasks
-
-    def run(self, step, task, folder, numbers):
-        def until(folder, number):
-            self.left -= 1
-            if self.left < 0:
-                BlockFiles(Path(folder)).local[:] = 7  # half-written
-                raise KeyboardInterrupt
-            task(folder, number)
-
-        yield from super().run(step, until, folder, numbers)
 
 
 def test_order_and_repetition_do_not_show(tmp_path, run_of):

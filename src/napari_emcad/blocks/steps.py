@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.blocks.pool import Pool, Task
-from napari_emcad.blocks.sections import SECTIONS, judge_slabs, measure_slab, plan_of
+from napari_emcad.blocks.sections import SECTIONS, judge_slabs, measure_slab, plan_of, seen_before
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
@@ -28,6 +28,7 @@ from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
@@ -152,7 +153,8 @@ def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     seen = box.grown((0, SEEN, SEEN)).clipped(run.place.shape)
     affinities = files.affinities[(slice(None), *seen.slices)]
     core = None if seen == box else box.within(seen).slices[1:]
-    fragments = drive(find_fragments(affinities, run.parameters["seed_sigma"], core))
+    planned = PlannedBox.of(plan_of(run, files), seen.moved(run.place.start))
+    fragments = drive(find_fragments(affinities, run.parameters["seed_sigma"], core, planned))
     files.local[box.slices] = fragments
     files.save_table(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
 
@@ -160,18 +162,19 @@ def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
 @_task
 def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Number the fragments in the volume, and find the contacts inside the block and with the voxels before it."""
-    box = run.blocks.box(number)
-    margin = triple(a > 0 for a in box.start)
-    seen = Box(triple(a - m for a, m in zip(box.start, margin, strict=True)), box.stop)
-    fragments, ids = _number_fragments(files, run.blocks, seen)
+    box, plan = run.blocks.box(number), plan_of(run, files)
+    seen = seen_before(box, run.place, plan)
+    fragments, near = _number_fragments(files, run.blocks, seen)
     affinities = files.affinities[(slice(None), *seen.slices)]
-    graph = drive(build_region_graph(affinities, fragments, box.within(seen)))
-    graph = without_swallowing(graph, *sections_and_sizes(fragments))
+    planned = PlannedBox.of(plan, seen.moved(run.place.start))
+    graph = drive(build_region_graph(affinities, fragments, box.within(seen), planned))
+    graph = without_swallowing(graph, near.section, near.sizes)
     contact = graph.contact + np.array(seen.start, np.int32)
-    graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=contact)
+    graph = replace(graph, u=near.ids[graph.u], v=near.ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]
-    boxes = drive(find_fragment_boxes(own - (own.min() - 1)))
-    files.fragments[box.slices] = ids[own]
+    first = int(own[own > 0].min(initial=1))
+    boxes = drive(find_fragment_boxes(np.where(own, own - (first - 1), 0)))
+    files.fragments[box.slices] = near.ids[own]
     files.save_table(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
     files.save_table(REGION_GRAPH, number, **asdict(graph))
 
@@ -292,7 +295,25 @@ def _number_blocks(files: BlockFiles, run: BlockRunFacts) -> None:
     files.create_fragments(id_dtype(first[-1] + FOR_EDITS), run.voxel_size)
 
 
-def _number_fragments(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], Ids]:
+class _Near(NamedTuple):
+    """Fragments in a box that is looked at, numbered 1..n; [0] stands for none.
+
+    Attributes
+    ----------
+    ids : (n + 1,) Ids
+        Id in the volume of each.
+    section : (n + 1,) int32
+        The section of the box that it lies in.
+    sizes : (n + 1,) int64
+        Voxels of each, wherever they lie.
+    """
+
+    ids: Ids
+    section: NDArray[np.int32]
+    sizes: NDArray[np.int64]
+
+
+def _number_fragments(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDArray[np.uint32], _Near]:
     """Read the fragments of a box, and number them 1..n in the order of their ids in the volume.
 
     Strategy: the fragments of a block that lie in the box get the next free numbers, by a table from the number in the
@@ -301,20 +322,22 @@ def _number_fragments(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDA
     Returns
     -------
     fragments : (z, y, x) uint32
-    ids : (n + 1,) Ids
-        Id in the volume of each number, [0] = 0.
+    near : _Near
     """
     fragments, first = files.local[seen.slices], files.load_table(NUMBERS, 0)["first"]
-    ids, count = [np.zeros(1, np.int64)], 0
+    ids, sizes, count = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)], 0
     for number in blocks.touching(seen):
         part = _shared_box(blocks.box(number), seen).within(seen).slices
-        here = np.flatnonzero(np.bincount(fragments[part].ravel()))
-        place = np.zeros(here[-1] + 1, np.uint32)
+        here = np.flatnonzero(np.bincount(fragments[part].ravel())[1:]) + 1
+        place = np.zeros(here.max(initial=0) + 1, np.uint32)
         place[here] = np.arange(count + 1, count + 1 + len(here))
         fragments[part] = place[fragments[part]]
         ids.append(here + first[number])
+        sizes.append(files.load_table(FRAGMENTS, number)["sizes"][here])
         count += len(here)
-    return fragments, np.concatenate(ids).astype(memory_dtype(files.fragments.dtype))
+    section, _ = sections_and_sizes(fragments)
+    dtype = memory_dtype(files.fragments.dtype)
+    return fragments, _Near(np.concatenate(ids).astype(dtype), section, np.concatenate(sizes))
 
 
 def _shared_box(one: Box, other: Box) -> Box:
