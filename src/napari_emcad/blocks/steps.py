@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.blocks.pool import Pool, Task
-from napari_emcad.blocks.sections import SECTIONS, judge_slabs, measure_slab, plan_of, seen_before
+from napari_emcad.blocks.sections import SECTIONS, is_seen, judge_slabs, measure_slab, plan_of, seen_before
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
@@ -29,7 +29,7 @@ from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
 from napari_emcad.core.sections.pairing import PlannedBox
-from napari_emcad.core.sections.plan import check_tissue
+from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
 from napari_emcad.core.volume import Key, Writable
@@ -127,23 +127,33 @@ def look_at_slab(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
 
 @_task
 def predict_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
-    """Volume -> affinities. What lies around a block is seen, so that they are those of the whole."""
+    """Volume -> affinities, which are 0 and take no room where nothing is seen.
+
+    What lies around a block is seen, so that they are those of the whole.
+    """
+    box, plan = run.blocks.box(number), plan_of(run, files)
+    if plan is None or is_seen(plan, box.moved(run.place.start)):
+        drive(_predict(run, box, plan, _BlockAffinities(files.affinities, box)))
+    files.save_table(AFFINITIES, number)
+
+
+def _predict(run: BlockRunFacts, box: Box, plan: SectionPlan | None, affinities: Writable) -> Job[None]:
+    """Predict a block of the box of a run."""
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import Normalisation
     from napari_emcad.inference.predict import predict_by
     from napari_emcad.inference.prediction import Prediction
 
     inputs = _load_inputs(run.source, run.dataset, run.fingerprint, run.model, run.model_sha256)
-    box = run.blocks.box(number)
     parameters = ResolvedSegmentParameters(**run.parameters)
     prediction = Prediction(
         box.moved(run.place.start),
         Normalisation(parameters.black, parameters.white),
         replace(choose_device(parameters.device), precision=run.precision),
         _tile(run, inputs.network),
+        plan,
     )
-    drive(predict_by(inputs.network, inputs.stack.array, _BlockAffinities(files.affinities, box), prediction))
-    files.save_table(AFFINITIES, number)
+    yield from predict_by(inputs.network, inputs.stack.array, affinities, prediction)
 
 
 @_task
