@@ -1,15 +1,19 @@
 """Agglomeration beside the window: waterz holds Python's lock all the time it works, and a window would freeze."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.segmentation import Segmentation
+from napari_emcad.io.section_plans import plan_of_json, plan_to_json
 from napari_emcad.pipeline import agglomerate
 from napari_emcad.workers.child import Arrays, Caller
 from napari_emcad.workers.child_job import ChildJob
@@ -19,13 +23,46 @@ SMALL = 1_500_000
 """Voxels that are agglomerated in this process: less than a sixth of a second without the window."""
 
 
-def agglomerate_beside(affinities: NDArray[np.uint8], parameters: SegmentParameters) -> Job[Segmentation]:
+@dataclass(frozen=True)
+class PlacedSections:
+    """The plan for the sections of a stack, and the box of it that affinities are of."""
+
+    plan: SectionPlan
+    box: Box
+
+
+@dataclass(frozen=True)
+class AgglomerationTask:
+    """Affinities that are to be agglomerated.
+
+    Attributes
+    ----------
+    parameters : SegmentParameters
+    sections : JSON or None
+        The plan for the stack's sections; None = all are used as they are.
+    shape : (z, y, x) or None
+        Of the stack, if there is a plan.
+    box : Box or None
+        Of the affinities in the stack, if there is a plan.
+    """
+
+    parameters: SegmentParameters
+    sections: dict[str, Any] | None = None
+    shape: Shape | None = None
+    box: Box | None = None
+
+
+def agglomerate_beside(
+    affinities: NDArray[np.uint8], parameters: SegmentParameters, sections: PlacedSections | None = None
+) -> Job[Segmentation]:
     """Agglomerate as `pipeline.agglomerate` does, without holding up the window.
 
     Parameters
     ----------
     affinities : (3, z, y, x) uint8
     parameters : SegmentParameters
+    sections : PlacedSections, optional
+        None = all are used as they are.
 
     Raises
     ------
@@ -33,11 +70,12 @@ def agglomerate_beside(affinities: NDArray[np.uint8], parameters: SegmentParamet
         As there, and if memory does not suffice.
     """
     if affinities[0].size <= SMALL:
-        return (yield from agglomerate(affinities, parameters))
+        known = (sections.plan, sections.box) if sections else ()
+        return (yield from agglomerate(affinities, parameters, *known))
     arrays = yield from run_in_child(
         ChildJob(
             agglomerate_in_child,
-            parameters,
+            _task(parameters, sections),
             name="agglomeration",
             stage="fragments",
             advice="choose a smaller box",
@@ -50,8 +88,15 @@ def agglomerate_beside(affinities: NDArray[np.uint8], parameters: SegmentParamet
     return Segmentation(arrays["fragments"], RegionGraph(**graph), MergeTree(**tree), arrays["sizes"])
 
 
-def agglomerate_in_child(caller: Caller, task: SegmentParameters) -> Job[Arrays]:
+def agglomerate_in_child(caller: Caller, task: AgglomerationTask) -> Job[Arrays]:
     """Agglomerate the caller's "affinities". Return the parts of a `Segmentation`, columns of its tables one by one."""
-    found = yield from agglomerate(caller.read("affinities"), task)
+    plan = plan_of_json(task.sections, task.shape) if task.sections is not None and task.shape else None
+    found = yield from agglomerate(caller.read("affinities"), task.parameters, plan, task.box)
     tables = {f"{type(t).__name__}.{f.name}": getattr(t, f.name) for t in (found.graph, found.tree) for f in fields(t)}
     return {"fragments": found.fragments, "sizes": found.sizes, **tables}
+
+
+def _task(parameters: SegmentParameters, sections: PlacedSections | None) -> AgglomerationTask:
+    if sections is None:
+        return AgglomerationTask(parameters)
+    return AgglomerationTask(parameters, plan_to_json(sections.plan), sections.plan.shape, sections.box)

@@ -8,11 +8,14 @@ can be stopped at any moment, also in the middle of a teacher's tile, which may 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import Volume, Writable
+from napari_emcad.io.section_plans import plan_of_json, plan_to_json
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import predict
 from napari_emcad.workers.child import Arrays, Caller
@@ -34,15 +37,30 @@ class Model:
 
 @dataclass(frozen=True)
 class PredictionTask:
-    """A box that is to be predicted with the network of a file; the parameters are resolved."""
+    """A box that is to be predicted with the network of a file; the parameters are resolved.
+
+    Attributes
+    ----------
+    model : Path
+    box : Box
+    parameters : SegmentParameters
+    sections : JSON or None
+        The plan for the volume's sections; None = all are used as they are.
+    """
 
     model: Path
     box: Box
     parameters: SegmentParameters
+    sections: dict[str, Any] | None = None
 
 
 def predict_beside(
-    volume: Volume, model: Model, affinities: Writable, box: Box, parameters: SegmentParameters
+    volume: Volume,
+    model: Model,
+    affinities: Writable,
+    box: Box,
+    parameters: SegmentParameters,
+    plan: SectionPlan | None = None,
 ) -> Job[None]:
     """Predict as `pipeline.predict` does with the network of a file, in a child where that is faster.
 
@@ -57,6 +75,8 @@ def predict_beside(
     box : Box
     parameters : SegmentParameters
         Resolved: grey levels and device are known.
+    plan : SectionPlan, optional
+        Of the volume; None = its sections are used as they are.
 
     Raises
     ------
@@ -65,7 +85,8 @@ def predict_beside(
     """
     from napari_emcad.inference.choice import choose_device
 
-    task, kind = PredictionTask(model.path, box, parameters), choose_device(parameters.device).kind
+    sections = None if plan is None else plan_to_json(plan)
+    task, kind = PredictionTask(model.path, box, parameters, sections), choose_device(parameters.device).kind
     if kind != "cpu" or Planned(box, volume.shape, kind, model.card).work <= SMALL:
         yield from _predict(task, volume, affinities)
         return
@@ -95,4 +116,5 @@ def _predict(task: PredictionTask, volume: Volume, affinities: Writable) -> Job[
     from napari_emcad.networks.checkpoint import load_model
 
     network, _ = load_model(task.model)
-    yield from predict(volume, network, affinities, task.box, task.parameters)
+    plan = None if task.sections is None else plan_of_json(task.sections, triple(volume.shape))
+    yield from predict(volume, network, affinities, task.box, task.parameters, plan)

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from napari_emcad.core.choices import Crumbs, DeviceKind
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
-from napari_emcad.core.lost_sections import lost_note
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.core.volume import Volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import resolve_parameters
-from napari_emcad.workers.agglomeration import agglomerate_beside
+from napari_emcad.workers.agglomeration import PlacedSections, agglomerate_beside
 from napari_emcad.workers.prediction import Model, predict_beside
 
 
@@ -59,13 +59,26 @@ class CutNeurons:
 
 @dataclass(frozen=True)
 class SegmentRequest:
-    """A box of a volume that is to be segmented; `affinities` (3, z, y, x) uint8 are written while the run goes on."""
+    """A box of a volume that is to be segmented.
+
+    Attributes
+    ----------
+    volume : Volume (z, y, x)
+    model : Path
+    box : Box
+    parameters : SegmentParameters
+    affinities : (3, z, y, x) uint8
+        Written while the run goes on.
+    plan : SectionPlan or None
+        Of the volume; None = its sections are used as they are.
+    """
 
     volume: Volume
     model: Path
     box: Box
     parameters: SegmentParameters
     affinities: NDArray[np.uint8]
+    plan: SectionPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -83,8 +96,8 @@ class SegmentResult:
         Its name.
     device_kind : "cpu", "cuda" or "mps"
     seconds : float
-    note : str
-        A sentence on sections that have no picture; empty if all have one.
+    plan : SectionPlan or None
+        The one that was asked for.
     """
 
     parameters: SegmentParameters
@@ -94,7 +107,7 @@ class SegmentResult:
     device: str
     device_kind: DeviceKind
     seconds: float
-    note: str = ""
+    plan: SectionPlan | None = None
 
 
 def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
@@ -107,19 +120,20 @@ def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
     card = inspect(request.model)
     parameters = resolve_parameters(request.parameters, request.volume, card)
     start = time.monotonic()
-    yield from predict_beside(request.volume, Model(request.model, card), request.affinities, request.box, parameters)
-    segmentation = yield from agglomerate_beside(request.affinities, parameters)
+    model, box, plan = Model(request.model, card), request.box, request.plan
+    yield from predict_beside(request.volume, model, request.affinities, box, parameters, plan)
+    sections = PlacedSections(plan, box) if plan else None
+    segmentation = yield from agglomerate_beside(request.affinities, parameters, sections)
     neurons = cut_neurons(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     seconds = time.monotonic() - start
-    note = lost_note(request.volume, request.box)
-    return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds, note)
+    return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds, plan)
 
 
 def agglomerate_again(
-    affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut
+    affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut, sections: PlacedSections | None = None
 ) -> Job[tuple[Segmentation, CutNeurons]]:
     """Make another segmentation of affinities that are there, and cut it."""
-    segmentation = yield from agglomerate_beside(affinities, parameters)
+    segmentation = yield from agglomerate_beside(affinities, parameters, sections)
     return segmentation, cut_neurons(segmentation, cut)
 
 

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+import napari_emcad.workers.segmentation as segmenting
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.pipeline import segment
 from napari_emcad.widgets.desk.region import BOX, SECTION
+from napari_emcad.widgets.desk.section_use import LEAVE_OUT
 
 SCALE = (40, 5, 6)
 
@@ -215,3 +218,89 @@ def test_a_removed_result_is_forgotten(desk, loop, open_stack, stack, run):
     assert "after a run" in desk.threshold.read_out
     desk.threshold.move(0.2)  # moves nothing, breaks nothing
     loop.settle()
+
+
+@pytest.fixture
+def holed():
+    """Eight sections of drawn tissue, of which section 4 is blank."""
+    data = synthetic_stack((8, 96, 100), seed=3).raw
+    data[4] = 0
+    return data
+
+
+def asked_plan(monkeypatch):
+    """Return a list that gets the plan of each prediction."""
+    plans, original = [], segmenting.predict_beside
+
+    def noted(volume, model, affinities, box, parameters, plan):
+        plans.append(plan)
+        return (yield from original(volume, model, affinities, box, parameters, plan))
+
+    monkeypatch.setattr(segmenting, "predict_beside", noted)
+    return plans
+
+
+def test_a_run_goes_by_the_plan_and_says_so(desk, open_stack, holed, run, monkeypatch):
+    plans = asked_plan(monkeypatch)
+    open_stack(holed)
+    run()
+    assert plans[0].left_out.tolist() == [False] * 4 + [True] + [False] * 3
+    assert "Section 4 is left out and bridged. Move the threshold" in desk.message.text
+    assert desk.results.current.plan is plans[0]
+
+
+def test_a_run_that_comes_before_the_look_is_over_waits_for_it(desk, loop, holed, monkeypatch):
+    plans, stages = asked_plan(monkeypatch), []
+    desk.jobs.progressed.connect(lambda progress: stages.append(progress.stage))
+    desk.viewer.add_image(holed, name="stack", scale=SCALE, units=("nm",) * 3)
+    desk.runs.run()
+    loop.settle()
+    assert plans[0].left_out[4] and stages[0] == "sections" and "affinities" in stages
+    assert desk.inspection.line == "8 sections: 4 blank."
+
+
+def test_what_a_person_decided_is_done(desk, open_stack, holed, run, monkeypatch):
+    plans = asked_plan(monkeypatch)
+    open_stack(holed)
+    desk.inspection.choices.choose([2], LEAVE_OUT)
+    run()
+    assert plans[-1].left_out[2]
+    desk.inspection.choices.all_as_is = True
+    run()
+    assert plans[-1].is_as_is and "left out" not in desk.message.text
+    assert np.asarray(desk.results.current.neuron_layer.data).shape == holed.shape
+
+
+def test_a_trial_says_only_what_it_is_about(desk, loop, open_stack, holed):
+    open_stack(holed)
+    desk.viewer.dims.set_current_step(0, 2)
+    desk.runs.try_section()
+    loop.settle()
+    assert "section 2" in desk.message.text and "left out" not in desk.message.text
+    desk.viewer.dims.set_current_step(0, 4)
+    desk.runs.try_section()
+    loop.settle()
+    assert "section 4 is left out or without tissue" in desk.message.text and desk.message.kind == "error"
+
+
+def test_a_stack_without_tissue_is_one_sentence(desk, loop, open_stack, run):
+    open_stack(np.zeros((5, 96, 100), np.uint8))
+    run()
+    assert "sections 0 to 4 are left out or without tissue" in desk.message.text
+    assert names(desk) == ["stack"] and not desk.jobs.running
+
+
+def test_sections_nobody_looked_at_are_used_and_that_is_said(desk, loop, open_stack, stack, run):
+    open_stack(stack, metadata={"source": "https://host/em.zarr"})
+    run()
+    assert "used as they are: nobody has looked at them" in desk.message.text
+
+
+def test_a_run_stopped_in_the_look_keeps_nothing(desk, loop, holed):
+    desk.viewer.add_image(holed, name="stack")
+    desk.runs.run()
+    desk.jobs.step()
+    desk.runs.stop()
+    loop.settle()
+    assert desk.message.text == "Stopped: 0 of 8 sections done, nothing is kept." and names(desk) == ["stack"]
+    assert desk.inspection.line == "8 sections: 4 blank.", "the look goes on"

@@ -94,8 +94,9 @@ class SectionPlan:
         depth = report.shape[0]
         left_out, breaks = np.zeros(depth, bool), np.zeros(depth, bool)
         offset = np.zeros((depth, 2), np.int32)
+        back_in_order = {one.z for one in report.findings if one.cause == f"swapped with {one.z - 1}"}
         for one in report.findings:
-            if one.verdict in UNUSABLE and not _is_second_of_a_swap(report, one.z):
+            if one.verdict in UNUSABLE and one.z not in back_in_order:
                 left_out[one.z] = True
             if one.slip and one.slip.kind is SlipKind.BREAK:
                 breaks[one.z] = True
@@ -281,11 +282,6 @@ def _slip_offsets(depth: int, kind: SlipKind, shift: tuple[int, int], z: int, la
         case _:
             share = (sections >= z).astype(float)
     return np.rint(share[:, None] * np.array(shift)).astype(np.int32)
-
-
-def _is_second_of_a_swap(report: SectionReport, z: int) -> bool:
-    """Return True for the later section of a swapped pair: without the earlier one the order is right again."""
-    return any(one.cause == f"swapped with {z - 1}" for one in report.of_section(z))
 
 
 def _set(marks: NDArray[np.bool_], z: int, value: bool | NDArray[np.bool_]) -> NDArray[np.bool_]:

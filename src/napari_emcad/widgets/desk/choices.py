@@ -1,10 +1,11 @@
-"""Everything that is chosen before a run: stack, model, device, region, threshold and settings."""
+"""Everything that is chosen before a run: stack and its sections, model, device, region, threshold and settings."""
 
 from napari.components import ViewerModel
 
 from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.device import DevicePick
+from napari_emcad.widgets.desk.inspection import Inspection
 from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.model import SEGMENTING, ModelPick
 from napari_emcad.widgets.desk.region import Region
@@ -23,6 +24,7 @@ class Choices:
     Attributes
     ----------
     stack : StackPick
+    inspection : Inspection
     model : ModelPick
     device : DevicePick
     region : Region
@@ -39,6 +41,7 @@ class Choices:
         self.stack, self.region = StackPick(viewer), Region(viewer)
         self.model = ModelPick(loop, remembered, roles=(*SEGMENTING, "foreground"))
         self.device = DevicePick(loop)
+        self.inspection = Inspection(viewer, loop, self.stack, self.model)
         self.threshold, self.settings = Threshold(), Settings()
         self.stack.changed.connect(self._on_stack)
         self._on_stack()
@@ -85,6 +88,7 @@ class Choices:
 
     def close(self) -> None:
         """Stop all threads and let go of the layers."""
+        self.inspection.close()
         self.device.close()
         self.model.close()
         self.region.close()

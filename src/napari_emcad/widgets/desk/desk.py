@@ -35,8 +35,8 @@ class Desk:
     jobs : Jobs
         Runs the dock's one long job.
     choices : Choices
-        Everything that a run is made of; its parts, `stack`, `model`, `device`, `region`, `threshold` and `settings`,
-        are the desk's as well.
+        Everything that a run is made of; its parts, `stack`, `inspection`, `model`, `device`, `region`, `threshold` and
+        `settings`, are the desk's as well.
     first_look : FirstLook
     runs : Runs
     results : Results
@@ -55,7 +55,12 @@ class Desk:
         self.viewer, self.loop, self.remembered = viewer, loop, remembered
         self.choices = choices = Choices(viewer, loop, remembered)
         self.message, self.jobs = choices.message, choices.jobs
-        self.stack, self.model, self.device = choices.stack, choices.model, choices.device
+        self.stack, self.inspection, self.model, self.device = (
+            choices.stack,
+            choices.inspection,
+            choices.model,
+            choices.device,
+        )
         self.region, self.threshold, self.settings = choices.region, choices.threshold, choices.settings
         self.results, self.neurites = Results(viewer, loop), Neurites(viewer, loop)
         self.runs = Runs(viewer, choices, self.results, self.neurites)

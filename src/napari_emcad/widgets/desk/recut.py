@@ -15,6 +15,7 @@ from napari_emcad.widgets.desk.runs import Runs
 from napari_emcad.widgets.desk.threshold import NOTHING_YET
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.jobs import Ended, Loop
+from napari_emcad.workers.agglomeration import PlacedSections
 from napari_emcad.workers.estimates import is_foreground
 from napari_emcad.workers.segmentation import Cut, CutNeurons, agglomerate_again
 
@@ -52,7 +53,8 @@ class Recut:
             self._again.start()
         else:
             self._message.say("Agglomerating again from the affinities that are there.")
-            job = agglomerate_again(result.affinities, self._choices.parameters(), self._cut())
+            sections = PlacedSections(result.plan, result.box) if result.plan else None
+            job = agglomerate_again(result.affinities, self._choices.parameters(), self._cut(), sections)
             self._jobs.start(job, self._on_agglomerated)
 
     def _connect(self) -> None:

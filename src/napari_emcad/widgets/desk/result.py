@@ -7,6 +7,7 @@ from typing import Any
 from napari.layers import Image, Labels, Layer
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.networks.card import ModelCard
@@ -57,6 +58,8 @@ class Result:
         True for a section or a box to look at.
     sections_done : int
     affinity_layers : list of Image
+    plan : SectionPlan or None
+        What was done with the sections of the source; None if they were used as they are.
     card : ModelCard
         Empty until the model has been read, and for neurons that were made without one.
     is_edited : bool
@@ -78,6 +81,7 @@ class Result:
     sections_done: int = 0
     affinity_layers: list[Image] = field(default_factory=list)
     card: ModelCard = field(default_factory=ModelCard)
+    plan: SectionPlan | None = None
     is_edited: bool = False
     session_folder: Path | None = None
     done: frozenset[int] = frozenset()

@@ -91,7 +91,7 @@ class Results:
         passing = [r for r in self._results if r.is_trial and not r.is_edited]
         for old in passing:
             self._layers.remove(old.layers)
-        result.card, result.parameters = output.card, output.parameters
+        result.card, result.parameters, result.plan = output.card, output.parameters, output.plan
         self._results = [r for r in self._results if r not in passing]
         self.show_segmentation(result, output.segmentation, output.neurons)
         self._layers.refresh_affinities(result)

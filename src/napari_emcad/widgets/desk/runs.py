@@ -1,7 +1,7 @@
 """Runs of a model over the stack: checked first, computed beside the window, and shown section by section."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.progress import Progress
+from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.wording import count, duration_text
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters
@@ -20,10 +21,13 @@ from napari_emcad.widgets.desk.neurites import ForegroundRun, Neurites, neurites
 from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
+from napari_emcad.widgets.desk.section_use import why_nothing_shown, within_sections
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import volume_of
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground
 from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult, segment_beside
+
+NOT_LOOKED_AT = "Its sections were used as they are: nobody has looked at them. "
 
 Then = Callable[[Result | None], None]
 """A function that hears of the result of a run, or None if it gave none."""
@@ -180,7 +184,8 @@ class Runs:
         self._results.begin(result, self._choices.settings.shows_channels)
         self._message.say("Finished sections appear while the rest is computed.")
         request = SegmentRequest(volume_of(order.source), order.model, order.box, order.parameters, affinities)
-        self._jobs.start(segment_beside(request), lambda ended: self._on_ended(result, ended, order.then))
+        job = planned_job(self._choices.inspection.plan_job(), request)
+        self._jobs.start(job, lambda ended: self._on_ended(result, ended, order.then))
 
     def _on_ended(self, result: Result, ended: Ended, then: Then | None) -> None:
         self.under_way = None
@@ -203,8 +208,8 @@ class Runs:
         sections = result.box.shape[0]
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
-            f"Done: {where} in {duration_text(output.seconds)}. "
-            f"Move the threshold until neurons look right, then export.{' But ' * bool(output.note)}{output.note}"
+            f"Done: {where} in {duration_text(output.seconds)}. {sections_note(output.plan, result.box)}"
+            "Move the threshold until neurons look right, then export."
         )
         self._results.finish(result, output)
 
@@ -240,3 +245,25 @@ class Runs:
             found = self._choices.threshold.read_out
             self._message.result(f"Done: {found}. Move the threshold, then export.")
         self.changed.emit()
+
+
+def planned_job(plan: Job[SectionPlan | None], request: SegmentRequest) -> Job[SegmentResult]:
+    """Find the plan for the sections of a stack, and segment by it.
+
+    Raises
+    ------
+    UserError
+        As `segment_beside` does, and if nothing in the box shows tissue by that plan.
+    """
+    found = yield from plan
+    if found is not None and (why_not := why_nothing_shown(found, request.box)):
+        raise UserError(why_not)
+    return (yield from segment_beside(replace(request, plan=found)))
+
+
+def sections_note(plan: SectionPlan | None, box: Box) -> str:
+    """Return what was done with the sections of a box, to stand before another sentence; empty if nothing was."""
+    if plan is None:
+        return NOT_LOOKED_AT
+    sentence = within_sections(plan, range(box.start[0], box.stop[0])).sentence
+    return f"{sentence[0].upper()}{sentence[1:]} " if sentence else ""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
 from numpy.typing import NDArray
 
@@ -15,6 +16,14 @@ def section_at(layer: Image | Labels, point: Sequence[float]) -> int:
     """Return the section of a stack at a point of the world, such as `viewer.dims.point`; the nearest if outside."""
     z = layer.world_to_data(tuple(point)[-3:])[0]
     return int(np.clip(round(float(z)), 0, volume_of(layer).shape[0] - 1))
+
+
+def show_section(viewer: ViewerModel, layer: Image | Labels, z: int) -> None:
+    """Bring a section of a stack on screen; the camera stays where it is."""
+    place = np.array(layer.world_to_data(viewer.dims.point))[-3:]
+    place[0] = z
+    world = np.array(layer.data_to_world(place))[-3:]
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), world.tolist())
 
 
 def box_of_shapes(shapes: Shapes, image: Image | Labels, sections: tuple[int, int]) -> Box:
