@@ -280,13 +280,13 @@ def test_a_trial_says_only_what_it_is_about(desk, loop, open_stack, holed):
     desk.viewer.dims.set_current_step(0, 4)
     desk.runs.try_section()
     loop.settle()
-    assert "section 4 is left out or without tissue" in desk.message.text and desk.message.kind == "error"
+    assert "nothing in 4:5,0:96,0:100 shows tissue" in desk.message.text and desk.message.kind == "error"
 
 
 def test_a_stack_without_tissue_is_one_sentence(desk, loop, open_stack, run):
     open_stack(np.zeros((5, 96, 100), np.uint8))
     run()
-    assert "sections 0 to 4 are left out or without tissue" in desk.message.text
+    assert "sections: nothing in 0:5,0:96,0:100 shows tissue" in desk.message.text
     assert names(desk) == ["stack"] and not desk.jobs.running
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, Slip, SlipKind, Verdict
 from napari_emcad.widgets.desk.section_use import (
@@ -17,7 +16,6 @@ from napari_emcad.widgets.desk.section_use import (
     plan_of_uses,
     proposed_use,
     uses_on_offer,
-    why_nothing_shown,
     within_sections,
 )
 
@@ -124,14 +122,6 @@ def test_uses_on_offer_fit_the_section(report):
     for proposed in uses.values():
         choices = [use.choice for use in uses_on_offer(proposed, INVERT, True)]
         assert len(choices) == len(set(choices)) and proposed.choice == choices[0]
-
-
-def test_a_box_without_tissue_is_refused(report):
-    plan = plan_of_uses(report, {3: LEAVE_OUT})
-    assert "section 2 is left out" in why_nothing_shown(plan, Box((2, 0, 0), (3, 64, 96)))
-    assert "sections 2 to 3" in why_nothing_shown(plan, Box((2, 0, 0), (4, 64, 96)))
-    assert why_nothing_shown(plan, Box.whole(SHAPE)) == ""
-    assert "without tissue" in why_nothing_shown(plan, Box((4, 0, 0), (6, 20, 20)))
 
 
 def test_only_what_lies_in_a_region_is_said(report):

@@ -12,7 +12,7 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.wording import count, duration_text
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters
@@ -21,7 +21,7 @@ from napari_emcad.widgets.desk.neurites import ForegroundRun, Neurites, neurites
 from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
-from napari_emcad.widgets.desk.section_use import why_nothing_shown, within_sections
+from napari_emcad.widgets.desk.section_use import within_sections
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import volume_of
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground
@@ -256,8 +256,8 @@ def planned_job(plan: Job[SectionPlan | None], request: SegmentRequest) -> Job[S
         As `segment_beside` does, and if nothing in the box shows tissue by that plan.
     """
     found = yield from plan
-    if found is not None and (why_not := why_nothing_shown(found, request.box)):
-        raise UserError(why_not)
+    if found is not None:
+        check_tissue(found, request.box)
     return (yield from segment_beside(replace(request, plan=found)))
 
 

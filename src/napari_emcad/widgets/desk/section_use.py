@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, Slip, SlipKind, Verdict
 
@@ -158,20 +157,6 @@ def within_sections(plan: SectionPlan, sections: range) -> SectionPlan:
 def shows_nothing(plan: SectionPlan) -> bool:
     """Return True if every section of a stack is left out, or has no tissue anywhere."""
     return bool((plan.left_out | plan.no_tissue.all(axis=(1, 2))).all())
-
-
-def why_nothing_shown(plan: SectionPlan, box: Box) -> str:
-    """Return one sentence if no section of a box shows tissue that is used; empty if one does."""
-    first, last = box.start[0], box.stop[0] - 1
-    used = (z for z in range(first, last + 1) if not plan.left_out[z])
-    plane = box.slices[1], box.slices[2]
-    if not all(plan.bare(z, plane).all() for z in used):
-        return ""
-    where = f"section {first} is" if first == last else f"sections {first} to {last} are"
-    return (
-        f"sections: {where} left out or without tissue, so that nothing can be segmented; "
-        'choose another region, or "Use all sections as they are" under Stack.'
-    )
 
 
 def _slip(z: int, use: SectionUse) -> SectionFinding:
