@@ -105,7 +105,7 @@ class Inspection:
 
     @property
     def plan(self) -> SectionPlan | None:
-        """What is done with the sections of the stack chosen; None while that is not known."""
+        """The plan for the sections of the stack chosen; None while there is none."""
         return self._current.choices.plan if self._current else None
 
     @property

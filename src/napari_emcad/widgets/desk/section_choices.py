@@ -52,7 +52,7 @@ class SectionRow:
 
 
 class SectionChoices:
-    """What is known of the sections of a stack, and what is to be done with them.
+    """A report on the sections of a stack, and the decisions on what is done with them.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class SectionChoices:
 
     @property
     def plan(self) -> SectionPlan | None:
-        """What is done with the sections; None while that is not known."""
+        """The plan for the sections; None while there is none."""
         if self._all_as_is:
             return SectionPlan.as_is(self.shape)
         if self.report is not None:
