@@ -61,8 +61,8 @@ class Outcome:
 class Pairs:
     """A model, and its affinities of clean sections.
 
-    Affinities of a section depend on it, on the sections it is paired with, where these lie, and the grey levels alone.
-    So those of two clean sections are kept, and a stack costs the network only where it differs from the clean one.
+    Affinities of a section depend on it, on the one that it is paired with, and the grey levels alone, where nothing is
+    missing or moved. So those of two clean sections are kept, and a stack costs the network only where it differs.
     """
 
     def __init__(self, model: str, clean: Grey):
@@ -89,7 +89,7 @@ class Pairs:
                 box = Box((sections[0], 0, 0), (sections[-1] + 1, *raw.shape[1:]))
                 drive(predict(raw, self.network, affinities[:, sections[0] : sections[-1] + 1], box, parameters, plan))
         for z, sections in enumerate(seen):
-            if self._clean.issuperset(section[0] for section in sections):
+            if sections and self._clean.issuperset(sections):
                 self._kept[keys[z]] = affinities[:, z].copy()
         return affinities
 
@@ -125,17 +125,16 @@ class Auto:
         return self._pairs.labels(raw, parameters, plan)
 
 
-def _seen(plan: SectionPlan, digests: list[bytes], z: int) -> tuple[tuple, ...]:
-    """Return what the network sees for a section: it, and those it is paired with, up to one that lacks nothing."""
-    if plan.left_out[z]:
-        return ((b"",),)
-    seen = [(digests[z], plan.inverted[z], (plan.holes(z) | plan.bare(z)).tobytes())]
-    for other, shift in plan.partners(z):
-        holes = plan.holes(other) | plan.bare(other)
-        seen.append((digests[other], plan.inverted[other], holes.tobytes(), shift))
-        if shift == (0, 0) and not holes.any():
-            break
-    return tuple(seen)
+def _seen(plan: SectionPlan, digests: list[bytes], z: int) -> tuple[bytes, ...]:
+    """Return what the network sees for a section: it, and the one it is paired with.
+
+    Empty where something is missing or moved, so that more than these decide.
+    """
+    partner = next(plan.partners(z), None)
+    sections = [z, partner.z] if partner else [z]
+    if plan.offset.any() or any((plan.holes(i) | plan.bare(i)).any() or plan.inverted[i] for i in sections):
+        return ()
+    return tuple(digests[i] for i in sections)
 
 
 def main() -> None:
