@@ -13,6 +13,7 @@ from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.section_plans import plan_to_json, write_plan
+from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 
@@ -84,6 +85,12 @@ def test_a_plan_from_a_file(segment, tmp_path):
     assert code == 0
     assert plan.offset[:, 1].tolist() == [0, 0, 0, 0, 2, 0]
     assert not plan.left_out.any()
+
+
+def test_the_session_keeps_the_plan(segment, tmp_path):
+    code, plan = segment("--session", tmp_path / "own.emcad")
+    assert code == 0
+    assert plan_to_json(read_facts(tmp_path / "own.emcad").plan) == plan_to_json(plan)
 
 
 def test_what_inspect_says_is_a_plan(segment, files, tmp_path, capsys):
