@@ -8,6 +8,7 @@ import zarr
 from drawings import lively_student, patient, uneven
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from napari_emcad import __version__
 from napari_emcad.core.agglomeration import agglomerate_fragments
@@ -16,8 +17,10 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.inference.choice import choose_device
 from napari_emcad.inference.engines import device
+from napari_emcad.io.section_plans import plan_of_json
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.pipeline import agglomerate, memory_needed, provenance, resolve_parameters, run, segment
@@ -167,6 +170,63 @@ def test_provenance_says_what_made_the_result(model):
 def test_a_model_that_is_not_there_is_told():
     with pytest.raises(UserError, match=r"^model: the name of a model"):
         segment(uneven(SHAPE), "no such model")
+
+
+# ---- defective sections ----------------------------------------------------------------------------------------
+
+
+TISSUE = (9, 64, 80)
+
+
+def tissue():
+    """A stack (z, y, x) uint8 whose sections are alike: cells with dark borders that drift a little."""
+    rng = np.random.default_rng(0)
+    smooth = ndimage.gaussian_filter(rng.normal(size=TISSUE), (2, 3, 3))
+    grey = 128 + 40 * smooth / smooth.std() + rng.normal(0, 8, TISSUE)
+    return np.clip(grey, 1, 254).astype(np.uint8)
+
+
+def test_a_blank_section_is_found_and_bridged(model):
+    volume = tissue()
+    volume[4] = 0
+    found, blind = segment(volume, str(model)), segment(volume, str(model), sections="as-is")
+    assert np.flatnonzero(found.plan.left_out).tolist() == [4]
+    assert not found.affinities[:, 4].any()
+    assert found.labels[4].all()
+    assert set(np.unique(found.segmentation.fragments[4])) <= set(np.unique(found.segmentation.fragments[[3, 5]]))
+    assert plan_of_json(found.provenance["sections"], TISSUE).left_out[4]
+    assert blind.plan.is_as_is
+    assert "sections" not in blind.provenance
+
+
+def test_a_clean_stack_is_segmented_as_it_is(model):
+    found, expected = segment(tissue(), str(model)), segment(tissue(), str(model), sections="as-is")
+    assert found.plan.is_as_is
+    assert found.provenance == expected.provenance
+    np.testing.assert_array_equal(found.affinities, expected.affinities)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+def test_a_plan_may_be_given(model):
+    plan, box = SectionPlan.as_is(TISSUE).leaving_out(4), Box((3, 0, 0), (7, 64, 80))
+    found = segment(tissue(), str(model), box, sections=plan)
+    assert found.plan is plan
+    assert not found.affinities[:, 1].any()
+    assert found.labels.all()
+
+
+@pytest.mark.parametrize(
+    ("volume", "sections", "sentence"),
+    [
+        (np.zeros(TISSUE, np.uint8), "auto", r"^sections: nothing in 0:9,0:64,0:80 shows tissue"),
+        (tissue(), "automatic", r'^sections: "auto", "as-is" or a SectionPlan is needed, got \'automatic\'\.$'),
+        (tissue(), SectionPlan.as_is((3, 64, 80)), r"^sections: the plan is for a stack \(3, 64, 80\), got \(9, 64"),
+    ],
+    ids=["black", "no such word", "of another stack"],
+)
+def test_sections_that_cannot_be_used_are_told(model, volume, sections, sentence):
+    with pytest.raises(UserError, match=sentence):
+        segment(volume, str(model), sections=sections)
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segm
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,19 @@ from napari_emcad import __version__
 from napari_emcad.core.agglomeration import agglomerate_fragments, agglomeration_memory
 from napari_emcad.core.bridging import bridge_fragments
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DEFAULT_THRESHOLDS, Agglomeration, DeviceKind
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragments import find_fragments
-from napari_emcad.core.geometry import Box, check_box
+from napari_emcad.core.geometry import Box, check_box, triple
 from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, SegmentOptions, SegmentParameters
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
+from napari_emcad.core.sections.look import inspect_sections
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
 from napari_emcad.core.volume import AffinityStore, AffinityVolume, Volume, Writable, check_volume
+from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve_model
 
@@ -55,7 +58,9 @@ class Segmented:
         Affinities x 255, channels z, y, x, to the previous voxel.
     threshold : float
     provenance : dict
-        Program, version, model and parameters, ready for a file.
+        Program, version, model, parameters and what was done with the sections, ready for a file.
+    plan : SectionPlan
+        What was done with each section; `plan.sentence` says it, and `plan.interpolated` which labels were made up.
     """
 
     labels: NDArray[np.integer[Any]]
@@ -63,12 +68,17 @@ class Segmented:
     affinities: NDArray[np.uint8]
     threshold: float
     provenance: dict[str, Any]
+    plan: SectionPlan
 
 
 def segment(
-    volume: Volume, model: str = BUNDLED, box: Box | None = None, **options: Unpack[SegmentOptions]
+    volume: Volume,
+    model: str = BUNDLED,
+    box: Box | None = None,
+    sections: Literal["auto", "as-is"] | SectionPlan = "auto",
+    **options: Unpack[SegmentOptions],
 ) -> Segmented:
-    """Segment the neurons of an EM stack.
+    """Segment the neurons of an EM stack, across sections that are blank, blurred, shifted or not whole.
 
     Parameters
     ----------
@@ -78,13 +88,17 @@ def segment(
         Name of a bundled model or a checkpoint file.
     box : Box, optional
         Part of the volume; None = all.
+    sections : "auto", "as-is" or SectionPlan
+        What is done with defective sections. "auto" looks at all sections of the volume first, which takes a few
+        percent of the time that it takes to segment them, and a stack without defects is segmented as it is; "as-is"
+        uses every section as it is.
     **options
         Fields of `SegmentParameters`, such as threshold=0.3 or min_size=100.
 
     Raises
     ------
     UserError
-        One sentence, if the volume, the box, the model or a parameter cannot be used.
+        One sentence, if the volume, the box, the model, the plan or a parameter cannot be used, or no tissue is found.
     """
     from napari_emcad.networks.checkpoint import load_model
 
@@ -92,12 +106,25 @@ def segment(
     requested, box = SegmentParameters.of(**options), box or Box.whole(volume.shape)
     check_box(box, volume.shape)
     network, card = load_model(resolve_model(model))
-    parameters = resolve_parameters(requested, volume, card)
+    parameters, plan = resolve_parameters(requested, volume, card), _plan_for(volume, sections)
     affinities = np.zeros((3, *box.shape), np.uint8)
-    segmentation = drive(run(volume, network, affinities, box, parameters))
+    segmentation = drive(run(volume, network, affinities, box, parameters, plan))
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
-    made_by = provenance(card, parameters, box)
-    return Segmented(segmentation.labels(table), segmentation, affinities, parameters.threshold, made_by)
+    made_by = provenance(card, parameters, box, **plan_facts(plan))
+    return Segmented(segmentation.labels(table), segmentation, affinities, parameters.threshold, made_by, plan)
+
+
+def _plan_for(volume: Volume, sections: str | SectionPlan) -> SectionPlan:
+    shape = triple(volume.shape)
+    if isinstance(sections, SectionPlan):
+        if sections.shape != shape:
+            raise UserError(f"sections: the plan is for a stack {sections.shape}, got {shape}; choose its own.")
+        return sections
+    if sections == "auto":
+        return SectionPlan.of_report(drive(inspect_sections(volume)))
+    if sections == "as-is":
+        return SectionPlan.as_is(shape)
+    raise UserError(f'sections: "auto", "as-is" or a SectionPlan is needed, got {sections!r}.')
 
 
 # ---- the method ------------------------------------------------------------------------------------------------------
