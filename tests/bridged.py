@@ -13,6 +13,8 @@ from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
+from napari_emcad.io.section_plans import plan_facts
+from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import Session
 
@@ -80,3 +82,10 @@ def affinities_of() -> np.ndarray:
 def session(folder: Path, threshold: float = 0.0, name: str = "edits.db") -> Session:
     """A session on the neurons."""
     return Session(segmentation(), EditLog(folder / name), threshold, affinities=affinities_of(), planned=planned())
+
+
+def facts(box: Box | None = None) -> SessionFacts:
+    """Facts of a session on the neurons; in a box, of a larger stack with as much before it."""
+    plan = planned(box).plan
+    place = (box.start, box.stop) if box else None
+    return SessionFacts(threshold=0.0, box=place, voxel_size_nm=(40, 5, 6), **plan_facts(plan))

@@ -48,12 +48,17 @@ def _add_from_labels(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     add_session(parser)
-    formats = "labels and fragments: .tif, .zarr, .ome.zarr, .precomputed, or a folder of one TIFF a section"
+    formats = "volumes: .tif, .zarr, .ome.zarr, .precomputed, or a folder of one TIFF a section"
     tables = "tables: .csv, graph and table also .npz; equivalences: .json; meshes: a folder"
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help=f"its end says the format; {formats}; {tables}"
     )
-    parser.add_argument("--what", choices=get_args(Export), default="labels", help="default: labels")
+    parser.add_argument(
+        "--what",
+        choices=get_args(Export),
+        default="labels",
+        help="default: labels; interpolated: a mask, 1 where sections are bridged and labels were not seen",
+    )
     parser.add_argument("--at", type=whole_number, metavar="SEQ", help="as it was after this edit; 0 = before any")
     parser.set_defaults(command=_export)
 

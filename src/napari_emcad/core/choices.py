@@ -26,7 +26,7 @@ DEFAULT_SEED_SIGMA = 2.0
 DEFAULT_BLOCK = (16, 1024, 1024)
 """Voxels (z, y, x) of a block. The result depends on it a little, so it follows neither memory nor cores."""
 
-Export = Literal["labels", "fragments", "table", "graph", "neurons", "log", "equivalences", "meshes"]
+Export = Literal["labels", "fragments", "interpolated", "table", "graph", "neurons", "log", "equivalences", "meshes"]
 """Things that are written of a session."""
 
 DeviceKind = Literal["cpu", "cuda", "mps"]

@@ -14,7 +14,7 @@ from napari_emcad.io.sessions.export_tables import (
     export_neurons,
     export_table,
 )
-from napari_emcad.io.sessions.export_volumes import export_fragments, export_labels
+from napari_emcad.io.sessions.export_volumes import export_fragments, export_interpolated, export_labels
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.io.sessions.snapshot import Snapshot
 
@@ -36,6 +36,7 @@ def _one_step(export: Callable[[Path, Snapshot], Path]) -> ExportJob:
 EXPORTS: dict[Export, ExportJob] = {
     "labels": export_labels,
     "fragments": export_fragments,
+    "interpolated": export_interpolated,
     "table": _one_step(export_table),
     "graph": _one_step(export_graph),
     "neurons": _one_step(export_neurons),

@@ -1,7 +1,12 @@
-"""Labels and fragments of a session as volumes, in any of `FORMATS`."""
+"""Labels and fragments of a session, and the mask of what was not seen, as volumes in any of `FORMATS`."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import Box, Slices
 from napari_emcad.core.ids import file_dtype
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Volume
@@ -21,6 +26,20 @@ def export_fragments(path: Path, snapshot: Snapshot) -> Job[Path]:
     """Write the fragments, as edits parted them: tables, region graph and equivalences name them."""
     state = snapshot.session.state
     return _export(path, snapshot, _unsigned(state.base.fragments), len(state.sizes) - 1)
+
+
+def export_interpolated(path: Path, snapshot: Snapshot) -> Job[Path]:
+    """Write a mask of the labels: 1 where they were not seen but interpolated between other sections, or left 0."""
+    state = snapshot.session.state
+    planned = state.planned
+
+    def read(place: Slices) -> NDArray[Any]:
+        starts, stops, steps = zip(*((s.start, s.stop, s.step) for s in place), strict=True)
+        box = Box(starts, stops)
+        mask = planned.within(box).bridged() if planned else np.zeros(box.shape, bool)
+        return mask[tuple(slice(None, None, step) for step in steps)].astype(np.uint8)
+
+    return _export(path, snapshot, LazyArray("interpolated", state.base.fragments.shape, np.uint8, read), 1)
 
 
 def _export(path: Path, snapshot: Snapshot, values: Volume, largest: int) -> Job[Path]:

@@ -171,13 +171,18 @@ class Proofreading:
         return neuron_rows(neuron_table(self.session.state, self.boxes))
 
     def voxel_of(self, neuron: SegmentId) -> Voxel | None:
-        """Return a voxel in the middle of a neuron's largest fragment; None if there is no such neuron."""
+        """Return a voxel in the middle of a neuron's largest fragment; None if there is no such neuron.
+
+        It lies where the neuron was seen, and not where its section is bridged.
+        """
         state = self.session.state
         members = state.members(neuron)
         if not len(members):
             return None
         box = self.boxes.box_of(members[[np.argmax(state.sizes[members])]])
-        there = np.argwhere(state.base.fragments[box.slices] == members[np.argmax(state.sizes[members])])
+        inside = state.base.fragments[box.slices] == members[np.argmax(state.sizes[members])]
+        seen = inside & ~state.planned.within(box).bridged() if state.planned else inside
+        there = np.argwhere(seen if seen.any() else inside)
         middle = there[np.argmin(((there - np.median(there, axis=0)) ** 2).sum(axis=1))]
         return tuple((middle + box.start).tolist())
 

@@ -6,11 +6,12 @@ from napari.layers import Image
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.volume import FragmentVolume, Volume
+from napari_emcad.core.volume import Volume
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.proofreading.state import State
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.affinities_view import channel_of
@@ -51,7 +52,7 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
     box = opened.facts.box_of(shape)
     for layer in _source_layers(opened.facts):
         fits = layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box
-        if fits and not _are_labels(volume_of(layer), box, fragments):
+        if fits and not _are_labels(volume_of(layer), box, opened.session.state):
             return layer, box
     stand_in = np.zeros(shape, np.uint8) if opened.affinities is None else channel_of(opened.affinities, 1)
     size = opened.facts.voxel_size
@@ -60,14 +61,16 @@ def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
     return Image(stand_in, **look, **place), Box.whole(shape)
 
 
-def _are_labels(data: Volume, box: Box, fragments: FragmentVolume) -> bool:
+def _are_labels(data: Volume, box: Box, state: State) -> bool:
     """Return True if these are the labels that the fragments were made of; the name of a file does not tell.
 
-    Grey values are never the same all over a fragment; one section tells.
+    Grey values are never the same all over a fragment; one section tells, unless it was left out, as blank ones are.
     """
-    middle = fragments.shape[0] // 2
     first, *plane = box.slices
-    values, pieces = np.asarray(data[(first.start + middle, *plane)]), fragments[middle]
+    depth, planned = box.shape[0], state.planned
+    seen = [z for z in range(depth) if not (planned and planned.plan.left_out[z + planned.box.start[0]])]
+    middle = min(seen, key=lambda z: abs(z - depth // 2), default=depth // 2)
+    values, pieces = np.asarray(data[(first.start + middle, *plane)]), state.base.fragments[middle]
     value_of = np.zeros(int(pieces.max()) + 1, values.dtype)
     value_of[pieces] = values
     return bool(pieces.any() and (value_of[pieces] == values)[pieces > 0].all())

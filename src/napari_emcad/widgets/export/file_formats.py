@@ -7,6 +7,7 @@ from napari_emcad.core.choices import Export
 
 TIFF, TIFF_AND_ZARR, LAYER = "label TIFF", "label TIFF + affinities Zarr", "new labels layer"
 PRECOMPUTED = "neuroglancer precomputed"
+MADE_UP = "interpolated voxels TIFF"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ LABEL_FORMATS = {
 
 SESSION_FORMATS = {
     "fragments TIFF": SessionFormat("fragments", (".tif", ".tiff")),
+    MADE_UP: SessionFormat("interpolated", (".tif", ".tiff")),
     "fragment table": SessionFormat("table", (".csv", ".npz")),
     "region graph": SessionFormat("graph", (".csv", ".npz")),
     "neuron table": SessionFormat("neurons", (".csv",)),
