@@ -10,6 +10,7 @@ from bridged import GAP
 
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.proofreading.state import State
+from napari_emcad.widgets.desk.opening import facts_of
 from napari_emcad.widgets.desk.session_stack import STAND_IN
 
 
@@ -31,6 +32,13 @@ def at(desk, tmp_path, stack):
 
 def test_a_blank_section_in_the_middle_of_a_stack_does_not_look_like_labels(at):
     assert STAND_IN not in at.result.source.metadata and at.result.source.data.shape == bridged.PLAN.shape
+
+
+def test_exports_and_new_sessions_on_it_say_what_was_done_with_the_sections(at):
+    assert at.result.provenance()["sections"] == at.opened.facts.sections
+    assert facts_of(at.result).sections == at.opened.facts.sections
+    at.result.plan = None
+    assert "sections" not in at.result.provenance() and facts_of(at.result).sections is None
 
 
 def test_what_is_bridged_is_shown_and_edited_like_the_rest(at):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack as open_file
@@ -14,6 +15,7 @@ from napari_emcad.widgets.export.exporter import Exporter
 from napari_emcad.widgets.export.file_formats import (
     LABEL_FORMATS,
     LAYER,
+    MADE_UP,
     PRECOMPUTED,
     SESSION_FORMATS,
     TIFF,
@@ -21,6 +23,7 @@ from napari_emcad.widgets.export.file_formats import (
 )
 
 PART = np.s_[1:3, 9:40, 11:41]
+SHAPE = (3, 48, 64)
 
 
 @pytest.fixture
@@ -229,6 +232,8 @@ def test_without_a_session_its_formats_are_not_offered(exporter, neurons):
 
 
 def test_everything_that_a_session_holds(exporter, session, loop, tmp_path):
+    assert exporter.offers == [*LABEL_FORMATS, LAYER, *(name for name in SESSION_FORMATS if name != MADE_UP)]
+    session.result.plan = SectionPlan.as_is(SHAPE).leaving_out(1)
     assert exporter.offers == [*LABEL_FORMATS, LAYER, *SESSION_FORMATS]
     session.edit(lambda: session.session.lock(int(session.session.state.table[1])))
     for name, form in SESSION_FORMATS.items():

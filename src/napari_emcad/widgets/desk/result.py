@@ -10,6 +10,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
+from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
@@ -124,12 +125,12 @@ class Result:
         return [*self.affinity_layers, *self.label_layers]
 
     def provenance(self) -> dict[str, Any]:
-        """Return the model and the parameters that give the neurons as they stand."""
+        """Return the model, the plan for the sections and the parameters that give the neurons as they stand."""
         cut = self.neurons.cut
         used = self.parameters.model_copy(
             update={"threshold": cut.threshold, "min_size": cut.min_size, "crumbs": cut.crumbs}
         )
-        return provenance(self.card, used, self.box, **origin_of(self.source))
+        return provenance(self.card, used, self.box, **origin_of(self.source), **plan_facts(self.plan))
 
     @property
     def _shown(self) -> ShownNeurons:

@@ -33,7 +33,8 @@ def result_of(viewer: ViewerModel, opened: OpenSession) -> Result:
             set_voxel_size([source], source, facts.voxel_size)
         source = viewer.add_layer(source)
     card = ModelCard(title=facts.model, sha256=facts.model_sha256)
-    return Result(source, box, SegmentParameters(**facts.parameters), opened.affinities, card=card)
+    parameters = SegmentParameters(**facts.parameters)
+    return Result(source, box, parameters, opened.affinities, card=card, plan=facts.plan)
 
 
 def _stack_there(viewer: ViewerModel, opened: OpenSession) -> tuple[Image, Box] | None:

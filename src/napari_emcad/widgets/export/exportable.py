@@ -69,6 +69,11 @@ class Exportable(Protocol):
         """The session that has them; None if there is none."""
         ...
 
+    @property
+    def is_bridged(self) -> bool:
+        """True if some of their voxels may not have been seen, but made up."""
+        ...
+
     def provenance(self) -> dict[str, Any]:
         """Return what made them as they stand."""
         ...
@@ -94,6 +99,7 @@ class ExportableNeurons:
     def __init__(self, result: Result):
         self.source, self.box, self.layer = result.source, result.box, result.neuron_layer
         self.affinities, self.session_folder = result.affinities, result.session_folder
+        self.is_bridged = result.plan is not None and not result.plan.is_as_is
         self._result, self._neurons, self._table = result, result.neurons, result.neurons.table
 
     @property
@@ -136,6 +142,7 @@ class ExportableNeurites:
     noun = "neurite"
     affinities: AffinityVolume | None = None
     session_folder: Path | None = None
+    is_bridged = False
 
     def __init__(self, found: Foreground):
         self.source, self.box, self.layer = found.source, found.box, found.labels_layer

@@ -16,6 +16,7 @@ from napari_emcad.widgets.export.exportable import Exportable, ExportableNeurite
 from napari_emcad.widgets.export.file_formats import (
     LABEL_FORMATS,
     LAYER,
+    MADE_UP,
     SESSION_FORMATS,
     TIFF,
     TIFF_AND_ZARR,
@@ -75,7 +76,7 @@ class Exporter:
         has_none = isinstance(shown, ExportableNeurites)
         labels = [name for name in LABEL_FORMATS if not (has_none and name == TIFF_AND_ZARR)]
         of_session = SESSION_FORMATS if shown is not None and shown.session_folder is not None else ()
-        return [*labels, LAYER, *of_session]
+        return [*labels, LAYER, *(name for name in of_session if name != MADE_UP or (shown and shown.is_bridged))]
 
     @property
     def file_format(self) -> FileFormat:
