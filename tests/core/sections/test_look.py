@@ -186,6 +186,20 @@ def test_one_section_is_shifted(stack, z, shift):
     assert slip.confidence > 5
 
 
+@pytest.mark.parametrize("z", [1, 4, 7])
+def test_one_section_of_few_is_shifted_a_little(clean, z):
+    stack = clean[:8].copy()
+    stack[z] = np.roll(stack[z], (-5, 8), (0, 1))
+    slip = finding(stack, z).slip
+    assert slip.kind is SlipKind.SINGLE
+    np.testing.assert_allclose(slip.shift, (-5, 8), atol=2)
+
+
+def test_the_last_section_of_few_is_not_wrong_for_little_likeness(clean):
+    stack = np.concatenate([clean[:5], [(0.84 * drawn(5)[5] + 0.16 * clean[5]).astype(np.uint8)]])
+    assert look(stack).findings == ()
+
+
 @pytest.mark.parametrize("z", [2, 5, 12])
 @pytest.mark.parametrize("shift", [(0, 24), (-17, 17)])
 def test_the_rest_is_shifted(stack, z, shift):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from napari_emcad.core.sections.shifts import SectionMatch, SectionMatcher, Turn
+from napari_emcad.core.sections.shifts import PLACE, SectionMatch, SectionMatcher, Turn
 
 TURNS: dict[str, Turn] = {
     "mirrored left to right": lambda picture: picture[:, ::-1],
@@ -36,6 +36,9 @@ HARDLY_ANY = 90
 
 STRANGE = 1.5
 """Likeness in place, in that of strangers, below which nothing speaks for two sections going on from each other."""
+
+WEAK, CLEARLY = 0.5, 1.5
+"""Likeness at a shift, in that of neighbours, below which it must be so many times that in place to be believed."""
 
 FARTHEST = 4
 """Sections up to which usual likeness is known."""
@@ -89,6 +92,7 @@ class Likeness:
 
     def __init__(self, matcher: SectionMatcher, sections: Sequence[int]):
         self.matcher, self.sections = matcher, sections
+        self._few = len(sections) <= FEW
         strangers = self._strangers()
         anywhere = float(np.median([one.likeness for one in strangers])) if strangers else 0.0
         in_place = float(np.percentile([one.in_place for one in strangers], HARDLY_ANY)) if strangers else 0.0
@@ -116,16 +120,18 @@ class Likeness:
 
     def can_measure(self, first: int, second: int) -> bool:
         """True if two sections are so alike at the best of all shifts that this is the shift between them."""
-        distance = abs(second - first)
-        least = self.anywhere.least(distance)
-        return self.anywhere.tells(distance) and self.matcher.match(first, second).likeness >= least
+        match, distance = self.matcher.match(first, second), abs(second - first)
+        weak = match.likeness < WEAK * self.near and match.likeness < CLEARLY * match.in_place
+        if weak and max(map(abs, match.shift)) > PLACE:
+            return False
+        return self.anywhere.tells(distance) and match.likeness >= self.anywhere.least(distance)
 
     def alike(self, first: int, second: int) -> bool:
         """True if the second section can go on from the first."""
         match, distance = self.matcher.match(first, second), abs(second - first)
-        if match.in_place >= self.in_place.least(distance) and self.in_place.tells(distance):
-            return True
-        return match.likeness >= self.anywhere.least(distance)
+        usual = self.in_place.least(distance) if self.in_place.tells(distance) else np.inf
+        least = STRANGE * self.in_place.strangers if self._few else usual
+        return match.in_place >= least or match.likeness >= self.anywhere.least(distance)
 
     def strange(self, first: int, second: int) -> bool:
         """True if nothing at all speaks for the second section going on from the first."""
@@ -156,7 +162,7 @@ class Likeness:
         near, next_but_one = at(1, 1), at(2, 1)
         usual = [float(np.median(near)) if near else 0.0]
         usual.append(float(np.median(next_but_one)) if next_but_one else usual[0])
-        if len(near) < FEW:
+        if self._few:
             usual = [max([usual[0], *near, *next_but_one]), max([usual[1], *next_but_one])]
         for distance in range(3, FARTHEST + 1):
             found = at(distance, -(-(len(self.sections) - distance) // STRANGERS) or 1)

@@ -150,6 +150,8 @@ def _go_on(likeness: Likeness, sections: Sequence[int]) -> tuple[list[int], list
         if following is None:
             links = range(n + 1, len(sections) - 1)  # the stack breaks before the next two that are alike
             following = next((m for m in links if likeness.alike(sections[m], sections[m + 1])), None)
+            if following is None and n + 2 == len(sections) and not likeness.strange(sections[n], sections[-1]):
+                following = n + 1
             if following is None:
                 break
             if likeness.strange(sections[n], sections[following]):

@@ -14,8 +14,11 @@ from napari_emcad.core.sections.report import SectionFinding, Slip, SlipKind, Ve
 LEAST_PIXELS, LEAST_REDUCED = 6.0, 1.3
 """Pixels of the section, and of its reduced picture, below which a shift is no slip."""
 
-FEW, LEAST_OF_FEW = 10, 12.0
-"""Links below which nothing tells how far sections usually are out of line, and the least pixels of a slip then."""
+FEW, LEAST_OF_FEW, FAR_OF_FEW = 10, 7.5, 3.0
+"""Links below which spreads say little; the least pixels of a slip then, and in median lengths of the links."""
+
+FEWER, LEAST_OF_FEWER = 5, 12.0
+"""Links below which one shifted section spoils the median, too; the least pixels of a slip then."""
 
 FAR = 5.0
 """Spreads of the shifts around from which a shift is a slip."""
@@ -50,7 +53,7 @@ def find_slips(likeness: Likeness, chain: Chain, step: int) -> Iterator[SectionF
             evidence = f"correlation {links[n].likeness:.2f} with section {chain.good[n]}, at any shift"
             yield SectionFinding(z, Verdict.SLIPPED, evidence, Slip(SlipKind.BREAK, (0, 0), confidence))
         elif _comes_back(away, least, n):
-            yield _finding(z, away[n], SlipKind.SINGLE, confidence)
+            yield _finding(z, (away[n] - away[n + 1]) / 2, SlipKind.SINGLE, confidence)
             odd[n : n + 2] = True
             n += 1
         elif odd[n] and n == 0 and len(links) > 1:
@@ -70,13 +73,21 @@ def _beside(
     Across gaps, more is usual: neurites run aslant.
     """
     if len(shifts) < FEW:
-        away, least = shifts.copy(), np.full(len(shifts), max(LEAST_OF_FEW, LEAST_REDUCED * step))
+        away, least = shifts.copy(), np.full(len(shifts), max(_least_of_few(shifts, broken), LEAST_REDUCED * step))
     else:
         median, spread = (np.stack(both, axis=1) for both in zip(*(typical(s, ~broken) for s in shifts.T), strict=True))
         away = shifts - median
         least = np.maximum(max(LEAST_PIXELS, LEAST_REDUCED * step), FAR * np.sqrt(np.square(spread).mean(axis=1)))
     away[broken] = 0
     return away, least * gaps
+
+
+def _least_of_few(shifts: NDArray[np.float64], broken: NDArray[np.bool_]) -> float:
+    """Return the pixels from which one of few links is a slip."""
+    lengths = np.hypot(*shifts[~broken].T)
+    if len(lengths) < FEWER:
+        return LEAST_OF_FEWER
+    return max(LEAST_OF_FEW, FAR_OF_FEW * float(np.median(lengths)))
 
 
 def _comes_back(away: NDArray[np.float64], least: NDArray[np.float64], n: int) -> bool:
