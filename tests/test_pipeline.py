@@ -199,6 +199,15 @@ def test_a_blank_section_is_found_and_bridged(model):
     assert "sections" not in blind.provenance
 
 
+@pytest.mark.parametrize("lacking", [np.s_[4], np.s_[4, :, 40:]], ids=["section", "half"])
+def test_a_section_without_numbers_is_bridged(model, lacking):
+    volume = tissue().astype(np.float32)
+    volume[lacking] = np.nan
+    found = segment(volume, str(model))
+    assert found.plan.interpolated(4)[:, 40:].all()
+    assert found.labels.all()
+
+
 def test_a_clean_stack_is_segmented_as_it_is(model):
     found, expected = segment(tissue(), str(model)), segment(tissue(), str(model), sections="as-is")
     assert found.plan.is_as_is
@@ -218,7 +227,7 @@ def test_a_plan_may_be_given(model):
 @pytest.mark.parametrize(
     ("volume", "sections", "sentence"),
     [
-        (np.zeros(TISSUE, np.uint8), "auto", r"^sections: nothing in 0:9,0:64,0:80 shows tissue"),
+        (np.zeros(TISSUE, np.uint16), "auto", r"^sections: nothing in 0:9,0:64,0:80 shows tissue"),
         (tissue(), "automatic", r'^sections: "auto", "as-is" or a SectionPlan is needed, got \'automatic\'\.$'),
         (tissue(), SectionPlan.as_is((3, 64, 80)), r"^sections: the plan is for a stack \(3, 64, 80\), got \(9, 64"),
     ],

@@ -5,7 +5,7 @@ from napari_emcad.core.agglomeration import agglomerate_fragments
 from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.core.region_graph import build_region_graph
+from napari_emcad.core.region_graph import RegionGraph, build_region_graph
 from napari_emcad.core.swallowing import MANY, sections_and_sizes, without_swallowing
 
 SIDE, CELLS = 18, 6
@@ -80,3 +80,23 @@ def test_blocks_decide_what_the_whole_does():
         graph = without_swallowing(graph, *sections_and_sizes(part))
         pairs += zip(graph.u.tolist(), graph.v.tolist(), strict=True)
     assert sorted(pairs) == list(zip(whole.u.tolist(), whole.v.tolist(), strict=True))
+
+
+def test_fragments_of_two_sections_are_not_counted_together():
+    """Where a part of a section is missing, a fragment lies on some of the one before it, and on some before that."""
+    under = MANY - 4  # of each section
+    ids, n = np.arange(1, 2 * under + 1, dtype=np.uint32), 2 * under + 2
+    section = np.repeat([0, 1, 2], [under + 1, under, 1]).astype(np.int32)
+    full = np.full(len(ids), 300)
+    graph = RegionGraph(
+        u=ids,
+        v=np.full(len(ids), n - 1, np.uint32),
+        mean=np.full(len(ids), 0.9, np.float32),
+        quantiles=np.full((len(ids), 5), 0.9, np.float32),
+        area=full,
+        contact=np.zeros((len(ids), 3), np.int32),
+    )
+    sizes = np.concatenate([[0], full, [300 * len(ids)]])
+    assert without_swallowing(graph, section, sizes) is graph
+    section[1 : under + 1] = 1
+    assert len(without_swallowing(graph, section, sizes)) == 0

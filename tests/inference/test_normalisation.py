@@ -79,6 +79,17 @@ def test_what_is_not_finite_is_refused(value):
         Normalisation.of(volume)
 
 
+def test_em_stacks_may_lack_sections():
+    """The network refuses NaN where it has to look at it, and a plan leaves out what is NaN."""
+    volume = uneven((3, 80, 96), np.float32)
+    volume[1], volume[2, :, 48:] = np.nan, np.inf
+    rest = np.concatenate([volume[0, ::4, ::4].ravel(), volume[2, ::4, :48:4].ravel()])
+    found = Normalisation.of(volume, EM_GREYS)
+    np.testing.assert_allclose((found.low, found.high), np.percentile(rest.astype(float), (0.5, 99.5)))
+    with pytest.raises(UserError, match=r"^grey levels: the volume holds NaN or infinite values"):
+        Normalisation.of(np.full((3, 8, 9), np.nan), EM_GREYS)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64, np.bool_])
 def test_levels_outside_are_clipped_and_the_section_is_left_alone(dtype):
     section = np.array([[0, 1], [40, 100]]).astype(dtype)

@@ -62,12 +62,13 @@ class Normalisation:
         Raises
         ------
         UserError
-            If the sample holds NaN or one grey level only.
+            If the sample holds one grey level only, or NaN: for EM stacks, of which defective sections are left out, if
+            it holds nothing else.
         """
         is_byte = volume.dtype == np.uint8
         if is_byte and trained is None:
             return cls(0.0, 255.0)
-        low, high = _percentiles(volume)
+        low, high = _percentiles(volume, skips_nan=trained is not None)
         if is_byte and (trained is None or not 0 < high - low < 255 * NARROW * (trained[1] - trained[0])):
             return cls(0.0, 255.0)
         if low == high:
@@ -125,18 +126,20 @@ def trained_greys(card: ModelCard | None) -> GreyRange:
     return EM_GREYS if card is None or card.grey_range is None else card.grey_range
 
 
-def _percentiles(volume: Volume) -> tuple[float, float]:
+def _percentiles(volume: Volume, skips_nan: bool) -> tuple[float, float]:
     """Return the percentiles of the grey levels of a few sections, without padding and sections unlike the others.
 
     Raises
     ------
     UserError
-        If the sample holds NaN.
+        If the sample holds NaN that is not skipped, or nothing else.
     """
-    sections = [_sample(volume, z) for z in spread_sections(volume)]
-    if not all(np.isfinite(section).all() for section in sections):
+    sampled = [_sample(volume, z) for z in spread_sections(volume)]
+    sections = [section[np.isfinite(section)] for section in sampled]
+    lacks = [len(some) < len(all_) for some, all_ in zip(sections, sampled, strict=True)]
+    if any(lacks) and not (skips_nan and any(map(len, sections))):
         raise UserError(not_finite_sentence("the volume"))
-    sections = [_without_fill(section) for section in sections]
+    sections = [_without_fill(section) for section in sections if len(section)]
     spreads = np.array([_spread_of(section) for section in sections])
     usual = np.median(spreads[spreads > 0]) if spreads.any() else 0.0
     chosen = [s for s, spread in zip(sections, spreads, strict=True) if usual / UNUSUAL <= spread <= usual * UNUSUAL]
