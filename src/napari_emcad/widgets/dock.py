@@ -25,6 +25,7 @@ from napari_emcad.widgets.message_line import MessageLine
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
 from napari_emcad.widgets.proofread.segment_again import SegmentAgain
 from napari_emcad.widgets.segment.panel import SegmentPanel
+from napari_emcad.widgets.segment.views.section_report import SectionReportView
 
 WIDTH = 380
 """Pixels that the dock needs at least."""
@@ -45,6 +46,7 @@ class EMCADDock(QWidget):
         self._released = False
         self.desk = desk = Desk(viewer, QtLoop(self), Remembered(remembered_file()))
         self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
+        self.section_report = SectionReportView(desk.inspection, desk.settings)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
         bring = self.proofread.proofreader.bring
@@ -91,6 +93,7 @@ class EMCADDock(QWidget):
         self.desk.jobs.close()
         for panel in (self.blocks, self.finetune, self.proofread, self.export):
             panel.close_panel()
+        self.section_report.close_view()
         self.desk.close()
         if self._window is not None:
             self._window.removeEventFilter(self)
@@ -133,6 +136,7 @@ class EMCADDock(QWidget):
         column = QVBoxLayout(column_widget)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.stack)
+        column.addWidget(self.section_report)
         column.addWidget(Section("1  Segment", self.segment))
         for section in self.sections.values():
             column.addWidget(section)

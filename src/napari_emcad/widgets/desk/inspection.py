@@ -17,6 +17,7 @@ from napari_emcad.io.stacks.locations import Url, parse_location
 from napari_emcad.widgets.desk.message import sentence_of
 from napari_emcad.widgets.desk.model import ModelPick
 from napari_emcad.widgets.desk.section_choices import SectionChoices
+from napari_emcad.widgets.desk.section_pictures import SectionPictures
 from napari_emcad.widgets.desk.section_use import plan_of_uses
 from napari_emcad.widgets.desk.stack import StackPick
 from napari_emcad.widgets.kit.jobs import Ended, Loop
@@ -75,6 +76,11 @@ class Inspection:
 
     Volumes for a network that finds the foreground of light microscopy have no sections to look at.
 
+    Attributes
+    ----------
+    pictures : SectionPictures
+        Of the stack chosen.
+
     Signals
     -------
     changed
@@ -88,7 +94,7 @@ class Inspection:
 
     def __init__(self, viewer: ViewerModel, loop: Loop, stack: StackPick, model: ModelPick):
         self._viewer, self._stack, self._model = viewer, stack, model
-        self._jobs = loop.jobs()
+        self._jobs, self.pictures = loop.jobs(), SectionPictures(loop)
         self._jobs.progressed.connect(self._on_progress)
         self._progress: Progress | None = None
         self._looks: list[StackLook] = []
@@ -124,6 +130,17 @@ class Inspection:
         return look.choices.summary or look.error or "Sections have not been looked at."
 
     @property
+    def is_known(self) -> bool:
+        """True if it is known what is done with the sections."""
+        return self.plan is not None
+
+    @property
+    def why_not_add(self) -> str:
+        """The reason why the section on screen cannot be listed; empty if it can."""
+        choices = self.choices
+        return "" if choices is not None and choices.report is not None else "The sections have not been looked at."
+
+    @property
     def look_words(self) -> str:
         """The words of the button that looks."""
         look = self._current
@@ -147,6 +164,8 @@ class Inspection:
             return
         if look.job.is_over:
             look.job = SharedJob(inspect_sections(look.volume))
+            self.pictures.follow(None)
+            self.pictures.follow(look.volume)
         self._begin(look)
 
     def stop(self) -> None:
@@ -159,10 +178,11 @@ class Inspection:
             show_section(self._viewer, self._current.layer, z)
 
     def add_shown(self) -> int | None:
-        """List the section on screen, so that a use can be chosen for it. Return it."""
+        """List the section on screen, so that a use can be chosen for it. Return it, or None if that cannot be."""
         z, choices = self.section_shown, self.choices
-        if z is not None and choices is not None and choices.report is not None:
-            choices.add(z)
+        if z is None or choices is None or self.why_not_add:
+            return None
+        choices.add(z)
         return z
 
     def take_plan(self, layer: Image, plan: SectionPlan) -> None:
@@ -193,6 +213,7 @@ class Inspection:
         self._stack.changed.disconnect(self._on_stack)
         self._model.changed.disconnect(self._on_stack)
         self._jobs.close()
+        self.pictures.close()
         self._listen_to(None)
         self._looks, self._current = [], None
 
@@ -211,6 +232,7 @@ class Inspection:
             self._jobs.close(0)
         self._listen_to(self._stack.layer)
         self._current = now
+        self.pictures.follow(now.volume if now else None)
         if now is not None and now.choices.plan is None and not now.job.is_over and self._looks_by_itself(now):
             self._begin(now)
         self._emit_all()

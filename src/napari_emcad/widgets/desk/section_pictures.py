@@ -36,6 +36,7 @@ class SectionPictures:
     def __init__(self, loop: Loop):
         self._jobs = loop.jobs()
         self._volume: Volume | None = None
+        self._reading: int | None = None
         self._wanted: OrderedDict[int, None] = OrderedDict()
         self._found: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
 
@@ -43,7 +44,7 @@ class SectionPictures:
         """Read from another volume (z, y, x)."""
         if volume is not self._volume:
             self._jobs.close(0)
-            self._volume = volume
+            self._volume, self._reading = volume, None
             self._wanted, self._found = OrderedDict(), OrderedDict()
 
     def find(self, z: int) -> NDArray[np.float32] | None:
@@ -51,6 +52,8 @@ class SectionPictures:
         if z in self._found:
             self._found.move_to_end(z)
             return self._found[z]
+        if z == self._reading:
+            return None
         self._wanted[z] = None
         self._wanted.move_to_end(z)
         while len(self._wanted) > WAITING:
@@ -65,12 +68,14 @@ class SectionPictures:
 
     def _read_on(self) -> None:
         """Read the picture asked for last, unless one is being read."""
-        if self._wanted and self._volume is not None and not self._jobs.running:
+        if self._wanted and self._volume is not None and self._reading is None:
             z, _ = self._wanted.popitem()
+            self._reading = z
             self._jobs.start(_picture_job(self._volume, z), lambda ended: self._on_ended(z, ended))
 
     def _on_ended(self, z: int, ended: Ended) -> None:
         """Keep the picture; of a section that cannot be read there is an empty one."""
+        self._reading = None
         self._found[z] = np.zeros((1, 1), np.float32) if ended.result is None else ended.result
         while len(self._found) > KEPT:
             self._found.popitem(last=False)
