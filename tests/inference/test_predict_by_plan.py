@@ -9,11 +9,14 @@ from drawings import lively_student, lively_teacher, uneven
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.inference import predict_by_tiles
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict import predict_by
+from napari_emcad.inference.predict_student import HALO
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
+from napari_emcad.networks.student import Student
 
 SHAPE = (7, 33, 38)
 CPU = Device("cpu", "CPU, 1 thread")
@@ -183,13 +186,94 @@ def test_nan_that_is_used_is_named_by_its_place_in_the_stack(network):
         predicted(network, volume, leaving_out(SHAPE, 2, 3), levels=Normalisation(0, 1))
 
 
-def test_pixels_without_tissue_have_no_affinities(network):
-    volume, plan = uneven(SHAPE), cells(SHAPE, 8)
-    plan.no_tissue[2, :, 3:] = True
-    found, expected = predicted(network, volume, plan), predicted(network, volume)
-    expected[:, 2, :, 24:] = 0
-    close(found[:, 2, :, :24], expected[:, 2, :, :24])
-    assert not found[:, 2, :, 24:].any()
+def bare_plan(shape, cell, bare):
+    """All as it is, but for cells without tissue, (z, y, x) or (y, x) bool."""
+    return replace(cells(shape, cell), no_tissue=np.broadcast_to(bare, cells(shape, cell).no_tissue.shape))
+
+
+def test_tissue_is_predicted_as_if_all_were_seen(network):
+    """Near what has none a student does not see it: as at a section's edge."""
+    shape = (3, 40, 320)
+    volume, bare = uneven(shape), np.zeros((3, 5, 40), bool)
+    bare[:, :, 20:] = True
+    bare[1, 2, 3] = True
+    found, expected = (predicted(network, volume, plan) for plan in (bare_plan(shape, 8, bare), None))
+    assert not found[..., 160:].any() and not found[:, 1, 16:24, 24:32].any()
+    expected[:, 1, 16:24, 24:32] = 0
+    far = np.s_[..., : 160 if is_teacher(network) else 160 - HALO]
+    close(found[far], expected[far])
+    assert found[..., 100:160].std() > 10
+
+
+def is_teacher(network):
+    return not isinstance(network, Student)
+
+
+class Spy:
+    """A volume that remembers what is read of each section."""
+
+    def __init__(self, values):
+        self.values, self.read = values, []
+        self.shape, self.dtype = values.shape, values.dtype
+
+    def __getitem__(self, key):
+        self.read.append((key[0], *[(s.start, s.stop) for s in key[1:]]))
+        return self.values[key]
+
+
+def test_a_section_without_tissue_is_not_looked_at():
+    shape, student = (4, 40, 48), lively_student()
+    bare = np.zeros((4, 5, 6), bool)
+    bare[2:] = True
+    spy = Spy(uneven(shape))
+    found = predicted(student, spy, bare_plan(shape, 8, bare))
+    assert {z for z, *_ in spy.read} == {0, 1}
+    assert found[:, :2].any() and not found[:, 2:].any()
+
+
+def test_half_without_tissue_costs_half():
+    shape, student = (2, 64, 640), lively_student()
+    bare = np.zeros((2, 4, 40), bool)
+    bare[:, :, 20:] = True
+    spy = Spy(uneven(shape))
+    predicted(student, spy, bare_plan(shape, 16, bare))
+    assert spy.read == [(0, (0, 64), (0, 320)), (1, (0, 64), (0, 320))]
+
+
+def test_tissue_in_a_corner_or_two_is_cut_out():
+    shape, student = (1, 1024, 1024), lively_student()
+    bare = np.ones((1, 64, 64), bool)
+    bare[0, :4, :4] = bare[0, -4:, -4:] = False
+    spy, plan = Spy(uneven(shape)), bare_plan(shape, 16, bare)
+    found = predicted(student, spy, plan)
+    seen = sum((b - a) * (d - c) for _, (a, b), (c, d) in spy.read)
+    assert seen < 0.25 * 1024**2
+    assert found[:, 0, :64, :64].any() and found[:, 0, -64:, -64:].any()
+    assert not found[:, 0, 64:, :960].any()
+
+
+def test_tiles_of_a_teacher_without_tissue_are_not_predicted(monkeypatch):
+    shape, teacher, calls = (3, 40, 160), lively_teacher(ResidualUNetConfig((3, 4), outputs=5)), []
+    bare = np.zeros((3, 5, 20), bool)
+    bare[:, :, 8:] = True
+    volume, values = uneven(shape), predict_by_tiles._Ready.values
+    monkeypatch.setattr(
+        predict_by_tiles._Ready, "values", lambda self, grey: calls.append(grey.shape) or values(self, grey)
+    )
+    predicted(teacher, volume, tile=40)
+    full, found = len(calls), predicted(teacher, volume, bare_plan(shape, 8, bare), tile=40)
+    assert len(calls) - full < 0.6 * full
+    assert found[..., :64].any() and not found[..., 64:].any()
+
+
+def test_boxes_agree_where_there_is_no_tissue(network):
+    shape = (3, 40, 320)
+    volume, bare = uneven(shape), np.zeros((3, 5, 40), bool)
+    bare[:, :, :10], bare[1, :2], bare[2, :, 30:] = True, True, True
+    plan = bare_plan(shape, 8, bare)
+    expected = predicted(network, volume, plan)
+    for box in (Box((0, 0, 0), (3, 20, 90)), Box((1, 10, 70), (3, 40, 250)), Box((2, 0, 200), (3, 40, 320))):
+        close(predicted(network, volume, plan, box), expected[(slice(None), *box.slices)])
 
 
 def test_a_box_of_left_out_sections_is_zero(network):

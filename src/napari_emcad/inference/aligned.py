@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from napari_emcad.core.blending import mirrored_places
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape
+from napari_emcad.core.sections.pairing import moved_plane
 from napari_emcad.core.sections.plan import MOST_BRIDGED, Plane, SectionPlan
+from napari_emcad.core.tiling import Ends
 from napari_emcad.core.volume import Key, Volume, Writable
 from napari_emcad.inference.normalisation import Normalisation, not_finite_sentence
 from napari_emcad.inference.prediction import Prediction
@@ -98,8 +100,8 @@ class Aligned:
             taken = lacking & ~self._plan.holes(source, plane) & ~self._outside(plane)
             if not taken.any():
                 continue
-            y, x = _bounds(*np.nonzero(taken))
-            there = _moved((y, x), (plane[0].start, plane[1].start))
+            y, x = _bounds_of(taken)
+            there = moved_plane((y, x), (plane[0].start, plane[1].start))
             values[y, x][taken[y, x]] = self._read(source, there)[taken[y, x]]
             lacking &= ~taken
             if not lacking.any():
@@ -126,11 +128,13 @@ class Aligned:
 
     def _plane(self, z: int, window: Plane) -> Plane:
         """Return the pixels of a section of the stack that lie in a window of the view."""
-        return _moved(window, self._corner + self._plan.offset[z])
+        y, x = (self._corner + self._plan.offset[z]).tolist()
+        return moved_plane(window, (y, x))
 
     def _window(self, z: int, plane: Plane) -> Plane:
         """Return the pixels of the view that those of a section of the stack lie in."""
-        return _moved(plane, -self._corner - self._plan.offset[z])
+        y, x = (self._corner + self._plan.offset[z]).tolist()
+        return moved_plane(plane, (-y, -x))
 
     def _is_inside(self, plane: Plane) -> bool:
         return all(s.start >= 0 and s.stop <= side for s, side in zip(plane, self._volume.shape[1:], strict=True))
@@ -169,6 +173,38 @@ class SeenPart:
         """Return the place in the box of the stack of section k of the view."""
         return self.volume.sections[k] - self._wanted.start[0]
 
+    def is_full(self, k: int) -> bool:
+        """Return True if that section has tissue everywhere."""
+        return not self._plan.no_tissue[self.volume.sections[k]].any()
+
+    def extent(self, k: int) -> tuple[Ends, Ends]:
+        """Return the rows and columns of the view between which that section has tissue, in the box or outside."""
+        z = self.volume.sections[k]
+        tissue = ~self._plan.no_tissue[z]
+        if not tissue.any():
+            return (0, 0), (0, 0)
+        y, x = (self._ends(tissue.any(axis=1 - axis), axis, place) for axis, place in enumerate(self.volume.place(k)))
+        return y, x
+
+    def area(self, k: int) -> Box | None:
+        """Return the part of the box that holds all tissue of that section that is to be predicted; None = nowhere."""
+        z, plane = self.volume.sections[k], self._wanted.slices[1:]
+        wanted = None if self._is_whole(z) else self._usable(z, plane)
+        if wanted is not None and not wanted.any():
+            return None
+        y, x = plane if wanted is None else moved_plane(_bounds_of(wanted), (plane[0].start, plane[1].start))
+        y, x = moved_plane((y, x), self.volume.place(k))
+        return Box((k, y.start, x.start), (k + 1, y.stop, x.stop))
+
+    def is_wanted(self, k: int, core: tuple[Ends, Ends]) -> bool:
+        """Return True if a part of the view, (start, stop) on y and x, holds tissue of that section in the box."""
+        z, (y, x) = self.volume.sections[k], self.volume.place(k)
+        ends = zip(core, self._wanted.slices[1:], (y, x), strict=True)
+        rows, columns = (slice(max(a, s.start + n) - n, min(b, s.stop + n) - n) for (a, b), s, n in ends)
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return False
+        return self._is_whole(z) or bool(self._usable(z, (rows, columns)).any())
+
     def values(self, k: int, predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the values (c, y, x) of that section's part of the box of the stack.
 
@@ -180,14 +216,28 @@ class SeenPart:
             Of the box of the view.
         """
         z, plane = self.volume.sections[k], self._wanted.slices[1:]
-        move = np.array(self.volume.place(k)) - self.box.start[1:]
-        values = predicted[(slice(None), *_moved(plane, move))]
-        unseen = self._plan.holes(z, plane) | self._plan.bare(z, plane)
+        (y, x), (_, top, left) = self.volume.place(k), self.box.start
+        values = predicted[(slice(None), *moved_plane(plane, (y - top, x - left)))]
+        if not self._is_whole(z):
+            values = np.where(self._usable(z, plane), values, np.uint8(0))
         alone = self._alone(z, plane)
-        if unseen.any() or alone.any():
-            values = np.where(unseen, np.uint8(0), values)
+        if alone.any():
+            values = values.copy()
             values[0, alone] = 0
         return values
+
+    def _is_whole(self, z: int) -> bool:
+        return not (self._plan.missing[z].any() or self._plan.no_tissue[z].any())
+
+    def _usable(self, z: int, plane: Plane) -> NDArray[np.bool_]:
+        return ~(self._plan.holes(z, plane) | self._plan.bare(z, plane))
+
+    def _ends(self, tissue: NDArray[np.bool_], axis: int, place: int) -> Ends:
+        """Return the first pixel of the first cell with tissue, and the end of the last one, in the view."""
+        first, last = np.flatnonzero(tissue)[[0, -1]].tolist()
+        cell, before, side = self._plan.cell, self._plan.origin[axis], self._plan.shape[1 + axis]
+        stop = side if last == len(tissue) - 1 else (last + 1) * cell - before
+        return max(0, first * cell - before) + place, stop + place
 
     def _alone(self, z: int, plane: Plane) -> NDArray[np.bool_]:
         """Return the pixels without a partner; the stack's first section is paired with itself, and has none alone."""
@@ -195,7 +245,7 @@ class SeenPart:
         if z == self._plan.used[0]:
             return ~alone
         for partner in self._plan.partners(z):
-            there = _moved(plane, partner.shift)
+            there = moved_plane(plane, partner.shift)
             alone &= self._plan.holes(partner.z, there) | self.volume._outside(there)
             if not alone.any():
                 break
@@ -231,11 +281,11 @@ def leave_out(affinities: Writable, prediction: Prediction) -> None:
             affinities[:, z] = nothing
 
 
-def _moved(plane: Plane, by: Any) -> Plane:
-    y, x = (slice(int(s.start + n), int(s.stop + n)) for s, n in zip(plane, by, strict=True))
-    return y, x
-
-
 def _bounds(rows: NDArray[np.int_], columns: NDArray[np.int_]) -> Plane:
     y, x = (slice(int(p.min()), int(p.max()) + 1) for p in (rows, columns))
     return y, x
+
+
+def _bounds_of(marked: NDArray[np.bool_]) -> Plane:
+    """Return the rows and columns between the first and the last pixel that is marked."""
+    return _bounds(np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0)))

@@ -50,6 +50,8 @@ class Way(Generic[N]):
     ----------
     stage : str
         Name of the values in the progress.
+    channels : int
+        Values of a voxel.
     values : callable
         (network, crops (1, 1, z, y, x) float, normalised) -> (1, c, z', y', x') float in [0, 1].
     tile : dict
@@ -59,6 +61,7 @@ class Way(Generic[N]):
     """
 
     stage: str
+    channels: int
     values: Callable[[N, Tensor], Tensor]
     tile: dict[DeviceKind, int]
     sizes: Callable[[Shape, int], Shape]
@@ -125,6 +128,11 @@ class _Ready(Generic[N]):
         self._autocast = partial(torch.autocast, device.kind, precision, precision != torch.float32)
 
     @property
+    def channels(self) -> int:
+        """Values of a voxel."""
+        return self._way.channels
+
+    @property
     def config(self) -> TiledConfig:
         """Configuration of the network."""
         return self._network.config
@@ -150,6 +158,7 @@ class _LayerWalk:
         self.ready, self.normalisation, self.box = ready, prediction.normalisation, part.box
         shape = part.volume.shape
         self.layers, rows, columns = tiles(ready.config, self.box, shape, ready.sizes(shape, tile))
+        self.part, self.channels = part, ready.channels
         self.places = list(product(rows, columns))
         self.source = _SeenSections(part.volume, ready.config.margin, rows, columns)
         self.pending: dict[int, NDArray[np.float32]] = {}
@@ -166,12 +175,19 @@ class _LayerWalk:
         for layer, end in zip(layers, ends, strict=True):
             self.source.forget_all_but(layer)
             for y, x in self.places:
-                self._add((layer, y, x), layer.overlap(first, stop))
+                if self._is_wanted((layer, y, x)):
+                    self._add((layer, y, x), layer.overlap(first, stop))
                 work += step
                 yield work - (z - first), None
             while z < end:
                 z += 1
                 yield work - (z - first), self._finished(z - 1)
+
+    def _is_wanted(self, tile: Spans) -> bool:
+        """Return True if a tile has a share in tissue of the box."""
+        layer, y, x = tile
+        sections = layer.overlap(self.box.start[0], self.box.stop[0])
+        return any(self.part.is_wanted(k, ((y.first, y.end), (x.first, x.end))) for k in sections)
 
     def _add(self, tile: Spans, sections: range) -> None:
         """Predict a tile and add its share to the sections.
@@ -185,17 +201,22 @@ class _LayerWalk:
         inside_y, inside_x = _slice(ys, y.start), _slice(xs, x.start)
         shares = np.multiply.outer(y.shares[inside_y], x.shares[inside_x])  # (y, x)
         for z in sections:
-            if z not in self.pending:
-                self.pending[z] = np.zeros((len(values), *self.box.shape[1:]), np.float32)
-            part = self.pending[z][:, _slice(ys, self.box.start[1]), _slice(xs, self.box.start[2])]
+            part = self._pending(z)[:, _slice(ys, self.box.start[1]), _slice(xs, self.box.start[2])]
             part += values[:, z - layer.start, inside_y, inside_x] * (shares * layer.shares[z - layer.start])
 
     def _values(self, tile: Spans) -> NDArray[np.float32]:
         """Return all values of a tile, (c, z, y, x) in [0, 1]."""
         return self.ready.values(self.source.grey(tile, self.normalisation))
 
+    def _pending(self, z: int) -> NDArray[np.float32]:
+        if z not in self.pending:
+            self.pending[z] = np.zeros((self.channels, *self.box.shape[1:]), np.float32)
+        return self.pending[z]
+
     def _finished(self, z: int) -> NDArray[np.uint8]:
-        return np.rint(self.pending.pop(z).clip(0, 1) * 255).astype(np.uint8)
+        values = self._pending(z)
+        del self.pending[z]
+        return np.rint(values.clip(0, 1) * 255).astype(np.uint8)
 
 
 class _SeenSections:

@@ -53,7 +53,7 @@ def predict_foreground(network: Sdasn, volume: Volume, out: Writable, prediction
     def write(z: int, probability: NDArray[np.uint8]) -> None:
         out[z] = probability[0]
 
-    way = Way("foreground", foreground, TILE, partial(_sizes, network.config))
+    way = Way("foreground", 1, foreground, TILE, partial(_sizes, network.config))
     yield from predict_by_tiles(folded(network), way, volume, write, prediction)
 
 

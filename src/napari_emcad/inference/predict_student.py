@@ -94,34 +94,56 @@ class _SectionWalk(Generic[Features]):
     """A walk through the sections of a box in order, in tiles of one size; each section is encoded once."""
 
     def __init__(self, engine: Engine[Features], part: SeenPart, prediction: Prediction, tile: int):
-        self.engine, self.volume, self.box = engine, part.volume, part.box
+        self.engine, self.part, self.volume, self.tile = engine, part, part.volume, tile
         self.normalisation = prediction.normalisation
         self.padded = padded_size(part.volume.shape[1:])
-        self.tiles = section_tiles(part.box, self.padded, tile, HALO, STRIDE)
-        self.keeps = keeps_features([_area(t) for t in self.tiles])
         self.kept: dict[Tile, Features] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
         """Yield after each tile the part of its section done; after the last one 0 and affinities (3, y, x) uint8."""
-        box = self.box
-        for z in range(first, box.stop[0]):
-            section = np.empty((3, *box.shape[1:]), np.uint8)
-            for i, tile in enumerate(self.tiles):
+        box = self.part.box
+        for k in range(first, box.stop[0]):
+            section = np.zeros((3, *box.shape[1:]), np.uint8)
+            tiles = self._tiles(k)
+            self.kept = {tile: self.kept[tile] for tile in tiles if tile in self.kept}
+            keeps = keeps_features([_area(tile) for tile in tiles])
+            for i, tile in enumerate(tiles):
                 if i:
-                    yield i / len(self.tiles), None
+                    yield i / len(tiles), None
                 y, x = (slice(a - o, b - o) for (a, b), o in zip(tile.core, box.start[1:], strict=True))
-                section[:, y, x] = self._tile(z, tile)
+                section[:, y, x] = self._affinities(k, tile, keeps)
             yield 0.0, section
 
-    def _tile(self, z: int, tile: Tile) -> NDArray[np.uint8]:
+    def _tiles(self, k: int) -> list[Tile]:
+        """Return the tiles of a section that hold tissue.
+
+        Strategy: where there is none in a part of it, smaller tiles may leave out more of that than they see twice.
+        """
+        tiles = self._tiles_of(k, self.tile)
+        if self.part.is_full(k):
+            return tiles
+        tries, size = [tiles], self.tile // 2
+        while size >= SMALLEST_TILE:
+            tries.append(self._tiles_of(k, size))
+            size //= 2
+        return min(tries, key=lambda tiles: sum(map(_area, tiles)))
+
+    def _tiles_of(self, k: int, size: int) -> list[Tile]:
+        extent, area = self.part.extent(k), self.part.area(k)
+        if area is None:
+            return []
+        tiles = section_tiles(area, self.padded, size, HALO, STRIDE, extent)
+        return [tile for tile in tiles if self.part.is_wanted(k, tile.core)]
+
+    def _affinities(self, k: int, tile: Tile, keeps: bool) -> NDArray[np.uint8]:
         """Return the affinities (3, y, x) of a tile's core."""
-        current = self._encode(z, tile)
-        previous = self.kept.get(tile) or (self._encode(z - 1, tile) if z else current)
-        if self.keeps:
+        current = self._encode(k, tile)
+        previous = self.kept.get(tile) or (self._encode(k - 1, tile) if k else current)
+        if keeps:
             self.kept[tile] = current
         values = self.engine.affinities(previous, current, self._window(tile))
         y, x = tile.core_in_window
-        return _copy_first_row_and_column(values, tile)[:, y, x]
+        return _copy_first_row_and_column(values)[:, y, x]
 
     def _encode(self, z: int, tile: Tile) -> Features:
         (top, bottom), (left, right) = tile.window
@@ -170,18 +192,16 @@ def padded_size(section: tuple[int, int]) -> tuple[int, int]:
 
 def keeps_features(areas: list[int]) -> bool:
     """Return True if the features of all tiles of these areas are kept for the next section."""
-    return len(areas) * max(areas) <= KEPT_PIXELS
+    return len(areas) * max(areas, default=0) <= KEPT_PIXELS
 
 
-def _copy_first_row_and_column(values: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:
-    """Copy the values of their neighbours into the volume's first row and column, which have no partner.
+def _copy_first_row_and_column(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Copy the values of their neighbours into the first row and column of a window, which have no partner.
 
-    The published code does the same.
+    They are wanted where the window ends with the volume; the published code does the same there.
     """
-    if tile.window[0][0] == 0:
-        values[1, 0] = values[1, 1]
-    if tile.window[1][0] == 0:
-        values[2, :, 0] = values[2, :, 1]
+    values[1, 0] = values[1, 1]
+    values[2, :, 0] = values[2, :, 1]
     return values
 
 

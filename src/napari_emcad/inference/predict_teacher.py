@@ -65,7 +65,7 @@ def predict_teacher(teacher: Teacher, volume: Volume, out: Writable, prediction:
         out[:, z] = affinities
 
     leave_out(out, prediction)
-    way = Way("affinities", nearest_affinities, TILE, partial(_sizes, teacher.config))
+    way = Way("affinities", 3, nearest_affinities, TILE, partial(_sizes, teacher.config))
     yield from predict_by_tiles(teacher, way, volume, write, prediction)
 
 
