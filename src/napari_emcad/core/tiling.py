@@ -5,6 +5,9 @@ from itertools import pairwise
 
 from napari_emcad.core.geometry import Box
 
+Ends = tuple[int, int]
+"""The first pixel of a part of an axis, and one past its last."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -12,11 +15,11 @@ class Tile:
 
     Attributes
     ----------
-    core, window : (start, stop) on y, then on x, pixels, half open
+    core, window : Ends on y, then on x
     """
 
-    core: tuple[tuple[int, int], tuple[int, int]]
-    window: tuple[tuple[int, int], tuple[int, int]]
+    core: tuple[Ends, Ends]
+    window: tuple[Ends, Ends]
 
     @property
     def core_in_window(self) -> tuple[slice, slice]:
@@ -25,18 +28,7 @@ class Tile:
         return y, x
 
 
-Ends = tuple[int, int]
-"""The first pixel of an axis that counts, and one past the last."""
-
-
-def section_tiles(
-    box: Box,
-    section: tuple[int, int],
-    size: int,
-    halo: int,
-    stride: int,
-    extent: tuple[Ends, Ends] | None = None,
-) -> list[Tile]:
+def section_tiles(box: Box, section: tuple[int, int], size: int, halo: int, stride: int) -> list[Tile]:
     """Cut the box's part of a section into tiles of at most `size` pixels a side, of nearly equal size.
 
     Parameters
@@ -49,26 +41,21 @@ def section_tiles(
         Pixels a side of a core at most, and pixels around it that its window must hold.
     stride : int
         Windows begin and end at multiples of this.
-    extent : (start, stop) on y, then on x, optional
-        Pixels beyond which windows see nothing, but to the next multiple of `stride`; None = the section.
     """
-    extent = extent or ((0, section[0]), (0, section[1]))
     rows, columns = (
-        [(_part, _window(_part, halo, stride, most, ends)) for _part in _parts(box.start[axis], box.stop[axis], size)]
-        for axis, most, ends in zip((1, 2), section, extent, strict=True)
+        [(_part, _window(_part, halo, stride, most)) for _part in _parts(box.start[axis], box.stop[axis], size)]
+        for axis, most in zip((1, 2), section, strict=True)
     )
     return [Tile((y, x), (wy, wx)) for y, wy in rows for x, wx in columns]
 
 
-def _parts(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+def _parts(start: int, stop: int, size: int) -> list[Ends]:
     count = -(-(stop - start) // size)
     ends = [start + (stop - start) * i // count for i in range(count + 1)]
     return list(pairwise(ends))
 
 
-def _window(part: Ends, halo: int, stride: int, most: int, ends: Ends) -> Ends:
-    # the last two strides are seen together: the first of them is the mirror image of what is past the end
-    first = max(0, min(ends[0], most - 2 * stride))
-    start = max(first, part[0] - halo) // stride * stride
-    stop = -(-min(part[1] + halo, ends[1]) // stride) * stride
+def _window(part: Ends, halo: int, stride: int, most: int) -> Ends:
+    start = max(0, part[0] - halo) // stride * stride
+    stop = -(-(part[1] + halo) // stride) * stride
     return start, min(stop, most)

@@ -19,7 +19,7 @@ from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.sections.pairing import moved_plane
 from napari_emcad.core.sections.plan import MOST_BRIDGED, Plane, SectionPlan
 from napari_emcad.core.tiling import Ends
-from napari_emcad.core.volume import Key, Volume, Writable
+from napari_emcad.core.volume import SMALLEST_SECTION, Key, Volume, Writable
 from napari_emcad.inference.normalisation import Normalisation, not_finite_sentence
 from napari_emcad.inference.prediction import Prediction
 
@@ -177,14 +177,13 @@ class SeenPart:
         """Return True if that section has tissue everywhere."""
         return not self._plan.no_tissue[self.volume.sections[k]].any()
 
-    def extent(self, k: int) -> tuple[Ends, Ends]:
+    def frame(self, k: int) -> tuple[Ends, Ends]:
         """Return the rows and columns of the view between which that section has tissue, in the box or outside."""
         z = self.volume.sections[k]
         tissue = ~self._plan.no_tissue[z]
-        if not tissue.any():
-            return (0, 0), (0, 0)
-        y, x = (self._ends(tissue.any(axis=1 - axis), axis, place) for axis, place in enumerate(self.volume.place(k)))
-        return y, x
+        rows, columns = (self._ends(tissue.any(axis=1 - axis), axis) for axis in (0, 1))
+        y, x = self.volume.place(k)
+        return (rows[0] + y, rows[1] + y), (columns[0] + x, columns[1] + x)
 
     def area(self, k: int) -> Box | None:
         """Return the part of the box that holds all tissue of that section that is to be predicted; None = nowhere."""
@@ -232,12 +231,13 @@ class SeenPart:
     def _usable(self, z: int, plane: Plane) -> NDArray[np.bool_]:
         return ~(self._plan.holes(z, plane) | self._plan.bare(z, plane))
 
-    def _ends(self, tissue: NDArray[np.bool_], axis: int, place: int) -> Ends:
-        """Return the first pixel of the first cell with tissue, and the end of the last one, in the view."""
-        first, last = np.flatnonzero(tissue)[[0, -1]].tolist()
-        cell, before, side = self._plan.cell, self._plan.origin[axis], self._plan.shape[1 + axis]
+    def _ends(self, tissue: NDArray[np.bool_], axis: int) -> Ends:
+        """Return the start of the first cell with tissue and the end of the last one, `SMALLEST_SECTION` apart."""
+        side, cell, before = self._plan.shape[1 + axis], self._plan.cell, self._plan.origin[axis]
+        first, last = np.flatnonzero(tissue)[[0, -1]].tolist() if tissue.any() else (0, 0)
+        start = min(max(0, first * cell - before), max(0, side - SMALLEST_SECTION))
         stop = side if last == len(tissue) - 1 else (last + 1) * cell - before
-        return max(0, first * cell - before) + place, stop + place
+        return start, min(side, max(stop, start + SMALLEST_SECTION))
 
     def _alone(self, z: int, plane: Plane) -> NDArray[np.bool_]:
         """Return the pixels without a partner; the stack's first section is paired with itself, and has none alone."""

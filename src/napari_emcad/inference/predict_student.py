@@ -1,6 +1,6 @@
 """A student and a volume -> affinities, section by section."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.core.tiling import Tile, section_tiles
+from napari_emcad.core.tiling import Ends, Tile, section_tiles
 from napari_emcad.core.volume import Volume, Writable
 from napari_emcad.inference.aligned import SeenPart, leave_out, seen_parts
 from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
@@ -91,12 +91,15 @@ def predict_affinities(student: Student, volume: Volume, out: Writable, predicti
 
 
 class _SectionWalk(Generic[Features]):
-    """A walk through the sections of a box in order, in tiles of one size; each section is encoded once."""
+    """A walk through the sections of a box in order, in tiles of one size; each section is encoded once.
+
+    Each section is taken at its own place and as far as it has tissue: its frame. The one before is seen through it.
+    """
 
     def __init__(self, engine: Engine[Features], part: SeenPart, prediction: Prediction, tile: int):
-        self.engine, self.part, self.volume, self.tile = engine, part, part.volume, tile
+        self.engine, self.part, self.tile = engine, part, tile
         self.normalisation = prediction.normalisation
-        self.padded = padded_size(part.volume.shape[1:])
+        self.frame: tuple[Ends, Ends] = ((0, 0), (0, 0))
         self.kept: dict[Tile, Features] = {}
 
     def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
@@ -104,36 +107,38 @@ class _SectionWalk(Generic[Features]):
         box = self.part.box
         for k in range(first, box.stop[0]):
             section = np.zeros((3, *box.shape[1:]), np.uint8)
-            tiles = self._tiles(k)
-            self.kept = {tile: self.kept[tile] for tile in tiles if tile in self.kept}
+            tiles = self._enter(k)
             keeps = keeps_features([_area(tile) for tile in tiles])
             for i, tile in enumerate(tiles):
                 if i:
                     yield i / len(tiles), None
-                y, x = (slice(a - o, b - o) for (a, b), o in zip(tile.core, box.start[1:], strict=True))
+                places = zip(tile.core, self.frame, box.start[1:], strict=True)
+                y, x = (slice(a + start - o, b + start - o) for (a, b), (start, _), o in places)
                 section[:, y, x] = self._affinities(k, tile, keeps)
             yield 0.0, section
 
-    def _tiles(self, k: int) -> list[Tile]:
-        """Return the tiles of a section that hold tissue.
+    def _enter(self, k: int) -> list[Tile]:
+        """Go to a section, and return those tiles of its frame that hold tissue of the box.
 
         Strategy: where there is none in a part of it, smaller tiles may leave out more of that than they see twice.
         """
-        tiles = self._tiles_of(k, self.tile)
-        if self.part.is_full(k):
-            return tiles
-        tries, size = [tiles], self.tile // 2
-        while size >= SMALLEST_TILE:
-            tries.append(self._tiles_of(k, size))
+        frame, tiles = self.part.frame(k), self._tiles(k, self.tile)
+        size = self.tile // 2
+        while size >= SMALLEST_TILE and not self.part.is_full(k):
+            tiles = min(tiles, self._tiles(k, size), key=lambda tiles: sum(map(_area, tiles)))
             size //= 2
-        return min(tries, key=lambda tiles: sum(map(_area, tiles)))
+        self.kept = {tile: self.kept[tile] for tile in tiles if tile in self.kept and frame == self.frame}
+        self.frame = frame
+        return tiles
 
-    def _tiles_of(self, k: int, size: int) -> list[Tile]:
-        extent, area = self.part.extent(k), self.part.area(k)
+    def _tiles(self, k: int, size: int) -> list[Tile]:
+        area, ((top, bottom), (left, right)) = self.part.area(k), self.part.frame(k)
         if area is None:
             return []
-        tiles = section_tiles(area, self.padded, size, HALO, STRIDE, extent)
-        return [tile for tile in tiles if self.part.is_wanted(k, tile.core)]
+        tiles = section_tiles(
+            area.moved((0, -top, -left)), padded_size((bottom - top, right - left)), size, HALO, STRIDE
+        )
+        return [tile for tile in tiles if self.part.is_wanted(k, _moved(tile.core, (top, left)))]
 
     def _affinities(self, k: int, tile: Tile, keeps: bool) -> NDArray[np.uint8]:
         """Return the affinities (3, y, x) of a tile's core."""
@@ -143,20 +148,22 @@ class _SectionWalk(Generic[Features]):
             self.kept[tile] = current
         values = self.engine.affinities(previous, current, self._window(tile))
         y, x = tile.core_in_window
-        return _copy_first_row_and_column(values)[:, y, x]
+        return _copy_first_row_and_column(values, tile)[:, y, x]
 
-    def _encode(self, z: int, tile: Tile) -> Features:
-        (top, bottom), (left, right) = tile.window
-        height, width = self.volume.shape[1:]
-        grey = self.normalisation.apply(self.volume[z, top : min(bottom, height), left : min(right, width)])
+    def _encode(self, k: int, tile: Tile) -> Features:
+        (top, bottom), (left, right) = ends = _moved(tile.window, [start for start, _ in self.frame])
+        y, x = (slice(a, min(b, stop)) for (a, b), (_, stop) in zip(ends, self.frame, strict=True))
+        grey = self.normalisation.apply(self.part.volume[k, y, x])
         grey = np.pad(grey, [(0, bottom - top - grey.shape[0]), (0, right - left - grey.shape[1])], mode="reflect")
         return self.engine.encode(grey)
 
     def _window(self, tile: Tile) -> Window | None:
-        """Return the tile's window; None if it sees the whole section, as torch's own upsampling is faster."""
+        """Return the tile's window; None if it sees the whole frame, as torch's own upsampling is faster."""
         (top, bottom), (left, right) = tile.window
         size = bottom - top, right - left
-        return None if size == self.padded else Window(top, left, size, self.padded)
+        (y0, y1), (x0, x1) = self.frame
+        whole = padded_size((y1 - y0, x1 - x0))
+        return None if size == whole else Window(top, left, size, whole)
 
 
 def _engine(student: Student, device: Device) -> Engine[Any]:
@@ -195,14 +202,21 @@ def keeps_features(areas: list[int]) -> bool:
     return len(areas) * max(areas, default=0) <= KEPT_PIXELS
 
 
-def _copy_first_row_and_column(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Copy the values of their neighbours into the first row and column of a window, which have no partner.
+def _copy_first_row_and_column(values: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:
+    """Copy the values of their neighbours into a frame's first row and column, which have no partner.
 
-    They are wanted where the window ends with the volume; the published code does the same there.
+    The published code does the same with a volume's.
     """
-    values[1, 0] = values[1, 1]
-    values[2, :, 0] = values[2, :, 1]
+    if tile.window[0][0] == 0:
+        values[1, 0] = values[1, 1]
+    if tile.window[1][0] == 0:
+        values[2, :, 0] = values[2, :, 1]
     return values
+
+
+def _moved(part: tuple[Ends, Ends], by: Sequence[int]) -> tuple[Ends, Ends]:
+    ((top, bottom), (left, right)), (y, x) = part, by
+    return (top + y, bottom + y), (left + x, right + x)
 
 
 def _area(tile: Tile) -> int:

