@@ -4,7 +4,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QPushButton, QWidget
 
 from napari_emcad.widgets.desk.message import Message
-from napari_emcad.widgets.kit.forms import text
+from napari_emcad.widgets.kit.forms import restyle, text
 
 _STYLE = """
 #message { border: 0; border-left: 4px solid transparent; }
@@ -43,7 +43,4 @@ class MessageLine(QFrame):
         self._label.setText(self._message.text)
         self._copy.setVisible(bool(self._message.text) and self._message.kind != "hint")
         self.setProperty("kind", self._message.kind)
-        style = self.style()
-        if style is not None:
-            style.unpolish(self)
-            style.polish(self)
+        restyle(self)

@@ -11,7 +11,7 @@ from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.region_graph import RegionGraph
-from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.section_plans import plan_of_json, plan_to_json
 from napari_emcad.pipeline import agglomerate
@@ -21,14 +21,6 @@ from napari_emcad.workers.process import run_in_child
 
 SMALL = 1_500_000
 """Voxels that are agglomerated in this process: less than a sixth of a second without the window."""
-
-
-@dataclass(frozen=True)
-class PlacedSections:
-    """The plan for the sections of a stack, and the box of it that affinities are of."""
-
-    plan: SectionPlan
-    box: Box
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ class AgglomerationTask:
 
 
 def agglomerate_beside(
-    affinities: NDArray[np.uint8], parameters: SegmentParameters, sections: PlacedSections | None = None
+    affinities: NDArray[np.uint8], parameters: SegmentParameters, sections: PlannedBox | None = None
 ) -> Job[Segmentation]:
     """Agglomerate as `pipeline.agglomerate` does, without holding up the window.
 
@@ -61,8 +53,8 @@ def agglomerate_beside(
     ----------
     affinities : (3, z, y, x) uint8
     parameters : SegmentParameters
-    sections : PlacedSections, optional
-        None = all are used as they are.
+    sections : PlannedBox, optional
+        The affinities' place in a stack with a plan; None = its sections are used as they are.
 
     Raises
     ------
@@ -96,7 +88,7 @@ def agglomerate_in_child(caller: Caller, task: AgglomerationTask) -> Job[Arrays]
     return {"fragments": found.fragments, "sizes": found.sizes, **tables}
 
 
-def _task(parameters: SegmentParameters, sections: PlacedSections | None) -> AgglomerationTask:
+def _task(parameters: SegmentParameters, sections: PlannedBox | None) -> AgglomerationTask:
     if sections is None:
         return AgglomerationTask(parameters)
     return AgglomerationTask(parameters, plan_to_json(sections.plan), sections.plan.shape, sections.box)

@@ -13,12 +13,13 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.segmentation import Segmentation, neuron_sizes
 from napari_emcad.core.volume import Volume
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import resolve_parameters
-from napari_emcad.workers.agglomeration import PlacedSections, agglomerate_beside
+from napari_emcad.workers.agglomeration import agglomerate_beside
 from napari_emcad.workers.prediction import Model, predict_beside
 
 
@@ -122,15 +123,14 @@ def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
     start = time.monotonic()
     model, box, plan = Model(request.model, card), request.box, request.plan
     yield from predict_beside(request.volume, model, request.affinities, box, parameters, plan)
-    sections = PlacedSections(plan, box) if plan else None
-    segmentation = yield from agglomerate_beside(request.affinities, parameters, sections)
+    segmentation = yield from agglomerate_beside(request.affinities, parameters, PlannedBox.of(plan, box))
     neurons = cut_neurons(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     seconds = time.monotonic() - start
     return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds, plan)
 
 
 def agglomerate_again(
-    affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut, sections: PlacedSections | None = None
+    affinities: NDArray[np.uint8], parameters: SegmentParameters, cut: Cut, sections: PlannedBox | None = None
 ) -> Job[tuple[Segmentation, CutNeurons]]:
     """Make another segmentation of affinities that are there, and cut it."""
     segmentation = yield from agglomerate_beside(affinities, parameters, sections)

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+import tifffile
 from hearing import heard
 from proofreading_hands import column
 
+from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.reader import read_layers
+from napari_emcad.widgets.desk.section_use import LEAVE_OUT
 from napari_emcad.widgets.desk.sessions import GO_ON, START
 
 
@@ -134,3 +138,26 @@ def test_a_closed_desk_lets_go_of_the_session(desk, session, beside):
     with open_session(beside) as opened:
         assert not opened.why_read_only
     assert np.asarray(session.layer.data).any()
+
+
+def test_a_session_brings_the_plan_of_its_stack(desk, loop, new_desk, tmp_path):
+    data = synthetic_stack((8, 96, 100), seed=3).raw
+    data[4] = 0
+    tifffile.imwrite(tmp_path / "holed.tif", data, photometric="minisblack")
+    (array, meta, _), *_ = read_layers(str(tmp_path / "holed.tif"))
+    desk.viewer.add_image(array, **meta)
+    loop.work()
+    desk.inspection.choices.choose([2], LEAVE_OUT)
+    desk.runs.run()
+    loop.settle()
+    desk.sessions.start()
+    loop.settle()
+    folder = desk.sessions.current.opened.folder
+    assert np.flatnonzero(desk.sessions.current.opened.facts.plan.left_out).tolist() == [2, 4]
+    desk.sessions.end()
+    other = new_desk()
+    other.sessions.open(folder)
+    loop.settle()
+    assert other.inspection.line == "From the session: sections 2, 4 are left out and bridged."
+    assert np.flatnonzero(other.inspection.plan.left_out).tolist() == [2, 4]
+    assert other.results.current.plan.left_out[2]

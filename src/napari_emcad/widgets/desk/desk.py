@@ -65,7 +65,7 @@ class Desk:
         self.results, self.neurites = Results(viewer, loop), Neurites(viewer, loop)
         self.runs = Runs(viewer, choices, self.results, self.neurites)
         self._recut = Recut(loop, choices, self.runs, self.results, self.neurites)
-        self.sessions = Sessions(viewer, self.results, self.threshold, self.jobs, self.message)
+        self.sessions = Sessions(viewer, self.results, choices)
         self.first_look = FirstLook(loop, choices)
         for event in self._layer_events:
             event.connect(self._on_layers)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from psygnal import Signal
 
 from napari_emcad.core.geometry import triple
@@ -185,11 +185,11 @@ class Inspection:
         choices.add(z)
         return z
 
-    def take_plan(self, layer: Image, plan: SectionPlan) -> None:
-        """Use the plan of a session for the stack in a layer, and do not look at it by itself."""
-        look = self._look_at(layer)
-        if plan.shape != look.choices.shape:
+    def take_plan(self, layer: Layer, plan: SectionPlan) -> None:
+        """Use the plan of a session for the stack in a layer, if it is that of the session, and do not look at it."""
+        if not isinstance(layer, Image) or tuple(volume_of(layer).shape) != plan.shape:
             return
+        look = self._look_at(layer)
         if look is self._current:
             self._jobs.close(0)
         look.is_wanted = False

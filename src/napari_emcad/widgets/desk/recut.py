@@ -4,6 +4,7 @@ import numpy as np
 
 from napari_emcad import optical
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.wording import neurons_text
 from napari_emcad.pipeline import recommended_threshold
@@ -15,7 +16,6 @@ from napari_emcad.widgets.desk.runs import Runs
 from napari_emcad.widgets.desk.threshold import NOTHING_YET
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.jobs import Ended, Loop
-from napari_emcad.workers.agglomeration import PlacedSections
 from napari_emcad.workers.estimates import is_foreground
 from napari_emcad.workers.segmentation import Cut, CutNeurons, agglomerate_again
 
@@ -53,7 +53,7 @@ class Recut:
             self._again.start()
         else:
             self._message.say("Agglomerating again from the affinities that are there.")
-            sections = PlacedSections(result.plan, result.box) if result.plan else None
+            sections = PlannedBox.of(result.plan, result.box)
             job = agglomerate_again(result.affinities, self._choices.parameters(), self._cut(), sections)
             self._jobs.start(job, self._on_agglomerated)
 

@@ -9,14 +9,13 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
-from napari_emcad.widgets.desk.message import Message
+from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_job
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.session_stack import result_of
-from napari_emcad.widgets.desk.threshold import Threshold
-from napari_emcad.widgets.kit.jobs import Ended, Jobs
+from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.session_place import session_folder
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
@@ -46,9 +45,9 @@ class Sessions:
     ending = Signal()
     changed = Signal()
 
-    def __init__(self, viewer: ViewerModel, results: Results, threshold: Threshold, jobs: Jobs, message: Message):
-        self._viewer, self._results, self._threshold = viewer, results, threshold
-        self._jobs, self._message = jobs, message
+    def __init__(self, viewer: ViewerModel, results: Results, choices: Choices):
+        self._viewer, self._results, self._threshold = viewer, results, choices.threshold
+        self._jobs, self._message, self._inspection = choices.jobs, choices.message, choices.inspection
         self._remark = ""
         self.current: Proofreading | None = None
         results.changed.connect(self._on_results)
@@ -89,6 +88,8 @@ class Sessions:
         """Show a session that was opened from its folder, with its stack, and edit it."""
         self.end()
         result, state = result_of(self._viewer, opened), opened.session.state
+        if result.plan is not None:
+            self._inspection.take_plan(result.source, result.plan)
         neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
         self._results.show_segmentation(result, state.base, neurons)
         self.attach(result, opened, boxes)

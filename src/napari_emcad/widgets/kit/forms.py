@@ -76,3 +76,11 @@ def enable(widget: QWidget, why_not: str, tooltip: str = "") -> None:
     """Enable a control, or disable it with a tooltip that says why."""
     widget.setEnabled(not why_not)
     widget.setToolTip(why_not or tooltip)
+
+
+def restyle(widget: QWidget) -> None:
+    """Let a style sheet act on properties of a widget that have changed."""
+    style = widget.style()
+    if style is not None:
+        style.unpolish(widget)
+        style.polish(widget)

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, Slip, SlipKind, Verdict
-from napari_emcad.widgets.desk.section_use import LEAVE_OUT
+from napari_emcad.widgets.desk.section_use import INVERT, LEAVE_OUT
 from napari_emcad.widgets.segment.views.section_report import SectionReportView
 
 pytestmark = pytest.mark.window
@@ -104,6 +104,18 @@ def test_a_person_chooses_and_takes_it_back(shown, desk):
     assert "(1 changed by you)" in shown.line.text() and shown.reset_button.isEnabled()
     shown.reset_button.click()
     assert rows(shown)[1].endswith("use as it is") and not shown.reset_button.isEnabled()
+
+
+def test_all_is_taken_back_where_what_is_selected_was_not_changed(shown, desk):
+    desk.inspection.choices.choose([2, 4], INVERT)
+    press(shown, 2)
+    assert shown.reset_button.text() == "Reset all"
+    press(shown, 0)
+    assert shown.reset_button.text() == "Reset"
+    shown.reset_button.click()
+    assert desk.inspection.choices.changed_sections == [4] and shown.reset_button.text() == "Reset all"
+    shown.reset_button.click()
+    assert desk.inspection.choices.changed_sections == []
 
 
 def test_the_pixels_of_a_shift(shown, desk):

@@ -1,18 +1,24 @@
 """The report on the sections of the stack: one line under it, which unfolds to a list of what is done with each."""
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_emcad.widgets.desk.inspection import Inspection
 from napari_emcad.widgets.desk.settings import Settings
-from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, text
+from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, restyle, text
 from napari_emcad.widgets.segment.views.section_list import SectionList
 from napari_emcad.widgets.segment.views.section_use import SectionUseChoice
 
 BRIDGED = {"interpolated": True, "background (0)": False}
 """Words for the labels of what is bridged."""
 
-FINDINGS_STYLE = "color: #d07a10"
+CLOSED, OPEN = "\u25b8 Sections", "\u25be Sections"
+"""Words of the heading, with an arrow."""
+
+_STYLE = """
+#sections { border: 0; border-left: 4px solid transparent; }
+#sections[warns="true"] { border-left-color: #d07a10; }
+"""
 
 
 class SectionReportView(QWidget):
@@ -28,7 +34,7 @@ class SectionReportView(QWidget):
         self.bridged = NarrowCombo()
         self.skip_bare = QCheckBox("Segment nothing where there is no tissue")
         self.all_as_is = QCheckBox("Use all sections as they are")
-        self._body, self._bridged_row = QWidget(), QWidget()
+        self._head, self._body, self._bridged_row = QFrame(), QWidget(), QWidget()
         self._dress()
         self._lay_out()
         self._connect()
@@ -44,10 +50,9 @@ class SectionReportView(QWidget):
     def _dress(self) -> None:
         self.arrow.setCheckable(True)
         self.arrow.setAutoRaise(True)
-        self.arrow.setText("Sections")
-        self.arrow.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.arrow.setText(CLOSED)
         self.arrow.setStyleSheet("QToolButton { border: 0; padding: 0; }")
-        self.arrow.setArrowType(Qt.ArrowType.RightArrow)
+        self.arrow.setAccessibleName("Sections")
         self.arrow.setToolTip("Show each section that is not good, and choose what is done with it.")
         for words, interpolates in BRIDGED.items():
             self.bridged.addItem(words, interpolates)
@@ -56,15 +61,16 @@ class SectionReportView(QWidget):
         self.all_as_is.setToolTip("Leave out, shift and bridge nothing, whatever was found.")
 
     def _lay_out(self) -> None:
-        head_widget = QWidget()
-        head = QHBoxLayout(head_widget)
-        head.setContentsMargins(0, 0, 0, 0)
+        self._head.setObjectName("sections")
+        self._head.setStyleSheet(_STYLE)
+        head = QHBoxLayout(self._head)
+        head.setContentsMargins(2, 0, 0, 0)
         head.setSpacing(4)
         head.addWidget(self.line, 1)
         head.addWidget(self.look_button, 0, Qt.AlignmentFlag.AlignTop)
         rows_widget = QWidget()
         rows = form(rows_widget, margin=0)
-        rows.addRow(self.arrow, head_widget)
+        rows.addRow(self.arrow, self._head)
         buttons = QHBoxLayout()
         for button in (self.add_button, self.reset_button, self.again_button):
             buttons.addWidget(button)
@@ -100,7 +106,7 @@ class SectionReportView(QWidget):
         self.all_as_is.toggled.connect(self._on_all_as_is)
 
     def _fold(self, is_open: bool) -> None:
-        self.arrow.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self.arrow.setText(OPEN if is_open else CLOSED)
         self._body.setVisible(is_open)
 
     def _update(self) -> None:
@@ -109,7 +115,8 @@ class SectionReportView(QWidget):
         self.setVisible(choices is not None)
         self.line.setText(inspection.line)
         warns = choices is not None and choices.has_findings and not choices.all_as_is and not inspection.is_looking
-        self.line.setStyleSheet(FINDINGS_STYLE if warns else "")
+        self._head.setProperty("warns", warns)
+        restyle(self._head)
         self.look_button.setText("Stop" if inspection.is_looking else inspection.look_words)
         self.look_button.setToolTip("Stop looking." if inspection.is_looking else inspection.look_tip)
         self.look_button.setVisible(inspection.is_looking or not inspection.is_known)
@@ -131,13 +138,21 @@ class SectionReportView(QWidget):
         for widget in (self.list, self._bridged_row, self.skip_bare):
             widget.setEnabled(not choices.all_as_is)
 
+    @property
+    def _changed_of_selected(self) -> list[int]:
+        """The sections selected that a person has changed or added."""
+        choices = self._inspection.choices
+        changed = choices.changed_sections if choices is not None else []
+        return sorted({*changed} & {*self.list.selection})
+
     def _on_chosen(self) -> None:
         choices, selected = self._inspection.choices, self.list.selection
         self.use.put(choices, selected)
         self.use.setVisible(bool(self.list.rows.sections))
         self.use.setEnabled(bool(selected) and choices is not None and not choices.all_as_is)
+        self.reset_button.setText("Reset" if self._changed_of_selected else "Reset all")
         no_change = "Nothing is changed." if choices is None or not choices.changed_sections else ""
-        enable(self.reset_button, no_change, "Use the sections selected as proposed; all, if none is selected.")
+        enable(self.reset_button, no_change, "Do what is proposed; sections that you added go.")
 
     def _on_look(self) -> None:
         if self._inspection.is_looking:
@@ -154,7 +169,7 @@ class SectionReportView(QWidget):
     def _on_reset(self) -> None:
         choices = self._inspection.choices
         if choices is not None:
-            choices.reset(self.list.selection or choices.changed_sections)
+            choices.reset(self._changed_of_selected or choices.changed_sections)
 
     def _on_bridged(self, _place: int) -> None:
         if self._inspection.choices is not None:
