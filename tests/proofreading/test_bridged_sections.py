@@ -1,7 +1,5 @@
 """Edits of fragments that span a section that is left out, and of those on both sides of a slip."""
 
-from dataclasses import replace
-
 import bridged
 import numpy as np
 import pytest
@@ -21,7 +19,6 @@ from napari_emcad.proofreading.plans.partings import plan_parting
 from napari_emcad.proofreading.review.decisions import Decisions
 from napari_emcad.proofreading.review.queue import ReviewQueue, both_sides
 from napari_emcad.proofreading.review.suspects import find_edges_between_sections
-from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.state import State
 
 LEFT, RIGHT = (1, 1, 1), (1, 1, 5)
@@ -162,7 +159,7 @@ def test_a_session_knows_its_plan(tmp_path):
     at.log.close()
     again = bridged.session(tmp_path)
     assert again.state.digest() == at.state.digest()
-    assert isinstance(again, Session) and replace(again.state.planned) == bridged.planned()
+    np.testing.assert_array_equal(again.state.base.fragments, at.state.base.fragments)
 
 
 def test_review_sees_contacts_across_the_gap(tmp_path):

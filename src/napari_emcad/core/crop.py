@@ -99,6 +99,16 @@ class Crop:
         return np.stack(np.unravel_index(found[::every], self.known.shape), axis=1)
 
 
+def exchange_greys(
+    raw: NDArray[np.uint8] | NDArray[np.float32], inverted: NDArray[np.bool_]
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Return the grey values of a crop, (z, y, x), with dark and bright exchanged in its inverted sections, (z,)."""
+    if not inverted.any():
+        return raw
+    white = np.uint8(255) if raw.dtype == np.uint8 else np.float32(1)
+    return np.where(inverted[:, None, None], white - raw, raw)
+
+
 def unlabelled_crop(raw: NDArray[np.uint8] | NDArray[np.float32], name: str) -> Crop:
     """Return a crop (z, y, x) of which nothing is known."""
     return Crop(raw, np.zeros(raw.shape, np.uint8), np.zeros(raw.shape, bool), name)

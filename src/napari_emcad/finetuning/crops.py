@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.crop import Crop, unlabelled_crop
+from napari_emcad.core.crop import SMALLEST, Crop, exchange_greys, unlabelled_crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
+from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.unbroken import unbroken
 from napari_emcad.core.volume import check_volume
 from napari_emcad.inference.normalisation import EM_GREYS, Normalisation, choose_normalisation
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
@@ -78,7 +80,7 @@ def read_crops(files: CropFiles, places: CropPlaces, trained: GreyRange = EM_GRE
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        source = _FileStack(raw, Normalisation.of(raw.array, trained), labels, mask)
+        source = _FileStack(raw, Normalisation.of(raw.array, trained), None, labels, mask)
         crops = [source.crop(box) for box in train] + source.unlabelled_crops(places.unlabelled)
         return crops, [source.crop(box) for box in held_out]
 
@@ -106,7 +108,7 @@ def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) 
         rest = source.unlabelled_crops(places.unlabelled)
         if places.train or places.held_out:
             train, held_out = (
-                [source.crop(source.named_box(text), all_checked=True) for text in texts]
+                [source.crop(box, all_checked=True) for text in texts for box in source.named_boxes(text)]
                 for texts in (places.train, places.held_out)
             )
             return train + rest, held_out
@@ -120,14 +122,16 @@ def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) 
 
 @dataclass(frozen=True)
 class _CropStack:
-    """A stack that is open, and its grey levels."""
+    """A stack that is open, its grey levels, and the plan for its sections; None = all are used as they are."""
 
     raw: Stack
     levels: Normalisation
+    plan: SectionPlan | None
 
     def pixels(self, box: Box) -> NDArray[np.uint8] | NDArray[np.float32]:
         """Read the grey values of a box as training takes them."""
-        return self.levels.for_crops(np.asarray(self.raw.array[box.slices]))
+        pixels = self.levels.for_crops(np.asarray(self.raw.array[box.slices]))
+        return pixels if self.plan is None else exchange_greys(pixels, self.plan.inverted[box.slices[0]])
 
     def name_of(self, box: Box) -> str:
         """Return the name of a crop: that of the stack, with the box if it is not all."""
@@ -135,8 +139,24 @@ class _CropStack:
 
     def unlabelled_crops(self, texts: Sequence[str]) -> list[Crop]:
         """Read crops of which nothing is known."""
-        boxes = [Box.parse(text, self.raw.array.shape) for text in texts]
+        boxes = [part for text in texts for part in self.unbroken(Box.parse(text, self.raw.array.shape))]
         return [unlabelled_crop(self.pixels(box), f"{self.name_of(box)}, unlabelled") for box in boxes]
+
+    def unbroken(self, box: Box) -> list[Box]:
+        """Return the parts of a box that crops can be made of.
+
+        Raises
+        ------
+        UserError
+            If there are none.
+        """
+        parts = [part for part in unbroken(box, self.plan) if part.shape[0] >= SMALLEST[0]]
+        if not parts:
+            raise UserError(
+                f"box: at least {SMALLEST[0]} sections in a row that are not left out are needed, {box.text} has "
+                "none; choose another box."
+            )
+        return parts
 
 
 @dataclass(frozen=True)
@@ -167,13 +187,14 @@ class _ProofreadStack(_CropStack):
         labels, known = verified_labels(self.opened.session, found.box, all_checked)
         return Crop(self.pixels(found.box.moved(self.place.start)), labels, known, found.name)
 
-    def named_box(self, text: str) -> NamedBox:
-        """Return a box of the stack as one of the session's fragments."""
+    def named_boxes(self, text: str) -> list[NamedBox]:
+        """Return a box of the stack as one of the session's fragments, in parts where sections are left out."""
         box = Box.parse(text, self.raw.array.shape)
         inner = box.within(self.place)
         if inner.clipped(self.place.shape) != inner:
             raise UserError(f"box: {text} does not lie in the session's region {self.place.text}; choose it inside.")
-        return NamedBox(f"{self.raw.path.stem}[{box.text}]", inner, 1.0)
+        parts = self.unbroken(box)
+        return [NamedBox(f"{self.raw.path.stem}[{part.text}]", part.within(self.place), 1.0) for part in parts]
 
 
 def _proofread_stack(opened: OpenSession, stack: Stack) -> _ProofreadStack:
@@ -185,7 +206,8 @@ def _proofread_stack(opened: OpenSession, stack: Stack) -> _ProofreadStack:
             f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
         )
     black, white = (opened.facts.parameters.get(name) for name in ("black", "white"))
-    return _ProofreadStack(stack, choose_normalisation(stack.array, black, white, EM_GREYS), opened, place)
+    levels = choose_normalisation(stack.array, black, white, EM_GREYS)
+    return _ProofreadStack(stack, levels, opened.facts.plan, opened, place)
 
 
 def _open_stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:

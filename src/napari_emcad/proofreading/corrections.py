@@ -1,4 +1,7 @@
-"""Training data from a session: what a person has verified in it, and boxes around that."""
+"""Training data from a session: what a person has verified in it, and boxes around that.
+
+What was not seen, as its section is bridged, is verified by nobody, and no box has a section that is left out in it.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +14,7 @@ from napari_emcad.core.crop import SMALLEST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
+from napari_emcad.core.sections.unbroken import unbroken
 from napari_emcad.proofreading.rows import LogRow, VoxelLists
 from napari_emcad.proofreading.session import Session
 from napari_emcad.proofreading.surroundings import disjoint_boxes, surroundings
@@ -60,7 +64,8 @@ def verified_labels(session: Session, box: Box, all_checked: bool = False) -> tu
     box : Box
         Inside its fragments.
     all_checked : bool
-        True if a person has looked at every voxel of the box: then all is known, also fragment 0 = boundary.
+        True if a person has looked at every voxel of the box: then all that was seen is known, also fragment 0 =
+        boundary.
 
     Returns
     -------
@@ -69,8 +74,10 @@ def verified_labels(session: Session, box: Box, all_checked: bool = False) -> tu
     known : (z, y, x) bool
         True for voxels that are verified.
     """
-    fragments = session.state.base.fragments[box.slices]
+    fragments, planned = session.state.base.fragments[box.slices], session.state.planned
     known = np.ones(fragments.shape, bool) if all_checked else verified_fragments(session)[fragments]
+    if planned:
+        known &= ~planned.within(box).bridged()
     return session.state.table[fragments], known
 
 
@@ -91,9 +98,20 @@ def verified_fragments(session: Session) -> NDArray[np.bool_]:
     return (found | corrected) & (session.state.table > 0)
 
 
-def share_verified(session: Session, box: Box) -> float:
-    """Return the share of the voxels of a box that a person has verified, 0 to 1."""
+def share_verified(session: Session, box: Box, all_checked: bool = False) -> float:
+    """Return the share of the voxels of a box that a person has verified, 0 to 1; see `verified_labels`."""
+    if all_checked:
+        planned = session.state.planned
+        return 1 - float(np.mean(planned.within(box).bridged())) if planned else 1.0
     return _share(_voxels_of_fragments(session, box), verified_fragments(session))
+
+
+def unbroken_boxes(session: Session, box: Box) -> list[Box]:
+    """Return the parts of a box of the fragments in which each section goes on from the one before; see `unbroken`."""
+    planned = session.state.planned
+    if planned is None:
+        return [box]
+    return [part.within(planned.box) for part in unbroken(box.moved(planned.box.start), planned.plan)]
 
 
 def boxes_of_locked(
@@ -120,7 +138,8 @@ def boxes_of_locked(
     places = boxes.start[members], boxes.stop[members]
     start, stop = surroundings(places, state.base.fragments.shape, around, LEAST)
     known, found = verified_fragments(session), []
-    for box in disjoint_boxes(start, stop, largest):
+    whole = disjoint_boxes(start, stop, largest)
+    for box in (part for large in whole for part in unbroken_boxes(session, large)):
         voxels = _voxels_of_fragments(session, box)
         if voxels[done].any():
             found.append(NamedBox(_neurons_text(state.table[done], voxels[done]), box, _share(voxels, known)))
@@ -154,9 +173,10 @@ def boxes_of_corrections(
     known, found = verified_fragments(session), []
     for box in disjoint_boxes(start, stop, largest):
         inside = ((voxels >= box.start) & (voxels < box.stop)).all(axis=1)
-        share = _share(_voxels_of_fragments(session, box), known)
-        if inside.any() and share:
-            found.append(NamedBox(_edits_text(seqs[inside]), box, share))
+        for part in unbroken_boxes(session, box) if inside.any() else ():
+            share = _share(_voxels_of_fragments(session, part), known)
+            if share:
+                found.append(NamedBox(_edits_text(seqs[inside]), part, share))
     return _list_boxes(found)
 
 
@@ -170,8 +190,10 @@ def _clicked_voxels(row: LogRow) -> VoxelLists:
 
 
 def _voxels_of_fragments(session: Session, box: Box) -> NDArray[np.int64]:
-    """Return the voxels of each fragment in a box, (n + 1,)."""
-    return np.bincount(session.state.base.fragments[box.slices].ravel(), minlength=len(session.state.table))
+    """Return the voxels of each fragment in a box that were seen, (n + 1,); others count for 0."""
+    fragments, planned = session.state.base.fragments[box.slices], session.state.planned
+    seen = np.where(planned.within(box).bridged(), 0, fragments) if planned else fragments
+    return np.bincount(seen.ravel(), minlength=len(session.state.table))
 
 
 def _share(voxels: NDArray[np.int64], known: NDArray[np.bool_]) -> float:

@@ -11,8 +11,11 @@ import numpy as np
 from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
-from napari_emcad.core.crop import Crop
+from napari_emcad.core.crop import SMALLEST, Crop
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Slices, triple
+from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.unbroken import unbroken
 from napari_emcad.widgets.finetune.truth import CropTruth, LayerTruth, NoTruth
 
 
@@ -33,6 +36,8 @@ class Place:
     all_checked : bool
         True if a person has looked at every voxel of it.
     role : Role
+    plan : SectionPlan or None
+        Of the stack; None = all sections are used as they are.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Place:
     truth: CropTruth = field(default_factory=NoTruth)
     all_checked: bool = False
     role: Role = Role.TRAIN
+    plan: SectionPlan | None = None
 
     @property
     def share(self) -> float:
@@ -108,6 +114,27 @@ def shared(first: Box, second: Box) -> Box | None:
     start = triple(map(max, first.start, second.start))
     stop = triple(map(min, first.stop, second.stop))
     return Box(start, stop) if all(a < b for a, b in zip(start, stop, strict=True)) else None
+
+
+def unbroken_places(place: Place) -> list[Place]:
+    """Return a place, in parts where sections are left out, or do not go on from those before them.
+
+    Raises
+    ------
+    UserError
+        If no part has sections enough to learn from.
+    """
+    boxes = unbroken(place.box, place.plan)
+    parts = [box for box in boxes if box.shape[0] >= SMALLEST[0]] if len(boxes) > 1 else boxes
+    if not parts:
+        raise UserError(
+            f"crops: {SMALLEST[0]} sections in a row that are not left out are needed, {place.box.text} has none; "
+            "choose another box."
+        )
+    if parts == [place.box]:
+        return [check_place(place)]
+    names = [f"{place.name}, part {i}" if len(parts) > 1 else place.name for i in range(1, len(parts) + 1)]
+    return [check_place(replace(place, name=name, box=box)) for name, box in zip(names, parts, strict=True)]
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

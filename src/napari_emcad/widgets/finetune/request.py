@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.crop import Crop
+from napari_emcad.core.crop import Crop, exchange_greys
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
@@ -27,26 +27,44 @@ from napari_emcad.widgets.kit.layers import volume_of
 
 @dataclass(frozen=True)
 class UnreadCrop:
-    """A crop with what is needed to read it: the stack's array, its box in it, and the labels as they stand now."""
+    """A crop with what is needed to read it.
+
+    Attributes
+    ----------
+    name : str
+    volume : Volume
+        The stack.
+    box : Box
+        Its place there.
+    labels : (z, y, x) integer
+        As they stand now.
+    known : (z, y, x) bool or None
+        True where labels are verified; None = everywhere.
+    inverted : (z,) bool
+        True: dark is bright in this section.
+    """
 
     name: str
     volume: Volume
     box: Box
     labels: NDArray[Any]
     known: NDArray[np.bool_] | None
+    inverted: NDArray[np.bool_]
 
     @classmethod
     def of(cls, crop: PlannedCrop) -> Self:
         """Return a crop to be read, with labels of its own: people may go on editing."""
-        labels = crop.place.truth.labels_in(crop.box)
-        return cls(crop.name, volume_of(crop.place.stack), crop.box, labels, crop.known)
+        labels, plan = crop.place.truth.labels_in(crop.box), crop.place.plan
+        inverted = np.zeros(crop.box.shape[0], bool) if plan is None else plan.inverted[crop.box.slices[0]]
+        return cls(crop.name, volume_of(crop.place.stack), crop.box, labels, crop.known, inverted)
 
     def sections(self, levels: SegmentParameters) -> Iterator[NDArray[Any]]:
         """Read one section after the other, by the grey levels of the whole stack or those that a person set."""
         first, *plane = self.box.slices
         normalisation = choose_normalisation(self.volume, levels.black, levels.white, EM_GREYS)
-        for z in range(first.start, first.stop):
-            yield normalisation.for_crops(np.asarray(self.volume[(z, *plane)]))
+        for z, inverted in zip(range(first.start, first.stop), self.inverted, strict=True):
+            section = normalisation.for_crops(np.asarray(self.volume[(z, *plane)]))
+            yield exchange_greys(section[None], inverted[None])[0]
 
 
 @dataclass(frozen=True)

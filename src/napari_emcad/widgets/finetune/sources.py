@@ -1,6 +1,7 @@
 """Places to learn from: a drawn box, the whole stack, done neurons, the last edits, or a Labels layer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from napari.layers import Image, Labels
 from psygnal import Signal
@@ -8,12 +9,13 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.label_pieces import check_labels
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.region import BOX, Region
 from napari_emcad.widgets.desk.stack import NO_STACK
-from napari_emcad.widgets.finetune.crop_places import Place, check_place, shared
+from napari_emcad.widgets.finetune.crop_places import Place, shared, unbroken_places
 from napari_emcad.widgets.finetune.truth import CropTruth, LayerTruth, NoTruth, SessionTruth
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layers import LAYER_KIND, is_labels, volume_of
@@ -104,20 +106,24 @@ class CropSources:
     def box_places(self) -> list[Place]:
         """Return the drawn box, as far as something is known of it."""
         self._open_stack()
-        return [self._place("box", self.region.box())]
+        return self._places("box", self.region.box())
 
     def stack_places(self) -> list[Place]:
         """Return all of the stack, as far as something is known of it."""
-        return [self._place("whole stack", Box.whole(volume_of(self._open_stack()).shape))]
+        return self._places("whole stack", Box.whole(volume_of(self._open_stack()).shape))
 
     def uncorrected_place(self) -> Place:
-        """Return all of the stack, or the middle of a large one, as if nobody had corrected anything in it."""
+        """Return all of the stack, or the middle of a large one, as if nobody had corrected anything in it.
+
+        Where sections are left out it is the longest part between two of them.
+        """
         layer = self._open_stack()
         shape = triple(volume_of(layer).shape)
         height, width = (min(n, UNCORRECTED_SIDE) for n in shape[1:])
         seen = min(shape[0], max(2, UNCORRECTED_VOXELS // (height * width))), height, width
         start = triple((n - m) // 2 for n, m in zip(shape, seen, strict=True))
-        return check_place(Place("uncorrected sections", layer, Box.whole(seen).moved(start)))
+        place = Place("uncorrected sections", layer, Box.whole(seen).moved(start), plan=self._plan)
+        return replace(max(unbroken_places(place), key=lambda part: part.box.shape[0]), name=place.name)
 
     def done_places(self) -> list[Place]:
         """Return boxes around the neurons that are done."""
@@ -143,7 +149,8 @@ class CropSources:
         box = shared(around, self.region.box()) if within_box else around
         if box is None:
             raise UserError(f'crops: "{layer.name}" has no voxel in the box; draw it over the labels.')
-        return [check_place(Place(layer.name, stack, box, LayerTruth(layer, around), all_checked=True))]
+        truth = LayerTruth(layer, around)
+        return unbroken_places(Place(layer.name, stack, box, truth, all_checked=True, plan=self._plan))
 
     def close(self) -> None:
         """Let go of the layers."""
@@ -174,9 +181,15 @@ class CropSources:
             raise UserError(self.why_no_session)
         return at
 
-    def _place(self, name: str, box: Box) -> Place:
+    @property
+    def _plan(self) -> SectionPlan | None:
+        """The plan by which the sections of the stack were used for what is on screen; None if nothing is."""
+        result = self._desk.results.current
+        return result.plan if result is not None and result.source is self.stack else None
+
+    def _places(self, name: str, box: Box) -> list[Place]:
         stack = self._open_stack()
-        return check_place(Place(name, stack, *self.truth_in(stack, box)))
+        return unbroken_places(Place(name, stack, *self.truth_in(stack, box), plan=self._plan))
 
 
 def _truth_of(at: Proofreading) -> SessionTruth:
@@ -186,4 +199,4 @@ def _truth_of(at: Proofreading) -> SessionTruth:
 def _places_in(at: Proofreading, found: Sequence[NamedBox]) -> list[Place]:
     """Return boxes of a session, which count from its first voxel, as places in its stack."""
     truth, start = _truth_of(at), at.result.box.start
-    return [Place(one.name, at.result.source, one.box.moved(start), truth) for one in found]
+    return [Place(one.name, at.result.source, one.box.moved(start), truth, plan=at.result.plan) for one in found]

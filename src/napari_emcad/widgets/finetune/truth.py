@@ -40,13 +40,15 @@ class SessionTruth:
     box: Box
 
     def known_in(self, box: Box, all_checked: bool) -> NDArray[np.bool_] | None:
-        return None if all_checked else verified_labels(self.session, box.within(self.box))[1]
+        if all_checked and self.session.state.planned is None:
+            return None
+        return verified_labels(self.session, box.within(self.box), all_checked)[1]
 
     def labels_in(self, box: Box) -> NDArray[Any]:
         return verified_labels(self.session, box.within(self.box))[0]
 
     def share_in(self, box: Box, all_checked: bool) -> float:
-        return 1.0 if all_checked else share_verified(self.session, box.within(self.box))
+        return share_verified(self.session, box.within(self.box), all_checked)
 
     @property
     def edits_text(self) -> str:
