@@ -253,6 +253,51 @@ def test_a_jump_with_a_black_rim(stack, z):
     np.testing.assert_allclose(slips[0].slip.shift, (24, -24), atol=3)
 
 
+@pytest.mark.parametrize("z", [2, 6, 9])
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_few_strangers_in_a_row_are_wrong(stack, n, z):
+    stack[z : z + n] = drawn(5)[z : z + n]
+    assert verdicts(stack) == dict.fromkeys(range(z, z + n), Verdict.WRONG)
+
+
+SPOILED = {
+    Verdict.BLANK: lambda section: np.zeros_like(section),
+    Verdict.OUT_OF_FOCUS: lambda section: gaussian_filter(section, 6),
+    Verdict.WRONG: lambda section: section[::-1].copy(),
+    Verdict.NOISY: lambda section: np.clip(section + np.random.default_rng(0).normal(0, 60, SHAPE[1:]), 0, 255),
+    Verdict.PALE: lambda section: 65 + section // 2,
+    Verdict.SLIPPED: lambda section: np.roll(section, (-16, 14), (0, 1)),
+}
+
+
+@pytest.mark.parametrize("first", SPOILED)
+@pytest.mark.parametrize("second", [Verdict.BLANK, Verdict.WRONG, Verdict.SLIPPED])
+def test_defects_side_by_side(stack, first, second):
+    stack[6], stack[7] = SPOILED[first](stack[6]), SPOILED[second](stack[7])
+    if first is second is Verdict.SLIPPED:
+        assert verdicts(stack) == {6: first, 8: second}  # there and back
+    else:
+        assert verdicts(stack) == {6: first, 7: second}
+
+
+@pytest.mark.parametrize("before", SPOILED)
+def test_a_jump_after_a_defect(stack, before):
+    stack[6] = SPOILED[before](stack[6])
+    stack[7:] = np.roll(stack[7:], (-20, 22), (1, 2))
+    (slip,) = (one.slip for one in look(stack).of_section(7))
+    assert slip.kind is SlipKind.JUMP
+    shift = (-4, 8) if before is Verdict.SLIPPED else (-20, 22)
+    np.testing.assert_allclose(slip.shift, shift, atol=3)
+
+
+def test_several_slips(stack):
+    for z, shift in ((3, (0, 24)), (7, (-17, 9)), (8, (20, 20))):
+        stack[z:] = np.roll(stack[z:], shift, (1, 2))
+    stack[11] = np.roll(stack[11], (0, -30), (0, 1))
+    slips = [(one.z, one.slip.kind) for one in look(stack).findings]
+    assert slips == [*((z, SlipKind.JUMP) for z in (3, 7, 8)), (11, SlipKind.SINGLE)]
+
+
 @pytest.mark.parametrize("z", PLACES)
 @pytest.mark.parametrize("grey", [0, 130])
 def test_half_is_missing(stack, z, grey):

@@ -134,9 +134,11 @@ class Likeness:
         return match.in_place >= least or match.likeness >= self.anywhere.least(distance)
 
     def strange(self, first: int, second: int) -> bool:
-        """True if nothing at all speaks for the second section going on from the first."""
-        in_place = self.matcher.match(first, second).in_place
-        return not self.alike(first, second) and in_place < STRANGE * self.in_place.strangers
+        """True if nothing speaks for the second section going on from the first, though much usually would."""
+        most, distance = STRANGE * self.in_place.strangers, abs(second - first)
+        if self.alike(first, second) or self.in_place.usual(distance) < 2 * most:
+            return False
+        return self.matcher.match(first, second).in_place < most
 
     def turned(self, first: int, second: int) -> tuple[str, SectionMatch]:
         """Return the way the second section lies best on the first, and how well; not as it is."""

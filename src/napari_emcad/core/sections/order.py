@@ -130,7 +130,20 @@ def _walk(likeness: Likeness, sections: Sequence[int]) -> tuple[list[int], list[
     before, breaks_before = _go_on(likeness, sections[start::-1])
     good = [*before[:0:-1], *after]
     later = [good[good.index(z) + 1] for z in breaks_before]
-    return good, sorted([*later, *breaks])
+    return _without_islands(good, sorted([*later, *breaks]))
+
+
+def _without_islands(good: Sequence[int], breaks: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return sections and breaks without few sections between two breaks: these are wrong, and no part of a stack."""
+    kept, still = list(good), list[int]()
+    for z in breaks:
+        start = kept.index(still[-1]) if still else 0
+        if still and kept.index(z) - start < BRIDGE:
+            del kept[start : kept.index(z)]
+            still.pop()
+        else:
+            still.append(z)
+    return kept, still
 
 
 def _longest_run(likeness: Likeness, sections: Sequence[int]) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """Slips: sections that lie beside the place where the stack goes on; jumps, single sections and drift told apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ FAR = 5.0
 BACK, REST = 0.84, 0.6
 """A section that comes back is seen twice: the share of that distance that is enough, and the rest that may stay."""
 
+AGREED, AGREEABLE = 5.0, 1.2
+"""Reduced pixels on y and on x within which two unclear shifts agree, and their likeness in that of strangers."""
+
 RUN = 10
 """Sections over which a drift must last."""
 
@@ -36,33 +40,84 @@ DRIFT_CLEAR = 3.5
 """Standard errors from which a drift is more than chance."""
 
 
+class Links(NamedTuple):
+    """Steps along the chain, n of them; each to a good section from the one before.
+
+    Attributes
+    ----------
+    shifts : (n, 2) float
+        Pixels on y, x.
+    confidence : (n,) float
+        As in `SectionMatch`.
+    measured : (n,) bool
+        True where the sections are alike at that shift.
+    broken : (n,) bool
+        True where the stack does not go on.
+    """
+
+    shifts: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    measured: NDArray[np.bool_]
+    broken: NDArray[np.bool_]
+
+
 def find_slips(likeness: Likeness, chain: Chain, step: int) -> Iterator[SectionFinding]:
     """Yield slips along the chain; `step` is the side in pixels of a reduced one."""
     if len(chain.good) < 2:
         return
-    links = [likeness.matcher.match(a, b) for a, b in pairwise(chain.good)]
-    unclear = np.array([not likeness.can_measure(a, b) for a, b in pairwise(chain.good)])
-    shifts = np.array([link.shift for link in links]) * step
-    broken = np.array([b in set(chain.breaks) for b in chain.good[1:]])
-    away, least = _beside(shifts, broken | unclear, np.abs(np.diff(chain.good)), step)
+    links = _find_links(likeness, chain, step)
+    away, least = _beside(links.shifts, ~links.measured, np.abs(np.diff(chain.good)), step)
     odd = np.hypot(*away.T) > least
     n = 0
-    while n < len(links):
-        z, confidence = chain.good[n + 1], links[n].confidence
-        if broken[n]:
-            evidence = f"correlation {links[n].likeness:.2f} with section {chain.good[n]}, at any shift"
+    while n < len(odd):
+        z, confidence = chain.good[n + 1], float(links.confidence[n])
+        if links.broken[n]:
+            alike = likeness.matcher.match(chain.good[n], z).likeness
+            evidence = f"correlation {alike:.2f} with section {chain.good[n]}, at any shift"
             yield SectionFinding(z, Verdict.SLIPPED, evidence, Slip(SlipKind.BREAK, (0, 0), confidence))
         elif _comes_back(away, least, n):
             yield _finding(z, (away[n] - away[n + 1]) / 2, SlipKind.SINGLE, confidence)
             odd[n : n + 2] = True
             n += 1
-        elif odd[n] and n == 0 and len(links) > 1:
+        elif odd[n] and n == 0 and len(odd) > 1:
             yield _finding(chain.good[0], -away[n], SlipKind.SINGLE, confidence)
         elif odd[n]:
-            last = n == len(links) - 1 and len(links) > 1
+            last = n == len(odd) - 1 and len(odd) > 1
             yield _finding(z, away[n], SlipKind.SINGLE if last else SlipKind.JUMP, confidence)
         n += 1
-    yield from _find_drift(chain, shifts, np.array([link.confidence for link in links]), odd | broken | unclear, step)
+    yield from _find_drift(chain, links.shifts, links.confidence, odd | ~links.measured, step)
+
+
+def _find_links(likeness: Likeness, chain: Chain, step: int) -> Links:
+    """Measure the steps along the chain; where a step is not clear, pairs of sections across it may still agree."""
+    pairs = list(pairwise(chain.good))
+    matches = [likeness.matcher.match(a, b) for a, b in pairs]
+    measured = np.array([likeness.can_measure(a, b) for a, b in pairs])
+    broken = np.array([b in set(chain.breaks) for _, b in pairs]) & ~measured
+    shifts = np.array([match.shift for match in matches])
+    confidence = np.array([match.confidence for match in matches])
+    for n in np.flatnonzero(~measured):
+        if (agreed := _agreed_shift(likeness, chain.good, n)) is not None:
+            shifts[n], measured[n], broken[n] = agreed, True, False
+    return Links(shifts * step, confidence, measured, broken)
+
+
+def _agreed_shift(likeness: Likeness, good: Sequence[int], n: int) -> NDArray[np.float64] | None:
+    """Return the shift (y, x) in reduced pixels of link n if a pair of sections farther apart agrees, else None."""
+    match = likeness.matcher.match
+    direct = match(good[n], good[n + 1])
+    if direct.likeness < AGREEABLE * likeness.anywhere.strangers:
+        return None
+    shift = np.array(direct.shift)
+    others = []
+    if n > 0 and likeness.can_measure(good[n - 1], good[n]):
+        others.append((good[n - 1], good[n + 1], match(good[n - 1], good[n])))
+    if n + 2 < len(good) and likeness.can_measure(good[n + 1], good[n + 2]):
+        others.append((good[n], good[n + 2], match(good[n + 1], good[n + 2])))
+    for first, second, known in others:
+        if np.abs(np.array(match(first, second).shift) - known.shift - shift).max() <= AGREED:
+            return shift
+    return None
 
 
 def _beside(
