@@ -1,5 +1,6 @@
 """What --sections and --bridged do to a segmentation."""
 
+import argparse
 import json
 
 import numpy as np
@@ -9,6 +10,8 @@ from drawings import lively_student
 
 from napari_emcad.cli import segment as cli_segment
 from napari_emcad.cli.main import main
+from napari_emcad.cli.section_choice import choose_plan
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.labels.provenance import read_provenance
@@ -97,6 +100,16 @@ def test_what_inspect_says_is_a_plan(segment, files, tmp_path, capsys):
     assert main(["inspect", str(files / "raw.tif"), "--json"]) == 0
     (tmp_path / "report.json").write_text(capsys.readouterr().out, "utf-8")
     assert np.flatnonzero(segment("--sections", tmp_path / "report.json")[1].left_out).tolist() == [LOST]
+
+
+def test_of_a_box_only_the_sections_around_it_are_looked_at(tmp_path, files, capsys):
+    deep = np.concatenate([tifffile.imread(files / "raw.tif"), tifffile.imread(files / "clean.tif")] * 3)
+    deep = deep.reshape(36, 96, 112)[6:]  # sections 6 + 12 n + 3 are black
+    options = argparse.Namespace(sections=None, bridged=None)
+    plan = choose_plan(options, deep, Box((8, 0, 0), (12, 96, 112)))
+    assert plan.shape == deep.shape
+    assert np.flatnonzero(plan.left_out).tolist() == [9]
+    assert "9 blank" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
