@@ -97,7 +97,7 @@ def _find_links(likeness: Likeness, chain: Chain, step: int) -> Links:
     shifts = np.array([match.shift for match in matches])
     confidence = np.array([match.confidence for match in matches])
     for n in np.flatnonzero(~measured):
-        if (agreed := _agreed_shift(likeness, chain.good, n)) is not None:
+        if (agreed := _agreed_shift(likeness, chain.good, int(n))) is not None:
             shifts[n], measured[n], broken[n] = agreed, True, False
     return Links(shifts * step, confidence, measured, broken)
 
