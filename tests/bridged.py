@@ -44,6 +44,45 @@ NEURONS = """
 """Two neurons: 1-3-5-7 and 2-4-6-8. Section 2 is left out: its voxels are those of section 1. From section 3 on all
 has slipped by four pixels to the right."""
 
+OTHERS = """
+    7777..888888
+    777777788888
+    7777..888888
+
+    5555..666666
+    555555566666
+    5555..666666
+
+    5555..666666
+    555555566666
+    5555..666666
+
+    ....3333..44
+    ....33333334
+    ....3333..44
+
+    ....1111..22
+    ....11111112
+    ....1111..22
+"""
+"""The same neurons by another model: other ids, and a border a pixel further on."""
+
+UNFILLED = OTHERS.replace(
+    """
+    5555..666666
+    555555566666
+    5555..666666
+
+    ....3""",
+    """
+    ............
+    ............
+    ............
+
+    ....3""",
+)
+"""The same, with label 0 in the section that is left out."""
+
 GAP, SLIP, SHIFT = 2, 3, 4
 """The section that is left out, and the first one that has slipped, by so many pixels."""
 
@@ -73,9 +112,9 @@ def seen_fragments(plan: PlannedBox, fragments: np.ndarray) -> np.ndarray:
     return np.where(plan.bridged(), 0, fragments).astype(fragments.dtype)
 
 
-def segmentation(plan: PlannedBox | None = None, times: int = 1) -> Segmentation:
+def segmentation(plan: PlannedBox | None = None, times: int = 1, drawing: str = NEURONS) -> Segmentation:
     """The neurons with their region graph, which knows contacts across the gap, and the voxels made up counted."""
-    plan, fragments = plan or planned(times=times), drawn(NEURONS).repeat(times, 1).repeat(times, 2)
+    plan, fragments = plan or planned(times=times), drawn(drawing).repeat(times, 1).repeat(times, 2)
     values = affinities_of(times)
     graph = drive(build_region_graph(values, seen_fragments(plan, fragments), planned=plan))
     sizes = fragment_sizes(fragments)
@@ -89,10 +128,10 @@ def affinities_of(times: int = 1) -> np.ndarray:
     return values
 
 
-def session(folder: Path, threshold: float = 0.0, name: str = "edits.db", times: int = 1) -> Session:
+def session(folder: Path, threshold: float = 0.0, name: str = "edits.db", drawing: str = NEURONS) -> Session:
     """A session on the neurons."""
-    log, plan = EditLog(folder / name), planned(times=times)
-    return Session(segmentation(times=times), log, threshold, affinities=affinities_of(times), planned=plan)
+    base, log = segmentation(drawing=drawing), EditLog(folder / name)
+    return Session(base, log, threshold, affinities=affinities_of(), planned=planned())
 
 
 def facts(box: Box | None = None, times: int = 1) -> SessionFacts:

@@ -47,8 +47,10 @@ class PlannedBox:
 
     def bridged(self) -> NDArray[np.bool_]:
         """Return the voxels (z, y, x) that were not seen: their labels are made up, or 0."""
-        sections = range(self.box.start[0], self.box.stop[0])
-        return np.stack([self.plan.interpolated(z, self._plane) for z in sections])
+        found = np.zeros(self.box.shape, bool)
+        for mask, z in zip(found, range(self.box.start[0], self.box.stop[0]), strict=True):
+            mask[:] = self.plan.interpolated(z, self._plane)
+        return found
 
     def in_tissue(self, voxels: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the places of voxels, (k, 3), in the tissue: those of one neurite lie one above the other."""

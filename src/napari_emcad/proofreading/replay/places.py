@@ -91,7 +91,7 @@ class EditPlaces:
         return self._new.segment_of(self.fragment_at(voxel))
 
     def best_segment(self, fragments: Ids) -> tuple[SegmentId, float]:
-        """Return the new segment that shares most voxels with old fragments, and intersection over union.
+        """Return the new segment that shares most voxels with old fragments, and intersection over union of those seen.
 
         Raises
         ------
@@ -102,9 +102,12 @@ class EditPlaces:
         shared[0] = 0
         if not shared.any():
             raise Lost("lost: there is no neuron any more.")
-        segment = SegmentId(int(np.argmax(shared)))
-        both = self._old.sizes[fragments].sum() + self._new.sizes[self._new.table == segment].sum()
-        return segment, float(shared[segment] / (both - shared[segment]))
+        segment, n = SegmentId(int(np.argmax(shared))), len(self._new.table)
+        seen = self._overlaps.seen_in_new(fragments, n)
+        members = self._new.table == segment
+        theirs = (self._new.sizes - self._overlaps.made_up_in_new(n))[members].sum()
+        common = seen[members].sum()
+        return segment, float(common / max(1, seen.sum() + theirs - common))
 
     def voxels_in_new(self, fragments: Ids) -> NDArray[np.int64]:
         """Return the voxels of old fragments in each new one, (n + 1,)."""

@@ -54,7 +54,7 @@ def replay(
         )
     if boxes is None:
         boxes = yield from find_fragment_boxes(before)
-    overlaps = Overlaps(before, after, boxes)
+    overlaps = Overlaps(before, after, boxes, (old.state.planned, new.state.planned))
     replayer = EditReplayer(old, new, EditPlaces(old, new, overlaps), Claims(old, overlaps.voxel_inside))
     rows, found = old.rows_in_force, [] if found is None else found
     watch = Stopwatch("edits", len(rows))
