@@ -22,7 +22,7 @@ from napari_emcad.networks.checkpoint import inspect, save_model
 from napari_emcad.pipeline import run as run_in_one
 
 SHAPE, BOX = (7, 40, 50), Box((1, 2, 4), (7, 38, 50))
-PARAMETERS = SegmentParameters(threshold=0.5, black=0, white=255, device="cpu", seed_sigma=1)
+PARAMETERS = SegmentParameters(threshold=0.5, black=0, white=255, device="cpu", seed_sigma=1, scale=(1, 1))
 
 
 def save_inputs(folder):
@@ -43,7 +43,7 @@ def facts_of(inputs, block, **other):
         "voxel_size_nm": (40, 6, 6),
         "model": str(inputs / "small.pt"),
         "model_sha256": inspect(inputs / "small.pt").sha256,
-        "parameters": PARAMETERS.model_dump(),
+        "parameters": PARAMETERS.model_dump(mode="json"),
         "precision": "fp32",
         "box": (BOX.start, BOX.stop),
         "block": block,

@@ -14,7 +14,7 @@ from napari_emcad import __version__
 from napari_emcad.core.agglomeration import agglomerate_fragments
 from napari_emcad.core.choices import DEFAULT_THRESHOLDS
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.plan import SectionPlan
@@ -160,6 +160,7 @@ def test_provenance_says_what_made_the_result(model):
             "device": choose_device().kind,
             "black": 0.0,
             "white": 255.0,
+            "scale": [1.0, 1.0],
         },
         "box": [[0, 1, 2], [2, 33, 44]],
     }
@@ -288,6 +289,35 @@ def test_an_unknown_device_is_told(model):
 def test_the_threshold_asked_for_comes_before_the_recommended_one(asked, recommended, expected):
     made = resolve_parameters(SegmentParameters(threshold=asked), uneven(SHAPE), ModelCard(threshold=recommended))
     assert made.threshold == expected
+
+
+def test_the_pixel_size_of_the_model_is_chosen_where_both_are_known():
+    fine, card = VoxelSize(30, 3, 4), ModelCard(voxel_size=(40, 6, 6))
+    asked, stack = SegmentParameters(), uneven(SHAPE)
+    assert resolve_parameters(asked, stack, card, fine).scale == (2, 1.5)
+    assert resolve_parameters(SegmentParameters(scale=(1, 1)), stack, card, fine).scale == (1, 1)
+    for size, other in ((None, card), (fine, ModelCard()), (VoxelSize(30, 1, 1), card)):  # the last leaves 7 pixels
+        assert resolve_parameters(asked, stack, other, size).scale == (1, 1)
+
+
+def test_pixels_of_half_the_size_give_neurons_of_four_times_the_pixels(tmp_path):
+    save_model(lively_student(), tmp_path / "a.pt", ModelCard(threshold=0.5, voxel_size=(30, 6, 6)))
+    small = uneven((3, 40, 52))
+    large, fine = small.repeat(2, 1).repeat(2, 2), VoxelSize(30, 3, 3)
+    of_small = segment(small, str(tmp_path / "a.pt"), min_size=0, voxel_size=VoxelSize(30, 6, 6))
+    result = segment(large, str(tmp_path / "a.pt"), min_size=0, voxel_size=fine)
+    assert result.labels.shape == large.shape
+    assert result.provenance["parameters"]["scale"] == [2, 2]
+    one, other = (len(r.segmentation.sizes) for r in (of_small, result))
+    assert 0.8 < other / one < 1.25  # smoothing counts the pixels that are seen
+    as_they_are = segment(large, str(tmp_path / "a.pt"), min_size=0, voxel_size=fine, scale=(1, 1))
+    np.testing.assert_array_equal(as_they_are.affinities, segment(large, str(tmp_path / "a.pt"), min_size=0).affinities)
+
+
+def test_memory_is_that_of_the_pixels_that_are_seen():
+    box = Box.whole((2, 2000, 2000))
+    own, fewer, more = (memory_needed(box, box.shape[1:], scale=(s, s)) for s in (1.0, 2.0, 0.5))
+    assert fewer < 0.4 * own < own < more
 
 
 def test_many_small_fragments_need_more_memory():

@@ -13,7 +13,7 @@ Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segm
 """
 
 from dataclasses import dataclass
-from math import prod
+from math import prod, sqrt
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
@@ -25,8 +25,9 @@ from napari_emcad.core.bridging import bridge_fragments
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DEFAULT_THRESHOLDS, Agglomeration, DeviceKind
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragments import find_fragments
-from napari_emcad.core.geometry import Box, check_box, triple
+from napari_emcad.core.geometry import Box, Shape, VoxelSize, check_box, triple
 from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, SegmentOptions, SegmentParameters
+from napari_emcad.core.pixel_size import OWN, Scale, scale_between, seen_shape
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.sections.look import inspect_sections
@@ -76,6 +77,7 @@ def segment(
     model: str = BUNDLED,
     box: Box | None = None,
     sections: Literal["auto", "as-is"] | SectionPlan = "auto",
+    voxel_size: VoxelSize | None = None,
     **options: Unpack[SegmentOptions],
 ) -> Segmented:
     """Segment the neurons of an EM stack, across sections that are blank, blurred, shifted or not whole.
@@ -92,6 +94,9 @@ def segment(
         What is done with defective sections. "auto" looks at all sections of the volume first, which takes a few
         percent of the time that it takes to segment them, and a stack without defects is segmented as it is; "as-is"
         uses every section as it is.
+    voxel_size : VoxelSize, optional
+        In nm. If the pixels are unlike those that the model was trained on, it sees them at its own size; None = it
+        sees them as they are.
     **options
         Fields of `SegmentParameters`, such as threshold=0.3 or min_size=100.
 
@@ -108,7 +113,7 @@ def segment(
     network, card = load_model(resolve_model(model))
     plan = _plan_for(volume, sections)
     check_tissue(plan, box)
-    parameters = resolve_parameters(requested, volume, card)
+    parameters = resolve_parameters(requested, volume, card, voxel_size)
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(volume, network, affinities, box, parameters, plan))
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
@@ -179,7 +184,8 @@ def predict(
     from napari_emcad.inference.prediction import Prediction
 
     levels = choose_normalisation(volume, parameters.black, parameters.white, EM_GREYS)
-    prediction = Prediction(box, levels, choose_device(parameters.device), plan=plan)
+    device, scale = choose_device(parameters.device), parameters.scale or OWN
+    prediction = Prediction(box, levels, device, plan=plan, scale=scale)
     yield from predict_by(network, volume, affinities, prediction)
 
 
@@ -209,7 +215,7 @@ def agglomerate(
     planned = PlannedBox.of(plan, box or Box.whole(affinities.shape[1:]))
     if planned:
         check_tissue(planned.plan, planned.box)
-    fragments = yield from find_fragments(affinities, parameters.seed_sigma, planned=planned)
+    fragments = yield from find_fragments(affinities, parameters.seed_sigma, planned=planned, pixel=parameters.pixel)
     graph = yield from build_region_graph(affinities, fragments, planned=planned)
     yield Progress("agglomeration", 0, 1)
     section, sizes = sections_and_sizes(fragments)
@@ -224,8 +230,20 @@ def agglomerate(
 # ---- what a run uses, needs and says of itself -----------------------------------------------------------------------
 
 
-def resolve_parameters(parameters: SegmentParameters, volume: Volume, card: ModelCard) -> ResolvedSegmentParameters:
-    """Return what a run really uses: the model's threshold, the data's grey levels and the device that is there."""
+def resolve_parameters(
+    parameters: SegmentParameters, volume: Volume, card: ModelCard, voxel_size: VoxelSize | None = None
+) -> ResolvedSegmentParameters:
+    """Return what a run really uses: model's threshold and pixel size, data's grey levels, and the device there is.
+
+    Parameters
+    ----------
+    parameters : SegmentParameters
+    volume : Volume
+    card : ModelCard
+        Of the model.
+    voxel_size : VoxelSize, optional
+        Of the volume in nm; None = not known, and its pixels are taken as they are.
+    """
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import choose_normalisation, trained_greys
 
@@ -236,8 +254,15 @@ def resolve_parameters(parameters: SegmentParameters, volume: Volume, card: Mode
         "device": choose_device(parameters.device).wish,
         "black": levels.low,
         "white": levels.high,
+        "scale": parameters.scale or choose_scale(volume.shape, voxel_size, card),
     }
     return ResolvedSegmentParameters(**(parameters.model_dump() | found))
+
+
+def choose_scale(shape: Shape, voxel_size: VoxelSize | None, card: ModelCard | None) -> Scale:
+    """Return the scale at which a stack of this shape and voxel size (nm) is shown to the network of a card."""
+    scale = scale_between(voxel_size, card.voxel_size if card else None)
+    return scale if min(seen_shape(shape, scale)[1:]) >= SMALLEST_SECTION else OWN
 
 
 def recommended_threshold(card: ModelCard | None, agglomeration: Agglomeration) -> float:
@@ -252,6 +277,7 @@ def memory_needed(
     device_kind: DeviceKind = "cpu",
     card: ModelCard | None = None,
     seed_sigma: float = DEFAULT_SEED_SIGMA,
+    scale: Scale = OWN,
 ) -> int:
     """Return the bytes of main memory at the peak: the network's while it predicts, or the agglomeration's after it.
 
@@ -264,13 +290,15 @@ def memory_needed(
     card : ModelCard, optional
         Card of the model; None = a student.
     seed_sigma : float
-        Pixels.
+        Pixels as the network sees them.
+    scale : (y, x)
+        Pixels of the volume that the network sees as one.
     """
     from napari_emcad.inference.memory import prediction_memory
 
     voxels = prod(box.shape)
-    predicting = 3 * voxels + prediction_memory(box, section, device_kind, card)
-    return max(predicting, agglomeration_memory(voxels, seed_sigma))
+    predicting = 3 * voxels + prediction_memory(box, section, device_kind, card, scale)
+    return max(predicting, agglomeration_memory(voxels, seed_sigma * sqrt(prod(scale))))
 
 
 def provenance(card: ModelCard, parameters: Parameters, box: Box, **more: Any) -> dict[str, Any]:
@@ -279,7 +307,7 @@ def provenance(card: ModelCard, parameters: Parameters, box: Box, **more: Any) -
         "program": f"napari-emcad {__version__}",
         "model": card.title,
         "model_sha256": card.sha256,
-        "parameters": parameters.model_dump(),
+        "parameters": parameters.model_dump(mode="json"),
         "box": [list(box.start), list(box.stop)],
         **more,
     }

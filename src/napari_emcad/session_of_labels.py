@@ -178,7 +178,7 @@ def _affinity_source(files: LabelFiles, shape: Shape, stack: Stack | None) -> Af
     from napari_emcad.networks.checkpoint import load_model
 
     network, card = load_model(resolve_model(files.model))
-    parameters = resolve_parameters(SegmentParameters(), stack.array, card)
+    parameters = resolve_parameters(SegmentParameters(), stack.array, card, files.voxel_size or stack.voxel_size)
     values = np.zeros((len(NEAREST), *shape), np.uint8)
     job = partial(_predict, stack.array, network, values, parameters)
     return AffinitySource(values, f"of {card.title or files.model}", parameters, card.sha256, job)

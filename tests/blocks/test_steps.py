@@ -76,6 +76,20 @@ def test_blocks_fit_together(tmp_path, run_of, block):
     assert ((there == found.graph.u) | (there == found.graph.v)).all()
 
 
+@pytest.mark.parametrize("scale", [[2.0, 1.5], [0.6, 0.5]])
+def test_blocks_see_pixels_of_another_size_as_the_whole_does(tmp_path, run_of, scale):
+    parameters = PARAMETERS.model_dump(mode="json") | {"scale": scale}
+    affinities = np.zeros((3, *BOX.shape), np.uint8)
+    drive(predict(uneven(SHAPE, seed=1), lively_student(), affinities, BOX, SegmentParameters(**parameters)))
+    run = run_of((3, 16, 32), parameters=parameters)
+    done(tmp_path / "a", run)
+    difference = BlockFiles(tmp_path / "a").affinities[:].astype(int) - affinities
+    assert np.abs(difference).max() <= 1
+    begin_run(tmp_path / "a", run)  # as it is read back
+    with pytest.raises(UserError, match="begun with another scale"):
+        begin_run(tmp_path / "a", run_of((3, 16, 32), parameters=parameters | {"scale": [1.0, 1.0]}))
+
+
 def test_more_fragments_than_4_bytes_can_number(tmp_path, run_of, monkeypatch):
     """They have 8 bytes in the files, and in memory, and nothing else changes."""
     expected = done(tmp_path / "few", run_of((3, 20, 24)))
@@ -163,7 +177,7 @@ def test_a_worker_that_lives_on_does_not_mix_up_runs(tmp_path, run_of):
     """The same folder, removed and begun anew with something else."""
     done(tmp_path / "a", run_of((3, 16, 64)))
     shutil.rmtree(tmp_path / "a")
-    parameters = PARAMETERS.model_copy(update={"seed_sigma": 4.0}).model_dump()
+    parameters = PARAMETERS.model_copy(update={"seed_sigma": 4.0}).model_dump(mode="json")
     other = done(tmp_path / "a", run_of((3, 16, 64), parameters=parameters))
     blockwise._load_inputs.cache_clear()
     expected = done(tmp_path / "b", run_of((3, 16, 64), parameters=parameters))

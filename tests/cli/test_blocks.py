@@ -105,7 +105,8 @@ def test_a_session_is_made(expected, files):
 def test_it_says_what_it_takes_and_what_it_found(files, tmp_path, capsys):
     assert cli.main(arguments(files, tmp_path / "a.emcad", "--memory", "20")) == 0
     plan, outcome = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"5 x 40 x 1040 voxels in 6 blocks, at most \d+ MB here, student, .*", plan)
+    extent = r"5 x 40 x 1040 voxels in 6 blocks, voxel size unknown \(--voxel-size Z Y X, in nm\)"
+    assert re.fullmatch(rf"{extent}, at most \d+ MB here, student, .*", plan)
     assert re.fullmatch(r"[\d,]+ neurons? in \d+\.\d s, \d+\.\d\d s per megavoxel -> .*a\.emcad", outcome)
 
 
@@ -117,7 +118,7 @@ def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):
 def test_resume_goes_on_without_being_told_what(files, tmp_path, sentence, expected, monkeypatch, capsys):
     session, fragments = tmp_path / "a.emcad", blockwise.find_fragments
     with monkeypatch.context() as patch:
-        patch.setattr(blockwise, "find_fragments", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(blockwise, "find_fragments", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         sentence()
     assert blockwise.find_fragments is fragments
     assert cli.main(["export", str(session), "-o", str(tmp_path / "a.tif")]) == 1

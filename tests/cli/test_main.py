@@ -75,6 +75,25 @@ def test_options_reach_the_pipeline(stack, model, tmp_path):
     assert (parameters["min_size"], parameters["seed_sigma"], parameters["device"]) == (7, 1, "cpu")
 
 
+def test_pixels_unlike_the_model_s_are_resampled_unless_somebody_minds(stack, student, tmp_path, capsys):
+    model, output = tmp_path / "small.pt", tmp_path / "labels.tif"
+    save_model(student, model, ModelCard(title="small", voxel_size=(30, 12, 9)))
+    size = ("--voxel-size", "30", "6", "6")
+    assert segment(stack, model, output, *size) == 0
+    said = capsys.readouterr()
+    assert "pixel size: 6 nm here, 12 x 9 nm where the model learnt; it sees this stack at 12 x 9 nm" in said.err
+    assert "voxel size unknown" not in said.out
+    assert read_provenance(output)["parameters"]["scale"] == [2, 1.5]
+    assert open_stack(output).array.shape == SHAPE
+    assert segment(stack, model, output, *size, "--resample", "off") == 0
+    assert "it sees this stack as it is" in capsys.readouterr().err
+    assert read_provenance(output)["parameters"]["scale"] == [1, 1]
+    assert segment(stack, model, output) == 0
+    said = capsys.readouterr()
+    assert "pixel size" not in said.err
+    assert "4 x 32 x 48 voxels, voxel size unknown (--voxel-size Z Y X, in nm), at most" in said.out
+
+
 def test_box_and_affinities(stack, model, tmp_path):
     output, affinities = tmp_path / "labels.tif", tmp_path / "affinities.zarr"
     assert segment(stack, model, output, "--box", "1:3,0:20,8:40", "--affinities", str(affinities)) == 0

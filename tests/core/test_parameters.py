@@ -16,6 +16,7 @@ from napari_emcad.core.parameters import (
     SegmentOptions,
     SegmentParameters,
 )
+from napari_emcad.core.pixel_size import OWN
 
 BOTH = [
     pytest.param(SegmentParameters, SegmentOptions, ResolvedSegmentParameters, id="segment"),
@@ -33,11 +34,18 @@ def test_options_are_the_fields_of_the_parameters(parameters, options, resolved)
 @pytest.mark.parametrize(("parameters", "options", "resolved"), BOTH)
 def test_resolved_parameters_have_the_same_fields_in_the_same_order(parameters, options, resolved):
     """Files hold them in this order."""
-    given = parameters(threshold=0.5, black=1, white=2)
+    own = {"scale": (2, 1.5)} if "scale" in parameters.model_fields else {}
+    given = parameters(threshold=0.5, black=1, white=2, **own)
     assert resolved(**given.model_dump()).model_dump_json() == given.model_dump_json()
     for missing in ("threshold", "black", "white"):
         with pytest.raises(ValidationError):
             resolved(**(given.model_dump() | {missing: None}))
+
+
+def test_files_from_before_there_was_a_scale_mean_the_pixels_as_they_are():
+    assert ResolvedSegmentParameters(threshold=0.5, black=1, white=2).scale == OWN
+    assert SegmentParameters().pixel == 1
+    assert SegmentParameters(scale=(4, 1)).pixel == 2
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,7 @@ def test_resolved_parameters_have_the_same_fields_in_the_same_order(parameters, 
     [
         *({"threshold": -0.1}, {"threshold": 1.1}, {"threshold": np.nan}, {"min_size": -1}, {"crumbs": "eaten"}),
         *({"seed_sigma": -1}, {"seed_sigma": 21}, {"scoring": "median"}, {"black": np.nan}, {"white": np.inf}),
+        *({"scale": (0, 1)}, {"scale": (1, 17)}, {"scale": 2}),
         {"treshold": 0.5},
     ],
     ids=str,
@@ -69,7 +78,7 @@ def test_every_compiled_scoring_may_be_chosen(scoring):
     [
         ({"threshold": 5}, r"^threshold: .* less than or equal to 1, got 5\.$"),
         ({"min_size": -1}, r"^min_size: .* greater than or equal to 0, got -1\.$"),
-        ({"treshold": 0.3}, r"^treshold: there is no such parameter; choose among threshold, min_size, .*, white\.$"),
+        ({"treshold": 0.3}, r"^treshold: there is no such parameter; choose among threshold, min_size, .*, scale\.$"),
         ({"scoring": "best"}, r'^scoring: one of mean, quantile 10, [^{}]*, quantile 95 is needed, got "best"\.$'),
     ],
 )

@@ -6,6 +6,7 @@ from napari_emcad.blocks.steps import AROUND, GROUP
 from napari_emcad.core.agglomeration import SMOOTHED
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.geometry import Shape
+from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import memory_needed
 
@@ -35,7 +36,11 @@ END_BYTES_OF_MANY = 4
 
 
 def memory_of_task(
-    blocks: Blocks, section: tuple[int, int], card: ModelCard, seed_sigma: float, group: Shape = GROUP
+    blocks: Blocks,
+    section: tuple[int, int],
+    card: ModelCard,
+    parameters: ResolvedSegmentParameters,
+    group: Shape = GROUP,
 ) -> int:
     """Return the bytes that one program needs at its peak, for a task on a block or a group of blocks.
 
@@ -45,19 +50,19 @@ def memory_of_task(
     section : (y, x)
         Size of the sections of the stack.
     card : ModelCard
-    seed_sigma : float
-        Pixels.
+    parameters : ResolvedSegmentParameters
     group : (z, y, x)
         Voxels, at least, whose contacts are agglomerated at once.
     """
     block = blocks.box(0)
-    network = memory_needed(block, section, card=card, seed_sigma=seed_sigma)
+    sigma, scale = parameters.seed_sigma, parameters.scale
+    network = memory_needed(block, section, card=card, seed_sigma=sigma, scale=scale)
     seen = blocks.grouped(group).box(0).grown(AROUND).clipped(blocks.shape)
-    contacts = CONTACT_BYTES if seed_sigma >= SMOOTHED else CONTACT_BYTES_OF_MANY
+    contacts = CONTACT_BYTES if sigma * parameters.pixel >= SMOOTHED else CONTACT_BYTES_OF_MANY
     return PROGRAM_BYTES + max(network, BLOCK_BYTES * prod(block.shape), contacts * prod(seen.shape))
 
 
-def memory_at_the_end(shape: Shape, seed_sigma: float) -> int:
+def memory_at_the_end(shape: Shape, parameters: ResolvedSegmentParameters) -> int:
     """Return the bytes for the region graph and merge tree of the whole, which are put together in one program."""
-    of_voxel = END_BYTES if seed_sigma >= SMOOTHED else END_BYTES_OF_MANY
+    of_voxel = END_BYTES if parameters.seed_sigma * parameters.pixel >= SMOOTHED else END_BYTES_OF_MANY
     return PROGRAM_BYTES + round(of_voxel * prod(shape))

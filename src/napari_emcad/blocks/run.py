@@ -17,7 +17,7 @@ from napari_emcad.blocks.steps import GROUP, Tell, assemble, boxes_of_blocks, se
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, VoxelSize, triple
-from napari_emcad.core.parameters import ResolvedSegmentParameters, SegmentParameters
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import check_volume
@@ -104,9 +104,9 @@ class Needs:
 
         with open_stack(run.source, run.dataset) as volume:
             section = volume.array.shape[1:]
-        sigma, card = run.parameters["seed_sigma"], inspect(Path(run.model))
-        task = memory_of_task(run.blocks, section, card, sigma, run.group)
-        return cls(task, memory_at_the_end(run.place.shape, sigma))
+        parameters, card = run.resolved, inspect(Path(run.model))
+        task = memory_of_task(run.blocks, section, card, parameters, run.group)
+        return cls(task, memory_at_the_end(run.place.shape, parameters))
 
     def here(self, means: Means) -> int:
         """Return what is needed on this machine, at the peak."""
@@ -185,16 +185,17 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
 
     check_volume(stack.array)
     card, box = inspect(request.model), request.box
-    parameters = resolve_parameters(request.parameters, stack.array, card)
+    voxel_size = request.voxel_size or stack.voxel_size
+    parameters = resolve_parameters(request.parameters, stack.array, card, voxel_size)
     return BlockRunFacts(
         program=f"napari-emcad {__version__}",
         source=str(stack.path.absolute()),
         dataset=stack.dataset,
         fingerprint=stack.fingerprint,
-        voxel_size_nm=request.voxel_size or stack.voxel_size,
+        voxel_size_nm=voxel_size,
         model=str(request.model.absolute()),
         model_sha256=card.sha256,
-        parameters=parameters.model_dump(),
+        parameters=parameters.model_dump(mode="json"),
         precision="bf16" if multiplies_bf16(choose_device(parameters.device)) else "fp32",
         box=(box.start, box.stop),
         block=request.block,
@@ -239,7 +240,7 @@ def _make_session(folder: Path, run: BlockRunFacts) -> int:
     """Make the session of what the blocks have left, and remove that. Return the number of neurons."""
     from napari_emcad.networks.checkpoint import inspect
 
-    parameters, segmentation = ResolvedSegmentParameters(**run.parameters), assemble(folder, run)
+    parameters, segmentation = run.resolved, assemble(folder, run)
     origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint}
     made_by = provenance(inspect(Path(run.model)), parameters, run.place, **origin)
     finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made_by, run.voxel_size))

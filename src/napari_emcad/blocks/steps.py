@@ -25,7 +25,6 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.fragments import find_fragments
 from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
-from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
 from napari_emcad.core.sections.pairing import PlannedBox
@@ -53,7 +52,8 @@ BOXES = "boxes"
 """Tables of the bounding boxes of fragments."""
 
 SEEN = 32
-"""Pixels round a block that its fragments are made from, too: docs/decisions/0015-blocks.md."""
+"""Pixels, as the network sees them, round a block that its fragments are made from, too: docs/decisions/0015-blocks.md.
+"""
 
 GROUP: Shape = (64, 1024, 1024)
 """Voxels, at least, whose contacts are agglomerated at once."""
@@ -145,13 +145,14 @@ def _predict(run: BlockRunFacts, box: Box, plan: SectionPlan | None, affinities:
     from napari_emcad.inference.prediction import Prediction
 
     inputs = _load_inputs(run.source, run.dataset, run.fingerprint, run.model, run.model_sha256)
-    parameters = ResolvedSegmentParameters(**run.parameters)
+    parameters = run.resolved
     prediction = Prediction(
         box.moved(run.place.start),
         Normalisation(parameters.black, parameters.white),
         replace(choose_device(parameters.device), precision=run.precision),
         _tile(run, inputs.network),
         plan,
+        parameters.scale,
     )
     yield from predict_by(inputs.network, inputs.stack.array, affinities, prediction)
 
@@ -159,12 +160,13 @@ def _predict(run: BlockRunFacts, box: Box, plan: SectionPlan | None, affinities:
 @_task
 def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Affinities -> fragments, 1..n in the block; a watershed needs to see a little of what lies around."""
-    box = run.blocks.box(number)
-    seen = box.grown((0, SEEN, SEEN)).clipped(run.place.shape)
+    box, parameters = run.blocks.box(number), run.resolved
+    margin = round(SEEN * max(1.0, parameters.pixel))
+    seen = box.grown((0, margin, margin)).clipped(run.place.shape)
     affinities = files.affinities[(slice(None), *seen.slices)]
     core = None if seen == box else box.within(seen).slices[1:]
     planned = PlannedBox.of(plan_of(run, files), seen.moved(run.place.start))
-    fragments = drive(find_fragments(affinities, run.parameters["seed_sigma"], core, planned))
+    fragments = drive(find_fragments(affinities, parameters.seed_sigma, core, planned, parameters.pixel))
     files.local[box.slices] = fragments
     files.save_table(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
 

@@ -7,19 +7,26 @@ from pathlib import Path
 
 from napari_emcad.blocks.run import Means, Needs, RunRequest, finish_run, free_budget, new_run
 from napari_emcad.cli.bar import follow, tell, warn
-from napari_emcad.cli.inputs import METHOD, box_of, check_folder, check_suffix, open_input, options_set
+from napari_emcad.cli.inputs import (
+    box_of,
+    check_folder,
+    check_suffix,
+    open_input,
+    requested_parameters,
+    voxel_size_of,
+    voxels_text,
+)
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.lost_sections import lost_note
-from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.inference.kind_warning import kind_warning, stretch_note
 from napari_emcad.inference.normalisation import is_exchanged
 from napari_emcad.io.sessions.block_files import CHUNK
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_unfinished_run
-from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect
 from napari_emcad.networks.zoo import resolve_model
@@ -29,8 +36,8 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
     """Segment into a session; what an earlier run of the same command has finished is not done again."""
     _check(options)
     with open_input(options) as stack:
-        voxel_size = stack.voxel_size or voxel_size_by_name(options.input)
-        requested = SegmentParameters(**options_set(options, *METHOD))
+        voxel_size = voxel_size_of(options, stack)
+        requested = requested_parameters(options)
         request = RunRequest(
             resolve_model(options.model),
             box_of(options, stack.array.shape),
@@ -41,6 +48,7 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
         run = new_run(stack, request)
         warn(lost_note(stack.array, request.box))
         warn(kind_warning(_card(run), stack.array, voxel_size, is_exchanged(requested.black, requested.white)))
+        warn(pixel_size_note(voxel_size, _card(run).voxel_size, run.resolved.scale))
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, run.parameters["black"], run.parameters["white"]))
     return _finish(options, run)
@@ -58,7 +66,7 @@ def _finish(options: argparse.Namespace, run: BlockRunFacts) -> int:
     means, needs = Means(memory, options.workers, options.scheduler), Needs.of(run)
     needs.check(means)
     begin_run(options.session, run)
-    tell(f"{run.extent}, {_memory_text(needs, means)}, {_card(run).summary()}")
+    tell(f"{voxels_text(run.extent, run.voxel_size)}, {_memory_text(needs, means)}, {_card(run).summary()}")
     start = time.monotonic()
     try:
         neurons = follow(finish_run(options.session, run, means, tell))

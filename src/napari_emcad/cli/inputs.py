@@ -7,7 +7,10 @@ from typing import Any
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.pixel_size import OWN
 from napari_emcad.io.sessions.new_session import check_new
+from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.stack import Stack, open_stack
 
 METHOD = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
@@ -27,6 +30,22 @@ def open_input(options: argparse.Namespace) -> Stack:
 def options_set(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Return the options that were set; the others keep the defaults of the parameters."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def requested_parameters(options: argparse.Namespace) -> SegmentParameters:
+    """Return the parameters of the method for EM stacks that were asked for."""
+    scale = {"scale": OWN} if options.resample == "off" else {}
+    return SegmentParameters(**options_set(options, *METHOD), **scale)
+
+
+def voxel_size_of(options: argparse.Namespace, stack: Stack) -> VoxelSize | None:
+    """Return the voxel size of the stack asked for, in nm; None if nothing tells it."""
+    return stack.voxel_size or voxel_size_by_name(options.input)
+
+
+def voxels_text(extent: str, voxel_size: VoxelSize | None) -> str:
+    """Return the extent of a run, and that its voxel size is not known if it is not."""
+    return extent if voxel_size else f"{extent}, voxel size unknown (--voxel-size Z Y X, in nm)"
 
 
 def check_folder(output: Path) -> None:

@@ -11,12 +11,22 @@ import numpy as np
 from napari_emcad import optical
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.blocks import segment_by_blocks
-from napari_emcad.cli.inputs import METHOD, box_of, check_folder, check_session, open_input, options_set
+from napari_emcad.cli.inputs import (
+    box_of,
+    check_folder,
+    check_session,
+    open_input,
+    options_set,
+    requested_parameters,
+    voxel_size_of,
+    voxels_text,
+)
 from napari_emcad.cli.options import BY_BLOCKS
 from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.parameters import OpticalParameters, SegmentParameters
+from napari_emcad.core.parameters import OpticalParameters, ResolvedSegmentParameters
+from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.volume import AffinityStore, check_volume
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.inference.engines.device import reuse_memory
@@ -28,7 +38,6 @@ from napari_emcad.io.labels.tiff import write_tiff
 from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
-from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.stack import Stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_foreground, load_model
@@ -50,21 +59,25 @@ def segment(options: argparse.Namespace) -> int:
 
 
 def _segment_em(options: argparse.Namespace) -> int:
-    requested = SegmentParameters(**options_set(options, *METHOD))
+    requested = requested_parameters(options)
     network, card = load_model(resolve_model(options.model))
     with ExitStack() as open_files:
         stack = open_files.enter_context(open_input(options))
-        voxel_size = stack.voxel_size or voxel_size_by_name(options.input)
+        voxel_size = voxel_size_of(options, stack)
         check_volume(stack.array)
         exchanged = is_exchanged(requested.black, requested.white)
         warn(kind_warning(card, stack.array, voxel_size, exchanged))
         box = box_of(options, stack.array.shape)
-        parameters = resolve_parameters(requested, stack.array, card)
+        parameters = resolve_parameters(requested, stack.array, card, voxel_size)
+        warn(pixel_size_note(voxel_size, card.voxel_size, parameters.scale))
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, parameters.black, parameters.white))
         plan = choose_plan(options, stack.array, box)
-        memory = memory_needed(box, stack.array.shape[1:], card=card, seed_sigma=parameters.seed_sigma)
-        tell(_plan(box, memory, card))
+        tell(
+            _plan(
+                voxels_text(f"{shape_text(box.shape)} voxels", voxel_size), _memory(box, stack, card, parameters), card
+            )
+        )
         made_by = provenance(card, parameters, box, **_origin(stack), **plan_facts(plan))
         affinities: AffinityStore = np.zeros((3, *box.shape), np.uint8)
         if options.affinities:
@@ -92,7 +105,8 @@ def _segment_optical(options: argparse.Namespace) -> int:
         warn(kind_warning(card, stack.array, stack.voxel_size))
         box = box_of(options, stack.array.shape)
         parameters = optical.resolve_parameters(requested, stack.array, card)
-        tell(_plan(box, optical.memory_needed(box, stack.array.shape, card), card))
+        extent = f"{shape_text(box.shape)} voxels"
+        tell(_plan(extent, optical.memory_needed(box, stack.array.shape, card), card))
         made_by = provenance(card, parameters, box, **_origin(stack))
         start = time.monotonic()
         labels = follow(optical.run(stack.array, network, np.zeros(box.shape, np.uint8), box, parameters))
@@ -102,8 +116,13 @@ def _segment_optical(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(box: Box, memory: int, card: ModelCard) -> str:
-    return f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.summary()}"
+def _memory(box: Box, stack: Stack, card: ModelCard, parameters: ResolvedSegmentParameters) -> int:
+    sigma, scale = parameters.seed_sigma, parameters.scale
+    return memory_needed(box, stack.array.shape[1:], card=card, seed_sigma=sigma, scale=scale)
+
+
+def _plan(extent: str, memory: int, card: ModelCard) -> str:
+    return f"{extent}, at most {size_text(memory)}, {card.summary()}"
 
 
 def _outcome(found: str, seconds: float, voxels: int, output: Path) -> str:
@@ -128,7 +147,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 def _refuse_em_options(options: argparse.Namespace) -> None:
     """Refuse options that only the method for EM stacks knows."""
-    for name in ("seed_sigma", "agglomeration", "affinities", "session", "sections", "bridged", *BY_BLOCKS):
+    for name in ("seed_sigma", "agglomeration", "affinities", "session", "sections", "bridged", "resample", *BY_BLOCKS):
         if getattr(options, name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise UserError(

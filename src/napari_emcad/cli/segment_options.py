@@ -42,6 +42,12 @@ def add_segment_command(commands: Commands) -> None:
     )
     parser.add_argument("--white", type=float, metavar="GREY", help=f"becomes 1; {_LEVELS}")
     parser.add_argument("--device", choices=tuple(WISHES))
+    parser.add_argument(
+        "--resample",
+        choices=("auto", "off"),
+        help="auto: the network sees pixels of the size that it was trained on, if those of the stack are unlike; "
+        "off: it sees them as they are; neurons have all pixels either way; default: auto",
+    )
     add_dataset(parser, "--dataset", "PATH_IN_INPUT")
     add_voxel_size(parser)
     add_box(parser)

@@ -124,6 +124,7 @@ def find_fragments(
     seed_sigma: float = DEFAULT_SEED_SIGMA,
     core: Core | None = None,
     planned: PlannedBox | None = None,
+    pixel: float = 1.0,
 ) -> Job[NDArray[np.uint32]]:
     """Find the fragments of a whole stack, sections in parallel threads.
 
@@ -138,6 +139,8 @@ def find_fragments(
         back is two in it.
     planned : PlannedBox, optional
         Says which pixels are usable; of the shape of the affinities. None = all.
+    pixel : float
+        Pixels, a side, that count as one in all smoothing: more than 1 if affinities were predicted at larger pixels.
 
     Returns
     -------
@@ -148,12 +151,13 @@ def find_fragments(
     sides = affinities.shape[2:] if core is None else [s.stop - s.start for s in core]
     fragments = np.empty((depth, *sides), np.uint32)
     watch, taken = Stopwatch("fragments", depth), 0
+    sigmas = pixel * seed_sigma, pixel * BOUNDARY_SIGMA
 
     def of_section(z: int) -> NDArray[np.uint32]:
         usable = planned.usable(z) if planned else None
         if usable is not None and not usable.any():
             return np.zeros(sides, np.uint32)
-        return _core(find_section_fragments(affinities[1:, z], seed_sigma, usable=usable), core)
+        return _core(find_section_fragments(affinities[1:, z], *sigmas, usable=usable), core)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:

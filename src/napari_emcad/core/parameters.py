@@ -4,12 +4,14 @@ A model with fields says what may be given, and a TypedDict of the same fields l
 a call; tests/core/test_parameters.py holds the two together.
 """
 
+from math import sqrt
 from typing import Any, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_emcad.core.choices import DEFAULT_SCORING, DEFAULT_SEED_SIGMA, SCORINGS, WISHES, Agglomeration, Crumbs
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.pixel_size import COARSEST, FINEST, OWN, Scale, can_be_seen
 
 _DEVICE = f"One of {', '.join(WISHES)}."
 
@@ -51,10 +53,16 @@ class SegmentParameters(Parameters):
     threshold: float | None = Field(
         None, ge=0, le=1, title="Threshold", description="Higher merges more; None = what the model's card recommends."
     )
-    min_size: int = Field(100, ge=0, title="Smallest neuron", description="Voxels; smaller segments are crumbs.")
+    min_size: int = Field(
+        100, ge=0, title="Smallest neuron", description="Voxels of the stack; smaller segments are crumbs."
+    )
     crumbs: Crumbs = Field("strongest", title="Crumbs", description="Join the strongest neighbour, or become 0.")
     seed_sigma: float = Field(
-        DEFAULT_SEED_SIGMA, ge=0, le=20, title="Seed smoothing", description="Pixels; higher gives fewer fragments."
+        DEFAULT_SEED_SIGMA,
+        ge=0,
+        le=20,
+        title="Seed smoothing",
+        description="Pixels as the network sees them; higher gives fewer fragments.",
     )
     agglomeration: Agglomeration = Field(
         "waterz", title="Agglomeration", description="waterz joins contact by contact, multicut weighs all at once."
@@ -63,6 +71,25 @@ class SegmentParameters(Parameters):
     device: str = Field("auto", title="Device", description=_DEVICE)
     black: float | None = Field(None, title="Black", description="Grey level that becomes 0; None = from the data.")
     white: float | None = Field(None, title="White", description="Grey level that becomes 1; None = from the data.")
+    scale: Scale | None = Field(
+        None,
+        title="Scale",
+        description="Pixels of the stack, y x, that the network sees as one; None = those of the model's pixel size.",
+    )
+
+    @property
+    def pixel(self) -> float:
+        """Pixels of the stack, a side, that count as one to the network; 1 if the scale is not resolved."""
+        y, x = self.scale or OWN
+        return sqrt(y * x)
+
+    @field_validator("scale")
+    @classmethod
+    def _usable(cls, scale: Scale | None) -> Scale | None:
+        """Refuse factors that nothing would be left at, or that take many times the work."""
+        if scale is not None and not can_be_seen(scale):
+            raise ValueError(f"two factors from 1/{COARSEST:g} to {FINEST:g} are needed, got {scale}.")
+        return scale
 
     @field_validator("scoring")
     @classmethod
@@ -85,6 +112,7 @@ class SegmentOptions(TypedDict, total=False):
     device: str
     black: float | None
     white: float | None
+    scale: Scale | None
 
 
 class ResolvedSegmentParameters(SegmentParameters):
@@ -93,6 +121,7 @@ class ResolvedSegmentParameters(SegmentParameters):
     threshold: float
     black: float
     white: float
+    scale: Scale = OWN  # files from before there was one
 
 
 class OpticalParameters(Parameters):

@@ -1,4 +1,4 @@
-"""A network and a volume -> affinities, whichever kind of network it is."""
+"""A network and a volume -> affinities, whichever kind of network it is and whatever the size of the pixels."""
 
 from napari_emcad.core.lost_sections import WithoutLost
 from napari_emcad.core.progress import Job

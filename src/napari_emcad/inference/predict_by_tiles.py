@@ -22,12 +22,13 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import Volume
-from napari_emcad.inference.aligned import SeenPart, seen_parts
+from napari_emcad.inference.aligned import SeenPart
 from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
 from napari_emcad.inference.engines.precision import fastest_precision
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
+from napari_emcad.inference.resampled import ResampledPart, shown_parts
 from napari_emcad.networks.placing import placed
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
 from napari_emcad.networks.teacher import Teacher, TeacherConfig
@@ -95,7 +96,7 @@ def predict_by_tiles(
     try:
         watch, done = Stopwatch(way.stage, box.shape[0]), 0
         yield watch.at(0)
-        for part in seen_parts(volume, prediction):
+        for part in shown_parts(volume, prediction):
             k = part.box.start[0]
             while k < part.box.stop[0]:
                 try:
@@ -154,7 +155,7 @@ class _LayerWalk:
     once no later layer reaches it.
     """
 
-    def __init__(self, ready: _Ready[N], part: SeenPart, prediction: Prediction, tile: int):
+    def __init__(self, ready: _Ready[N], part: SeenPart | ResampledPart, prediction: Prediction, tile: int):
         self.ready, self.normalisation, self.box = ready, prediction.normalisation, part.box
         shape = part.volume.shape
         self.layers, rows, columns = tiles(ready.config, self.box, shape, ready.sizes(shape, tile))

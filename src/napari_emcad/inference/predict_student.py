@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.pixel_size import seen_place
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.tiling import Ends, Tile, section_tiles
 from napari_emcad.core.volume import Volume, Writable
-from napari_emcad.inference.aligned import SeenPart, leave_out, seen_parts
+from napari_emcad.inference.aligned import SeenPart, leave_out
 from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
 from napari_emcad.inference.engines.engine import Engine, Features, engine_for
 from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
 from napari_emcad.inference.prediction import Prediction
+from napari_emcad.inference.resampled import ResampledPart, shown_parts
 from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
 
 HALO = RECEPTIVE_RADIUS + 1
@@ -63,12 +65,13 @@ def predict_affinities(student: Student, volume: Volume, out: Writable, predicti
     reuse_memory()
     box, device = prediction.box, prediction.device
     engine = _engine(student, device)
-    tile = prediction.tile or usual_tile(box, volume.shape[1:], device.kind)
+    seen, (_, *sides) = seen_place(box, volume.shape, prediction.scale)
+    tile = prediction.tile or usual_tile(seen, (sides[0], sides[1]), device.kind)
     try:
         watch, done = Stopwatch("affinities", box.shape[0]), 0
         yield watch.at(0)
         leave_out(out, prediction)
-        for part in seen_parts(volume, prediction):
+        for part in shown_parts(volume, prediction):
             k = part.box.start[0]
             while k < part.box.stop[0]:
                 try:
@@ -96,7 +99,7 @@ class _SectionWalk(Generic[Features]):
     Each section is taken at its own place and as far as it has tissue: its frame. The one before is seen through it.
     """
 
-    def __init__(self, engine: Engine[Features], part: SeenPart, prediction: Prediction, tile: int):
+    def __init__(self, engine: Engine[Features], part: SeenPart | ResampledPart, prediction: Prediction, tile: int):
         self.engine, self.part, self.tile = engine, part, tile
         self.normalisation = prediction.normalisation
         self.frame: tuple[Ends, Ends] = ((0, 0), (0, 0))

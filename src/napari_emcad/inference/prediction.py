@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.pixel_size import OWN, Scale
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
@@ -19,9 +20,11 @@ class Prediction:
     normalisation : Normalisation
     device : Device
     tile : int or None
-        Pixels a side; None = what device and memory allow.
+        Pixels a side, as the network sees them; None = what device and memory allow.
     plan : SectionPlan or None
         Of the whole volume; None = every section is used as it is.
+    scale : (y, x)
+        Pixels of the volume that the network sees as one.
     """
 
     box: Box
@@ -29,3 +32,4 @@ class Prediction:
     device: Device
     tile: int | None = None
     plan: SectionPlan | None = None
+    scale: Scale = OWN

@@ -9,6 +9,7 @@ from napari_emcad import optical, pipeline
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DeviceKind
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape
+from napari_emcad.core.pixel_size import OWN, Scale, seen_place
 from napari_emcad.core.wording import about_text, shape_text, size_text
 from napari_emcad.networks.card import ModelCard
 
@@ -17,6 +18,10 @@ SAFETY = 0.9
 
 SLOWER = 2.0
 """Times as long as a student from which on a model is said to take longer, if no time is known."""
+
+
+AFTER_THE_NETWORK = 0.2
+"""Part of a student's time for a voxel that is not the network's."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,9 @@ class Planned:
     card : ModelCard or None
         Card of the model; None, if it has not been read, counts as a student's.
     seed_sigma : float
-        Pixels.
+        Pixels as the network sees them.
+    scale : (y, x)
+        Pixels of the stack that the network sees as one.
     """
 
     box: Box
@@ -40,13 +47,15 @@ class Planned:
     device_kind: DeviceKind = "cpu"
     card: ModelCard | None = None
     seed_sigma: float = DEFAULT_SEED_SIGMA
+    scale: Scale = OWN
 
     @property
     def memory(self) -> int:
         """Bytes of main memory at the peak."""
         if self.card is not None and is_foreground(self.card):
             return optical.memory_needed(self.box, self.shape, self.card, self.device_kind)
-        return pipeline.memory_needed(self.box, self.shape[1:], self.device_kind, self.card, self.seed_sigma)
+        of_network = self.device_kind, self.card
+        return pipeline.memory_needed(self.box, self.shape[1:], *of_network, self.seed_sigma, self.scale)
 
     @property
     def voxels(self) -> int:
@@ -55,12 +64,22 @@ class Planned:
 
     @property
     def work(self) -> float:
-        """Voxels that a student segments in the time this takes: those of the box, or many more for a teacher."""
+        """Voxels that a student segments in the time this takes: those of the box, or many more for a teacher.
+
+        Where the network sees pixels of another size, only what comes after it takes as long as for the box.
+        """
+        box, shape = seen_place(self.box, self.shape, self.scale)
+        after = AFTER_THE_NETWORK * (self.voxels - prod(box.shape))
         if self.card is None or not is_teacher(self.card):
-            return self.voxels
+            return prod(box.shape) + after
         from napari_emcad.inference.predict_teacher import teacher_work
 
-        return teacher_work(self.card, self.box, self.shape, self.device_kind)
+        return teacher_work(self.card, box, shape, self.device_kind) + after
+
+    @property
+    def work_of_a_student(self) -> float:
+        """The work if a student did it."""
+        return replace(self, card=None).work
 
 
 @dataclass(frozen=True)
@@ -83,7 +102,7 @@ def estimate(planned: Planned, seconds_per_megavoxel: float | None) -> Estimate:
     """Estimate a run at this speed, in seconds per megavoxel of its work."""
     work = planned.work
     seconds = None if seconds_per_megavoxel is None else work / 1e6 * seconds_per_megavoxel
-    return Estimate(planned.memory, seconds, work / planned.voxels)
+    return Estimate(planned.memory, seconds, work / planned.work_of_a_student)
 
 
 def is_teacher(card: ModelCard | None) -> bool:

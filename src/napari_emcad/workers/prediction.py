@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.pixel_size import OWN
 from napari_emcad.core.progress import Job
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import Volume, Writable
@@ -87,7 +88,8 @@ def predict_beside(
 
     sections = None if plan is None else plan_to_json(plan)
     task, kind = PredictionTask(model.path, box, parameters, sections), choose_device(parameters.device).kind
-    if kind != "cpu" or Planned(box, volume.shape, kind, model.card).work <= SMALL:
+    planned = Planned(box, volume.shape, kind, model.card, scale=parameters.scale or OWN)
+    if kind != "cpu" or planned.work <= SMALL:
         yield from _predict(task, volume, affinities)
         return
     yield from run_in_child(

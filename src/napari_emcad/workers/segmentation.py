@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.choices import Crumbs, DeviceKind
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
@@ -72,6 +72,8 @@ class SegmentRequest:
         Written while the run goes on.
     plan : SectionPlan or None
         Of the volume; None = its sections are used as they are.
+    voxel_size : VoxelSize or None
+        In nm; None = not known, and the network sees the pixels as they are.
     """
 
     volume: Volume
@@ -80,6 +82,7 @@ class SegmentRequest:
     parameters: SegmentParameters
     affinities: NDArray[np.uint8]
     plan: SectionPlan | None = None
+    voxel_size: VoxelSize | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
 
     device = choose_device(request.parameters.device)
     card = inspect(request.model)
-    parameters = resolve_parameters(request.parameters, request.volume, card)
+    parameters = resolve_parameters(request.parameters, request.volume, card, request.voxel_size)
     start = time.monotonic()
     model, box, plan = Model(request.model, card), request.box, request.plan
     yield from predict_beside(request.volume, model, request.affinities, box, parameters, plan)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
+from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.plan import MOST_BRIDGED
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import write_then_rename
@@ -71,6 +72,11 @@ class BlockRunFacts(BaseModel):
     sections: SectionsChoice = "as-is"
     interpolates: bool = True
     stack_shape: Shape | None = None
+
+    @property
+    def resolved(self) -> ResolvedSegmentParameters:
+        """The parameters, checked."""
+        return ResolvedSegmentParameters(**self.parameters)
 
     @property
     def place(self) -> Box:

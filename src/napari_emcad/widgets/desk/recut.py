@@ -54,7 +54,8 @@ class Recut:
         else:
             self._message.say("Agglomerating again from the affinities that are there.")
             sections = PlannedBox.of(result.plan, result.box)
-            job = agglomerate_again(result.affinities, self._choices.parameters(), self._cut(), sections)
+            parameters = self._choices.parameters().model_copy(update={"scale": result.parameters.scale})
+            job = agglomerate_again(result.affinities, parameters, self._cut(), sections)
             self._jobs.start(job, self._on_agglomerated)
 
     def _connect(self) -> None:
