@@ -1,5 +1,7 @@
 """A network that sees pixels of another size: what it reads, and where its affinities come to lie."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.pixel_size import seen_shape
 from napari_emcad.core.progress import drive
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict import predict_by
@@ -34,10 +37,10 @@ def tiny_teacher():
 def predicted_at(student):
     """(volume, scale, box, network) -> affinities (3, z, y, x) uint8 of the box."""
 
-    def predicted_at(volume, scale, box=None, network=student, tile=None):
+    def predicted_at(volume, scale, box=None, network=student, tile=None, plan=None):
         box = box or Box.whole(volume.shape)
         out = np.full((3, *box.shape), 7, np.uint8)
-        prediction = Prediction(box, Normalisation(0, 255), CPU, tile, scale=scale)
+        prediction = Prediction(box, Normalisation(0, 255), CPU, tile, plan, scale)
         drive(predict_by(network, volume, out, prediction))
         return out
 
@@ -111,3 +114,20 @@ def test_nan_is_refused_there_too(predicted_at):
     volume[1, 20, 20] = np.nan
     with pytest.raises(UserError, match="section 1 holds NaN"):
         predicted_at(volume, (2.0, 2.0))
+
+
+def test_a_plan_for_the_sections_holds_at_any_pixel_size(predicted_at, student):
+    """Section 2 is left out, and from section 3 on the tissue lies four pixels further: two of those that are seen."""
+    small = uneven((5, 30, 40))
+    large = small.repeat(2, 1).repeat(2, 2)
+    left_out, moved = np.arange(5) == 2, np.array([[0, 0]] * 3 + [[0, 2]] * 2, np.int32)
+    as_is = [SectionPlan.as_is(volume.shape) for volume in (small, large)]
+    plans = [replace(plan, left_out=left_out, offset=n * moved) for n, plan in zip((1, 2), as_is, strict=True)]
+    own = predicted_at(small, (1.0, 1.0), plan=plans[0])
+    found = predicted_at(large, (2.0, 2.0), plan=plans[1])
+    assert not found[:, 2].any()
+    back, inside = AffinitiesBack(Box.whole(large.shape), large.shape, (2.0, 2.0)), (..., slice(8, -8), slice(8, -8))
+    for z in (0, 1, 3, 4):
+        np.testing.assert_allclose(found[:, z][inside], back.section(own[:, z])[inside], atol=1.01)
+    box = Box((2, 7, 9), (5, 50, 71))
+    np.testing.assert_allclose(predicted_at(large, (2.0, 2.0), box, plan=plans[1]), found[:, *box.slices], atol=1.01)
