@@ -6,13 +6,14 @@ from functools import partial
 import numpy as np
 import pytest
 from block_runs import BOX, PARAMETERS, SHAPE, Broken, Shuffled, digest, done, facts_of, partition, save_inputs, whole
-from drawings import uneven
+from drawings import lively_student, uneven
 
 from napari_emcad.blocks import steps as blockwise
 from napari_emcad.blocks.pool import InTurn
 from napari_emcad.blocks.steps import STEPS_OF_BLOCKS, assemble, segment_by_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.io.sessions.block_files import BlockFiles
