@@ -35,7 +35,14 @@ from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
-from napari_emcad.core.volume import AffinityStore, AffinityVolume, Volume, Writable, check_volume
+from napari_emcad.core.volume import (
+    SMALLEST_SECTION,
+    AffinityStore,
+    AffinityVolume,
+    Volume,
+    Writable,
+    check_volume,
+)
 from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import BUNDLED, resolve_model

@@ -116,18 +116,34 @@ def test_nan_is_refused_there_too(predicted_at):
         predicted_at(volume, (2.0, 2.0))
 
 
-def test_a_plan_for_the_sections_holds_at_any_pixel_size(predicted_at, student):
-    """Section 2 is left out, and from section 3 on the tissue lies four pixels further: two of those that are seen."""
+@pytest.mark.parametrize(("role", "shift"), [("student", 0), ("teacher", 2)])
+def test_a_plan_for_the_sections_holds_at_any_pixel_size(predicted_at, student, role, shift):
+    """Section 2 is left out, and from section 3 on the tissue lies further by some pixels of those that are seen."""
+    network = student if role == "student" else tiny_teacher()
     small = uneven((5, 30, 40))
     large = small.repeat(2, 1).repeat(2, 2)
-    left_out, moved = np.arange(5) == 2, np.array([[0, 0]] * 3 + [[0, 2]] * 2, np.int32)
-    as_is = [SectionPlan.as_is(volume.shape) for volume in (small, large)]
-    plans = [replace(plan, left_out=left_out, offset=n * moved) for n, plan in zip((1, 2), as_is, strict=True)]
-    own = predicted_at(small, (1.0, 1.0), plan=plans[0])
-    found = predicted_at(large, (2.0, 2.0), plan=plans[1])
+    own = predicted_at(small, (1.0, 1.0), None, network, plan=plan_of(small, shift))
+    found = predicted_at(large, (2.0, 2.0), None, network, plan=plan_of(large, 2 * shift))
     assert not found[:, 2].any()
     back, inside = AffinitiesBack(Box.whole(large.shape), large.shape, (2.0, 2.0)), (..., slice(8, -8), slice(8, -8))
     for z in (0, 1, 3, 4):
         np.testing.assert_allclose(found[:, z][inside], back.section(own[:, z])[inside], atol=1.01)
-    box = Box((2, 7, 9), (5, 50, 71))
-    np.testing.assert_allclose(predicted_at(large, (2.0, 2.0), box, plan=plans[1]), found[:, *box.slices], atol=1.01)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_box_equals_that_part_of_the_whole_with_a_plan_too(predicted_at, scale):
+    volume = uneven((5, 60, 80))
+    plan = plan_of(volume, 5)
+    bare = np.zeros((5, 6, 8), bool)
+    bare[1:, 2:, :3] = True
+    plan = replace(plan, no_tissue=bare, missing=np.zeros_like(bare), cell=10)
+    whole = predicted_at(volume, scale, plan=plan)
+    assert not whole[:, 1:, 20:, :30].any()
+    assert whole[:, 1, 20:, 30:].std() > 20
+    for box in (Box((1, 7, 9), (5, 50, 71)), Box((3, 15, 25), (4, 25, 40))):
+        np.testing.assert_allclose(predicted_at(volume, scale, box, plan=plan), whole[:, *box.slices], atol=1.01)
+
+
+def plan_of(volume, shift):
+    left_out, moved = np.arange(5) == 2, np.array([[0, 0]] * 3 + [[0, shift]] * 2, np.int32)
+    return replace(SectionPlan.as_is(volume.shape), left_out=left_out, offset=moved)
