@@ -5,8 +5,8 @@ import pytest
 from drawings import uneven
 
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.core.pixel_size import OWN, pixel_size_note, scale_between, seen_box, seen_shape
-from napari_emcad.core.resampling import AxisGrid, resampled
+from napari_emcad.core.pixel_size import OWN, pixel_size_note, scale_between, seen_shape
+from napari_emcad.core.resampling import AxisGrid, resampled, seen_box
 
 STEPS = [1.0, 2.0, 1.3, 3.7, 0.5, 0.4, 0.75]
 

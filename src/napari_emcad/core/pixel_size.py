@@ -2,8 +2,7 @@
 
 from math import ceil
 
-from napari_emcad.core.geometry import Box, Shape, VoxelSize
-from napari_emcad.core.resampling import AxisGrid
+from napari_emcad.core.geometry import Shape, VoxelSize
 
 Scale = tuple[float, float]
 """Pixels of a stack on y and x that are as long as one of those that a network sees; above 1 it sees fewer."""
@@ -81,19 +80,3 @@ def seen_shape(shape: Shape, scale: Scale) -> Shape:
     z, *section = shape
     y, x = (max(1, ceil(n / factor - FUZZ)) for n, factor in zip(section, scale, strict=True))
     return z, y, x
-
-
-def seen_place(box: Box, shape: Shape, scale: Scale) -> tuple[Box, Shape]:
-    """Return what a network has to predict for a box of a volume, and the shape that it sees the volume at."""
-    return (box, shape) if scale == OWN else (seen_box(box, shape, scale), seen_shape(shape, scale))
-
-
-def seen_box(box: Box, shape: Shape, scale: Scale) -> Box:
-    """Return the part that a network has to predict, at its scale, for a box of a volume of a shape (z, y, x)."""
-    ends = []
-    for axis, factor in enumerate(scale, 1):
-        grids = [AxisGrid(seen_shape(shape, scale)[axis], 1 / factor, at_edges) for at_edges in (False, True)]
-        parts = [grid.seen(box.start[axis], box.stop[axis]) for grid in grids]
-        ends.append((min(part.start for part in parts), max(part.stop for part in parts)))
-    (top, bottom), (left, right) = ends
-    return Box((box.start[0], top, left), (box.stop[0], bottom, right))

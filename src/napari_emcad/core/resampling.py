@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from napari_emcad.core.geometry import Box, Shape
+from napari_emcad.core.pixel_size import OWN, Scale, seen_shape
+
 
 @dataclass(frozen=True)
 class AxisGrid:
@@ -72,3 +75,19 @@ def resampled(section: NDArray[Any], rows: csr_array, columns: csr_array) -> NDA
     """Return a section (y, x) of real numbers on another grid, given the weights of its rows and columns."""
     values = np.asarray(section, np.float32)
     return np.ascontiguousarray((columns @ (rows @ values).T).T)
+
+
+def seen_place(box: Box, shape: Shape, scale: Scale) -> tuple[Box, Shape]:
+    """Return what a network has to predict for a box of a volume, and the shape that it sees the volume at."""
+    return (box, shape) if scale == OWN else (seen_box(box, shape, scale), seen_shape(shape, scale))
+
+
+def seen_box(box: Box, shape: Shape, scale: Scale) -> Box:
+    """Return the part that a network has to predict, at its scale, for a box of a volume of a shape (z, y, x)."""
+    ends = []
+    for axis, factor in enumerate(scale, 1):
+        grids = [AxisGrid(seen_shape(shape, scale)[axis], 1 / factor, at_edges) for at_edges in (False, True)]
+        parts = [grid.seen(box.start[axis], box.stop[axis]) for grid in grids]
+        ends.append((min(part.start for part in parts), max(part.stop for part in parts)))
+    (top, bottom), (left, right) = ends
+    return Box((box.start[0], top, left), (box.stop[0], bottom, right))

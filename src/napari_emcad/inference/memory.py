@@ -4,7 +4,8 @@ from math import prod
 
 from napari_emcad.core.choices import DeviceKind
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.pixel_size import OWN, Scale, seen_place
+from napari_emcad.core.pixel_size import OWN, Scale
+from napari_emcad.core.resampling import seen_place
 from napari_emcad.inference.predict_student import network_memory
 from napari_emcad.inference.predict_teacher import teacher_memory
 from napari_emcad.networks.card import ModelCard

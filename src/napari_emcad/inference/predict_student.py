@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.pixel_size import seen_place
 from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.resampling import seen_place
 from napari_emcad.core.tiling import Ends, Tile, section_tiles
 from napari_emcad.core.volume import Volume, Writable
 from napari_emcad.inference.aligned import SeenPart, leave_out

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box, Shape
-from napari_emcad.core.pixel_size import OWN, Scale, seen_box, seen_shape
-from napari_emcad.core.resampling import AxisGrid, resampled
+from napari_emcad.core.pixel_size import OWN, Scale, seen_shape
+from napari_emcad.core.resampling import AxisGrid, resampled, seen_box
 from napari_emcad.core.tiling import Ends
 from napari_emcad.core.volume import SMALLEST_SECTION, Key, Volume
 from napari_emcad.inference.aligned import SeenPart, seen_parts

@@ -9,7 +9,8 @@ from napari_emcad import optical, pipeline
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DeviceKind
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape
-from napari_emcad.core.pixel_size import OWN, Scale, seen_place
+from napari_emcad.core.pixel_size import OWN, Scale
+from napari_emcad.core.resampling import seen_place
 from napari_emcad.core.wording import about_text, shape_text, size_text
 from napari_emcad.networks.card import ModelCard
 
