@@ -119,6 +119,87 @@ def cells(shape, cell):
     return SectionPlan(shape, as_is.left_out, as_is.offset, as_is.inverted, as_is.breaks, none, none.copy(), cell=cell)
 
 
+# ---- shifts --------------------------------------------------------------------------------------------------------
+
+MARGIN = 20
+"""Pixels of tissue around the sections that are cut out of it."""
+
+
+def shifted(tissue, plan):
+    """Sections cut out of tissue (z, y, x) where a plan says that they lie."""
+    (_, height, width), origin = plan.shape, MARGIN - plan.offset
+    return np.stack([tissue[z, y : y + height, x : x + width] for z, (y, x) in enumerate(origin)])
+
+
+def seen_through(frame, section, shift):
+    """What section (y, x) shows of another one that lies (y, x) pixels further on; elsewhere the other one, `frame`."""
+    padded, seen = np.pad(section.astype(int), MARGIN, constant_values=-1), frame.copy()
+    y, x = (MARGIN + n for n in shift)
+    window = padded[y : y + frame.shape[0], x : x + frame.shape[1]]
+    seen[window >= 0] = window[window >= 0]
+    return seen, window >= 0
+
+
+SHIFTS = [(16, 0), (0, -16), (-5, 9), (11, 2)]
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_jump_is_made_up_for(shift):
+    student, plan = lively_student(), SectionPlan.as_is(SHAPE).shifting(4, shift, all_that_follow=True)
+    volume = shifted(uneven((7, 33 + 2 * MARGIN, 38 + 2 * MARGIN)), plan)
+    found, as_is = predicted(student, volume, plan), predicted(student, volume)
+    np.testing.assert_array_equal(np.delete(found, 4, 1), np.delete(as_is, 4, 1))
+    before, there = seen_through(volume[4], volume[3], [-n for n in shift])
+    expected = predicted(student, np.stack([before, volume[4]]))[:, 1]
+    expected[0, ~there] = 0
+    np.testing.assert_array_equal(found[:, 4], expected)
+    assert (found[:, 4] != as_is[:, 4]).any()
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_shifted_section_is_put_back(shift):
+    student, plan = lively_student(), SectionPlan.as_is(SHAPE).shifting(4, shift)
+    volume = shifted(uneven((7, 33 + 2 * MARGIN, 38 + 2 * MARGIN)), plan)
+    found, as_is = predicted(student, volume, plan), predicted(student, volume)
+    np.testing.assert_array_equal(np.delete(found, [4, 5], 1), np.delete(as_is, [4, 5], 1))
+    before, there = seen_through(volume[4], volume[3], [-n for n in shift])
+    expected = predicted(student, np.stack([before, volume[4]]))[:, 1]
+    expected[0, ~there] = 0
+    np.testing.assert_array_equal(found[:, 4], expected)
+    before, _ = seen_through(volume[3], volume[4], shift)  # section 3 shows what 4 does not
+    np.testing.assert_array_equal(found[:, 5], predicted(student, np.stack([before, volume[5]]))[:, 1])
+
+
+@pytest.mark.parametrize("shift", [(8, -8), (5, 0)])
+def test_a_teacher_sees_shifted_sections_as_they_lie(shift):
+    """Farther from what some section does not show than its receptive field reaches."""
+    shape, reach = (4, 70, 72), 20
+    teacher, plan = lively_teacher(TEACHER), SectionPlan.as_is(shape).shifting(2, shift, all_that_follow=True)
+    tissue = uneven((4, 70 + 2 * MARGIN, 72 + 2 * MARGIN))
+    found = predicted(teacher, shifted(tissue, plan), plan)
+    canvas = [slice(MARGIN - max(0, n), MARGIN + side + max(0, -n)) for n, side in zip(shift, shape[1:], strict=True)]
+    expected = predicted(teacher, tissue[:, *canvas])
+    for z, (y, x) in enumerate(plan.offset):
+        y, x = max(0, shift[0]) - y, max(0, shift[1]) - x  # of the section in the canvas
+        inside = np.s_[:, z, reach + 8 : 70 - reach - 8, reach + 8 : 72 - reach - 8]
+        there = np.s_[:, z, y + reach + 8 : y + 70 - reach - 8, x + reach + 8 : x + 72 - reach - 8]
+        close(found[inside], expected[there])
+        assert found[inside].std() > 10
+
+
+def test_a_drift_costs_no_more_than_its_sections():
+    student, plan = lively_student(), SectionPlan.as_is((5, 64, 80))
+    for z in range(1, 5):
+        plan = plan.shifting(z, (7, -7), all_that_follow=True)
+    spy = Spy(uneven((5, 64, 80)))
+    predicted(student, spy, plan)
+    whole = (0, 64), (0, 80)
+    assert [read for read in spy.read if read[1:] == whole] == [(z, *whole) for z in range(5)]
+
+
+# ---- grey levels, parts and tissue ---------------------------------------------------------------------------------
+
+
 def test_an_inverted_section_is_inverted(network):
     volume = uneven(SHAPE)
     found = predicted(network, volume, SectionPlan.as_is(SHAPE).inverting(2))
