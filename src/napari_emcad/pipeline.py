@@ -120,7 +120,7 @@ def segment(
     network, card = load_model(resolve_model(model))
     plan = _plan_for(volume, sections)
     check_tissue(plan, box)
-    parameters = resolve_parameters(requested, volume, card, voxel_size)
+    parameters = resolve_parameters(requested, volume, card, voxel_size, plan)
     affinities = np.zeros((3, *box.shape), np.uint8)
     segmentation = drive(run(volume, network, affinities, box, parameters, plan))
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
@@ -190,7 +190,7 @@ def predict(
     from napari_emcad.inference.predict import predict_by
     from napari_emcad.inference.prediction import Prediction
 
-    levels = choose_normalisation(volume, parameters.black, parameters.white, EM_GREYS)
+    levels = choose_normalisation(volume, parameters.black, parameters.white, EM_GREYS, plan)
     device, scale = choose_device(parameters.device), parameters.scale or OWN
     prediction = Prediction(box, levels, device, plan=plan, scale=scale)
     yield from predict_by(network, volume, affinities, prediction)
@@ -238,7 +238,11 @@ def agglomerate(
 
 
 def resolve_parameters(
-    parameters: SegmentParameters, volume: Volume, card: ModelCard, voxel_size: VoxelSize | None = None
+    parameters: SegmentParameters,
+    volume: Volume,
+    card: ModelCard,
+    voxel_size: VoxelSize | None = None,
+    plan: SectionPlan | None = None,
 ) -> ResolvedSegmentParameters:
     """Return what a run really uses: model's threshold and pixel size, data's grey levels, and the device there is.
 
@@ -250,12 +254,14 @@ def resolve_parameters(
         Of the model.
     voxel_size : VoxelSize, optional
         Of the volume in nm; None = not known, and its pixels are taken as they are.
+    plan : SectionPlan, optional
+        Of the volume: grey levels are those of the tissue that it uses. None = of all.
     """
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import choose_normalisation, trained_greys
 
     recommended = recommended_threshold(card, parameters.agglomeration)
-    levels = choose_normalisation(volume, parameters.black, parameters.white, trained_greys(card))
+    levels = choose_normalisation(volume, parameters.black, parameters.white, trained_greys(card), plan)
     found = {
         "threshold": recommended if parameters.threshold is None else parameters.threshold,
         "device": choose_device(parameters.device).wish,

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from drawings import lively_student
 
 from napari_emcad.blocks import sections as looking
-from napari_emcad.blocks.sections import is_seen, judge_slabs, placed, plan_of
+from napari_emcad.blocks.sections import is_seen, judge_slabs, parameters_of, placed, plan_of
 from napari_emcad.blocks.steps import look_at_slab
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
@@ -15,10 +16,13 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.sections import inspect_sections
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.synthetic import synthetic_stack
+from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
 from napari_emcad.io.section_plans import plan_to_json
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run
 from napari_emcad.io.stacks.stack import open_stack
+from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.checkpoint import save_model
 
 SHAPE, BLANK = (12, 96, 128), [5, 8]
 
@@ -189,3 +193,24 @@ def test_a_plan_for_a_part_is_placed_in_the_stack():
     assert plan.offset.tolist() == [[0, 0]] * 4 + [[3, 1]] * 5
     assert plan.missing.shape == plan.no_tissue.shape == (9, 1, 1)
     assert json.dumps(plan_to_json(plan))
+
+
+def test_grey_levels_are_those_of_the_tissue_that_is_used(begun, volume, stack, tmp_path):
+    path, model, levels = tmp_path / "deep.tif", tmp_path / "small.pt", {"black": 1.0, "white": 2.0}
+    deep = volume.astype(np.uint16) * 20 + 1000
+    deep[BLANK] = np.where(np.indices(SHAPE[1:]).sum(0) % 2, 100, 60_000)
+    tifffile.imwrite(path, deep, photometric="minisblack")
+    save_model(lively_student(), model, ModelCard(title="small"))
+    with open_stack(path) as opened:
+        asked = {"source": str(path), "fingerprint": opened.fingerprint, "model": str(model)}
+    asked["parameters"] = {"threshold": 0.5, **levels}
+    run, files = begun(**asked, asked_levels=(None, None))
+    found = looked(run, files)
+    assert found.plan.left_out[BLANK].all()
+    expected = choose_normalisation(deep, None, None, EM_GREYS, found.plan)
+    used = parameters_of(run, files)
+    assert (used.black, used.white) == found.levels == (expected.low, expected.high)
+    assert expected.high < 10_000
+    run, files = begun("given.emcad", **asked)
+    looked(run, files)
+    assert (parameters_of(run, files).black, parameters_of(run, files).white) == (1, 2)

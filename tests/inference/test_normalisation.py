@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawings import uneven
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.stack_kind import SAMPLED_SECTIONS
 from napari_emcad.core.synthetic import synthetic_stack
+from napari_emcad.inference import normalisation as module
 from napari_emcad.inference.normalisation import (
     EM_GREYS,
     Normalisation,
@@ -210,3 +214,41 @@ def test_a_card_states_what_its_network_was_trained_on():
     assert trained_greys(None) == trained_greys(ModelCard()) == EM_GREYS
     assert trained_greys(ModelCard(grey_range=(0.2, 0.7))) == (0.2, 0.7)
     assert is_exchanged(9, 3) and not is_exchanged(3, 9) and not is_exchanged(None, 3)
+
+
+# ---- by a plan for the sections --------------------------------------------------------------------------------------
+
+
+def test_used_tissue_decides():
+    volume = uneven((9, 64, 80), np.uint16) // 4 + 20_000
+    expected = Normalisation.of(volume[[0, 2, 3, 5, 6, 7, 8]][:, :, :48])
+    broken, plan = volume.astype(np.float32), SectionPlan.as_is(volume.shape).leaving_out(1).inverting(4)
+    broken[1], broken[4], broken[:, :, 48:] = np.nan, 60_000 - broken[4], 60_000
+    broken[:, ::3, 48:] = 40_000
+    bare = np.zeros((9, 4, 5), bool)
+    bare[:, :, 3:] = True
+    found = Normalisation.of(broken, None, replace(plan, cell=16, missing=~bare & False, no_tissue=bare))
+    assert found == expected
+    assert Normalisation.of(np.nan_to_num(broken)).high > expected.high
+
+
+def test_a_plan_that_uses_all_changes_no_levels():
+    volume = uneven((9, 64, 80), np.uint16)
+    assert Normalisation.of(volume, EM_GREYS, SectionPlan.as_is(volume.shape)) == Normalisation.of(volume, EM_GREYS)
+
+
+def test_a_large_stack_is_sampled_where_there_is_tissue(monkeypatch):
+    monkeypatch.setattr(module, "SAMPLED_SIDE", 64)
+    monkeypatch.setattr(module, "TILE", 16)
+    volume = uneven((2, 80, 200), np.uint16) // 4
+    volume[:, :, 96:] = 65_000 + uneven((2, 80, 104), np.uint16) % 100
+    bare = np.zeros((2, 5, 13), bool)
+    bare[:, :, 6:] = True
+    plan = replace(SectionPlan.as_is(volume.shape), cell=16, missing=~bare & False, no_tissue=bare)
+    assert Normalisation.of(volume, None, plan).high < 17_000 < Normalisation.of(volume).high
+
+
+def test_stacks_of_inverted_sections_or_none_are_sampled_as_a_whole():
+    volume, plan = uneven((2, 64, 80), np.uint16), SectionPlan.as_is((2, 64, 80))
+    for one in (plan.inverting(0).inverting(1), plan.leaving_out(0).leaving_out(1)):
+        assert Normalisation.of(volume, None, one) == Normalisation.of(volume)

@@ -13,6 +13,7 @@ from napari_emcad import __version__
 from napari_emcad.blocks.cluster import connect_cluster, start_cluster
 from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_task
 from napari_emcad.blocks.pool import InTurn, Pool
+from napari_emcad.blocks.sections import parameters_of
 from napari_emcad.blocks.steps import GROUP, Tell, assemble, boxes_of_blocks, segment_by_blocks
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
@@ -185,8 +186,10 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
 
     check_volume(stack.array)
     card, box = inspect(request.model), request.box
-    voxel_size = request.voxel_size or stack.voxel_size
-    parameters = resolve_parameters(request.parameters, stack.array, card, voxel_size)
+    voxel_size, asked = request.voxel_size or stack.voxel_size, request.parameters
+    plan = request.sections if isinstance(request.sections, SectionPlan) else None
+    parameters = resolve_parameters(asked, stack.array, card, voxel_size, plan)
+    by_data = request.sections == "auto" and None in (asked.black, asked.white)
     return BlockRunFacts(
         program=f"napari-emcad {__version__}",
         source=str(stack.path.absolute()),
@@ -202,6 +205,7 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
         group=GROUP,
         sections=request.sections if isinstance(request.sections, str) else plan_to_json(request.sections),
         stack_shape=triple(stack.array.shape),
+        asked_levels=(asked.black, asked.white) if by_data else None,
     )
 
 
@@ -240,7 +244,7 @@ def _make_session(folder: Path, run: BlockRunFacts) -> int:
     """Make the session of what the blocks have left, and remove that. Return the number of neurons."""
     from napari_emcad.networks.checkpoint import inspect
 
-    parameters, segmentation = run.resolved, assemble(folder, run)
+    parameters, segmentation = parameters_of(run, BlockFiles(folder)), assemble(folder, run)
     origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint}
     made_by = provenance(inspect(Path(run.model)), parameters, run.place, **origin)
     finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made_by, run.voxel_size))

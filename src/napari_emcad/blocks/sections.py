@@ -6,19 +6,23 @@ The plan decides what every later task sees, so it is made once, by the program 
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box, Shape, triple
+from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.judge import judge_sections
 from napari_emcad.core.sections.measure_arrays import Arrays, measures_of_arrays, measures_to_arrays
 from napari_emcad.core.sections.measures import Grid, measure_section
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import Volume
+from napari_emcad.inference.normalisation import choose_normalisation, trained_greys
 from napari_emcad.io.section_plans import plan_of_json
 from napari_emcad.io.sessions.block_files import BlockFiles, FoundSections
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
+from napari_emcad.io.stacks.stack import open_stack
 
 SECTIONS = "sections"
 """Name of the step that measures sections."""
@@ -39,7 +43,8 @@ def judge_slabs(files: BlockFiles, run: BlockRunFacts) -> None:
     measures = measures_of_arrays({name: np.concatenate([t[name] for t in tables]) for name in tables[0]})
     report = judge_sections(run.slabs.shape, _grid(run), measures)
     plan = replace(placed(SectionPlan.of_report(report), first, run.stack_shape), interpolates=run.interpolates)
-    files.write_found_sections(FoundSections(report.summary_from(first), plan))
+    levels = None if run.asked_levels is None else _levels(run, run.asked_levels, plan)
+    files.write_found_sections(FoundSections(report.summary_from(first), plan, levels))
 
 
 def plan_of(run: BlockRunFacts, files: BlockFiles) -> SectionPlan | None:
@@ -57,6 +62,18 @@ def plan_of(run: BlockRunFacts, files: BlockFiles) -> SectionPlan | None:
     else:
         plan = plan_of_json(run.sections, triple(run.sections["shape"]))
     return None if plan.is_as_is else plan
+
+
+def parameters_of(run: BlockRunFacts, files: BlockFiles) -> ResolvedSegmentParameters:
+    """Return the parameters of a run, with the grey levels of the tissue that is used if the data decide on them.
+
+    Raises
+    ------
+    UserError
+        If the plan is missing or damaged.
+    """
+    levels = files.needed_sections.levels if run.asked_levels else None
+    return run.resolved if levels is None else run.resolved.model_copy(update={"black": levels[0], "white": levels[1]})
 
 
 def is_seen(plan: SectionPlan, box: Box) -> bool:
@@ -120,3 +137,12 @@ def placed(plan: SectionPlan, first: int, shape: Shape) -> SectionPlan:
 
 def _grid(run: BlockRunFacts) -> Grid:
     return Grid.of(run.slabs.shape)
+
+
+def _levels(run: BlockRunFacts, asked: tuple[float | None, float | None], plan: SectionPlan) -> tuple[float, float]:
+    from napari_emcad.networks.checkpoint import inspect
+
+    trained = trained_greys(inspect(Path(run.model)))
+    with open_stack(run.source, run.dataset) as stack:
+        levels = choose_normalisation(stack.array, *asked, trained, plan)
+    return levels.low, levels.high

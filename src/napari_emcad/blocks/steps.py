@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.blocks.pool import Pool, Task
-from napari_emcad.blocks.sections import SECTIONS, is_seen, judge_slabs, measure_slab, plan_of, seen_before
+from napari_emcad.blocks.sections import (
+    SECTIONS,
+    is_seen,
+    judge_slabs,
+    measure_slab,
+    parameters_of,
+    plan_of,
+    seen_before,
+)
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
@@ -133,11 +141,11 @@ def predict_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """
     box, plan = run.blocks.box(number), plan_of(run, files)
     if plan is None or is_seen(plan, box.moved(run.place.start)):
-        drive(_predict(run, box, plan, _BlockAffinities(files.affinities, box)))
+        drive(_predict(run, files, box, plan))
     files.save_table(AFFINITIES, number)
 
 
-def _predict(run: BlockRunFacts, box: Box, plan: SectionPlan | None, affinities: Writable) -> Job[None]:
+def _predict(run: BlockRunFacts, files: BlockFiles, box: Box, plan: SectionPlan | None) -> Job[None]:
     """Predict a block of the box of a run."""
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import Normalisation
@@ -145,7 +153,7 @@ def _predict(run: BlockRunFacts, box: Box, plan: SectionPlan | None, affinities:
     from napari_emcad.inference.prediction import Prediction
 
     inputs = _load_inputs(run.source, run.dataset, run.fingerprint, run.model, run.model_sha256)
-    parameters = run.resolved
+    parameters = parameters_of(run, files)
     prediction = Prediction(
         box.moved(run.place.start),
         Normalisation(parameters.black, parameters.white),
@@ -154,6 +162,7 @@ def _predict(run: BlockRunFacts, box: Box, plan: SectionPlan | None, affinities:
         plan,
         parameters.scale,
     )
+    affinities = _BlockAffinities(files.affinities, box)
     yield from predict_by(inputs.network, inputs.stack.array, affinities, prediction)
 
 
@@ -294,6 +303,8 @@ def _decide(files: BlockFiles, run: BlockRunFacts, tell: Tell) -> None:
     plan, found = plan_of(run, files), files.found_sections
     if found is not None:
         tell(found.summary)
+        if found.levels not in (None, (run.parameters["black"], run.parameters["white"])):
+            tell("grey levels: {:g} is black and {:g} is white, by the tissue that is used".format(*found.levels))
     if plan is not None:
         check_tissue(plan, run.place)
         tell(f"by plan: {plan.sentence}")

@@ -68,11 +68,11 @@ def _segment_em(options: argparse.Namespace) -> int:
         exchanged = is_exchanged(requested.black, requested.white)
         warn(kind_warning(card, stack.array, voxel_size, exchanged))
         box = box_of(options, stack.array.shape)
-        parameters = resolve_parameters(requested, stack.array, card, voxel_size)
+        plan = choose_plan(options, stack.array, box)
+        parameters = resolve_parameters(requested, stack.array, card, voxel_size, plan)
         warn(pixel_size_note(voxel_size, card.voxel_size, parameters.scale))
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, parameters.black, parameters.white))
-        plan = choose_plan(options, stack.array, box)
         tell(
             _plan(
                 voxels_text(f"{shape_text(box.shape)} voxels", voxel_size), _memory(box, stack, card, parameters), card

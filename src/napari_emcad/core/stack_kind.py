@@ -77,8 +77,12 @@ def stack_kind(levels: GreyLevels, voxel_size: VoxelSize | None = None) -> Stack
 
 def spread_sections(volume: Volume) -> list[int]:
     """Return up to `SAMPLED_SECTIONS` sections of a volume, from the first to the last."""
-    depth = volume.shape[0]
-    return np.unique(np.linspace(0, depth - 1, min(depth, SAMPLED_SECTIONS)).astype(int)).tolist()
+    return spread_over(volume.shape[0])
+
+
+def spread_over(count: int) -> list[int]:
+    """Return up to `SAMPLED_SECTIONS` numbers below `count`, from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(count, SAMPLED_SECTIONS)).astype(int)).tolist()
 
 
 def _kind_by_size(voxel_size: VoxelSize | None) -> StackKind:

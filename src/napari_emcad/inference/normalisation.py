@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.stack_kind import spread_sections
+from napari_emcad.core.geometry import triple
+from napari_emcad.core.sections.plan import Plane, SectionPlan
+from napari_emcad.core.stack_kind import spread_over, spread_sections
 from napari_emcad.core.volume import Volume
 from napari_emcad.networks.card import GreyRange, ModelCard
 
@@ -49,7 +51,7 @@ class Normalisation:
     clips: bool = True
 
     @classmethod
-    def of(cls, volume: Volume, trained: GreyRange | None = None) -> Self:
+    def of(cls, volume: Volume, trained: GreyRange | None = None, plan: SectionPlan | None = None) -> Self:
         """Return 0 and 255 for uint8, as the published networks want; percentiles of a sample for any other dtype.
 
         Parameters
@@ -58,6 +60,8 @@ class Normalisation:
         trained : GreyRange, optional
             Range of the grey levels that a network was trained on. Levels of uint8 that lie in a much narrower range
             are stretched by their percentiles, too. None = uint8 is never stretched.
+        plan : SectionPlan, optional
+            Of the volume: tissue that is used decides. None = all of it does.
 
         Raises
         ------
@@ -68,7 +72,7 @@ class Normalisation:
         is_byte = volume.dtype == np.uint8
         if is_byte and trained is None:
             return cls(0.0, 255.0)
-        low, high = _percentiles(volume, skips_nan=trained is not None)
+        low, high = _percentiles(volume, trained is not None, plan)
         if is_byte and (trained is None or not 0 < high - low < 255 * NARROW * (trained[1] - trained[0])):
             return cls(0.0, 255.0)
         if low == high:
@@ -89,7 +93,11 @@ class Normalisation:
 
 
 def choose_normalisation(
-    volume: Volume, black: float | None, white: float | None, trained: GreyRange | None = None
+    volume: Volume,
+    black: float | None,
+    white: float | None,
+    trained: GreyRange | None = None,
+    plan: SectionPlan | None = None,
 ) -> Normalisation:
     """Return the scale with these grey levels as 0 and 1; a level that is None is that of the data.
 
@@ -101,6 +109,8 @@ def choose_normalisation(
     black, white : float, optional
     trained : GreyRange, optional
         Of a network for EM stacks, see `Normalisation.of`; None = black lies below white.
+    plan : SectionPlan, optional
+        Of the volume, see `Normalisation.of`.
 
     Raises
     ------
@@ -109,7 +119,7 @@ def choose_normalisation(
     """
     may_exchange = trained is not None and is_exchanged(black, white)  # one level alone is more likely a slip
     if black is None or white is None:
-        data = Normalisation.of(volume, trained)
+        data = Normalisation.of(volume, trained, plan)
         black, white = data.low if black is None else black, data.high if white is None else white
     if black == white or (black > white and not may_exchange):
         raise UserError(f"grey levels: black must lie below white, got {black:g} and {white:g}; set both.")
@@ -126,7 +136,7 @@ def trained_greys(card: ModelCard | None) -> GreyRange:
     return EM_GREYS if card is None or card.grey_range is None else card.grey_range
 
 
-def _percentiles(volume: Volume, skips_nan: bool) -> tuple[float, float]:
+def _percentiles(volume: Volume, skips_nan: bool, plan: SectionPlan | None) -> tuple[float, float]:
     """Return the percentiles of the grey levels of a few sections, without padding and sections unlike the others.
 
     Raises
@@ -134,7 +144,7 @@ def _percentiles(volume: Volume, skips_nan: bool) -> tuple[float, float]:
     UserError
         If the sample holds NaN that is not skipped, or nothing else.
     """
-    sampled = [_sample(volume, z) for z in spread_sections(volume)]
+    sampled = _samples(volume, plan or SectionPlan.as_is(triple(volume.shape)))
     sections = [section[np.isfinite(section)] for section in sampled]
     lacks = [len(some) < len(all_) for some, all_ in zip(sections, sampled, strict=True)]
     if any(lacks) and not (skips_nan and any(map(len, sections))):
@@ -165,14 +175,28 @@ def _without_fill(levels: NDArray[Any]) -> NDArray[Any]:
     return levels
 
 
-def _sample(volume: Volume, z: int) -> NDArray[Any]:
-    """Return grey levels of a section; of a large one those of some tiles."""
+def _samples(volume: Volume, plan: SectionPlan) -> list[NDArray[Any]]:
+    """Return grey levels of tissue of a few sections, none of them inverted; of all pixels if that leaves nothing."""
+    used = [z for z in plan.used.tolist() if not (plan.inverted[z] or (plan.missing[z] | plan.no_tissue[z]).all())]
+    samples = [_sample(volume, plan, used[n]) for n in spread_over(len(used))]
+    if any(map(len, samples)):
+        return [levels for levels in samples if len(levels)]
+    as_is = SectionPlan.as_is(plan.shape)
+    return [_sample(volume, as_is, z) for z in spread_sections(volume)]
+
+
+def _sample(volume: Volume, plan: SectionPlan, z: int) -> NDArray[Any]:
+    """Return grey levels of the tissue of a section; of a large one that of some tiles."""
     height, width = volume.shape[1:]
     if max(height, width) <= SAMPLED_SIDE:
-        pieces = [volume[z]]
-    else:
-        pieces = [volume[place] for place in product([z], _spread(height), _spread(width))]
-    return np.concatenate([np.asarray(piece)[::SAMPLED_STEP, ::SAMPLED_STEP].ravel() for piece in pieces])
+        return _levels(np.asarray(volume[z]), plan, z)
+    places = product(_spread(height), _spread(width))
+    return np.concatenate([_levels(np.asarray(volume[(z, *place)]), plan, z, place) for place in places])
+
+
+def _levels(piece: NDArray[Any], plan: SectionPlan, z: int, place: Plane | None = None) -> NDArray[Any]:
+    unseen = plan.holes(z, place) | plan.bare(z, place)
+    return piece[::SAMPLED_STEP, ::SAMPLED_STEP][~unseen[::SAMPLED_STEP, ::SAMPLED_STEP]]
 
 
 def _spread(n: int) -> list[slice]:

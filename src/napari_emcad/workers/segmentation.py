@@ -122,7 +122,7 @@ def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
 
     device = choose_device(request.parameters.device)
     card = inspect(request.model)
-    parameters = resolve_parameters(request.parameters, request.volume, card, request.voxel_size)
+    parameters = resolve_parameters(request.parameters, request.volume, card, request.voxel_size, request.plan)
     start = time.monotonic()
     model, box, plan = Model(request.model, card), request.box, request.plan
     yield from predict_beside(request.volume, model, request.affinities, box, parameters, plan)

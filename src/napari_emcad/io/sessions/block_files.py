@@ -50,10 +50,13 @@ class FoundSections:
         One line.
     plan : SectionPlan
         Of the whole stack.
+    levels : (black, white) or None
+        Grey levels of the run, if the data decide on them; None = those of its parameters.
     """
 
     summary: str
     plan: SectionPlan
+    levels: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,8 @@ class BlockFiles:
         file = self.folder / FOUND_SECTIONS
         try:
             found = json.loads(file.read_text("utf-8"))
-            return FoundSections(str(found["summary"]), plan_of_json(found["plan"], triple(found["plan"]["shape"])))
+            plan, levels = plan_of_json(found["plan"], triple(found["plan"]["shape"])), found.get("levels")
+            return FoundSections(str(found["summary"]), plan, levels and (float(levels[0]), float(levels[1])))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, UserError) as error:
@@ -164,7 +168,8 @@ class BlockFiles:
 
     def write_found_sections(self, found: FoundSections) -> None:
         """Write what a look at the sections has found; it is there as a whole, or not at all."""
-        text = json.dumps({"summary": found.summary, "plan": plan_to_json(found.plan)}, indent=1)
+        facts = {"summary": found.summary, "plan": plan_to_json(found.plan), "levels": found.levels}
+        text = json.dumps(facts, indent=1)
         with self.explain_errors(), write_then_rename(self.folder / FOUND_SECTIONS) as part:
             part.write_text(text, "utf-8")
 

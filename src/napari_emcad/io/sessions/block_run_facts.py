@@ -37,6 +37,8 @@ class BlockRunFacts(BaseModel):
         Name or file of the weights.
     parameters : dict
         Fields of `SegmentParameters`, resolved.
+    asked_levels : (black, white) or None
+        As they were asked for, None = by the data, if the data decide once the plan for the sections is known.
     precision : "fp32" or "bf16"
         See `Device`.
     box : (start, stop)
@@ -72,6 +74,7 @@ class BlockRunFacts(BaseModel):
     sections: SectionsChoice = "as-is"
     interpolates: bool = True
     stack_shape: Shape | None = None
+    asked_levels: tuple[float | None, float | None] | None = None
 
     @property
     def resolved(self) -> ResolvedSegmentParameters:
