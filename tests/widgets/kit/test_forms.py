@@ -41,6 +41,14 @@ def test_a_control_says_why_it_is_disabled(shown):
     assert field.isEnabled() and field.toolTip() == "Type here."
 
 
+def test_words_take_no_more_room_than_they_need(shown):
+    label = shown(text("a word " * 60))
+    label.resize(200, 400)
+    tall = label.minimumHeight()
+    label.setText("a word")
+    assert 0 < label.minimumHeight() < tall / 3
+
+
 def test_the_wheel_scrolls_the_dock_and_leaves_the_choice(shown):
     combo = shown(NarrowCombo())
     combo.addItems(["a", "b"])

@@ -2,7 +2,7 @@ import threading
 import time
 
 import pytest
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QThreadPool
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
@@ -131,3 +131,20 @@ def test_what_takes_long_is_found_in_a_thread_and_shown_in_this_one(qtbot, monke
     qtbot.waitUntil(lambda: len(shown_in) == 2)
     assert shown_in == [here, here] and found_in[0] is here is not found_in[1]
     follow.stop()
+
+
+def test_jobs_do_not_wait_for_each_other_on_few_cores(qtbot):
+    pool = QThreadPool.globalInstance()
+    before = pool.maxThreadCount()
+    pool.setMaxThreadCount(1)
+    try:
+        loop, first, second = QtLoop(QObject()), Witness(), Witness()
+        loop.jobs().start(first.job(), first.then)
+        second.go.set()
+        loop.jobs().start(second.job(), second.then)
+        qtbot.waitUntil(lambda: bool(second.ended), timeout=20_000)
+        assert not first.ended
+        first.go.set()
+        qtbot.waitUntil(lambda: bool(first.ended), timeout=20_000)
+    finally:
+        pool.setMaxThreadCount(max(before, pool.maxThreadCount()))

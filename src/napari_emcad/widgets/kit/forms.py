@@ -58,6 +58,7 @@ class WrappedText(QLabel):
 
     def _fit(self) -> None:
         if self.isVisible():
+            self.setMinimumHeight(0)  # the height for a width is never less than this one
             self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
 
 

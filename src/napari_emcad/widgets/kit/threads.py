@@ -9,10 +9,13 @@ from typing import Any
 
 from napari.qt.threading import GeneratorWorker
 from psygnal import Signal
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QThreadPool, QTimer
 
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.widgets.kit.jobs import Ended
+
+LEAST_THREADS = 8
+"""Jobs that go on side by side whatever the number of cores: on two, a look at sections would let a run wait."""
 
 PATIENCE = 10.0
 """Seconds that closing a window waits for a job to stop; a tile takes one or two."""
@@ -117,6 +120,9 @@ class QtLoop:
 
     def __init__(self, parent: QObject):
         self._parent = parent
+        pool = QThreadPool.globalInstance()
+        if pool is not None:
+            pool.setMaxThreadCount(max(pool.maxThreadCount(), LEAST_THREADS))
 
     def jobs(self) -> JobRunner:
         """Return a runner of jobs in threads."""

@@ -133,6 +133,9 @@ def test_several_sections_at_once(shown, desk):
     assert shown.use._name.text() == "Sections 2, 7" and shown.use.combo.currentIndex() == -1
     shown.use._on_use(shown.use.combo.findText("leave out (proposed)"))
     assert desk.inspection.plan.left_out[[2, 7]].all()
+    desk.inspection.add_shown()
+    shown.list.selectAll()
+    assert shown.use._name.text() == "4 sections"
 
 
 def test_the_section_on_screen_is_added(shown, desk):

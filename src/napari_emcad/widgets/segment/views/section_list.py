@@ -12,8 +12,8 @@ from napari_emcad.widgets.desk.section_choices import SectionRow
 from napari_emcad.widgets.desk.section_pictures import SIDE, grey_picture
 from napari_emcad.widgets.desk.settings import Settings
 
-MOST_ROWS = 4
-"""Rows that are in sight at once."""
+MOST_ROWS = 3.5
+"""Rows that are in sight at once; half a one shows that there are more."""
 
 EMPTY = QColor(128, 128, 128, 60)
 """Colour of a picture that is still to come."""
@@ -129,7 +129,7 @@ class SectionList(QListView):
         self.rows.put(sections)
         if selected != self.selection:
             self.select(selected)
-        self.setFixedHeight(min(len(sections), MOST_ROWS) * (SIDE + 6) + 2 * self.frameWidth() + 2)
+        self.setFixedHeight(round(min(len(sections), MOST_ROWS) * (SIDE + 6)) + 2 * self.frameWidth() + 2)
         self.setVisible(bool(sections))
 
     def select(self, sections: list[int]) -> None:

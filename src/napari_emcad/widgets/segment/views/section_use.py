@@ -6,9 +6,13 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_emcad.core.sections.report import ranges_text
+from napari_emcad.core.wording import count
 from napari_emcad.widgets.desk.section_choices import SectionChoices
 from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, text
+
+MOST_NAMED = 3
+"""Sections up to which each is named."""
 
 FARTHEST = 4096
 """Pixels by which a section can be said to be shifted."""
@@ -92,4 +96,6 @@ class SectionUseChoice(QWidget):
 def _name(sections: list[int]) -> str:
     if not sections:
         return "Select a section"
+    if len(sections) > MOST_NAMED:
+        return count(len(sections), "section")
     return f"Section{'s' if len(sections) > 1 else ''} {ranges_text(sections)}"
