@@ -1,7 +1,7 @@
 """The pictures of the tutorial: python docs/screenshots.py [--data STACK] [--model FILE].
 
 Opens napari on a part of an EM stack, or on the synthetic sample, goes the way of the tutorial, and writes
-docs/images/{before,running,after,error,3d}.png. Wants a screen, or a virtual one (xvfb-run).
+docs/images/{before,running,after,error,3d,sections}.png. Wants a screen, or a virtual one (xvfb-run).
 """
 
 import argparse
@@ -11,8 +11,11 @@ from pathlib import Path
 os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose settings are in use
 
 import napari
+import numpy as np
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
+from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
@@ -26,6 +29,10 @@ LARGEST = 300_000
 
 PART = (6, 384, 384)
 """Voxels (z, y, x) of a stack that are shown."""
+
+
+DEFECTIVE = (40, 512, 512)
+"""Voxels (z, y, x) of the stack with defective sections."""
 
 
 def main() -> None:
@@ -49,6 +56,8 @@ def main() -> None:
     dock.desk.stack.layer = viewer.layers[0]
     _look_at_neurons_in_3d(viewer)
     take("3d")
+    _look_at_sections(viewer, dock, options)
+    take("sections")
     viewer.close()
 
 
@@ -56,6 +65,30 @@ def _choose_one_section(viewer, dock: EMCADDock) -> None:
     source = dock.desk.stack.layer
     viewer.add_image(source.data[0], name="one section", visible=False, scale=source.scale[1:], units=source.units[1:])
     dock.desk.stack.layer = viewer.layers["one section"]
+
+
+def _look_at_sections(viewer, dock: EMCADDock, options: argparse.Namespace) -> None:
+    """A stack in which sections are blank, blurred, half missing, mirrored and shifted, and its report in full."""
+    if options.data is None:
+        stack = synthetic_stack(DEFECTIVE, seed=2).raw
+    else:
+        with open_stack(options.data) as volume:
+            stack = volume.array[tuple(slice(n) for n in DEFECTIVE)].copy()
+    stack[9] = 0
+    stack[14] = gaussian_filter(stack[14].astype(float), 6).astype(np.uint8)
+    stack[19, :, :200] = 0
+    stack[24] = stack[24, :, ::-1]
+    stack[30:] = np.roll(stack[30:], 24, axis=2)
+    viewer.layers.clear()
+    viewer.dims.ndisplay = 2
+    viewer.add_image(stack, name="defective", scale=(30, 6, 6), units=["nm"] * 3)
+    viewer.reset_view()
+    wait(lambda: not dock.desk.inspection.is_looking)
+    report = dock.section_report
+    report.arrow.click()
+    report.list.select([14])
+    dock.desk.inspection.show(14)
+    pause(5)  # the small pictures are read beside the window
 
 
 def _look_at_neurons_in_3d(viewer) -> None:

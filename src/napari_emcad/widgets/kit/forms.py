@@ -26,8 +26,13 @@ class Form(QFormLayout):
     def add(self, label: str, field: QWidget | QLayout) -> None:
         """Add a row."""
         name = QLabel(label)
-        name.setMinimumWidth(name.fontMetrics().horizontalAdvance("Threshold "))
+        name.setMinimumWidth(label_width(name))
         self.addRow(name, field)
+
+
+def label_width(widget: QWidget) -> int:
+    """Return the least width of labels, in pixels, so that the fields of all forms are aligned."""
+    return widget.fontMetrics().horizontalAdvance("Threshold ")
 
 
 def form(parent: QWidget, margin: int = 6) -> Form:

@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QPushButton, QToolBut
 
 from napari_emcad.widgets.desk.inspection import Inspection
 from napari_emcad.widgets.desk.settings import Settings
-from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, restyle, text
+from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, label_width, restyle, text
 from napari_emcad.widgets.segment.views.section_list import SectionList
 from napari_emcad.widgets.segment.views.section_use import SectionUseChoice
 
@@ -53,6 +53,7 @@ class SectionReportView(QWidget):
         self.arrow.setText(CLOSED)
         self.arrow.setStyleSheet("QToolButton { border: 0; padding: 0; }")
         self.arrow.setAccessibleName("Sections")
+        self.arrow.setFixedWidth(label_width(self.arrow))
         self.arrow.setToolTip("Show each section that is not good, and choose what is done with it.")
         for words, interpolates in BRIDGED.items():
             self.bridged.addItem(words, interpolates)
@@ -64,7 +65,7 @@ class SectionReportView(QWidget):
         self._head.setObjectName("sections")
         self._head.setStyleSheet(_STYLE)
         head = QHBoxLayout(self._head)
-        head.setContentsMargins(2, 0, 0, 0)
+        head.setContentsMargins(0, 0, 0, 0)
         head.setSpacing(4)
         head.addWidget(self.line, 1)
         head.addWidget(self.look_button, 0, Qt.AlignmentFlag.AlignTop)
