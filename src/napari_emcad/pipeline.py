@@ -274,7 +274,9 @@ def resolve_parameters(
 
 def choose_scale(shape: Shape, voxel_size: VoxelSize | None, card: ModelCard | None) -> Scale:
     """Return the scale at which a stack of this shape and voxel size (nm) is shown to the network of a card."""
-    scale = scale_between(voxel_size, card.voxel_size if card else None)
+    if card is None or card.role == "foreground":
+        return OWN
+    scale = scale_between(voxel_size, card.voxel_size)
     return scale if min(seen_shape(shape, scale)[1:]) >= SMALLEST_SECTION else OWN
 
 

@@ -34,11 +34,3 @@ from napari_emcad.core.wording import count, shape_text, size_text
 )
 def test_words(words, expected):
     assert words == expected
-
-
-def test_pixels_unlike_those_trained_on_are_said():
-    trained = VoxelSize(30, 6, 6)
-    for alike in (None, trained, VoxelSize(45, 5, 5), VoxelSize(30, 8, 8)):
-        assert wording.pixel_size_note(trained, alike) == wording.pixel_size_note(alike, trained) == ""
-    for unlike in (VoxelSize(40, 4, 4), VoxelSize(30, 9, 9)):
-        assert f"6 nm and this stack has {unlike.x:g} nm: try one section" in wording.pixel_size_note(trained, unlike)

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Progress
 
-UNLIKE = 2.0
-"""Areas of pixels that differ by this factor look different to a network."""
-
 
 def count(number: int, noun: str) -> str:
     """Return a number and its noun: "1 neuron", "1,200 neurons"."""
@@ -73,13 +70,3 @@ def neurons_text(sizes: NDArray[np.int64], what: str = "neuron") -> str:
     if not len(sizes):
         return f"no {what}s"
     return f"{count(len(sizes), what)}, median {round(float(np.median(sizes))):,} voxels"
-
-
-def pixel_size_note(trained: VoxelSize | None, stack: VoxelSize | None) -> str:
-    """Return a warning if a stack's pixels are `UNLIKE` those a model was trained on; else ""."""
-    if trained is None or stack is None or 1 / UNLIKE < (trained.y * trained.x) / (stack.y * stack.x) < UNLIKE:
-        return ""
-    return (
-        f"This model was trained on pixels of {trained.x:g} nm and this stack has {stack.x:g} nm: "
-        "try one section first; if neurons look wrong, rescale the stack or check its voxel size."
-    )

@@ -13,7 +13,9 @@ def test_pixels_unlike_the_model_s_are_said_before_the_run(desk, open_stack):
     open_stack(VALUES)
     assert desk.message.text.startswith("Ready")
     desk.stack.voxel_size = VoxelSize(30, 20, 20)
-    assert "trained on pixels of 6 nm and this stack has 20 nm" in desk.message.text
+    assert "pixel size: 20 nm here, 6 nm where the model learnt; it sees this stack at 6 nm" in desk.message.text
+    desk.stack.voxel_size = VoxelSize(30, 60, 60)
+    assert "and it sees this stack as it is; try a section first" in desk.message.text
 
 
 @pytest.mark.parametrize(

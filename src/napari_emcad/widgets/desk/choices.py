@@ -3,7 +3,8 @@
 from napari.components import ViewerModel
 
 from napari_emcad.core.geometry import Box, Shape, triple
-from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.core.pixel_size import Scale
+from napari_emcad.pipeline import SegmentParameters, choose_scale
 from napari_emcad.widgets.desk.device import DevicePick
 from napari_emcad.widgets.desk.inspection import Inspection
 from napari_emcad.widgets.desk.message import Message
@@ -66,7 +67,12 @@ class Choices:
         """Return a run of a box of a volume of a shape (z, y, x), that of the stack by default."""
         shape = triple(volume_of(self.stack.layer).shape) if shape is None else shape
         device = self.device.device
-        return Planned(box, shape, device.kind if device else "cpu", self.model.card, self.settings.values.seed_sigma)
+        kind, sigma = device.kind if device else "cpu", self.settings.values.seed_sigma
+        return Planned(box, shape, kind, self.model.card, sigma, self.scale(shape))
+
+    def scale(self, shape: Shape) -> Scale:
+        """Return the scale at which the network sees a volume of a shape (z, y, x) with the stack's voxel size."""
+        return self.settings.values.scale or choose_scale(shape, self.stack.voxel_size, self.model.card)
 
     def estimate(self, box: Box, shape: Shape | None = None) -> Estimate | None:
         """Return time and memory of such a run; None while the devices are not known."""

@@ -5,8 +5,9 @@ from functools import partial
 from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import triple
+from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.volume import Volume
-from napari_emcad.core.wording import pixel_size_note
 from napari_emcad.inference.kind_warning import kind_warning, stretch_note
 from napari_emcad.inference.normalisation import Normalisation, is_exchanged, trained_greys
 from napari_emcad.networks.card import GreyRange
@@ -41,6 +42,7 @@ class FirstLook:
         self._trained: GreyRange | None = None
         self._is_exchanged = False
         choices.settings.changed.connect(self._on_settings)
+        choices.settings.pixels_changed.connect(self._say_ready_if_idle)
         choices.stack.changed.connect(self._on_stack)
         choices.model.changed.connect(self._on_model)
         choices.model.failed.connect(self._message.error)
@@ -65,13 +67,19 @@ class FirstLook:
         if is_new and self._choices.stack.layer is not None and not self._choices.settings.are_levels_edited:
             self._find_levels()
         self._compare()
+        self._say_ready_if_idle()
+
+    def _say_ready_if_idle(self) -> None:
         is_idle = not self._choices.jobs.running and not self._choices.why_not
         if is_idle and self._message.kind == "hint":
             self._say_ready()
 
     def _say_ready(self) -> None:
-        trained = self._choices.model.card.voxel_size if self._choices.model.card else None
-        self._message.say(pixel_size_note(trained, self._choices.stack.voxel_size) or READY)
+        card, stack, note = self._choices.model.card, self._choices.stack, ""
+        if card is not None and stack.layer is not None and not stack.why_not:
+            scale = self._choices.scale(triple(volume_of(stack.layer).shape))
+            note = pixel_size_note(stack.voxel_size, card.voxel_size, scale)
+        self._message.say(note or READY)
 
     @property
     def _trained_greys(self) -> GreyRange | None:

@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.pixel_size import OWN
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.wording import count, duration_text
@@ -23,7 +24,7 @@ from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.section_use import within_sections
 from napari_emcad.widgets.kit.jobs import Ended
-from napari_emcad.widgets.kit.layers import volume_of
+from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground
 from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult, segment_beside
 
@@ -183,7 +184,8 @@ class Runs:
         result = self.under_way = Result(order.source, order.box, order.parameters, affinities, order.is_trial)
         self._results.begin(result, self._choices.settings.shows_channels)
         self._message.say("Finished sections appear while the rest is computed.")
-        request = SegmentRequest(volume_of(order.source), order.model, order.box, order.parameters, affinities)
+        volume, size = volume_of(order.source), voxel_size_of(order.source)
+        request = SegmentRequest(volume, order.model, order.box, order.parameters, affinities, voxel_size=size)
         job = planned_job(self._choices.inspection.plan_job(), request)
         self._jobs.start(job, lambda ended: self._on_ended(result, ended, order.then))
 
@@ -203,7 +205,8 @@ class Runs:
 
     def _finish(self, result: Result, output: SegmentResult) -> None:
         self._choices.threshold.put(output.neurons.cut.threshold)
-        planned = Planned(result.box, volume_of(result.source).shape, output.device_kind, output.card)
+        shape, scale = volume_of(result.source).shape, output.parameters.scale or OWN
+        planned = Planned(result.box, shape, output.device_kind, output.card, scale=scale)
         self._choices.remember_speed(output.device, planned, output.seconds)
         sections = result.box.shape[0]
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")

@@ -4,6 +4,7 @@ from typing import Any
 
 from psygnal import Signal
 
+from napari_emcad.core.pixel_size import OWN
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 
@@ -23,7 +24,7 @@ class Settings:
     Attributes
     ----------
     values : SegmentParameters
-        Parameters `OF_CUT` and `OF_FRAGMENTS`; the other fields are not used.
+        Parameters `OF_CUT` and `OF_FRAGMENTS`, and the scale; the other fields are not used.
     black, white : float
         Grey levels shown.
     levels_of_data : (float, float) or None
@@ -39,6 +40,8 @@ class Settings:
         Another agglomeration, whose thresholds are others; `fragments_changed` follows.
     fragments_changed
         Seed smoothing, agglomeration or scoring.
+    pixels_changed
+        The size of the pixels that the network sees.
     look_changed
         The look of affinities.
     changed
@@ -48,6 +51,7 @@ class Settings:
     cut_changed = Signal()
     agglomeration_changed = Signal()
     fragments_changed = Signal()
+    pixels_changed = Signal()
     look_changed = Signal()
     changed = Signal()
 
@@ -81,6 +85,18 @@ class Settings:
             self.look_changed.emit()
 
     @property
+    def resamples(self) -> bool:
+        """True if the network sees pixels of the size that it was trained on; False: those of the stack."""
+        return self.values.scale is None
+
+    @resamples.setter
+    def resamples(self, resamples: bool) -> None:
+        if resamples != self.resamples:
+            self.values = self.values.model_copy(update={"scale": None if resamples else OWN})
+            self.changed.emit()
+            self.pixels_changed.emit()
+
+    @property
     def of_fragments(self) -> dict[str, Any]:
         """The parameters `OF_FRAGMENTS`, by name."""
         return self.values.model_dump(include=set(OF_FRAGMENTS))
@@ -100,8 +116,8 @@ class Settings:
             self.fragments_changed.emit()
 
     def put(self, parameters: SegmentParameters) -> None:
-        """Show the parameters of existing neurons; nothing is computed again. Grey levels stay."""
-        self.values = parameters.model_copy(update={"threshold": None})
+        """Show the parameters of existing neurons; nothing is computed again. Grey levels and pixels stay."""
+        self.values = parameters.model_copy(update={"threshold": None, "scale": self.values.scale})
         self.changed.emit()
 
     def change_levels(self, black: float, white: float) -> None:
@@ -130,5 +146,5 @@ class Settings:
     def parameters(self, threshold: float | None, device: str) -> SegmentParameters:
         """Return the parameters of a run."""
         levels = {"black": self.black, "white": self.white} if self.are_levels_edited else {}
-        own = self.values.model_dump(include={*OF_CUT, *OF_FRAGMENTS})
+        own = self.values.model_dump(include={*OF_CUT, *OF_FRAGMENTS, "scale"})
         return SegmentParameters(threshold=threshold, device=device, **own, **levels)

@@ -162,7 +162,8 @@ class FromLabels:
     def _with_model(self, order: LabelsOrder, stack: Any) -> LabelsOrder:
         choices = self._desk.choices
         check_memory(choices.planned(order.box, stack.shape))
-        return replace(order, stack=stack, model=choices.model.path, parameters=choices.parameters())
+        size = choices.stack.voxel_size
+        return replace(order, stack=stack, model=choices.model.path, parameters=choices.parameters(), voxel_size=size)
 
     def _on_ended(self, result: Result, given: tuple[Labels, Any], ended: Ended) -> None:
         self.is_working = False

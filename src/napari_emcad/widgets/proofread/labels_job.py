@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.label_pieces import LabelFragments, build_segmentation, find_label_fragments
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
@@ -31,6 +31,8 @@ class LabelsOrder:
     parameters : SegmentParameters
     stack, model : array-like (z, y, x) and Path, or None
         Given where a model is to predict affinities.
+    voxel_size : VoxelSize or None
+        Of the stack, in nm.
     """
 
     labels: Any
@@ -39,6 +41,7 @@ class LabelsOrder:
     parameters: SegmentParameters
     stack: Any = None
     model: Path | None = None
+    voxel_size: VoxelSize | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _predict(order: LabelsOrder, model: Path) -> Job[tuple[NDArray[np.uint8], Mo
     from napari_emcad.networks.checkpoint import inspect
 
     card = inspect(model)
-    used = resolve_parameters(order.parameters, order.stack, card)
+    used = resolve_parameters(order.parameters, order.stack, card, order.voxel_size)
     affinities = np.zeros((3, *order.box.shape), np.uint8)
     yield from predict_beside(order.stack, Model(model, card), affinities, order.box, used)
     return affinities, card_of_labels(order.name, f"of {card.title or model.name}", card.sha256), used

@@ -8,7 +8,9 @@ from napari_emcad.widgets.choices.region import RegionChoice
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.forms import enable, form, text
 from napari_emcad.widgets.kit.section import Section
+from napari_emcad.widgets.segment.pixel_size import PixelSizeQuestion
 from napari_emcad.widgets.segment.run_controls import RunControls
+from napari_emcad.widgets.segment.views.pixel_size import PixelSizeRow
 from napari_emcad.widgets.segment.views.settings_form import SettingsForm
 from napari_emcad.widgets.segment.views.threshold import ThresholdBar
 
@@ -23,7 +25,7 @@ class SegmentPanel(QWidget):
         self._desk, self._controls = desk, RunControls(desk)
         self.model, self.region = ModelChoice(desk.model), RegionChoice(desk.region)
         self.device, self.threshold = DeviceChoice(desk.device), ThresholdBar(desk.threshold)
-        self.settings_form = SettingsForm(desk.settings)
+        self.settings_form, self.pixel_size = SettingsForm(desk.settings), PixelSizeRow(PixelSizeQuestion(desk))
         self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
         self.warning, self._estimate = text(), text()
         self.warning.setStyleSheet(WARNING_STYLE)
@@ -49,6 +51,7 @@ class SegmentPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
         column.addWidget(rows_widget)
+        column.addWidget(self.pixel_size)
         column.addWidget(self.warning)
         column.addLayout(buttons)
         column.addWidget(threshold_widget)

@@ -22,7 +22,8 @@ class RunControls:
         self._desk = desk
         choices = (desk.stack, desk.model, desk.region, desk.device, desk.runs)
         signals = [part.changed for part in choices]
-        for signal in (*signals, desk.settings.fragments_changed, desk.jobs.running_changed):
+        settings = desk.settings.fragments_changed, desk.settings.pixels_changed
+        for signal in (*signals, *settings, desk.jobs.running_changed):
             signal.connect(self._on_change)
 
     @property

@@ -12,6 +12,7 @@ from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, numb
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form
 
 CRUMBS = {"join a neighbour": "strongest", "drop": "background"}
+PIXELS = {"of the model's size": True, "as they are": False}
 LOOKS = {"one colour image": False, "a layer for each channel": True}
 AGAIN = "Agglomerates again, predicts nothing again."
 
@@ -21,6 +22,8 @@ TIPS = {name: field.description or "" for name, field in SegmentParameters.model
     "white": "Grey level that becomes 1 for the network; takes effect with the next run.",
     "from_data": "Back to the levels of the data: 0 and 255 for 8 bit that is well used, else percentiles.",
     "exchange": "Exchanges black and white, for stacks whose membranes are brighter than cytoplasm.",
+    "pixels": "Pixels that the network sees, if those of the stack are finer or coarser; neurons have all pixels "
+    "either way. Takes effect with the next run.",
     "look": "z is red, y green, x blue; white is inside a neuron.",
 }
 """Tooltips of the controls."""
@@ -34,7 +37,7 @@ class SettingsForm(QWidget):
         self._settings = settings
         self.min_size = integer_field(Limits(0, 10**9, 50), "voxels")
         self.seed_sigma = number_field(Limits(0, 20, 0.5), 1, "px")
-        self.crumbs, self.look = _combo(CRUMBS), _combo(LOOKS)
+        self.crumbs, self.look, self.pixels = _combo(CRUMBS), _combo(LOOKS), _combo(PIXELS)
         self.agglomeration = _combo({name: name for name in DEFAULT_THRESHOLDS})
         self.scoring = _combo({name: name for name in SCORINGS})
         self.black, self.white = (
@@ -56,6 +59,7 @@ class SettingsForm(QWidget):
         rows.add("Seed smoothing", self.seed_sigma)
         rows.add("Agglomeration", self.agglomeration)
         rows.add("Scoring", self.scoring)
+        rows.add("Pixels", self.pixels)
         rows.add("Affinities as", self.look)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
@@ -74,6 +78,7 @@ class SettingsForm(QWidget):
                 lambda _index, name=name, combo=combo: self._settings.change(**{name: combo.currentData()})
             )
         self.look.currentIndexChanged.connect(self._on_look)
+        self.pixels.currentIndexChanged.connect(self._on_pixels)
         for field in (self.black, self.white):
             field.valueChanged.connect(self._on_levels)
         self.from_data.clicked.connect(self._on_from_data)
@@ -86,6 +91,9 @@ class SettingsForm(QWidget):
 
     def _on_look(self, _index: int) -> None:
         self._settings.shows_channels = self.look.currentData()
+
+    def _on_pixels(self, _index: int) -> None:
+        self._settings.resamples = self.pixels.currentData()
 
     def _on_levels(self, _value: float) -> None:
         self._settings.change_levels(self.black.value(), self.white.value())
@@ -108,6 +116,8 @@ class SettingsForm(QWidget):
         for name, combo in self._combos.items():
             with QSignalBlocker(combo):
                 combo.setCurrentIndex(combo.findData(getattr(values, name)))
+        with QSignalBlocker(self.pixels):
+            self.pixels.setCurrentIndex(self.pixels.findData(self._settings.resamples))
         self._enable()
 
     def _enable(self) -> None:
@@ -116,6 +126,7 @@ class SettingsForm(QWidget):
         enable(self.seed_sigma, why_not, f"{TIPS['seed_sigma']} {AGAIN}")
         enable(self.agglomeration, why_not, f"{TIPS['agglomeration']} {AGAIN}")
         enable(self.look, why_not, TIPS["look"])
+        enable(self.pixels, why_not, TIPS["pixels"])
         enable(self.scoring, self._settings.why_no_scoring, f"{TIPS['scoring']} {AGAIN}")
 
 
