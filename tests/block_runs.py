@@ -95,14 +95,15 @@ class Shuffled(InTurn):
 class Broken(InTurn):
     """Ends after so many tasks, in the middle of one."""
 
-    def __init__(self, tasks):
-        self.left = tasks
+    def __init__(self, tasks, spoils=True):
+        self.left, self.spoils = tasks, spoils
 
     def run(self, step, task, folder, numbers):
         def until(folder, number):
             self.left -= 1
             if self.left < 0:
-                BlockFiles(Path(folder)).local[:] = 7  # half-written
+                if self.spoils:
+                    BlockFiles(Path(folder)).local[:] = 7  # half-written
                 raise KeyboardInterrupt
             task(folder, number)
 

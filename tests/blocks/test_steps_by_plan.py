@@ -4,19 +4,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from block_runs import BOX, SHAPE, done, facts_of, partition, save_inputs, whole
-from plans import any_plan
+from block_runs import BOX, SHAPE, Broken, Shuffled, digest, done, facts_of, partition, save_inputs, whole
+from plans import any_plan, usable_of
 
+from napari_emcad.blocks import steps as blockwise
+from napari_emcad.blocks.steps import boxes_of_blocks, segment_by_blocks
+from napari_emcad.core.bridging import bridge_fragments
+from napari_emcad.core.fragment_boxes import find_fragment_boxes
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.section_plans import plan_to_json
 from napari_emcad.io.sessions.block_files import BlockFiles
+from napari_emcad.io.sessions.block_run_facts import begin_run
 
 AS_IS = SectionPlan.as_is(SHAPE)
-BLOCK = (3, 16, 32)
-"""The first block ends before section 4 of the stack, row 18 and column 36."""
+BLOCK = (3, 18, 24)
+"""The first block ends before section 4 of the stack, row 20 and column 28."""
 
 
 def half(which, z, columns=False):
@@ -56,7 +62,7 @@ def run_of(tmp_path_factory):
     """(plan, size of a block) -> a run."""
     folder = tmp_path_factory.mktemp("by blocks")
     save_inputs(folder)
-    return lambda plan, block=BLOCK, **other: facts_of(folder, block, sections=plan_to_json(plan), **other)
+    return lambda plan, block=BLOCK, **other: facts_of(folder, block, **({"sections": plan_to_json(plan)} | other))
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +75,7 @@ def same_graph(one, other, *names):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", ["over a face", "slip", "half missing, twice", "any 2", "any 3"])
 def test_one_block_is_the_whole(tmp_path, run_of, name):
     affinities, expected = whole(PLANS[name])
     found = done(tmp_path / "a", run_of(PLANS[name], (16, 64, 64)))
@@ -84,17 +90,96 @@ def test_one_block_is_the_whole(tmp_path, run_of, name):
 
 @pytest.mark.parametrize("name", PLANS)
 def test_blocks_fit_together(tmp_path, run_of, name):
-    """Affinities of the whole; fragments where it has some; the region graph of these fragments."""
+    """Affinities of the whole; the region graph and the bridges of the blocks' fragments, wherever they lie."""
     plan = PLANS[name]
-    found, (affinities, wanted) = done(tmp_path / "a", run_of(plan)), whole(replace(plan, interpolates=False))
+    found, (affinities, _) = done(tmp_path / "a", run_of(plan)), whole(plan)
     files = BlockFiles(tmp_path / "a")
     assert np.abs(files.affinities[:].astype(int) - affinities).max() <= 1
-    seen = files.local[:]
-    ids = np.where(seen > 0, found.fragments[:], 0)
-    np.testing.assert_array_equal(seen > 0, wanted.fragments > 0)
-    np.testing.assert_array_equal(np.unique(ids[ids > 0]), np.arange(1, ids.max() + 1))
-    graph = drive(build_region_graph(files.affinities[:], ids, planned=PlannedBox.of(plan, BOX)))
+    expected, planned = np.where(files.local[:] > 0, found.fragments[:], 0), PlannedBox.of(plan, BOX)
+    np.testing.assert_array_equal(np.unique(expected[expected > 0]), np.arange(1, expected.max() + 1))
+    graph = drive(build_region_graph(files.affinities[:], expected, planned=planned))
     same_graph(found.graph, graph, "u", "v", "mean", "quantiles", "area")
-    there = ids[tuple(found.graph.contact.T)]
+    there = expected[tuple(found.graph.contact.T)]
     assert ((there == found.graph.u) | (there == found.graph.v)).all()
-    np.testing.assert_array_equal(found.sizes, np.bincount(found.fragments[:].ravel(), minlength=len(found.sizes)))
+    drive(bridge_fragments(expected, found.sizes, planned))
+    np.testing.assert_array_equal(found.fragments[:], expected)
+    np.testing.assert_array_equal(files.local[:] > 0, usable_of(plan)[BOX.slices])
+    np.testing.assert_array_equal(found.sizes, np.bincount(expected.ravel()))
+    boxes, sought = boxes_of_blocks(tmp_path / "a", run_of(plan)), drive(find_fragment_boxes(expected))
+    np.testing.assert_array_equal(boxes.start[1:], sought.start[1:])
+    np.testing.assert_array_equal(boxes.stop[1:], sought.stop[1:])
+
+
+def test_bridged_labels_may_be_background(tmp_path, run_of):
+    plan = replace(PLANS["any 2"], interpolates=False)
+    found = done(tmp_path / "a", run_of(plan))
+    np.testing.assert_array_equal(found.fragments[:] > 0, usable_of(plan)[BOX.slices])
+    np.testing.assert_array_equal(found.sizes, np.bincount(found.fragments[:].ravel()))
+    assert "bridged" not in BlockFiles(tmp_path / "a").finished_blocks()
+
+
+def test_what_is_not_seen_takes_no_room(tmp_path, run_of):
+    """Left-out sections, and blocks without tissue, have no files of affinities and fragments of their own."""
+    plan = AS_IS.leaving_out(3)
+    found = done(tmp_path / "a", run_of(plan, (3, 36, 46)))
+    for name, axis in (("affinities.zarr", 1), ("local.zarr", 0)):
+        folder = tmp_path / "a" / name
+        chunks = [file.relative_to(folder).parts for file in folder.rglob("*") if file.is_file()]
+        assert {int(chunk[axis]) for chunk in chunks if len(chunk) > 1} == {0, 1, 3, 4, 5}
+    assert (found.fragments[2] > 0).all()
+
+
+def test_a_block_without_tissue_is_not_predicted(tmp_path, run_of, monkeypatch):
+    predicted, predict = [], blockwise._predict
+
+    def counted(run, box, *others):
+        predicted.append(box)
+        return predict(run, box, *others)
+
+    monkeypatch.setattr(blockwise, "_predict", counted)
+    bare, box = np.zeros((SHAPE[0], 2, 2), bool), Box((1, 2, 4), SHAPE)
+    bare[:4, 0, 0], bare[1:, 1, 1] = True, True
+    plan = replace(AS_IS, no_tissue=bare, missing=np.zeros_like(bare), cell=20).leaving_out(4)
+    run = run_of(plan, (3, 18, 16), box=(box.start, box.stop))
+    found = done(tmp_path / "a", run)
+    seen = [block for block in run.blocks if usable_of(plan)[block.moved(box.start).slices].any()]
+    assert predicted == seen
+    assert len(seen) < len(run.blocks)
+    assert not found.fragments[:3, :18, :16].any()
+
+
+@pytest.mark.parametrize("name", ["any 2", "over a face", "slip"])
+def test_order_and_repetition_do_not_show(tmp_path, run_of, name):
+    run = run_of(PLANS[name])
+    one, other = done(tmp_path / "a", run), done(tmp_path / "b", run, Shuffled())
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    same_graph(one.tree, other.tree, "leaves", "gaps")
+
+
+@pytest.mark.parametrize("tasks", [2, 12, 20, 27])
+def test_a_run_goes_on_where_it_was_stopped(tmp_path, run_of, tasks):
+    run = run_of(PLANS["any 2"])
+    expected = done(tmp_path / "a", run)
+    begin_run(tmp_path / "b", run)
+    with pytest.raises(KeyboardInterrupt):
+        drive(segment_by_blocks(tmp_path / "b", run, Broken(tasks, spoils=False)))
+    found = done(tmp_path / "b", run)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    np.testing.assert_array_equal(found.sizes, expected.sizes)
+
+
+@pytest.mark.parametrize("step", ["affinities", "fragments", "region_graph", "agglomeration"])
+def test_blocks_that_are_lost_are_done_again(tmp_path, run_of, step):
+    run = run_of(PLANS["any 2"])
+    done(tmp_path / "a", run)
+    before = digest(tmp_path / "a")
+    for number in (1, 4, 7):
+        (tmp_path / "a" / "blocks" / f"{step}.{number}.npz").unlink()
+    done(tmp_path / "a", run)
+    assert digest(tmp_path / "a") == before
+
+
+def test_a_plan_that_changes_nothing_leaves_what_was_there_before(tmp_path, run_of):
+    done(tmp_path / "a", run_of(AS_IS))
+    done(tmp_path / "b", run_of(AS_IS, sections="as-is"))
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")

@@ -16,6 +16,7 @@ from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.judge import judge_sections
 from napari_emcad.core.sections.measure_arrays import Arrays, measures_of_arrays, measures_to_arrays
 from napari_emcad.core.sections.measures import Grid, measure_section
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import Volume
 from napari_emcad.inference.normalisation import choose_normalisation, trained_greys
@@ -83,28 +84,29 @@ def is_seen(plan: SectionPlan, box: Box) -> bool:
     return not all((plan.holes(z, (ys, xs)) | plan.bare(z, (ys, xs))).all() for z in places)
 
 
-def seen_before(box: Box, place: Box, plan: SectionPlan | None) -> Box:
+def seen_before(box: Box, shape: Shape, planned: PlannedBox | None) -> Box:
     """Return a block with what has to be seen round it so that the voxel before each of its own is there.
 
     Parameters
     ----------
     box : Box
-        A block of `place`, counted from its start.
-    place : Box
-        The box of the stack that is segmented.
-    plan : SectionPlan, optional
-        Of the whole stack; None = the voxel before is the one at its place.
+        The block.
+    shape : (z, y, x)
+        Of all blocks together.
+    planned : PlannedBox, optional
+        Of all blocks together; None = the voxel before is the one at its place.
     """
     start, stop = triple(a - 1 for a in box.start), box.stop
-    if plan is None:
-        return Box(start, stop).clipped(place.shape)
-    pairs = [partner for z in range(box.start[0], box.stop[0]) for partner in plan.partners(z + place.start[0])]
-    first = min([start[0], *(partner.z - place.start[0] for partner in pairs)])
+    if planned is None:
+        return Box(start, stop).clipped(shape)
+    above = planned.box.start[0]
+    pairs = [partner for z in range(box.start[0], stop[0]) for partner in planned.plan.partners(z + above)]
+    first = min([start[0], *(partner.z - above for partner in pairs)])
     shifts = np.array([(0, 0), *(partner.shift for partner in pairs)])
     before, after = np.minimum(shifts.min(axis=0), -1), shifts.max(axis=0)
     y, x = (int(n) for n in before + box.start[1:])
     bottom, right = (int(n) for n in after + stop[1:])
-    return Box((first, y, x), (stop[0], bottom, right)).clipped(place.shape)
+    return Box((first, y, x), (stop[0], bottom, right)).clipped(shape)
 
 
 def placed(plan: SectionPlan, first: int, shape: Shape) -> SectionPlan:

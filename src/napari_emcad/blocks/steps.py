@@ -7,7 +7,7 @@ At a bar all blocks have to be done with what comes before it. A task needs noth
 done anywhere, in any order and again, and what it writes is the same each time: docs/decisions/0015-blocks.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.blocks.bridging import Bridged, NumberedFragments, bridge_block, shared_box
 from napari_emcad.blocks.pool import Pool, Task
 from napari_emcad.blocks.sections import (
     SECTIONS,
@@ -31,7 +32,7 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.fragments import find_fragments
-from napari_emcad.core.geometry import Box, Shape, triple
+from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
@@ -58,6 +59,9 @@ NUMBERS = "numbers"
 
 BOXES = "boxes"
 """Tables of the bounding boxes of fragments."""
+
+BRIDGED = "bridged"
+"""Tables of what fragments have gained where sections are bridged."""
 
 SEEN = 32
 """Pixels, as the network sees them, round a block that its fragments are made from, too: docs/decisions/0015-blocks.md.
@@ -183,20 +187,22 @@ def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
 @_task
 def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     """Number the fragments in the volume, and find the contacts inside the block and with the voxels before it."""
-    box, plan = run.blocks.box(number), plan_of(run, files)
-    seen = seen_before(box, run.place, plan)
+    box, planned = run.blocks.box(number), PlannedBox.of(plan_of(run, files), run.place)
+    seen = seen_before(box, run.place.shape, planned)
     fragments, near = _number_fragments(files, run.blocks, seen)
     affinities = files.affinities[(slice(None), *seen.slices)]
-    planned = PlannedBox.of(plan, seen.moved(run.place.start))
-    graph = drive(build_region_graph(affinities, fragments, box.within(seen), planned))
+    graph = drive(build_region_graph(affinities, fragments, box.within(seen), planned and planned.within(seen)))
     graph = without_swallowing(graph, near.section, near.sizes)
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=near.ids[graph.u], v=near.ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]
-    first = int(own[own > 0].min(initial=1))
-    boxes = drive(find_fragment_boxes(np.where(own, own - (first - 1), 0)))
-    files.fragments[box.slices] = near.ids[own]
+    boxes = drive(find_fragment_boxes(_numbered_alone(own)))
     files.save_table(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
+    ids = near.ids[own]
+    if planned and planned.plan.interpolates:
+        around = NumberedFragments(files.local, run.blocks, files.load_table(NUMBERS, 0)["first"], ids.dtype)
+        files.save_table(BRIDGED, number, **bridge_block(ids, box, planned, around)._asdict())
+    files.fragments[box.slices] = ids
     files.save_table(REGION_GRAPH, number, **asdict(graph))
 
 
@@ -230,7 +236,11 @@ def boxes_of_blocks(folder: Path, run: BlockRunFacts) -> FragmentBoxes:
     files, none = BlockFiles(folder), FragmentBoxes.none(0)
     tables = [files.load_table(BOXES, number) for number in range(len(run.blocks))]
     start, stop = (np.concatenate([getattr(none, end), *(t[end] for t in tables)]) for end in ("start", "stop"))
-    return FragmentBoxes(start.astype(np.int32), stop.astype(np.int32))
+    boxes = FragmentBoxes(start.astype(np.int32), stop.astype(np.int32))
+    for gained in _gained(files, run):
+        np.minimum.at(boxes.start, gained.ids, gained.start)
+        np.maximum.at(boxes.stop, gained.ids, gained.stop)
+    return boxes
 
 
 def assemble(folder: Path, run: BlockRunFacts) -> Segmentation:
@@ -246,7 +256,18 @@ def assemble(folder: Path, run: BlockRunFacts) -> Segmentation:
     graph = joined_graphs([_graph(files, number) for number in numbers])
     of_blocks = [files.load_table(FRAGMENTS, number)["sizes"] for number in numbers]
     sizes = np.concatenate([[sum(found[0] for found in of_blocks)], *(found[1:] for found in of_blocks)])
-    return Segmentation(files.fragments, graph, tree_of_blocks(merges, sizes), sizes)
+    tree = tree_of_blocks(merges, sizes)
+    for gained in _gained(files, run):
+        np.add.at(sizes, gained.ids, gained.voxels)
+        sizes[0] -= gained.voxels.sum()
+    return Segmentation(files.fragments, graph, tree, sizes)
+
+
+def _gained(files: BlockFiles, run: BlockRunFacts) -> Iterator[Bridged]:
+    """Yield what fragments have gained in each block that was bridged."""
+    for number in range(len(run.blocks)):
+        if files.is_done(BRIDGED, number):
+            yield Bridged(**files.load_table(BRIDGED, number))
 
 
 class _Inputs(NamedTuple):
@@ -350,7 +371,7 @@ def _number_fragments(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDA
     fragments, first = files.local[seen.slices], files.load_table(NUMBERS, 0)["first"]
     ids, sizes, count = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)], 0
     for number in blocks.touching(seen):
-        part = _shared_box(blocks.box(number), seen).within(seen).slices
+        part = shared_box(blocks.box(number), seen).within(seen).slices
         here = np.flatnonzero(np.bincount(fragments[part].ravel())[1:]) + 1
         place = np.zeros(here.max(initial=0) + 1, np.uint32)
         place[here] = np.arange(count + 1, count + 1 + len(here))
@@ -363,9 +384,10 @@ def _number_fragments(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDA
     return fragments, _Near(np.concatenate(ids).astype(dtype), section, np.concatenate(sizes))
 
 
-def _shared_box(one: Box, other: Box) -> Box:
-    """Return the voxels of both boxes."""
-    return Box(triple(map(max, one.start, other.start)), triple(map(min, one.stop, other.stop)))
+def _numbered_alone(own: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the fragments of a block numbered from 1 on, which are numbered on from those before it; 0 stays."""
+    there = own[own > 0]
+    return np.where(own, own - (there.min() - 1), 0) if len(there) else own
 
 
 def _graph(files: BlockFiles, number: int) -> RegionGraph:
