@@ -39,19 +39,15 @@ def half(which, z, columns=False):
 
 
 PLANS = {
-    "last of a block": AS_IS.leaving_out(3),
     "first of a block": AS_IS.leaving_out(4),
     "over a face": AS_IS.leaving_out(3).leaving_out(4),
-    "three, up to the end": AS_IS.leaving_out(4).leaving_out(5).leaving_out(6),
     "outside the box": AS_IS.leaving_out(0).leaving_out(1),
     "too many": AS_IS.leaving_out(2).leaving_out(3).leaving_out(4).leaving_out(5),
     "slip": AS_IS.shifting(4, (5, -7), all_that_follow=True),
     "one shifted, one out": AS_IS.shifting(3, (-3, 9)).leaving_out(4),
-    "break": replace(AS_IS, breaks=np.arange(7) == 4),
     "half missing": half("missing", 3),
     "half missing, twice": half("missing", slice(3, 5), columns=True),
     "half bare": half("no_tissue", slice(None), columns=True),
-    "any 1": any_plan(SHAPE, 1),
     "any 2": any_plan(SHAPE, 2, largest_shift=9),
     "any 3": any_plan(SHAPE, 3, largest_shift=6, cell=7),
 }
@@ -75,7 +71,7 @@ def same_graph(one, other, *names):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["over a face", "slip", "half missing, twice", "any 2", "any 3"])
+@pytest.mark.parametrize("name", ["half missing, twice", "any 2", "any 3"])
 def test_one_block_is_the_whole(tmp_path, run_of, name):
     affinities, expected = whole(PLANS[name])
     found = done(tmp_path / "a", run_of(PLANS[name], (16, 64, 64)))
@@ -148,15 +144,14 @@ def test_a_block_without_tissue_is_not_predicted(tmp_path, run_of, monkeypatch):
     assert not found.fragments[:3, :18, :16].any()
 
 
-@pytest.mark.parametrize("name", ["any 2", "over a face", "slip"])
-def test_order_and_repetition_do_not_show(tmp_path, run_of, name):
-    run = run_of(PLANS[name])
+def test_order_and_repetition_do_not_show(tmp_path, run_of):
+    run = run_of(PLANS["any 2"])
     one, other = done(tmp_path / "a", run), done(tmp_path / "b", run, Shuffled())
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     same_graph(one.tree, other.tree, "leaves", "gaps")
 
 
-@pytest.mark.parametrize("tasks", [2, 12, 20, 27])
+@pytest.mark.parametrize("tasks", [12, 20])
 def test_a_run_goes_on_where_it_was_stopped(tmp_path, run_of, tasks):
     run = run_of(PLANS["any 2"])
     expected = done(tmp_path / "a", run)
@@ -168,13 +163,12 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path, run_of, tasks):
     np.testing.assert_array_equal(found.sizes, expected.sizes)
 
 
-@pytest.mark.parametrize("step", ["affinities", "fragments", "region_graph", "agglomeration"])
-def test_blocks_that_are_lost_are_done_again(tmp_path, run_of, step):
+def test_blocks_that_are_lost_are_done_again(tmp_path, run_of):
     run = run_of(PLANS["any 2"])
     done(tmp_path / "a", run)
     before = digest(tmp_path / "a")
-    for number in (1, 4, 7):
-        (tmp_path / "a" / "blocks" / f"{step}.{number}.npz").unlink()
+    for lost in ("affinities.1", "fragments.4", "region_graph.7", "region_graph.2", "agglomeration.0"):
+        (tmp_path / "a" / "blocks" / f"{lost}.npz").unlink()
     done(tmp_path / "a", run)
     assert digest(tmp_path / "a") == before
 

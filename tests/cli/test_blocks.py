@@ -1,5 +1,6 @@
 """`napari-emcad segment` by blocks: into a session, in turn or on a Dask cluster."""
 
+import json
 import os
 import re
 import signal
@@ -104,10 +105,73 @@ def test_a_session_is_made(expected, files):
 
 def test_it_says_what_it_takes_and_what_it_found(files, tmp_path, capsys):
     assert cli.main(arguments(files, tmp_path / "a.emcad", "--memory", "20")) == 0
-    plan, outcome = capsys.readouterr().out.splitlines()
+    plan, sections, outcome = capsys.readouterr().out.splitlines()
+    assert sections == "5 sections: all good"
     extent = r"5 x 40 x 1040 voxels in 6 blocks, voxel size unknown \(--voxel-size Z Y X, in nm\)"
     assert re.fullmatch(rf"{extent}, at most \d+ MB here, student, .*", plan)
     assert re.fullmatch(r"[\d,]+ neurons? in \d+\.\d s, \d+\.\d\d s per megavoxel -> .*a\.emcad", outcome)
+
+
+@pytest.fixture(scope="module")
+def with_blank(files, tmp_path_factory):
+    """The stack with a blank section, where blocks end."""
+    folder = tmp_path_factory.mktemp("blank")
+    volume = uneven(SHAPE, seed=1)
+    volume[2] = 0
+    tifffile.imwrite(folder / "stack.tif", volume, photometric="minisblack")
+    (folder / "small.pt").symlink_to(files / "small.pt")
+    (folder / "small.json").symlink_to(files / "small.json")
+    return folder
+
+
+def test_sections_are_looked_at_first(with_blank, tmp_path, capsys):
+    """What was found and what is done is said, whoever goes on says it again, and the session keeps the plan."""
+    auto, given, background = (tmp_path / f"{name}.emcad" for name in ("auto", "given", "background"))
+    assert cli.main(arguments(with_blank, auto)) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:3] == ["5 sections: 2 blank", "by plan: section 2 is left out and bridged."]
+    with open_session(auto) as opened:
+        assert opened.facts.plan.left_out.tolist() == [False, False, True, False, False]
+        assert (opened.session.state.base.fragments[2] > 0).all()
+        sections = opened.facts.sections
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(sections))
+    assert cli.main(arguments(with_blank, given, "--sections", str(file))) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "by plan: section 2 is left out and bridged."
+    same(given, auto)
+    assert cli.main(arguments(with_blank, background, "--bridged", "background")) == 0
+    with open_session(background) as opened:
+        assert not opened.session.state.base.fragments[2].any()
+        assert not opened.facts.plan.interpolates
+
+
+def test_sections_may_be_used_as_they_are(with_blank, tmp_path, capsys):
+    assert cli.main(arguments(with_blank, tmp_path / "a.emcad", "--sections", "as-is")) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    with open_session(tmp_path / "a.emcad") as opened:
+        assert opened.facts.plan is None
+    assert cli.main(arguments(with_blank, tmp_path / "b.emcad", "--sections", "gone.json")) == 1
+    assert "sections: there is no file gone.json" in capsys.readouterr().err
+    assert not (tmp_path / "b.emcad").exists()
+
+
+def test_a_run_goes_on_by_the_plan_that_it_was_begun_with(with_blank, tmp_path, monkeypatch, capsys):
+    session, connect = tmp_path / "a.emcad", blockwise.connect_block
+    monkeypatch.setitem(blockwise.STEPS, "region graph", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert cli.main(arguments(with_blank, session)) == 1
+    monkeypatch.setitem(blockwise.STEPS, "region graph", connect)
+    monkeypatch.setattr("napari_emcad.blocks.sections.judge_sections", None)
+    capsys.readouterr()
+    assert cli.main(["resume", str(session)]) == 0
+    assert "by plan: section 2 is left out and bridged." in capsys.readouterr().out
+
+
+def test_an_empty_stack_ends_in_a_sentence(with_blank, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((4, 64, 600), np.uint8), photometric="minisblack")
+    for name in ("small.pt", "small.json"):
+        (tmp_path / name).symlink_to(with_blank / name)
+    assert cli.main(arguments(tmp_path, tmp_path / "a.emcad")) == 1
+    assert "sections: nothing in 0:4,0:64,0:600 shows tissue that could be used; " in capsys.readouterr().err
 
 
 def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):
@@ -297,7 +361,7 @@ def _command(files, session, *more):
 def _wait_for(folder: Path) -> None:
     """Until a block is done."""
     until = time.monotonic() + 120
-    while not any(folder.glob("*.npz")):
+    while not any(folder.glob("affinities.*.npz")):
         assert time.monotonic() < until
         time.sleep(0.02)
 

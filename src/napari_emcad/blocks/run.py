@@ -13,7 +13,7 @@ from napari_emcad import __version__
 from napari_emcad.blocks.cluster import connect_cluster, start_cluster
 from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_task
 from napari_emcad.blocks.pool import InTurn, Pool
-from napari_emcad.blocks.sections import parameters_of
+from napari_emcad.blocks.sections import parameters_of, plan_of
 from napari_emcad.blocks.steps import GROUP, Tell, assemble, boxes_of_blocks, segment_by_blocks
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
@@ -23,7 +23,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import check_volume
 from napari_emcad.core.wording import size_text
-from napari_emcad.io.section_plans import plan_to_json
+from napari_emcad.io.section_plans import plan_facts, plan_to_json
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 from napari_emcad.io.sessions.facts import SessionFacts
@@ -156,6 +156,8 @@ class RunRequest:
         Voxels.
     sections : "auto", "as-is" or SectionPlan
         What is done with the sections of the stack: what a look at them says, nothing, or a plan of the whole stack.
+    interpolates : bool
+        True: labels of what a look at the sections says to bridge are interpolated; False: 0. A plan says it itself.
     """
 
     model: Path
@@ -163,7 +165,8 @@ class RunRequest:
     parameters: SegmentParameters
     voxel_size: VoxelSize | None = None
     block: Shape = DEFAULT_BLOCK
-    sections: Literal["auto", "as-is"] | SectionPlan = "as-is"
+    sections: Literal["auto", "as-is"] | SectionPlan = "auto"
+    interpolates: bool = True
 
 
 def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
@@ -204,6 +207,7 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
         block=request.block,
         group=GROUP,
         sections=request.sections if isinstance(request.sections, str) else plan_to_json(request.sections),
+        interpolates=request.interpolates,
         stack_shape=triple(stack.array.shape),
         asked_levels=(asked.black, asked.white) if by_data else None,
     )
@@ -246,7 +250,8 @@ def _make_session(folder: Path, run: BlockRunFacts) -> int:
 
     parameters, segmentation = parameters_of(run, BlockFiles(folder)), assemble(folder, run)
     origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint}
-    made_by = provenance(inspect(Path(run.model)), parameters, run.place, **origin)
+    sections = plan_facts(plan_of(run, BlockFiles(folder)))
+    made_by = provenance(inspect(Path(run.model)), parameters, run.place, **origin, **sections)
     finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made_by, run.voxel_size))
     BlockFiles(folder).clear()
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)

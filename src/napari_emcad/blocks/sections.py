@@ -28,6 +28,10 @@ from napari_emcad.io.stacks.stack import open_stack
 SECTIONS = "sections"
 """Name of the step that measures sections."""
 
+LOOKED_AT_FIRST = "They are looked at first."
+USED_AS_THEY_ARE = "They are used as they are."
+"""Words on the sections of a run: before they are looked at, and if nothing is done."""
+
 
 def measure_slab(run: BlockRunFacts, stack: Volume, number: int) -> Arrays:
     """Return the measures of the sections of a slab, each of which is read once, as a whole."""
@@ -75,6 +79,16 @@ def parameters_of(run: BlockRunFacts, files: BlockFiles) -> ResolvedSegmentParam
     """
     levels = files.needed_sections.levels if run.asked_levels else None
     return run.resolved if levels is None else run.resolved.model_copy(update={"black": levels[0], "white": levels[1]})
+
+
+def sections_text(run: BlockRunFacts, files: BlockFiles) -> str:
+    """Return what was found in the sections of a run and what is done about it, in words."""
+    found = files.found_sections
+    if run.sections == "auto" and found is None:
+        return LOOKED_AT_FIRST
+    plan = plan_of(run, files)
+    done = USED_AS_THEY_ARE if plan is None else f"By plan: {plan.sentence}"
+    return done if found is None else f"{found.summary}. {done}"
 
 
 def is_seen(plan: SectionPlan, box: Box) -> bool:

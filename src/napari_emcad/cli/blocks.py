@@ -16,10 +16,10 @@ from napari_emcad.cli.inputs import (
     voxel_size_of,
     voxels_text,
 )
+from napari_emcad.cli.section_choice import interpolates, sections_asked_for
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, triple
-from napari_emcad.core.lost_sections import lost_note
 from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.engines.device import reuse_memory
@@ -44,9 +44,10 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
             requested,
             voxel_size,
             _block(options.block),
+            sections_asked_for(options, triple(stack.array.shape)),
+            interpolates(options),
         )
         run = new_run(stack, request)
-        warn(lost_note(stack.array, request.box))
         warn(kind_warning(_card(run), stack.array, voxel_size, is_exchanged(requested.black, requested.white)))
         warn(pixel_size_note(voxel_size, _card(run).voxel_size, run.resolved.scale))
         if requested.black is None and requested.white is None:

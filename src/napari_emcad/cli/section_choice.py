@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,26 @@ from napari_emcad.core.volume import Key, Volume
 from napari_emcad.io.section_plans import read_plan
 from napari_emcad.io.sessions.block_run_facts import LOOKED_AROUND
 
-AUTO, AS_IS = "auto", "as-is"
+AUTO: Literal["auto"] = "auto"
+AS_IS: Literal["as-is"] = "as-is"
 """Words of `--sections`; anything else names a file."""
+
+
+def sections_asked_for(options: argparse.Namespace, shape: Shape) -> Literal["auto", "as-is"] | SectionPlan:
+    """Return the word that was chosen, or the plan in the file that was named, for a stack of this shape.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used.
+    """
+    match options.sections or AUTO:
+        case "auto":
+            return AUTO
+        case "as-is":
+            return AS_IS
+        case file:
+            return _as_bridged(options, read_plan(Path(file), shape))
 
 
 def choose_plan(options: argparse.Namespace, volume: Volume, box: Box) -> SectionPlan | None:
@@ -30,17 +48,24 @@ def choose_plan(options: argparse.Namespace, volume: Volume, box: Box) -> Sectio
     UserError
         If its file cannot be used, or nothing of the box shows tissue.
     """
-    choice = options.sections or AUTO
-    if choice == AS_IS:
+    asked_for = sections_asked_for(options, triple(volume.shape))
+    if asked_for == AS_IS:
         return None
-    plan = _inspect(volume, box) if choice == AUTO else read_plan(Path(choice), triple(volume.shape))
-    if options.bridged:
-        plan = replace(plan, interpolates=options.bridged == "interpolate")
+    plan = asked_for if isinstance(asked_for, SectionPlan) else _as_bridged(options, _inspect(volume, box))
     if plan.is_as_is:
         return None
     check_tissue(plan, box)
     tell(f"by plan: {plan.sentence}")
     return plan
+
+
+def interpolates(options: argparse.Namespace) -> bool:
+    """Return True unless labels of what is bridged are to be 0."""
+    return options.bridged != "background"
+
+
+def _as_bridged(options: argparse.Namespace, plan: SectionPlan) -> SectionPlan:
+    return replace(plan, interpolates=interpolates(options)) if options.bridged else plan
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from napari_emcad.blocks.progress import Watch
 from napari_emcad.blocks.run import Means, Needs, RunRequest, finish_run, new_run
@@ -14,6 +15,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import begin_run, read_unfinished_run
 from napari_emcad.io.sessions.lock import lock_holder
@@ -44,6 +46,9 @@ class BlockOrder:
     model : Path
     box : Box
     parameters : SegmentParameters
+    sections : "auto", "as-is" or SectionPlan
+        What is done with the sections of the stack: see `blocks.run.RunRequest`.
+    interpolates : bool
     """
 
     source: str
@@ -53,6 +58,8 @@ class BlockOrder:
     model: Path
     box: Box
     parameters: SegmentParameters
+    sections: Literal["auto", "as-is"] | SectionPlan = "auto"
+    interpolates: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,14 @@ def start_run(folder: Path, order: BlockOrder, means: Means) -> Job[None]:
     with open_stack(parse_location(order.source), order.dataset) as stack:
         if tuple(stack.array.shape) != tuple(order.shape):
             raise UserError(f"{order.source}: the file has changed since it was opened; open it again.")
-        request = RunRequest(order.model, order.box, order.parameters, order.voxel_size)
+        request = RunRequest(
+            order.model,
+            order.box,
+            order.parameters,
+            order.voxel_size,
+            sections=order.sections,
+            interpolates=order.interpolates,
+        )
         run = new_run(stack, request)
     Needs.of(run).check(means)
     begin_run(folder, run)

@@ -21,6 +21,9 @@ from napari_emcad.widgets.desk.region import BOX
 FACTS = "large.tif, 18 x 48 x 64 voxels in 2 blocks, with tiny.pt"
 
 
+ALL_GOOD = "18 sections: all good. They are used as they are."
+
+
 @pytest.fixture
 def begun(blocks, loop):
     """A run that has been begun and stopped before its first block was done."""
@@ -81,8 +84,8 @@ def test_from_a_stack_to_a_session(blocks, loop, desk, file, model, tmp_path):
     assert "on the disk" in blocks.plan and blocks.seen is None
     blocks.go_on()
     assert blocks.is_running and blocks.stage is Stage.UNDER_WAY
-    step_until(loop, blocks, lambda: any((blocks.folder / "blocks").glob("*.npz")))
-    assert blocks.plan == FACTS
+    step_until(loop, blocks, lambda: any((blocks.folder / "blocks").glob("affinities.*.npz")))
+    assert blocks.plan == FACTS and blocks.sections == ALL_GOOD
     assert blocks.seen.progress.reached.shape == (2, 1, 1) and blocks.seen.is_at_work
     blocks.go_on()
     assert blocks.why_not == "Stopping."
@@ -90,7 +93,7 @@ def test_from_a_stack_to_a_session(blocks, loop, desk, file, model, tmp_path):
     assert not _children()
     assert desk.message.text == 'Stopped: finished blocks are kept; press "Resume" to go on.'
     assert blocks.stage is Stage.UNFINISHED and blocks.plan == FACTS
-    assert not blocks.seen.is_at_work and blocks.seen.progress.reached.any()
+    assert not blocks.seen.is_at_work and blocks.seen.progress.reached.any() and blocks.sections == ALL_GOOD
     blocks.go_on()
     loop.work()
     assert desk.message.text == 'large.emcad is finished: press "Open".'

@@ -8,6 +8,7 @@ import pytest
 from napari_emcad.core.geometry import Box
 from napari_emcad.widgets.blocks.new_run import NewRun
 from napari_emcad.widgets.desk.region import BOX
+from napari_emcad.widgets.desk.section_use import LEAVE_OUT
 
 
 @pytest.fixture
@@ -39,6 +40,24 @@ def test_the_order_is_what_is_chosen(new, desk, open_file, file, model):
     assert (order.source, order.dataset, order.model) == (str(file), None, model)
     assert (order.shape, order.voxel_size) == ((18, 48, 64), (40, 5, 6))
     assert order.box == Box.whole((18, 48, 64)) and order.parameters.min_size == 7
+
+
+def test_sections_are_looked_at_first_unless_that_is_known(new, desk, open_file, loop):
+    assert new.sections_text == ""
+    open_file()
+    desk.inspection.stop()
+    loop.work()
+    assert (new.order().sections, new.sections_text) == ("auto", "They are looked at first.")
+    desk.inspection.choices.interpolates = False
+    assert not new.order().interpolates
+    desk.inspection.choices.interpolates = True
+    desk.inspection.look()
+    loop.work()
+    desk.inspection.choices.choose([4], LEAVE_OUT)
+    order = new.order()
+    assert order.sections is desk.inspection.plan and np.flatnonzero(order.sections.left_out).tolist() == [4]
+    assert order.interpolates
+    assert new.sections_text == "18 sections: all good (1 changed by you)."
 
 
 def test_a_box_has_to_be_drawn_first(new, desk, open_file):

@@ -8,6 +8,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_emcad.blocks.progress import BlockProgress, Watch
+from napari_emcad.blocks.sections import sections_text
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.progress import Job, Progress
@@ -36,11 +37,14 @@ class RunSeen:
         URL of the page of its cluster; empty if there is none.
     is_at_work : bool
         False for a run that nobody is at.
+    sections : str
+        Words on the sections of the stack: what was found, and what is done about it.
     """
 
     progress: Progress
     dashboard: str = ""
     is_at_work: bool = True
+    sections: str = ""
 
     @property
     def words(self) -> str:
@@ -82,6 +86,7 @@ class BlockSession:
         self._jobs.progressed.connect(self._on_progress)
         self._jobs.running_changed.connect(self._on_change)
         desk.stack.changed.connect(self._on_stack)
+        desk.inspection.changed.connect(self._on_change)
         for choice in (self.means, desk.region, desk.model, desk.device):
             choice.changed.connect(self._on_change)
         self._on_stack()
@@ -118,6 +123,11 @@ class BlockSession:
     def plan(self) -> str:
         """Time and disk space of a new run, or facts of the run in the folder."""
         return self._new.plan_text(self._folder) if self.stage is Stage.NEW else self._facts
+
+    @property
+    def sections(self) -> str:
+        """Words on the sections of the stack: what was found in them, and what is done about it."""
+        return self._new.sections_text if self.stage is Stage.NEW else self.seen.sections if self.seen else ""
 
     @property
     def words(self) -> str:
@@ -184,7 +194,8 @@ class BlockSession:
         if self.stage is Stage.UNFINISHED:
             try:
                 run = read_unfinished_run(self._named())
-                self.seen = RunSeen(Watch(BlockFiles(self._named()), run).look(), is_at_work=False)
+                files = BlockFiles(self._named())
+                self.seen = RunSeen(Watch(files, run).look(), is_at_work=False, sections=sections_text(run, files))
                 self._facts = facts_text(run)
             except UserError as error:
                 self._message.error(error)
@@ -192,11 +203,14 @@ class BlockSession:
         self.changed.emit()
 
     def _on_progress(self, progress: Progress) -> None:
-        folder = self._named()
-        self.seen = RunSeen(progress, BlockFiles(folder).dashboard)
+        folder, before = self._named(), self.seen
+        sections = before.sections if before else ""
+        if (before is None or before.progress.stage != progress.stage) and (folder / RUN_FILE).is_file():
+            run = read_unfinished_run(folder)
+            self._facts, sections = facts_text(run), sections_text(run, BlockFiles(folder))
+        self.seen = RunSeen(progress, BlockFiles(folder).dashboard, sections=sections)
         self.seen_changed.emit()
-        if not self._facts and (folder / RUN_FILE).is_file():
-            self._facts = facts_text(read_unfinished_run(folder))
+        if before is None or before.sections != sections:
             self.changed.emit()
 
     def _on_ended(self, ended: Ended) -> None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from napari_emcad.blocks.run import disk_needed
+from napari_emcad.blocks.sections import LOOKED_AT_FIRST
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import about_text, size_text
 from napari_emcad.widgets.desk.desk import Desk
@@ -33,7 +34,7 @@ class NewRun:
         """Return what a run is to do; not before `why_not` is empty."""
         desk, layer = self._desk, self._desk.stack.layer
         assert layer is not None and desk.model.path is not None, "a run needs a stack and a model"
-        origin = origin_of(layer)
+        origin, sections = origin_of(layer), desk.inspection.choices
         assert origin["source"] is not None, "a run needs a file"
         return BlockOrder(
             source=origin["source"],
@@ -43,7 +44,16 @@ class NewRun:
             model=desk.model.path,
             box=desk.region.box(),
             parameters=desk.choices.parameters(),
+            sections=desk.inspection.plan or "auto",
+            interpolates=sections is None or sections.interpolates,
         )
+
+    @property
+    def sections_text(self) -> str:
+        """Words on what is done with the sections of the stack; empty without a stack."""
+        if self._desk.inspection.choices is None:
+            return ""
+        return self._desk.inspection.line if self._desk.inspection.is_known else LOOKED_AT_FIRST
 
     def plan_text(self, folder: Path | None) -> str:
         """Return the time and the disk space that a run takes, or what is missing to tell them."""

@@ -23,7 +23,7 @@ class BlocksPanel(QWidget):
         super().__init__()
         self.session = BlockSession(desk)
         self._folder, self.means, self.view = SessionChoice(self.session), MeansChoice(self.session.means), BlockView()
-        self.button, self._plan = QPushButton(), text()
+        self.button, self._plan, self._sections = QPushButton(), text(), text()
         self._lay_out()
         self.button.clicked.connect(self._on_button)
         self.view.chosen.connect(self.session.centre_block)
@@ -43,6 +43,7 @@ class BlocksPanel(QWidget):
         rows.add("Memory", self.means.here)
         rows.add("Cluster", self.means.scheduler)
         rows.add("Plan", self._plan)
+        rows.add("Sections", self._sections)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 2, 6, 4)
         for widget in (rows_widget, self.button, self.view):
@@ -61,3 +62,4 @@ class BlocksPanel(QWidget):
         for widget in (self._folder, self.means.here, self.means.scheduler):
             widget.setEnabled(stage is not Stage.UNDER_WAY)
         self._plan.setText(session.plan)
+        self._sections.setText(session.sections)
