@@ -39,13 +39,13 @@ def half(which, z, columns=False):
 
 
 PLANS = {
+    "last of a block": AS_IS.leaving_out(3),
     "first of a block": AS_IS.leaving_out(4),
     "over a face": AS_IS.leaving_out(3).leaving_out(4),
     "outside the box": AS_IS.leaving_out(0).leaving_out(1),
     "too many": AS_IS.leaving_out(2).leaving_out(3).leaving_out(4).leaving_out(5),
     "slip": AS_IS.shifting(4, (5, -7), all_that_follow=True),
     "one shifted, one out": AS_IS.shifting(3, (-3, 9)).leaving_out(4),
-    "half missing": half("missing", 3),
     "half missing, twice": half("missing", slice(3, 5), columns=True),
     "half bare": half("no_tissue", slice(None), columns=True),
     "any 2": any_plan(SHAPE, 2, largest_shift=9),
