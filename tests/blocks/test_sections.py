@@ -8,7 +8,7 @@ import tifffile
 from drawings import lively_student
 
 from napari_emcad.blocks import sections as looking
-from napari_emcad.blocks.sections import is_seen, judge_slabs, parameters_of, placed, plan_of
+from napari_emcad.blocks.sections import is_seen, judge_slabs, parameters_of, placed, plan_of, sections_text
 from napari_emcad.blocks.steps import look_at_slab
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
@@ -150,6 +150,16 @@ def test_a_plan_that_is_given_is_followed(begun):
     assert same(plan_of(run, files), plan)
     run, files = begun("b.emcad", sections=plan_to_json(SectionPlan.as_is(SHAPE)))
     assert plan_of(run, files) is None
+
+
+def test_words_on_the_sections_of_a_run(begun):
+    run, files = begun()
+    assert sections_text(run, files) == "They are looked at first."
+    looked(run, files)
+    assert sections_text(run, files) == "12 sections: 5, 8 blank. By plan: sections 5, 8 are left out and bridged."
+    plan = plan_to_json(SectionPlan.as_is(SHAPE).leaving_out(3))
+    assert sections_text(*begun("b.emcad", sections=plan)) == "By plan: section 3 is left out and bridged."
+    assert sections_text(*begun("c.emcad", sections="as-is")) == "They are used as they are."
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"summary": "", "plan": {"shape": [1, 2]}}'])

@@ -128,9 +128,9 @@ def test_what_is_not_seen_takes_no_room(tmp_path, run_of):
 def test_a_block_without_tissue_is_not_predicted(tmp_path, run_of, monkeypatch):
     predicted, predict = [], blockwise._predict
 
-    def counted(run, box, *others):
+    def counted(run, files, box, plan):
         predicted.append(box)
-        return predict(run, box, *others)
+        return predict(run, files, box, plan)
 
     monkeypatch.setattr(blockwise, "_predict", counted)
     bare, box = np.zeros((SHAPE[0], 2, 2), bool), Box((1, 2, 4), SHAPE)

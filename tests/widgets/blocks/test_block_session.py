@@ -21,9 +21,6 @@ from napari_emcad.widgets.desk.region import BOX
 FACTS = "large.tif, 18 x 48 x 64 voxels in 2 blocks, with tiny.pt"
 
 
-ALL_GOOD = "18 sections: all good. They are used as they are."
-
-
 @pytest.fixture
 def begun(blocks, loop):
     """A run that has been begun and stopped before its first block was done."""
@@ -85,7 +82,7 @@ def test_from_a_stack_to_a_session(blocks, loop, desk, file, model, tmp_path):
     blocks.go_on()
     assert blocks.is_running and blocks.stage is Stage.UNDER_WAY
     step_until(loop, blocks, lambda: any((blocks.folder / "blocks").glob("affinities.*.npz")))
-    assert blocks.plan == FACTS and blocks.sections == ALL_GOOD
+    assert blocks.plan == FACTS and blocks.sections == "They are used as they are."
     assert blocks.seen.progress.reached.shape == (2, 1, 1) and blocks.seen.is_at_work
     blocks.go_on()
     assert blocks.why_not == "Stopping."
@@ -93,7 +90,11 @@ def test_from_a_stack_to_a_session(blocks, loop, desk, file, model, tmp_path):
     assert not _children()
     assert desk.message.text == 'Stopped: finished blocks are kept; press "Resume" to go on.'
     assert blocks.stage is Stage.UNFINISHED and blocks.plan == FACTS
-    assert not blocks.seen.is_at_work and blocks.seen.progress.reached.any() and blocks.sections == ALL_GOOD
+    assert (
+        not blocks.seen.is_at_work
+        and blocks.seen.progress.reached.any()
+        and blocks.sections == "They are used as they are."
+    )
     blocks.go_on()
     loop.work()
     assert desk.message.text == 'large.emcad is finished: press "Open".'

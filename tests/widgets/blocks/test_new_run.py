@@ -42,11 +42,10 @@ def test_the_order_is_what_is_chosen(new, desk, open_file, file, model):
     assert order.box == Box.whole((18, 48, 64)) and order.parameters.min_size == 7
 
 
-def test_sections_are_looked_at_first_unless_that_is_known(new, desk, open_file, loop):
+def test_sections_are_looked_at_first_unless_that_is_known(new, desk, open_file, loop, monkeypatch):
+    monkeypatch.setattr("napari_emcad.widgets.desk.inspection.BY_ITSELF", 0)
     assert new.sections_text == ""
     open_file()
-    desk.inspection.stop()
-    loop.work()
     assert (new.order().sections, new.sections_text) == ("auto", "They are looked at first.")
     desk.inspection.choices.interpolates = False
     assert not new.order().interpolates
