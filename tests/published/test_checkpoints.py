@@ -2,13 +2,17 @@ import hashlib
 import json
 from math import prod
 
+import numpy as np
 import pytest
 import torch
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.inference.normalisation import EM_GREYS, PERCENTILES
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import inspect, load_student
 from napari_emcad.networks.recognise import recognise
 from napari_emcad.networks.weights_file import read_weights
+from napari_emcad.networks.zoo import bundled_models
 
 STUDENTS = {
     "cad/AC34": 151_000,
@@ -50,6 +54,27 @@ def test_published_students_load(shared, name, iteration):
     assert card == inspect(path)
     published = read_weights(path).weights
     assert all(torch.equal(tensor, published[key]) for key, tensor in student.state_dict().items())
+
+
+@pytest.mark.parametrize(("name", "pixel"), [("AC34", 6), ("CremiA", 4), ("CremiB", 4), ("CremiC", 4), ("wafer4", 8)])
+def test_published_students_know_the_pixels_that_they_learnt_on(shared, name, pixel):
+    card = inspect(shared / "checkpoints" / "cad" / f"{name}.ckpt")
+    assert card.voxel_size is not None and card.voxel_size.y == card.voxel_size.x == pixel
+    assert f"x {pixel} x {pixel} nm" in card.summary()
+
+
+def test_grey_levels_of_published_students_are_those_of_their_data(shared):
+    """As far as the data lie here: five sections of CREMI B, and AC4."""
+    with open_stack(shared / "data" / "cremi_b" / "sample_B_46_50.hdf", "volumes/raw") as cremi:
+        measured = np.percentile(cremi.array[:], PERCENTILES) / 255
+    assert inspect(shared / "checkpoints/cad/CremiB.ckpt").grey_range == pytest.approx(measured, abs=0.001)
+    assert inspect(shared / "checkpoints/cad/AC34.ckpt").grey_range == EM_GREYS
+
+
+def test_every_bundled_model_knows_its_pixels_and_grey_levels():
+    cards = [inspect(path) for path in bundled_models().values()]
+    assert len(cards) >= 2
+    assert all(card.voxel_size is not None and card.grey_range is not None for card in cards)
 
 
 @pytest.mark.parametrize(("name", "expected"), OTHERS.items(), ids=OTHERS)

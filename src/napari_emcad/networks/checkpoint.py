@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.atomic import replace_files
 from napari_emcad.networks.card import SUFFIXES, ModelCard, Role, card_beside, card_path
+from napari_emcad.networks.published import trained_on
 from napari_emcad.networks.recognise import (
     MALA_UNET,
     RESIDUAL_UNET,
@@ -181,10 +182,16 @@ def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
     beside = card_beside(path) if path.is_file() else None
     file = read_weights(path, beside.sha256 if beside else "")
     facts = _facts(file.weights, path)
-    card = beside or ModelCard(title=path.stem, iteration=file.iteration)
+    card = beside or ModelCard(title=path.stem, iteration=file.iteration, **_published(file.sha256))
     if beside is None and facts["role"] == "foreground":
         card = card.changed(**_PUBLISHED_SDASN)
     return file, card.changed(**facts, sha256=file.sha256)
+
+
+def _published(sha256: str) -> dict[str, Any]:
+    """Return the fields of a card that are known of a published checkpoint."""
+    known = trained_on(sha256)
+    return {} if known is None else known._asdict()
 
 
 def _facts(weights: Mapping[str, Tensor], path: Path) -> dict[str, object]:
