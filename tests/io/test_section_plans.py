@@ -1,11 +1,9 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, Verdict
 from napari_emcad.io.section_plans import plan_of_json, plan_to_json, read_plan, write_plan
@@ -101,12 +99,3 @@ def test_a_file_that_holds_no_plan_is_refused(tmp_path, content, told):
 def test_a_folder_is_no_plan(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         read_plan(tmp_path, SHAPE)
-
-
-def test_a_part_of_a_plan_survives_json():
-    plan = SectionPlan.as_is(SHAPE)
-    missing = np.random.default_rng(0).random((12, 2, 3)) < 0.5
-    part = replace(plan, cell=32, missing=missing, no_tissue=missing).within(Box((2, 10, 40), (9, 50, 90)))
-    again = plan_of_json(plan_to_json(part), part.shape)
-    for z in range(7):
-        np.testing.assert_array_equal(again.holes(z), part.holes(z))

@@ -233,10 +233,10 @@ class SeenPart:
 
     def _ends(self, tissue: NDArray[np.bool_], axis: int) -> Ends:
         """Return the start of the first cell with tissue and the end of the last one, `SMALLEST_SECTION` apart."""
-        side, cell, before = self._plan.shape[1 + axis], self._plan.cell, self._plan.origin[axis]
+        side, cell = self._plan.shape[1 + axis], self._plan.cell
         first, last = np.flatnonzero(tissue)[[0, -1]].tolist() if tissue.any() else (0, 0)
-        start = min(max(0, first * cell - before), max(0, side - SMALLEST_SECTION))
-        stop = side if last == len(tissue) - 1 else (last + 1) * cell - before
+        start = min(first * cell, max(0, side - SMALLEST_SECTION))
+        stop = side if last == len(tissue) - 1 else (last + 1) * cell
         return start, min(side, max(stop, start + SMALLEST_SECTION))
 
     def _alone(self, z: int, plane: Plane) -> NDArray[np.bool_]:

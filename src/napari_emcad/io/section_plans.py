@@ -67,7 +67,6 @@ class _PlanText(BaseModel):
     interpolates: bool = True
     cell: int = Field(0, ge=0)
     cells: tuple[int, int] = (1, 1)
-    origin: tuple[int, int] = (0, 0)
     missing: dict[str, str] = {}
     no_tissue: dict[str, str] = {}
 
@@ -86,7 +85,6 @@ def plan_to_json(plan: SectionPlan) -> dict[str, Any]:
         interpolates=plan.interpolates,
         cell=plan.cell,
         cells=(plan.missing.shape[1], plan.missing.shape[2]),
-        origin=plan.origin,
         missing=_masks_text(plan.missing),
         no_tissue=_masks_text(plan.no_tissue),
     )
@@ -122,7 +120,6 @@ def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
         no_tissue=_masks(text.no_tissue, (shape[0], *text.cells)),
         cell=text.cell or max(shape[1:]),
         interpolates=text.interpolates,
-        origin=text.origin,
     )
     return _with_uses(plan, text.sections)
 

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -97,22 +95,3 @@ def test_a_box_without_tissue_is_refused():
     check_tissue(plan, Box((3, 0, 0), (5, 64, 96)))
     with pytest.raises(UserError, match="shows tissue that could be used"):
         check_tissue(plan, Box((3, 0, 32), (5, 32, 64)))
-
-
-@pytest.mark.parametrize("start", [(2, 5, 40), (3, 32, 64), (0, 0, 0), (5, 40, 50)])
-def test_a_part_of_a_plan_says_what_the_plan_says_there(start):
-    rng = np.random.default_rng(sum(start))
-    plan = SectionPlan.as_is(SHAPE).leaving_out(6).inverting(4).shifting(8, (3, -5), all_that_follow=True)
-    plan = replace(plan, cell=32, missing=rng.random((12, 2, 3)) < 0.3, no_tissue=rng.random((12, 2, 3)) < 0.3)
-    box = Box(start, (11, 61, 90))
-    part = plan.within(box)
-    inner = Box((1, 3, 2), (4, 20, 20))
-    assert part.shape == box.shape and part.within(inner).shape == inner.shape
-    plane = box.slices[1:]
-    for z in range(box.shape[0]):
-        np.testing.assert_array_equal(part.holes(z), plan.holes(z + start[0], plane))
-        np.testing.assert_array_equal(part.bare(z), plan.bare(z + start[0], plane))
-        there = [(other - start[0], shift) for other, shift in plan.partners(z + start[0]) if other >= start[0]]
-        assert [*part.partners(z)] == there
-    np.testing.assert_array_equal(part.within(inner).holes(2), part.holes(3)[inner.slices[1:]])
-    assert plan.within(Box((7, 0, 0), (8, 64, 96))).offset.tolist() == [[0, 0]]

@@ -5,7 +5,7 @@ what the network sees, and which voxels touch. A voxel of a section is paired wi
 tissue in the last section that shows it, so that neurons go on over what is missing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -65,8 +65,6 @@ class SectionPlan:
         Side of a cell in pixels; the last row and column of cells reach to the section's edge.
     interpolates : bool
         True: what is bridged has labels interpolated between its neighbours; False: label 0.
-    origin : (y, x)
-        Pixels of the first cell that lie before the first pixel; others than 0 only in a part of a stack.
     """
 
     shape: Shape
@@ -78,7 +76,6 @@ class SectionPlan:
     no_tissue: NDArray[np.bool_] = field(repr=False)
     cell: int
     interpolates: bool = True
-    origin: tuple[int, int] = (0, 0)
 
     @classmethod
     def as_is(cls, shape: Shape) -> Self:
@@ -197,23 +194,6 @@ class SectionPlan:
             no_tissue=_set(plan.no_tissue, z, none),
         )
 
-    def within(self, box: Box) -> Self:
-        """Return the plan for a part of the stack, counted from its first voxel; what lies outside is no partner."""
-        z, *plane = box.slices
-        cells = z, *(slice(s.start // self.cell, -(-s.stop // self.cell)) for s in self._in_cells(plane))
-        origin = [s.start % self.cell for s in self._in_cells(plane)]
-        return replace(
-            self,
-            shape=box.shape,
-            left_out=self.left_out[z],
-            offset=self.offset[z] - self.offset[box.start[0]],
-            inverted=self.inverted[z],
-            breaks=self.breaks[z],
-            missing=self.missing[cells],
-            no_tissue=self.no_tissue[cells],
-            origin=(origin[0], origin[1]),
-        )
-
     @property
     def sentence(self) -> str:
         """One sentence on what is done, "" if nothing is: "sections 17, 63 are left out and bridged; ..."."""
@@ -246,14 +226,10 @@ class SectionPlan:
             return np.zeros(self._size_of(plane), bool)
         ys, xs = plane or (slice(0, self.shape[1]), slice(0, self.shape[2]))
         rows, columns = (
-            np.clip((np.clip(np.arange(s.start, s.stop), 0, side - 1) + before) // self.cell, 0, n - 1)
-            for s, side, n, before in zip((ys, xs), self.shape[1:], cells.shape, self.origin, strict=True)
+            np.clip(np.clip(np.arange(s.start, s.stop), 0, side - 1) // self.cell, 0, n - 1)
+            for s, side, n in zip((ys, xs), self.shape[1:], cells.shape, strict=True)
         )
         return cells[np.ix_(rows, columns)]
-
-    def _in_cells(self, plane: Iterable[slice]) -> list[slice]:
-        """Return slices on y and x counted from the start of the first cell."""
-        return [slice(s.start + before, s.stop + before) for s, before in zip(plane, self.origin, strict=True)]
 
     def _size_of(self, plane: Plane | None) -> tuple[int, int]:
         if plane is None:
