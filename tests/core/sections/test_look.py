@@ -309,6 +309,68 @@ def test_half_is_missing(stack, z, grey):
     assert not report.no_tissue.any()
 
 
+def cells_with(pixels, cell, share=0.0):
+    """Cells of which any pixel is set, or more than a share of them."""
+    grown = np.pad(pixels, [(0, -n % cell) for n in pixels.shape])
+    return grown.reshape(grown.shape[0] // cell, cell, grown.shape[1] // cell, cell).mean(axis=(1, 3)) > share
+
+
+Y, X = np.mgrid[:HEIGHT, :WIDTH]
+PARTS = {
+    "odd": X >= WIDTH // 2 - 3,
+    "rows": Y < HEIGHT // 3 + 5,
+    "aslant": 0.9 * (X - 150) + 0.4 * Y > 60,
+    "corner": X + Y < 170,
+    "turned frame": np.abs(0.98 * (X - 160) + 0.2 * (Y - 144)) > 108,
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("grey", [0, 255])
+def test_cells_that_are_partly_missing_are_in_the_mask(stack, part, grey):
+    stack[6][PARTS[part]] = grey
+    report = look(stack)
+    there = cells_with(PARTS[part], report.cell)
+    wedges = report.missing[6].shape[0] if part in ("corner", "turned frame") else 0
+    assert (there & ~report.missing[6]).sum() <= 0.3 * wedges  # ends of wedges in which no cell is missing wholly
+    assert (report.missing[6] & ~there).sum() <= 0.03 * there.sum()
+    assert not np.delete(report.missing, 6, axis=0).any()
+    assert not report.no_tissue.any()
+
+
+@pytest.mark.parametrize("z", PLACES)
+@pytest.mark.parametrize("spread", [3, 8])
+def test_noise_in_the_place_of_tissue_is_missing(stack, z, spread):
+    part = PARTS["odd"]
+    stack[z][part] = np.clip(np.random.default_rng(z).normal(60, spread, part.sum()), 0, 255)
+    report = look(stack)
+    assert report.of_section(z)[0].verdict is Verdict.PARTLY_MISSING
+    assert "noise" in report.of_section(z)[0].evidence
+    there = cells_with(part, report.cell)
+    assert report.missing[z][there].mean() > 0.9  # in a corner, the drawn tissue is hardly more than noise
+    assert not report.missing[z][~there].any()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_cells_with_tissue_are_tissue(stack, part):
+    noise = np.random.default_rng(0).normal(190, 4, SHAPE)
+    stack = np.where(PARTS[part], noise, stack).astype(np.uint8)
+    report = look(stack)
+    assert report.findings == ()
+    pixels = report.no_tissue.repeat(report.cell, axis=1).repeat(report.cell, axis=2)
+    assert (pixels & ~PARTS[part]).mean() < 0.03
+    assert report.no_tissue[:, ~cells_with(~PARTS[part], report.cell)].mean() > 0.98
+
+
+@pytest.mark.parametrize("spread", [2, 30])
+def test_noise_alone_is_blank(clean, spread):
+    resin = np.clip(np.random.default_rng(0).normal(170, spread, SHAPE), 0, 255).astype(np.uint8)
+    report = look(resin)
+    assert report.bare_share == 1
+    assert report.summary == "14 sections: 0-13 blank; 100 % without tissue"
+    assert look(np.concatenate([clean[:6], resin[6:]])).summary == "14 sections: 6-13 blank"
+
+
 def test_what_all_sections_lack_is_not_missing(stack):
     stack[:, :, WIDTH // 2 :] = 0
     report = look(stack)

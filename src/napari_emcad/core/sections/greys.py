@@ -12,6 +12,9 @@ from napari_emcad.core.sections.report import SectionFinding, Verdict
 BLANK = 0.2
 """Contrast, as a share of the neighbours', below which a section is blank."""
 
+NOISE_ALONE = 0.05
+"""Share of structure in a section below which it is nothing but noise: 0.06 is left under the worst noise."""
+
 EMPTY = 0.9
 """Share of one grey from which a section is blank."""
 
@@ -34,6 +37,8 @@ def find_blank(measures: Sequence[SectionMeasure]) -> Iterator[SectionFinding]:
         elif one.flat_share >= EMPTY or not one.contrast:
             evidence = f"one grey, {one.picture.mean():.4g}, on {100 * one.flat_share:.0f} % of it"
             yield SectionFinding(z, Verdict.BLANK, evidence)
+        elif one.structure < NOISE_ALONE:
+            yield SectionFinding(z, Verdict.BLANK, "nothing but noise")
         elif one.contrast < BLANK * median[z]:
             share = one.contrast / median[z]
             yield SectionFinding(z, Verdict.BLANK, f"contrast is {100 * share:.0f} % of the neighbours'")

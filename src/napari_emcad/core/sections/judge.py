@@ -46,10 +46,10 @@ def _judge_shown(
     yield from find_odd_greys(measures, usable)
     if likeness.clear:
         yield from find_slips(likeness, chain, grid.step)
-    yield from (_missing_part(grid, z, masks) for z in shown if masks.missing[z].any())
+    yield from (_missing_part(grid, z, measures[z], masks) for z in shown if masks.missing[z].any())
 
 
-def _missing_part(grid: Grid, z: int, masks: TissueMasks) -> SectionFinding:
+def _missing_part(grid: Grid, z: int, measure: SectionMeasure, masks: TissueMasks) -> SectionFinding:
     cells = masks.missing[z]
     rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
     box = (
@@ -59,5 +59,6 @@ def _missing_part(grid: Grid, z: int, masks: TissueMasks) -> SectionFinding:
         min(grid.width, (int(columns[-1]) + 1) * grid.cell),
     )
     y0, y1, x0, x1 = box
-    evidence = f"one grey on {100 * cells.mean():.0f} % of it, within y {y0}-{y1}, x {x0}-{x1}"
+    what = "one grey" if measure.flat[cells].mean() > 0.5 else "nothing but noise"
+    evidence = f"{what} on {100 * cells.mean():.0f} % of it, within y {y0}-{y1}, x {x0}-{x1}"
     return SectionFinding(z, Verdict.PARTLY_MISSING, evidence, box=box)

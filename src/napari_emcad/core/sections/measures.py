@@ -87,8 +87,12 @@ class SectionMeasure:
     ----------
     picture : (y, x) float32
         The section, reduced.
-    texture : (cells on y, cells on x) float32
+    spread : (cells on y, cells on x) float32
         Standard deviation of the reduced greys in each cell.
+    texture : (cells on y, cells on x) float32
+        The same as far as pixels side by side share it: noise has none.
+    structure : float
+        Share of the variance within cells that pixels side by side have in common; 0 where there is only noise.
     flat : (cells on y, cells on x) bool
         True where a cell shows one grey.
     contrast : float
@@ -102,7 +106,9 @@ class SectionMeasure:
     """
 
     picture: NDArray[np.float32]
+    spread: NDArray[np.float32]
     texture: NDArray[np.float32]
+    structure: float
     flat: NDArray[np.bool_]
     contrast: float
     mean: float
@@ -123,15 +129,16 @@ def measure_section(section: NDArray[Any], grid: Grid) -> SectionMeasure:
         missing = float(wrong.mean())
         section = np.where(wrong, 0, section) if missing else section
     picture = grid.reduce(section)
-    texture = _texture(picture)
-    typical = float(np.percentile(texture, 90))
-    flat = texture <= FLAT * typical
+    variance, shared = _variances(picture)
+    spread, texture = np.sqrt(variance), np.sqrt(np.maximum(shared, 0))
+    structure = float(shared.sum() / (variance.sum() or 1))
+    flat = spread <= _flat_limit(variance)
     pixels = picture[enlarge(~flat, picture.shape)]
-    if not pixels.size or not typical:
-        flat = np.ones_like(flat) if not typical and not picture.std() else flat
+    if not pixels.size or not _flat_limit(variance):
         pixels = picture.ravel()
     contrast = float(pixels.std()) if not flat.all() else 0.0
-    return SectionMeasure(picture, texture, flat, contrast, float(pixels.mean()), _detail(section), missing)
+    mean, detail = float(pixels.mean()), _detail(section)
+    return SectionMeasure(picture, spread, texture, structure, flat, contrast, mean, detail, missing)
 
 
 def enlarge(cells: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -139,14 +146,34 @@ def enlarge(cells: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool
     return cells.repeat(CELL, axis=0).repeat(CELL, axis=1)[: shape[0], : shape[1]]
 
 
-def _texture(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the standard deviation of each cell; those at the far edges repeat the last pixels."""
+def touched_by_one_grey(picture: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return the cells that hold any pixel of an area of one grey, or one beside it that may belong to it in part."""
+    variance, _ = _variances(picture)
+    highest, lowest = ndimage.maximum_filter(picture, 3), ndimage.minimum_filter(picture, 3)
+    inside = highest - lowest <= _flat_limit(variance)
+    touched = _in_cells(ndimage.binary_dilation(inside, np.ones((3, 3), bool), iterations=2))
+    return np.asarray(touched.any(axis=(1, 3)))
+
+
+def _flat_limit(variance: NDArray[np.float32]) -> float:
+    return FLAT * float(np.sqrt(np.percentile(variance, 90)))
+
+
+def _in_cells(picture: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels as (cells on y, pixels, cells on x, pixels); cells at the far edges repeat the last pixels."""
     rim = [(0, -n % CELL) for n in picture.shape]
     padded = np.pad(picture, rim, mode="edge") if any(after for _, after in rim) else picture
     height, width = padded.shape
-    cells = padded.reshape(height // CELL, CELL, width // CELL, CELL)
+    return padded.reshape(height // CELL, CELL, width // CELL, CELL)
+
+
+def _variances(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the variance of the greys in each cell, and how much of it pixels side by side share."""
+    cells = _in_cells(picture)
     away = cells - cells.mean(axis=(1, 3), keepdims=True)
-    return np.sqrt(np.square(away).mean(axis=(1, 3)))
+    below = (away[:, 1:] * away[:, :-1]).mean(axis=(1, 3))
+    beside = (away[..., 1:] * away[..., :-1]).mean(axis=(1, 3))
+    return np.square(away).mean(axis=(1, 3)), (below + beside) / 2
 
 
 def _detail(section: NDArray[Any]) -> NDArray[np.float64]:

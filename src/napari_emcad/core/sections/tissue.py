@@ -7,16 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_emcad.core.sections.measures import SectionMeasure
+from napari_emcad.core.sections.measures import SectionMeasure, touched_by_one_grey
 
-BARE = 0.12
-"""Texture, relative to tissue's, below which a cell holds resin or nothing."""
+BARE, BARE_SPREAD = 0.12, 0.28
+"""Texture and spread, relative to tissue's, below which a cell holds resin or nothing but noise."""
 
 LEAST = 0.03
 """Share of a section below which a piece is too small to be resin or a missing part: a vessel, a nucleus."""
 
+LEAST_AT_RIM = 0.004
+"""The same of a part of one grey that touches the rim of its section, as where a turned section was padded."""
+
+FEWEST = 8
+"""Cells below which a part at the rim is too small in any section."""
+
+LEAST_NOISE = 0.1
+"""The same of a part that is not of one grey."""
+
 AROUND = 3
 """Sections on each side that tell what a section should hold."""
+
+GROWN = 3
+"""Cells by which a missing part may reach beyond those that it fills: more than one at borders that lie aslant."""
+
+AROUND_CELLS = np.ones((3, 3), bool)
 
 Cells = NDArray[np.bool_]
 
@@ -33,15 +47,41 @@ def find_tissue(measures: Sequence[SectionMeasure]) -> TissueMasks:
 
     Strategy: texture is compared with that of the section's own tissue, and of the stack's where it has hardly any.
     """
-    texture = np.stack([one.texture for one in measures])
-    tissue = np.percentile(texture, 90, axis=(1, 2))
-    tissue = np.maximum(tissue, 0.3 * np.median(tissue))
-    bare = texture <= BARE * tissue[:, None, None]
+    bare = _relative([one.texture for one in measures]) <= BARE
+    bare &= _relative([one.spread for one in measures]) <= BARE_SPREAD
     flat = np.stack([one.flat for one in measures])
-    expected = _usually(bare | flat)
-    missing = np.stack([_without_specks(section) for section in flat & ~expected])
-    no_tissue = np.stack([_without_specks(section) for section in (bare | flat) & ~missing])
+    empty = bare | flat
+    expected = _usually(empty)
+    missing = np.stack([_missing(z, measures[z], empty, expected[z]) for z in range(len(measures))])
+    no_tissue = np.stack([_without_specks(section) for section in empty & ~missing])
     return TissueMasks(no_tissue, missing)
+
+
+def _relative(cells: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return values of cells (z, y, x) relative to those of tissue in their section, and in the stack."""
+    values = np.stack(cells)
+    tissue = np.percentile(values, 90, axis=(1, 2))
+    tissue = np.maximum(tissue, 0.3 * np.median(tissue))[:, None, None]
+    return np.divide(values, tissue, out=np.zeros_like(values), where=tissue > 0)
+
+
+def _missing(z: int, measure: SectionMeasure, empty: Cells, expected: Cells) -> Cells:
+    """Return the cells of a section that hold any of a part that is missing.
+
+    Strategy: cells of one grey are missing where the neighbours usually have tissue. Noise in the place of tissue may
+    also be a cell body or a vessel that begins here, so it must be a larger part, and both sections beside it must have
+    tissue there. Parts grow by the cells beside them that hold the same grey; where it is noise, by all of these.
+    """
+    part = _without_specks(measure.flat & ~expected, at_rim=LEAST_AT_RIM)
+    beside = [n for n in (z - 1, z + 1) if 0 <= n < len(empty) and not empty[n].all()]
+    if beside:
+        noise = empty[z] & ~expected & ~empty[beside].any(axis=0)
+        part |= _without_specks(noise, LEAST_NOISE, LEAST_NOISE)
+    if not part.any():
+        return part
+    touched = touched_by_one_grey(measure.picture)
+    grown = ndimage.binary_dilation(part, AROUND_CELLS, iterations=GROWN, mask=touched | part)
+    return np.asarray(grown | ndimage.binary_dilation(part & ~touched, AROUND_CELLS))
 
 
 def _usually(bare: Cells) -> Cells:
@@ -56,12 +96,14 @@ def _usually(bare: Cells) -> Cells:
     return result
 
 
-def _without_specks(section: Cells) -> Cells:
-    """Return a mask without pieces smaller than `LEAST`."""
+def _without_specks(section: Cells, least: float = LEAST, at_rim: float = LEAST) -> Cells:
+    """Return a mask without pieces below a share of the section, or another share if they touch the section's rim."""
     if not section.any():
         return section
     pieces, count = ndimage.label(section)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    kept = sizes >= LEAST * section.size
+    needed = np.full(count + 1, least * section.size)
+    needed[np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])] = max(at_rim * section.size, FEWEST)
+    kept = sizes >= needed
     kept[0] = False
     return kept[pieces]
