@@ -65,6 +65,16 @@ def test_finetune_writes_a_better_student(files, tmp_path, capsys, suffix):
     assert not (tmp_path / "new.run").exists()
 
 
+def test_the_card_has_the_voxel_size_of_what_was_learnt(files, tmp_path):
+    (tmp_path / "raw.tif").write_bytes((files / "raw.tif").read_bytes())
+    for name, size in (("raw", None), ("AC3_inputs", (30, 6, 6))):  # a name that says it
+        raw, made = (tmp_path / "raw.tif").rename(tmp_path / f"{name}.tif"), tmp_path / f"{name}.pt"
+        options = ("--raw", str(raw), "-o", str(made), "--device", "cpu", *QUICK, "--student", "new", "--steps", "1")
+        assert cli.main(["pretrain", *options]) == 0
+        assert inspect(made).voxel_size == size
+        raw.rename(tmp_path / "raw.tif")
+
+
 def test_json_lines(files, tmp_path, capsys):
     assert finetune(files, tmp_path / "new.pt", *STEPS, "--json") == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

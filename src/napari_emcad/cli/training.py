@@ -24,6 +24,9 @@ from napari_emcad.finetuning.folder import TrainingOrder, read_order, teacher_be
 from napari_emcad.finetuning.optical import OpticalEvent
 from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.inference.normalisation import trained_greys
+from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import inspect, load_model, save_model
 from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.training.params import NEEDS_LABELS, Mode, TrainingParameters
@@ -120,8 +123,19 @@ def _order(options: argparse.Namespace) -> TrainingOrder:
         teacher_maps=getattr(options, "maps", None),
         parameters=TrainingParameters.of(mode=mode, **with_budget(options_set(options, *PARAMETERS))),
         device=options.device,
-        about=options.about,
+        about={**_voxel_size(options), **options.about},
     )
+
+
+def _voxel_size(options: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the field of the new card with the voxel size of the crops, if it is known: pixels are not resampled."""
+    size = None
+    if options.raw:
+        with open_stack(options.raw, options.dataset) as raw:
+            size = raw.voxel_size or voxel_size_by_name(options.raw)
+    if size is None and options.session:
+        size = read_facts(options.session).voxel_size
+    return {"voxel_size": list(size)} if size else {}
 
 
 def _model_file(name: str | None) -> Path | None:

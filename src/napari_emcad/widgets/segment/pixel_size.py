@@ -48,9 +48,8 @@ class PixelSizeQuestion:
         stack, card = self._desk.stack, self._desk.model.card
         if stack.why_not or stack.voxel_size is not None or card is None or is_foreground(card):
             return ""
-        if card.voxel_size is None:
-            return ""
-        return f"Voxel size (z x pixel, nm)? The model learnt on pixels of {card.voxel_size.x:g} nm."
+        size = card.voxel_size
+        return f"Voxel size in nm? The model learnt on {size.z:g} x {size.x:g}." if size else ""
 
     def answer(self, size: VoxelSize) -> None:
         """Give the stack a voxel size in nm."""
