@@ -20,7 +20,7 @@ def test_a_voxel_size_that_is_not_known_is_asked_for(desk, open_stack, stack, qu
     assert question.words == ""
     changes = heard(question.changed)
     layer = open_stack(stack, **PIXELS)
-    assert question.words == "Voxel size in nm? The model learnt on 30 x 6." and changes
+    assert question.words == "Voxel size in nm? The model learnt on 40 x 6." and changes
     assert desk.choices.why_not == ""  # a run is possible all the same
     question.answer(VoxelSize(40, 4, 4))
     assert question.words == ""
