@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.widgets.desk.section_use import LEAVE_OUT
 
 SHAPE = (8, 120, 130)
+WHOLE = Box.whole(SHAPE)
 SCALE, NM = (40, 5, 6), ("nm",) * 3
 
 
@@ -47,7 +49,7 @@ def left_out(plan):
 
 def test_without_a_stack_there_is_nothing_to_say(inspection):
     assert inspection.line == "" and inspection.choices is None and inspection.plan is None
-    assert inspection.section_shown is None and drive(inspection.plan_job()) is None
+    assert inspection.section_shown is None and drive(inspection.plan_job(WHOLE)) is None
     inspection.look()
     inspection.stop()
 
@@ -90,16 +92,23 @@ def test_looking_again_begins_anew(inspection, add, holed, good, loop):
 def test_a_volume_behind_a_url_is_looked_at_when_asked(inspection, add, holed, loop, source):
     add(holed, metadata={"source": source})
     assert not inspection.is_looking and inspection.line == "Sections have not been looked at."
-    assert inspection.look_tip == "Reads 0 million voxels." and drive(inspection.plan_job()) is None
+    assert inspection.look_tip == "Reads 0 million voxels." and drive(inspection.plan_job(WHOLE)) is None
     inspection.look()
     loop.work()
     assert left_out(inspection.plan) == [4]
 
 
-def test_a_huge_stack_is_looked_at_when_asked(inspection, add, holed, monkeypatch):
-    monkeypatch.setattr("napari_emcad.widgets.desk.inspection.BY_ITSELF", holed.size - 1)
-    add(holed)
-    assert not inspection.is_looking
+def test_of_a_huge_stack_a_run_looks_at_what_lies_around_its_box(inspection, add, good, loop, monkeypatch):
+    data = np.concatenate([good, good, good])
+    data[12], data[2] = 0, 0
+    section = data[0].size
+    monkeypatch.setattr("napari_emcad.widgets.desk.inspection.BY_ITSELF", 12 * section)
+    add(data)
+    assert not inspection.is_looking and inspection.plan is None
+    plan = drive(inspection.plan_job(Box((11, 10, 10), (14, 90, 90))))
+    assert plan.shape == data.shape and left_out(plan) == [12]
+    assert drive(inspection.plan_job(Box((4, 0, 0), (20, 90, 90)))) is None
+    assert inspection.plan is None and not inspection.is_looking
 
 
 @pytest.mark.parametrize("data", [np.zeros((40, 50), np.uint8), np.zeros((4, 40, 50, 3), np.uint8)], ids=["2d", "rgb"])
@@ -170,7 +179,7 @@ def test_the_plan_of_a_session_counts(inspection, add, holed, loop):
     inspection.take_plan(layer, SectionPlan.as_is(SHAPE).leaving_out(2))
     loop.work()
     assert left_out(inspection.plan) == [2] and inspection.line.startswith("From the session: section 2 is left out")
-    assert left_out(drive(inspection.plan_job())) == [2]
+    assert left_out(drive(inspection.plan_job(WHOLE))) == [2]
     inspection.look()
     loop.work()
     assert left_out(inspection.plan) == [4]
@@ -186,7 +195,7 @@ def test_a_session_of_another_shape_says_nothing_of_this_stack(inspection, add, 
 def test_a_run_waits_for_the_look_and_goes_on_with_it(inspection, add, holed, loop):
     add(holed)
     look_on(inspection, 3)
-    job = inspection.plan_job()
+    job = inspection.plan_job(WHOLE)
     assert next(job).done == 3
     assert left_out(drive(job)) == [4]
     loop.work()
@@ -197,7 +206,7 @@ def test_a_run_looks_where_the_look_was_stopped(inspection, add, holed, loop):
     add(holed)
     inspection.stop()
     loop.work()
-    job = inspection.plan_job()
+    job = inspection.plan_job(WHOLE)
     assert inspection.is_looking and left_out(drive(job)) == [4]
 
 
@@ -213,7 +222,7 @@ def test_a_look_that_fails_is_one_sentence_and_blocks_no_run(inspection, add, ho
     add(Broken(), contrast_limits=(0, 255))
     loop.work()
     assert inspection.line.startswith("The sections could not be looked at: ") and "out of luck" in inspection.line
-    assert drive(inspection.plan_job()) is None and inspection.look_words == "Look again"
+    assert drive(inspection.plan_job(WHOLE)) is None and inspection.look_words == "Look again"
 
 
 def test_sections_on_screen(inspection, desk, add, holed, loop):

@@ -7,12 +7,14 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from psygnal import Signal
 
-from napari_emcad.core.geometry import triple
+from napari_emcad.blocks.sections import placed
+from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.sections import SectionReport, inspect_sections
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import Volume
 from napari_emcad.core.wording import progress_text
+from napari_emcad.io.sessions.block_run_facts import LOOKED_AROUND
 from napari_emcad.io.stacks.locations import Url, parse_location
 from napari_emcad.widgets.desk.message import sentence_of
 from napari_emcad.widgets.desk.model import ModelPick
@@ -20,6 +22,7 @@ from napari_emcad.widgets.desk.section_choices import SectionChoices
 from napari_emcad.widgets.desk.section_pictures import SectionPictures
 from napari_emcad.widgets.desk.section_use import plan_of_uses
 from napari_emcad.widgets.desk.stack import StackPick
+from napari_emcad.widgets.kit.array_part import part_of
 from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.widgets.kit.layer_boxes import section_at, show_section
 from napari_emcad.widgets.kit.layers import origin_of, volume_of
@@ -196,17 +199,23 @@ class Inspection:
         look.choices.put_given(plan)
         self._emit_all()
 
-    def plan_job(self) -> Job[SectionPlan | None]:
-        """Return a job that gives the plan for the stack chosen: at once, or once its sections have been looked at.
+    def plan_job(self, box: Box) -> Job[SectionPlan | None]:
+        """Return a job that gives the plan for a run on the stack: at once, or once sections have been looked at.
 
-        A stack that is large or far away and has not been looked at has no plan; neither has one that could not be.
+        Of a large stack that nobody has looked at, those of the run's box and around it are. One that is far away, or
+        could not be looked at, has no plan.
         """
         look = self._current
-        if look is None or look.choices.plan is not None or look.error or not self._looks_by_itself(look):
+        if look is None or look.choices.plan is not None or look.error:
             return _known(look.choices.plan if look else None)
-        if not look.is_wanted:
-            self._begin(look)
-        return _seen(look.job, look.choices.interpolates)
+        if self._looks_by_itself(look):
+            if not look.is_wanted:
+                self._begin(look)
+            return _seen(look.job, look.choices.interpolates)
+        around = _around(box, triple(look.volume.shape))
+        if _is_far(look.layer) or prod(around.shape) > BY_ITSELF:
+            return _known(None)
+        return _seen_around(look.volume, around, look.choices.interpolates)
 
     def close(self) -> None:
         """Stop looking, and let go of the layers."""
@@ -247,9 +256,7 @@ class Inspection:
         return self._looks[-1]
 
     def _looks_by_itself(self, look: StackLook) -> bool:
-        source = origin_of(look.layer)["source"]
-        is_far = source is not None and isinstance(parse_location(source), Url)
-        return not is_far and prod(look.volume.shape) <= BY_ITSELF
+        return not _is_far(look.layer) and prod(look.volume.shape) <= BY_ITSELF
 
     def _begin(self, look: StackLook) -> None:
         look.is_wanted, look.error, self._progress = True, "", None
@@ -289,6 +296,18 @@ class Inspection:
         self.rows_changed.emit()
 
 
+def _is_far(layer: Image) -> bool:
+    """Return True for a volume behind a URL."""
+    source = origin_of(layer)["source"]
+    return source is not None and isinstance(parse_location(source), Url)
+
+
+def _around(box: Box, shape: Shape) -> Box:
+    """Return the whole sections of a box, and those that its own may be paired with."""
+    first, stop = max(0, box.start[0] - LOOKED_AROUND), min(shape[0], box.stop[0] + LOOKED_AROUND)
+    return Box((first, 0, 0), (stop, *shape[1:]))
+
+
 def _known(plan: SectionPlan | None) -> Job[SectionPlan | None]:
     """Return a plan that is known, as a job."""
     yield from ()
@@ -298,3 +317,9 @@ def _known(plan: SectionPlan | None) -> Job[SectionPlan | None]:
 def _seen(job: SharedJob[SectionReport], interpolates: bool) -> Job[SectionPlan | None]:
     """Go on with the look at sections, and return the plan that is made of its report by default."""
     return plan_of_uses((yield from job.drive()), {}, interpolates)
+
+
+def _seen_around(volume: Volume, around: Box, interpolates: bool) -> Job[SectionPlan | None]:
+    """Look at some whole sections, and return the plan for the stack in which the others are used as they are."""
+    report = yield from inspect_sections(part_of(volume, around))
+    return placed(plan_of_uses(report, {}, interpolates), around.start[0], triple(volume.shape))

@@ -186,7 +186,7 @@ class Runs:
         self._message.say("Finished sections appear while the rest is computed.")
         volume, size = volume_of(order.source), voxel_size_of(order.source)
         request = SegmentRequest(volume, order.model, order.box, order.parameters, affinities, voxel_size=size)
-        job = planned_job(self._choices.inspection.plan_job(), request)
+        job = planned_job(self._choices.inspection.plan_job(order.box), request)
         self._jobs.start(job, lambda ended: self._on_ended(result, ended, order.then))
 
     def _on_ended(self, result: Result, ended: Ended, then: Then | None) -> None:
