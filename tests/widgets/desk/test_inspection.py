@@ -85,7 +85,7 @@ def test_looking_again_begins_anew(inspection, add, holed, good, loop):
     holed[:] = good
     inspection.look()
     loop.work()
-    assert inspection.line == "8 sections: all good." and inspection.plan.is_as_is
+    assert inspection.line == "8 sections: all good (1 changed by you)." and left_out(inspection.plan) == [2]
 
 
 @pytest.mark.parametrize("source", ["https://host/em.zarr", "s3://bucket/em.zarr"])
@@ -147,6 +147,13 @@ def test_a_layer_that_is_given_other_voxels_is_looked_at_anew(inspection, add, h
     assert inspection.plan is None, "a report is of the voxels that it was made of"
     loop.work()
     assert left_out(inspection.plan) == [4]
+
+
+def test_a_stack_that_was_not_chosen_is_forgotten_too(inspection, desk, add, holed, good, loop):
+    first, second = add(holed), add(good, name="other")
+    desk.stack.layer = second
+    desk.viewer.layers.remove(first)
+    assert [look.layer for look in inspection._looks] == [second]
 
 
 def test_two_stacks_in_turn_keep_what_is_known_of_each(inspection, desk, add, holed, good, loop):

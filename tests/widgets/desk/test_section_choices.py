@@ -65,6 +65,13 @@ def test_a_person_decides_otherwise_and_back(choices):
     assert len(changes) == 3
 
 
+def test_a_new_report_leaves_what_a_person_decided(choices):
+    choices.choose([2, 5], INVERT)
+    choices.choose([4], LEAVE_OUT)
+    choices.put_report(report_of(replace(BLANK, z=4), PALE))
+    assert choices.sections == [2, 4, 5] and choices.changed_sections == [2, 5] and left_out(choices) == [4]
+
+
 def test_a_section_that_is_good_can_be_added_and_taken_off(choices):
     choices.add(5)
     choices.add(2)

@@ -5,7 +5,7 @@ from math import prod
 
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
-from psygnal import Signal
+from psygnal import Signal, SignalInstance
 
 from napari_emcad.blocks.sections import placed
 from napari_emcad.core.geometry import Box, Shape, triple
@@ -103,8 +103,8 @@ class Inspection:
         self._looks: list[StackLook] = []
         self._current: StackLook | None = None
         self._heard: Image | None = None
-        stack.changed.connect(self._on_stack)
-        model.changed.connect(self._on_stack)
+        for signal in self._heard_signals:
+            signal.connect(self._on_stack)
         self._on_stack()
 
     @property
@@ -219,14 +219,18 @@ class Inspection:
 
     def close(self) -> None:
         """Stop looking, and let go of the layers."""
-        self._stack.changed.disconnect(self._on_stack)
-        self._model.changed.disconnect(self._on_stack)
+        for signal in self._heard_signals:
+            signal.disconnect(self._on_stack)
         self._jobs.close()
         self.pictures.close()
         self._listen_to(None)
         self._looks, self._current = [], None
 
     # ---- inside ------------------------------------------------------------------------------------------------
+
+    @property
+    def _heard_signals(self) -> tuple[SignalInstance, ...]:
+        return self._stack.changed, self._stack.facts_changed, self._model.changed
 
     def _on_stack(self) -> None:
         """Follow the stack chosen: go on with what was begun for it, and forget stacks that are gone."""

@@ -144,7 +144,7 @@ class SectionChoices:
     @property
     def sections(self) -> list[int]:
         """The sections that something is wrong with, and those that a person added, in order."""
-        return sorted(self._found.keys() | self._added)
+        return sorted(self._found.keys() | self._uses.keys() | self._added)
 
     @property
     def changed_sections(self) -> list[int]:
@@ -152,11 +152,11 @@ class SectionChoices:
         return sorted(self._uses.keys() | self._added)
 
     def put_report(self, report: SectionReport) -> None:
-        """Take a new report; what a person changed counts no longer."""
+        """Take a new report; what a person wants otherwise stays so."""
         self.report, self.given = report, None
         self._found = dict(findings_by_section(report))
         self._proposed = SectionPlan.of_report(report)
-        self._uses, self._added = {}, set()
+        self._uses = {z: use for z, use in self._uses.items() if use != self.row(z).proposed}
         self._change()
 
     def put_given(self, plan: SectionPlan) -> None:

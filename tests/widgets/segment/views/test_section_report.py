@@ -180,6 +180,20 @@ def test_pictures_are_read_for_rows_in_sight_only(view, desk, loop, open_stack, 
     assert view.list.selection == [2999]
 
 
+def test_pictures_are_seen_at_the_grey_levels_of_a_run(shown, desk, loop):
+    model, role = shown.list.model(), Qt.ItemDataRole.DecorationRole
+
+    def middle() -> int:
+        return model.data(model.index(1), role).pixmap(56, 56).toImage().pixelColor(28, 28).value()
+
+    middle()
+    loop.work()
+    desk.settings.change_levels(250, 255)
+    assert middle() == 0
+    desk.settings.change_levels(0, 5)
+    assert middle() == 255
+
+
 def test_another_stack_has_another_list(shown, desk, loop, open_stack, data):
     first = desk.stack.layer
     shown.list.select([4])

@@ -28,6 +28,7 @@ class SectionModel(QAbstractListModel):
         self.sections: list[int] = []
         self._rows: dict[int, int] = {}
         inspection.pictures.came.connect(self._on_picture)
+        settings.changed.connect(self._on_levels)
 
     def put(self, sections: list[int]) -> None:
         """Show these sections, or the same ones anew."""
@@ -65,11 +66,16 @@ class SectionModel(QAbstractListModel):
     def close(self) -> None:
         """Let go of the desk."""
         self._inspection.pictures.came.disconnect(self._on_picture)
+        self._settings.changed.disconnect(self._on_levels)
 
     def _on_picture(self, z: int) -> None:
         index = self.index_of(z)
         if index is not None:
             self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
+
+    def _on_levels(self) -> None:
+        """Paint pictures with other grey levels."""
+        self.dataChanged.emit(self.index(0), self.index(len(self.sections) - 1), [Qt.ItemDataRole.DecorationRole])
 
     def _picture(self, z: int) -> QIcon:
         """Return a square picture of a section, selected or not the same; an empty one until it has been read."""
