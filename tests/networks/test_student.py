@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from napari_emcad.networks.embedding import pair_affinities
-from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, StudentConfig
+from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, StudentConfig, _stretch, _stretched
 
 DOUBLE_CONVS = {  # prefix: (channels in, out) in units of the feature maps
     "down.0.mpconv.1.conv": (1, 2),
@@ -169,3 +169,14 @@ def upsampled(seen):
     n = len(seen[0])
     place, rest = np.divmod(np.arange(2 * n) * (n - 1), 2 * n - 1)
     return seen[0][place], seen[1][place + (rest > 0)]
+
+
+@pytest.mark.parametrize("memory", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("axis", [2, 3])
+@pytest.mark.parametrize(("length", "start", "whole"), [(16, 0, 16), (32, 16, 48), (64, 960, 1024), (128, 640, 20000)])
+def test_stretched_by_slices_is_stretched_by_index(length, start, whole, axis, memory):
+    maps = torch.rand(2, 5, *((length // 2, 7) if axis == 2 else (7, length // 2))).to(memory_format=memory)
+    stretch = _stretch(length, start, whole)
+    weight = stretch.weight.reshape([-1 if a == axis else 1 for a in range(4)])
+    by_index = torch.lerp(maps.index_select(axis, stretch.below), maps.index_select(axis, stretch.above), weight)
+    assert torch.equal(_stretched(maps, axis, stretch), by_index)
