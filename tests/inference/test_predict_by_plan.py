@@ -10,6 +10,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.inference import predict_by_tiles
+from napari_emcad.inference.engines import extras
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.engines.torch import TorchEngine
 from napari_emcad.inference.normalisation import Normalisation
@@ -27,10 +28,10 @@ def network(request):
     return lively_student() if request.param == "student" else lively_teacher(TEACHER)
 
 
-def predicted(network, volume, plan=None, box=None, tile=None, levels=None):
+def predicted(network, volume, plan=None, box=None, tile=None, levels=None, device=CPU):
     box = box or Box.whole(volume.shape)
     out = np.full((3, *box.shape), 7, np.uint8)
-    prediction = Prediction(box, levels or Normalisation(0, 255), CPU, tile, plan)
+    prediction = Prediction(box, levels or Normalisation(0, 255), device, tile, plan)
     steps = list(predict_by(network, volume, out, prediction))
     assert [s.done for s in steps] == sorted(s.done for s in steps)
     assert (steps[0].done, steps[-1].done) == (0, box.shape[0])
@@ -103,6 +104,15 @@ def test_a_box_equals_that_part_of_the_whole(network, box):
     volume, plan = uneven(SHAPE), defective()
     expected = predicted(network, volume, plan)
     close(predicted(network, volume, plan, box), expected[(slice(None), *box.slices)])
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_engines_agree(engine, cache):
+    if not (extras.has_openvino() if engine == "openvino" else extras.has_onnxruntime()):
+        pytest.skip(extras.install_command(engine))
+    student, volume, plan = lively_student(), uneven(SHAPE), defective()
+    expected = predicted(student, volume, plan)
+    close(predicted(student, volume, plan, device=Device("cpu", engine, engine=engine)), expected)
 
 
 def defective():
