@@ -1,6 +1,5 @@
 """A network and a volume -> affinities, whichever kind of network it is and whatever the size of the pixels."""
 
-from napari_emcad.core.lost_sections import WithoutLost
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Volume, Writable
 from napari_emcad.inference.predict_student import predict_affinities
@@ -13,7 +12,7 @@ from napari_emcad.networks.teacher import Teacher
 def predict_by(network: Student | Teacher, volume: Volume, affinities: Writable, prediction: Prediction) -> Job[None]:
     """Write the affinities of a box of a volume, section by section; stop within one tile by closing the job.
 
-    A lost section, which has no picture, is taken for the one before it: `core.lost_sections`.
+    What is done with defective sections says the plan of the prediction: `inference.aligned`.
 
     Parameters
     ----------
@@ -28,9 +27,9 @@ def predict_by(network: Student | Teacher, volume: Volume, affinities: Writable,
     Raises
     ------
     UserError
-        If a section holds NaN, or memory does not suffice for the smallest tile.
+        If what is used of a section holds NaN, if the plan is for a stack of another shape, or if memory does not
+        suffice for the smallest tile.
     """
-    volume = volume if prediction.plan else WithoutLost(volume)
     if isinstance(network, Student):
         yield from predict_affinities(network, volume, affinities, prediction)
     else:
