@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.core.sections import SlipKind, Verdict, inspect_sections
+from napari_emcad.core.sections import SlipKind, Verdict, inspect_levels, inspect_sections
 from napari_emcad.core.synthetic import synthetic_stack
 
 DEPTH, HEIGHT, WIDTH = SHAPE = (14, 288, 320)
@@ -401,3 +401,47 @@ def test_progress_goes_by_sections(clean):
 def test_without_voxels_it_is_refused():
     with pytest.raises(UserError, match=r"a stack .* with voxels is needed"):
         look(np.zeros((0, 5, 5)))
+
+
+class Level:
+    """A level of a stack that counts the pixels that are read."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype, self.pixels = array, array.shape, array.dtype, 0
+
+    def __getitem__(self, key):
+        found = self.array[key]
+        self.pixels += found.size
+        return found
+
+
+@pytest.fixture(scope="module")
+def large(clean):
+    return np.tile(clean[:8], (1, 4, 4))[:, :1093, :1211].copy()
+
+
+def halved(stack):
+    padded = np.pad(stack, [(0, 0), *((0, -n % 2) for n in stack.shape[1:])], mode="edge")
+    return padded.reshape(len(stack), padded.shape[1] // 2, 2, -1, 2).mean(axis=(2, 4)).astype(np.uint8)
+
+
+def test_a_lower_level_is_read_where_there_is_one(large):
+    stack = large.copy()
+    stack[2] = gaussian_filter(stack[2], 6)
+    stack[4:] = np.roll(stack[4:], (30, -42), (1, 2))
+    stack[6, 500:] = 0
+    levels = [Level(stack), Level(halved(stack)), Level(halved(halved(stack)))]
+    report, full = drive(inspect_levels(levels)), look(stack)
+    assert [(one.z, one.verdict) for one in report.findings] == [(one.z, one.verdict) for one in full.findings]
+    np.testing.assert_allclose(report.findings[1].slip.shift, (30, -42), atol=3)
+    np.testing.assert_allclose(report.findings[2].box, (500, 1093, 0, 1211), atol=report.cell)
+    assert report.shape == stack.shape
+    assert levels[1].pixels == levels[1].array.size
+    assert levels[0].pixels == 8 * 4 * 64 * 64
+    assert levels[2].pixels == 0
+
+
+def test_levels_that_have_fewer_sections_are_not_read(large):
+    levels = [Level(large), Level(halved(large)[::2])]
+    drive(inspect_levels(levels))
+    assert levels[1].pixels == 0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +137,7 @@ def measure_section(section: NDArray[Any], grid: Grid) -> SectionMeasure:
     if not pixels.size or not _flat_limit(variance):
         pixels = picture.ravel()
     contrast = float(pixels.std()) if not flat.all() else 0.0
-    mean, detail = float(pixels.mean()), _detail(section)
+    mean, detail = float(pixels.mean()), measure_detail(section)
     return SectionMeasure(picture, spread, texture, structure, flat, contrast, mean, detail, missing)
 
 
@@ -176,13 +176,26 @@ def _variances(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArr
     return np.square(away).mean(axis=(1, 3)), (below + beside) / 2
 
 
-def _detail(section: NDArray[Any]) -> NDArray[np.float64]:
+class Plane(Protocol):
+    """A section (y, x) that is read by slices."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pixels on y, x."""
+        ...
+
+    def __getitem__(self, key: tuple[slice, slice], /) -> NDArray[Any]: ...
+
+
+def measure_detail(section: Plane, tiles_each: int = TILES) -> NDArray[np.float64]:
     """Return the energy of each octave, as a share of the variance in tiles; the median of tiles with structure.
+
+    Tiles are up to `tiles_each` along each axis.
 
     Strategy: means of 2 x 2 pixels, again and again. What the squares of the means lack of the squares of the values
     is the energy between them.
     """
-    tiles = _tiles(section)
+    tiles = _tiles(section, tiles_each)
     tiles = tiles - tiles.mean(axis=(1, 2), keepdims=True)
     energies = [np.square(tiles).mean(axis=(1, 2))]
     for _ in range(BANDS):
@@ -207,15 +220,15 @@ def _halve(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.float32(0.25) * (rows[:, :, ::2] + rows[:, :, 1::2])
 
 
-def _tiles(section: NDArray[Any]) -> NDArray[np.float32]:
-    """Return tiles (n, y, x) spread over the section, at full resolution."""
+def _tiles(section: Plane, most: int) -> NDArray[np.float32]:
+    """Return tiles (n, y, x), up to `most` along each axis, spread over the section, at full resolution."""
     side = [min(TILE, n) for n in section.shape]
     starts = [
-        np.linspace(0, n - s, min(TILES, max(1, n // TILE)) + 2).astype(int)[1:-1]
+        np.linspace(0, n - s, min(most, max(1, n // TILE)) + 2).astype(int)[1:-1]
         for n, s in zip(section.shape, side, strict=True)
     ]
     tiles = [section[y : y + side[0], x : x + side[1]] for y in starts[0] for x in starts[1]]
-    return np.stack(tiles).astype(np.float32)
+    return np.nan_to_num(np.stack(tiles).astype(np.float32), posinf=0, neginf=0)
 
 
 def standard_picture(measure: SectionMeasure) -> NDArray[np.float32]:
