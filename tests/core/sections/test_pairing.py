@@ -3,7 +3,6 @@ import pytest
 from plans import any_plan, holes_of, partner_of, random_box, usable_of
 
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.sections import pairing
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 
@@ -37,14 +36,13 @@ def test_every_section_as_it_is_needs_no_plan():
     assert PlannedBox.of(SectionPlan.as_is(SHAPE).leaving_out(3), Box.whole(SHAPE)) is not None
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_single_voxels_are_paired_like_whole_sections(seed, monkeypatch):
-    monkeypatch.setattr(pairing, "TILE", 3)
+@pytest.mark.parametrize("seed", range(30))
+def test_single_voxels_are_paired_like_whole_sections(seed):
     plan, box = any_plan(SHAPE, seed), random_box(SHAPE, seed)
-    planned, usable = PlannedBox(plan, box), usable_of(plan)
+    planned, holes = PlannedBox(plan, box), holes_of(plan)
     voxels = np.argwhere(np.ones(box.shape, bool))[::2]
     for voxel, found in zip(voxels, planned.voxels_before(voxels).tolist(), strict=True):
-        place = partner_of(plan, usable, tuple((voxel + box.start).tolist()))
+        place = partner_of(plan, holes, tuple((voxel + box.start).tolist()))
         inside = place is not None and all(a <= p < b for a, p, b in zip(box.start, place, box.stop, strict=True))
         assert found == ([p - a for p, a in zip(place, box.start, strict=True)] if inside else [-1, -1, -1])
 

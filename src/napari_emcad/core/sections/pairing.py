@@ -10,10 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_emcad.core.affinities import shifted
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
-from napari_emcad.core.sections.plan import Partner, Plane, SectionPlan
-
-TILE = 1024
-"""Pixels a side of a tile in which single voxels are looked up together."""
+from napari_emcad.core.sections.plan import MOST_BRIDGED, Partner, Plane, SectionPlan
 
 
 @dataclass(frozen=True)
@@ -61,19 +58,21 @@ class PlannedBox:
     def voxels_before(self, voxels: ArrayLike) -> NDArray[np.int64]:
         """Return the voxel that each one, (k, 3), is paired with; -1 where there is none in the box.
 
-        Strategy: voxels of one tile of a section are looked up together, so that masks are no larger than a tile.
+        Strategy: all voxels try the section before theirs, those that find nothing there the one before that, and so on
+        up to the longest gap, as `SectionPlan.partners` does.
         """
-        voxels = np.asarray(voxels, np.int64).reshape(-1, 3)
-        found = np.full_like(voxels, -1)
-        tiles, tile_of = np.unique(voxels // (1, TILE, TILE), axis=0, return_inverse=True)
-        for i, start in enumerate(tiles * (1, TILE, TILE)):
-            rows = np.flatnonzero(tile_of.ravel() == i)
-            box = Box((0, 0, 0), (1, TILE, TILE)).moved(start.tolist()).clipped(self.box.shape)
-            y, x = (voxels[rows] - box.start)[:, 1:].T
-            for partner, chosen in self.within(box).paired(0):
-                taken = rows[chosen[y, x]]
-                found[taken, 0] = partner.z - self.box.start[0]
-                found[taken, 1:] = voxels[taken, 1:] + partner.shift
+        here = np.asarray(voxels, np.int64).reshape(-1, 3) + self.box.start
+        found, waiting = np.full_like(here, -1), np.arange(len(here))
+        for step in range(1, MOST_BRIDGED + 2):
+            z = here[waiting, 0]
+            waiting = waiting[(z - step >= 0) & ~self.plan.breaks[np.maximum(z - step + 1, 0)]]
+            z = here[waiting, 0]
+            places = np.column_stack([z - step, here[waiting, 1:] + self.plan.offset[z - step] - self.plan.offset[z]])
+            takes: NDArray[np.bool_] = np.all((places >= 0) & (places < self.plan.shape), axis=1)
+            takes[takes] = ~self.plan.holes_at(places[takes])
+            found[waiting[takes]] = places[takes]
+            waiting = waiting[~takes]
+        found -= self.box.start
         found[((found < 0) | (found >= self.box.shape)).any(axis=1)] = -1
         return found
 

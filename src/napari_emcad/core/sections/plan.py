@@ -147,6 +147,12 @@ class SectionPlan:
             return np.ones(self._size_of(plane), bool)
         return self._pixels(self.missing[z], plane)
 
+    def holes_at(self, voxels: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return whether single voxels of the stack, (k, 3), are holes."""
+        z, y, x = voxels.T
+        rows, columns = (np.minimum(p // self.cell, n - 1) for p, n in zip((y, x), self.missing.shape[1:], strict=True))
+        return self.left_out[z] | self.missing[z, rows, columns]
+
     def bare(self, z: int, plane: Plane | None = None) -> NDArray[np.bool_]:
         """Return the pixels (y, x) of a part of a section where there is no tissue; see `holes`."""
         return self._pixels(self.no_tissue[z], plane)
