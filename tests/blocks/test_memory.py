@@ -1,6 +1,6 @@
 import pytest
 
-from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_task
+from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_slab, memory_of_task
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.networks.card import ModelCard
@@ -33,6 +33,14 @@ def test_many_small_fragments_take_more_memory():
     smoothed, many = (memory_at_the_end((100, *SECTION), parameters) for parameters in (SMOOTHED, MANY))
     assert smoothed < many
     assert memory_at_the_end((0, 0, 0), SMOOTHED) == PROGRAM_BYTES
+
+
+def test_a_section_is_read_whole_to_be_looked_at():
+    """Of large ones that takes more than a block; a run that uses its sections as they are does not look."""
+    section = 30_000 * 30_000
+    blocks = Blocks((64, 30_000, 30_000), (16, 1024, 1024))
+    task = memory_of_task(blocks, (30_000, 30_000), CARD, SMOOTHED, (16, 1024, 1024))
+    assert memory_of_slab(section) > task > memory_of_slab(4096 * 4096)
 
 
 def test_pixels_that_are_seen_as_larger_ones_take_less_and_smooth_more():

@@ -11,7 +11,7 @@ import psutil
 
 from napari_emcad import __version__
 from napari_emcad.blocks.cluster import connect_cluster, start_cluster
-from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_task
+from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_slab, memory_of_task
 from napari_emcad.blocks.pool import InTurn, Pool
 from napari_emcad.blocks.sections import parameters_of, plan_of
 from napari_emcad.blocks.steps import GROUP, Tell, assemble, boxes_of_blocks, segment_by_blocks
@@ -104,9 +104,11 @@ class Needs:
         from napari_emcad.networks.checkpoint import inspect
 
         with open_stack(run.source, run.dataset) as volume:
-            section = volume.array.shape[1:]
+            section, voxel_bytes = volume.array.shape[1:], volume.array.dtype.itemsize
         parameters, card = run.resolved, inspect(Path(run.model))
         task = memory_of_task(run.blocks, section, card, parameters, run.group)
+        if run.looked_at:
+            task = max(task, memory_of_slab(prod(section) * voxel_bytes))
         return cls(task, memory_at_the_end(run.place.shape, parameters))
 
     def here(self, means: Means) -> int:

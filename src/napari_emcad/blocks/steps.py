@@ -190,8 +190,7 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     box, planned = run.blocks.box(number), PlannedBox.of(plan_of(run, files), run.place)
     seen = seen_before(box, run.place.shape, planned)
     fragments, near = _number_fragments(files, run.blocks, seen)
-    affinities = files.affinities[(slice(None), *seen.slices)]
-    graph = drive(build_region_graph(affinities, fragments, box.within(seen), planned and planned.within(seen)))
+    graph = _connect(files, box, seen, planned, fragments)
     graph = without_swallowing(graph, near.section, near.sizes)
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=near.ids[graph.u], v=near.ids[graph.v], contact=contact)
@@ -337,6 +336,14 @@ def _number_blocks(files: BlockFiles, run: BlockRunFacts) -> None:
     first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     files.save_table(NUMBERS, 0, first=first)
     files.create_fragments(id_dtype(first[-1] + FOR_EDITS), run.voxel_size)
+
+
+def _connect(
+    files: BlockFiles, box: Box, seen: Box, planned: PlannedBox | None, fragments: NDArray[np.uint32]
+) -> RegionGraph:
+    """Return the contacts of a block with the voxels before its own; fragments and places are those in `seen`."""
+    affinities = files.affinities[(slice(None), *seen.slices)]
+    return drive(build_region_graph(affinities, fragments, box.within(seen), planned and planned.within(seen)))
 
 
 class _Near(NamedTuple):
