@@ -436,7 +436,7 @@ def test_work_rises_with_the_square_of_the_maps():
 def test_a_teacher_segments(teacher, prediction, tmp_path):
     save_model(teacher, tmp_path / "teacher.pt", ModelCard(title="Teacher", threshold=0.4))
     volume, box = uneven((4, 30, 35)), Box((1, 2, 3), (4, 30, 33))
-    found = segment(volume, str(tmp_path / "teacher.pt"), box, device="cpu")
+    found = segment(volume, str(tmp_path / "teacher.pt"), box, sections="as-is", device="cpu")
     assert found.labels.shape == box.shape
     assert found.threshold == 0.4
     assert found.provenance["model"] == "Teacher"
