@@ -118,10 +118,10 @@ class Auto:
         card = self._pairs.card
         plan = SectionPlan.of_report(drive(inspect_sections(raw)))
         check_tissue(plan, Box.whole(raw.shape))
-        parameters = resolve_parameters(SegmentParameters(), raw, card)
+        parameters = resolve_parameters(SegmentParameters(), raw, card, plan=plan)
         if membrane_darkness(raw) <= INVERTED:
             exchanged = SegmentParameters(black=parameters.white, white=parameters.black)
-            parameters = resolve_parameters(exchanged, raw, card)
+            parameters = resolve_parameters(exchanged, raw, card, plan=plan)
         return self._pairs.labels(raw, parameters, plan)
 
 
