@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.core.sections import SlipKind, Verdict, inspect_levels, inspect_sections
+from napari_emcad.core.sections import SlipKind, Verdict, inspect_levels, inspect_sections, measures
 from napari_emcad.core.synthetic import synthetic_stack
 
 DEPTH, HEIGHT, WIDTH = SHAPE = (14, 288, 320)
@@ -207,6 +207,17 @@ def test_the_rest_is_shifted(stack, z, shift):
     slip = finding(stack, z).slip
     assert slip.kind is SlipKind.JUMP
     np.testing.assert_allclose(slip.shift, shift, atol=3)
+
+
+@pytest.mark.parametrize("shift", [(0, 8), (-21, 14)])
+def test_shifts_of_large_sections_are_measured_in_their_middle(stack, monkeypatch, shift):
+    monkeypatch.setattr(measures, "SIDE", 48)  # as if the section was 48 times 7 pixels of a large one
+    assert measures.Grid.of(SHAPE).step == 7
+    stack[5:] = np.roll(stack[5:], shift, (1, 2))
+    np.testing.assert_allclose(finding(stack, 5).slip.shift, shift, atol=2)
+    if shift == (0, 8):
+        monkeypatch.setattr(measures, "FINE", 7)
+        assert look(stack).findings == ()  # too little for the whole sections
 
 
 def test_drift(stack):

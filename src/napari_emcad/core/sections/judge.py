@@ -10,6 +10,7 @@ from napari_emcad.core.sections.likeness import Likeness
 from napari_emcad.core.sections.measures import Grid, SectionMeasure
 from napari_emcad.core.sections.order import find_chain
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, Verdict
+from napari_emcad.core.sections.ruler import Ruler
 from napari_emcad.core.sections.shifts import SectionMatcher
 from napari_emcad.core.sections.slips import find_slips
 from napari_emcad.core.sections.tissue import TissueMasks, find_tissue
@@ -45,7 +46,7 @@ def _judge_shown(
     usable[chain.good] = True
     yield from find_odd_greys(measures, usable)
     if likeness.clear:
-        yield from find_slips(likeness, chain, grid.step)
+        yield from find_slips(likeness, chain, Ruler(grid, measures))
     yield from (_missing_part(grid, z, measures[z], masks) for z in shown if masks.missing[z].any())
 
 

@@ -64,7 +64,8 @@ def inspect_levels(levels: Sequence[Volume]) -> Job[SectionReport]:
         yield clock.at(z)
         measure = measure_section(np.asarray(level[z]), grid)
         if factor > 1:
-            measure = replace(measure, detail=measure_detail(_Plane(stack, z), TILES_OF_LEVELS))
+            detail = measure_detail(_Plane(stack, z), TILES_OF_LEVELS)
+            measure = replace(measure, detail=detail, middle=np.zeros((0, 0), np.float32))
         measures.append(measure)
     yield clock.at(depth)
     full = Grid(stack.shape[1], stack.shape[2], grid.step * factor)

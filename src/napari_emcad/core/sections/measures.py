@@ -1,6 +1,6 @@
 """Measures of one section: a small picture of it, and its greys, focus and noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol, Self
 
@@ -21,6 +21,9 @@ KEPT_BYTES = 512 * 2**20
 
 CELL = 8
 """Side in reduced pixels of the cells in which texture is measured."""
+
+FINE = 4
+"""Side in pixels of reduced ones, beyond which the middle of a section is looked at more closely, to tell shifts."""
 
 TILE, TILES = 64, 4
 """Side in pixels of the tiles read at full resolution, and the most of them along each axis."""
@@ -66,6 +69,19 @@ class Grid:
         """Side of a cell in pixels of the section."""
         return CELL * self.step
 
+    @property
+    def middle_step(self) -> int:
+        """Side in pixels of the squares that become one reduced pixel in the middle of a section."""
+        return min(self.step, FINE)
+
+    def reduce_middle(self, section: NDArray[Any]) -> NDArray[np.float32]:
+        """Return means (y, x) of squares in the middle of a section; empty where `reduce` gives the same or more."""
+        if self.step <= FINE:
+            return np.zeros((0, 0), np.float32)
+        sides = [min(n, SIDE * FINE) for n in (self.height, self.width)]
+        y, x = (slice((n - side) // 2, (n + side) // 2) for n, side in zip(section.shape, sides, strict=True))
+        return Grid(sides[0], sides[1], FINE).reduce(section[y, x])
+
     def reduce(self, section: NDArray[Any]) -> NDArray[np.float32]:
         """Return the means (y, x) of squares of a section."""
         if self.step == 1:
@@ -87,6 +103,8 @@ class SectionMeasure:
     ----------
     picture : (y, x) float32
         The section, reduced.
+    middle : (y, x) float32
+        The middle of the section, reduced less; empty where `picture` is fine enough: see `Grid.middle_step`.
     spread : (cells on y, cells on x) float32
         Standard deviation of the reduced greys in each cell.
     texture : (cells on y, cells on x) float32
@@ -106,6 +124,7 @@ class SectionMeasure:
     """
 
     picture: NDArray[np.float32]
+    middle: NDArray[np.float32]
     spread: NDArray[np.float32]
     texture: NDArray[np.float32]
     structure: float
@@ -128,7 +147,12 @@ def measure_section(section: NDArray[Any], grid: Grid) -> SectionMeasure:
         wrong = ~np.isfinite(section)
         missing = float(wrong.mean())
         section = np.where(wrong, 0, section) if missing else section
-    picture = grid.reduce(section)
+    measure = measure_picture(grid.reduce(section))
+    return replace(measure, detail=measure_detail(section), missing=missing, middle=grid.reduce_middle(section))
+
+
+def measure_picture(picture: NDArray[np.float32]) -> SectionMeasure:
+    """Measure the greys of a reduced section (y, x); nothing is known of its detail."""
     variance, shared = _variances(picture)
     spread, texture = np.sqrt(variance), np.sqrt(np.maximum(shared, 0))
     structure = float(shared.sum() / (variance.sum() or 1))
@@ -137,8 +161,9 @@ def measure_section(section: NDArray[Any], grid: Grid) -> SectionMeasure:
     if not pixels.size or not _flat_limit(variance):
         pixels = picture.ravel()
     contrast = float(pixels.std()) if not flat.all() else 0.0
-    mean, detail = float(pixels.mean()), measure_detail(section)
-    return SectionMeasure(picture, spread, texture, structure, flat, contrast, mean, detail, missing)
+    nothing = np.zeros((0, 0), np.float32)
+    mean, detail = float(pixels.mean()), np.zeros(BANDS)
+    return SectionMeasure(picture, nothing, spread, texture, structure, flat, contrast, mean, detail)
 
 
 def enlarge(cells: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:

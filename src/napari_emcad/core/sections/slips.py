@@ -11,6 +11,7 @@ from napari_emcad.core.sections.likeness import Likeness
 from napari_emcad.core.sections.neighbours import typical
 from napari_emcad.core.sections.order import Chain
 from napari_emcad.core.sections.report import SectionFinding, Slip, SlipKind, Verdict
+from napari_emcad.core.sections.ruler import Ruler
 
 LEAST_PIXELS, LEAST_REDUCED = 6.0, 1.3
 """Pixels of the section, and of its reduced picture, below which a shift is no slip."""
@@ -53,20 +54,23 @@ class Links(NamedTuple):
         True where the sections are alike at that shift.
     broken : (n,) bool
         True where the stack does not go on.
+    steps : (n,) int
+        Side in pixels of what the shift was measured in.
     """
 
     shifts: NDArray[np.float64]
     confidence: NDArray[np.float64]
     measured: NDArray[np.bool_]
     broken: NDArray[np.bool_]
+    steps: NDArray[np.int64]
 
 
-def find_slips(likeness: Likeness, chain: Chain, step: int) -> Iterator[SectionFinding]:
-    """Yield slips along the chain; `step` is the side in pixels of a reduced one."""
+def find_slips(likeness: Likeness, chain: Chain, ruler: Ruler) -> Iterator[SectionFinding]:
+    """Yield slips along the chain."""
     if len(chain.good) < 2:
         return
-    links = _find_links(likeness, chain, step)
-    away, least = _beside(links.shifts, ~links.measured, np.abs(np.diff(chain.good)), step)
+    links = _find_links(likeness, chain, ruler)
+    away, least = _beside(links.shifts, ~links.measured, np.abs(np.diff(chain.good)), links.steps)
     odd = np.hypot(*away.T) > least
     n = 0
     while n < len(odd):
@@ -85,54 +89,55 @@ def find_slips(likeness: Likeness, chain: Chain, step: int) -> Iterator[SectionF
             last = n == len(odd) - 1 and len(odd) > 1
             yield _finding(z, away[n], SlipKind.SINGLE if last else SlipKind.JUMP, confidence)
         n += 1
-    yield from _find_drift(chain, links.shifts, links.confidence, odd | ~links.measured, step)
+    yield from _find_drift(chain, links.shifts, links.confidence, odd | ~links.measured, int(np.median(links.steps)))
 
 
-def _find_links(likeness: Likeness, chain: Chain, step: int) -> Links:
+def _find_links(likeness: Likeness, chain: Chain, ruler: Ruler) -> Links:
     """Measure the steps along the chain; where a step is not clear, pairs of sections across it may still agree."""
     pairs = list(pairwise(chain.good))
     matches = [likeness.matcher.match(a, b) for a, b in pairs]
     measured = np.array([likeness.can_measure(a, b) for a, b in pairs])
     broken = np.array([b in set(chain.breaks) for _, b in pairs]) & ~measured
-    shifts = np.array([match.shift for match in matches])
-    confidence = np.array([match.confidence for match in matches])
     for n in np.flatnonzero(~measured):
-        if (agreed := _agreed_shift(likeness, chain.good, int(n))) is not None:
-            shifts[n], measured[n], broken[n] = agreed, True, False
-    return Links(shifts * step, confidence, measured, broken)
+        if _others_agree(likeness, chain.good, int(n)):
+            measured[n], broken[n] = True, False
+    found = [ruler.measure(a, b, match) for (a, b), match in zip(pairs, matches, strict=True)]
+    shifts, steps = np.array([shift for shift, _ in found]), np.array([step for _, step in found])
+    return Links(shifts, np.array([match.confidence for match in matches]), measured, broken, steps)
 
 
-def _agreed_shift(likeness: Likeness, good: Sequence[int], n: int) -> NDArray[np.float64] | None:
-    """Return the shift (y, x) in reduced pixels of link n if a pair of sections farther apart agrees, else None."""
+def _others_agree(likeness: Likeness, good: Sequence[int], n: int) -> bool:
+    """Return True if a pair of sections farther apart tells the same shift of link n."""
     match = likeness.matcher.match
     direct = match(good[n], good[n + 1])
     if direct.likeness < AGREEABLE * likeness.anywhere.strangers:
-        return None
+        return False
     shift = np.array(direct.shift)
     others = []
     if n > 0 and likeness.can_measure(good[n - 1], good[n]):
         others.append((good[n - 1], good[n + 1], match(good[n - 1], good[n])))
     if n + 2 < len(good) and likeness.can_measure(good[n + 1], good[n + 2]):
         others.append((good[n], good[n + 2], match(good[n + 1], good[n + 2])))
-    for first, second, known in others:
-        if np.abs(np.array(match(first, second).shift) - known.shift - shift).max() <= AGREED:
-            return shift
-    return None
+    return any(
+        np.abs(np.array(match(first, second).shift) - known.shift - shift).max() <= AGREED
+        for first, second, known in others
+    )
 
 
 def _beside(
-    shifts: NDArray[np.float64], broken: NDArray[np.bool_], gaps: NDArray[np.int64], step: int
+    shifts: NDArray[np.float64], broken: NDArray[np.bool_], gaps: NDArray[np.int64], steps: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how far each link (n, y x) lies from the usual shift around it, and how far is too far (n).
 
     Across gaps, more is usual: neurites run aslant.
     """
     if len(shifts) < FEW:
-        away, least = shifts.copy(), np.full(len(shifts), max(_least_of_few(shifts, broken), LEAST_REDUCED * step))
+        away, least = shifts.copy(), np.maximum(_least_of_few(shifts, broken), LEAST_REDUCED * steps)
     else:
         median, spread = (np.stack(both, axis=1) for both in zip(*(typical(s, ~broken) for s in shifts.T), strict=True))
         away = shifts - median
-        least = np.maximum(max(LEAST_PIXELS, LEAST_REDUCED * step), FAR * np.sqrt(np.square(spread).mean(axis=1)))
+        least = np.maximum(LEAST_PIXELS, LEAST_REDUCED * steps)
+        least = np.maximum(least, FAR * np.sqrt(np.square(spread).mean(axis=1)))
     away[broken] = 0
     return away, least * gaps
 
