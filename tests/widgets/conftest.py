@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.pipeline import SegmentParameters
@@ -42,8 +43,8 @@ def sdasn(tmp_path_factory):
 
 @pytest.fixture
 def stack() -> np.ndarray:
-    """Grey noise, (z, y, x) uint8 of unequal sizes."""
-    return np.random.default_rng(0).integers(0, 255, SHAPE, np.uint8)
+    """Drawn tissue, (z, y, x) uint8 of unequal sizes; noise would be no tissue."""
+    return synthetic_stack(SHAPE, seed=0).raw
 
 
 @pytest.fixture

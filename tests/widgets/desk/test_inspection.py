@@ -111,6 +111,17 @@ def test_of_a_huge_stack_a_run_looks_at_what_lies_around_its_box(inspection, add
     assert inspection.plan is None and not inspection.is_looking
 
 
+def test_a_stack_of_several_resolutions_is_looked_at_in_a_lower_one(inspection, desk, add, loop):
+    fine = np.full((5, 2048, 2048), 7, np.uint8)
+    coarse = synthetic_stack((5, 1024, 1024), seed=3).raw
+    add([fine, coarse, coarse[:, ::2, ::2]], multiscale=True)
+    assert inspection._current.read is not fine and inspection.look_tip == "Reads 1 million voxels."
+    assert inspection._current.volume is fine
+    desk.stack.level = 1
+    assert inspection.choices.shape == (5, 1024, 1024) and inspection._current.levels[0] is coarse
+    desk.inspection.stop()
+
+
 @pytest.mark.parametrize("data", [np.zeros((40, 50), np.uint8), np.zeros((4, 40, 50, 3), np.uint8)], ids=["2d", "rgb"])
 def test_what_is_no_stack_is_not_looked_at(inspection, desk, data):
     desk.viewer.add_image(data)

@@ -56,7 +56,7 @@ def inspect_levels(levels: Sequence[Volume]) -> Job[SectionReport]:
     stack = levels[0]
     if len(stack.shape) != 3 or min(stack.shape) < 1:
         raise UserError(f"sections: a stack (z, y, x) with voxels is needed, got the shape {tuple(stack.shape)}.")
-    level, factor = _level_to_read(levels)
+    level, factor = level_to_read(levels)
     grid, depth = Grid.of(level.shape), stack.shape[0]
     clock = Stopwatch("sections", depth)
     measures: list[SectionMeasure] = []
@@ -72,7 +72,7 @@ def inspect_levels(levels: Sequence[Volume]) -> Job[SectionReport]:
     return judge_sections(stack.shape, full, measures)
 
 
-def _level_to_read(levels: Sequence[Volume]) -> tuple[Volume, int]:
+def level_to_read(levels: Sequence[Volume]) -> tuple[Volume, int]:
     """Return the level to read and by how much it is coarser than the finest one.
 
     Strategy: sections are reduced to `SIDE` pixels anyway, but shares of pixels are no places, so each pixel must be a

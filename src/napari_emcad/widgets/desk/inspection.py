@@ -10,7 +10,8 @@ from psygnal import Signal, SignalInstance
 from napari_emcad.blocks.sections import placed
 from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.sections import SectionReport, inspect_sections
+from napari_emcad.core.sections import SectionReport, inspect_levels, inspect_sections
+from napari_emcad.core.sections.look import level_to_read
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.volume import Volume
 from napari_emcad.core.wording import progress_text
@@ -27,6 +28,7 @@ from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.widgets.kit.layer_boxes import section_at, show_section
 from napari_emcad.widgets.kit.layers import origin_of, volume_of
 from napari_emcad.widgets.kit.shared_job import SharedJob
+from napari_emcad.widgets.kit.stack_levels import resolutions_of
 from napari_emcad.workers.estimates import is_foreground
 
 BY_ITSELF = 4_000_000_000
@@ -47,6 +49,8 @@ class StackLook:
     layer : Image
     volume : Volume
         What it showed when the look began: a layer that shows another one is another stack.
+    levels : list of Volume
+        The same at all resolutions that there are, the finest first.
     choices : SectionChoices
     job : SharedJob
     is_wanted : bool
@@ -57,16 +61,22 @@ class StackLook:
 
     layer: Image
     volume: Volume
+    levels: list[Volume]
     choices: SectionChoices
     job: SharedJob[SectionReport]
     is_wanted: bool = False
     error: str = ""
 
     @classmethod
-    def of(cls, layer: Image) -> "StackLook":
+    def of(cls, layer: Image, levels: list[Volume]) -> "StackLook":
         """Return the beginning of a look at the stack that a layer shows now."""
-        volume = volume_of(layer)
-        return cls(layer, volume, SectionChoices(triple(volume.shape)), SharedJob(inspect_sections(volume)))
+        choices = SectionChoices(triple(levels[0].shape))
+        return cls(layer, levels[0], levels, choices, SharedJob(inspect_levels(levels)))
+
+    @property
+    def read(self) -> Volume:
+        """The level that sections are read from."""
+        return level_to_read(self.levels)[0]
 
     @property
     def is_current(self) -> bool:
@@ -153,7 +163,7 @@ class Inspection:
     @property
     def look_tip(self) -> str:
         """The tooltip of the same button: what is read."""
-        return f"Reads {prod(self._current.volume.shape) / 1e6:,.0f} million voxels." if self._current else ""
+        return f"Reads {prod(self._current.read.shape) / 1e6:,.0f} million voxels." if self._current else ""
 
     @property
     def section_shown(self) -> int | None:
@@ -166,9 +176,9 @@ class Inspection:
         if look is None or look.is_wanted:
             return
         if look.job.is_over:
-            look.job = SharedJob(inspect_sections(look.volume))
+            look.job = SharedJob(inspect_levels(look.levels))
             self.pictures.follow(None)
-            self.pictures.follow(look.volume)
+            self.pictures.follow(look.read)
         self._begin(look)
 
     def stop(self) -> None:
@@ -245,7 +255,7 @@ class Inspection:
             self._jobs.close(0)
         self._listen_to(self._stack.layer)
         self._current = now
-        self.pictures.follow(now.volume if now else None)
+        self.pictures.follow(now.read if now else None)
         if now is not None and now.choices.plan is None and not now.job.is_over and self._looks_by_itself(now):
             self._begin(now)
         self._emit_all()
@@ -255,12 +265,12 @@ class Inspection:
         for look in self._looks:
             if look.layer is layer and look.is_current:
                 return look
-        self._looks.append(StackLook.of(layer))
+        self._looks.append(StackLook.of(layer, resolutions_of(self._viewer.layers, layer)))
         self._looks[-1].choices.changed.connect(self._on_choices)
         return self._looks[-1]
 
     def _looks_by_itself(self, look: StackLook) -> bool:
-        return not _is_far(look.layer) and prod(look.volume.shape) <= BY_ITSELF
+        return not _is_far(look.layer) and prod(look.read.shape) <= BY_ITSELF
 
     def _begin(self, look: StackLook) -> None:
         look.is_wanted, look.error, self._progress = True, "", None

@@ -13,7 +13,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.volume import Volume
 from napari_emcad.core.wording import shape_text, voxel_size_text
 from napari_emcad.reader import LEVELS
-from napari_emcad.widgets.kit.layers import on_grid_of, origin_of, place_of, voxel_size_of
+from napari_emcad.widgets.kit.layers import on_grid_of, origin_of, place_of, volume_of, voxel_size_of
 
 LEVEL_OF = "level_of"
 """Key in the metadata of a layer that is one level of another: the unique id of the other."""
@@ -92,6 +92,13 @@ def layer_of_level(viewer: ViewerModel, pyramid: Image, number: int) -> Image:
     viewer.layers.insert(viewer.layers.index(pyramid) + 1, added)
     viewer.layers.selection.active = active
     return added
+
+
+def resolutions_of(layers: Sequence[Layer], layer: Image) -> list[Volume]:
+    """Return the arrays of a stack, or of the level that a layer is, and of all coarser levels, the finest first."""
+    number = layer.metadata.get(NUMBER, 0)
+    found = [level.data for level in levels_of(pyramid_of(layers, layer))][number + 1 :]
+    return [volume_of(layer), *found]
 
 
 def on_grids_of(layers: Sequence[Layer], layer: Layer) -> list[Layer]:
