@@ -36,7 +36,7 @@ def test_many_small_fragments_take_more_memory():
 
 
 def test_a_section_is_read_whole_to_be_looked_at():
-    """Of large ones that takes more than a block; a run that uses its sections as they are does not look."""
+    """Of large ones that takes more than a block."""
     section = 30_000 * 30_000
     blocks = Blocks((64, 30_000, 30_000), (16, 1024, 1024))
     task = memory_of_task(blocks, (30_000, 30_000), CARD, SMOOTHED, (16, 1024, 1024))
