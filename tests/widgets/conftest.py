@@ -7,7 +7,6 @@ from drawings import lively_sdasn
 from graphs import segmentation
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
-from scipy.ndimage import gaussian_filter
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.synthetic import synthetic_stack
