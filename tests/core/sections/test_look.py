@@ -382,6 +382,36 @@ def test_noise_alone_is_blank(clean, spread):
     assert look(np.concatenate([clean[:6], resin[6:]])).summary == "14 sections: 6-13 blank"
 
 
+BAND = np.abs(0.8 * (X - 160) + 0.6 * (Y - 100)) < 15
+DAMAGE = {
+    "fold": (BAND, lambda section: section * 0.25),
+    "crack": (BAND, lambda section: 240 + 0.02 * section),
+    "charged": (np.hypot(Y - 150, X - 180) < 45, lambda section: 243 + 0.05 * section),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("z", [2, 6, 9])
+def test_damage(stack, kind, z):
+    where, change = DAMAGE[kind]
+    stack[z] = np.where(where, change(stack[z].astype(float)), stack[z]).astype(np.uint8)
+    report = look(stack)
+    (found,) = report.findings
+    assert (found.z, found.verdict) == (z, Verdict.DAMAGED)
+    pixels = report.damaged[z].repeat(report.cell, axis=0).repeat(report.cell, axis=1)
+    assert pixels[where].mean() > 0.6
+    assert where[pixels].mean() > 0.6
+    assert not np.delete(report.damaged, z, axis=0).any()
+    assert not report.no_tissue.any()
+    y, x = np.nonzero(pixels)
+    assert found.box == (y.min(), y.max() + 1, x.min(), x.max() + 1)
+
+
+def test_a_dark_body_that_ends_is_no_damage(stack):
+    stack[:7, 100:170, 100:180] //= 4
+    assert not look(stack).damaged.any()
+
+
 def test_what_all_sections_lack_is_not_missing(stack):
     stack[:, :, WIDTH // 2 :] = 0
     report = look(stack)

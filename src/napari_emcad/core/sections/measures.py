@@ -256,6 +256,12 @@ def _tiles(section: Plane, most: int) -> NDArray[np.float32]:
     return np.nan_to_num(np.stack(tiles).astype(np.float32), posinf=0, neginf=0)
 
 
+def cell_means(measure: SectionMeasure) -> NDArray[np.float32]:
+    """Return the mean of each cell, in standard deviations of the section's greys from their mean."""
+    means = _in_cells(measure.picture).mean(axis=(1, 3))
+    return np.asarray((means - np.float32(measure.mean)) / np.float32(measure.contrast or 1))
+
+
 def standard_picture(measure: SectionMeasure) -> NDArray[np.float32]:
     """Return the reduced section with mean 0 and standard deviation 1; 0 where it is flat, and beside that."""
     shape = measure.picture.shape

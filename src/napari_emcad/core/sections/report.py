@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     WRONG = "wrong"
     SLIPPED = "slipped"
+    DAMAGED = "cracked, folded or charged"
 
 
 class SlipKind(StrEnum):
@@ -80,7 +81,7 @@ class SectionFinding:
     slip : Slip or None
         For SLIPPED.
     box : (y0, y1, x0, x1) or None
-        For PARTLY_MISSING: pixels around the part that is missing, half open.
+        For PARTLY_MISSING and DAMAGED: pixels around the part that is, half open.
     cause : str
         For WRONG: "mirrored", "turned", "swapped with 12", "foreign"; for DUPLICATE: the section that it repeats.
     last : int or None
@@ -112,6 +113,8 @@ class SectionReport:
         True where a section lacks a part that its neighbours have.
     cell : int
         Side of a cell, in pixels.
+    damaged : (z, cells on y, cells on x) bool or None
+        True where a section is cracked, folded or charged; None = nowhere.
     """
 
     shape: Shape
@@ -119,6 +122,7 @@ class SectionReport:
     no_tissue: NDArray[np.bool_] = field(repr=False)
     missing: NDArray[np.bool_] = field(repr=False)
     cell: int
+    damaged: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def of_section(self, z: int) -> tuple[SectionFinding, ...]:
         """Return everything that is wrong with a section."""

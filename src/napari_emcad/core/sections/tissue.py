@@ -52,8 +52,9 @@ def find_tissue(measures: Sequence[SectionMeasure]) -> TissueMasks:
     flat = np.stack([one.flat for one in measures])
     empty = bare | flat
     expected = _usually(empty)
-    missing = np.stack([_missing(z, measures[z], empty, expected[z]) for z in range(len(measures))])
-    no_tissue = np.stack([_without_specks(section) for section in empty & ~missing])
+    lone = empty & ~expected & np.stack([_tissue_beside(empty, z) for z in range(len(empty))])
+    missing = np.stack([_missing(*each) for each in zip(measures, lone, flat & ~expected, strict=True)])
+    no_tissue = np.stack([_without_specks(section) for section in empty & ~missing & ~lone])
     return TissueMasks(no_tissue, missing)
 
 
@@ -65,18 +66,20 @@ def _relative(cells: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.divide(values, tissue, out=np.zeros_like(values), where=tissue > 0)
 
 
-def _missing(z: int, measure: SectionMeasure, empty: Cells, expected: Cells) -> Cells:
+def _tissue_beside(empty: Cells, z: int) -> Cells:
+    """Return the cells that are not empty in the sections before and after one, as far as these show anything."""
+    beside = [n for n in (z - 1, z + 1) if 0 <= n < len(empty) and not empty[n].all()]
+    return np.asarray(~empty[beside].any(axis=0)) if beside else np.zeros_like(empty[z])
+
+
+def _missing(measure: SectionMeasure, lone: Cells, grey: Cells) -> Cells:
     """Return the cells of a section that hold any of a part that is missing.
 
     Strategy: cells of one grey are missing where the neighbours usually have tissue. Noise in the place of tissue may
-    also be a cell body or a vessel that begins here, so it must be a larger part, and both sections beside it must have
-    tissue there. Parts grow by the cells beside them that hold the same grey; where it is noise, by all of these.
+    also be a cell body or a charged patch, so it must be a larger part, and both sections beside it must have tissue
+    there. Parts grow by the cells beside them that hold the same grey; where it is noise, by all of these.
     """
-    part = _without_specks(measure.flat & ~expected, at_rim=LEAST_AT_RIM)
-    beside = [n for n in (z - 1, z + 1) if 0 <= n < len(empty) and not empty[n].all()]
-    if beside:
-        noise = empty[z] & ~expected & ~empty[beside].any(axis=0)
-        part |= _without_specks(noise, LEAST_NOISE, LEAST_NOISE)
+    part = _without_specks(grey, at_rim=LEAST_AT_RIM) | _without_specks(lone, LEAST_NOISE, LEAST_NOISE)
     if not part.any():
         return part
     touched = touched_by_one_grey(measure.picture)
