@@ -87,7 +87,8 @@ def test_the_student_looks_at_the_stack(desk, start, begin, open_stack, stack, n
 
 
 def test_a_teacher_looks_at_the_stack(desk, loop, start, begin, open_stack, stack, neurons, teacher):
-    open_stack(stack, **PLACE)
+    """Grey noise, as one with random weights finds no borders in tissue."""
+    open_stack(np.random.default_rng(0).integers(0, 255, stack.shape, np.uint8), **PLACE)
     desk.viewer.add_labels(neurons, name="mine", **PLACE)
     desk.model.open_file(teacher)
     loop.work()
