@@ -153,6 +153,13 @@ def test_turned(stack, z, turn, cause):
     assert (found.verdict, found.cause) == (Verdict.WRONG, cause)
 
 
+@pytest.mark.parametrize("z", [0, 4])
+def test_one_of_five_is_mirrored(clean, z):
+    stack = clean[:5].copy()
+    stack[z] = stack[z, ::-1]
+    assert verdicts(stack) == {z: Verdict.WRONG}
+
+
 def test_turned_by_90_degrees(clean):
     stack = clean[:, :, :HEIGHT].copy()
     stack[5] = np.rot90(stack[5])

@@ -34,6 +34,9 @@ TELLING = 1.8
 HARDLY_ANY = 90
 """Percentile of the strangers that is taken for their likeness in place, where most have none."""
 
+OVER_MEDIAN = 1.45
+"""The same in medians, for few sections: if one of them is mirrored, some of the strangers are none."""
+
 STRANGE = 1.5
 """Likeness in place, in that of strangers, below which nothing speaks for two sections going on from each other."""
 
@@ -95,7 +98,8 @@ class Likeness:
         self._few = len(sections) <= FEW
         strangers = self._strangers()
         anywhere = float(np.median([one.likeness for one in strangers])) if strangers else 0.0
-        in_place = float(np.percentile([one.in_place for one in strangers], HARDLY_ANY)) if strangers else 0.0
+        placed = [one.in_place for one in strangers] or [0.0]
+        in_place = float(OVER_MEDIAN * np.median(placed) if self._few else np.percentile(placed, HARDLY_ANY))
         self.anywhere = self._scale(max(0.0, anywhere), lambda match: match.likeness)
         self.in_place = self._scale(max(0.0, in_place), lambda match: match.in_place)
 
