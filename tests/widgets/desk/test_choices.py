@@ -80,3 +80,11 @@ def test_another_stack_is_the_region_s(desk, open_stack, stack):
     other = open_stack(np.concatenate([stack, stack]), name="other")
     desk.stack.layer = other
     assert desk.region.last_section == 5
+
+
+def test_whoever_hears_of_another_stack_finds_its_region(desk, open_stack, stack):
+    first, seen = open_stack(stack), []
+    desk.stack.layer = desk.viewer.add_image(stack[0], name="2d")
+    desk.inspection.changed.connect(lambda: seen.append(desk.region.box().shape))
+    desk.stack.layer = first
+    assert seen[0] == stack.shape

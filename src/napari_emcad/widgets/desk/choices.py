@@ -40,12 +40,12 @@ class Choices:
         self._remembered = remembered
         self.message, self.jobs = Message(), loop.jobs()
         self.stack, self.region = StackPick(viewer), Region(viewer)
+        self.stack.changed.connect(self._on_stack)  # before anybody else: who hears of a stack asks for its region
+        self._on_stack()
         self.model = ModelPick(loop, remembered, roles=(*SEGMENTING, "foreground"))
         self.device = DevicePick(loop)
         self.inspection = Inspection(viewer, loop, self.stack, self.model)
         self.threshold, self.settings = Threshold(), Settings()
-        self.stack.changed.connect(self._on_stack)
-        self._on_stack()
 
     @property
     def why_not(self) -> str:
