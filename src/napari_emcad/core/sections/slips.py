@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.sections.likeness import Likeness
+from napari_emcad.core.sections.likeness import CLEARLY, Likeness
 from napari_emcad.core.sections.neighbours import typical
 from napari_emcad.core.sections.order import Chain
 from napari_emcad.core.sections.report import SectionFinding, Slip, SlipKind, Verdict
@@ -110,7 +110,7 @@ def _others_agree(likeness: Likeness, good: Sequence[int], n: int) -> bool:
     """Return True if a pair of sections farther apart tells the same shift of link n."""
     match = likeness.matcher.match
     direct = match(good[n], good[n + 1])
-    if direct.likeness < AGREEABLE * likeness.anywhere.strangers:
+    if direct.likeness < max(AGREEABLE * likeness.anywhere.strangers, CLEARLY * direct.in_place):
         return False
     shift = np.array(direct.shift)
     others = []
