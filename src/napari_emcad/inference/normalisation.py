@@ -15,7 +15,7 @@ from napari_emcad.core.volume import Volume
 from napari_emcad.networks.card import GreyRange, ModelCard
 
 PERCENTILES = (0.5, 99.5)
-"""Percentiles of the grey levels that become 0 and 1 if the dtype is not uint8, or if uint8 is stretched."""
+"""Percentiles of the grey levels that become 0 and 1 if the dtype is not uint8; of uint8 those that are stretched."""
 
 EM_GREYS: GreyRange = (0.0078, 0.9412)
 """These percentiles of the stack that the bundled models were trained on (AC4[0:80]), on the scale of the network.
@@ -59,7 +59,7 @@ class Normalisation:
         volume : Volume
         trained : GreyRange, optional
             Range of the grey levels that a network was trained on. Levels of uint8 that lie in a much narrower range
-            are stretched by their percentiles, too. None = uint8 is never stretched.
+            are stretched, so that their percentiles are its ends. None = uint8 is never stretched.
         plan : SectionPlan, optional
             Of the volume: tissue that is used decides. None = all of it does.
 
@@ -80,7 +80,14 @@ class Normalisation:
                 f"grey levels: the volume has nothing but {low:g} between its {PERCENTILES[0]} and {PERCENTILES[1]} "
                 "percentiles; set black and white yourself, or convert it to uint8."
             )
-        return cls(low, high)
+        return cls(low, high) if trained is None or not is_byte else cls._onto(low, high, trained)
+
+    @classmethod
+    def _onto(cls, low: float, high: float, trained: GreyRange) -> Self:
+        """Return the scale, to tenths, that takes two grey levels to the ends of the range of training."""
+        unit = (high - low) / (trained[1] - trained[0])
+        black = low - trained[0] * unit
+        return cls(round(black, 1), round(black + unit, 1))
 
     def apply(self, section: NDArray[Any]) -> NDArray[np.float32]:
         """Return a section (y, x) of any real dtype as float32, in [0, 1] if it clips."""
