@@ -8,6 +8,7 @@ from textwrap import dedent
 import numpy as np
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
+from scipy import ndimage
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For tests with hypothesis: where other programs want the cores, an example may take its time."""
@@ -26,6 +27,14 @@ def uneven(shape: tuple[int, ...], dtype: type = np.uint8, seed: int = 0) -> NDA
     if np.dtype(dtype).kind == "f":
         return rng.random(shape).astype(dtype)
     return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def tissue(shape: tuple[int, ...], dtype: type = np.uint8, seed: int = 0) -> NDArray:
+    """A stack (z, y, x) over the range of a dtype, [0, 1) for floats, whose sections go on from each other."""
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=shape), (2, 3, 3))
+    grey = np.clip(0.5 + 0.16 * smooth / smooth.std() + rng.normal(0, 0.03, shape), 0.01, 0.99)
+    return (grey if np.dtype(dtype).kind == "f" else grey * np.iinfo(dtype).max).astype(dtype)
 
 
 def membranes(labels: NDArray, dtype: type = np.uint8) -> NDArray:

@@ -8,6 +8,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.neurites import neurites
 from napari_emcad.core.parameters import OpticalParameters
+from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.core.synthetic.optical import synthetic_optical
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
@@ -123,7 +124,7 @@ def test_other_grey_levels_threshold_and_box(stack, model, tmp_path):
 
 def test_a_model_of_the_wrong_kind_is_told(stack, model, tmp_path, capsys):
     em, student = tmp_path / "em.tif", tmp_path / "student.pt"
-    tifffile.imwrite(em, uneven((4, 32, 40)), photometric="minisblack")
+    tifffile.imwrite(em, synthetic_stack((4, 64, 80), seed=1).raw, photometric="minisblack")
     save_model(lively_student(), student, ModelCard(title="Mouse"))
     assert run(em, model, tmp_path / "labels.tif") == 0
     assert "made for optical volumes and this looks like an EM stack" in capsys.readouterr().err

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 import zarr
-from drawings import lively_student, patient, uneven
+from drawings import lively_student, patient, tissue, uneven
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import ndimage
 
 from napari_emcad import __version__
 from napari_emcad.core.agglomeration import agglomerate_fragments
@@ -54,7 +53,7 @@ def model(tmp_path_factory):
 def test_from_a_stack_to_neurons(model, dtype, box):
     volume = uneven(SHAPE, dtype)
     before = volume.copy()
-    result = segment(volume, str(model), box, threshold=0.3, min_size=9, seed_sigma=1)
+    result = segment(volume, str(model), box, sections="as-is", threshold=0.3, min_size=9, seed_sigma=1)
     shape = box.shape if box else SHAPE
     segmentation = result.segmentation
     assert (result.labels.shape, result.labels.dtype) == (shape, np.uint16)
@@ -69,13 +68,13 @@ def test_from_a_stack_to_neurons(model, dtype, box):
 
 
 def test_a_box_equals_that_part_of_the_whole(model):
-    volume, box = uneven(SHAPE), Box((1, 3, 2), (3, 35, 50))
+    volume, box = tissue(SHAPE), Box((1, 3, 2), (3, 35, 50))
     whole, part = segment(volume, str(model)), segment(volume, str(model), box)
     np.testing.assert_allclose(part.affinities, whole.affinities[(slice(None), *box.slices)], atol=1.01)
 
 
 def test_crumbs_become_background_where_asked(model):
-    volume = uneven(SHAPE)
+    volume = tissue(SHAPE)
     joined = segment(volume, str(model), min_size=50, threshold=0)
     cleared = segment(volume, str(model), min_size=50, threshold=0, crumbs="background")
     assert (joined.labels > 0).all()
@@ -84,13 +83,13 @@ def test_crumbs_become_background_where_asked(model):
 
 
 def test_one_section_will_do(model):
-    result = segment(uneven((1, 16, 17)), str(model), min_size=0)
+    result = segment(tissue((1, 16, 17)), str(model), min_size=0)
     assert result.labels.shape == (1, 16, 17)
     assert result.labels.min() >= 1
 
 
 def test_a_volume_that_is_read_by_slices(model):
-    values = uneven(SHAPE, np.uint16)
+    values = tissue(SHAPE, np.uint16)
 
     @dataclass
     class Lazy:
@@ -105,7 +104,7 @@ def test_a_volume_that_is_read_by_slices(model):
 
 def test_the_stages_follow_each_other_and_each_comes_to_its_end():
     affinities, box = np.zeros((3, *SHAPE), np.uint8), Box.whole(SHAPE)
-    steps, job = [], run(uneven(SHAPE), lively_student(), affinities, box, SegmentParameters(device="cpu"))
+    steps, job = [], run(tissue(SHAPE), lively_student(), affinities, box, SegmentParameters(device="cpu"))
     try:
         while True:
             steps.append(next(job))
@@ -135,7 +134,7 @@ def test_affinities_may_lie_in_a_file(tmp_path):
 
 def test_a_cancelled_run_leaves_its_finished_sections():
     affinities = np.zeros((3, *SHAPE), np.uint8)
-    job = run(uneven(SHAPE), lively_student(), affinities, Box.whole(SHAPE), SegmentParameters(device="cpu"))
+    job = run(tissue(SHAPE), lively_student(), affinities, Box.whole(SHAPE), SegmentParameters(device="cpu"))
     while next(job).done < 2:
         pass
     job.close()
@@ -145,7 +144,7 @@ def test_a_cancelled_run_leaves_its_finished_sections():
 
 def test_provenance_says_what_made_the_result(model):
     box = Box((0, 1, 2), (2, 33, 44))
-    result = segment(uneven(SHAPE), str(model), box, seed_sigma=1)
+    result = segment(tissue(SHAPE), str(model), box, seed_sigma=1)
     assert result.provenance == {
         "program": f"napari-emcad {__version__}",
         "model": "Lively",
@@ -170,7 +169,7 @@ def test_provenance_says_what_made_the_result(model):
 
 def test_a_model_that_is_not_there_is_told():
     with pytest.raises(UserError, match=r"^model: the name of a model"):
-        segment(uneven(SHAPE), "no such model")
+        segment(tissue(SHAPE), "no such model")
 
 
 # ---- defective sections ----------------------------------------------------------------------------------------
@@ -179,16 +178,8 @@ def test_a_model_that_is_not_there_is_told():
 TISSUE = (9, 64, 80)
 
 
-def tissue():
-    """A stack (z, y, x) uint8 whose sections are alike: cells with dark borders that drift a little."""
-    rng = np.random.default_rng(0)
-    smooth = ndimage.gaussian_filter(rng.normal(size=TISSUE), (2, 3, 3))
-    grey = 128 + 40 * smooth / smooth.std() + rng.normal(0, 8, TISSUE)
-    return np.clip(grey, 1, 254).astype(np.uint8)
-
-
 def test_a_blank_section_is_found_and_bridged(model):
-    volume = tissue()
+    volume = tissue(TISSUE)
     volume[4] = 0
     found, blind = segment(volume, str(model)), segment(volume, str(model), sections="as-is")
     assert np.flatnonzero(found.plan.left_out).tolist() == [4]
@@ -202,7 +193,7 @@ def test_a_blank_section_is_found_and_bridged(model):
 
 @pytest.mark.parametrize("lacking", [np.s_[4], np.s_[4, :, 40:]], ids=["section", "half"])
 def test_a_section_without_numbers_is_bridged(model, lacking):
-    volume = tissue().astype(np.float32)
+    volume = tissue(TISSUE).astype(np.float32)
     volume[lacking] = np.nan
     found = segment(volume, str(model))
     assert found.plan.interpolated(4)[:, 40:].all()
@@ -210,7 +201,7 @@ def test_a_section_without_numbers_is_bridged(model, lacking):
 
 
 def test_a_clean_stack_is_segmented_as_it_is(model):
-    found, expected = segment(tissue(), str(model)), segment(tissue(), str(model), sections="as-is")
+    found, expected = segment(tissue(TISSUE), str(model)), segment(tissue(TISSUE), str(model), sections="as-is")
     assert found.plan.is_as_is
     assert found.provenance == expected.provenance
     np.testing.assert_array_equal(found.affinities, expected.affinities)
@@ -219,7 +210,7 @@ def test_a_clean_stack_is_segmented_as_it_is(model):
 
 def test_a_plan_may_be_given(model):
     plan, box = SectionPlan.as_is(TISSUE).leaving_out(4), Box((3, 0, 0), (7, 64, 80))
-    found = segment(tissue(), str(model), box, sections=plan)
+    found = segment(tissue(TISSUE), str(model), box, sections=plan)
     assert found.plan is plan
     assert not found.affinities[:, 1].any()
     assert found.labels.all()
@@ -229,8 +220,12 @@ def test_a_plan_may_be_given(model):
     ("volume", "sections", "sentence"),
     [
         (np.zeros(TISSUE, np.uint16), "auto", r"^sections: nothing in 0:9,0:64,0:80 shows tissue"),
-        (tissue(), "automatic", r'^sections: "auto", "as-is" or a SectionPlan is needed, got \'automatic\'\.$'),
-        (tissue(), SectionPlan.as_is((3, 64, 80)), r"^sections: the plan is for a stack \(3, 64, 80\), got \(9, 64"),
+        (tissue(TISSUE), "automatic", r'^sections: "auto", "as-is" or a SectionPlan is needed, got \'automatic\'\.$'),
+        (
+            tissue(TISSUE),
+            SectionPlan.as_is((3, 64, 80)),
+            r"^sections: the plan is for a stack \(3, 64, 80\), got \(9, 64",
+        ),
     ],
     ids=["black", "no such word", "of another stack"],
 )
@@ -246,9 +241,9 @@ def test_sections_that_cannot_be_used_are_told(model, volume, sections, sentence
     ("volume", "change", "sentence"),
     [
         (uneven((40, 50)), {}, r"^volume: a stack \(z, y, x\) is needed, got one 2D image"),
-        (uneven(SHAPE), {"box": Box((0, 0, 0), (4, 40, 53))}, r"^box: voxels inside a volume of shape \(3, 40, 53\)"),
-        (uneven(SHAPE), {"threshold": 5}, r"^threshold: .* less than or equal to 1, got 5\.$"),
-        (uneven(SHAPE), {"treshold": 0.3}, r"^treshold: there is no such parameter; choose among threshold, .*\.$"),
+        (tissue(SHAPE), {"box": Box((0, 0, 0), (4, 40, 53))}, r"^box: voxels inside a volume of shape \(3, 40, 53\)"),
+        (tissue(SHAPE), {"threshold": 5}, r"^threshold: .* less than or equal to 1, got 5\.$"),
+        (tissue(SHAPE), {"treshold": 0.3}, r"^treshold: there is no such parameter; choose among threshold, .*\.$"),
     ],
 )
 def test_what_cannot_be_segmented_is_refused(model, volume, change, sentence):
@@ -257,7 +252,7 @@ def test_what_cannot_be_segmented_is_refused(model, volume, change, sentence):
 
 
 def test_nan_is_told(model):
-    volume = uneven(SHAPE, np.float32)
+    volume = tissue(SHAPE, np.float32)
     volume[1, 3, 4] = np.nan
     with pytest.raises(UserError, match=r"^grey levels: (section 1|the volume) holds NaN or infinite values"):
         segment(volume, str(model))
@@ -265,7 +260,7 @@ def test_nan_is_told(model):
 
 @pytest.mark.parametrize("agglomeration", DEFAULT_THRESHOLDS)
 def test_each_agglomeration_has_a_threshold_of_its_own(agglomeration, model):
-    result = segment(uneven(SHAPE), str(model), agglomeration=agglomeration)
+    result = segment(tissue(SHAPE), str(model), agglomeration=agglomeration)
     own = 0.6 if agglomeration == "waterz" else DEFAULT_THRESHOLDS[agglomeration]
     assert result.threshold == own
     graph, sizes = result.segmentation.graph, result.segmentation.sizes
@@ -276,7 +271,7 @@ def test_each_agglomeration_has_a_threshold_of_its_own(agglomeration, model):
 def test_an_unknown_device_is_told(model):
     known = "auto, cpu, openvino, onnxruntime, cuda, mps"
     with pytest.raises(UserError, match=rf'^device: one of {known} is needed, got "tpu"\.$'):
-        segment(uneven(SHAPE), str(model), device="tpu")
+        segment(tissue(SHAPE), str(model), device="tpu")
 
 
 # ---- choices ---------------------------------------------------------------------------------------------------
@@ -287,13 +282,13 @@ def test_an_unknown_device_is_told(model):
     [(None, None, DEFAULT_THRESHOLDS["waterz"]), (None, 0.6, 0.6), (0.2, 0.6, 0.2), (0.0, 0.6, 0.0), (None, 0.0, 0.0)],
 )
 def test_the_threshold_asked_for_comes_before_the_recommended_one(asked, recommended, expected):
-    made = resolve_parameters(SegmentParameters(threshold=asked), uneven(SHAPE), ModelCard(threshold=recommended))
+    made = resolve_parameters(SegmentParameters(threshold=asked), tissue(SHAPE), ModelCard(threshold=recommended))
     assert made.threshold == expected
 
 
 def test_the_pixel_size_of_the_model_is_chosen_where_both_are_known():
     fine, card = VoxelSize(30, 3, 4), ModelCard(voxel_size=(40, 6, 6))
-    asked, stack = SegmentParameters(), uneven(SHAPE)
+    asked, stack = SegmentParameters(), tissue(SHAPE)
     assert resolve_parameters(asked, stack, card, fine).scale == (2, 1.5)
     assert resolve_parameters(SegmentParameters(scale=(1, 1)), stack, card, fine).scale == (1, 1)
     for size, other in ((None, card), (fine, ModelCard()), (VoxelSize(30, 1, 1), card)):  # the last leaves 7 pixels
@@ -304,14 +299,16 @@ def test_pixels_of_half_the_size_give_neurons_of_four_times_the_pixels(tmp_path)
     save_model(lively_student(), tmp_path / "a.pt", ModelCard(threshold=0.5, voxel_size=(30, 6, 6)))
     small = uneven((3, 40, 52))
     large, fine = small.repeat(2, 1).repeat(2, 2), VoxelSize(30, 3, 3)
-    of_small = segment(small, str(tmp_path / "a.pt"), min_size=0, voxel_size=VoxelSize(30, 6, 6))
-    result = segment(large, str(tmp_path / "a.pt"), min_size=0, voxel_size=fine)
+    of_small = segment(small, str(tmp_path / "a.pt"), sections="as-is", min_size=0, voxel_size=VoxelSize(30, 6, 6))
+    result = segment(large, str(tmp_path / "a.pt"), sections="as-is", min_size=0, voxel_size=fine)
     assert result.labels.shape == large.shape
     assert result.provenance["parameters"]["scale"] == [2, 2]
     one, other = (len(r.segmentation.sizes) for r in (of_small, result))
     assert 0.8 < other / one < 1.25  # smoothing counts the pixels that are seen
-    as_they_are = segment(large, str(tmp_path / "a.pt"), min_size=0, voxel_size=fine, scale=(1, 1))
-    np.testing.assert_array_equal(as_they_are.affinities, segment(large, str(tmp_path / "a.pt"), min_size=0).affinities)
+    as_they_are = segment(large, str(tmp_path / "a.pt"), sections="as-is", min_size=0, voxel_size=fine, scale=(1, 1))
+    np.testing.assert_array_equal(
+        as_they_are.affinities, segment(large, str(tmp_path / "a.pt"), sections="as-is", min_size=0).affinities
+    )
 
 
 def test_memory_is_that_of_the_pixels_that_are_seen():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
-from drawings import lively_student, uneven
+from drawings import lively_student, tissue
 
 from napari_emcad.blocks import run as by_blocks
 from napari_emcad.cli import main as cli
@@ -41,7 +41,7 @@ OF_SYSTEM = {
 def command(tmp_path_factory):
     """(session, options) -> runs the command into it."""
     folder = tmp_path_factory.mktemp("stack and model")
-    tifffile.imwrite(folder / "stack.tif", uneven((3, 40, 1040), seed=1), photometric="minisblack")
+    tifffile.imwrite(folder / "stack.tif", tissue((3, 40, 1040), seed=1), photometric="minisblack")
     save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
 
     def command(session, *more):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from drawings import lively_student, uneven
+from drawings import lively_student, tissue, uneven
 
 from napari_emcad.cli import bar as cli_bar
 from napari_emcad.cli import main as cli
@@ -35,7 +35,7 @@ def model(student, tmp_path):
 @pytest.fixture
 def stack(tmp_path):
     path = tmp_path / "stack.tif"
-    tifffile.imwrite(path, uneven(SHAPE, seed=1), photometric="minisblack")
+    tifffile.imwrite(path, tissue(SHAPE, seed=1), photometric="minisblack")
     return path
 
 
@@ -194,7 +194,7 @@ def test_wrong_use_exits_with_2(stack, model, tmp_path, wrong):
 
 
 def test_nan_in_a_section_is_told_and_nothing_is_written(model, tmp_path, capsys):
-    volume = uneven(SHAPE, np.float32)
+    volume = tissue(SHAPE, np.float32)
     volume[2, 3, 5] = np.nan
     tifffile.imwrite(tmp_path / "nan.tif", volume, photometric="minisblack")
     affinities = tmp_path / "affinities.zarr"

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
-from drawings import lively_student, uneven
+from drawings import lively_student, tissue
 from graphs import LINE, segmentation
 from pyramids import write_pyramid
 
@@ -24,7 +24,7 @@ def segmented(tmp_path_factory):
     """A stack segmented in a box, with labels, affinities and session."""
     folder = tmp_path_factory.mktemp("segmented")
     save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
-    tifffile.imwrite(folder / "stack.tif", uneven((4, 32, 48), seed=1), photometric="minisblack")
+    tifffile.imwrite(folder / "stack.tif", tissue((4, 32, 48), seed=1), photometric="minisblack")
     command = ["segment", str(folder / "stack.tif"), "-o", str(folder / "labels.tif"), "--box", "1:4,0:20,8:40"]
     command += ["--model", str(folder / "small.pt"), "--voxel-size", "40", "5", "6", "--threshold", "0.2"]
     command += ["--session", str(folder / "a.emcad"), "--affinities", str(folder / "affinities.zarr")]
@@ -71,7 +71,7 @@ def test_a_session_needs_no_labels(segmented, tmp_path, capsys):
 
 
 def test_a_level_behind_a_url(segmented, memory, tmp_path):
-    write_pyramid(f"{memory}/em.zarr", np.repeat(np.repeat(uneven((4, 32, 48), seed=1), 2, 1), 2, 2))
+    write_pyramid(f"{memory}/em.zarr", np.repeat(np.repeat(tissue((4, 32, 48), seed=1), 2, 1), 2, 2))
     command = ["segment", f"{memory}/em.zarr", "-o", str(tmp_path / "labels.tif"), "--dataset", "s1"]
     command += ["--box", "1:4,0:20,8:40", "--model", str(segmented / "small.pt"), "--threshold", "0.2"]
     assert cli.main([*command, "--session", str(tmp_path / "a.emcad")]) == 0

@@ -150,7 +150,7 @@ def test_progress_goes_by_sections():
 def test_closing_the_job_stops_its_threads(monkeypatch):
     started, never = [], threading.Event()
 
-    def slow(affinities, sigma, usable):
+    def slow(affinities, *sigmas, usable):
         started.append(threading.current_thread())
         never.wait(0.02)
         return np.ones(affinities.shape[1:], np.uint32)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawings import uneven
+from drawings import tissue
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.parameters import SegmentParameters
@@ -16,13 +16,13 @@ SHAPE, BOX = (3, 40, 53), Box((0, 2, 3), (3, 40, 50))
 @pytest.fixture
 def result(model):
     affinities = np.zeros((3, *BOX.shape), np.uint8)
-    request = SegmentRequest(uneven(SHAPE), model, BOX, SegmentParameters(device="cpu", min_size=9), affinities)
+    request = SegmentRequest(tissue(SHAPE), model, BOX, SegmentParameters(device="cpu", min_size=9), affinities)
     return drive(segment_beside(request)), affinities
 
 
 def test_a_run_is_that_of_the_pipeline(result, model):
     found, affinities = result
-    expected = segment(uneven(SHAPE), str(model), BOX, device="cpu", min_size=9)
+    expected = segment(tissue(SHAPE), str(model), BOX, device="cpu", min_size=9)
     np.testing.assert_array_equal(affinities, expected.affinities)
     np.testing.assert_array_equal(found.segmentation.fragments, expected.segmentation.fragments)
     np.testing.assert_array_equal(found.segmentation.labels(found.neurons.table), expected.labels)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawings import uneven
+from drawings import tissue
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.neurites import neurites
@@ -11,7 +11,7 @@ from napari_emcad.core.neurites import neurites
 @pytest.fixture
 def optical(desk, loop, sdasn):
     """A desk with an optical volume and a network for it."""
-    raw = (uneven((12, 40, 48), np.uint16, seed=4) % 400 + 80).astype(np.uint16)
+    raw = (tissue((12, 40, 48), np.float32, seed=4) * 400 + 80).astype(np.uint16)
     desk.viewer.add_image(raw, name="fibres", scale=(2, 1, 1), translate=(10, 20, 30))
     desk.model.open_file(sdasn)
     loop.settle()

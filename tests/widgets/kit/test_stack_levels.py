@@ -131,7 +131,9 @@ def test_all_follows_the_level(desk, loop, pyramid, stack, model, url, number):
     loop.settle()
     assert "Done: 3 sections" in desk.message.text
     whole, result = (fine(stack), stack)[number], desk.results.current
-    np.testing.assert_array_equal(np.asarray(result.neuron_layer.data), segment(whole, str(model)).labels)
+    voxel_size = VoxelSize(*((40, 5, 4), (40, 10, 8))[number])
+    expected = segment(whole, str(model), voxel_size=voxel_size).labels
+    np.testing.assert_array_equal(np.asarray(result.neuron_layer.data), expected)
     for layer in result.layers:
         np.testing.assert_allclose(layer.scale, ((40, 5, 4), (40, 10, 8))[number])
         np.testing.assert_allclose(layer.translate, ((0, 0, 0), (0, 2.5, 2))[number])
