@@ -24,6 +24,14 @@ def any_plan(shape: tuple[int, int, int], seed: int, largest_shift: int = 3, cel
     )
 
 
+def leaving_out(shape: tuple[int, int, int], *sections: int) -> SectionPlan:
+    """Return a plan without these sections."""
+    plan = SectionPlan.as_is(shape)
+    for z in sections:
+        plan = plan.leaving_out(z)
+    return plan
+
+
 def usable_of(plan: SectionPlan) -> np.ndarray:
     """Return where sections show tissue, (z, y, x)."""
     sections = [~(plan.holes(z) | plan.bare(z)) for z in range(plan.shape[0])]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plans import leaving_out
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -63,13 +64,6 @@ def used(plan):
     return np.broadcast_to(~plan.left_out[:, None, None], SHAPE)
 
 
-def leaving_out(*sections):
-    plan = SectionPlan.as_is(SHAPE)
-    for z in sections:
-        plan = plan.leaving_out(z)
-    return plan
-
-
 def with_masks(missing=(), no_tissue=()):
     """Return a plan in which the right half of some sections is missing or without tissue."""
     masks = np.zeros((2, SHAPE[0], 1, 2), bool)
@@ -81,11 +75,11 @@ def with_masks(missing=(), no_tissue=()):
 @pytest.mark.parametrize(
     "plan",
     [
-        leaving_out(5),
-        leaving_out(5, 6),
-        leaving_out(4, 5, 6),
-        leaving_out(2, 5, 9),
-        leaving_out(0, 11),
+        leaving_out(SHAPE, 5),
+        leaving_out(SHAPE, 5, 6),
+        leaving_out(SHAPE, 4, 5, 6),
+        leaving_out(SHAPE, 2, 5, 9),
+        leaving_out(SHAPE, 0, 11),
         with_masks(missing=[5]),
         with_masks(missing=[4, 5]).leaving_out(6),
     ],
@@ -100,7 +94,7 @@ def test_neurons_go_on_through_gaps(plan):
 @pytest.mark.parametrize("gap", [[], [6], [5, 6]], ids=["whole", "gap at the jump", "two left out"])
 @pytest.mark.parametrize("all_that_follow", [True, False])
 def test_neurons_follow_shifts(gap, all_that_follow):
-    plan = leaving_out(*gap).shifting(6, (0, 24), all_that_follow)
+    plan = leaving_out(SHAPE, *gap).shifting(6, (0, 24), all_that_follow)
     neurons, labels, _ = segmented(plan)
     rim = everywhere(plan)
     rim[..., :32] = rim[..., -32:] = False  # where a neuron enters or leaves the picture
@@ -108,7 +102,7 @@ def test_neurons_follow_shifts(gap, all_that_follow):
 
 
 def test_a_gap_of_four_parts_the_stack():
-    plan = leaving_out(4, 5, 6, 7)
+    plan = leaving_out(SHAPE, 4, 5, 6, 7)
     neurons, labels, _ = segmented(plan)
     assert not labels[4:8].any()
     assert not set(labels[:4].ravel()) & set(labels[8:].ravel())
@@ -133,14 +127,14 @@ def test_a_blank_section_in_front_of_resin_stays_blank_there():
 
 
 def test_labels_may_be_left_out():
-    plan = replace(leaving_out(5), interpolates=False)
+    plan = replace(leaving_out(SHAPE, 5), interpolates=False)
     neurons, labels, _ = segmented(plan)
     assert not labels[5].any()
     assert agreement(neurons, labels, used(plan))
 
 
 def test_a_box_that_shows_nothing_is_told():
-    plan, box = leaving_out(4, 5), Box((4, 0, 0), (6, 64, 96))
+    plan, box = leaving_out(SHAPE, 4, 5), Box((4, 0, 0), (6, 64, 96))
     sentence = r"^sections: nothing in 4:6,0:64,0:96 shows tissue .* use the sections as they are\.$"
     with pytest.raises(UserError, match=sentence):
         drive(agglomerate(np.zeros((3, *box.shape), np.uint8), SegmentParameters(), plan, box))
@@ -156,7 +150,7 @@ def test_a_plan_that_does_nothing_changes_nothing():
 
 
 def test_a_box_has_the_plan_of_its_place():
-    plan, box = leaving_out(5, 9), Box((4, 0, 16), (12, 64, 96))
+    plan, box = leaving_out(SHAPE, 5, 9), Box((4, 0, 16), (12, 64, 96))
     neurons = cells(plan.offset)
     values = affinities_of(neurons, plan)[(slice(None), *box.slices)]
     found = drive(agglomerate(values, SegmentParameters(), plan, box))

@@ -32,7 +32,7 @@ from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.sections.look import inspect_sections
 from napari_emcad.core.sections.pairing import PlannedBox
-from napari_emcad.core.sections.plan import SectionPlan, check_tissue
+from napari_emcad.core.sections.plan import SectionPlan, check_shape, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
 from napari_emcad.core.volume import (
@@ -131,8 +131,7 @@ def segment(
 def _plan_for(volume: Volume, sections: str | SectionPlan) -> SectionPlan:
     shape = triple(volume.shape)
     if isinstance(sections, SectionPlan):
-        if sections.shape != shape:
-            raise UserError(f"sections: the plan is for a stack {sections.shape}, got {shape}; choose its own.")
+        check_shape(sections, shape)
         return sections
     if sections == "auto":
         return SectionPlan.of_report(drive(inspect_sections(volume)))

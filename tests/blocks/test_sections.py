@@ -126,7 +126,7 @@ def test_only_sections_around_the_box_are_read(begun, monkeypatch):
     """Their numbers are those of the stack; all others are used as they are."""
     read = []
     monkeypatch.setattr(looking, "measure_section", lambda s, g, f=looking.measure_section: read.append(0) or f(s, g))
-    monkeypatch.setattr("napari_emcad.io.sessions.block_run_facts.LOOKED_AROUND", 2)
+    monkeypatch.setattr("napari_emcad.core.sections.plan.LOOKED_AROUND", 2)
     run, files = begun(box=((4, 10, 10), (7, 50, 60)))
     found = looked(run, files)
     assert len(read) == 7

@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drawings import drawn
-from plans import any_plan, random_box, usable_of
+from plans import any_plan, leaving_out, random_box, usable_of
 from scipy import ndimage
 
 from napari_emcad.core.bridging import bridge_fragments, bridged_section, bridging_halo
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.pairing import PlannedBox
-from napari_emcad.core.sections.plan import MOST_BRIDGED, SectionPlan
+from napari_emcad.core.sections.plan import MOST_BRIDGED
 from napari_emcad.core.swallowing import sections_and_sizes
 
 
@@ -32,13 +32,6 @@ def stripes(*borders, width=40):
     return fragments
 
 
-def without(shape, *sections):
-    plan = SectionPlan.as_is(shape)
-    for z in sections:
-        plan = plan.leaving_out(z)
-    return plan
-
-
 def border(section):
     """Return where the second of two fragments begins; those of any section count."""
     (at,) = {int(np.argmax(row % 2 == 0)) for row in section}
@@ -48,7 +41,7 @@ def border(section):
 def test_a_border_moves_evenly_through_a_gap():
     for gap in (1, 2, 3):
         fragments = stripes(12, *[None] * gap, 24)
-        found = bridged(fragments, without(fragments.shape, *range(1, gap + 1)))
+        found = bridged(fragments, leaving_out(fragments.shape, *range(1, gap + 1)))
         borders = [border(section) for section in found[1:-1]]
         np.testing.assert_allclose(borders, np.linspace(12, 24, gap + 2)[1:-1], atol=1)
     # each voxel has a fragment of the side that its border belongs to
@@ -57,23 +50,23 @@ def test_a_border_moves_evenly_through_a_gap():
 
 def test_a_gap_that_is_too_long_stays_without_labels():
     fragments = stripes(12, *[None] * (MOST_BRIDGED + 1), 24)
-    plan = without(fragments.shape, *range(1, MOST_BRIDGED + 2))
+    plan = leaving_out(fragments.shape, *range(1, MOST_BRIDGED + 2))
     assert len(plan.parts) == 2
     assert not bridged(fragments, plan)[1:-1].any()
 
 
 def test_the_end_of_a_stack_takes_what_lies_beside_it():
     fragments = stripes(None, None, 12, 14, None)
-    found = bridged(fragments, without(fragments.shape, 0, 1, 4))
+    found = bridged(fragments, leaving_out(fragments.shape, 0, 1, 4))
     for z, source in ((0, 2), (1, 2), (4, 3)):
         np.testing.assert_array_equal(found[z], fragments[source])
     too_many = stripes(*[None] * (MOST_BRIDGED + 1), 12)
-    assert not bridged(too_many, without(too_many.shape, *range(MOST_BRIDGED + 1)))[:-1].any()
+    assert not bridged(too_many, leaving_out(too_many.shape, *range(MOST_BRIDGED + 1)))[:-1].any()
 
 
 def test_nothing_is_interpolated_over_a_break():
     fragments = stripes(12, None, 24, 24)
-    plan = without(fragments.shape, 1)
+    plan = leaving_out(fragments.shape, 1)
     breaks = plan.breaks.copy()
     breaks[1] = True
     found = bridged(fragments, replace(plan, breaks=breaks))
@@ -85,7 +78,7 @@ def test_nothing_is_interpolated_over_a_break():
 def test_shifts_are_made_up_for():
     """All from section 1 on lies six pixels further right."""
     fragments = stripes(12, None, 18)
-    plan = without(fragments.shape, 1).shifting(1, (0, 6), all_that_follow=True)
+    plan = leaving_out(fragments.shape, 1).shifting(1, (0, 6), all_that_follow=True)
     found = bridged(fragments, plan)
     assert border(found[1]) == 18
     assert (found[1] > 0).all(), "what section 0 does not show is taken from section 2"
@@ -93,7 +86,7 @@ def test_shifts_are_made_up_for():
 
 def test_background_is_asked_for():
     fragments = stripes(12, None, 24)
-    plan = replace(without(fragments.shape, 1), interpolates=False)
+    plan = replace(leaving_out(fragments.shape, 1), interpolates=False)
     np.testing.assert_array_equal(bridged(fragments, plan), fragments)
 
 
@@ -101,7 +94,7 @@ def test_bare_pixels_stay_without_labels():
     fragments = stripes(12, None, 12, width=32)
     no_tissue = np.zeros((3, 1, 2), bool)
     no_tissue[[0, 2], :, 1] = True
-    plan = replace(without(fragments.shape, 1), missing=no_tissue & False, no_tissue=no_tissue, cell=16)
+    plan = replace(leaving_out(fragments.shape, 1), missing=no_tissue & False, no_tissue=no_tissue, cell=16)
     fragments[[0, 2], :, 16:] = 0
     found = bridged(fragments, plan)
     assert (found[1, :, :16] > 0).all()
@@ -124,7 +117,7 @@ def test_a_part_that_is_missing_is_taken_from_the_nearest_sections():
     """)
     missing = np.zeros((4, 1, 2), bool)
     missing[1, :, 1] = True
-    plan = replace(without(fragments.shape, 2), missing=missing, no_tissue=missing & False, cell=4)
+    plan = replace(leaving_out(fragments.shape, 2), missing=missing, no_tissue=missing & False, cell=4)
     found = bridged(fragments, plan)
     np.testing.assert_array_equal(found[1], drawn("33332222\n33332222")[0])  # a third of the way
     assert set(found[2, :, :4].ravel()) <= {3, 4}

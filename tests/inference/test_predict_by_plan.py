@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drawings import lively_student, lively_teacher, uneven
+from plans import leaving_out
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -36,13 +37,6 @@ def predicted(network, volume, plan=None, box=None, tile=None, levels=None, devi
     assert [s.done for s in steps] == sorted(s.done for s in steps)
     assert (steps[0].done, steps[-1].done) == (0, box.shape[0])
     return out
-
-
-def leaving_out(shape, *sections):
-    plan = SectionPlan.as_is(shape)
-    for z in sections:
-        plan = plan.leaving_out(z)
-    return plan
 
 
 def close(found, expected):

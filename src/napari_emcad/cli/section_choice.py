@@ -12,11 +12,10 @@ from napari_emcad.blocks.sections import placed
 from napari_emcad.cli.bar import follow, tell
 from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.sections.look import inspect_sections
-from napari_emcad.core.sections.plan import SectionPlan, check_tissue
+from napari_emcad.core.sections.plan import SectionPlan, check_tissue, sections_around
 from napari_emcad.core.sections.report import SectionReport
 from napari_emcad.core.volume import Key, Volume
 from napari_emcad.io.section_plans import read_plan
-from napari_emcad.io.sessions.block_run_facts import LOOKED_AROUND
 
 AUTO: Literal["auto"] = "auto"
 AS_IS: Literal["as-is"] = "as-is"
@@ -93,9 +92,9 @@ class _Sections:
 
 def _inspect(volume: Volume, box: Box) -> SectionPlan:
     """Look at the sections of a box and those around it, as a run by blocks does, and say what was found."""
-    first, stop = max(0, box.start[0] - LOOKED_AROUND), min(volume.shape[0], box.stop[0] + LOOKED_AROUND)
-    report: SectionReport = follow(inspect_sections(_Sections(volume, range(first, stop))))
-    plan = placed(SectionPlan.of_report(report), first, triple(volume.shape))
+    around = sections_around(box, volume.shape[0])
+    report: SectionReport = follow(inspect_sections(_Sections(volume, around)))
+    plan = placed(SectionPlan.of_report(report), around.start, triple(volume.shape))
     if report.findings or not plan.is_as_is:
-        tell(report.summary_from(first))
+        tell(report.summary_from(around.start))
     return plan

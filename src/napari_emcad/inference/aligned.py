@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from napari_emcad.core.blending import mirrored_places
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape
-from napari_emcad.core.sections.pairing import moved_plane
-from napari_emcad.core.sections.plan import MOST_BRIDGED, Plane, SectionPlan
+from napari_emcad.core.sections.pairing import inside_section, moved_plane
+from napari_emcad.core.sections.plan import MOST_BRIDGED, Plane, SectionPlan, check_shape
 from napari_emcad.core.tiling import Ends
 from napari_emcad.core.volume import SMALLEST_SECTION, Key, Volume, Writable
 from napari_emcad.inference.normalisation import Normalisation, not_finite_sentence
@@ -97,7 +97,7 @@ class Aligned:
         lacking = np.ones(values.shape, bool)
         for source in self._sources(z):
             plane = self._plane(source, window)
-            taken = lacking & ~self._plan.holes(source, plane) & ~self._outside(plane)
+            taken = lacking & ~self._plan.holes(source, plane) & inside_section(self._plan, plane)
             if not taken.any():
                 continue
             y, x = _bounds_of(taken)
@@ -138,12 +138,6 @@ class Aligned:
 
     def _is_inside(self, plane: Plane) -> bool:
         return all(s.start >= 0 and s.stop <= side for s, side in zip(plane, self._volume.shape[1:], strict=True))
-
-    def _outside(self, plane: Plane) -> NDArray[np.bool_]:
-        """Return the pixels (y, x) that lie outside a section of the stack."""
-        places = [np.arange(s.start, s.stop) for s in plane]
-        y, x = ((p < 0) | (p >= side) for p, side in zip(places, self._volume.shape[1:], strict=True))
-        return y[:, None] | x
 
 
 @dataclass(frozen=True)
@@ -246,7 +240,7 @@ class SeenPart:
             return ~alone
         for partner in self._plan.partners(z):
             there = moved_plane(plane, partner.shift)
-            alone &= self._plan.holes(partner.z, there) | self.volume._outside(there)
+            alone &= self._plan.holes(partner.z, there) | ~inside_section(self._plan, there)
             if not alone.any():
                 break
         return alone
@@ -261,8 +255,7 @@ def seen_parts(volume: Volume, prediction: Prediction) -> Iterator[SeenPart]:
         If the plan is for a stack of another shape.
     """
     plan, box = prediction.plan or SectionPlan.as_is(volume.shape), prediction.box
-    if plan.shape != tuple(volume.shape):
-        raise UserError(f"sections: the plan is for a stack {plan.shape}, got {tuple(volume.shape)}; choose its own.")
+    check_shape(plan, volume.shape)
     for part in plan.parts:
         view = Aligned(volume, plan, part, prediction.normalisation)
         inside = [k for k, z in enumerate(view.sections) if box.start[0] <= z < box.stop[0]]

@@ -5,7 +5,7 @@ what the network sees, and which voxels touch. A voxel of a section is paired wi
 tissue in the last section that shows it, so that neurons go on over what is missing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -19,6 +19,9 @@ from napari_emcad.core.sections.report import SectionReport, SlipKind, Verdict, 
 
 MOST_BRIDGED = 3
 """Sections in a row over which neurons are followed; what lies beyond a longer gap is another part of the stack."""
+
+LOOKED_AROUND = MOST_BRIDGED + 1
+"""Sections before and after a box that are looked at, too: as far as voxels of it are paired."""
 
 UNUSABLE = (Verdict.BLANK, Verdict.NOISY, Verdict.OUT_OF_FOCUS, Verdict.DUPLICATE, Verdict.WRONG)
 """Verdicts by which a section is left out."""
@@ -241,6 +244,17 @@ class SectionPlan:
         if plane is None:
             return self.shape[1], self.shape[2]
         return plane[0].stop - plane[0].start, plane[1].stop - plane[1].start
+
+
+def sections_around(box: Box, depth: int) -> range:
+    """Return the sections of a box in a stack so deep, and those that its own may be paired with."""
+    return range(max(0, box.start[0] - LOOKED_AROUND), min(depth, box.stop[0] + LOOKED_AROUND))
+
+
+def check_shape(plan: SectionPlan, shape: Sequence[int]) -> None:
+    """Raise `UserError` if a plan is not one for a stack of this shape (z, y, x)."""
+    if plan.shape != tuple(shape):
+        raise UserError(f"sections: the plan is for a stack {plan.shape}, got {tuple(shape)}; choose its own.")
 
 
 def check_tissue(plan: SectionPlan, box: Box) -> None:

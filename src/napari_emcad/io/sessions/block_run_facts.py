@@ -10,7 +10,7 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
 from napari_emcad.core.parameters import ResolvedSegmentParameters
-from napari_emcad.core.sections.plan import MOST_BRIDGED
+from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
@@ -18,9 +18,6 @@ from napari_emcad.io.sessions.new_session import check_new
 
 SectionsChoice = Literal["auto", "as-is"] | dict[str, Any]
 """A choice of what is done with the sections of a stack: what a look at them says, nothing, or a plan as JSON."""
-
-LOOKED_AROUND = MOST_BRIDGED + 1
-"""Sections before and after a box that are looked at, too: as far as voxels of it are paired."""
 
 
 class BlockRunFacts(BaseModel):
@@ -101,8 +98,7 @@ class BlockRunFacts(BaseModel):
         """The sections of the stack that are looked at before anything is done; none unless `sections` is "auto"."""
         if self.sections != "auto" or self.stack_shape is None:
             return range(0)
-        start, stop = self.place.start[0] - LOOKED_AROUND, self.place.stop[0] + LOOKED_AROUND
-        return range(max(0, start), min(stop, self.stack_shape[0]))
+        return sections_around(self.place, self.stack_shape[0])
 
     @property
     def slabs(self) -> Blocks:

@@ -12,10 +12,9 @@ from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.sections import SectionReport, inspect_levels, inspect_sections
 from napari_emcad.core.sections.look import level_to_read
-from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.plan import SectionPlan, sections_around
 from napari_emcad.core.volume import Volume
 from napari_emcad.core.wording import progress_text
-from napari_emcad.io.sessions.block_run_facts import LOOKED_AROUND
 from napari_emcad.io.stacks.locations import Url, parse_location
 from napari_emcad.widgets.desk.message import sentence_of
 from napari_emcad.widgets.desk.model import ModelPick
@@ -318,8 +317,8 @@ def _is_far(layer: Image) -> bool:
 
 def _around(box: Box, shape: Shape) -> Box:
     """Return the whole sections of a box, and those that its own may be paired with."""
-    first, stop = max(0, box.start[0] - LOOKED_AROUND), min(shape[0], box.stop[0] + LOOKED_AROUND)
-    return Box((first, 0, 0), (stop, *shape[1:]))
+    around = sections_around(box, shape[0])
+    return Box((around.start, 0, 0), (around.stop, *shape[1:]))
 
 
 def _known(plan: SectionPlan | None) -> Job[SectionPlan | None]:
