@@ -41,10 +41,12 @@ def find_damage(
     """
     means = np.stack([cell_means(one) for one in measures])
     away = np.full(means.shape, np.nan, np.float32)
+    usual: dict[tuple[int, ...], NDArray[np.float32]] = {}
     for z in range(len(means)):
         sides = [_beside(z, way, len(means), defective, moves) for way in (-1, 1)]
         if z not in defective and min(map(len, sides)) >= FEWEST_BESIDE:
-            before, after = (means[z] - np.median(means[side], axis=0) for side in sides)
+            usual |= {side: np.median(means[list(side)], axis=0) for side in sides if side not in usual}
+            before, after = (means[z] - usual[side] for side in sides)
             nearer = np.minimum(np.abs(before), np.abs(after))
             away[z] = np.where(before * after > 0, np.sign(before) * nearer, 0)
     away[hidden] = np.nan
@@ -56,15 +58,15 @@ def find_damage(
         return np.stack([_areas(section, least) | _areas(-section, least) for section in away])
 
 
-def _beside(z: int, way: int, depth: int, defective: Collection[int], moves: Collection[int]) -> list[int]:
-    """Return the sections before (-1) or after (+1) one that it is compared with."""
+def _beside(z: int, way: int, depth: int, defective: Collection[int], moves: Collection[int]) -> tuple[int, ...]:
+    """Return the sections, in order, before (-1) or after (+1) one that it is compared with."""
     found = []
     for other in range(z + way, z + way * (BESIDE + 1), way):
         if not 0 <= other < depth or (other + 1 if way < 0 else other) in moves:
             break
         if other not in defective:
             found.append(other)
-    return found
+    return tuple(sorted(found))
 
 
 def _areas(away: NDArray[np.float32], least: float) -> Cells:

@@ -96,6 +96,9 @@ class Likeness:
     def __init__(self, matcher: SectionMatcher, sections: Sequence[int]):
         self.matcher, self.sections = matcher, sections
         self._few = len(sections) <= FEW
+        for n, z in enumerate(sections):  # one sweep, so that the spectra of both distances are at hand
+            for other in sections[max(0, n - 2) : n]:
+                matcher.match(other, z)
         strangers = self._strangers()
         anywhere = float(np.median([one.likeness for one in strangers])) if strangers else 0.0
         placed = [one.in_place for one in strangers] or [0.0]

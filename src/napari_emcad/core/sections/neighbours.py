@@ -30,19 +30,23 @@ def typical(values: Floats, fit: NDArray[np.bool_] | None = None, reach: int = R
         neighbour.
     """
     serves = np.isfinite(values) if fit is None else np.isfinite(values) & fit
-    median, spread = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    for n in range(len(values)):
-        near = _window(n, len(values), reach)
-        chosen = near[serves[near] & (near != n)]
-        if not len(chosen):
-            chosen = np.flatnonzero(serves)
-            chosen = chosen[chosen != n]
-        if len(chosen):
-            median[n] = np.median(values[chosen])
-            spread[n] = NORMAL * np.median(np.abs(values[chosen] - median[n]))
+    length = len(values)
+    starts = np.clip(np.arange(length) - reach, 0, max(0, length - 2 * reach - 1))
+    near = starts[:, None] + np.arange(min(length, 2 * reach + 1))
+    chosen = np.where(serves[near] & (near != np.arange(length)[:, None]), values[near], np.nan)
+    median = _medians(chosen)
+    spread = NORMAL * _medians(np.abs(chosen - median[:, None]))
+    for n in np.flatnonzero(np.isnan(median)):
+        others = np.delete(values, n)[np.delete(serves, n)]
+        if len(others):
+            median[n] = np.median(others)
+            spread[n] = NORMAL * np.median(np.abs(others - median[n]))
     return median, spread
 
 
-def _window(n: int, length: int, reach: int) -> NDArray[np.int64]:
-    start = max(0, min(n - reach, length - 2 * reach - 1))
-    return np.arange(start, min(length, start + 2 * reach + 1))
+def _medians(rows: Floats) -> Floats:
+    """Return the median of each row (n, k) without its NaN; NaN where there is nothing else."""
+    counts, last = np.isfinite(rows).sum(axis=1), rows.shape[1] - 1
+    ordered = np.sort(rows, axis=1)  # NaN last
+    middle = np.stack([(counts - 1) // 2, counts // 2], axis=1).clip(0, last)
+    return np.asarray(np.take_along_axis(ordered, middle, axis=1).mean(axis=1))

@@ -22,8 +22,8 @@ TAPER = 0.1
 PLACE = 4
 """Shift in reduced pixels, on y and on x, up to which a section counts as lying in its place."""
 
-KEPT_SPECTRA = 12
-"""Spectra that are kept for the next comparisons."""
+KEPT_BYTES = 32 * 2**20
+"""Bytes that the spectra which are kept for the next comparisons may take."""
 
 Picture = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
@@ -69,6 +69,8 @@ class SectionMatcher:
         self._band = _band(self._padded)
         self._window = _window(self._shape)
         self._near = _near(self._shape, self._padded)
+        rows, columns = (np.arange(-min(PLACE, n // 2), min(PLACE, n // 2) + 1) for n in self._padded)
+        self._in_place = rows[:, None], columns
         self._spectra: OrderedDict[tuple[int, str], Spectrum] = OrderedDict()
         self._found: dict[tuple[int, int, str], SectionMatch] = {}
 
@@ -97,31 +99,38 @@ class SectionMatcher:
             spectrum = fft.rfft2(turned * self._window, self._padded) * self._band
             power = _power(spectrum, self._padded)
             self._spectra[key] = spectrum / np.float32(np.sqrt(power) or 1)
-            while len(self._spectra) > KEPT_SPECTRA:
+            while len(self._spectra) > 2 and len(self._spectra) * spectrum.nbytes > KEPT_BYTES:
                 self._spectra.popitem(last=False)
         self._spectra.move_to_end(key)
         return self._spectra[key]
 
     def _correlate(self, first: Spectrum, second: Spectrum) -> SectionMatch:
         """Return the highest place of the correlation within reach, between pixels by a parabola."""
-        surface = fft.irfft2(second * first.conj(), self._padded)
+        surface = fft.irfft2(second * first.conj(), self._padded, overwrite_x=True)
         inside = np.where(self._near, surface, -np.inf)
         y, x = (int(n) for n in np.unravel_index(int(inside.argmax()), surface.shape))
-        peak, spread = float(surface[y, x]), float(surface.std())
+        peak, spread = float(surface[y, x]), _spread(surface)
         rows = surface.take((y - 1, y, y + 1), axis=0, mode="wrap")[:, x]
         columns = surface[y].take((x - 1, x, x + 1), mode="wrap")
         height, width = self._padded
         shift = float(_signed(y, height)) + _vertex(rows), float(_signed(x, width)) + _vertex(columns)
-        rows_near, columns_near = (np.arange(-min(PLACE, n // 2), min(PLACE, n // 2) + 1) for n in self._padded)
-        in_place = float(surface[np.ix_(rows_near, columns_near)].max())
+        in_place = float(surface[self._in_place].max())
         return SectionMatch(shift, peak, peak / spread if spread else 0.0, in_place)
 
 
 def _power(spectrum: Spectrum, shape: tuple[int, int]) -> float:
     """Return the value at shift 0 of the spectrum's own correlation, as `irfft2` scales it."""
-    squares = np.square(spectrum.real) + np.square(spectrum.imag)
-    once = squares[:, 0].sum() + (squares[:, -1].sum() if shape[1] % 2 == 0 else 0)
-    return float(2 * squares.sum() - once) / (shape[0] * shape[1])
+    once = _squares(spectrum[:, 0]) + (_squares(spectrum[:, -1]) if shape[1] % 2 == 0 else 0)
+    return (2 * _squares(spectrum) - once) / (shape[0] * shape[1])
+
+
+def _squares(values: Spectrum) -> float:
+    return float(np.vdot(values, values).real)
+
+
+def _spread(surface: NDArray[np.float32]) -> float:
+    """Return the standard deviation; the mean is 0, since the weight of frequency 0 is."""
+    return float(np.sqrt(np.vdot(surface, surface) / surface.size))
 
 
 def _band(shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -51,6 +51,8 @@ def find_tissue(measures: Sequence[SectionMeasure]) -> TissueMasks:
     bare &= _relative([one.spread for one in measures]) <= BARE_SPREAD
     flat = np.stack([one.flat for one in measures])
     empty = bare | flat
+    if not empty.any():
+        return TissueMasks(empty, empty.copy())
     expected = _usually(empty)
     lone = empty & ~expected & np.stack([_tissue_beside(empty, z) for z in range(len(empty))])
     missing = np.stack([_missing(*each) for each in zip(measures, lone, flat & ~expected, strict=True)])
