@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from drawings import lively_student, uneven
+from drawings import lively_student, tissue, uneven
 
 from napari_emcad.cli import main as cli
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.tiff import write_labels
+from napari_emcad.io.section_plans import plan_facts, write_plan
 from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.networks.card import ModelCard
@@ -95,6 +97,67 @@ def test_affinities_of_the_student(files, tmp_path):
     assert (facts.threshold, len(facts.model_sha256), facts.voxel_size) == (0.4, 64, VoxelSize(40, 5, 6))
     assert cli.main(["export", str(tmp_path / "made.emcad"), "-o", str(tmp_path / "back.tif")]) == 0
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "back.tif"), neurons())
+
+
+@pytest.fixture(scope="module")
+def defective(tmp_path_factory):
+    """Labels of eight sections of tissue, of which section 4 is blank, their stack, and a student."""
+    folder = tmp_path_factory.mktemp("defective")
+    made, labels = tissue((8, 72, 80), seed=2), np.zeros((8, 72, 80), np.uint16)
+    made[4] = 9
+    labels[:, :36], labels[:, 36:] = 1, 2
+    save_model(lively_student(), folder / "small.pt", ModelCard(title="small", threshold=0.4))
+    write_labels(folder / "labels.tif", labels, VoxelSize(40, 5, 6), {})
+    tifffile.imwrite(folder / "raw.tif", made, photometric="minisblack")
+    return folder
+
+
+def session_of(folder, tmp_path, *options: str):
+    assert made(folder, tmp_path, *options) == 0
+    return open_session(tmp_path / "made.emcad")
+
+
+def test_affinities_follow_the_plan_and_labels_stay(defective, tmp_path, capsys):
+    options = ["--stack", str(defective / "raw.tif"), "--model", str(defective / "small.pt")]
+    with session_of(defective, tmp_path, *options) as opened:
+        assert np.flatnonzero(opened.facts.plan.left_out).tolist() == [4]
+        assert not opened.affinities[:, 4].any() and opened.affinities[0, 5].any()
+        graph, fragments = opened.session.state.graph, opened.session.state.base.fragments
+        pairs = set(zip(graph.u.tolist(), graph.v.tolist(), strict=True))
+        assert tuple(sorted(fragments[[3, 5], 0, 0].tolist())) in pairs
+    assert "by plan: section 4 is left out and bridged.\n" in capsys.readouterr().out
+    assert cli.main(["export", str(tmp_path / "made.emcad"), "-o", str(tmp_path / "back.tif")]) == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "back.tif"), tifffile.imread(defective / "labels.tif"))
+
+
+def test_sections_may_be_used_as_they_are_or_by_another_plan(defective, tmp_path):
+    options = ["--stack", str(defective / "raw.tif"), "--model", str(defective / "small.pt")]
+    with session_of(defective, tmp_path, *options, "--sections", "as-is") as opened:
+        assert opened.facts.plan is None and opened.affinities[:, 4].any()
+    write_plan(tmp_path / "plan.json", SectionPlan.as_is((8, 72, 80)).leaving_out(2))
+    shutil.rmtree(tmp_path / "made.emcad")
+    with session_of(defective, tmp_path, *options, "--sections", str(tmp_path / "plan.json")) as opened:
+        assert np.flatnonzero(opened.facts.plan.left_out).tolist() == [2] and not opened.affinities[:, 2].any()
+
+
+def test_affinities_bring_the_plan_that_they_follow(defective, tmp_path, capsys):
+    plan = SectionPlan.as_is((8, 72, 80)).leaving_out(3)
+    for name, of in (("a.zarr", plan), ("box.zarr", SectionPlan.as_is((9, 72, 80)).leaving_out(3))):
+        with new_affinities(tmp_path / name, (8, 72, 80), None, plan_facts(of)) as affinities:
+            affinities[:] = np.uint8(77)
+    with session_of(defective, tmp_path, "--affinities", str(tmp_path / "a.zarr")) as opened:
+        assert np.flatnonzero(opened.facts.plan.left_out).tolist() == [3]
+        assert set((255 * opened.session.state.graph.mean).round().tolist()) == {77, 128}
+    shutil.rmtree(tmp_path / "made.emcad")
+    told = refused(defective, tmp_path, capsys, "--affinities", str(tmp_path / "box.zarr"))
+    assert "is not one for the labels (8, 72, 80); name one with --sections" in told
+    with session_of(defective, tmp_path, "--affinities", str(tmp_path / "box.zarr"), "--sections", "as-is") as opened:
+        assert opened.facts.plan is None
+
+
+def test_sections_without_affinities_are_refused(defective, tmp_path, capsys):
+    told = refused(defective, tmp_path, capsys, "--sections", "as-is")
+    assert "sections: a stack and a model are needed, or affinities" in told
 
 
 def test_affinities_of_a_teacher_by_its_name(files, tmp_path):

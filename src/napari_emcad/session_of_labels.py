@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,14 @@ from napari_emcad.core.label_pieces import (
 )
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.sections.look import inspect_sections
+from napari_emcad.core.sections.pairing import PlannedBox
+from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume, Volume, check_volume
 from napari_emcad.io.affinities import open_affinities
+from napari_emcad.io.labels.provenance import read_provenance
+from napari_emcad.io.section_plans import plan_facts, plan_of_json, read_plan
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import check_new, create_session
 from napari_emcad.io.stacks.locations import Location
@@ -38,6 +43,8 @@ from napari_emcad.pipeline import predict, provenance, recommended_threshold, re
 if TYPE_CHECKING:  # these bring torch, which takes seconds
     from napari_emcad.networks.student import Student
     from napari_emcad.networks.teacher import Teacher
+
+_Asked = Literal["auto", "as-is"] | SectionPlan
 
 SMALLEST_MEAN = 4
 """Voxels of a piece in a section, at least: neurons have hundreds, grey values of electron micrographs 1.2."""
@@ -61,6 +68,9 @@ class LabelFiles:
         A Zarr folder of them; no model is asked then.
     voxel_size : VoxelSize or None
         In nm; None = as the labels say, else the stack.
+    sections : "auto", "as-is" or Path
+        What is done with defective sections where affinities are predicted, and what was done where they are there:
+        "auto" looks at the sections of the stack, or takes the plan that the affinities carry; a path names a plan.
     """
 
     labels: Location
@@ -70,6 +80,23 @@ class LabelFiles:
     model: str | None = None
     affinities: Path | None = None
     voxel_size: VoxelSize | None = None
+    sections: Literal["auto", "as-is"] | Path = "auto"
+
+
+class LabelSession(NamedTuple):
+    """What a session was made of.
+
+    Attributes
+    ----------
+    pieces : LabelFragments
+    segmentation : Segmentation
+    plan : SectionPlan or None
+        That the affinities follow; None if all sections are used as they are, or there are no affinities.
+    """
+
+    pieces: LabelFragments
+    segmentation: Segmentation
+    plan: SectionPlan | None
 
 
 @dataclass(frozen=True)
@@ -85,6 +112,8 @@ class AffinitySource:
         Parameters that they are predicted with.
     sha256 : str
         Hash of the model that predicts them.
+    plan : SectionPlan or None
+        What they follow; None = all sections are used as they are.
     predict : callable, optional
         Returns the job that still has to write `values`.
     """
@@ -93,11 +122,14 @@ class AffinitySource:
     name: str = ""
     parameters: SegmentParameters = field(default_factory=SegmentParameters)
     sha256: str = ""
+    plan: SectionPlan | None = None
     predict: Callable[[], Job[None]] | None = None
 
 
-def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[tuple[LabelFragments, Segmentation]]:
+def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[LabelSession]:
     """Write a session; the folder is there once all of it is written. The files stay as they are.
+
+    Labels are people's: those in sections that the plan leaves out stay, too.
 
     Raises
     ------
@@ -111,15 +143,17 @@ def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[tuple[LabelFr
         stack = None
         if files.stack:
             stack = opened.enter_context(_open_labelled_stack(files.stack, files.stack_dataset, shape))
-        source = _affinity_source(files, shape, stack)
+        asked_for = read_plan(files.sections, shape) if isinstance(files.sections, Path) else files.sections
         pieces = yield from find_label_fragments(labels.array)  # first, as wrong labels show here
         _check_size(pieces, files.labels)
+        source = yield from _affinity_source(files, shape, stack, asked_for)
         if source.predict is not None:
             yield from source.predict()
-        segmentation = yield from build_segmentation(pieces, source.values)
+        planned = PlannedBox.of(source.plan, Box.whole(shape))
+        segmentation = yield from build_segmentation(pieces, source.values, planned)
         yield Progress("writing the session", 0, 1)
         create_session(folder, segmentation, source.values, _facts(labels, stack, source)).close()
-    return pieces, segmentation
+    return LabelSession(pieces, segmentation, source.plan)
 
 
 def card_of_labels(name: str, affinities: str = "", sha256: str = "") -> ModelCard:
@@ -170,18 +204,45 @@ def _open_labelled_stack(path: Location, dataset: str | None, shape: Shape) -> S
     return stack
 
 
-def _affinity_source(files: LabelFiles, shape: Shape, stack: Stack | None) -> AffinitySource:
+def _affinity_source(files: LabelFiles, shape: Shape, stack: Stack | None, asked_for: _Asked) -> Job[AffinitySource]:
     if files.affinities:
-        return AffinitySource(_affinities_in(files.affinities, shape), f"in {files.affinities.name}")
+        values = _affinities_in(files.affinities, shape)
+        plan = _plan_of_affinities(files.affinities, shape) if asked_for == "auto" else _plan_asked(asked_for)
+        return AffinitySource(values, f"in {files.affinities.name}", plan=plan)
     if stack is None or files.model is None:
         return AffinitySource()
     from napari_emcad.networks.checkpoint import load_model
 
     network, card = load_model(resolve_model(files.model))
-    parameters = resolve_parameters(SegmentParameters(), stack.array, card, files.voxel_size or stack.voxel_size)
+    if asked_for == "auto":
+        asked_for = SectionPlan.of_report((yield from inspect_sections(stack.array)))
+    plan = _plan_asked(asked_for)
+    if plan:
+        check_tissue(plan, Box.whole(shape))
+    size = files.voxel_size or stack.voxel_size
+    parameters = resolve_parameters(SegmentParameters(), stack.array, card, size, plan)
     values = np.zeros((len(NEAREST), *shape), np.uint8)
-    job = partial(_predict, stack.array, network, values, parameters)
-    return AffinitySource(values, f"of {card.title or files.model}", parameters, card.sha256, job)
+    job = partial(_predict, stack.array, network, values, parameters, plan)
+    return AffinitySource(values, f"of {card.title or files.model}", parameters, card.sha256, plan, job)
+
+
+def _plan_asked(asked_for: _Asked) -> SectionPlan | None:
+    """Return a plan that was asked for; None if it uses all sections as they are."""
+    return asked_for if isinstance(asked_for, SectionPlan) and not asked_for.is_as_is else None
+
+
+def _plan_of_affinities(path: Path, shape: Shape) -> SectionPlan | None:
+    """Return the plan that affinities carry; None if all sections were used as they are."""
+    known = read_provenance(path).get("sections")
+    if not known:
+        return None
+    try:
+        return plan_of_json(known, shape)
+    except UserError as error:
+        raise UserError(
+            f"{path}: the plan that the affinities were predicted by is not one for the labels {tuple(shape)}; "
+            "name one with --sections FILE.json, or use the sections as they are with --sections as-is."
+        ) from error
 
 
 def _affinities_in(path: Path, shape: Shape) -> AffinityVolume:
@@ -204,13 +265,17 @@ def _check_shape(name: str, got: Sequence[int], needed: Sequence[int]) -> None:
 
 
 def _predict(
-    stack: Volume, network: "Student | Teacher", values: NDArray[np.uint8], parameters: SegmentParameters
+    stack: Volume,
+    network: "Student | Teacher",
+    values: NDArray[np.uint8],
+    parameters: SegmentParameters,
+    plan: SectionPlan | None,
 ) -> Job[None]:
     """Predict the affinities of a whole stack."""
     from napari_emcad.inference.engines.device import reuse_memory
 
     reuse_memory()
-    yield from predict(stack, network, values, Box.whole(stack.shape), parameters)
+    yield from predict(stack, network, values, Box.whole(stack.shape), parameters, plan)
 
 
 def _facts(labels: Stack, stack: Stack | None, source: AffinitySource) -> SessionFacts:
@@ -222,5 +287,6 @@ def _facts(labels: Stack, stack: Stack | None, source: AffinitySource) -> Sessio
         source=str(shown.path.absolute()),
         dataset=shown.dataset,
         fingerprint=shown.fingerprint,
+        **plan_facts(source.plan),
     )
     return SessionFacts.of(made_by, labels.voxel_size or shown.voxel_size)

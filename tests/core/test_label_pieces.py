@@ -3,11 +3,15 @@ import pytest
 from drawings import drawn, membranes, patient, uneven
 from hypothesis import given
 from hypothesis import strategies as st
+from plans import any_plan, leaving_out, random_box, usable_of
 from scipy import ndimage
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.label_pieces import build_segmentation, check_labels, find_label_fragments
 from napari_emcad.core.progress import drive
+from napari_emcad.core.region_graph import build_region_graph
+from napari_emcad.core.sections.pairing import PlannedBox
 
 LABELS = """
     1122.
@@ -23,6 +27,15 @@ LABELS = """
 def made_of(labels, affinities=None):
     pieces = drive(find_label_fragments(labels))
     return pieces, drive(build_segmentation(pieces, affinities))
+
+
+def edges_of(graph) -> dict[tuple[int, int], tuple[int, float]]:
+    return {
+        (u, v): (area, round(255 * mean))
+        for u, v, area, mean in zip(
+            graph.u.tolist(), graph.v.tolist(), graph.area.tolist(), graph.mean.tolist(), strict=True
+        )
+    }
 
 
 def same_partition(one, other) -> bool:
@@ -156,3 +169,38 @@ def test_a_first_look_reads_no_voxel():
     Unread.shape = (3, 4)
     with pytest.raises(UserError, match="one section"):
         check_labels(Unread())
+
+
+def test_pieces_in_a_section_that_is_left_out_touch_and_nothing_more_is_known():
+    labels = np.array([1, 1, 2, 2], np.uint8)[None, None].repeat(3, 0).repeat(2, 1)
+    affinities = np.zeros((3, *labels.shape), np.uint8)
+    affinities[0, 2], affinities[1:, ::2] = 200, 90
+    plan = leaving_out(labels.shape, 1)
+    pieces = drive(find_label_fragments(labels))
+    made = drive(build_segmentation(pieces, affinities, PlannedBox.of(plan, Box.whole(plan.shape))))
+    np.testing.assert_array_equal(made.labels(made.table(0.3)), labels)
+    (a, b), (c, d), (e, f) = made.fragments[:, 0, ::3].tolist()
+    edges = {tuple(sorted(pair)): value for pair, value in edges_of(made.graph).items()}
+    across, within = {(a, e): (4, 200), (b, f): (4, 200)}, {(a, b): (2, 90), (e, f): (2, 90)}
+    unknown = {(a, c): (4, 128), (b, d): (4, 128), (c, e): (4, 128), (d, f): (4, 128), (c, d): (2, 128)}
+    assert edges == {tuple(sorted(pair)): value for pair, value in (across | within | unknown).items()}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_contacts_of_labels_by_any_plan(seed):
+    """What was seen has the contacts of the pipeline, and no contact of two pieces is lost or counted twice."""
+    rng, shape = np.random.default_rng(seed), (6, 9, 10)
+    plan, box = any_plan(shape, seed), random_box(shape, seed)
+    labels = rng.integers(1, 4, box.shape).astype(np.uint8)
+    affinities = rng.integers(0, 256, (3, *box.shape), np.uint8)
+    pieces, planned = drive(find_label_fragments(labels)), PlannedBox.of(plan, box)
+    made = drive(build_segmentation(pieces, affinities, planned))
+    seen = np.where(usable_of(plan)[box.slices], made.fragments, 0).astype(np.uint32)
+    expected = edges_of(drive(build_region_graph(affinities, seen, planned=planned)))
+    found = edges_of(made.graph)
+    assert {pair: found.get(pair) for pair in expected} == expected
+    assert all(found[pair][1] == 128 for pair in found.keys() - expected.keys())
+    every = drive(build_region_graph(affinities, made.fragments, planned=planned.as_if_seen()))
+    assert found.keys() == expected.keys() | edges_of(every).keys()
+    assert len(found) == len(made.graph)
+    np.testing.assert_array_equal(made.labels(made.table(0.3)), labels)

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from bridged import GAP
 from drawings import drawn
-from plans import any_plan
+from plans import any_plan, leaving_out
 
 from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.geometry import Box, triple
+from napari_emcad.core.label_pieces import build_segmentation, find_label_fragments
 from napari_emcad.core.merge_tree import merge_tree
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
@@ -109,6 +110,22 @@ def test_a_bridge_leads_to_the_part_that_is_nearer_in_the_tissue(tmp_path):
     near, far = int(at.state.base.fragments[3, 1, 5]), int(at.state.base.fragments[3, 1, 9])
     (bridge,) = [b for b in at.state.bridges if 5 not in b]
     assert bridge == (far, 4) and near != far
+
+
+def test_labels_by_others_are_split_in_a_section_that_is_left_out():
+    """None of the fragment was seen: its parts touch each other and their neighbours, and that is all that is known."""
+    labels = np.array([1, 1, 1, 2], np.uint8)[None, None].repeat(3, 0).repeat(4, 1)
+    affinities = np.full((3, *labels.shape), 200, np.uint8)
+    affinities[:, 1] = 0
+    planned = PlannedBox(leaving_out(labels.shape, 1), Box.whole(labels.shape))
+    base = drive(build_segmentation(drive(find_label_fragments(labels)), affinities, planned))
+    state, before = State(base, 0.3, planned=planned), base.fragments.copy()
+    effect = plan_parting(state, affinities, [(1, 0, 1)], [(1, 3, 1)])
+    parting = effect.partings[0]
+    near, far = parting.parts
+    neighbours = {int(before[z, 0, 0]) for z in (0, 2)} | {int(before[1, 0, 3])}
+    touching = {(*sorted(e[:2]), round(255 * e[3])) for e in edges(parting.added)}
+    assert touching == {(near, far, 128), *((n, part, 128) for n in neighbours for part in (near, far))}
 
 
 def state_of(fragments: np.ndarray, affinities: np.ndarray, planned: PlannedBox, threshold: float = 0.0) -> State:

@@ -42,6 +42,10 @@ def _add_from_labels(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or {NO_MODEL}; default: {BUNDLED}")
     source.add_argument("--affinities", type=Path, metavar="FILE.zarr", help="take these, predict none")
+    how = "auto: look at the sections of the stack before it predicts, or take the plan of the affinities (the default)"
+    parser.add_argument(
+        "--sections", metavar="auto|as-is|FILE.json", help=f"{how}; as-is; FILE.json: of inspect --plan"
+    )
     add_voxel_size(parser)
     parser.set_defaults(command=_session)
 

@@ -2,9 +2,12 @@
 
 import argparse
 import json
+from pathlib import Path
+from typing import Literal
 
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.inputs import check_folder, check_session
+from napari_emcad.cli.section_choice import AS_IS, AUTO
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import count
@@ -32,8 +35,11 @@ def make_session(options: argparse.Namespace) -> int:
         model=None if options.model == NO_MODEL else options.model or BUNDLED,
         affinities=options.affinities,
         voxel_size=VoxelSize(*options.voxel_size) if options.voxel_size else None,
+        sections=_sections(options),
     )
-    pieces, segmentation = follow(make_session_of_labels(files, options.output))
+    pieces, segmentation, plan = follow(make_session_of_labels(files, options.output))
+    if plan is not None:
+        tell(f"by plan: {plan.sentence}")
     counts = (
         count(len(pieces.labels), "neuron"),
         count(len(segmentation.sizes) - 1, "fragment"),
@@ -41,6 +47,19 @@ def make_session(options: argparse.Namespace) -> int:
     )
     tell(f"{', '.join(counts)}; {pieces.ids_text} -> {options.output}")
     return 0
+
+
+def _sections(options: argparse.Namespace) -> Literal["auto", "as-is"] | Path:
+    """Return what is to be done with sections; only affinities depend on that."""
+    if options.sections and not options.affinities and (not options.stack or options.model == NO_MODEL):
+        raise UserError("sections: a stack and a model are needed, or affinities; name them, or leave --sections out.")
+    match options.sections or AUTO:
+        case "auto":
+            return AUTO
+        case "as-is":
+            return AS_IS
+        case file:
+            return Path(file)
 
 
 def export(options: argparse.Namespace) -> int:

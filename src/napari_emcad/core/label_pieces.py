@@ -16,7 +16,8 @@ from napari_emcad.core.affinities import UNKNOWN
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.progress import Job, Progress, Stopwatch
-from napari_emcad.core.region_graph import build_region_graph
+from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.core.wording import count
@@ -89,7 +90,9 @@ def find_label_fragments(labels: LabelStack) -> Job[LabelFragments]:
     return LabelFragments(fragments, _tree(place, number[1:]), found, number[1:][first])
 
 
-def build_segmentation(pieces: LabelFragments, affinities: AffinityVolume | None = None) -> Job[Segmentation]:
+def build_segmentation(
+    pieces: LabelFragments, affinities: AffinityVolume | None = None, planned: PlannedBox | None = None
+) -> Job[Segmentation]:
     """Build a segmentation of the pieces: the region graph of those that touch, and the sizes.
 
     Parameters
@@ -97,11 +100,17 @@ def build_segmentation(pieces: LabelFragments, affinities: AffinityVolume | None
     pieces : LabelFragments
     affinities : (3, z, y, x) uint8, optional
         Value x 255; without them all contacts count the same.
+    planned : PlannedBox, optional
+        The plan for the sections that the affinities were predicted by. Pieces where it shows nothing stay as they are;
+        what is known of their contacts is that they touch.
     """
     fragments = pieces.fragments
     unknown = np.broadcast_to(np.array(UNKNOWN, np.uint8), (3, *fragments.shape))
     values = unknown if affinities is None else affinities
-    graph = yield from build_region_graph(values, fragments)
+    if planned is None:
+        graph = yield from build_region_graph(values, fragments)
+    else:
+        graph = yield from _planned_graph(values, unknown, fragments, planned)
     yield Progress("agglomeration", 1, 1, 0.0)
     return Segmentation(fragments, graph, pieces.tree, fragment_sizes(fragments))
 
@@ -122,6 +131,22 @@ def check_labels(labels: LabelStack) -> None:
     if 0 in shape:
         raise UserError(f"labels: voxels are needed, got none, shape {shape}; choose other labels.")
     _check_dtype(getattr(labels, "dtype", np.uint8))
+
+
+def _planned_graph(
+    affinities: AffinityVolume, unknown: AffinityVolume, fragments: NDArray[np.uint32], planned: PlannedBox
+) -> Job[RegionGraph]:
+    """Build the region graph of what was seen, by its affinities, and of what was not, by unknown ones.
+
+    Contacts of what was seen go across what was not, and beside them all pieces touch those in the section before.
+    """
+    usable = np.stack([planned.usable(z) for z in range(len(fragments))])
+    graph = yield from build_region_graph(affinities, np.where(usable, fragments, 0).astype(np.uint32), planned=planned)
+    if usable[fragments > 0].all():
+        return graph
+    every = yield from build_region_graph(unknown, fragments, planned=planned.as_if_seen())
+    known, found = (one.u.astype(np.uint64) << np.uint64(32) | one.v.astype(np.uint64) for one in (graph, every))
+    return joined_graphs([graph, every.chosen(~np.isin(found, known))])
 
 
 def _shape(labels: LabelStack) -> tuple[int, ...]:

@@ -120,7 +120,7 @@ def edges_of_parts(
 
     Strategy: the box of the fragment and what its voxels may be paired with around it are numbered anew from 1, so that
     the region graph there takes little memory; its edges get their ids and places back. Voxels that were not seen have
-    no contacts.
+    no contacts, unless none of the fragment was, as in labels by others: then what is known is that they touch.
 
     Parameters
     ----------
@@ -137,11 +137,16 @@ def edges_of_parts(
     near = np.array(fragments[around.slices])
     Patch(patch.box.within(around).start, patch.sides).draw(near, dict(zip((NEAR, FAR), parts, strict=True)))
     part = planned and planned.within(around)
+    values = _read_affinities(affinities, around)
     if part:
-        near[part.bridged()] = 0
+        bridged = part.bridged()
+        if bridged[np.isin(near, parts)].all():
+            part, values = part.as_if_seen(), _read_affinities(None, around)
+        else:
+            near[bridged] = 0
     ids, numbered = np.unique(np.append(0, near), return_inverse=True)
     small = numbered[1:].reshape(near.shape).astype(np.uint32)
-    graph = drive(build_region_graph(_read_affinities(affinities, around), small, planned=part))
+    graph = drive(build_region_graph(values, small, planned=part))
     ids = ids.astype(near.dtype)
     graph = replace(graph, u=ids[graph.u], v=ids[graph.v], contact=graph.contact + np.array(around.start, np.int32))
     return graph.chosen(np.isin(graph.u, parts) | np.isin(graph.v, parts))

@@ -93,10 +93,35 @@ def test_a_teacher_looks_at_the_stack(desk, loop, start, begin, open_stack, stac
     desk.model.open_file(teacher)
     loop.work()
     assert start.why_no_model == ""
-    start.wants_model = True
+    start.wants_model = desk.inspection.choices.all_as_is = True
     at = begin()
     assert len(np.unique(at.session.state.graph.mean)) > 5
     assert at.opened.facts.model == "labels mine, affinities of deep"
+
+
+def test_the_student_follows_the_plan_and_labels_stay(desk, start, begin, open_stack, stack, neurons):
+    """Labels that somebody drew in a section that is left out are theirs."""
+    blank = stack.copy()
+    blank[1] = 7
+    open_stack(blank, **PLACE)
+    desk.viewer.add_labels(neurons, name="mine", **PLACE)
+    start.wants_model = True
+    at = begin()
+    assert "Section 1 is left out" in desk.message.text
+    np.testing.assert_array_equal(shown(desk), neurons)
+    assert not at.opened.affinities[:, 1].any() and at.opened.affinities[0, 2].any()
+    plans = desk.results.current.plan, at.opened.facts.plan, at.session.state.planned.plan
+    assert [np.flatnonzero(plan.left_out).tolist() for plan in plans] == [[1], [1], [1]]
+    assert desk.sessions.current.session.state.edges.row_count > 0
+
+
+def test_a_stack_without_tissue_is_told_before_the_model_looks(desk, loop, start, open_stack, stack, neurons):
+    open_stack(np.full_like(stack, 7), **PLACE)
+    desk.viewer.add_labels(neurons, name="mine", **PLACE)
+    start.wants_model = True
+    start.start()
+    loop.settle()
+    assert "shows tissue that could be used" in desk.message.text and desk.sessions.current is None
 
 
 def test_a_box_of_the_stack(desk, start, begin, open_stack, stack, neurons):

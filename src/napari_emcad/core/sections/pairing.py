@@ -42,6 +42,12 @@ class PlannedBox:
         """Return a part of the box, which counts from its start, with its plan."""
         return replace(self, box=box.moved(self.box.start))
 
+    def as_if_seen(self) -> Self:
+        """Return the box with a plan in which each section lies where it does, and none has holes."""
+        plan = self.plan
+        none, full = np.zeros_like(plan.left_out), np.zeros_like(plan.missing)
+        return replace(self, plan=replace(plan, left_out=none, missing=full))
+
     def bridged(self) -> NDArray[np.bool_]:
         """Return the voxels (z, y, x) that were not seen: their labels are made up, or 0."""
         found = np.zeros(self.box.shape, bool)

@@ -11,16 +11,18 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.label_pieces import check_labels
+from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text, size_text, voxel_size_text
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.result import Result
+from napari_emcad.widgets.desk.runs import sections_note
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import LAYER_KIND, check_layer, is_labels, origin_of, volume_of, voxel_size_of
-from napari_emcad.widgets.proofread.labels_job import LabelsOrder, LabelsResult, segment_labels_job
+from napari_emcad.widgets.proofread.labels_job import LabelsOrder, LabelsResult, planned_labels_job, segment_labels_job
 from napari_emcad.workers.estimates import check_memory
 
 BYTES = 20
@@ -122,7 +124,7 @@ class FromLabels:
             return
         self.is_working, data = True, layer.data
         self._message.say(f'Taking "{layer.name}" apart into its pieces.')
-        self._desk.jobs.start(segment_labels_job(order), lambda ended: self._on_ended(result, (layer, data), ended))
+        self._desk.jobs.start(self._job(order), lambda ended: self._on_ended(result, (layer, data), ended))
 
     def stop(self) -> None:
         """Stop the job."""
@@ -159,6 +161,12 @@ class FromLabels:
         # people's from the start: neither threshold nor agglomeration touches them
         return Result(ground.source, ground.box, order.parameters, None, is_edited=True), order
 
+    def _job(self, order: LabelsOrder) -> Job[LabelsResult]:
+        """Return the job that makes neurons; where a model looks at the stack, by the plan for its sections."""
+        if order.model is None:
+            return segment_labels_job(order)
+        return planned_labels_job(self._desk.choices.inspection.plan_job(order.box), order)
+
     def _with_model(self, order: LabelsOrder, stack: Any) -> LabelsOrder:
         choices = self._desk.choices
         check_memory(choices.planned(order.box, stack.shape))
@@ -183,11 +191,13 @@ class FromLabels:
         for other in (layer, *(current.layers if current else ())):
             other.visible = False
         result.affinities, result.card, result.parameters = found.affinities, found.card, found.parameters
+        result.plan = found.plan
         self._desk.results.show_segmentation(result, found.segmentation, found.neurons)
         pieces = count(len(found.segmentation.sizes) - 1, "piece")
         neurons = count(len(found.pieces.labels), "neuron")
         self._message.result(f'"{layer.name}": {neurons} in {pieces}; {found.pieces.ids_text}.')
-        self._desk.sessions.start(remark=f"; {found.pieces.ids_text}")
+        note = "" if found.affinities is None else sections_note(found.plan, result.box).rstrip()
+        self._desk.sessions.start(remark=f"; {found.pieces.ids_text}" + (note and f". {note}"))
 
 
 def is_from_elsewhere(layer: Layer) -> bool:

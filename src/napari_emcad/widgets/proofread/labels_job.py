@@ -1,6 +1,6 @@
 """The job that makes neurons of labels, with a model's affinities where they are wanted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.label_pieces import LabelFragments, build_segmentation, find_label_fragments
 from napari_emcad.core.progress import Job, Progress
+from napari_emcad.core.sections.pairing import PlannedBox
+from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, resolve_parameters
@@ -33,6 +35,8 @@ class LabelsOrder:
         Given where a model is to predict affinities.
     voxel_size : VoxelSize or None
         Of the stack, in nm.
+    plan : SectionPlan or None
+        Of the stack, where a model is to predict; None = its sections are used as they are.
     """
 
     labels: Any
@@ -42,11 +46,12 @@ class LabelsOrder:
     stack: Any = None
     model: Path | None = None
     voxel_size: VoxelSize | None = None
+    plan: SectionPlan | None = None
 
 
 @dataclass(frozen=True)
 class LabelsResult:
-    """The neurons that labels became; affinities (3, z, y, x) uint8 or None."""
+    """The neurons that labels became; affinities (3, z, y, x) uint8 or None, and the plan that they follow, if any."""
 
     pieces: LabelFragments
     segmentation: Segmentation
@@ -54,6 +59,21 @@ class LabelsResult:
     affinities: NDArray[np.uint8] | None
     card: ModelCard
     parameters: SegmentParameters
+    plan: SectionPlan | None
+
+
+def planned_labels_job(plan: Job[SectionPlan | None], order: LabelsOrder) -> Job[LabelsResult]:
+    """Find the plan for the sections of the stack, and make neurons of labels by it.
+
+    Raises
+    ------
+    UserError
+        As `segment_labels_job` does, and if nothing in the box shows tissue by that plan.
+    """
+    found = yield from plan
+    if found is not None:
+        check_tissue(found, order.box)
+    return (yield from segment_labels_job(replace(order, plan=found)))
 
 
 def segment_labels_job(order: LabelsOrder) -> Job[LabelsResult]:
@@ -62,11 +82,12 @@ def segment_labels_job(order: LabelsOrder) -> Job[LabelsResult]:
     affinities, card, used = None, card_of_labels(order.name), order.parameters
     if order.model is not None:
         affinities, card, used = yield from _predict(order, order.model)
-    segmentation = yield from build_segmentation(pieces, affinities)
+    planned = None if affinities is None else PlannedBox.of(order.plan, order.box)
+    segmentation = yield from build_segmentation(pieces, affinities, planned)
     parameters = parameters_of_labels(used)
     assert parameters.threshold is not None, "labels have the recommended one"
     neurons = cut_neurons(segmentation, Cut(parameters.threshold))
-    return LabelsResult(pieces, segmentation, neurons, affinities, card, parameters)
+    return LabelsResult(pieces, segmentation, neurons, affinities, card, parameters, order.plan)
 
 
 def _predict(order: LabelsOrder, model: Path) -> Job[tuple[NDArray[np.uint8], ModelCard, SegmentParameters]]:
@@ -74,7 +95,7 @@ def _predict(order: LabelsOrder, model: Path) -> Job[tuple[NDArray[np.uint8], Mo
     from napari_emcad.networks.checkpoint import inspect
 
     card = inspect(model)
-    used = resolve_parameters(order.parameters, order.stack, card, order.voxel_size)
+    used = resolve_parameters(order.parameters, order.stack, card, order.voxel_size, order.plan)
     affinities = np.zeros((3, *order.box.shape), np.uint8)
-    yield from predict_beside(order.stack, Model(model, card), affinities, order.box, used)
+    yield from predict_beside(order.stack, Model(model, card), affinities, order.box, used, order.plan)
     return affinities, card_of_labels(order.name, f"of {card.title or model.name}", card.sha256), used
