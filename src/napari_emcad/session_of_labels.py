@@ -84,7 +84,7 @@ class LabelFiles:
 
 
 class LabelSession(NamedTuple):
-    """What a session was made of.
+    """The parts of a session that was made of labels.
 
     Attributes
     ----------
