@@ -117,7 +117,7 @@ def test_of_a_box_only_the_sections_around_it_are_looked_at(tmp_path, files, cap
     [
         (None, "there is no file"),
         ("{", "is damaged, or no JSON"),
-        (json.dumps({"shape": [6, 96, 111]}), "they are those of a stack of (6, 96, 111), this one has (6, 96, 112)"),
+        (json.dumps({"shape": [6, 96, 111]}), "the plan is for a stack of (6, 96, 111), this one has (6, 96, 112)"),
         (json.dumps({"shape": SHAPE, "section": {}}), "section: Extra inputs are not permitted"),
     ],
 )

@@ -26,7 +26,7 @@ def test_a_plan_survives_json():
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"shape": [3, 64, 96]}, "they are those of a stack"),
+        ({"shape": [3, 64, 96]}, "the plan is for a stack of (3, 64, 96)"),
         ({"sections": {"12": {}}}, '"12" names no sections'),
         ({"sections": {"5-3": {}}}, '"5-3" names no sections'),
         ({"sections": {"5": {"lost": True}}}, "sections.5.lost"),
@@ -84,7 +84,7 @@ def test_a_plan_is_read_from_its_file_and_from_a_report(tmp_path):
         (b"\xff", "is damaged, or no JSON"),
         (b"[" * 100_000, "is damaged, or no JSON"),
         (b"[]", "plan.json: sections: "),
-        (b'{"shape": [1, 2, 3]}', "they are those of a stack of (1, 2, 3)"),
+        (b'{"shape": [1, 2, 3]}', "the plan is for a stack of (1, 2, 3)"),
     ],
 )
 def test_a_file_that_holds_no_plan_is_refused(tmp_path, content, told):

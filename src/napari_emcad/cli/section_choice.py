@@ -21,6 +21,9 @@ AUTO: Literal["auto"] = "auto"
 AS_IS: Literal["as-is"] = "as-is"
 """Words of `--sections`; anything else names a file."""
 
+REMEDY = "choose auto, as-is or a file that the dock, or napari-emcad inspect --plan, wrote"
+"""Words on what to do about a file that cannot be used."""
+
 
 def sections_asked_for(options: argparse.Namespace, shape: Shape) -> Literal["auto", "as-is"] | SectionPlan:
     """Return the word that was chosen, or the plan in the file that was named, for a stack of this shape.
@@ -36,7 +39,7 @@ def sections_asked_for(options: argparse.Namespace, shape: Shape) -> Literal["au
         case "as-is":
             return AS_IS
         case file:
-            return _as_bridged(options, read_plan(Path(file), shape))
+            return _as_bridged(options, read_plan(Path(file), shape, REMEDY))
 
 
 def choose_plan(options: argparse.Namespace, volume: Volume, box: Box) -> SectionPlan | None:

@@ -34,6 +34,9 @@ LARGEST = 2**28
 DRAWN_CELL = 16
 """Side in pixels of the cells that boxes are drawn into, if the plan has no cells of its own."""
 
+REMEDY = "choose a file that the dock, or napari-emcad inspect --plan, wrote"
+"""Words on what to do about a file that cannot be used."""
+
 PixelBox = tuple[int, int, int, int]
 """Pixels y0, y1, x0, x1 of a section, half open."""
 
@@ -110,7 +113,7 @@ def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
         first = error.errors()[0]
         raise UserError(f"sections: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
     if text.shape != shape:
-        raise UserError(f"sections: they are those of a stack of {text.shape}, this one has {tuple(shape)}.")
+        raise UserError(f"sections: the plan is for a stack of {text.shape}, this one has {tuple(shape)}.")
     text = _with_cells(text)
     if not all(1 <= n <= side for n, side in zip(text.cells, shape[1:], strict=True)):
         raise UserError(f"sections: {text.cells[0]} x {text.cells[1]} cells do not fit sections of {shape[1:]}.")
@@ -124,15 +127,21 @@ def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
     return _with_uses(plan, text.sections)
 
 
-def read_plan(path: Path, shape: Shape) -> SectionPlan:
+def read_plan(path: Path, shape: Shape, remedy: str = REMEDY) -> SectionPlan:
     """Read the plan for a stack of this shape from a file: a plan alone, or what `napari-emcad inspect --json` says.
+
+    Parameters
+    ----------
+    path : Path
+    shape : (z, y, x)
+    remedy : str
+        Words that end the sentence if no plan can be read: what to do instead.
 
     Raises
     ------
     UserError
         One sentence, if there is no such file or it holds no plan for this stack.
     """
-    remedy = "choose auto, as-is or a file that napari-emcad inspect --plan wrote"
     try:
         if path.stat().st_size > LARGEST:
             raise UserError(f"sections: {path} is too large for a plan; {remedy}.")

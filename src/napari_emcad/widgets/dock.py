@@ -46,7 +46,7 @@ class EMCADDock(QWidget):
         self._released = False
         self.desk = desk = Desk(viewer, QtLoop(self), Remembered(remembered_file()))
         self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
-        self.section_report = SectionReportView(desk.inspection, desk.settings)
+        self.section_report = SectionReportView(desk.inspection, desk.settings, desk.section_plan_files)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
         bring = self.proofread.proofreader.bring

@@ -119,7 +119,8 @@ def test_a_good_stack():
     assert choices.summary == "12 sections: all good." and choices.plan.is_as_is and not choices.has_findings
 
 
-def test_the_plan_of_a_session_counts_until_there_is_a_report(choices):
+def test_the_plan_of_a_session_counts_until_there_is_a_report():
+    choices = SectionChoices(SHAPE)
     given = SectionPlan.as_is(SHAPE).leaving_out(3)
     choices.put_given(replace(given, interpolates=False))
     assert choices.summary == "From the session: section 3 is left out and bridged."
@@ -128,6 +129,42 @@ def test_the_plan_of_a_session_counts_until_there_is_a_report(choices):
     assert choices.plan.interpolates
     choices.put_report(report_of(BLANK))
     assert left_out(choices) == [2]
+
+
+def test_a_plan_of_a_file_becomes_choices_where_sections_were_looked_at(choices):
+    choices.choose([1], INVERT)
+    plan = SectionPlan.of_report(choices.report).leaving_out(2, False).leaving_out(5)
+    choices.put_given(replace(plan, interpolates=False), "plan.json")
+    assert [(row.z, row.use) for row in map(choices.row, choices.sections) if row.is_changed] == [
+        (2, AS_IT_IS),
+        (5, LEAVE_OUT),
+    ]
+    assert left_out(choices) == [5] and not choices.interpolates and choices.sections == [2, 4, 5, 6]
+    choices.reset([2, 5])
+    assert left_out(choices) == [2] and choices.sections == [2, 4, 6]
+
+
+def test_a_plan_that_uses_cannot_say_counts_in_place_of_the_report(choices):
+    plan = SectionPlan.as_is(SHAPE).shifting(8, (0, 4), all_that_follow=True)
+    plan = replace(plan, breaks=np.arange(SHAPE[0]) == 8)
+    choices.put_given(plan, "plan.json")
+    assert choices.summary.startswith("From plan.json: shifts at 8 made up for") and choices.sections == []
+    assert choices.plan.breaks[8] and choices.plan.offset[-1].tolist() == [0, 4]
+
+
+def test_a_plan_of_sections_as_they_are_ticks_that(choices):
+    choices.put_given(SectionPlan.as_is(SHAPE), "plan.json")
+    assert choices.all_as_is and choices.plan.is_as_is and choices.sections == [2, 4, 6]
+    choices.all_as_is = False
+    assert left_out(choices) == [2]
+
+
+def test_a_plan_that_segments_everywhere_unticks_the_rest(choices):
+    choices.put_report(report_of(BLANK, bare=0.3))
+    choices.put_given(SectionPlan.as_is(SHAPE).leaving_out(2), "plan.json")
+    assert not choices.skips_bare and left_out(choices) == [2] and choices.changed_sections == []
+    choices.put_given(SectionPlan.of_report(choices.report), "plan.json")
+    assert choices.skips_bare and choices.plan.no_tissue.any()
 
 
 def test_a_stack_of_nothing_but_findings():

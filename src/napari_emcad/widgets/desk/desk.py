@@ -16,6 +16,7 @@ from napari_emcad.widgets.desk.neurites import Neurites
 from napari_emcad.widgets.desk.recut import Recut
 from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.runs import Runs
+from napari_emcad.widgets.desk.section_plan_files import SectionPlanFiles
 from napari_emcad.widgets.desk.sessions import Sessions
 from napari_emcad.widgets.kit.jobs import Loop
 from napari_emcad.widgets.kit.remembered import Remembered
@@ -37,6 +38,7 @@ class Desk:
     choices : Choices
         Everything that a run is made of; its parts, `stack`, `inspection`, `model`, `device`, `region`, `threshold` and
         `settings`, are the desk's as well.
+    section_plan_files : SectionPlanFiles
     first_look : FirstLook
     runs : Runs
     results : Results
@@ -61,6 +63,7 @@ class Desk:
             choices.model,
             choices.device,
         )
+        self.section_plan_files = SectionPlanFiles(self.stack, self.inspection, self.message)
         self.region, self.threshold, self.settings = choices.region, choices.threshold, choices.settings
         self.results, self.neurites = Results(viewer, loop), Neurites(viewer, loop)
         self.runs = Runs(viewer, choices, self.results, self.neurites)

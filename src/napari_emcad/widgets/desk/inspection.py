@@ -197,15 +197,15 @@ class Inspection:
         choices.add(z)
         return z
 
-    def take_plan(self, layer: Layer, plan: SectionPlan) -> None:
-        """Use the plan of a session for the stack in a layer, if it is that of the session, and do not look at it."""
+    def take_plan(self, layer: Layer, plan: SectionPlan, given_by: str = "the session") -> None:
+        """Use a plan that was made elsewhere for the stack in a layer, if it is one for it, and do not look at it."""
         if not isinstance(layer, Image) or tuple(volume_of(layer).shape) != plan.shape:
             return
         look = self._look_at(layer)
         if look is self._current:
             self._jobs.close(0)
         look.is_wanted = False
-        look.choices.put_given(plan)
+        look.choices.put_given(plan, given_by)
         self._emit_all()
 
     def plan_job(self, box: Box) -> Job[SectionPlan | None]:

@@ -18,6 +18,7 @@ from napari_emcad.widgets.desk.section_use import (
     uses_on_offer,
     without_bare,
 )
+from napari_emcad.widgets.desk.uses_of_plan import uses_of_plan
 
 AS_THEY_ARE = "All sections are used as they are."
 
@@ -60,7 +61,7 @@ class SectionChoices:
     report : SectionReport or None
         None until the sections have been looked at.
     given : SectionPlan or None
-        The plan of a session, which counts until there is a report.
+        A plan of a session or a file, which counts until there is a report.
 
     Signals
     -------
@@ -73,6 +74,7 @@ class SectionChoices:
         self.shape = shape
         self.report: SectionReport | None = None
         self.given: SectionPlan | None = None
+        self._given_by = ""
         self._found: dict[int, tuple[SectionFinding, ...]] = {}
         self._proposed, self._plan = SectionPlan.as_is(shape), SectionPlan.as_is(shape)
         self._uses: dict[int, SectionUse] = {}
@@ -159,11 +161,22 @@ class SectionChoices:
         self._uses = {z: use for z, use in self._uses.items() if use != self.row(z).proposed}
         self._change()
 
-    def put_given(self, plan: SectionPlan) -> None:
-        """Take the plan of a session instead of a report."""
-        self.report, self.given = None, plan
-        self._found, self._uses, self._added = {}, {}, set()
+    def put_given(self, plan: SectionPlan, given_by: str = "the session") -> None:
+        """Take a plan that was made elsewhere: as uses of single sections, or instead of a report that has none such.
+
+        Parameters
+        ----------
+        plan : SectionPlan
+            For a stack of this shape.
+        given_by : str
+            Words for where it comes from: "the session", "plan.json".
+        """
         self._all_as_is, self._interpolates = plan.is_as_is, plan.interpolates
+        if self.report is not None and self._put_uses(self.report, plan):
+            self._change()
+            return
+        self.report, self.given, self._given_by = None, plan, given_by
+        self._found, self._uses, self._added = {}, {}, set()
         self.changed.emit()
 
     def row(self, z: int) -> SectionRow:
@@ -209,6 +222,19 @@ class SectionChoices:
             self._added.discard(z)
         self._change()
 
+    def _put_uses(self, report: SectionReport, plan: SectionPlan) -> bool:
+        """Use sections as a plan does; return False if that cannot be said by their uses."""
+        if plan.is_as_is:  # `all_as_is` says that, and the uses come back when it is unticked
+            return True
+        skips_bare = bool(plan.no_tissue.any()) or not report.no_tissue.any()
+        report = report if skips_bare else without_bare(report)
+        uses = uses_of_plan(report, plan)
+        if uses is None:
+            return False
+        self._proposed, self._uses, self._skips_bare = SectionPlan.of_report(report), uses, skips_bare
+        self._added = uses.keys() - self._found.keys()
+        return True
+
     def _can_be_bridged(self, z: int) -> bool:
         return self.report is not None and bool(self.report.missing[z].any())
 
@@ -222,4 +248,4 @@ class SectionChoices:
     def _given_text(self) -> str:
         if self.given is None:
             return ""
-        return f"From the session: {self.given.sentence or AS_THEY_ARE}"
+        return f"From {self._given_by}: {self.given.sentence or AS_THEY_ARE}"

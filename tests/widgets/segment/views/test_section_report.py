@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, Slip, SlipKind, Verdict
 from napari_emcad.widgets.desk.section_use import INVERT, LEAVE_OUT
@@ -27,7 +28,7 @@ def report_of(*findings, bare=False, shape=SHAPE):
 
 @pytest.fixture
 def view(desk, qtbot) -> SectionReportView:
-    view = SectionReportView(desk.inspection, desk.settings)
+    view = SectionReportView(desk.inspection, desk.settings, desk.section_plan_files)
     qtbot.addWidget(view)
     view.resize(380, 600)
     return view
@@ -208,3 +209,22 @@ def test_it_lets_go(shown, desk):
     shown.close_view()
     desk.inspection.choices.add(9)
     assert len(rows(shown)) == 3
+
+
+def test_the_plan_is_saved_and_opened(shown, desk, tmp_path, monkeypatch):
+    actions, path = shown.plan_actions, str(tmp_path / "plan.json")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (path, ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (path, ""))
+    desk.inspection.choices.choose([4], LEAVE_OUT)
+    actions.save_button.click()
+    desk.inspection.choices.reset([4])
+    assert actions.isVisible() and rows(shown)[1].endswith("use as it is")
+    actions.open_button.click()
+    assert rows(shown)[1].endswith("leave out (chosen by you)") and "(1 changed by you)" in shown.line.text()
+    assert desk.message.text.startswith("plan.json: sections 2, 4 are left out")
+
+
+def test_there_is_nothing_to_save_in_mid_look(view, desk, data):
+    desk.viewer.add_image(data)
+    assert not view.plan_actions.save_button.isEnabled() and view.plan_actions.open_button.isEnabled()
+    assert view.plan_actions.save_button.toolTip() == "The sections have not been looked at."

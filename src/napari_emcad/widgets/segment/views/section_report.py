@@ -4,8 +4,10 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_emcad.widgets.desk.inspection import Inspection
+from napari_emcad.widgets.desk.section_plan_files import SectionPlanFiles
 from napari_emcad.widgets.desk.settings import Settings
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, label_width, restyle, text
+from napari_emcad.widgets.segment.views.plan_actions import PlanActions
 from napari_emcad.widgets.segment.views.section_list import SectionList
 from napari_emcad.widgets.segment.views.section_use import SectionUseChoice
 
@@ -24,14 +26,16 @@ _STYLE = """
 class SectionReportView(QWidget):
     """A line on the sections with a button that looks at them, and the list under it."""
 
-    def __init__(self, inspection: Inspection, settings: Settings, parent: QWidget | None = None):
+    def __init__(
+        self, inspection: Inspection, settings: Settings, files: SectionPlanFiles, parent: QWidget | None = None
+    ):
         super().__init__(parent)
         self._inspection = inspection
         self.arrow, self.line, self.look_button = QToolButton(), text(), QPushButton()
         self.list, self.use = SectionList(inspection, settings), SectionUseChoice()
         self.add_button, self.reset_button = QPushButton("Add the section shown"), QPushButton("Reset")
         self.again_button = QPushButton("Look again")
-        self.bridged = NarrowCombo()
+        self.plan_actions, self.bridged = PlanActions(files), NarrowCombo()
         self.skip_bare = QCheckBox("Segment nothing where there is no tissue")
         self.all_as_is = QCheckBox("Use all sections as they are")
         self._head, self._body, self._bridged_row = QFrame(), QWidget(), QWidget()
@@ -83,7 +87,7 @@ class SectionReportView(QWidget):
         body.addWidget(self.list)
         body.addWidget(self.use)
         body.addLayout(buttons)
-        for widget in (self._bridged_row, self.skip_bare, self.all_as_is):
+        for widget in (self._bridged_row, self.skip_bare, self.all_as_is, self.plan_actions):
             body.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 0, 6, 2)
@@ -122,6 +126,7 @@ class SectionReportView(QWidget):
         self.look_button.setToolTip("Stop looking." if inspection.is_looking else inspection.look_tip)
         self.look_button.setVisible(inspection.is_looking or not inspection.is_known)
         enable(self.again_button, "Sections are being looked at." * inspection.is_looking, inspection.look_tip)
+        self.plan_actions.update_actions()
         enable(self.add_button, inspection.why_not_add, "List the section on screen, to choose what is done with it.")
 
     def _update_rows(self) -> None:
