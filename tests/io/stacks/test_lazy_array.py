@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import basic_indices
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader, wrap_array
+from napari_emcad.io.stacks.stack_selection import StackSelection
 
 VALUES = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
 
@@ -133,8 +135,7 @@ def test_types_that_are(dtype):
     check_stack("drawn.tif", (5, 6, 7), dtype)
 
 
-def test_leading_axes_of_length_one_are_dropped():
-    array = wrap_array("drawn.zarr", VALUES[None, None])
-    np.testing.assert_array_equal(array[1:3, 2], VALUES[1:3, 2])
-    with pytest.raises(NotAStack, match="got 4 axes"):
-        wrap_array("drawn.zarr", np.stack([VALUES, VALUES]))
+def test_an_array_with_its_axes_in_another_order():
+    arrangement = arrange_axes("drawn.zarr", (2, 7, 6, 5), "cxyz", StackSelection(channel=1))
+    array = wrap_array("drawn.zarr", np.stack([VALUES.T + 1, VALUES.T]), arrangement)
+    np.testing.assert_array_equal(array[1:3, 2, ::3], VALUES[1:3, 2, ::3])

@@ -70,7 +70,7 @@ def test_labels(tmp_path, stack):
 
 def test_channels_are_refused(tmp_path, stack):
     save(tmp_path / "em", stack, channels=3)
-    with pytest.raises(NotAStack, match="em, 4_5_40: one channel is needed, got 3; save one channel"):
+    with pytest.raises(NotAStack, match="4_5_40: one channel is needed, and it has 3; choose one with --channel 0"):
         open_stack(tmp_path / "em")
 
 

@@ -103,7 +103,7 @@ def test_one_image(tmp_path, stack):
 @pytest.mark.parametrize("write", [as_tiff, as_folder])
 def test_a_dataset_where_there_are_none(tmp_path, stack, write):
     write(tmp_path / "a", stack)
-    with pytest.raises(UserError, match='only HDF5 and Zarr hold datasets, "main" is not in it; leave the dataset out'):
+    with pytest.raises(UserError, match='holds no datasets, "main" is not in it; leave the dataset out'):
         open_stack(tmp_path / "a", dataset="main")
 
 

@@ -118,7 +118,7 @@ def test_a_few_sections_that_tifffile_marked_as_colours(tmp_path, stack, section
         ((5, 24, 37, 3), {"photometric": "rgb"}, r"grey values are needed, got colours of shape \(5, 24, 37, 3\)"),
         ((3, 24, 37), {"photometric": "rgb", "metadata": None}, r"got colours of shape \(3, 24, 37\)"),
         ((24, 37, 3), {"photometric": "rgb"}, r"grey values are needed, got colours of shape \(24, 37, 3\)"),
-        ((2, 5, 24, 37), {}, r"got 4 axes of shape \(2, 5, 24, 37\); save one channel at one time point"),
+        ((2, 5, 24, 37), {}, r"got 4 axes of shape \(2, 5, 24, 37\); name them with --axes"),
     ],
 )
 def test_images_that_are_no_stack(tmp_path, shape, how, sentence):

@@ -7,6 +7,7 @@ import zarr
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, open_zarr_levels, zarr_stack_names
 
 FORMATS = pytest.mark.parametrize("zarr_format", [2, 3])
@@ -37,7 +38,7 @@ def ome_zarr(path, stack, zarr_format, unit="nanometer"):
 @FORMATS
 def test_an_array(tmp_path, stack, zarr_format):
     save(tmp_path / "a.zarr", stack, zarr_format, resolution=[40, 5, 4])
-    source = open_zarr(tmp_path / "a.zarr", None)
+    source = open_zarr(tmp_path / "a.zarr")
     assert (source.array.shape, source.dataset, source.voxel_size) == (stack.shape, None, (40, 5, 4))
     np.testing.assert_array_equal(source.array[1:3, ::2, 4], stack[1:3, ::2, 4])
 
@@ -45,7 +46,7 @@ def test_an_array(tmp_path, stack, zarr_format):
 @FORMATS
 def test_a_slice_reads_its_chunks_only(tmp_path, stack, zarr_format):
     save(tmp_path / "a.zarr", stack, zarr_format)
-    array = open_zarr(tmp_path / "a.zarr", None).array
+    array = open_zarr(tmp_path / "a.zarr").array
     chunks = [f for f in (tmp_path / "a.zarr").rglob("*") if f.is_file() and f.suffix != ".json" and f.name[0] != "."]
     assert len(chunks) == 5 * 3 * 5
     kept = {2: "3.1.2", 3: "c/3/1/2"}[zarr_format]
@@ -62,7 +63,7 @@ def test_a_group(tmp_path, stack, zarr_format):
     zarr.create_group(tmp_path / "a.zarr", zarr_format=zarr_format, attributes={"resolution": [40, 5, 4]})
     save(tmp_path / "a.zarr", stack, zarr_format, "volumes/raw")
     save(tmp_path / "a.zarr", stack + 1, zarr_format, "volumes/labels", voxel_size=[0.05, 0.005, 0.004], unit="um")
-    raw, labels = open_zarr(tmp_path / "a.zarr", None), open_zarr(tmp_path / "a.zarr", "volumes/labels")
+    raw, labels = open_zarr(tmp_path / "a.zarr"), open_zarr(tmp_path / "a.zarr", StackSelection("volumes/labels"))
     assert (raw.dataset, raw.voxel_size, labels.voxel_size) == ("volumes/raw", (40, 5, 4), (50, 5, 4))
     np.testing.assert_array_equal(labels.array[4], stack[4] + 1)
     assert zarr_stack_names(tmp_path / "a.zarr") == ["volumes/labels", "volumes/raw"]
@@ -72,23 +73,23 @@ def test_several_arrays(tmp_path, stack):
     for name in ("left", "right"):
         save(tmp_path / "a.zarr", stack, 3, name)
     with pytest.raises(SeveralStacks, match=r'2 stacks, "left" \(5, 24, 37\) uint8, "right" .*; name the dataset'):
-        open_zarr(tmp_path / "a.zarr", None)
+        open_zarr(tmp_path / "a.zarr")
     with pytest.raises(UserError, match='there is no dataset "middle" in it; choose from "left"'):
-        open_zarr(tmp_path / "a.zarr", "middle")
+        open_zarr(tmp_path / "a.zarr", StackSelection("middle"))
 
 
 @FORMATS
 @pytest.mark.parametrize(("unit", "size"), [("nanometer", (40, 5, 4)), ("micrometer", (4e4, 5e3, 4e3)), (None, None)])
 def test_ome_zarr_opens_its_finest_level(tmp_path, stack, zarr_format, unit, size):
     ome_zarr(tmp_path / "a.zarr", stack, zarr_format, unit)
-    source = open_zarr(tmp_path / "a.zarr", None)
+    source = open_zarr(tmp_path / "a.zarr")
     assert (source.dataset, source.voxel_size) == ("0", size)
     np.testing.assert_array_equal(source.array[2:4, 3], stack[2:4, 3])
 
 
 def test_ome_zarr_of_another_level(tmp_path, stack):
     ome_zarr(tmp_path / "a.zarr", stack, 3)
-    source = open_zarr(tmp_path / "a.zarr", "1")
+    source = open_zarr(tmp_path / "a.zarr", StackSelection("1"))
     assert (source.array.shape, source.voxel_size) == ((5, 12, 19), (40, 10, 8))
 
 
@@ -133,20 +134,20 @@ def test_a_chunk_that_is_not_there_counts_as_the_fill_value(tmp_path, stack, zar
     (tmp_path / "a.zarr" / {2: "3.1.2", 3: "c/3/1/2"}[zarr_format]).unlink()
     expected = stack.copy()
     expected[3, 8:16, 16:24] = array.fill_value
-    np.testing.assert_array_equal(open_zarr(tmp_path / "a.zarr", None).array[:], expected)
+    np.testing.assert_array_equal(open_zarr(tmp_path / "a.zarr").array[:], expected)
 
 
 def test_channels_are_refused(tmp_path, stack):
     zarr.create_array(tmp_path / "a.zarr", data=np.stack([stack] * 3))
     with pytest.raises(NotAStack, match=r"got 4 axes of shape \(3, 5, 24, 37\)"):
-        open_zarr(tmp_path / "a.zarr", None)
+        open_zarr(tmp_path / "a.zarr")
 
 
 def test_damaged_metadata(tmp_path, stack):
     save(tmp_path / "a.zarr", stack)
     (tmp_path / "a.zarr" / "zarr.json").write_text("{")
     with pytest.raises(UserError, match="the Zarr folder cannot be read"):
-        open_zarr(tmp_path / "a.zarr", None)
+        open_zarr(tmp_path / "a.zarr")
 
 
 def test_recognised_by_content(tmp_path, stack):

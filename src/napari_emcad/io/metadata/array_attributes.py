@@ -6,26 +6,28 @@ from typing import Any
 import numpy as np
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.metadata.arrangement import IN_ORDER, Arrangement
 from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
 
 
-def read_voxel_size(attributes: Mapping[str, object]) -> VoxelSize | None:
+def read_voxel_size(attributes: Mapping[str, object], arrangement: Arrangement = IN_ORDER) -> VoxelSize | None:
     """Read the voxel size (z, y, x) in nm from the attributes of an HDF5 or Zarr array; None if they do not say.
 
     `voxel_size_nm` is ours, `resolution` that of CREMI and `voxel_size` that of funlib (both nm unless `units`
-    says otherwise), `element_size_um` that of Fiji's HDF5 plugin.
+    says otherwise), `element_size_um` that of Fiji's HDF5 plugin. `arrangement` tells the order of the array's axes,
+    in which the lengths are stated.
     """
     units = _stated_units(attributes)
     known = {"voxel_size_nm": "nm", "resolution": units, "voxel_size": units, "element_size_um": "um"}
     sizes = [
-        voxel_size_in_nm(_last_three(attributes[key]), _last_three(unit))
+        voxel_size_in_nm(_of_space(attributes[key], arrangement), _of_space(unit, arrangement))
         for key, unit in known.items()
         if key in attributes
     ]
     return next((size for size in sizes if size), None)
 
 
-def read_offset(attributes: Mapping[str, object]) -> Point | None:
+def read_offset(attributes: Mapping[str, object], arrangement: Arrangement = IN_ORDER) -> Point | None:
     """Read the start of the first voxel (z, y, x) in nm from the attributes of an array; None if they do not say.
 
     `offset` is that of CREMI's padded files and of funlib. Without a `resolution` or `voxel_size` beside it, it may be
@@ -33,14 +35,15 @@ def read_offset(attributes: Mapping[str, object]) -> Point | None:
     """
     if "offset" not in attributes or not {"resolution", "voxel_size"} & set(attributes):
         return None
-    return point_in_nm(_last_three(attributes["offset"]), _last_three(_stated_units(attributes)))
+    units = _of_space(_stated_units(attributes), arrangement)
+    return point_in_nm(_of_space(attributes["offset"], arrangement), units)
 
 
 def _stated_units(attributes: Mapping[str, object]) -> object:
     return attributes.get("units", attributes.get("unit", "nm"))
 
 
-def _last_three(values: object) -> list[Any]:
-    """Return the values for z, y, x: the last three of a longer list, or one value three times."""
+def _of_space(values: object, arrangement: Arrangement) -> list[Any]:
+    """Return the values for z, y, x; one value counts for all three."""
     listed = [values] if isinstance(values, str | bytes) else np.ravel(np.asarray(values)).tolist()
-    return listed * 3 if len(listed) == 1 else listed[-3:]
+    return listed * 3 if len(listed) == 1 else arrangement.of_space(listed)

@@ -5,12 +5,13 @@ Source: Moore et al., "OME-Zarr: a cloud-optimized bioimaging file format", Hist
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.metadata.arrangement import IN_ORDER, Arrangement
 from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
 
 
@@ -19,9 +20,14 @@ class _Metadata(BaseModel):
 
 
 class OmeAxis(_Metadata):
-    """An axis of an image; versions before 0.4 state no unit, and before 0.3 no axes."""
+    """An axis of an image; versions before 0.4 state its name only, and before 0.3 no axes."""
 
+    name: str = ""
     unit: object = None
+
+
+def _axis(stated: object) -> object:
+    return {"name": stated} if isinstance(stated, str) else stated
 
 
 class OmeTransformation(_Metadata):
@@ -49,9 +55,14 @@ class OmeLevel(_Metadata):
 class OmeImage(_Metadata):
     """An image with its levels, the finest first; its own transformations come after those of a level."""
 
-    axes: list[OmeAxis | str] = Field(default_factory=list)
+    axes: list[Annotated[OmeAxis, BeforeValidator(_axis)]] = Field(default_factory=list)
     levels: list[OmeLevel] = Field(default_factory=list, alias="datasets")
     transformations: list[OmeTransformation] = Field(default_factory=list, alias="coordinateTransformations")
+
+    @property
+    def axis_names(self) -> list[str] | None:
+        """Names of the axes of its arrays, in their order; None if it states none."""
+        return [axis.name for axis in self.axes] or None
 
 
 class _OmeGroup(_Metadata):
@@ -76,25 +87,29 @@ def read_image(attributes: Mapping[str, object]) -> OmeImage:
         raise ValueError(f"OME-Zarr metadata, {place}: {problem['msg']}") from error
 
 
-def place_of_level(image: OmeImage, path: str | None) -> tuple[VoxelSize | None, Point | None]:
+def place_of_level(
+    image: OmeImage, path: str | None, arrangement: Arrangement = IN_ORDER
+) -> tuple[VoxelSize | None, Point | None]:
     """Return voxel size and offset of one level in nm; None if the image does not say.
 
     Strategy: a voxel at v lies at (v * scale + translation of the level) * scale + translation of the image; of each
-    only the last three numbers, z, y and x, are taken.
+    the numbers of z, y and x are taken, which `arrangement` finds.
     """
     level = next((level for level in image.levels if level.path == path), None)
     parts = [level.transformations if level else [], image.transformations]
-    units = [axis.unit if isinstance(axis, OmeAxis) else None for axis in image.axes[-3:]]
-    scales, moves = ([_first(part, kind) for part in parts] for kind in ("scale", "translation"))
+    units = arrangement.of_space([axis.unit for axis in image.axes])
+    scales, moves = ([_first(part, kind, arrangement) for part in parts] for kind in ("scale", "translation"))
     size: Iterable[float] = np.prod([scale for scale in scales if scale], axis=0) if any(scales) else []
     first, whole = (move or [0.0] * 3 for move in moves)
     offset: Iterable[float] = np.array(first) * (scales[1] or 1.0) + whole if any(moves) else []
     return voxel_size_in_nm(size, units), point_in_nm(offset, units)
 
 
-def _first(transformations: Sequence[OmeTransformation], kind: Literal["scale", "translation"]) -> list[float]:
+def _first(
+    transformations: Sequence[OmeTransformation], kind: Literal["scale", "translation"], arrangement: Arrangement
+) -> list[float]:
     """Return the first scale or translation (z, y, x) in the axes' units; empty if there is none."""
-    return next((getattr(t, kind)[-3:] for t in transformations if t.type == kind), [])
+    return next((arrangement.of_space(getattr(t, kind)) for t in transformations if t.type == kind), [])
 
 
 def image_attributes(name: str, steps: Sequence[int], voxel_size: VoxelSize | None, offset: Point) -> dict[str, object]:

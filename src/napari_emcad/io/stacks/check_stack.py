@@ -39,9 +39,3 @@ def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
         raise UserError(
             f"{name}: voxels that are whole or real numbers are needed, got {np.dtype(dtype)}; save it as 8-bit grey."
         )
-
-
-def count_leading_axes(shape: Sequence[int]) -> int:
-    """Count the axes of length 1 before the last three; 0 if one of the axes before them is longer."""
-    extra = max(0, len(shape) - 3)
-    return extra if all(n == 1 for n in shape[:extra]) else 0

@@ -1,13 +1,15 @@
 """The choice of the dataset that is the stack, in a file with several."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.check_stack import count_leading_axes
+from napari_emcad.io.stacks.axes import arrange_axes
+from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.locations import Location
+from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 USUAL = ("volumes/raw", "main", "raw")
 """Names under which CREMI, SNEMI and many others keep the images, in the order they are looked for."""
@@ -18,25 +20,36 @@ class SeveralStacks(UserError):
 
 
 class DatasetEntry(NamedTuple):
-    """A dataset of a file: its path inside, its shape and its type."""
+    """A dataset of a file: its path inside, its shape and its type, and the names of its axes if the file says them."""
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    axes: Sequence[str] | None = None
 
-    @property
-    def is_stack(self) -> bool:
-        """True if it can be opened as (z, y, x)."""
-        return len(self.shape) - count_leading_axes(self.shape) == 3 and np.dtype(self.dtype).kind in "buif"
+    def is_stack(self, selection: StackSelection) -> bool:
+        """Return True if it can be opened as (z, y, x), with the channel, time point and axes that are selected."""
+        try:
+            arrange_axes(self.name, self.shape, self.axes, selection)
+        except NotAStack:
+            return False
+        return np.dtype(self.dtype).kind in "buif"
+
+    def channels(self) -> list[str]:
+        """Return the texts that select one of its channels each; none if it has no channels to choose from."""
+        if "c" not in (self.axes or ()) or self.is_stack(ANY):
+            return []
+        choices = [StackSelection(channel=channel) for channel in range(self.shape[list(self.axes or ()).index("c")])]
+        return [choice.named(self.name) or "" for choice in choices if self.is_stack(choice)]
 
 
 def openable_names(entries: Iterable[DatasetEntry]) -> list[str]:
-    """Return the names of the datasets that can be opened as (z, y, x)."""
-    return [entry.name for entry in entries if entry.is_stack]
+    """Return what can be opened as (z, y, x): names of datasets, and texts that select a channel of one."""
+    return [name for entry in entries for name in ([entry.name] if entry.is_stack(ANY) else entry.channels())]
 
 
-def choose_dataset(path: Location, wish: str | None, entries: list[DatasetEntry]) -> str:
-    """Return the name of the dataset asked for; without a wish the only stack, or the one with a usual name.
+def choose_dataset(path: Location, wish: StackSelection, entries: list[DatasetEntry]) -> DatasetEntry:
+    """Return the dataset asked for; without a wish the only stack, or the one with a usual name.
 
     Raises
     ------
@@ -45,22 +58,32 @@ def choose_dataset(path: Location, wish: str | None, entries: list[DatasetEntry]
     SeveralStacks
         If several could be meant; it lists them.
     """
-    if wish is not None:
-        return _find_wish(path, wish.strip("/"), entries)
-    stacks = openable_names(entries)
+    if wish.dataset is not None:
+        return _find_wish(path, wish.dataset.strip("/"), entries)
+    stacks = {entry.name: entry for entry in entries if entry.is_stack(wish)}
     usual = [name for name in USUAL if name in stacks]
     if len(stacks) == 1 or usual:
-        return (usual or stacks)[0]
-    if not stacks:
-        raise UserError(f"{path}: a dataset with the axes (z, y, x) is needed, got {_list_text(entries)}.")
-    listed = _list_text(entry for entry in entries if entry.is_stack)
-    raise SeveralStacks(f"{path}: it holds {len(stacks)} stacks, {listed}; name the dataset.")
+        return stacks[(usual or list(stacks))[0]]
+    if stacks:
+        raise SeveralStacks(f"{path}: it holds {len(stacks)} stacks, {_list_text(stacks.values())}; name the dataset.")
+    if len(entries) == 1:
+        _explain(path, wish, entries[0])
+    raise UserError(f"{path}: a dataset with the axes (z, y, x) is needed, got {_list_text(entries)}.")
 
 
-def _find_wish(path: Location, wish: str, entries: list[DatasetEntry]) -> str:
-    if wish not in [entry.name for entry in entries]:
+def _explain(path: Location, wish: StackSelection, entry: DatasetEntry) -> None:
+    """Say why the only dataset is no stack."""
+    try:
+        arrange_axes(f"{path}, {entry.name}", entry.shape, entry.axes, wish)
+    except NotAStack as error:
+        raise (SeveralStacks(str(error)) if entry.channels() else error) from None
+
+
+def _find_wish(path: Location, wish: str, entries: list[DatasetEntry]) -> DatasetEntry:
+    found = next((entry for entry in entries if entry.name == wish), None)
+    if found is None:
         raise UserError(f'{path}: there is no dataset "{wish}" in it; choose from {_list_text(entries)}.')
-    return wish
+    return found
 
 
 def _list_text(entries: Iterable[DatasetEntry], most: int = 12) -> str:

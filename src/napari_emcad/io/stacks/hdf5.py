@@ -5,14 +5,17 @@ from pathlib import Path
 import h5py
 
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
+from napari_emcad.io.metadata.axes import known_names, read_axis_names
 from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.lazy_array import wrap_array
 from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 
-def open_hdf5(path: Path, dataset: str | None) -> OpenDataset:
-    """Open one dataset of an HDF5 file: the one named, or the one that `choose_dataset` finds.
+def open_hdf5(path: Path, wish: StackSelection = ANY) -> OpenDataset:
+    """Open one dataset of an HDF5 file: the one that is selected, or the one that `choose_dataset` finds.
 
     Raises
     ------
@@ -21,14 +24,24 @@ def open_hdf5(path: Path, dataset: str | None) -> OpenDataset:
     """
     file = _open_file(path)
     try:
-        name = choose_dataset(path, dataset, _list_entries(file))
-        array = wrap_array(f"{path}, {name}", file[name], file.close)
+        entry = choose_dataset(path, wish, _list_entries(file))
+        name, found = f"{path}, {entry.name}", file[entry.name]
+        arrangement = arrange_axes(name, entry.shape, entry.axes, wish)
+        array = wrap_array(name, found, arrangement, file.close)
     except BaseException:
         file.close()
         raise
     stat = path.stat()
-    size = read_voxel_size(file[name].attrs) or read_voxel_size(file.attrs)
-    return OpenDataset(array, size, name, (stat.st_size, stat.st_mtime_ns), read_offset(file[name].attrs))
+    size = read_voxel_size(found.attrs, arrangement) or read_voxel_size(file.attrs, arrangement)
+    return OpenDataset(
+        array,
+        size,
+        wish.named(entry.name),
+        (stat.st_size, stat.st_mtime_ns),
+        read_offset(found.attrs, arrangement),
+        size_source="HDF5 attributes" if size else "",
+        notes=arrangement.notes,
+    )
 
 
 def hdf5_stack_names(path: Path) -> list[str]:
@@ -52,7 +65,12 @@ def _list_entries(file: h5py.File) -> list[DatasetEntry]:
 
     def note(name: str, found: h5py.Group | h5py.Dataset) -> None:
         if isinstance(found, h5py.Dataset) and found.shape is not None:
-            entries.append(DatasetEntry(name, found.shape, found.dtype))
+            entries.append(DatasetEntry(name, found.shape, found.dtype, _axes_of(found)))
 
     file.visititems(note)
     return entries
+
+
+def _axes_of(dataset: h5py.Dataset) -> list[str] | None:
+    """Return the names of a dataset's axes: those of its attributes, or HDF5's own labels of dimensions."""
+    return read_axis_names(dataset.attrs) or known_names([dim.label for dim in dataset.dims])

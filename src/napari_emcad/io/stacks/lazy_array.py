@@ -13,8 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, Slices, triple
 from napari_emcad.core.volume import Key
+from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
-from napari_emcad.io.stacks.check_stack import check_stack, count_leading_axes
+from napari_emcad.io.stacks.check_stack import check_stack
 
 KEPT_SECTION_BYTES = 128 * 2**20
 """Size of a section above which it is decoded again for each slice of it, instead of being kept."""
@@ -182,26 +183,32 @@ class FileArray(Protocol):
 
 
 def wrap_array(
-    name: str, array: FileArray, close: Callable[[], None] | None = None, kind: type[LazyArray] = LazyArray
+    name: str,
+    array: FileArray,
+    arrangement: Arrangement,
+    close: Callable[[], None] | None = None,
+    kind: type[LazyArray] = LazyArray,
 ) -> LazyArray:
-    """Wrap an array of a file as (z, y, x); leading axes of length 1 are dropped.
+    """Wrap an array of a file as (z, y, x).
 
     Parameters
     ----------
     name, close
         See `LazyArray`.
     array : FileArray
+    arrangement : Arrangement
+        Where the stack lies in it.
     kind : type
         LazyArray, or a subclass with another `remedy`.
 
     Raises
     ------
-    NotAStack
-        If it is not (z, y, x).
     UserError
         If it holds no voxels or no numbers.
     """
-    extra = count_leading_axes(array.shape)
-    shape = array.shape[extra:]
-    check_stack(name, shape, array.dtype)
-    return kind(name, shape, array.dtype, lambda slices: array[(0,) * extra + slices], close)
+    check_stack(name, arrangement.shape, array.dtype)
+
+    def read(box: Slices) -> NDArray[Any]:
+        return arrangement.turn(np.asarray(array[arrangement.key(box)]))
+
+    return kind(name, arrangement.shape, array.dtype, read, close)

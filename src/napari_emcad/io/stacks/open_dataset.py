@@ -4,10 +4,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.stacks.lazy_array import LazyArray
+
+Holds = Literal["labels", "image"]
+"""Contents of voxels: ids of neurons, or grey levels."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,12 @@ class OpenDataset:
         the length and the sha256 of its metadata.
     offset : (z, y, x) or None
         Place of the first voxel in nm; None if the file does not say.
+    size_source : str
+        Where the voxel size is stated, in words, such as "OME-Zarr metadata"; empty if it is not.
+    holds : {"labels", "image"} or None
+        What the file says that its voxels are; None if it does not say.
+    notes : tuple of str
+        What was guessed or left out, as sentences.
     """
 
     array: LazyArray
@@ -33,6 +43,9 @@ class OpenDataset:
     dataset: str | None
     stamp: tuple[int, int | str]
     offset: Point | None = None
+    size_source: str = ""
+    holds: Holds | None = None
+    notes: tuple[str, ...] = ()
 
 
 def metadata_stamp(metadata: Mapping[str, object]) -> tuple[int, str]:

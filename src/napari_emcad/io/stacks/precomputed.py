@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
+from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale, scale_offset, scale_voxel_size
 from napari_emcad.io.read_errors import explain_header_errors, first_line
-from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
+from napari_emcad.io.stacks.axes import arrange_axes
+from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import PRECOMPUTED, Location, Url
 from napari_emcad.io.stacks.open_dataset import OpenDataset, metadata_stamp
+from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 if TYPE_CHECKING:
     from tensorstore import TensorStore
@@ -35,7 +38,7 @@ them.
 """
 
 
-def open_precomputed(where: Location, dataset: str | None) -> OpenDataset:
+def open_precomputed(where: Location, wish: StackSelection = ANY) -> OpenDataset:
     """Open one scale by its key, such as "8_8_40"; left out, the first, which is the finest.
 
     Raises
@@ -47,9 +50,9 @@ def open_precomputed(where: Location, dataset: str | None) -> OpenDataset:
     """
     scales = _read_scales(where)
     keys = [scale["key"] for scale in scales]
-    if dataset is not None and dataset not in keys:
-        raise UserError(f'{where}: there is no scale "{dataset}" in it; choose from {", ".join(keys)}.')
-    return _open_scale(where, scales, keys.index(dataset) if dataset is not None else 0)
+    if wish.dataset is not None and wish.dataset not in keys:
+        raise UserError(f'{where}: there is no scale "{wish.dataset}" in it; choose from {", ".join(keys)}.')
+    return _open_scale(where, scales, keys.index(wish.dataset) if wish.dataset is not None else 0, wish)
 
 
 def open_precomputed_levels(where: Location) -> list[OpenDataset]:
@@ -61,7 +64,7 @@ def open_precomputed_levels(where: Location) -> list[OpenDataset]:
         See `open_precomputed`.
     """
     scales = _read_scales(where)
-    return [_open_scale(where, scales, number) for number in range(len(scales))]
+    return [_open_scale(where, scales, number, ANY) for number in range(len(scales))]
 
 
 def is_precomputed(where: Location) -> bool:
@@ -84,26 +87,26 @@ def _read_scales(where: Location) -> list[PrecomputedScale]:
     return scales
 
 
-def _open_scale(where: Location, scales: list[PrecomputedScale], number: int) -> OpenDataset:
-    """Open one scale; (x, y, z, channel) becomes (z, y, x), counted from 0."""
+def _open_scale(where: Location, scales: list[PrecomputedScale], number: int, wish: StackSelection) -> OpenDataset:
+    """Open one scale, whose axes are x, y, z and channel, counted from 0."""
     ts, scale = import_tensorstore(where), scales[number]
     spec = {"driver": "neuroglancer_precomputed", "kvstore": _kvstore(where), "scale_index": number}
     with _explain_errors(where):
         opened = ts.open(spec, read=True, context=ts.Context(_CONTEXT)).result()
         size, offset = scale_voxel_size(scale), scale_offset(scale, scales[0])
     name = f"{where}, {scale['key']}"
-    if opened.shape[-1] != 1:
-        raise NotAStack(f"{name}: one channel is needed, got {opened.shape[-1]}; save one channel.")
-    stack = opened[..., 0].T[ts.d[:].translate_to[0]]
-    dtype = stack.dtype.numpy_dtype
-    check_stack(name, stack.shape, dtype)
-    array = LazyArray(name, stack.shape, dtype, partial(_read, stack))
-    return OpenDataset(array, size, scale["key"], metadata_stamp(scale), offset)
+    arrangement = arrange_axes(name, opened.shape, "xyzc", wish)
+    dtype = opened.dtype.numpy_dtype
+    check_stack(name, arrangement.shape, dtype)
+    store = opened[ts.d[:].translate_to[0]]
+    array = LazyArray(name, arrangement.shape, dtype, partial(_read, store, arrangement))
+    key = wish.named(scale["key"])
+    return OpenDataset(array, size, key, metadata_stamp(scale), offset, size_source="precomputed info")
 
 
-def _read(stack: "TensorStore", box: Slices) -> NDArray[Any]:
+def _read(store: "TensorStore", arrangement: Arrangement, box: Slices) -> NDArray[Any]:
     try:
-        return stack[box].read().result()
+        return arrangement.turn(store[arrangement.key(box)].read().result())
     except ValueError as error:
         raise OSError(short_reason(error)) from error
 

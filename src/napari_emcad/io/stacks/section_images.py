@@ -15,9 +15,11 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.tiff_description import tiff_voxel_size
 from napari_emcad.io.read_errors import HEADER_ERRORS
+from napari_emcad.io.stacks.axes import SPACE, arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 TIFF = {".tif", ".tiff"}
 SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".gif", ".webp", ".jp2"}
@@ -37,7 +39,7 @@ class _ImageHeader(NamedTuple):
         return f"{' x '.join(map(str, self.shape))} {self.dtype}"
 
 
-def open_section_images(path: Path) -> OpenDataset:
+def open_section_images(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     """Open a folder of grey images of one size, in natural order of their names ("s2" before "s10").
 
     The voxel size is that of the first, if it is a TIFF that says one.
@@ -55,11 +57,14 @@ def open_section_images(path: Path) -> OpenDataset:
         )
     section, dtype = _read_common_header(files)
     shape = (len(files), *section)
+    arrange_axes(str(path), shape, SPACE, wish)
     check_stack(str(path), shape, dtype)
     read = section_reader(lambda z: _read_pixels(files[z]), shape, dtype)
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
-    return OpenDataset(LazyArray(str(path), shape, dtype, read), _read_voxel_size(files[0]), None, stamp)
+    size = _read_voxel_size(files[0])
+    source = f"TIFF metadata of {files[0].name}" if size else ""
+    return OpenDataset(LazyArray(str(path), shape, dtype, read), size, None, stamp, size_source=source)
 
 
 def section_files(path: Path) -> list[Path]:

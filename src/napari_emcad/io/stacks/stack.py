@@ -13,14 +13,12 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.stacks.check_stack import NotAStack
-from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
+from napari_emcad.io.stacks.formats import find_format
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
-from napari_emcad.io.stacks.open_dataset import OpenDataset
-from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
-from napari_emcad.io.stacks.section_images import SUFFIXES, TIFF, open_section_images
-from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
-from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, open_zarr_levels, zarr_stack_names
+from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset
+from napari_emcad.io.stacks.section_images import SUFFIXES, TIFF
+from napari_emcad.io.stacks.stack_selection import StackSelection
 
 _SAMPLE = 64
 """Edge, in voxels, of the squares that the fingerprint looks at."""
@@ -39,13 +37,20 @@ class Stack:
     path : Path or Url
         File, folder or address that was opened.
     dataset : str or None
-        Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale.
+        Text of the `StackSelection` that opens it again: path inside an HDF5 file or a Zarr group, or key of a
+        precomputed volume's scale, and the channel and time point if there are several.
     fingerprint : str
         sha256 of three samples, shape, type, bytes, time of change and name, with blanks between. Equal for the same
         unchanged file; cheap, so that a change elsewhere shows only in the time. Behind a URL, length and sha256 of
         the metadata stand for bytes and time.
     offset : (z, y, x) or None
         Place of the first voxel in nm, as the labels of a padded CREMI file state it; None if the file does not say.
+    size_source : str
+        Where the voxel size comes from, in words: "given", "OME-Zarr metadata" and the like; empty if it is unknown.
+    holds : {"labels", "image"} or None
+        What the file says that its voxels are; None if it does not say.
+    notes : tuple of str
+        What was guessed or left out, as sentences.
     """
 
     array: LazyArray
@@ -54,6 +59,9 @@ class Stack:
     dataset: str | None
     fingerprint: str
     offset: Point | None = None
+    size_source: str = ""
+    holds: Holds | None = None
+    notes: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Give the file back; the array cannot be read afterwards."""
@@ -76,7 +84,8 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
         precomputed://.
     dataset : str, optional
         Path inside an HDF5 file or a Zarr group, or key of a precomputed volume's scale. Left out: the only stack in
-        it, volumes/raw, main or raw, or level 0 of several resolutions.
+        it, volumes/raw, main or raw, or level 0 of several resolutions. "raw[axes=zyxc,c=1,t=0]" names axes, channel
+        and time point, too; each part may be left out.
     voxel_size : VoxelSize, optional
         In nm (z, y, x); replaces what the file says.
 
@@ -90,13 +99,23 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
     """
     path = parse_location(path)
     _check_voxel_size(voxel_size)
-    opened = _open_dataset(path, dataset)
+    opened = _open_dataset(path, StackSelection.parse(dataset))
     try:
         fingerprint = _fingerprint(path, opened)
     except BaseException:
         opened.array.close()
         raise
-    return Stack(opened.array, voxel_size or opened.voxel_size, path, opened.dataset, fingerprint, opened.offset)
+    return Stack(
+        opened.array,
+        voxel_size or opened.voxel_size,
+        path,
+        opened.dataset,
+        fingerprint,
+        opened.offset,
+        "given" if voxel_size else opened.size_source,
+        opened.holds,
+        opened.notes,
+    )
 
 
 def open_levels(path: Location | str) -> list[OpenDataset]:
@@ -108,10 +127,8 @@ def open_levels(path: Location | str) -> list[OpenDataset]:
         See `open_stack`.
     """
     path = parse_location(path)
-    if is_precomputed(path):
-        found = open_precomputed_levels(path)
-    else:
-        found = open_zarr_levels(path) if isinstance(path, Url) or is_zarr(path) else []
+    kind = find_format(path)
+    found = kind.levels(path) if kind and kind.levels else []
     return found if len(found) > 1 else []
 
 
@@ -124,35 +141,25 @@ def stack_names(path: Location | str) -> list[str]:
         If the file is damaged.
     """
     path = parse_location(path)
-    if is_precomputed(path):
-        return []
-    if isinstance(path, Url) or is_zarr(path):
-        return zarr_stack_names(path)
-    return hdf5_stack_names(path) if is_hdf5(path) else []
+    kind = find_format(path)
+    return kind.names(path) if kind and kind.names else []
 
 
-def _open_dataset(path: Location, dataset: str | None) -> OpenDataset:
-    if is_precomputed(path):
-        return open_precomputed(path, dataset)
-    if isinstance(path, Url):
-        return open_zarr(path, dataset)
-    if not path.exists():
+def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:
+    if isinstance(path, Path) and not path.exists():
         raise UserError(f"{path}: there is no such file or folder; check its name and place.")
-    if is_zarr(path):
-        return open_zarr(path, dataset)
-    if is_hdf5(path):
-        return open_hdf5(path, dataset)
-    if dataset:
-        raise UserError(f'{path}: only HDF5 and Zarr hold datasets, "{dataset}" is not in it; leave the dataset out.')
-    if path.is_dir():
-        return open_section_images(path)
-    if is_tiff(path):
-        return open_tiff(path)
-    raise _unknown_kind(path)
+    kind = find_format(path)
+    if kind is None:
+        raise _unknown_kind(path)
+    if wish.dataset and kind.names is None:
+        raise UserError(
+            f'{path}: a {kind.name} holds no datasets, "{wish.dataset}" is not in it; leave the dataset out.'
+        )
+    return kind.open(path, wish)
 
 
-def _unknown_kind(path: Path) -> UserError:
-    if path.suffix.lower() in SUFFIXES - TIFF:
+def _unknown_kind(path: Location) -> UserError:
+    if isinstance(path, Path) and path.suffix.lower() in SUFFIXES - TIFF:
         return NotAStack(f"{path}: a stack (z, y, x) is needed, got one image; open the folder of all sections.")
     return UserError(
         f"{path}: a TIFF, HDF5 or Zarr stack or a folder of section images is needed, and this file is none of them; "

@@ -3,21 +3,27 @@
 A chunk that is not there counts as the array's fill value, as Zarr has it: writers leave empty chunks out.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import zarr
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
-from napari_emcad.io.metadata.ome_zarr import place_of_level, read_image
+from napari_emcad.io.metadata.axes import known_names, read_axis_names
+from napari_emcad.io.metadata.ome_zarr import OmeImage, place_of_level, read_image
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks import remote_zarr
+from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.lazy_array import LazyArray, wrap_array
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.open_dataset import OpenDataset, metadata_stamp
+from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which one makes a folder a Zarr array or group."""
@@ -25,7 +31,7 @@ _MARKS = ("zarr.json", ".zarray", ".zgroup")
 ZarrNode = zarr.Array[Any] | zarr.Group
 
 
-def open_zarr(where: Location, dataset: str | None) -> OpenDataset:
+def open_zarr(where: Location, wish: StackSelection = ANY) -> OpenDataset:
     """Open an array, or one of a group's: the finest level of an OME-Zarr image, or what `choose_dataset` finds.
 
     Raises
@@ -36,8 +42,8 @@ def open_zarr(where: Location, dataset: str | None) -> OpenDataset:
     found = open_zarr_node(where)
     with _explain_errors(where):
         if isinstance(found, zarr.Array):
-            return _open_dataset(where, found, found, dataset)
-        return _open_member(where, found, _choose_name(where, dataset, found))
+            return _open_dataset(where, found, found, wish)
+        return _open_member(where, found, replace(wish, dataset=_choose_name(where, wish, found)))
 
 
 def open_zarr_levels(where: Location) -> list[OpenDataset]:
@@ -52,7 +58,7 @@ def open_zarr_levels(where: Location) -> list[OpenDataset]:
     with _explain_errors(where):
         if isinstance(found, zarr.Array):
             return []
-        return [_open_member(where, found, name) for name in _level_names(found)]
+        return [_open_member(where, found, StackSelection(name)) for name in _level_names(found)]
 
 
 def zarr_stack_names(where: Location) -> list[str]:
@@ -101,40 +107,60 @@ def _explain_errors(where: Location) -> AbstractContextManager[None]:
     return explain_header_errors(f"{where}: the Zarr folder", "it may be damaged, copy or export it again")
 
 
-def _open_member(where: Location, group: zarr.Group, name: str) -> OpenDataset:
-    """Open the array of this name in a group."""
-    array = group[name]
+def _open_member(where: Location, group: zarr.Group, wish: StackSelection) -> OpenDataset:
+    """Open the array that is named in a group."""
+    array = group[wish.dataset or ""]
     if isinstance(array, zarr.Group):
-        raise ValueError(f"{name} is a group, not an array")
-    return _open_dataset(where, group, array, name)
+        raise ValueError(f"{wish.dataset} is a group, not an array")
+    return _open_dataset(where, group, array, wish)
 
 
-def _open_dataset(where: Location, found: ZarrNode, array: zarr.Array[Any], name: str | None) -> OpenDataset:
+def _open_dataset(where: Location, found: ZarrNode, array: zarr.Array[Any], wish: StackSelection) -> OpenDataset:
     """Open an array, with the place that it or the group that was found has in its metadata."""
-    size, offset = place_of_level(read_image(found.attrs), name)
-    size = size or read_voxel_size(array.attrs) or read_voxel_size(found.attrs)
-    offset = offset or read_offset(array.attrs)
-    return OpenDataset(_lazy_array(where, array, name), size, name, _stamp(where, array, name), offset)
-
-
-def _lazy_array(where: Location, array: zarr.Array[Any], name: str | None) -> LazyArray:
+    name, image = wish.dataset, read_image(found.attrs)
     shown = str(where) if name is None else f"{where}, {name}"
+    arrangement = arrange_axes(shown, array.shape, _axes_of(array, image, name), wish)
+    size, offset = place_of_level(image, name, arrangement)
+    source = "OME-Zarr metadata" if size else "Zarr attributes"
+    size = size or read_voxel_size(array.attrs, arrangement) or read_voxel_size(found.attrs, arrangement)
+    return OpenDataset(
+        _lazy_array(where, shown, array, arrangement),
+        size,
+        wish.named(name),
+        _stamp(where, array, name),
+        offset or read_offset(array.attrs, arrangement),
+        size_source=source if size else "",
+        notes=arrangement.notes,
+    )
+
+
+def _axes_of(array: zarr.Array[Any], image: OmeImage, name: str | None) -> Sequence[str] | None:
+    """Return the names of an array's axes: those of the image that it is a level of, or its own."""
+    if any(level.path == name for level in image.levels) and image.axis_names:
+        return image.axis_names
+    return read_axis_names(array.attrs) or known_names(getattr(array.metadata, "dimension_names", None))
+
+
+def _lazy_array(where: Location, shown: str, array: zarr.Array[Any], arrangement: Arrangement) -> LazyArray:
     if isinstance(where, Url):
-        return wrap_array(shown, remote_zarr.RemoteArray(array), kind=remote_zarr.RemoteLazyArray)
-    return wrap_array(shown, array)
+        remote = remote_zarr.RemoteArray(array)
+        return wrap_array(shown, remote, arrangement, kind=remote_zarr.RemoteLazyArray)
+    return wrap_array(shown, array, arrangement)
 
 
 def _list_entries(group: zarr.Group) -> list[DatasetEntry]:
-    members = group.members(max_depth=None)
-    return [DatasetEntry(name, m.shape, m.dtype) for name, m in sorted(members) if isinstance(m, zarr.Array)]
+    image = read_image(group.attrs)
+    members = sorted(group.members(max_depth=None))
+    arrays = [(name, member) for name, member in members if isinstance(member, zarr.Array)]
+    return [DatasetEntry(name, m.shape, m.dtype, _axes_of(m, image, name)) for name, m in arrays]
 
 
-def _choose_name(where: Location, dataset: str | None, group: zarr.Group) -> str:
+def _choose_name(where: Location, wish: StackSelection, group: zarr.Group) -> str:
     """Return the name of the array to open. List the group only when needed: not every server can list."""
-    wish = dataset or next(iter(_level_names(group)), None)
-    if wish and isinstance(group.get(wish), zarr.Array):
-        return wish.strip("/")
-    return choose_dataset(where, wish, _list_entries(group))
+    name = wish.dataset or next(iter(_level_names(group)), None)
+    if name and isinstance(group.get(name), zarr.Array):
+        return name.strip("/")
+    return choose_dataset(where, replace(wish, dataset=name), _list_entries(group)).name
 
 
 def _level_names(group: zarr.Group) -> list[str]:

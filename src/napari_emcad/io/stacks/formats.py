@@ -1,0 +1,69 @@
+"""The formats of stacks that can be opened: a new one is a module of its own, and a line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
+from napari_emcad.io.stacks.locations import Location, Url
+from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
+from napari_emcad.io.stacks.section_images import open_section_images
+from napari_emcad.io.stacks.stack_selection import StackSelection
+from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
+from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, open_zarr_levels, zarr_stack_names
+
+Place = TypeVar("Place", bound=Location)
+
+
+@dataclass(frozen=True)
+class StackFormat(Generic[Place]):
+    """A format of stacks; its functions raise UserError for what is damaged, and NotAStack for what is no stack.
+
+    Attributes
+    ----------
+    name : str
+        As the field calls it, such as "HDF5".
+    recognises : callable
+        Takes a place and returns True if what lies there is of this format, without reading voxels.
+    open : callable
+        Takes a place and a selection, and returns the dataset.
+    levels : callable, optional
+        Takes a place and returns its resolutions, the finest first.
+    names : callable, optional
+        Takes a place and returns what can be opened in it, as texts of a selection; None = a file is one stack, and
+        a name is refused.
+    """
+
+    name: str
+    recognises: Callable[[Place], bool]
+    open: Callable[[Place, StackSelection], OpenDataset]
+    levels: Callable[[Place], list[OpenDataset]] | None = None
+    names: Callable[[Place], list[str]] | None = None
+
+
+ANYWHERE: tuple[StackFormat[Location], ...] = (
+    StackFormat(
+        "precomputed", is_precomputed, open_precomputed, open_precomputed_levels, names=lambda where: []
+    ),  # its scales are levels of one stack
+    StackFormat(
+        "Zarr", lambda where: isinstance(where, Url) or is_zarr(where), open_zarr, open_zarr_levels, zarr_stack_names
+    ),
+)
+"""Formats on this machine or behind a URL, in the order in which they are asked."""
+
+ON_DISK: tuple[StackFormat[Path], ...] = (
+    StackFormat("HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names),
+    StackFormat("folder of section images", Path.is_dir, open_section_images),
+    StackFormat("TIFF", is_tiff, open_tiff),
+)
+"""Formats on this machine alone."""
+
+
+def find_format(where: Location) -> StackFormat[Any] | None:
+    """Return the format of what lies at a place; None if it is none of those known."""
+    found = next((kind for kind in ANYWHERE if kind.recognises(where)), None)
+    if found or isinstance(where, Url):
+        return found
+    return next((kind for kind in ON_DISK if kind.recognises(where)), None)
