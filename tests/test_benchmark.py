@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.core.scores import score
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.stacks.paper_datasets import NEURON_IDS, open_labelled_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import resolve_parameters, run
@@ -60,6 +63,22 @@ def test_a_row_is_what_segment_and_evaluate_give_on_the_labelled_part(pair, stud
     assert row.threshold == 0.3 and row.seconds > 0
 
 
+def test_what_a_plan_does_not_use_is_not_scored(pair, student, parameters):
+    box, plan = Box.parse("0:3,0:32,0:40", TRUTH.shape), SectionPlan.as_is(RAW.shape).leaving_out(START[0] + 1)
+    cells = np.zeros((6, 6, 7), bool)
+    cells[START[0] + 2, :3] = True
+    plan = replace(plan, cell=8, missing=cells, no_tissue=np.zeros_like(cells))
+    (row,) = drive(benchmark(pair, box, (student, CARD), [parameters], plan))
+    affinities, place = np.zeros((3, *box.shape), np.uint8), box.moved(START)
+    segmentation = drive(run(RAW, student, affinities, place, parameters, plan))
+    truth = TRUTH[box.slices].copy()
+    truth[1], truth[2, : 24 - START[1]] = 0, 0
+    assert row.scores == score(segmentation.labels(segmentation.table(0.3, 7)), truth)
+    assert row.sections == plan.sentence
+    with pytest.raises(UserError, match="nothing that is used is labelled in 1:2,0:32,0:40"):
+        drive(benchmark(pair, Box.parse("1:2,:,:", TRUTH.shape), (student, CARD), [parameters], plan))
+
+
 def test_affinities_are_predicted_once_for_all_agglomerations(pair, student, parameters, monkeypatch):
     calls = []
     real = module.predict
@@ -77,7 +96,7 @@ def test_json_names_the_scores_as_evaluate_does(pair, student, parameters):
     (row,) = rows_of(pair, Box.whole(TRUTH.shape), student, parameters)
     told = row.as_dict()
     assert told["voi"] == told["voi_split"] + told["voi_merge"] == row.scores.voi
-    names = {"dataset", "model", "agglomeration", "threshold", "seconds"}
+    names = {"dataset", "model", "agglomeration", "threshold", "seconds", "sections"}
     assert set(told) == names | {"voi_split", "voi_merge", "voi", "arand", "segments"}
 
 

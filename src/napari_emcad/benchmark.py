@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_emcad.core.choices import Agglomeration
 from napari_emcad.core.errors import UserError
@@ -13,6 +14,8 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import Scores, score
+from napari_emcad.core.sections.pairing import PlannedBox
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.stacks.paper_datasets import LabelledStack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import agglomerate, predict
@@ -38,6 +41,8 @@ class BenchmarkRow:
         Truth 0 is left out.
     seconds : float
         From grey values to neurons; the prediction, which all rows share, counts in each.
+    sections : str
+        One sentence on what was done with sections; empty if all are used as they are.
     """
 
     dataset: str
@@ -46,6 +51,7 @@ class BenchmarkRow:
     threshold: float
     scores: Scores
     seconds: float
+    sections: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return name -> value, for JSON; the scores as `napari-emcad evaluate` names them."""
@@ -58,6 +64,7 @@ def benchmark(
     box: Box,
     model: "tuple[Student | Teacher, ModelCard]",
     ways: Sequence[ResolvedSegmentParameters],
+    plan: SectionPlan | None = None,
 ) -> Job[list[BenchmarkRow]]:
     """Segment the labelled part of a stack once in each way; affinities are predicted once.
 
@@ -70,6 +77,8 @@ def benchmark(
         Network and card, as `load_model` returns them.
     ways : sequence of ResolvedSegmentParameters
         They differ in agglomeration, threshold and crumbs alone.
+    plan : SectionPlan, optional
+        Of the stack; None = every section is used as it is. What it bridges, and takes for no tissue, is not scored.
 
     Raises
     ------
@@ -78,20 +87,21 @@ def benchmark(
     """
     _check_labelled(pair, box)
     network, card = model
+    place = box.moved(pair.place.start)
+    truth, sentence = _scored_truth(pair, box, PlannedBox.of(plan, place)), plan.sentence if plan else ""
     affinities = np.zeros((3, *box.shape), np.uint8)
     start = time.monotonic()
-    yield from predict(pair.raw.array, network, affinities, box.moved(pair.place.start), ways[0])
+    yield from predict(pair.raw.array, network, affinities, place, ways[0], plan)
     predicted = time.monotonic() - start
     rows = []
     for parameters in ways:
         start = time.monotonic()
-        segmentation = yield from agglomerate(affinities, parameters)
+        segmentation = yield from agglomerate(affinities, parameters, plan, place)
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         labels = segmentation.labels(table)
         seconds = predicted + time.monotonic() - start
-        scores = score(labels, pair.labels.array[box.slices])
-        name = _name(pair, box)
-        rows.append(BenchmarkRow(name, card.title, parameters.agglomeration, parameters.threshold, scores, seconds))
+        scores, way = score(labels, truth), (parameters.agglomeration, parameters.threshold)
+        rows.append(BenchmarkRow(_name(pair, box), card.title, *way, scores, seconds, sentence))
     return rows
 
 
@@ -100,6 +110,17 @@ def _check_labelled(pair: LabelledStack, box: Box) -> None:
     sections, *place = box.slices
     if not any(pair.labels.array[(z, *place)].any() for z in range(sections.start, sections.stop)):
         raise UserError(f"{pair.labels.path}: nothing is labelled in {box.text} (all are 0); choose another box.")
+
+
+def _scored_truth(pair: LabelledStack, box: Box, planned: PlannedBox | None) -> NDArray[np.integer]:
+    """Return the labels of a box, 0 where the plan shows nothing that could be used."""
+    truth = np.asarray(pair.labels.array[box.slices])
+    if planned is None:
+        return truth
+    usable = np.stack([planned.usable(z) for z in range(len(truth))])
+    if not truth[usable].any():
+        raise UserError(f"{pair.labels.path}: nothing that is used is labelled in {box.text}; choose another box.")
+    return np.where(usable, truth, 0)
 
 
 def _name(pair: LabelledStack, box: Box) -> str:

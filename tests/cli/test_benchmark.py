@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 
 import h5py
 import pytest
@@ -48,6 +49,20 @@ def test_the_row_is_what_segment_and_evaluate_give(cremi, tmp_path, capsys):
     assert row["arand"] < 0.5
     assert (cut["agglomeration"], cut["threshold"]) == ("multicut", DEFAULT_THRESHOLDS["multicut"])
     assert cut["arand"] < 0.5
+
+
+def test_a_blank_section_is_left_out_and_not_scored(cremi, tmp_path, capsys):
+    path = tmp_path / "sample_T_padded.hdf"
+    shutil.copy(cremi, path)
+    with h5py.File(path, "r+") as file:
+        file["volumes/raw"][2] = 0
+    assert run(path, "--threshold", "0.3", "--json") == 0
+    said = capsys.readouterr()
+    row = json.loads(said.out.splitlines()[0])
+    assert row["sections"] == "section 2 is left out and bridged." and row["sections"] in said.err
+    assert run(path, "--threshold", "0.3", "--json", "--sections", "as-is") == 0
+    as_it_is = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert as_it_is["sections"] == "" and row["voi"] < as_it_is["voi"] - 0.2
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,27 @@ def finetune(files, output, *more):
     return run("finetune", files, output, *student, *(more or STEPS))
 
 
+def test_a_blank_section_is_neither_learnt_from_nor_scored(files, tmp_path, capsys):
+    grey = tifffile.imread(files / "raw.tif")
+    grey[4] = 0
+    tifffile.imwrite(tmp_path / "blank.tif", grey, photometric="minisblack")
+    boxes = ("--box", "0:7,:,:", "--hold-out", "7:10,:,:", "--steps", "1", "--json")
+    more = ("--raw", str(tmp_path / "blank.tif"), *boxes)
+    finetune(files, tmp_path / "a.pt", *more)
+    said = capsys.readouterr()
+    assert "by plan: section 4 is left out and bridged." in said.err
+    started = next(event for event in map(json.loads, said.out.splitlines()) if event["event"] == "started")
+    assert (started["train_voxels"], started["held_out_voxels"]) == (6 * 72 * 84, 3 * 72 * 84)
+    finetune(files, tmp_path / "b.pt", *more, "--plan", "as-is")
+    started = next(e for e in map(json.loads, capsys.readouterr().out.splitlines()) if e["event"] == "started")
+    assert started["train_voxels"] == 7 * 72 * 84
+
+
+def test_a_session_has_its_own_plan(files, tmp_path, capsys):
+    assert run("finetune", files, tmp_path / "a.pt", "--session", str(tmp_path / "a.emcad"), "--plan", "auto") == 1
+    assert "plan: a session has its own plan for its sections" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", ["pt", "ckpt"])
 def test_finetune_writes_a_better_student(files, tmp_path, capsys, suffix):
     output = tmp_path / f"new.{suffix}"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -6,6 +8,8 @@ from toy_crops import squares
 
 from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.io.sessions.facts import read_facts, write_facts
@@ -43,6 +47,24 @@ def test_boxes_of_files(files):
     np.testing.assert_array_equal(held_out.labels, whole.labels[2:, :40])
     assert (train.name, held_out.name) == ("raw[0:2,0:72,0:84]", "raw[2:4,0:40,0:84]")
     assert train.known is None
+
+
+def test_boxes_of_files_are_parted_by_the_plan(files):
+    """Between two sections that are left out, and without the sections that stand alone; what is missing is unknown."""
+    places, asked = CropPlaces(["0:3,:,:"], ["1:4,0:40,:"], ["1:4,:,:"]), []
+    cells = np.zeros((4, 9, 10), bool)
+    cells[2, :2] = True
+    plan = replace(SectionPlan.as_is(SHAPE).leaving_out(0), missing=cells, no_tissue=np.zeros_like(cells), cell=8)
+    choose = lambda volume, box: asked.append((volume.shape, box)) or plan  # noqa: E731
+    crops = CropFiles(files / "raw.tif", labels=files / "labels.tif")
+    (train, unlabelled), (held_out,) = read_crops(crops, places, choose=choose)
+    assert asked == [(SHAPE, Box.whole(SHAPE))]
+    assert [crop.name for crop in (train, held_out)] == ["raw[1:3,0:72,0:84]", "raw[1:4,0:40,0:84]"]
+    np.testing.assert_array_equal(train.raw, squares(SHAPE).raw[1:3])
+    assert train.known[0].all() and not train.known[1, :16].any() and train.known[1, 16:].all()
+    assert held_out.voxels_known == 3 * 40 * 84 - 16 * 84 and not unlabelled.voxels_known
+    with pytest.raises(UserError, match="at least 2 sections in a row that are not left out"):
+        read_crops(crops, CropPlaces(["0:2,:,:"]), choose=choose)
 
 
 def test_unlabelled_boxes_of_files_and_sessions(files, session):

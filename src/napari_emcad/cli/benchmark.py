@@ -5,8 +5,9 @@ import json
 from collections.abc import Sequence
 
 from napari_emcad.benchmark import BenchmarkRow, benchmark
-from napari_emcad.cli.bar import follow, tell
+from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.inputs import box_of, options_set
+from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.volume import check_volume
@@ -28,12 +29,14 @@ def score_model(options: argparse.Namespace) -> int:
     with open_labelled_stack(options.dataset, options.layout) as pair:
         check_volume(pair.raw.array)
         box = box_of(options, pair.labels.array.shape)
-        ways = [resolve_parameters(way, pair.raw.array, card) for way in requested]
+        place, say = box.moved(pair.place.start), warn if options.json else tell
+        plan = choose_plan(options, pair.raw.array, place, say)
+        ways = [resolve_parameters(way, pair.raw.array, card, plan=plan) for way in requested]
         if not options.json:
             memory = size_text(memory_needed(box, pair.raw.array.shape[1:], card=card))
             lengths = " x ".join(f"{length:g}" for length in pair.voxel_size)
             tell(f"{shape_text(box.shape)} voxels of {lengths} nm, at most {memory}, {card.summary()}")
-        rows = follow(benchmark(pair, box, (network, card), ways))
+        rows = follow(benchmark(pair, box, (network, card), ways, plan))
     tell("\n".join(json.dumps(row.as_dict()) for row in rows) if options.json else _table(rows))
     return 0
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from napari_emcad.cli.options import Commands, add_box
+from napari_emcad.cli.options import Commands, add_box, add_sections
 from napari_emcad.core.choices import DEFAULT_THRESHOLDS, WISHES
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.io.stacks.locations import parse_location
@@ -39,6 +39,7 @@ def add_benchmark_command(commands: Commands) -> None:
     parser.add_argument("--threshold", type=float, metavar="T", help=f"of waterz. {threshold}")
     bias = f"boundary bias of the multicut; default: {1 - DEFAULT_THRESHOLDS['multicut']:.2f}, the papers': 0.5"
     parser.add_argument("--bias", type=float, metavar="B", help=bias)
+    add_sections(parser, bridges=False)
     parser.add_argument("--device", choices=tuple(WISHES))
     parser.add_argument("--json", action="store_true", help="a line of JSON for each row")
     parser.set_defaults(command=_benchmark)

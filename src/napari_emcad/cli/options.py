@@ -38,10 +38,20 @@ def add_voxel_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--voxel-size", type=length, nargs=3, metavar=("Z", "Y", "X"), help="nm")
 
 
-def add_sections(parser: argparse.ArgumentParser) -> None:
-    """Add the options on defective sections that `section_choice.choose_plan` reads."""
+def add_sections(parser: argparse.ArgumentParser, bridges: bool = True) -> None:
+    """Add the options on defective sections that `section_choice.choose_plan` reads.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    bridges : bool
+        True if labels are written, and those of what is bridged can be chosen.
+    """
     how = "auto: look at them first, and leave out, shift and bridge what is defective (the default); as-is: use all"
     parser.add_argument("--sections", metavar="auto|as-is|FILE.json", help=f"{how}; FILE.json: of inspect --plan")
+    if not bridges:
+        parser.set_defaults(bridged=None)
+        return
     what = "labels of what is bridged, interpolated (the default) or 0"
     parser.add_argument("--bridged", choices=("interpolate", "background"), help=what)
 

@@ -1,6 +1,7 @@
 """The choice of `--sections`: what is done with the sections of a stack."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -42,8 +43,20 @@ def sections_asked_for(options: argparse.Namespace, shape: Shape) -> Literal["au
             return _as_bridged(options, read_plan(Path(file), shape, REMEDY))
 
 
-def choose_plan(options: argparse.Namespace, volume: Volume, box: Box) -> SectionPlan | None:
+def choose_plan(
+    options: argparse.Namespace, volume: Volume, box: Box, say: Callable[[str], None] = tell
+) -> SectionPlan | None:
     """Return the plan asked for, and say what it does; None if every section is used as it is.
+
+    Parameters
+    ----------
+    options : Namespace
+        With those of `options.add_sections`.
+    volume : Volume
+    box : Box
+        Whose sections are looked at, with those around it.
+    say : callable
+        Is told one line at a time.
 
     Raises
     ------
@@ -53,11 +66,11 @@ def choose_plan(options: argparse.Namespace, volume: Volume, box: Box) -> Sectio
     asked_for = sections_asked_for(options, triple(volume.shape))
     if asked_for == AS_IS:
         return None
-    plan = asked_for if isinstance(asked_for, SectionPlan) else _as_bridged(options, _inspect(volume, box))
+    plan = asked_for if isinstance(asked_for, SectionPlan) else _as_bridged(options, _inspect(volume, box, say))
     if plan.is_as_is:
         return None
     check_tissue(plan, box)
-    tell(f"by plan: {plan.sentence}")
+    say(f"by plan: {plan.sentence}")
     return plan
 
 
@@ -93,11 +106,11 @@ class _Sections:
         return self.volume[self.which[key]]
 
 
-def _inspect(volume: Volume, box: Box) -> SectionPlan:
+def _inspect(volume: Volume, box: Box, say: Callable[[str], None]) -> SectionPlan:
     """Look at the sections of a box and those around it, as a run by blocks does, and say what was found."""
     around = sections_around(box, volume.shape[0])
     report: SectionReport = follow(inspect_sections(_Sections(volume, around)))
     plan = placed(SectionPlan.of_report(report), around.start, triple(volume.shape))
     if report.findings or not plan.is_as_is:
-        tell(report.summary_from(around.start))
+        say(report.summary_from(around.start))
     return plan

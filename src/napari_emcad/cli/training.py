@@ -7,15 +7,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from napari_emcad.cli.bar import tell
+from napari_emcad.cli.bar import tell, warn
 from napari_emcad.cli.inputs import check_model, options_set
 from napari_emcad.cli.options import DEFAULT_MINUTES, SCRATCH
+from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.hold_out import hold_out
 from napari_emcad.finetuning.crops import CropFiles, CropPlaces, TrainAndHeldOut, read_crops, read_session_crops
@@ -159,12 +161,17 @@ def _crops(options: argparse.Namespace, mode: Mode) -> TrainAndHeldOut:
     places = CropPlaces(options.box or (), options.hold_out or (), options.unlabelled or ())
     files = CropFiles(options.raw, options.dataset, options.labels, options.mask) if options.raw else None
     if options.session:
+        if options.plan:
+            raise UserError("plan: a session has its own plan for its sections; leave --plan out.")
         train, held_out = read_session_crops(options.session, files, places)
     elif files is None:
         raise UserError("raw: a stack is needed; name it with --raw.")
     else:
         student = _model_file(getattr(options, "student", None))
-        train, held_out = read_crops(files, places, trained_greys(inspect(student) if student else None))
+        trained = trained_greys(inspect(student) if student else None)
+        asked_for = argparse.Namespace(sections=options.plan, bridged=None)
+        choose = partial(choose_plan, asked_for, say=warn if options.json else tell)
+        train, held_out = read_crops(files, places, trained, choose)
     return (train, held_out) if held_out or mode not in NEEDS_LABELS else hold_out(train)
 
 

@@ -96,6 +96,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--box", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to train in; may be repeated")
     parser.add_argument("--unlabelled", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to distil in too")
     parser.add_argument("--hold-out", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to score in; default: chosen")
+    plan = "what is done with defective sections of RAW: auto (the default), as-is, or FILE.json of inspect --plan"
+    parser.add_argument("--plan", metavar="auto|as-is|FILE.json", help=plan)
     _add_budget(parser)
     for name in ("learning-rate", "ema"):
         parser.add_argument(f"--{name}", type=float, metavar="R")

@@ -1,6 +1,6 @@
 """Crops to train with, read from files or from a proofreading session."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.crop import SMALLEST, Crop, exchange_greys, unlabelled_crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.progress import drive
+from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.sections.unbroken import unbroken
-from napari_emcad.core.volume import check_volume
+from napari_emcad.core.volume import Volume, check_volume
 from napari_emcad.inference.normalisation import EM_GREYS, Normalisation, choose_normalisation
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
 from napari_emcad.io.stacks.locations import Location, parse_location
@@ -55,8 +56,16 @@ class CropFiles:
     mask: Location | None = None
 
 
-def read_crops(files: CropFiles, places: CropPlaces, trained: GreyRange = EM_GREYS) -> TrainAndHeldOut:
+ChoosePlan = Callable[[Volume, Box], SectionPlan | None]
+"""Returns the plan for a stack of which a box is read; None if all sections are used as they are."""
+
+
+def read_crops(
+    files: CropFiles, places: CropPlaces, trained: GreyRange = EM_GREYS, choose: ChoosePlan | None = None
+) -> TrainAndHeldOut:
     """Read crops to train on and to hold out; without labels all is 0.
+
+    Boxes are parted where the plan leaves sections out, or they do not go on; what is missing in one is not known.
 
     Parameters
     ----------
@@ -64,11 +73,13 @@ def read_crops(files: CropFiles, places: CropPlaces, trained: GreyRange = EM_GRE
     places : CropPlaces
     trained : GreyRange
         Range of the grey levels that the network was trained on, see `Normalisation.of`.
+    choose : callable, optional
+        Chooses the plan; None = all sections are used as they are.
 
     Raises
     ------
     UserError
-        If a file cannot be read, shapes differ or a box lies outside.
+        If a file cannot be read, shapes differ, a box lies outside or no sections of it go on from each other.
     """
     with ExitStack() as opened:
         raw = opened.enter_context(open_stack(files.raw, files.dataset))
@@ -80,9 +91,11 @@ def read_crops(files: CropFiles, places: CropPlaces, trained: GreyRange = EM_GRE
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
-        source = _FileStack(raw, Normalisation.of(raw.array, trained), None, labels, mask)
-        crops = [source.crop(box) for box in train] + source.unlabelled_crops(places.unlabelled)
-        return crops, [source.crop(box) for box in held_out]
+        others = [Box.parse(text, shape) for text in places.unlabelled]
+        plan = choose(raw.array, _around([*train, *held_out, *others])) if choose else None
+        source = _FileStack(raw, Normalisation.of(raw.array, trained, plan), plan, labels, mask)
+        crops = source.crops(train) + source.unlabelled_crops(places.unlabelled)
+        return crops, source.crops(held_out)
 
 
 def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) -> TrainAndHeldOut:
@@ -166,12 +179,18 @@ class _FileStack(_CropStack):
     labels: Stack | None
     mask: Stack | None
 
-    def crop(self, box: Box) -> Crop:
-        """Read a crop."""
+    def crops(self, boxes: Sequence[Box]) -> list[Crop]:
+        """Read the crops of boxes, in parts where the plan does not use their sections."""
+        return [self._crop(part) for box in boxes for part in ([box] if self.plan is None else self.unbroken(box))]
+
+    def _crop(self, box: Box) -> Crop:
         truth: NDArray[Any] = np.zeros(box.shape, np.uint8)
         if self.labels is not None:
             truth = np.asarray(self.labels.array[box.slices])
         known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
+        missing = PlannedBox(self.plan, box).bridged() if self.plan else None
+        if missing is not None and missing.any():
+            known = ~missing if known is None else known & ~missing
         return Crop(self.pixels(box), truth, known, self.name_of(box))
 
 
@@ -206,7 +225,7 @@ def _proofread_stack(opened: OpenSession, stack: Stack) -> _ProofreadStack:
             f"not lie in this one of shape {tuple(stack.array.shape)}; name the right one with --raw."
         )
     black, white = (opened.facts.parameters.get(name) for name in ("black", "white"))
-    levels = choose_normalisation(stack.array, black, white, EM_GREYS)
+    levels = choose_normalisation(stack.array, black, white, EM_GREYS, opened.facts.plan)
     return _ProofreadStack(stack, levels, opened.facts.plan, opened, place)
 
 
@@ -219,6 +238,12 @@ def _open_stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:
             f'{opened.folder}: its stack "{opened.facts.source}" is not there any more; name it with --raw.'
         )
     return open_stack(source, opened.facts.dataset)
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box that holds all of these."""
+    start, stop = (np.array([getattr(box, end) for box in boxes]) for end in ("start", "stop"))
+    return Box(triple(start.min(axis=0)), triple(stop.max(axis=0)))
 
 
 def _check_shape(name: str, other: Stack | None, raw: Stack) -> None:

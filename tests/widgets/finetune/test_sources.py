@@ -7,6 +7,7 @@ from proofreading_hands import column
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import FragmentId
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.widgets.finetune import sources as finetune_sources
 from napari_emcad.widgets.finetune.truth import LayerTruth, NoTruth, SessionTruth
 
@@ -92,6 +93,13 @@ def test_labels_from_elsewhere(hand):
     (part,) = hand.sources.labels_places(layer, within_box=True)
     assert part.box == DRAWN
     np.testing.assert_array_equal(part.truth.labels_in(DRAWN), layer.data[DRAWN.slices])
+
+
+def test_before_a_run_places_end_where_the_look_found_a_section_to_leave_out(hand):
+    layer, stack = hand.add_truth(), hand.desk.stack.layer
+    hand.desk.inspection.take_plan(stack, SectionPlan.as_is(stack.data.shape).leaving_out(0))
+    (place,) = hand.sources.labels_places(layer)
+    assert (place.box.start[0], place.box.stop[0]) == (1, 3)
 
 
 def test_labels_of_another_shape_have_no_place(hand):

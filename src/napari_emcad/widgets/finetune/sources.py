@@ -183,9 +183,9 @@ class CropSources:
 
     @property
     def _plan(self) -> SectionPlan | None:
-        """The plan by which the sections of the stack were used for what is on screen; None if nothing is."""
+        """The plan by which the sections of the stack were used for what is on screen, or else would be used."""
         result = self._desk.results.current
-        return result.plan if result is not None and result.source is self.stack else None
+        return result.plan if result is not None and result.source is self.stack else self._desk.inspection.plan
 
     def _places(self, name: str, box: Box) -> list[Place]:
         stack = self._open_stack()
