@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drawings import lively_student, lively_teacher, uneven
-from plans import leaving_out
+from plans import any_plan, holes_of, leaving_out, partner_of, usable_of
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -18,6 +18,7 @@ from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict import predict_by
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
+from napari_emcad.networks.student import Student
 
 SHAPE = (7, 33, 38)
 CPU = Device("cpu", "CPU, 1 thread")
@@ -122,6 +123,37 @@ def cells(shape, cell):
     none = np.zeros((shape[0], *(-(-n // cell) for n in shape[1:])), bool)
     as_is = SectionPlan.as_is(shape)
     return SectionPlan(shape, as_is.left_out, as_is.offset, as_is.inverted, as_is.breaks, none, none.copy(), cell=cell)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_network_tells_of_the_same_voxels(network, seed):
+    plan = any_plan(SHAPE, seed, cell=8)
+    usable, holes = usable_of(plan), holes_of(plan)
+    tells = np.stack([usable] * 3)
+    for z, y, x in np.argwhere(usable).tolist():
+        tells[0, z, y, x] = z == plan.used[0] or partner_of(plan, holes, (z, y, x)) is not None
+    assert usable.any() and not usable.all()
+    found = predicted(network, uneven(SHAPE), plan)
+    assert not found[~tells].any()
+    assert (found[tells] > 0).mean() > 0.5
+
+
+def test_memory_that_runs_out_amid_a_plan_costs_no_section(network, monkeypatch):
+    shape = (7, 20, 300)
+    plan = any_plan(shape, 3, cell=8)
+    expected, calls = predicted(network, uneven(shape), plan, tile=128), []
+    where, name = (TorchEngine, "encode") if isinstance(network, Student) else (predict_by_tiles._Ready, "values")
+    compute = getattr(where, name)
+
+    def troubled(self, grey):
+        calls.append(grey.shape)
+        if len(calls) == 2:
+            raise MemoryError
+        return compute(self, grey)
+
+    monkeypatch.setattr(where, name, troubled)
+    close(predicted(network, uneven(shape), plan, tile=256), expected)
+    assert len(calls) > 2
 
 
 # ---- shifts --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from napari_emcad.core import progress
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
+from napari_emcad.inference import predict_sections
 from napari_emcad.inference import predict_student as module
 from napari_emcad.inference.engines.torch import TorchEngine, folded
 from napari_emcad.inference.normalisation import Normalisation
@@ -213,7 +214,7 @@ def test_closing_the_job_stops_within_one_tile(student, prediction):
 def test_the_network_is_gone_when_memory_is_released(student, prediction, monkeypatch, end):
     """Else torch's cache on a GPU could not give its blocks back."""
     prepared, alive = [], []
-    make = module._engine
+    make = module.engine_for
 
     def remembered(*arguments):
         network = make(*arguments)
@@ -223,8 +224,8 @@ def test_the_network_is_gone_when_memory_is_released(student, prediction, monkey
     def released(device):
         alive.append(prepared[0]() is not None)
 
-    monkeypatch.setattr(module, "_engine", remembered)
-    monkeypatch.setattr(module, "release_memory", released)
+    monkeypatch.setattr(module, "engine_for", remembered)
+    monkeypatch.setattr(predict_sections, "release_memory", released)
     volume = uneven((2, 16, 300))
     job = predict_affinities(student, volume, np.zeros((3, *volume.shape), np.uint8), prediction(volume, tile=64))
     if end == "closed":

@@ -12,7 +12,7 @@ from napari_emcad.core.blending import Raster
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
-from napari_emcad.inference import predict_by_tiles
+from napari_emcad.inference import predict_by_tiles, predict_sections
 from napari_emcad.inference import predict_teacher as module
 from napari_emcad.inference.engines.device import Device
 from napari_emcad.inference.normalisation import Normalisation
@@ -303,7 +303,7 @@ def test_the_network_is_gone_when_memory_is_released(teacher, prediction, monkey
         return copy
 
     monkeypatch.setattr(predict_by_tiles.copy, "deepcopy", remembered)
-    monkeypatch.setattr(predict_by_tiles, "release_memory", lambda _: alive.append(copied[0]() is not None))
+    monkeypatch.setattr(predict_sections, "release_memory", lambda _: alive.append(copied[0]() is not None))
     volume = uneven((2, 16, 60))
     job = predict_teacher(teacher, volume, np.zeros((3, *volume.shape), np.uint8), prediction(volume, tile=16))
     if end == "closed":

@@ -19,7 +19,7 @@ from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.sections.pairing import inside_section, moved_plane
 from napari_emcad.core.sections.plan import MOST_BRIDGED, Plane, SectionPlan, check_shape
 from napari_emcad.core.tiling import Ends
-from napari_emcad.core.volume import SMALLEST_SECTION, Key, Volume, Writable
+from napari_emcad.core.volume import SMALLEST_SECTION, Key, Volume
 from napari_emcad.inference.normalisation import Normalisation, not_finite_sentence
 from napari_emcad.inference.prediction import Prediction
 
@@ -264,14 +264,6 @@ def seen_parts(volume: Volume, prediction: Prediction) -> Iterator[SeenPart]:
             y, x = (places.min(axis=0) + box.start[1:]).tolist()
             bottom, right = (places.max(axis=0) + box.stop[1:]).tolist()
             yield SeenPart(view, Box((inside[0], y, x), (inside[-1] + 1, bottom, right)), plan, box)
-
-
-def leave_out(affinities: Writable, prediction: Prediction) -> None:
-    """Write 0 into the sections of the prediction's box that are left out."""
-    if prediction.plan:
-        nothing = np.zeros((3, *prediction.box.shape[1:]), np.uint8)
-        for z in np.flatnonzero(prediction.plan.left_out[prediction.box.slices[0]]).tolist():
-            affinities[:, z] = nothing
 
 
 def _bounds(rows: NDArray[np.int_], columns: NDArray[np.int_]) -> Plane:

@@ -31,3 +31,8 @@ def explain_out_of_memory(what: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise UserError(f"memory: it does not suffice for {what}; close other programs or choose the CPU.") from error
+
+
+def too_small_sentence(tile: int) -> str:
+    """Return the sentence on memory that does not suffice even for tiles of so many pixels a side."""
+    return f"memory: it does not suffice even for tiles of {tile} pixels; close other programs or choose the CPU."

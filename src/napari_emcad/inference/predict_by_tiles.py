@@ -6,7 +6,7 @@ al., TMI 2022).
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -17,18 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_emcad.core.blending import Raster, Span, mirrored_places, spans
+from napari_emcad.core.blending import Span, mirrored_places, spans
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape
-from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Volume
-from napari_emcad.inference.aligned import SeenPart
-from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
+from napari_emcad.inference.engines.device import DeviceKind
 from napari_emcad.inference.engines.precision import fastest_precision
 from napari_emcad.inference.normalisation import Normalisation
-from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
+from napari_emcad.inference.out_of_memory import too_small_sentence
+from napari_emcad.inference.predict_sections import ShownPart, Walk, Write, predict_sections
 from napari_emcad.inference.prediction import Prediction
-from napari_emcad.inference.resampled import ResampledPart, shown_parts
 from napari_emcad.networks.placing import placed
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
 from napari_emcad.networks.teacher import Teacher, TeacherConfig
@@ -68,9 +67,7 @@ class Way(Generic[N]):
     sizes: Callable[[Shape, int], Shape]
 
 
-def predict_by_tiles(
-    network: N, way: Way[N], volume: Volume, write: Callable[[int, NDArray[np.uint8]], None], prediction: Prediction
-) -> Job[None]:
+def predict_by_tiles(network: N, way: Way[N], volume: Volume, write: Write, prediction: Prediction) -> Job[None]:
     """Predict a box of a volume, section by section; stop within one tile by closing the job.
 
     Parameters
@@ -79,8 +76,7 @@ def predict_by_tiles(
         Not modified.
     way : Way
     volume : Volume
-    write : callable
-        Called with each section's place in the box, from 0 on, and its values x 255, (c, y, x).
+    write : Write
     prediction : Prediction
 
     Raises
@@ -88,41 +84,16 @@ def predict_by_tiles(
     UserError
         If a section holds NaN, or memory does not suffice for the smallest tile.
     """
-    reuse_memory()
-    box, device = prediction.box, prediction.device
-    with explain_out_of_memory("the network"):
-        ready = _Ready(network, way, device)
-    tile = prediction.tile or way.tile[device.kind]
-    try:
-        watch, done = Stopwatch(way.stage, box.shape[0]), 0
-        yield watch.at(0)
-        for part in shown_parts(volume, prediction):
-            k = part.box.start[0]
-            while k < part.box.stop[0]:
-                try:
-                    # no name is bound to the walk: it would keep the network's memory from being released
-                    for ahead, values in _LayerWalk(ready, part, prediction, tile).sections(k):
-                        if values is not None:
-                            write(part.section(k), part.values(k, values))
-                            done, k = part.end(k), k + 1
-                        yield watch.at(done, ahead)
-                except (MemoryError, RuntimeError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    tile = _halved(tile, network.config.rasters[1])
-                release_memory(device)
-        if done < box.shape[0]:  # all of it is left out
-            yield watch.at(box.shape[0])
-    finally:
-        del ready
-        release_memory(device)
+    make_ready = partial(_Ready, network, way, prediction)
+    yield from predict_sections(make_ready, way.stage, volume, write, prediction)
 
 
 class _Ready(Generic[N]):
     """A copy of a network on its device, in the precision that is fastest there."""
 
-    def __init__(self, network: N, way: Way[N], device: Device):
-        self._way, self._device = way, device.kind
+    def __init__(self, network: N, way: Way[N], prediction: Prediction):
+        device = prediction.device
+        self._way, self._device, self._normalisation = way, device.kind, prediction.normalisation
         self._network: N = placed(copy.deepcopy(network), device.kind, torch.channels_last_3d)
         self._network.eval()
         precision = fastest_precision(self._network, device, _example(network.config))
@@ -142,6 +113,21 @@ class _Ready(Generic[N]):
         """Return the voxels that a tile gives, at most, on z, y, x."""
         return self._way.sizes(shape, tile)
 
+    def walk(self, part: ShownPart, tile: int, first: int) -> Walk:
+        """Walk down a part, from a section on."""
+        return _LayerWalk(self, part, self._normalisation, tile).sections(first)
+
+    def usual_tile(self) -> int:
+        """Return pixels a side of the tiles for the device."""
+        return self._way.tile[self._device]
+
+    def smaller_tile(self, tile: int) -> int:
+        """Return half the tile's side."""
+        raster = self.config.rasters[1]
+        if raster.at_most(tile) == raster.smallest:
+            raise UserError(too_small_sentence(raster.smallest))
+        return tile // 2
+
     def values(self, grey: Tensor) -> NDArray[np.float32]:
         """Return the values (c, z', y', x') in [0, 1] of a crop (z, y, x), normalised."""
         with torch.inference_mode(), self._autocast():
@@ -155,8 +141,8 @@ class _LayerWalk:
     once no later layer reaches it.
     """
 
-    def __init__(self, ready: _Ready[N], part: SeenPart | ResampledPart, prediction: Prediction, tile: int):
-        self.ready, self.normalisation, self.box = ready, prediction.normalisation, part.box
+    def __init__(self, ready: _Ready[N], part: ShownPart, normalisation: Normalisation, tile: int):
+        self.ready, self.normalisation, self.box = ready, normalisation, part.box
         shape = part.volume.shape
         self.layers, rows, columns = tiles(ready.config, self.box, shape, ready.sizes(shape, tile))
         self.part, self.channels = part, ready.channels
@@ -164,7 +150,7 @@ class _LayerWalk:
         self.source = _SeenSections(part.volume, ready.config.margin, rows, columns)
         self.pending: dict[int, NDArray[np.float32]] = {}
 
-    def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
+    def sections(self, first: int) -> Walk:
         """Yield after each tile by how many sections' worth of work the walk is ahead of the sections finished.
 
         After each layer it yields the sections that this layer finishes, (c, y, x) uint8, each with the same number.
@@ -267,12 +253,3 @@ def _example(config: TiledConfig) -> Tensor:
 
 def _slice(voxels: range, origin: int) -> slice:
     return slice(voxels.start - origin, voxels.stop - origin)
-
-
-def _halved(tile: int, raster: Raster) -> int:
-    if raster.at_most(tile) == raster.smallest:
-        raise UserError(
-            f"memory: it does not suffice even for tiles of {raster.smallest} pixels; "
-            "close other programs or choose the CPU."
-        )
-    return tile // 2

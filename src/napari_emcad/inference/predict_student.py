@@ -1,6 +1,7 @@
 """A student and a volume -> affinities, section by section."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Generic
 
 import numpy as np
@@ -8,17 +9,17 @@ import psutil
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
-from napari_emcad.core.progress import Job, Stopwatch
+from napari_emcad.core.geometry import Box, Shape
+from napari_emcad.core.progress import Job
 from napari_emcad.core.resampling import seen_place
 from napari_emcad.core.tiling import Ends, Tile, section_tiles
 from napari_emcad.core.volume import Volume, Writable
-from napari_emcad.inference.aligned import SeenPart, leave_out
-from napari_emcad.inference.engines.device import Device, DeviceKind, release_memory, reuse_memory
+from napari_emcad.inference.engines.device import DeviceKind
 from napari_emcad.inference.engines.engine import Engine, Features, engine_for
-from napari_emcad.inference.out_of_memory import explain_out_of_memory, is_out_of_memory
+from napari_emcad.inference.normalisation import Normalisation
+from napari_emcad.inference.out_of_memory import too_small_sentence
+from napari_emcad.inference.predict_sections import ShownPart, Walk, predict_sections
 from napari_emcad.inference.prediction import Prediction
-from napari_emcad.inference.resampled import ResampledPart, shown_parts
 from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, Window
 
 HALO = RECEPTIVE_RADIUS + 1
@@ -62,35 +63,37 @@ def predict_affinities(student: Student, volume: Volume, out: Writable, predicti
     UserError
         If a section holds NaN, or memory does not suffice for the smallest tile.
     """
-    reuse_memory()
-    box, device = prediction.box, prediction.device
-    engine = _engine(student, device)
-    seen, (_, *sides) = seen_place(box, volume.shape, prediction.scale)
-    tile = prediction.tile or usual_tile(seen, (sides[0], sides[1]), device.kind)
-    try:
-        watch, done = Stopwatch("affinities", box.shape[0]), 0
-        yield watch.at(0)
-        leave_out(out, prediction)
-        for part in shown_parts(volume, prediction):
-            k = part.box.start[0]
-            while k < part.box.stop[0]:
-                try:
-                    # no name is bound to the walk: it would keep the features' memory from being released
-                    for ahead, affinities in _SectionWalk(engine, part, prediction, tile).sections(k):
-                        if affinities is not None:
-                            out[:, part.section(k)] = part.values(k, affinities)
-                            done, k = part.end(k), k + 1
-                        yield watch.at(done, ahead)
-                except (MemoryError, RuntimeError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    tile = _halved(tile)
-                release_memory(device)
-        if done < box.shape[0]:  # all of it is left out
-            yield watch.at(box.shape[0])
-    finally:
-        del engine
-        release_memory(device)
+
+    def write(z: int, affinities: NDArray[np.uint8]) -> None:
+        out[:, z] = affinities
+
+    make_ready = partial(_ReadyStudent, student, volume.shape, prediction)
+    yield from predict_sections(make_ready, "affinities", volume, write, prediction)
+
+
+class _ReadyStudent:
+    """A student on its device."""
+
+    channels = 3
+
+    def __init__(self, student: Student, shape: Shape, prediction: Prediction):
+        self._engine: Engine[Any] = engine_for(student, prediction.device)
+        self._shape, self._prediction = shape, prediction
+
+    def walk(self, part: ShownPart, tile: int, first: int) -> Walk:
+        """Walk through the sections of a part, from one on."""
+        return _SectionWalk(self._engine, part, self._prediction.normalisation, tile).sections(first)
+
+    def usual_tile(self) -> int:
+        """Return pixels a side of the tiles that device and memory allow."""
+        seen, (_, *sides) = seen_place(self._prediction.box, self._shape, self._prediction.scale)
+        return usual_tile(seen, (sides[0], sides[1]), self._prediction.device.kind)
+
+    def smaller_tile(self, tile: int) -> int:
+        """Return half the tile's side."""
+        if tile // 2 < SMALLEST_TILE:
+            raise UserError(too_small_sentence(tile))
+        return tile // 2
 
 
 class _SectionWalk(Generic[Features]):
@@ -99,13 +102,12 @@ class _SectionWalk(Generic[Features]):
     Each section is taken at its own place and as far as it has tissue: its frame. The one before is seen through it.
     """
 
-    def __init__(self, engine: Engine[Features], part: SeenPart | ResampledPart, prediction: Prediction, tile: int):
-        self.engine, self.part, self.tile = engine, part, tile
-        self.normalisation = prediction.normalisation
+    def __init__(self, engine: Engine[Features], part: ShownPart, normalisation: Normalisation, tile: int):
+        self.engine, self.part, self.normalisation, self.tile = engine, part, normalisation, tile
         self.frame: tuple[Ends, Ends] = ((0, 0), (0, 0))
         self.kept: dict[Tile, Features] = {}
 
-    def sections(self, first: int) -> Iterator[tuple[float, NDArray[np.uint8] | None]]:
+    def sections(self, first: int) -> Walk:
         """Yield after each tile the part of its section done; after the last one 0 and affinities (3, y, x) uint8."""
         box = self.part.box
         for k in range(first, box.stop[0]):
@@ -169,11 +171,6 @@ class _SectionWalk(Generic[Features]):
         return None if size == whole else Window(top, left, size, whole)
 
 
-def _engine(student: Student, device: Device) -> Engine[Any]:
-    with explain_out_of_memory("the network"):
-        return engine_for(student, device)
-
-
 def network_memory(box: Box, section: tuple[int, int], tile: int | None = None) -> int:
     """Return the bytes the network needs at its peak on the CPU for a box of sections of this size (y, x)."""
     tile = tile or usual_tile(box, section, "cpu")
@@ -225,11 +222,3 @@ def _moved(part: tuple[Ends, Ends], by: Sequence[int]) -> tuple[Ends, Ends]:
 def _area(tile: Tile) -> int:
     (top, bottom), (left, right) = tile.window
     return (bottom - top) * (right - left)
-
-
-def _halved(tile: int) -> int:
-    if tile // 2 < SMALLEST_TILE:
-        raise UserError(
-            f"memory: it does not suffice even for tiles of {tile} pixels; close other programs or choose the CPU."
-        )
-    return tile // 2

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Volume, Writable
-from napari_emcad.inference.aligned import leave_out
 from napari_emcad.inference.engines.device import DeviceKind
 from napari_emcad.inference.predict_by_tiles import Way, predict_by_tiles, tiles
 from napari_emcad.inference.prediction import Prediction
@@ -64,7 +63,6 @@ def predict_teacher(teacher: Teacher, volume: Volume, out: Writable, prediction:
     def write(z: int, affinities: NDArray[np.uint8]) -> None:
         out[:, z] = affinities
 
-    leave_out(out, prediction)
     way = Way("affinities", 3, nearest_affinities, TILE, partial(_sizes, teacher.config))
     yield from predict_by_tiles(teacher, way, volume, write, prediction)
 
