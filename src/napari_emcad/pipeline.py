@@ -25,6 +25,7 @@ from napari_emcad.core.bridging import bridge_fragments
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA, DEFAULT_THRESHOLDS, Agglomeration, DeviceKind
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragments import find_fragments
+from napari_emcad.core.gap_contacts import without_chance_contacts
 from napari_emcad.core.geometry import Box, Shape, VoxelSize, check_box, triple
 from napari_emcad.core.parameters import Parameters, ResolvedSegmentParameters, SegmentOptions, SegmentParameters
 from napari_emcad.core.pixel_size import OWN, Scale, scale_between, seen_shape
@@ -225,7 +226,7 @@ def agglomerate(
     graph = yield from build_region_graph(affinities, fragments, planned=planned)
     yield Progress("agglomeration", 0, 1)
     section, sizes = sections_and_sizes(fragments)
-    graph = without_swallowing(graph, section, sizes)
+    graph = without_chance_contacts(without_swallowing(graph, section, sizes), section)
     if planned:
         sizes = yield from bridge_fragments(fragments, sizes, planned)
     tree = agglomerate_fragments(graph, sizes, parameters.agglomeration, parameters.scoring)

@@ -11,11 +11,13 @@ from napari_emcad.blocks import steps as blockwise
 from napari_emcad.blocks.steps import boxes_of_blocks, segment_by_blocks
 from napari_emcad.core.bridging import bridge_fragments
 from napari_emcad.core.fragment_boxes import find_fragment_boxes
+from napari_emcad.core.gap_contacts import without_chance_contacts
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.swallowing import sections_and_sizes
 from napari_emcad.io.section_plans import plan_to_json
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import begin_run
@@ -94,7 +96,13 @@ def test_blocks_fit_together(tmp_path, run_of, name):
     expected, planned = np.where(files.local[:] > 0, found.fragments[:], 0), PlannedBox.of(plan, BOX)
     np.testing.assert_array_equal(np.unique(expected[expected > 0]), np.arange(1, expected.max() + 1))
     graph = drive(build_region_graph(files.affinities[:], expected, planned=planned))
-    same_graph(found.graph, graph, "u", "v", "mean", "quantiles", "area")
+    kept = without_chance_contacts(graph, sections_and_sizes(expected)[0])
+    if plan.offset.any():  # outlines that a shift moves over a block's face are seen in part
+        of_blocks = set(zip(found.graph.u.tolist(), found.graph.v.tolist(), strict=True))
+        assert of_blocks.issuperset(zip(kept.u.tolist(), kept.v.tolist(), strict=True))
+        pairs = zip(graph.u.tolist(), graph.v.tolist(), strict=True)
+        kept = graph.chosen(np.array([pair in of_blocks for pair in pairs]))
+    same_graph(found.graph, kept, "u", "v", "mean", "quantiles", "area")
     there = expected[tuple(found.graph.contact.T)]
     assert ((there == found.graph.u) | (there == found.graph.v)).all()
     drive(bridge_fragments(expected, found.sizes, planned))

@@ -32,6 +32,7 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.fragments import find_fragments
+from napari_emcad.core.gap_contacts import without_chance_contacts
 from napari_emcad.core.geometry import Box, Shape
 from napari_emcad.core.ids import FOR_EDITS, Ids, id_dtype, memory_dtype
 from napari_emcad.core.progress import Job, drive
@@ -191,7 +192,7 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     seen = seen_before(box, run.place.shape, planned)
     fragments, near = _number_fragments(files, run.blocks, seen)
     graph = _connect(files, box, seen, planned, fragments)
-    graph = without_swallowing(graph, near.section, near.sizes)
+    graph = without_chance_contacts(without_swallowing(graph, near.section, near.sizes), near.section)
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=near.ids[graph.u], v=near.ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]
