@@ -27,6 +27,14 @@ from napari_emcad.blocks.sections import (
     plan_of,
     seen_before,
 )
+from napari_emcad.blocks.swallowing import (
+    decide_in_block,
+    decide_together,
+    is_left_open,
+    keep_open,
+    placed_in,
+    without_swallowed,
+)
 from napari_emcad.core.block_merges import Merges, block_merges, tree_of_blocks
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
@@ -40,7 +48,7 @@ from napari_emcad.core.region_graph import RegionGraph, build_region_graph, join
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
-from napari_emcad.core.swallowing import sections_and_sizes, without_swallowing
+from napari_emcad.core.swallowing import Lying, sections_and_sizes
 from napari_emcad.core.volume import Key, Writable
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_run
@@ -106,6 +114,8 @@ def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool, tell: Tell =
             _decide(files, run, tell)
         if step == REGION_GRAPH:
             _number_blocks(files, run)
+        if step == AGGLOMERATION:
+            decide_together(files, run)
         parts = parts_of(run, step)
         remaining = [number for number in range(len(parts)) if not files.is_done(step, number)]
         if len(parts):
@@ -192,7 +202,12 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     seen = seen_before(box, run.place.shape, planned)
     fragments, near = _number_fragments(files, run.blocks, seen)
     graph = _connect(files, box, seen, planned, fragments)
-    graph = without_chance_contacts(without_swallowing(graph, near.section, near.sizes), near.section)
+    lying = Lying.of(graph, near.section, near.sizes)
+    graph, left_open = decide_in_block(
+        graph, lying, is_left_open(lying, near.section, planned and planned.within(seen))
+    )
+    graph, before = without_chance_contacts(graph, near.section), graph
+    keep_open(files, number, placed_in(graph, before, left_open), near.ids, seen.start[0])
     contact = graph.contact + np.array(seen.start, np.int32)
     graph = replace(graph, u=near.ids[graph.u], v=near.ids[graph.v], contact=contact)
     own = fragments[box.within(seen).slices]
@@ -399,4 +414,4 @@ def _numbered_alone(own: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def _graph(files: BlockFiles, number: int) -> RegionGraph:
-    return RegionGraph(**files.load_table(REGION_GRAPH, number))
+    return without_swallowed(files, number, RegionGraph(**files.load_table(REGION_GRAPH, number)))

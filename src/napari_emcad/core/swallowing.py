@@ -4,6 +4,8 @@ A section without membranes to be seen (lost, out of focus, overexposed) becomes
 every neuron of the sections before and after, often by high affinities, and would join them all.
 """
 
+from typing import NamedTuple, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,13 +23,64 @@ LEAST_SIZE = 200
 """Pixels that a fragment must have to count."""
 
 
+class Lying(NamedTuple):
+    """Contacts by which fragments lie on those of another section, each once from either side.
+
+    Attributes
+    ----------
+    row : (m,) int64
+        Place of each in its graph.
+    one : (m,) Ids
+        The fragment that may swallow.
+    section : (m,) int32
+        The section of the other one.
+    area : (m,) int64
+        In voxel faces.
+    lies_under : (m,) bool
+        True if half of the other one's pixels or more do, and it counts.
+    is_earlier : (m,) bool
+        True if `one` is of an earlier section than the other.
+    """
+
+    row: NDArray[np.int64]
+    one: Ids
+    section: NDArray[np.int32]
+    area: NDArray[np.int64]
+    lies_under: NDArray[np.bool_]
+    is_earlier: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, graph: RegionGraph, section: NDArray[np.int32], sizes: NDArray[np.int64]) -> Self:
+        """Return the contacts of a graph; the parameters are those of `without_swallowing`."""
+        across = np.flatnonzero(section[graph.u] != section[graph.v])
+        u, v, area = graph.u[across], graph.v[across], graph.area[across]
+        one, other, areas = np.append(u, v), np.append(v, u), np.append(area, area)
+        under = (2 * areas >= sizes[other]) & (sizes[other] >= LEAST_SIZE)
+        return cls(np.append(across, across), one, section[other], areas, under, section[one] < section[other])
+
+    def chosen(self, which: NDArray[np.bool_]) -> Self:
+        """Return some of the contacts."""
+        return self._replace(**{name: column[which] for name, column in self._asdict().items()})
+
+    @property
+    def swallows(self) -> NDArray[np.bool_]:
+        """(m,): True for contacts that are to be dropped.
+
+        Strategy: the contacts of a fragment with one other section stand in a group. It counts the fragments that lie
+        under it with half of their pixels or more; and (sum of areas)^2 / (sum of squared areas), which is n for n
+        equal parts.
+        """
+        if not len(self.row):
+            return np.zeros(0, bool)
+        depth = int(self.section.max()) + 1
+        _, group = np.unique(depth * self.one.astype(np.int64) + self.section, return_inverse=True)
+        shares = np.bincount(group, self.area) ** 2 / np.bincount(group, self.area.astype(np.float64) ** 2)
+        found: NDArray[np.bool_] = ((np.bincount(group, self.lies_under) >= MANY) & (shares >= EVEN))[group]
+        return found
+
+
 def without_swallowing(graph: RegionGraph, section: NDArray[np.int32], sizes: NDArray[np.int64]) -> RegionGraph:
     """Return a graph without the contacts by which a fragment lies on very many fragments of another section.
-
-    Strategy: the contacts of a fragment with one other section stand in a group. It counts the fragments that lie under
-    it with half of their pixels or more; and (sum of areas)^2 / (sum of squared areas), which is n for n equal parts. A
-    group lies between two sections and within the outline of one fragment, so that a block which counts its faces sees
-    it whole, and decides what the volume would.
 
     Parameters
     ----------
@@ -37,20 +90,15 @@ def without_swallowing(graph: RegionGraph, section: NDArray[np.int32], sizes: ND
     sizes : (n + 1,) int64
         Voxels of each fragment.
     """
-    across = np.flatnonzero(section[graph.u] != section[graph.v])
-    if not len(across):
-        return graph
-    u, v, area = graph.u[across], graph.v[across], graph.area[across]
-    is_dropped, depth = np.zeros(len(across), bool), int(section.max()) + 1
-    for one, other in ((u, v), (v, u)):
-        _, group = np.unique(depth * one.astype(np.int64) + section[other], return_inverse=True)
-        lies_under = (2 * area >= sizes[other]) & (sizes[other] >= LEAST_SIZE)
-        shares = np.bincount(group, area) ** 2 / np.bincount(group, area.astype(np.float64) ** 2)
-        is_dropped |= ((np.bincount(group, lies_under) >= MANY) & (shares >= EVEN))[group]
-    if not is_dropped.any():
-        return graph
+    lying = Lying.of(graph, section, sizes)
+    dropped = lying.row[lying.swallows]
+    return without_rows(graph, dropped) if len(dropped) else graph
+
+
+def without_rows(graph: RegionGraph, rows: NDArray[np.integer]) -> RegionGraph:
+    """Return a graph without the edges at these places."""
     is_kept = np.ones(len(graph), bool)
-    is_kept[across[is_dropped]] = False
+    is_kept[rows] = False
     return graph.chosen(is_kept)
 
 
