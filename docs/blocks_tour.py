@@ -14,7 +14,8 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose se
 import napari
 import numpy as np
 import zarr
-from screenshots import WINDOW, Camera, parser
+from screenshots import Camera, parser
+from window import open_window
 
 from napari_emcad.blocks.steps import FRAGMENTS
 from napari_emcad.core.synthetic import synthetic_stack
@@ -33,11 +34,7 @@ def main() -> None:
     options = parser("Take the picture of segmenting by blocks.").parse_args()
     with TemporaryDirectory() as folder:
         stack = _large(Path(folder), options.data)
-        viewer = napari.Viewer(show=True)
-        viewer.theme = options.theme
-        viewer.window._qt_window.resize(*WINDOW)
-        dock = EMCADDock(viewer)
-        viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
+        viewer, dock = open_window(options.theme)
         for data, meta, kind in read_layers(str(stack)):
             viewer.add_layer(napari.layers.Layer.create(data, meta, kind))
         if options.model:

@@ -17,12 +17,12 @@ import napari
 import numpy as np
 import tifffile
 from qtpy.QtCore import Qt
-from screenshots import WINDOW, Camera, parser
+from screenshots import Camera, parser
 from tour import Hand, Voxel
+from window import open_part, open_window
 
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.stacks.stack import open_stack
-from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, wait
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.export.export_request import ExportRequest
@@ -40,11 +40,7 @@ def main() -> None:
 
 def tour(options, folder: Path) -> None:
     """Go through a session on such a stack in a folder; everything is checked on the way."""
-    viewer = napari.Viewer(show=True)
-    viewer.theme = options.theme
-    viewer.window._qt_window.resize(*WINDOW)
-    dock = EMCADDock(viewer)
-    viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
+    viewer, dock = open_window(options.theme)
     take, hand, panel = Camera(viewer, options.images), Hand(viewer), dock.proofread
     source = _open_damaged(viewer, dock, options, folder)
     dock.sections["proofread"].open()
@@ -79,11 +75,9 @@ def _open_damaged(viewer: napari.Viewer, dock: EMCADDock, options, folder: Path)
     part = wide[:, :, SHIFT:].copy()
     part[SLIP:] = wide[SLIP:, :, : PART[2]]
     part[GAP] = 0
-    tifffile.imwrite(folder / "damaged.tif", part, photometric="minisblack")
-    (data, meta, _kind), *_ = read_layers(str(folder / "damaged.tif"))
     if options.model is not None:
         dock.desk.model.open_file(options.model)
-    return viewer.add_image(data, **{**meta, "scale": size, "units": ("nm",) * 3})
+    return open_part(viewer, folder / "damaged.tif", part, size)
 
 
 def _proofread(hand: Hand, panel, take: Camera) -> None:

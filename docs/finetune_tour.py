@@ -13,13 +13,12 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose se
 
 import napari
 import numpy as np
-import tifffile
 from screenshots import Camera, parser
+from window import open_part, open_window
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.scores import score
 from napari_emcad.io.stacks.stack import open_stack
-from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.kit.section import Section
@@ -41,11 +40,7 @@ def main() -> None:
 
 def tour(options, folder: Path) -> None:
     """All of it; every step is checked on the way."""
-    viewer = napari.Viewer(show=True)
-    viewer.theme = options.theme
-    viewer.window._qt_window.resize(*WINDOW)
-    dock = EMCADDock(viewer)
-    viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
+    viewer, dock = open_window(options.theme, WINDOW)
     take, truth = Camera(viewer, options.images), _open_part(viewer, options, folder)
     dock.desk.model.open_file(options.model)
     wait(lambda: dock.desk.device.device is not None and dock.desk.model.card is not None)
@@ -73,10 +68,7 @@ def _open_part(viewer: napari.Viewer, options, folder: Path) -> np.ndarray:
     with open_stack(options.data) as raw, open_stack(options.truth) as labels:
         box = Box.parse(options.box, raw.array.shape)
         part, truth, size = raw.array[box.slices], np.asarray(labels.array[box.slices]), raw.voxel_size or (30, 6, 6)
-    path = folder / "stack.tif"
-    tifffile.imwrite(path, part, photometric="minisblack")
-    (data, meta, _kind), *_ = read_layers(str(path))
-    viewer.add_image(data, **{**meta, "scale": size, "units": ("nm",) * 3})
+    open_part(viewer, folder / "stack.tif", part, size)
     return truth
 
 

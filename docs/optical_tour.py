@@ -4,27 +4,19 @@ Opens the optical sample and a foreground network, runs it, looks at the neurite
 the panel Export; writes docs/images/optical.png and optical_3d.png. Wants a screen, or a virtual one (xvfb-run).
 """
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose settings are in use
-
-import napari
-from screenshots import WINDOW, Camera, parser
+from screenshots import Camera, parser
+from window import open_window
 
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.widgets.demo import finish, wait
-from napari_emcad.widgets.dock import EMCADDock
 
 
 def main() -> None:
     options = parser("Take the pictures of an optical volume.").parse_args()
-    viewer = napari.Viewer(show=True)
-    viewer.theme = options.theme
-    viewer.window._qt_window.resize(*WINDOW)
-    dock = EMCADDock(viewer)
-    viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
+    viewer, dock = open_window(options.theme)
     dock.opener.open_sample("optical")
     finish(dock)
     dock.desk.model.open_file(options.model)

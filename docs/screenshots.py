@@ -5,15 +5,12 @@ docs/images/{before,running,after,error,3d,sections}.png. Wants a screen, or a v
 """
 
 import argparse
-import os
 from pathlib import Path
 
-os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose settings are in use
-
-import napari
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
+from window import open_window
 
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.stacks.stack import open_stack
@@ -21,9 +18,6 @@ from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
 
 IMAGES = Path(__file__).parent / "images"
-WINDOW = (1280, 860)
-"""Pixels."""
-
 LARGEST = 300_000
 """Bytes of a picture."""
 
@@ -37,11 +31,7 @@ DEFECTIVE = (40, 512, 512)
 
 def main() -> None:
     options = parser("Take the pictures of the tutorial.").parse_args()
-    viewer = napari.Viewer(show=True)
-    viewer.theme = options.theme
-    viewer.window._qt_window.resize(*WINDOW)
-    dock = EMCADDock(viewer)
-    viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
+    viewer, dock = open_window(options.theme)
     _open(viewer, dock, options)
     take = Camera(viewer, options.images)
     wait(lambda: dock.desk.device.device is not None and dock.desk.model.card is not None)

@@ -15,17 +15,16 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # pictures do not depend on whose se
 
 import napari
 import numpy as np
-import tifffile
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from scipy.ndimage import distance_transform_edt
-from screenshots import PART, WINDOW, Camera, parser
+from screenshots import PART, Camera, parser
+from window import open_part, open_window
 
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.stacks.stack import open_stack
-from napari_emcad.reader import read_layers
 from napari_emcad.widgets.demo import finish, pause, wait
 from napari_emcad.widgets.dock import EMCADDock
 
@@ -88,7 +87,7 @@ def main() -> None:
 
 def tour(options, folder: Path) -> None:
     """Go through a session that lies in a folder; everything is checked on the way."""
-    viewer, dock = _window(options)
+    viewer, dock = open_window(options.theme)
     take = Camera(viewer, options.images)
     source = _open_part(viewer, dock, options, folder)
     hand, panel = Hand(viewer), dock.proofread
@@ -117,11 +116,9 @@ def _open_part(viewer: napari.Viewer, dock: EMCADDock, options, folder: Path):
         size = (volume and volume.voxel_size) or (30, 6, 6)
         part = values[tuple(slice(n) for n in PART)]
     path = folder / f"{options.data.parent.name if options.data else 'sample'}.tif"
-    tifffile.imwrite(path, part, photometric="minisblack")
-    (data, meta, _kind), *_ = read_layers(str(path))
     if options.model is not None:
         dock.desk.model.open_file(options.model)
-    return viewer.add_image(data, **{**meta, "scale": size, "units": ("nm",) * 3})
+    return open_part(viewer, path, part, size)
 
 
 def _click_on_the_image(hand: Hand, dock: EMCADDock, source) -> None:
@@ -220,22 +217,13 @@ def _see_surfaces(panel, take: Camera) -> None:
 
 
 def _open_again(options, session: Path, before: str) -> None:
-    viewer, dock = _window(options)
+    viewer, dock = open_window(options.theme)
     dock.sections["proofread"].open()
     dock.desk.sessions.open(session)
     finish(dock)
     assert dock.desk.sessions.current.session.state.digest() == before
     Camera(viewer, options.images)("reopened")
     viewer.close()
-
-
-def _window(options) -> tuple[napari.Viewer, EMCADDock]:
-    viewer = napari.Viewer(show=True)
-    viewer.theme = options.theme
-    viewer.window._qt_window.resize(*WINDOW)
-    dock = EMCADDock(viewer)
-    viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
-    return viewer, dock
 
 
 def _two_of_one_neuron(panel) -> tuple[Voxel, Voxel]:

@@ -22,7 +22,7 @@ def test_click_merge_split_grow_review_lock_close_reopen(tmp_path, monkeypatch, 
     pictures = {path.stem: Image.open(path).size for path in (tmp_path / "images").glob("*.png")}
     modes = {"select", "merge", "split", "grow", "review"}
     assert set(pictures) == modes | {"click", "surfaces", "reopened"}
-    for module in ("tour", "screenshots"):
+    for module in ("tour", "screenshots", "window"):
         sys.modules.pop(module, None)
 
 
@@ -34,5 +34,5 @@ def test_across_a_section_that_is_left_out(tmp_path, monkeypatch, make_napari_vi
     options = SimpleNamespace(data=None, model=None, images=tmp_path / "images", theme="dark")
     bridged_tour.tour(options, tmp_path)
     assert {path.stem for path in (tmp_path / "images").glob("*.png")} == {"bridged_review", "bridged_3d"}
-    for module in ("bridged_tour", "tour", "screenshots"):
+    for module in ("bridged_tour", "tour", "screenshots", "window"):
         sys.modules.pop(module, None)
