@@ -110,6 +110,19 @@ def test_what_the_system_says_is_one_sentence(folder, number, sentence):
     assert contents(folder) == before
 
 
+def test_a_read_only_file_system_refuses_to_remove_what_is_not_there(folder, monkeypatch):
+    def refuse(*_more, **_named):
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with (
+        pytest.raises(UserError, match="there is no permission to write"),
+        write_beside(folder / "a.json", lambda _: 1) as part,
+    ):
+        part.write_bytes(b"")
+
+
 def test_a_missing_folder_is_told_before_the_work(tmp_path):
     with (
         pytest.raises(UserError, match=r"labels\.tif: cannot be written, the folder .*none does not exist; create"),

@@ -193,7 +193,8 @@ def _synchronise_folder(folder: Path) -> None:
 def _remove(part: Path) -> None:
     """Remove what was not finished. Threads of zarr and tensorstore write on for a moment when one of them fails."""
     if not part.is_dir():
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a file system that is read-only refuses even where there is nothing to remove
+            part.unlink()
         return
     for pause in PAUSES:
         time.sleep(pause)
