@@ -135,7 +135,8 @@ class SectionList(QListView):
         self.rows.put(sections)
         if selected != self.selection:
             self.select(selected)
-        self.setFixedHeight(round(min(len(sections), MOST_ROWS) * (SIDE + 6)) + 2 * self.frameWidth() + 2)
+        height = max(SIDE, self.sizeHintForRow(0))
+        self.setFixedHeight(round(min(len(sections), MOST_ROWS) * height) + 2 * self.frameWidth() + 2)
         self.setVisible(bool(sections))
 
     def select(self, sections: list[int]) -> None:

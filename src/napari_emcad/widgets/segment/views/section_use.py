@@ -76,7 +76,7 @@ class SectionUseChoice(QWidget):
         shift.addWidget(self.right, 1)
         use = QHBoxLayout()
         use.addWidget(self._name, 1)
-        use.addWidget(self.combo, 2)
+        use.addWidget(self.combo, 3)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
