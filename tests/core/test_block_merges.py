@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from drawings import patient, uneven
@@ -58,10 +60,9 @@ def partition(table):
     return first[which]
 
 
-@pytest.mark.slow
-@patient
-@given(st.sampled_from(WAYS), st.sampled_from([(4, 6, 8), (3, 4, 5), (2, 2, 2)]), st.floats(0, 1))
-def test_blocks_that_see_all_give_the_segments_of_the_whole(way, size, threshold):
+@cache
+def trees_of_whole_and_blocks(way, size):
+    """The tree of the whole, that of its blocks, and that of the blocks in reverse order."""
     affinities, fragments, blocks = in_blocks(size)
     graphs, sizes = list(graphs_of(affinities, fragments, blocks)), fragment_sizes(fragments)
     whole = agglomerate_fragments(joined_graphs(graphs), sizes, way)
@@ -69,9 +70,14 @@ def test_blocks_that_see_all_give_the_segments_of_the_whole(way, size, threshold
     for number, own in enumerate(graphs):
         around = [graph for k, graph in enumerate(graphs) if k != number]
         merges.append(block_merges(own, around, Box.whole(SHAPE), way))
-    tree = tree_of_blocks(merges, sizes)
+    return whole, tree_of_blocks(merges, sizes), tree_of_blocks(merges[::-1], sizes)
+
+
+@patient
+@given(st.sampled_from(WAYS), st.sampled_from([(4, 6, 8), (3, 4, 5), (2, 2, 2)]), st.floats(0, 1))
+def test_blocks_that_see_all_give_the_segments_of_the_whole(way, size, threshold):
+    whole, tree, again = trees_of_whole_and_blocks(way, size)
     np.testing.assert_array_equal(partition(tree.cut(threshold)), partition(whole.cut(threshold)))
-    again = tree_of_blocks(merges[::-1], sizes)
     np.testing.assert_array_equal(again.leaves, tree.leaves)
     np.testing.assert_array_equal(again.gaps, tree.gaps)
 

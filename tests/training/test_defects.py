@@ -216,6 +216,37 @@ def test_within_a_wrong_section_affinities_are_its_own():
             assert (here == other) == (mirrored[y, x] == mirrored[y, x - 1])
 
 
+@pytest.mark.parametrize("kind", ["pale", "blurred", "slipped", "wrong"])
+def test_affinities_around_a_defect_are_of_what_lies_on_each_other(kind):
+    """To the section before it and from the one after it: no pair is passed over but unknown ones."""
+    for seed in SEEDS:
+        changed = spoiled(kind, 1, neurons(), seed)
+        truth = truth_of(changed)
+        labels = truth.labels[0].numpy()
+        affinities, known = (values[0, 0].numpy() for values in truth.target([(-1, 0, 0)]))
+        np.testing.assert_array_equal(affinities[1:], (labels[1:] == labels[:-1]) & (labels[1:] > 0))
+        np.testing.assert_array_equal(known[1:], changed.known[1:] & changed.known[:-1])
+        if kind != "slipped":  # one may slip so far that nothing known is left of it
+            joined = [affinities[z][known[z]].any() for z in (1, 2, 3)]
+            assert joined == ([False, False, True] if kind == "wrong" else [True] * 3)
+
+
+@pytest.mark.parametrize("mode", ["student", "frozen-teacher", "joint", "teacher", "distil"])
+def test_every_mode_is_shown_the_defects_that_its_parameters_name(mode, monkeypatch):
+    shown, given = [], DefectChances(slipped=0.5)
+
+    def remembered(rng, block, chances):
+        shown.append(chances)
+        return block
+
+    monkeypatch.setattr("napari_emcad.training.crops.with_defects", remembered)
+    run(fresh(chosen(mode)), 1, chosen(mode, defects=given))
+    assert set(shown) == {given}
+    shown.clear()
+    run(fresh(chosen(mode)), 1, chosen(mode, augmentation="full"))
+    assert set(shown) == {FEW_DEFECTS}
+
+
 def test_ids_stay_apart_however_large_and_however_many_sections_are_wrong():
     sections = distinct((12, 8, 9))
     sections = sections._replace(labels=sections.labels + 2**53)
