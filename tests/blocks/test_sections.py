@@ -14,6 +14,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections import inspect_sections
+from napari_emcad.core.sections import look as core_look
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
@@ -75,7 +76,7 @@ def begun(stack, tmp_path):
 def looked(run, files, slabs=None):
     for number in range(len(run.slabs)) if slabs is None else slabs:
         look_at_slab(str(files.folder), number)
-    judge_slabs(files, run)
+    drive(judge_slabs(files, run))
     return files.found_sections
 
 
@@ -95,11 +96,11 @@ def test_slabs_are_judged_as_the_whole(begun, volume):
 def test_each_section_is_read_once_and_whole(begun, volume, monkeypatch):
     read = []
 
-    def measured(section, grid, inner=looking.measure_section):
+    def measured(section, grid, inner=core_look.measure_section):
         read.append(section.shape)
         return inner(section, grid)
 
-    monkeypatch.setattr(looking, "measure_section", measured)
+    monkeypatch.setattr(core_look, "measure_section", measured)
     looked(*begun())
     assert read == [SHAPE[1:]] * SHAPE[0]
 
@@ -125,7 +126,8 @@ def test_what_was_judged_stays(begun):
 def test_only_sections_around_the_box_are_read(begun, monkeypatch):
     """Their numbers are those of the stack; all others are used as they are."""
     read = []
-    monkeypatch.setattr(looking, "measure_section", lambda s, g, f=looking.measure_section: read.append(0) or f(s, g))
+    measure = core_look.measure_section
+    monkeypatch.setattr(core_look, "measure_section", lambda s, g: read.append(0) or measure(s, g))
     monkeypatch.setattr("napari_emcad.core.sections.plan.LOOKED_AROUND", 2)
     run, files = begun(box=((4, 10, 10), (7, 50, 60)))
     found = looked(run, files)
@@ -137,7 +139,7 @@ def test_only_sections_around_the_box_are_read(begun, monkeypatch):
 
 def test_as_is_nothing_is_looked_at(begun):
     run, files = begun(sections="as-is")
-    judge_slabs(files, run)
+    drive(judge_slabs(files, run))
     assert len(run.slabs) == 0
     assert files.found_sections is plan_of(run, files) is None
 
@@ -145,7 +147,7 @@ def test_as_is_nothing_is_looked_at(begun):
 def test_a_plan_that_is_given_is_followed(begun):
     plan = SectionPlan.as_is(SHAPE).leaving_out(3).shifting(6, (4, -2))
     run, files = begun(sections=plan_to_json(plan))
-    judge_slabs(files, run)
+    drive(judge_slabs(files, run))
     assert len(run.slabs) == 0
     assert same(plan_of(run, files), plan)
     run, files = begun("b.emcad", sections=plan_to_json(SectionPlan.as_is(SHAPE)))

@@ -176,6 +176,27 @@ def test_an_empty_stack_ends_in_a_sentence(with_blank, tmp_path, capsys):
         (tmp_path / name).symlink_to(with_blank / name)
     assert cli.main(arguments(tmp_path, tmp_path / "a.emcad")) == 1
     assert "sections: nothing in 0:4,0:64,0:600 shows tissue that could be used; " in capsys.readouterr().err
+    assert not (tmp_path / "a.emcad").exists()
+    assert cli.main(arguments(tmp_path, tmp_path / "a.emcad", "--sections", "as-is")) == 0
+
+
+def test_a_run_that_was_stopped_before_its_first_block_may_be_another_one(with_blank, tmp_path, monkeypatch, capsys):
+    """What was measured of the sections is not measured again; as soon as a block is done, the run is what it is."""
+    session, judge = tmp_path / "a.emcad", blockwise.judge_slabs
+    with monkeypatch.context() as patch:
+        patch.setattr(blockwise, "judge_slabs", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert cli.main(arguments(with_blank, session)) == 1
+    assert blockwise.judge_slabs is judge
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_emcad.blocks.sections.Look", None)
+        patch.setattr("napari_emcad.blocks.run.level_shape", lambda *_: None)
+        patch.setattr("napari_emcad.cli.blocks.Look.note", "")
+        patch.setitem(blockwise.STEPS, "fragments", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert cli.main(arguments(with_blank, session, "--bridged", "background")) == 1
+    capsys.readouterr()
+    assert cli.main(arguments(with_blank, session)) == 1
+    assert "begun with another interpolates (False, not True)" in capsys.readouterr().err
+    assert cli.main(["resume", str(session)]) == 0
 
 
 def test_a_finished_session_is_not_touched(expected, sentence, files, capsys):

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from pyramids import write_pyramid
 
-from napari_emcad.cli import inspect
+from napari_emcad.cli import section_choice
 from napari_emcad.cli.inspect import finding_line, finding_record
 from napari_emcad.cli.main import main
 from napari_emcad.core.sections import SectionFinding, Slip, SlipKind, Verdict
@@ -37,12 +37,14 @@ def test_a_line_for_all_and_one_for_each_section_that_is_not_good(raw, tmp_path,
 
 def test_the_lower_level_of_a_pyramid_is_looked_at(tmp_path, capsys, monkeypatch):
     read = []
-    look = inspect.inspect_levels
-    monkeypatch.setattr(inspect, "inspect_levels", lambda levels: read.append([*levels]) or look(levels))
+    look = section_choice.inspect_levels
+    monkeypatch.setattr(section_choice, "inspect_levels", lambda levels, _: read.append([*levels]) or look(levels))
     write_pyramid(tmp_path / "raw.zarr", np.zeros((2, 96, 104), np.uint8))
     assert main(["inspect", str(tmp_path / "raw.zarr")]) == 0
     assert main(["inspect", str(tmp_path / "raw.zarr"), "--dataset", "s0"]) == 0
-    assert [[level.shape for level in levels] for levels in read] == [[(2, 96, 104), (2, 48, 52)], [(2, 96, 104)]]
+    assert main(["inspect", str(tmp_path / "raw.zarr"), "--dataset", "s1"]) == 0
+    shapes = [[level.shape for level in levels] for levels in read]
+    assert shapes == [[(2, 96, 104), (2, 48, 52)], [(2, 96, 104), (2, 48, 52)], [(2, 48, 52)]]
 
 
 def test_json_of_a_dataset(raw, tmp_path, capsys):

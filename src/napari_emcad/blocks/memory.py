@@ -7,6 +7,7 @@ from napari_emcad.core.agglomeration import SMOOTHED
 from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.geometry import Shape
 from napari_emcad.core.parameters import ResolvedSegmentParameters
+from napari_emcad.core.sections.look import READ_BYTES
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import memory_needed
 
@@ -72,8 +73,8 @@ def memory_of_task(
 
 
 def memory_of_slab(section_bytes: int) -> int:
-    """Return the bytes that one program needs to look at sections of so many bytes, one by one."""
-    return PROGRAM_BYTES + SECTIONS_READ * section_bytes
+    """Return the bytes that one program needs to look at sections of so many bytes, of which few are read at once."""
+    return PROGRAM_BYTES + SECTIONS_READ * max(section_bytes, READ_BYTES)
 
 
 def memory_at_the_end(shape: Shape, parameters: ResolvedSegmentParameters) -> int:

@@ -1,5 +1,6 @@
 """A run by blocks from its beginning to the session that it ends in: what it is, what it takes and who does it."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,14 +14,14 @@ from napari_emcad import __version__
 from napari_emcad.blocks.cluster import connect_cluster, start_cluster
 from napari_emcad.blocks.memory import PROGRAM_BYTES, memory_at_the_end, memory_of_slab, memory_of_task
 from napari_emcad.blocks.pool import InTurn, Pool
-from napari_emcad.blocks.sections import parameters_of, plan_of
+from napari_emcad.blocks.sections import level_shape, parameters_of, plan_of
 from napari_emcad.blocks.steps import GROUP, Tell, assemble, boxes_of_blocks, segment_by_blocks
 from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, VoxelSize, triple
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import Job
-from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.core.sections.plan import NoTissue, SectionPlan, sections_around
 from napari_emcad.core.volume import check_volume
 from napari_emcad.core.wording import size_text
 from napari_emcad.io.section_plans import plan_facts, plan_to_json
@@ -108,7 +109,8 @@ class Needs:
         parameters, card = run.resolved, inspect(Path(run.model))
         task = memory_of_task(run.blocks, section, card, parameters, run.group)
         if run.looked_at:
-            task = max(task, memory_of_slab(prod(section) * voxel_bytes))
+            seen = run.level_shape[1:] if run.level_shape else section
+            task = max(task, memory_of_slab(prod(seen) * voxel_bytes))
         return cls(task, memory_at_the_end(run.place.shape, parameters))
 
     def here(self, means: Means) -> int:
@@ -190,6 +192,7 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
     from napari_emcad.networks.checkpoint import inspect
 
     check_volume(stack.array)
+    shape = triple(stack.array.shape)
     card, box = inspect(request.model), request.box
     voxel_size, asked = request.voxel_size or stack.voxel_size, request.parameters
     plan = request.sections if isinstance(request.sections, SectionPlan) else None
@@ -210,7 +213,8 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
         group=GROUP,
         sections=request.sections if isinstance(request.sections, str) else plan_to_json(request.sections),
         interpolates=request.interpolates,
-        stack_shape=triple(stack.array.shape),
+        stack_shape=shape,
+        level_shape=level_shape(stack.array, sections_around(box, shape[0])) if request.sections == "auto" else None,
         asked_levels=(asked.black, asked.white) if by_data else None,
     )
 
@@ -230,7 +234,18 @@ def finish_run(folder: Path, run: BlockRunFacts, means: Means, tell: Tell = lamb
     ------
     UserError
         If another program is at it, or something cannot be read or written; finished blocks are kept.
+    NoTissue
+        If there is nothing to segment; the folder is removed if it was begun for nothing.
     """
+    try:
+        return (yield from _finish_run(folder, run, means, tell))
+    except NoTissue:
+        if not BlockFiles(folder).has_blocks:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _finish_run(folder: Path, run: BlockRunFacts, means: Means, tell: Tell) -> Job[int]:
     lock = SessionLock(folder)
     try:
         if lock.why_not:

@@ -11,42 +11,63 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.parameters import ResolvedSegmentParameters
+from napari_emcad.core.progress import Job
 from napari_emcad.core.sections.judge import judge_sections
+from napari_emcad.core.sections.look import Look, full_grid
 from napari_emcad.core.sections.measure_arrays import Arrays, measures_of_arrays, measures_to_arrays
-from napari_emcad.core.sections.measures import Grid, measure_section
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
-from napari_emcad.core.volume import Volume
+from napari_emcad.core.volume import Volume, resolutions
+from napari_emcad.core.wording import shape_text
 from napari_emcad.inference.normalisation import choose_normalisation, trained_greys
 from napari_emcad.io.section_plans import plan_of_json
-from napari_emcad.io.sessions.block_files import BlockFiles, FoundSections
+from napari_emcad.io.sessions.block_files import SECTIONS, BlockFiles, FoundSections
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 from napari_emcad.io.stacks.stack import open_stack
-
-SECTIONS = "sections"
-"""Name of the step that measures sections."""
 
 LOOKED_AT_FIRST = "They are looked at first."
 USED_AS_THEY_ARE = "They are used as they are."
 """Words on the sections of a run: before they are looked at, and if nothing is done."""
 
 
+def level_shape(stack: Volume, looked_at: range) -> Shape | None:
+    """Return the shape of the lower resolution in which sections of a stack are looked at; None = the stack itself."""
+    level = Look.of(resolutions(stack), looked_at).level
+    return None if level is stack else triple(level.shape)
+
+
 def measure_slab(run: BlockRunFacts, stack: Volume, number: int) -> Arrays:
-    """Return the measures of the sections of a slab, each of which is read once, as a whole."""
-    slab, grid = run.slabs.box(number), _grid(run)
-    sections = (run.looked_at[z] for z in range(slab.start[0], slab.stop[0]))
-    return measures_to_arrays([measure_section(np.asarray(stack[z]), grid) for z in sections])
+    """Return the measures of the sections of a slab, each of which is read once, as a whole.
+
+    Raises
+    ------
+    UserError
+        If the stack has no such lower resolution any more as the run was begun with.
+    """
+    slab, level = run.slabs.box(number), stack
+    if run.level_shape is not None:
+        found = [one for one in resolutions(stack)[1:] if triple(one.shape) == run.level_shape]
+        if not found:
+            raise UserError(
+                f"{run.source}: its level of {shape_text(run.level_shape)} voxels is gone, and the run was begun with "
+                "it; choose a new name for the session."
+            )
+        level = found[0]
+    look = Look(stack, level, run.looked_at)
+    return measures_to_arrays(list(look.measures(run.looked_at[slab.start[0] : slab.stop[0]])))
 
 
-def judge_slabs(files: BlockFiles, run: BlockRunFacts) -> None:
+def judge_slabs(files: BlockFiles, run: BlockRunFacts) -> Job[None]:
     """Judge all sections that were measured, and write what was found and the plan, unless that is done."""
     if run.stack_shape is None or not run.looked_at or files.found_sections is not None:
         return
     first, tables = run.looked_at.start, [files.load_table(SECTIONS, number) for number in range(len(run.slabs))]
     measures = measures_of_arrays({name: np.concatenate([t[name] for t in tables]) for name in tables[0]})
-    report = judge_sections(run.slabs.shape, _grid(run), measures)
+    grid = full_grid(run.slabs.shape, run.level_shape or run.stack_shape)
+    report = yield from judge_sections(run.slabs.shape, grid, measures)
     plan = replace(placed(SectionPlan.of_report(report), first, run.stack_shape), interpolates=run.interpolates)
     levels = None if run.asked_levels is None else _levels(run, run.asked_levels, plan)
     files.write_found_sections(FoundSections(report.summary_from(first), plan, levels))
@@ -149,10 +170,6 @@ def placed(plan: SectionPlan, first: int, shape: Shape) -> SectionPlan:
         missing=widened(plan.missing),
         no_tissue=widened(plan.no_tissue),
     )
-
-
-def _grid(run: BlockRunFacts) -> Grid:
-    return Grid.of(run.slabs.shape)
 
 
 def _levels(run: BlockRunFacts, asked: tuple[float | None, float | None], plan: SectionPlan) -> tuple[float, float]:

@@ -111,7 +111,7 @@ def segment_by_blocks(folder: Path, run: BlockRunFacts, pool: Pool, tell: Tell =
     files.create(run.place.shape, run.voxel_size)
     for step, task in STEPS.items():
         if step == AFFINITIES:
-            _decide(files, run, tell)
+            yield from _decide(files, run, tell)
         if step == REGION_GRAPH:
             _number_blocks(files, run)
         if step == AGGLOMERATION:
@@ -333,9 +333,9 @@ def _tile(run: BlockRunFacts, network: "Student | Teacher") -> int | None:
     return max(run.block[1:]) if isinstance(network, Student) else None
 
 
-def _decide(files: BlockFiles, run: BlockRunFacts, tell: Tell) -> None:
+def _decide(files: BlockFiles, run: BlockRunFacts, tell: Tell) -> Job[None]:
     """Judge the sections, unless that is done, and tell what is done with them."""
-    judge_slabs(files, run)
+    yield from judge_slabs(files, run)
     plan, found = plan_of(run, files), files.found_sections
     if found is not None:
         tell(found.summary)

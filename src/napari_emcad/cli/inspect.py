@@ -2,27 +2,24 @@
 
 import argparse
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 from napari_emcad.cli.bar import follow, tell
 from napari_emcad.cli.inputs import check_folder
-from napari_emcad.core.sections import SectionFinding, inspect_levels
+from napari_emcad.cli.section_choice import look_at
+from napari_emcad.core.sections import SectionFinding
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.sections.report import SectionReport
 from napari_emcad.io.section_plans import plan_to_json, write_plan
-from napari_emcad.io.stacks.stack import open_levels, open_stack
+from napari_emcad.io.stacks.stack import open_stack
 
 
 def inspect_stack(options: argparse.Namespace) -> int:
     """Look at the sections of a stack, and say what was found and what is done about it."""
     if options.plan:
         check_folder(options.plan)
-    with open_stack(options.stack, options.dataset) as stack, ExitStack() as opened:
-        levels = [] if options.dataset else open_levels(options.stack)
-        for level in levels:
-            opened.callback(level.array.close)
-        report = follow(inspect_levels([stack.array, *(level.array for level in levels[1:])]))
+    with open_stack(options.stack, options.dataset) as stack:
+        report = follow(look_at(stack.array))
     plan = SectionPlan.of_report(report)
     if options.plan:
         write_plan(options.plan, plan)

@@ -2,20 +2,18 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from napari_emcad.blocks.sections import placed
-from napari_emcad.cli.bar import follow, tell
+from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.core.geometry import Box, Shape, triple
-from napari_emcad.core.sections.look import inspect_sections
+from napari_emcad.core.progress import Job
+from napari_emcad.core.sections.look import Look, inspect_levels
 from napari_emcad.core.sections.plan import SectionPlan, check_tissue, sections_around
 from napari_emcad.core.sections.report import SectionReport
-from napari_emcad.core.volume import Key, Volume
+from napari_emcad.core.volume import Volume, resolutions
 from napari_emcad.io.section_plans import read_plan
 
 AUTO: Literal["auto"] = "auto"
@@ -74,6 +72,13 @@ def choose_plan(
     return plan
 
 
+def look_at(volume: Volume, sections: range | None = None) -> Job[SectionReport]:
+    """Return the job that looks at sections of a volume, after a word if that reads much; None = at all of them."""
+    levels = resolutions(volume)
+    warn(Look.of(levels, sections).note)
+    return inspect_levels(levels, sections)
+
+
 def interpolates(options: argparse.Namespace) -> bool:
     """Return True unless labels of what is bridged are to be 0."""
     return options.bridged != "background"
@@ -83,33 +88,10 @@ def _as_bridged(options: argparse.Namespace, plan: SectionPlan) -> SectionPlan:
     return replace(plan, interpolates=interpolates(options)) if options.bridged else plan
 
 
-@dataclass(frozen=True)
-class _Sections:
-    """Some sections of a volume, whole, as a volume of their own."""
-
-    volume: Volume
-    which: range
-
-    @property
-    def shape(self) -> Shape:
-        """Voxels on z, y, x."""
-        return len(self.which), self.volume.shape[1], self.volume.shape[2]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the voxels."""
-        return self.volume.dtype
-
-    def __getitem__(self, key: Key, /) -> NDArray[Any]:
-        if not isinstance(key, int):
-            raise TypeError(f"sections are read by number, got {key}")
-        return self.volume[self.which[key]]
-
-
 def _inspect(volume: Volume, box: Box, say: Callable[[str], None]) -> SectionPlan:
     """Look at the sections of a box and those around it, as a run by blocks does, and say what was found."""
     around = sections_around(box, volume.shape[0])
-    report: SectionReport = follow(inspect_sections(_Sections(volume, around)))
+    report: SectionReport = follow(look_at(volume, around))
     plan = placed(SectionPlan.of_report(report), around.start, triple(volume.shape))
     if report.findings or not plan.is_as_is:
         say(report.summary_from(around.start))

@@ -5,7 +5,7 @@ closing the generator cancels it at the next yield.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,6 +34,18 @@ class Progress:
 
 Job = Generator[Progress, None, T]
 """A job that yields `Progress` and returns a value."""
+
+Steps = Generator[None, None, T]
+"""Work that returns a value and may be given up after each of its steps, by whoever makes a job of it."""
+
+
+def each(items: Iterable[T]) -> Steps[list[T]]:
+    """Return items as a list; each of them is made in a step of its own."""
+    found = []
+    for one in items:
+        found.append(one)
+        yield
+    return found
 
 
 class Stopwatch:

@@ -85,6 +85,16 @@ class FragmentVolume(Protocol):
     def __setitem__(self, key: Slices, values: NDArray[Any], /) -> None: ...
 
 
+def resolutions(volume: Volume) -> list[Volume]:
+    """Return a volume, and the same at the lower resolutions that it knows of, the finest first."""
+    return [volume, *getattr(volume, "coarser", ())]
+
+
+def is_far(volume: Volume) -> bool:
+    """Return True if a volume says that it lies behind a URL."""
+    return bool(getattr(volume, "is_far", False))
+
+
 def check_volume(volume: Volume, smallest: int = SMALLEST_SECTION) -> None:
     """Refuse anything but a stack of grey sections, of at least `smallest` pixels on y and x.
 

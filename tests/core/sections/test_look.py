@@ -8,6 +8,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections import SlipKind, Verdict, inspect_levels, inspect_sections, measures
+from napari_emcad.core.sections.look import Look
 from napari_emcad.core.synthetic import synthetic_stack
 
 DEPTH, HEIGHT, WIDTH = SHAPE = (14, 288, 320)
@@ -427,23 +428,40 @@ def test_what_all_sections_lack_is_not_missing(stack):
     assert report.summary.endswith("% without tissue")
 
 
-def test_each_section_is_read_once_and_whole(clean):
+@pytest.mark.parametrize("part", [range(DEPTH), range(3, 9)])
+def test_each_section_is_read_once_and_whole_and_few_at_once(clean, part, monkeypatch):
+    """Those that are read at once begin at multiples of their number, as chunks do."""
+    monkeypatch.setattr("napari_emcad.core.sections.look.READ_BYTES", 5 * clean[0].nbytes)
+    read = []
+
     class Counting:
         shape, dtype = clean.shape, clean.dtype
-        read: list[int] = []  # noqa: RUF012
 
-        def __getitem__(self, z):
-            self.read.append(z)
-            return clean[z]
+        def __getitem__(self, key):
+            assert key[1:] == (slice(None), slice(None))
+            read.append(range(DEPTH)[key[0]])
+            return clean[key]
 
-    look(Counting())
-    assert Counting.read == list(range(DEPTH))
+    drive(inspect_levels([Counting()], part))
+    assert [z for several in read for z in several] == list(part)
+    assert max(map(len, read)) == 4
+    assert all(several.start % 4 == 0 for several in read[1:])
+
+
+def test_some_sections_are_looked_at_as_a_stack_of_their_own(clean):
+    stack = clean.copy()
+    stack[5] = 0
+    report = drive(inspect_levels([stack], range(2, 9)))
+    assert report.shape == (7, *stack.shape[1:])
+    assert [(one.z, one.verdict) for one in report.findings] == [(3, Verdict.BLANK)]
 
 
 def test_progress_goes_by_sections(clean):
     steps = list(inspect_sections(clean))
-    assert [one.done for one in steps] == list(range(DEPTH + 1))
-    assert {one.stage for one in steps} == {"sections"}
+    assert [one.done for one in steps if one.stage == "sections"] == list(range(DEPTH + 1))
+    judged = [one.done for one in steps if one.stage == "judging sections"]
+    assert judged == sorted(judged)
+    assert (judged[0], judged[-1], len(steps)) == (0, DEPTH, DEPTH + 1 + len(judged))
 
 
 def test_without_voxels_it_is_refused():
@@ -487,6 +505,24 @@ def test_a_lower_level_is_read_where_there_is_one(large):
     assert levels[1].pixels == levels[1].array.size
     assert levels[0].pixels == 8 * 4 * 64 * 64
     assert levels[2].pixels == 0
+
+
+def test_a_stack_that_knows_of_lower_levels_is_looked_at_there(large):
+    stack, lower = Level(large), Level(halved(large))
+    stack.coarser = [lower]
+    drive(inspect_sections(stack))
+    assert lower.pixels == lower.array.size
+    assert stack.pixels == 8 * 4 * 64 * 64
+
+
+def test_it_is_said_when_a_volume_behind_a_url_is_read_in_full(large):
+    stack, lower = Level(large), Level(halved(large))
+    assert Look.of([stack]).note == ""
+    stack.is_far = True
+    assert Look.of([stack, lower]).note == ""
+    assert Look.of([stack], range(4)).note == (
+        "sections: there is no lower level to look at them in; 5.3 million voxels are read at full resolution."
+    )
 
 
 def test_levels_that_have_fewer_sections_are_not_read(large):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.judge import judge_sections
 from napari_emcad.core.sections.measure_arrays import measures_of_arrays, measures_to_arrays
 from napari_emcad.core.sections.measures import Grid, measure_section
@@ -31,7 +32,8 @@ def test_measures_of_two_runs_of_sections_are_joined(tmp_path, stack):
             found = getattr(other, name)
             assert type(found) is type(value)
             np.testing.assert_array_equal(found, value)
-    assert judge_sections(stack.shape, grid, back).summary == judge_sections(stack.shape, grid, measures).summary
+    reports = [drive(judge_sections(stack.shape, grid, one)) for one in (back, measures)]
+    assert reports[0].summary == reports[1].summary
 
 
 def test_no_measures_are_refused():

@@ -1,10 +1,14 @@
+import errno
 import json
 
 import pytest
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.sections.plan import SectionPlan
+from napari_emcad.io.sessions.block_files import BlockFiles, FoundSections
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_run, read_unfinished_run
+from napari_emcad.io.sessions.lock import SessionLock
 
 RUN = BlockRunFacts(
     program="napari-emcad 1",
@@ -69,9 +73,59 @@ def test_a_run_that_was_begun_goes_on(tmp_path):
 )
 def test_another_run_is_refused(tmp_path, change, sentence):
     begin_run(tmp_path / "a.emcad", RUN)
+    files = BlockFiles(tmp_path / "a.emcad")
+    files.create(RUN.place.shape, None)
+    files.save_table("affinities", 0)
     with pytest.raises(UserError, match=sentence):
         begin_run(tmp_path / "a.emcad", RUN.model_copy(update=change))
     assert read_run(tmp_path / "a.emcad") == RUN
+    assert files.is_done("affinities", 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_kept"),
+    [
+        ({"model": "large", "interpolates": False}, True),
+        ({"fingerprint": "abd"}, False),
+        ({"level_shape": (11, 20, 40)}, False),
+        ({"box": ((1, 2, 3), (4, 34, 67))}, False),
+        ({"sections": "as-is"}, False),
+    ],
+)
+def test_another_run_takes_the_place_of_one_without_blocks(tmp_path, change, is_kept):
+    """What was measured of its sections stays if the other would measure the same; what was made of it does not."""
+    folder = tmp_path / "a.emcad"
+    run = RUN.model_copy(update={"sections": "auto", "stack_shape": (11, 40, 80)})
+    begin_run(folder, run)
+    files = BlockFiles(folder)
+    files.create(run.place.shape, None)
+    files.save_table("sections", 0)
+    files.write_found_sections(FoundSections("all good", SectionPlan.as_is((11, 40, 80))))
+    other = run.model_copy(update=change)
+    begin_run(folder, other)
+    assert read_run(folder) == other
+    assert (files.is_done("sections", 0), files.found_sections) == (is_kept, None)
+    assert not (folder / "affinities.zarr").exists()
+
+
+def test_nobody_takes_the_place_of_a_run_that_another_program_is_at(tmp_path):
+    begin_run(tmp_path / "a.emcad", RUN)
+    lock = SessionLock(tmp_path / "a.emcad")
+    with pytest.raises(UserError, match="it is open for reading only"):
+        begin_run(tmp_path / "a.emcad", RUN.model_copy(update={"model": "large"}))
+    lock.release()
+    assert read_run(tmp_path / "a.emcad") == RUN
+
+
+def test_what_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_emcad.io.atomic.os.fsync", full)
+        with pytest.raises(UserError, match=r"a\.emcad: could not be written to .*No space left"):
+            begin_run(tmp_path / "a.emcad", RUN)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_name_that_is_taken(tmp_path):

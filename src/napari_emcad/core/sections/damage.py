@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_emcad.core.progress import Steps, each
 from napari_emcad.core.sections.measures import SectionMeasure, cell_means
 from napari_emcad.core.sections.neighbours import NORMAL
 
@@ -26,7 +27,7 @@ Cells = NDArray[np.bool_]
 
 def find_damage(
     measures: Sequence[SectionMeasure], hidden: Cells, defective: Collection[int], moves: Collection[int]
-) -> Cells:
+) -> Steps[Cells]:
     """Return the cells (z, y, x) that are much darker, or brighter, than those of the sections before and after.
 
     Parameters
@@ -39,7 +40,7 @@ def find_damage(
     moves : collection of int
         Sections before which the stack jumps or breaks: nothing is compared across.
     """
-    means = np.stack([cell_means(one) for one in measures])
+    means = np.stack((yield from each(cell_means(one) for one in measures)))
     away = np.full(means.shape, np.nan, np.float32)
     usual: dict[tuple[int, ...], NDArray[np.float32]] = {}
     for z in range(len(means)):
@@ -49,13 +50,13 @@ def find_damage(
             before, after = (means[z] - usual[side] for side in sides)
             nearer = np.minimum(np.abs(before), np.abs(after))
             away[z] = np.where(before * after > 0, np.sign(before) * nearer, 0)
+        yield
     away[hidden] = np.nan
     seen = np.isfinite(away)
     if not seen.any():
         return seen
     least = max(LEAST, FAR * NORMAL * float(np.median(np.abs(away[seen]))))
-    with np.errstate(invalid="ignore"):
-        return np.stack([_areas(section, least) | _areas(-section, least) for section in away])
+    return np.stack((yield from each(_areas(section, least) | _areas(-section, least) for section in away)))
 
 
 def _beside(z: int, way: int, depth: int, defective: Collection[int], moves: Collection[int]) -> tuple[int, ...]:
@@ -71,10 +72,11 @@ def _beside(z: int, way: int, depth: int, defective: Collection[int], moves: Col
 
 def _areas(away: NDArray[np.float32], least: float) -> Cells:
     """Return the cells of areas that are far off; cells that touch at a corner are one area."""
-    sure = away > least
+    with np.errstate(invalid="ignore"):
+        sure, near = away > least, away > WEAK * least
     if np.count_nonzero(sure) < SURE:
         return np.zeros_like(sure)
-    pieces, count = ndimage.label(away > WEAK * least, np.ones((3, 3)))
+    pieces, count = ndimage.label(near, np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     kept = (sizes >= max(CELLS, SHARE * sure.size)) & (np.bincount(pieces[sure], minlength=count + 1) >= SURE)
     kept[0] = False

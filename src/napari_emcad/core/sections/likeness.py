@@ -1,11 +1,12 @@
 """Likeness of the sections of a stack: what is usual at a distance, and where strangers begin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from napari_emcad.core.progress import Steps, each
 from napari_emcad.core.sections.shifts import PLACE, SectionMatch, SectionMatcher, Turn
 
 TURNS: dict[str, Turn] = {
@@ -76,6 +77,18 @@ class Scale:
     def least(self, distance: int) -> float:
         """Return the likeness from which two sections so far apart are alike."""
         return self.strangers + SHARE * max(0.0, self.usual(distance) - self.strangers)
+
+
+def learn_likeness(matcher: SectionMatcher, sections: Sequence[int]) -> Steps["Likeness"]:
+    """Return the likenesses that are usual among some sections of a stack, in order; they are compared step by step."""
+    yield from each(matcher.match(a, b) for pair in _near_pairs(sections) for a, b in pair)
+    return Likeness(matcher, sections)
+
+
+def _near_pairs(sections: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
+    """Yield the pairs of each section with the one before, and the one before that, while its spectrum is kept."""
+    for n in range(1, len(sections)):
+        yield [(other, sections[n]) for other in sections[max(0, n - 2) : n]]
 
 
 class Likeness:

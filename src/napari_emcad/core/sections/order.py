@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from napari_emcad.core.progress import Steps, each
 from napari_emcad.core.sections.likeness import Likeness
 from napari_emcad.core.sections.report import SectionFinding, Verdict
 
@@ -38,7 +39,7 @@ class Chain:
     findings: list[SectionFinding] = field(default_factory=list)
 
 
-def find_chain(likeness: Likeness) -> Chain:
+def find_chain(likeness: Likeness) -> Steps[Chain]:
     """Find copies, swapped and wrong sections, and the chain of the others."""
     sections = list(likeness.sections)
     chain = Chain(sections)
@@ -49,10 +50,10 @@ def find_chain(likeness: Likeness) -> Chain:
     swapped = _find_swapped(likeness, sections)
     chain.findings += swapped
     sections = _in_order(sections, swapped)
-    chain.good, chain.breaks = _walk(likeness, sections)
-    sections = _without(sections, swapped)
-    wrong = [z for z in sections if z not in set(chain.good)]
-    chain.findings += [_explain(likeness, chain.good, z) for z in wrong]
+    chain.good, chain.breaks = yield from _walk(likeness, sections)
+    good = set(chain.good)
+    wrong = [z for z in _without(sections, swapped) if z not in good]
+    chain.findings += yield from each(_explain(likeness, chain.good, z) for z in wrong)
     return chain
 
 
@@ -117,7 +118,7 @@ def _gains(likeness: Likeness, sections: Sequence[int], n: int) -> list[float]:
     return gains
 
 
-def _walk(likeness: Likeness, sections: Sequence[int]) -> tuple[list[int], list[int]]:
+def _walk(likeness: Likeness, sections: Sequence[int]) -> Steps[tuple[list[int], list[int]]]:
     """Return the sections that go on from each other, and those where the stack breaks.
 
     Strategy: start in the longest run of sections that are all alike, and go from there to both ends. A section that
@@ -126,8 +127,8 @@ def _walk(likeness: Likeness, sections: Sequence[int]) -> tuple[list[int], list[
     start, stop = _longest_run(likeness, sections)
     if stop - start < 2:
         return list(sections), []
-    after, breaks = _go_on(likeness, sections[start:])
-    before, breaks_before = _go_on(likeness, sections[start::-1])
+    after, breaks = yield from _go_on(likeness, sections[start:])
+    before, breaks_before = yield from _go_on(likeness, sections[start::-1])
     good = [*before[:0:-1], *after]
     later = [good[good.index(z) + 1] for z in breaks_before]
     return _without_islands(good, sorted([*later, *breaks]))
@@ -155,7 +156,7 @@ def _longest_run(likeness: Likeness, sections: Sequence[int]) -> tuple[int, int]
     return best
 
 
-def _go_on(likeness: Likeness, sections: Sequence[int]) -> tuple[list[int], list[int]]:
+def _go_on(likeness: Likeness, sections: Sequence[int]) -> Steps[tuple[list[int], list[int]]]:
     """Return the sections that go on from the first, in the order given, and those where the stack breaks."""
     good, breaks, n = [sections[0]], list[int](), 0
     while n + 1 < len(sections):
@@ -171,6 +172,7 @@ def _go_on(likeness: Likeness, sections: Sequence[int]) -> tuple[list[int], list
                 breaks.append(sections[following])
         n = following
         good.append(sections[n])
+        yield
     return good, breaks
 
 

@@ -257,11 +257,15 @@ def check_shape(plan: SectionPlan, shape: Sequence[int]) -> None:
         raise UserError(f"sections: the plan is for a stack {plan.shape}, got {tuple(shape)}; choose its own.")
 
 
+class NoTissue(UserError):
+    """The sentence on a stack, or a box of it, in which there is nothing to segment."""
+
+
 def check_tissue(plan: SectionPlan, box: Box) -> None:
-    """Raise `UserError` if no section of a box shows tissue in it."""
+    """Raise `NoTissue` if no section of a box shows tissue in it."""
     plane = box.slices[1:]
     if all((plan.holes(z, plane) | plan.bare(z, plane)).all() for z in range(box.start[0], box.stop[0])):
-        raise UserError(
+        raise NoTissue(
             f"sections: nothing in {box.text} shows tissue that could be used; choose another stack or region, or use "
             "the sections as they are."
         )

@@ -1,6 +1,7 @@
 """Shifts in pixels, from the reduced sections and, where these are coarse, from the middle of each section."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,16 @@ NEAR = 1.5
 """Reduced pixels within which the middles must agree with the whole sections."""
 
 
+@dataclass(frozen=True)
+class _Middles:
+    """The middles of sections, measured when they are asked for: of many sections that takes long."""
+
+    measures: Sequence[SectionMeasure]
+
+    def __getitem__(self, z: int) -> SectionMeasure:
+        return measure_picture(self.measures[z].middle)
+
+
 class Ruler:
     """Turns matches of reduced sections into shifts in pixels.
 
@@ -26,8 +37,7 @@ class Ruler:
 
     def __init__(self, grid: Grid, measures: Sequence[SectionMeasure]):
         self._step, self._fine = grid.step, grid.middle_step
-        middles = [one.middle for one in measures]
-        self._middles = SectionMatcher([measure_picture(one) for one in middles]) if middles[0].size else None
+        self._middles = SectionMatcher(_Middles(measures)) if measures[0].middle.size else None
 
     def measure(self, first: int, second: int, match: SectionMatch) -> tuple[NDArray[np.float64], int]:
         """Return the shift (y, x) in pixels between two sections, and the side in pixels of what tells it.

@@ -1,8 +1,9 @@
 """Shift and likeness of two sections, by phase correlation of their reduced pictures."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,16 +54,22 @@ class SectionMatch:
     in_place: float
 
 
+class Measures(Protocol):
+    """What is measured of sections, by their numbers."""
+
+    def __getitem__(self, z: int, /) -> SectionMeasure: ...
+
+
 class SectionMatcher:
     """Compares sections of a stack two by two; spectra and results are kept.
 
     Parameters
     ----------
-    measures : sequence of SectionMeasure
+    measures : Measures
         All sections, of one shape.
     """
 
-    def __init__(self, measures: Sequence[SectionMeasure]):
+    def __init__(self, measures: Measures):
         self._measures = measures
         self._shape = measures[0].picture.shape
         self._padded = fast_shape(self._shape)

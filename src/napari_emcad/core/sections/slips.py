@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.progress import Steps, each
 from napari_emcad.core.sections.likeness import CLEARLY, Likeness
 from napari_emcad.core.sections.neighbours import typical
 from napari_emcad.core.sections.order import Chain
@@ -65,11 +66,16 @@ class Links(NamedTuple):
     steps: NDArray[np.int64]
 
 
-def find_slips(likeness: Likeness, chain: Chain, ruler: Ruler) -> Iterator[SectionFinding]:
-    """Yield slips along the chain."""
+def find_slips(likeness: Likeness, chain: Chain, ruler: Ruler) -> Steps[list[SectionFinding]]:
+    """Return the slips along the chain."""
     if len(chain.good) < 2:
-        return
-    links = _find_links(likeness, chain, ruler)
+        return []
+    links = yield from _find_links(likeness, chain, ruler)
+    return list(_slips_of(links, likeness, chain))
+
+
+def _slips_of(links: Links, likeness: Likeness, chain: Chain) -> Iterator[SectionFinding]:
+    """Yield the slips that links tell of."""
     away, least = _beside(links.shifts, ~links.measured, np.abs(np.diff(chain.good)), links.steps)
     odd = np.hypot(*away.T) > least
     n = 0
@@ -92,16 +98,18 @@ def find_slips(likeness: Likeness, chain: Chain, ruler: Ruler) -> Iterator[Secti
     yield from _find_drift(chain, links.shifts, links.confidence, odd | ~links.measured, int(np.median(links.steps)))
 
 
-def _find_links(likeness: Likeness, chain: Chain, ruler: Ruler) -> Links:
+def _find_links(likeness: Likeness, chain: Chain, ruler: Ruler) -> Steps[Links]:
     """Measure the steps along the chain; where a step is not clear, pairs of sections across it may still agree."""
     pairs = list(pairwise(chain.good))
-    matches = [likeness.matcher.match(a, b) for a, b in pairs]
+    matches = yield from each(likeness.matcher.match(a, b) for a, b in pairs)
     measured = np.array([likeness.can_measure(a, b) for a, b in pairs])
-    broken = np.array([b in set(chain.breaks) for _, b in pairs]) & ~measured
+    breaks = set(chain.breaks)
+    broken = np.array([b in breaks for _, b in pairs]) & ~measured
     for n in np.flatnonzero(~measured):
         if _others_agree(likeness, chain.good, int(n)):
             measured[n], broken[n] = True, False
-    found = [ruler.measure(a, b, match) for (a, b), match in zip(pairs, matches, strict=True)]
+        yield
+    found = yield from each(ruler.measure(a, b, match) for (a, b), match in zip(pairs, matches, strict=True))
     shifts, steps = np.array([shift for shift, _ in found]), np.array([step for _, step in found])
     return Links(shifts, np.array([match.confidence for match in matches]), measured, broken, steps)
 

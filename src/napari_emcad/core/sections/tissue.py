@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_emcad.core.progress import Steps, each
 from napari_emcad.core.sections.measures import SectionMeasure, touched_by_one_grey
 
 BARE, BARE_SPREAD = 0.12, 0.28
@@ -42,7 +43,7 @@ class TissueMasks(NamedTuple):
     missing: Cells
 
 
-def find_tissue(measures: Sequence[SectionMeasure]) -> TissueMasks:
+def find_tissue(measures: Sequence[SectionMeasure]) -> Steps[TissueMasks]:
     """Return where no section has tissue, and where single sections have one grey instead of their neighbours' tissue.
 
     Strategy: texture is compared with that of the section's own tissue, and of the stack's where it has hardly any.
@@ -53,11 +54,13 @@ def find_tissue(measures: Sequence[SectionMeasure]) -> TissueMasks:
     empty = bare | flat
     if not empty.any():
         return TissueMasks(empty, empty.copy())
-    expected = _usually(empty)
-    lone = empty & ~expected & np.stack([_tissue_beside(empty, z) for z in range(len(empty))])
-    missing = np.stack([_missing(*each) for each in zip(measures, lone, flat & ~expected, strict=True)])
-    no_tissue = np.stack([_without_specks(section) for section in empty & ~missing & ~lone])
-    return TissueMasks(no_tissue, missing)
+    expected = yield from _usually(empty)
+    beside = yield from each(_tissue_beside(empty, z) for z in range(len(empty)))
+    lone = empty & ~expected & np.stack(beside)
+    missing = yield from each(_missing(*one) for one in zip(measures, lone, flat & ~expected, strict=True))
+    rest = empty & ~np.stack(missing) & ~lone
+    no_tissue = yield from each(_without_specks(section) for section in rest)
+    return TissueMasks(np.stack(no_tissue), np.stack(missing))
 
 
 def _relative(cells: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -89,7 +92,7 @@ def _missing(measure: SectionMeasure, lone: Cells, grey: Cells) -> Cells:
     return np.asarray(grown | ndimage.binary_dilation(part & ~touched, AROUND_CELLS))
 
 
-def _usually(bare: Cells) -> Cells:
+def _usually(bare: Cells) -> Steps[Cells]:
     """Return where at least half of the sections around each one are bare; a stack of one expects what it has."""
     if len(bare) == 1:
         return bare
@@ -98,6 +101,7 @@ def _usually(bare: Cells) -> Cells:
         near = [n for n in range(max(0, z - AROUND), min(len(bare), z + AROUND + 1)) if n != z]
         near = [n for n in near if not bare[n].all()] or near
         result[z] = bare[near].mean(axis=0) >= 0.5
+        yield
     return result
 
 

@@ -36,6 +36,9 @@ from napari_emcad.io.sessions.file_names import (
 )
 from napari_emcad.io.zarr_arrays import StoredAffinities, StoredVolume, as_affinities, as_volume
 
+SECTIONS = "sections"
+"""Name of the step that looks at sections; all others are of blocks."""
+
 CHUNK = 512
 """Pixels a side of a chunk: blocks begin at multiples of it, so that no two write the same file."""
 
@@ -184,6 +187,11 @@ class BlockFiles:
         return done
 
     @property
+    def has_blocks(self) -> bool:
+        """True once any step of any block is done; to have looked at sections does not count."""
+        return bool(self.finished_blocks().keys() - {SECTIONS})
+
+    @property
     def dashboard(self) -> str:
         """URL of a page that shows the run; empty if there is none."""
         try:
@@ -200,6 +208,20 @@ class BlockFiles:
             yield
         finally:
             (self.folder / DASHBOARD).unlink(missing_ok=True)
+
+    def forget(self, sections: bool) -> None:
+        """Remove what a run has left that is not to be gone on with, but not its facts.
+
+        Parameters
+        ----------
+        sections : bool
+            True: what was measured of the sections goes, too; False: it stays, and is judged anew.
+        """
+        with self.explain_errors():
+            (self.folder / FOUND_SECTIONS).unlink(missing_ok=True)
+            for name in (AFFINITIES, LOCAL, FRAGMENTS, *((TABLES,) if sections else ())):
+                if (self.folder / name).exists():
+                    shutil.rmtree(self.folder / name)
 
     def clear(self) -> None:
         """Remove what a session does not need; the facts of the run first, so that nothing of it is done again."""

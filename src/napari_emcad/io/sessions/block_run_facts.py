@@ -1,6 +1,7 @@
 """The facts of a run by blocks, `run.json` in the folder that becomes a session: what is segmented, and how."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,9 @@ from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import write_then_rename
+from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
+from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import check_new
 
 SectionsChoice = Literal["auto", "as-is"] | dict[str, Any]
@@ -51,6 +54,8 @@ class BlockRunFacts(BaseModel):
         True: labels of what a look at the sections says to bridge are interpolated; False: 0. A plan says it itself.
     stack_shape : (z, y, x) or None
         Voxels of the whole stack; None in runs of earlier versions.
+    level_shape : (z, y, x) or None
+        Voxels of the lower resolution of the stack in which its sections are looked at; None = the stack itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -71,6 +76,7 @@ class BlockRunFacts(BaseModel):
     sections: SectionsChoice = "as-is"
     interpolates: bool = True
     stack_shape: Shape | None = None
+    level_shape: Shape | None = None
     asked_levels: tuple[float | None, float | None] | None = None
 
     @property
@@ -120,27 +126,59 @@ class BlockRunFacts(BaseModel):
 def begin_run(folder: Path, run: BlockRunFacts) -> None:
     """Make the folder of a run, or go on with the run that was begun there.
 
+    Another run takes the place of one of which no block is done: it may have been refused, or given up.
+
     Raises
     ------
     UserError
-        If the folder is something else, or holds another run.
+        If the folder is something else, holds another run of which blocks are done, or another program is at it.
     """
-    file = folder / RUN_FILE
-    if file.is_file():
-        before = read_run(folder)
-        if before != run:
-            raise UserError(
-                f"{folder}: it was begun with another {_difference(before, run)}; "
-                "run the command as it was, or choose another name."
-            )
+    if (folder / RUN_FILE).is_file():
+        if read_run(folder) != run:
+            _begin_anew(folder, run)
         return
     check_new(folder)
     try:
         folder.mkdir()
-        with write_then_rename(file) as part:
-            part.write_text(run.model_dump_json(indent=2), "utf-8")
     except OSError as error:
         raise UserError(f"{folder}: could not be made ({error}); choose another folder.") from error
+    try:
+        _write_run(folder, run)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _begin_anew(folder: Path, run: BlockRunFacts) -> None:
+    """Put a run in the place of another one, of which no block is done; sections are not measured again if they fit."""
+    lock, files = SessionLock(folder), BlockFiles(folder)
+    try:
+        if lock.why_not:
+            raise UserError(lock.why_not)
+        before = read_run(folder)
+        if files.has_blocks:
+            raise UserError(
+                f"{folder}: it was begun with another {_difference(before, run)}; "
+                "run the command as it was, or choose another name."
+            )
+        files.forget(sections=_look_of(before) != _look_of(run))
+        _write_run(folder, run)
+    finally:
+        lock.release()
+
+
+def _write_run(folder: Path, run: BlockRunFacts) -> None:
+    try:
+        with write_then_rename(folder / RUN_FILE) as part:
+            part.write_text(run.model_dump_json(indent=2), "utf-8")
+    except OSError as error:
+        raise UserError(f"{folder}: could not be written to ({error}); choose another folder.") from error
+
+
+def _look_of(run: BlockRunFacts) -> tuple[object, ...]:
+    """Return all that decides on what is measured of the sections, and in which slabs."""
+    stack = run.program, run.source, run.dataset, run.fingerprint, run.stack_shape, run.level_shape
+    return *stack, run.looked_at, run.block[0]
 
 
 def read_unfinished_run(folder: Path) -> BlockRunFacts:

@@ -4,7 +4,7 @@ import operator
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol, SupportsIndex
 
 import numpy as np
@@ -43,10 +43,15 @@ class LazyArray:
     ----------
     remedy : str
         Advice if a part cannot be read, the end of the sentence.
+    is_far : bool
+        True behind a URL.
+    open_coarser : callable
+        Opens the same stack at lower resolutions, the finest first; called once, when `coarser` is asked for.
     """
 
     ndim = 3
     remedy = "copy or export the file again"
+    is_far = False
 
     def __init__(
         self,
@@ -59,10 +64,22 @@ class LazyArray:
         self.shape: Shape = triple(shape)
         self.dtype: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
         self._name, self._read = name, read
+        self.open_coarser: Callable[[], Sequence[LazyArray]] = tuple
         self.close = weakref.finalize(self, close or (lambda: None))
 
     def __repr__(self) -> str:
         return f"LazyArray({self._name}, shape={self.shape}, dtype={self.dtype})"
+
+    @cached_property
+    def coarser(self) -> Sequence["LazyArray"]:
+        """The same stack at lower resolutions, the finest first; none if the file has none.
+
+        Raises
+        ------
+        UserError
+            If one of them cannot be opened.
+        """
+        return self.open_coarser()
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -105,6 +106,8 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
     except BaseException:
         opened.array.close()
         raise
+    opened.array.is_far = isinstance(path, Url)
+    opened.array.open_coarser = partial(_open_coarser, path, opened.dataset)
     return Stack(
         opened.array,
         voxel_size or opened.voxel_size,
@@ -130,6 +133,13 @@ def open_levels(path: Location | str) -> list[OpenDataset]:
     kind = find_format(path)
     found = kind.levels(path) if kind and kind.levels else []
     return found if len(found) > 1 else []
+
+
+def _open_coarser(path: Location, dataset: str | None) -> list[LazyArray]:
+    """Open the resolutions below the one that is a dataset of a file."""
+    found = open_levels(path)
+    names = [level.dataset and level.dataset.strip("/") for level in found]
+    return [level.array for level in found[names.index(dataset) + 1 :]] if dataset in names else []
 
 
 def stack_names(path: Location | str) -> list[str]:

@@ -8,9 +8,10 @@ from napari.layers import Image, Layer
 from psygnal import Signal, SignalInstance
 
 from napari_emcad.blocks.sections import placed
-from napari_emcad.core.geometry import Box, Shape, triple
+from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.sections import SectionReport, inspect_levels, inspect_sections
+from napari_emcad.core.sections import SectionReport, inspect_levels
+from napari_emcad.core.sections.judge import JUDGING
 from napari_emcad.core.sections.look import level_to_read
 from napari_emcad.core.sections.plan import SectionPlan, sections_around
 from napari_emcad.core.volume import Volume
@@ -22,7 +23,6 @@ from napari_emcad.widgets.desk.section_choices import SectionChoices
 from napari_emcad.widgets.desk.section_pictures import SectionPictures
 from napari_emcad.widgets.desk.section_use import plan_of_uses
 from napari_emcad.widgets.desk.stack import StackPick
-from napari_emcad.widgets.kit.array_part import part_of
 from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.widgets.kit.layer_boxes import section_at, show_section
 from napari_emcad.widgets.kit.layers import origin_of, volume_of
@@ -75,7 +75,7 @@ class StackLook:
     @property
     def read(self) -> Volume:
         """The level that sections are read from."""
-        return level_to_read(self.levels)[0]
+        return level_to_read(self.levels)
 
     @property
     def is_current(self) -> bool:
@@ -138,7 +138,9 @@ class Inspection:
         if look is None:
             return ""
         if look.is_wanted:
-            return f"Looking at {progress_text(self._progress or Progress('sections', 0, 1))}"
+            progress = self._progress or Progress("sections", 0, 1)
+            text = progress_text(progress)
+            return text.capitalize() if progress.stage == JUDGING else f"Looking at {text}"
         return look.choices.summary or look.error or "Sections have not been looked at."
 
     @property
@@ -162,7 +164,11 @@ class Inspection:
     @property
     def look_tip(self) -> str:
         """The tooltip of the same button: what is read."""
-        return f"Reads {prod(self._current.read.shape) / 1e6:,.0f} million voxels." if self._current else ""
+        if self._current is None:
+            return ""
+        read = f"Reads {prod(self._current.read.shape) / 1e6:,.0f} million voxels"
+        is_full = _is_far(self._current.layer) and self._current.read is self._current.volume
+        return f"{read} at full resolution: there is no lower level to look at." if is_full else f"{read}."
 
     @property
     def section_shown(self) -> int | None:
@@ -221,10 +227,10 @@ class Inspection:
             if not look.is_wanted:
                 self._begin(look)
             return _seen(look.job, look.choices.interpolates)
-        around = _around(box, triple(look.volume.shape))
-        if _is_far(look.layer) or prod(around.shape) > BY_ITSELF:
+        around = sections_around(box, look.volume.shape[0])
+        if _is_far(look.layer) or len(around) * prod(look.read.shape[1:]) > BY_ITSELF:
             return _known(None)
-        return _seen_around(look.volume, around, look.choices.interpolates)
+        return _seen_around(look.levels, around, look.choices.interpolates)
 
     def close(self) -> None:
         """Stop looking, and let go of the layers."""
@@ -315,12 +321,6 @@ def _is_far(layer: Image) -> bool:
     return source is not None and isinstance(parse_location(source), Url)
 
 
-def _around(box: Box, shape: Shape) -> Box:
-    """Return the whole sections of a box, and those that its own may be paired with."""
-    around = sections_around(box, shape[0])
-    return Box((around.start, 0, 0), (around.stop, *shape[1:]))
-
-
 def _known(plan: SectionPlan | None) -> Job[SectionPlan | None]:
     """Return a plan that is known, as a job."""
     yield from ()
@@ -332,7 +332,7 @@ def _seen(job: SharedJob[SectionReport], interpolates: bool) -> Job[SectionPlan 
     return plan_of_uses((yield from job.drive()), {}, interpolates)
 
 
-def _seen_around(volume: Volume, around: Box, interpolates: bool) -> Job[SectionPlan | None]:
+def _seen_around(levels: list[Volume], around: range, interpolates: bool) -> Job[SectionPlan | None]:
     """Look at some whole sections, and return the plan for the stack in which the others are used as they are."""
-    report = yield from inspect_sections(part_of(volume, around))
-    return placed(plan_of_uses(report, {}, interpolates), around.start[0], triple(volume.shape))
+    report = yield from inspect_levels(levels, around)
+    return placed(plan_of_uses(report, {}, interpolates), around.start, triple(levels[0].shape))
