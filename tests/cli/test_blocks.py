@@ -188,9 +188,9 @@ def test_a_run_that_was_stopped_before_its_first_block_may_be_another_one(with_b
         assert cli.main(arguments(with_blank, session)) == 1
     assert blockwise.judge_slabs is judge
     with monkeypatch.context() as patch:
-        patch.setattr("napari_emcad.blocks.sections.Look", None)
+        patch.setattr("napari_emcad.blocks.sections.SectionLook", None)
         patch.setattr("napari_emcad.blocks.run.level_shape", lambda *_: None)
-        patch.setattr("napari_emcad.cli.blocks.Look.note", "")
+        patch.setattr("napari_emcad.cli.blocks.SectionLook.note", "")
         patch.setitem(blockwise.STEPS, "fragments", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert cli.main(arguments(with_blank, session, "--bridged", "background")) == 1
     capsys.readouterr()

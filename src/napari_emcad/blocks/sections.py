@@ -16,7 +16,7 @@ from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.sections.judge import judge_sections
-from napari_emcad.core.sections.look import Look, full_grid
+from napari_emcad.core.sections.look import SectionLook, full_grid
 from napari_emcad.core.sections.measure_arrays import Arrays, measures_of_arrays, measures_to_arrays
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
@@ -35,7 +35,7 @@ USED_AS_THEY_ARE = "They are used as they are."
 
 def level_shape(stack: Volume, looked_at: range) -> Shape | None:
     """Return the shape of the lower resolution in which sections of a stack are looked at; None = the stack itself."""
-    level = Look.of(resolutions(stack), looked_at).level
+    level = SectionLook.of(resolutions(stack), looked_at).level
     return None if level is stack else triple(level.shape)
 
 
@@ -56,7 +56,7 @@ def measure_slab(run: BlockRunFacts, stack: Volume, number: int) -> Arrays:
                 "it; choose a new name for the session."
             )
         level = found[0]
-    look = Look(stack, level, run.looked_at)
+    look = SectionLook(stack, level, run.looked_at)
     return measures_to_arrays(list(look.measures(run.looked_at[slab.start[0] : slab.stop[0]])))
 
 

@@ -21,7 +21,7 @@ from napari_emcad.core.choices import DEFAULT_BLOCK
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.pixel_size import pixel_size_note
-from napari_emcad.core.sections.look import Look
+from napari_emcad.core.sections.look import SectionLook
 from napari_emcad.core.volume import resolutions
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.engines.device import reuse_memory
@@ -51,7 +51,7 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
         )
         run = new_run(stack, request)
         if run.looked_at:
-            warn(Look.of(resolutions(stack.array), run.looked_at).note)
+            warn(SectionLook.of(resolutions(stack.array), run.looked_at).note)
         warn(kind_warning(_card(run), stack.array, voxel_size, is_exchanged(requested.black, requested.white)))
         warn(pixel_size_note(voxel_size, _card(run).voxel_size, run.resolved.scale))
         if requested.black is None and requested.white is None:

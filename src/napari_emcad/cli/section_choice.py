@@ -10,7 +10,7 @@ from napari_emcad.blocks.sections import placed
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.core.geometry import Box, Shape, triple
 from napari_emcad.core.progress import Job
-from napari_emcad.core.sections.look import Look, inspect_levels
+from napari_emcad.core.sections.look import SectionLook, inspect_levels
 from napari_emcad.core.sections.plan import SectionPlan, check_tissue, sections_around
 from napari_emcad.core.sections.report import SectionReport
 from napari_emcad.core.volume import Volume, resolutions
@@ -75,7 +75,7 @@ def choose_plan(
 def look_at(volume: Volume, sections: range | None = None) -> Job[SectionReport]:
     """Return the job that looks at sections of a volume, after a word if that reads much; None = at all of them."""
     levels = resolutions(volume)
-    warn(Look.of(levels, sections).note)
+    warn(SectionLook.of(levels, sections).note)
     return inspect_levels(levels, sections)
 
 

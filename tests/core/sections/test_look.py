@@ -8,7 +8,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections import SlipKind, Verdict, inspect_levels, inspect_sections, measures
-from napari_emcad.core.sections.look import Look
+from napari_emcad.core.sections.look import SectionLook
 from napari_emcad.core.synthetic import synthetic_stack
 
 DEPTH, HEIGHT, WIDTH = SHAPE = (14, 288, 320)
@@ -517,10 +517,10 @@ def test_a_stack_that_knows_of_lower_levels_is_looked_at_there(large):
 
 def test_it_is_said_when_a_volume_behind_a_url_is_read_in_full(large):
     stack, lower = Level(large), Level(halved(large))
-    assert Look.of([stack]).note == ""
+    assert SectionLook.of([stack]).note == ""
     stack.is_far = True
-    assert Look.of([stack, lower]).note == ""
-    assert Look.of([stack], range(4)).note == (
+    assert SectionLook.of([stack, lower]).note == ""
+    assert SectionLook.of([stack], range(4)).note == (
         "sections: there is no lower level to look at them in; 5.3 million voxels are read at full resolution."
     )
 

@@ -35,10 +35,10 @@ def judge_sections(shape: Shape, grid: Grid, measures: Sequence[SectionMeasure])
     Strategy: blank sections go first, since nothing can be compared with them; then the order of the others is
     judged, then greys of those that belong there, then shifts along them.
     """
-    return (yield from _told(_judge(shape, grid, measures), len(measures)))
+    return (yield from _tell_progress(_judge(shape, grid, measures), len(measures)))
 
 
-def _told(steps: Steps[T], depth: int) -> Job[T]:
+def _tell_progress(steps: Steps[T], depth: int) -> Job[T]:
     """Do the steps of a judgement, and tell about how many of the sections are judged."""
     clock, total = Stopwatch(JUDGING, depth), STEPS_EACH * depth
     yield clock.at(0)

@@ -23,7 +23,7 @@ READ_BYTES, READ_SECTIONS = 2**25, 64
 
 
 @dataclass(frozen=True)
-class Look:
+class SectionLook:
     """The way some whole sections of a stack are looked at: from which of its levels, and how they are reduced.
 
     Whoever looks at a stack does it so: in one go, by slabs, in the window and without it.
@@ -142,7 +142,7 @@ def inspect_levels(levels: Sequence[Volume], sections: range | None = None) -> J
     UserError
         If the finest holds no voxels.
     """
-    look = Look.of(levels, sections)
+    look = SectionLook.of(levels, sections)
     depth = len(look.sections)
     clock = Stopwatch("sections", depth)
     measures: list[SectionMeasure] = []

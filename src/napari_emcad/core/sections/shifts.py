@@ -55,7 +55,7 @@ class SectionMatch:
 
 
 class Measures(Protocol):
-    """What is measured of sections, by their numbers."""
+    """Measures of sections, by their numbers."""
 
     def __getitem__(self, z: int, /) -> SectionMeasure: ...
 
