@@ -49,6 +49,11 @@ PLANS = {
     "slip": AS_IS.shifting(4, (5, -7), all_that_follow=True),
     "one shifted, one out": AS_IS.shifting(3, (-3, 9)).leaving_out(4),
     "half missing, twice": half("missing", slice(3, 5), columns=True),
+    "missing over two faces": replace(
+        half("missing", slice(0)), missing=np.pad(np.ones((2, 2, 3), bool), ((2, 3), (3, 3), (4, 3)))
+    ),
+    "first and last": AS_IS.leaving_out(0).leaving_out(1).leaving_out(6),
+    "farther than a block": AS_IS.shifting(4, (19, -33), all_that_follow=True).leaving_out(3),
     "half bare": half("no_tissue", slice(None), columns=True),
     "any 2": any_plan(SHAPE, 2, largest_shift=9),
     "any 3": any_plan(SHAPE, 3, largest_shift=6, cell=7),
