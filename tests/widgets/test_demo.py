@@ -37,3 +37,12 @@ def test_the_report(desk, drawn_result, drawn):
     assert lines["stack"] == "3 x 48 x 64 voxels" and lines["model"] == "tiny.pt"
     assert lines["time"].endswith("4,608 voxels a second") and lines["VOI"].startswith("1.")
     assert "at napari's peak" in lines["memory"] or "not known" in lines["memory"]
+
+
+def test_from_a_stack_to_neurons(tmp_path, monkeypatch, make_napari_viewer, capsys):
+    monkeypatch.setattr("napari.Viewer", lambda show: make_napari_viewer(show=show))
+    assert demo.main(["--no-window", "--size", "small", "--folder", str(tmp_path / "demo")]) == 0
+    assert {path.name for path in (tmp_path / "demo").iterdir()} >= {"neurons.tif", "window.png", "report.txt"}
+    report = (tmp_path / "demo" / "report.txt").read_text("utf-8")
+    assert "neurons" in report and "VOI" in report
+    assert report in capsys.readouterr().out
