@@ -158,10 +158,10 @@ def drifting(made: Defective, z: int, rng: Generator, by: int) -> Defective:
 # ---- whole stacks ----------------------------------------------------------------------------------------------------
 
 
-def pale_stack(made: Defective, z: int, rng: Generator) -> Defective:
-    """Halve the contrast of all sections about their mean."""
+def pale_stack(made: Defective, z: int, rng: Generator, by: float) -> Defective:
+    """Multiply the contrast of all sections, about their mean."""
     mean = made.raw.mean()
-    return replace(made, raw=_grey(mean + (made.raw - np.float32(mean)) / 2))
+    return replace(made, raw=_grey(mean + (made.raw - np.float32(mean)) * np.float32(by)))
 
 
 def squeezed(made: Defective, z: int, rng: Generator, low: int, high: int) -> Defective:
@@ -216,7 +216,9 @@ SECTION_DEFECTS: dict[str, Maker] = {
 
 STACK_DEFECTS: dict[str, Maker] = {
     "drift of 2 px a section": partial(drifting, by=2),
-    "pale stack": pale_stack,
+    "pale stack": partial(pale_stack, by=0.5),
+    "pale stack, .65": partial(pale_stack, by=0.65),
+    "pale stack, .8": partial(pale_stack, by=0.8),
     "greys 100-150": partial(squeezed, low=100, high=150),
     "inverted": inverted,
     "half resin": half_resin,

@@ -6,7 +6,8 @@ import tifffile
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.core.synthetic.optical import synthetic_optical
-from napari_emcad.inference.kind_warning import kind_warning, stretch_note
+from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
+from napari_emcad.inference.normalisation import EM_GREYS
 from napari_emcad.networks.card import ModelCard
 
 STUDENT = ModelCard(role="student", title="Mouse")
@@ -65,6 +66,13 @@ def test_an_inverted_stack(em):
 def test_bytes_that_are_stretched_are_said(em):
     assert stretch_note(em, 0, 255) == stretch_note(em.astype(np.uint16), 7, 90) == ""
     assert "7 is taken for black and 90 for white (--black 0 --white 255 leaves" in stretch_note(em, 7, 90)
+
+
+def test_pale_bytes_that_are_not_stretched_are_told(em):
+    halves = np.full((3, 40, 40), 60, np.uint8)
+    halves[:, :, 20:] = 185
+    assert contrast_note(em, EM_GREYS) == ""
+    assert "as they are; if neurons run together, try --black 59 --white 192.9." in contrast_note(halves, EM_GREYS)
 
 
 def test_published_volumes(shared):

@@ -11,9 +11,11 @@ from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.inference import normalisation as module
 from napari_emcad.inference.normalisation import (
     EM_GREYS,
+    NARROW,
     Normalisation,
     choose_normalisation,
     is_exchanged,
+    pale_scale,
     trained_greys,
 )
 from napari_emcad.networks.card import ModelCard
@@ -176,7 +178,7 @@ def squeezed(em, low=100, high=150):
 
 def test_bytes_that_fill_their_range_are_taken_as_they_are(em):
     assert Normalisation.of(em, EM_GREYS) == Normalisation(0, 255)
-    assert Normalisation.of(squeezed(em, 60, 220), EM_GREYS) == Normalisation(0, 255)
+    assert Normalisation.of(squeezed(em, 30, 220), EM_GREYS) == Normalisation(0, 255)
     assert Normalisation.of(uneven((3, 40, 50)), EM_GREYS) == Normalisation(0, 255)
 
 
@@ -191,6 +193,28 @@ def test_bytes_in_a_narrow_range_are_stretched_to_the_range_of_training(em):
     assert choose_normalisation(narrow, 0, 255, EM_GREYS) == Normalisation(0, 255)
     small = (EM_GREYS[0], EM_GREYS[0] + 0.1)
     assert Normalisation.of(narrow, small) == Normalisation(0, 255), "narrow to a model that has seen more"
+
+
+def test_noise_is_no_contrast(em):
+    """With noise, pale greys reach further than those that are stretched for their narrow range."""
+    noise = np.random.default_rng(0).normal(0, 18, em.shape)
+    pale = (squeezed(em, 80, 175) + noise).clip(0, 255).round().astype(np.uint8)
+    low, high = np.percentile(pale, (0.5, 99.5))
+    assert high - low > NARROW * 255 * (EM_GREYS[1] - EM_GREYS[0])
+    assert Normalisation.of(pale, EM_GREYS) != Normalisation(0, 255)
+    assert pale_scale(pale, EM_GREYS) is None
+
+
+def test_greys_between_pale_and_good_are_taken_as_they_are_and_told():
+    """Half of a section is dark, half of it bright, 125 levels apart: more contrast than is stretched."""
+    halves = np.full((3, 40, 40), 60, np.uint8)
+    halves[:, :, 20:] = 185
+    assert Normalisation.of(halves, EM_GREYS) == Normalisation(0, 255)
+    found = pale_scale(halves, EM_GREYS)
+    assert found is not None
+    assert found.apply(np.array([[60, 185]])).ravel() == pytest.approx(EM_GREYS, abs=0.01)
+    assert pale_scale(halves, (0.2, 0.8)) is None, "not pale beside what the model has seen"
+    assert pale_scale(halves.astype(np.uint16), EM_GREYS) is None, "is stretched as it is"
 
 
 @pytest.mark.parametrize("fill", [0, 255])

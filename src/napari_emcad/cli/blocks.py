@@ -25,8 +25,8 @@ from napari_emcad.core.sections.look import SectionLook
 from napari_emcad.core.volume import resolutions
 from napari_emcad.core.wording import count, size_text
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.inference.kind_warning import kind_warning, stretch_note
-from napari_emcad.inference.normalisation import is_exchanged
+from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
+from napari_emcad.inference.normalisation import is_exchanged, trained_greys
 from napari_emcad.io.sessions.block_files import CHUNK
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_unfinished_run
 from napari_emcad.networks.card import ModelCard
@@ -56,6 +56,7 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
         warn(pixel_size_note(voxel_size, _card(run).voxel_size, run.resolved.scale))
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, run.parameters["black"], run.parameters["white"]))
+            warn(contrast_note(stack.array, trained_greys(_card(run))))
     return _finish(options, run)
 
 

@@ -30,8 +30,8 @@ from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.volume import AffinityStore, check_volume
 from napari_emcad.core.wording import count, shape_text, size_text
 from napari_emcad.inference.engines.device import reuse_memory
-from napari_emcad.inference.kind_warning import kind_warning, stretch_note
-from napari_emcad.inference.normalisation import is_exchanged
+from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
+from napari_emcad.inference.normalisation import is_exchanged, trained_greys
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.tiff import write_tiff
@@ -73,6 +73,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         warn(pixel_size_note(voxel_size, card.voxel_size, parameters.scale))
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, parameters.black, parameters.white))
+            warn(contrast_note(stack.array, trained_greys(card), plan))
         tell(
             _plan(
                 voxels_text(f"{shape_text(box.shape)} voxels", voxel_size), _memory(box, stack, card, parameters), card

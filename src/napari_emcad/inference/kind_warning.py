@@ -4,10 +4,11 @@ import numpy as np
 
 from napari_emcad.core.contrast import INVERTED, membrane_darkness
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.stack_kind import GreyLevels, stack_kind
 from napari_emcad.core.volume import Volume
-from napari_emcad.inference.normalisation import choose_normalisation, trained_greys
-from napari_emcad.networks.card import ModelCard
+from napari_emcad.inference.normalisation import choose_normalisation, pale_scale, trained_greys
+from napari_emcad.networks.card import GreyRange, ModelCard
 
 
 def kind_warning(
@@ -44,6 +45,17 @@ def stretch_note(volume: Volume, black: float, white: float) -> str:
     return (
         f"grey levels: they fill so little of 8 bits that {black:g} is taken for black and {white:g} for white "
         "(--black 0 --white 255 leaves them as they are)."
+    )
+
+
+def contrast_note(volume: Volume, trained: GreyRange, plan: SectionPlan | None = None) -> str:
+    """Return one sentence if 8-bit grey levels are pale beside those of training and not stretched, else ""."""
+    scale = pale_scale(volume, trained, plan)
+    if scale is None:
+        return ""
+    return (
+        "grey levels: they have little contrast beside those that the model was trained on, and are taken as they are; "
+        f"if neurons run together, try --black {scale.low:g} --white {scale.high:g}."
     )
 
 

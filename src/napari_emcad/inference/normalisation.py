@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,12 @@ EM_GREYS: GreyRange = (0.0078, 0.9412)
 They stand in for models whose card does not state theirs, such as the published ones.
 """
 
-NARROW = 0.42
-"""Share of the range of the training data below which 8-bit grey levels are stretched: docs/decisions/0018."""
+NARROW, PALE = 0.42, 0.1
+"""Shares of the range of the training data: 8-bit grey levels whose own range is below the first, or whose contrast
+without noise (a standard deviation) is below the second, are stretched: docs/decisions/0018."""
+
+LOW = 0.6
+"""Share of the range of the training data below which grey levels that are left as they are are told as pale."""
 
 UNUSUAL = 2.0
 """A section whose grey levels spread so many times more or less than those of the others does not set the scale."""
@@ -58,8 +62,9 @@ class Normalisation:
         ----------
         volume : Volume
         trained : GreyRange, optional
-            Range of the grey levels that a network was trained on. Levels of uint8 that lie in a much narrower range
-            are stretched, so that their percentiles are its ends. None = uint8 is never stretched.
+            Range of the grey levels that a network was trained on. Levels of uint8 that lie in a much narrower range,
+            or have much less contrast, are stretched, so that their percentiles are its ends. None = uint8 is never
+            stretched.
         plan : SectionPlan, optional
             Of the volume: tissue that is used decides. None = all of it does.
 
@@ -72,8 +77,8 @@ class Normalisation:
         is_byte = volume.dtype == np.uint8
         if is_byte and trained is None:
             return cls(0.0, 255.0)
-        low, high = _percentiles(volume, trained is not None, plan)
-        if is_byte and (trained is None or not 0 < high - low < 255 * NARROW * (trained[1] - trained[0])):
+        low, high, contrast = _greys(volume, trained is not None, plan)
+        if is_byte and (trained is None or not _is_stretched(high - low, contrast, trained)):
             return cls(0.0, 255.0)
         if low == high:
             raise UserError(
@@ -133,6 +138,27 @@ def choose_normalisation(
     return Normalisation(black, white)
 
 
+def pale_scale(volume: Volume, trained: GreyRange, plan: SectionPlan | None = None) -> Normalisation | None:
+    """Return the scale that would stretch pale 8-bit grey levels which are taken as they are; None if these are not so.
+
+    They cannot be told from those of good stacks that stretching harms, so a person has to try.
+
+    Parameters
+    ----------
+    volume : Volume
+    trained : GreyRange
+    plan : SectionPlan, optional
+        Of the volume, see `Normalisation.of`.
+    """
+    if volume.dtype != np.uint8:
+        return None
+    low, high, contrast = _greys(volume, True, plan)
+    is_pale = 0 < high - low < 255 * LOW * (trained[1] - trained[0]) and not _is_stretched(
+        high - low, contrast, trained
+    )
+    return Normalisation._onto(low, high, trained) if is_pale else None
+
+
 def is_exchanged(black: float | None, white: float | None) -> bool:
     """Return True if both levels are given, and bright becomes dark."""
     return black is not None and white is not None and black > white
@@ -143,8 +169,27 @@ def trained_greys(card: ModelCard | None) -> GreyRange:
     return EM_GREYS if card is None or card.grey_range is None else card.grey_range
 
 
-def _percentiles(volume: Volume, skips_nan: bool, plan: SectionPlan | None) -> tuple[float, float]:
-    """Return the percentiles of the grey levels of a few sections, without padding and sections unlike the others.
+def _is_stretched(span: float, contrast: float, trained: GreyRange) -> bool:
+    """Return True if grey levels of 8 bits are to be stretched to the range of training."""
+    width = 255 * (trained[1] - trained[0])
+    return 0 < span < width and (span < NARROW * width or contrast < PALE * width)
+
+
+class _Sample(NamedTuple):
+    """Grey levels of pixels of a section, (k,), and the means of the squares in which they lie."""
+
+    levels: NDArray[Any]
+    means: NDArray[Any]
+
+    def chosen(self, which: NDArray[np.bool_]) -> "_Sample":
+        """Return some of the pixels."""
+        return _Sample(self.levels[which], self.means[which])
+
+
+def _greys(volume: Volume, skips_nan: bool, plan: SectionPlan | None) -> tuple[float, float, float]:
+    """Return percentiles and contrast of a few sections, without padding and sections unlike the others.
+
+    The contrast is the standard deviation of the means of squares in a section, which noise hardly raises; the median.
 
     Raises
     ------
@@ -152,16 +197,17 @@ def _percentiles(volume: Volume, skips_nan: bool, plan: SectionPlan | None) -> t
         If the sample holds NaN that is not skipped, or nothing else.
     """
     sampled = _samples(volume, plan or SectionPlan.as_is(triple(volume.shape)))
-    sections = [section[np.isfinite(section)] for section in sampled]
-    lacks = [len(some) < len(all_) for some, all_ in zip(sections, sampled, strict=True)]
-    if any(lacks) and not (skips_nan and any(map(len, sections))):
+    samples = [sample.chosen(np.isfinite(sample.levels)) for sample in sampled]
+    lacks = [len(some.levels) < len(all_.levels) for some, all_ in zip(samples, sampled, strict=True)]
+    if any(lacks) and not (skips_nan and any(len(sample.levels) for sample in samples)):
         raise UserError(not_finite_sentence("the volume"))
-    sections = [_without_fill(section) for section in sections if len(section)]
-    spreads = np.array([_spread_of(section) for section in sections])
+    samples = [_without_fill(sample) for sample in samples if len(sample.levels)]
+    spreads = np.array([_spread_of(sample.levels) for sample in samples])
     usual = np.median(spreads[spreads > 0]) if spreads.any() else 0.0
-    chosen = [s for s, spread in zip(sections, spreads, strict=True) if usual / UNUSUAL <= spread <= usual * UNUSUAL]
-    low, high = np.percentile(np.concatenate(chosen or sections).astype(np.float64), PERCENTILES)
-    return float(low), float(high)
+    chosen = [s for s, spread in zip(samples, spreads, strict=True) if usual / UNUSUAL <= spread <= usual * UNUSUAL]
+    chosen = chosen or samples
+    low, high = np.percentile(np.concatenate([s.levels for s in chosen]).astype(np.float64), PERCENTILES)
+    return float(low), float(high), float(np.median([np.std(s.means, dtype=np.float64) for s in chosen]))
 
 
 def _spread_of(levels: NDArray[Any]) -> float:
@@ -169,41 +215,50 @@ def _spread_of(levels: NDArray[Any]) -> float:
     return float(high - low)
 
 
-def _without_fill(levels: NDArray[Any]) -> NDArray[Any]:
-    """Return the grey levels of a section without those of padding: one extreme level, far from all others."""
-    for extreme, sign in ((levels.min(), 1), (levels.max(), -1)):
-        others = levels[levels != extreme]
-        if len(others) > (1 - FILL_SHARE) * len(levels) or not len(others):
+def _without_fill(sample: _Sample) -> _Sample:
+    """Return the pixels of a section without padding: one extreme grey level, far from all others."""
+    for extreme, sign in ((sample.levels.min(), 1), (sample.levels.max(), -1)):
+        others = sample.chosen(sample.levels != extreme)
+        if len(others.levels) > (1 - FILL_SHARE) * len(sample.levels) or not len(others.levels):
             continue
-        nearest = np.percentile(others.astype(np.float64), 0.1 if sign > 0 else 99.9)
-        spread = _spread_of(others)
+        nearest = np.percentile(others.levels.astype(np.float64), 0.1 if sign > 0 else 99.9)
+        spread = _spread_of(others.levels)
         if spread > 0 and sign * (nearest - float(extreme)) > FILL_GAP * spread:
-            levels = others
-    return levels
+            sample = others
+    return sample
 
 
-def _samples(volume: Volume, plan: SectionPlan) -> list[NDArray[Any]]:
-    """Return grey levels of tissue of a few sections, none of them inverted; of all pixels if that leaves nothing."""
+def _samples(volume: Volume, plan: SectionPlan) -> list[_Sample]:
+    """Return pixels of tissue of a few sections, none of them inverted; of all pixels if that leaves nothing."""
     used = [z for z in plan.used.tolist() if not (plan.inverted[z] or (plan.missing[z] | plan.no_tissue[z]).all())]
     samples = [_sample(volume, plan, used[n]) for n in spread_over(len(used))]
-    if any(map(len, samples)):
-        return [levels for levels in samples if len(levels)]
+    samples = [sample for sample in samples if len(sample.levels)]
     as_is = SectionPlan.as_is(plan.shape)
-    return [_sample(volume, as_is, z) for z in spread_sections(volume)]
+    return samples or [_sample(volume, as_is, z) for z in spread_sections(volume)]
 
 
-def _sample(volume: Volume, plan: SectionPlan, z: int) -> NDArray[Any]:
-    """Return grey levels of the tissue of a section; of a large one that of some tiles."""
+def _sample(volume: Volume, plan: SectionPlan, z: int) -> _Sample:
+    """Return pixels of the tissue of a section; of a large one those of some tiles."""
     height, width = volume.shape[1:]
     if max(height, width) <= SAMPLED_SIDE:
-        return _levels(np.asarray(volume[z]), plan, z)
+        return _pixels(np.asarray(volume[z]), plan, z)
     places = product(_spread(height), _spread(width))
-    return np.concatenate([_levels(np.asarray(volume[(z, *place)]), plan, z, place) for place in places])
+    tiles = [_pixels(np.asarray(volume[(z, *place)]), plan, z, place) for place in places]
+    return _Sample(*(np.concatenate(column) for column in zip(*tiles, strict=True)))
 
 
-def _levels(piece: NDArray[Any], plan: SectionPlan, z: int, place: Plane | None = None) -> NDArray[Any]:
-    unseen = plan.holes(z, place) | plan.bare(z, place)
-    return piece[::SAMPLED_STEP, ::SAMPLED_STEP][~unseen[::SAMPLED_STEP, ::SAMPLED_STEP]]
+def _pixels(piece: NDArray[Any], plan: SectionPlan, z: int, place: Plane | None = None) -> _Sample:
+    seen = ~(plan.holes(z, place) | plan.bare(z, place))[::SAMPLED_STEP, ::SAMPLED_STEP]
+    levels = piece[::SAMPLED_STEP, ::SAMPLED_STEP]
+    return _Sample(levels, _means(piece) if piece.dtype == np.uint8 else levels).chosen(seen)
+
+
+def _means(piece: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the means of squares of `SAMPLED_STEP` pixels (y, x), smaller ones at the ends."""
+    rows, columns = (np.arange(0, side, SAMPLED_STEP) for side in piece.shape)
+    sums = np.add.reduceat(np.add.reduceat(piece, rows, axis=0, dtype=np.float32), columns, axis=1)
+    heights, widths = (np.diff(at, append=side) for at, side in zip((rows, columns), piece.shape, strict=True))
+    return (sums / np.outer(heights, widths)).astype(np.float32)
 
 
 def _spread(n: int) -> list[slice]:

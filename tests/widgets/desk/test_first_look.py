@@ -56,6 +56,14 @@ def test_bytes_of_few_grey_levels_are_stretched_and_it_is_said(desk, open_stack)
     assert desk.choices.parameters().black is None
 
 
+def test_pale_bytes_are_told(desk, open_stack):
+    halves = np.full((3, 48, 64), 60, np.uint8)
+    halves[:, :, 32:] = 185
+    open_stack(halves)
+    assert desk.settings.levels_of_data == (0, 255)
+    assert "try --black 59 --white 192.9" in desk.message.text
+
+
 def test_an_inverted_stack_is_told_until_black_and_white_are_exchanged(desk, loop, open_stack):
     open_stack(255 - synthetic_stack((3, 120, 130), seed=1).raw)
     assert "looks inverted" in desk.first_look.warning

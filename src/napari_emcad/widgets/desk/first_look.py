@@ -8,7 +8,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import triple
 from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.volume import Volume
-from napari_emcad.inference.kind_warning import kind_warning, stretch_note
+from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
 from napari_emcad.inference.normalisation import Normalisation, is_exchanged, trained_greys
 from napari_emcad.networks.card import GreyRange
 from napari_emcad.widgets.desk.choices import Choices
@@ -101,18 +101,19 @@ class FirstLook:
 
     def _on_levels(self, ended: Ended) -> None:
         if ended.result is not None:
-            self._choices.settings.put_levels(*ended.result)
+            *levels, pale = ended.result
+            self._choices.settings.put_levels(*levels)
             self._choices.settings.follow(self._choices.model.card)
-            self._say_stretched()
+            self._say_greys(pale)
         elif ended.error is not None and not self._choices.jobs.running:
             self._message.error(ended.error)
 
-    def _say_stretched(self) -> None:
-        """Say that 8-bit grey levels are stretched, if they are and nothing else is being said."""
+    def _say_greys(self, pale: str) -> None:
+        """Say that 8-bit grey levels are stretched, or pale, if they are and nothing else is being said."""
         layer, settings = self._choices.stack.layer, self._choices.settings
         is_idle = not self._choices.jobs.running and self._message.kind == "hint"
         if is_idle and layer is not None and not is_foreground(self._choices.model.card):
-            note = stretch_note(volume_of(layer), settings.black, settings.white)
+            note = stretch_note(volume_of(layer), settings.black, settings.white) or pale
             if note:
                 self._message.say(note)
 
@@ -136,7 +137,10 @@ class FirstLook:
             self.changed.emit()
 
 
-def find_levels(volume: Volume, trained: GreyRange | None = None) -> tuple[float, float]:
-    """Return the grey levels that become black and white for a network; reads a sample of the volume."""
+def find_levels(volume: Volume, trained: GreyRange | None = None) -> tuple[float, float, str]:
+    """Return the grey levels that become black and white for a network, and one sentence if they are pale, else "".
+
+    A sample of the volume is read.
+    """
     levels = Normalisation.of(volume, trained)
-    return levels.low, levels.high
+    return levels.low, levels.high, contrast_note(volume, trained) if trained else ""
