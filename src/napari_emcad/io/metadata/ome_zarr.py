@@ -1,13 +1,16 @@
 """Metadata of an OME-Zarr image: its levels with their voxel sizes and places.
 
-All versions up to 0.5 are read; 0.4 is written. Only what is needed of the metadata is checked, the rest is left alone.
+All versions up to 0.5 are read, and of 0.6 what has a counterpart there. Only what is needed of the metadata is
+checked, the rest is left alone: see decision 14.
 Source: Moore et al., "OME-Zarr: a cloud-optimized bioimaging file format", Histochem. Cell Biol. 2023.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal, Self
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from napari_emcad.core.geometry import VoxelSize
@@ -15,11 +18,16 @@ from napari_emcad.io.metadata.arrangement import IN_ORDER, Arrangement
 from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
 
 
-class _Metadata(BaseModel):
+class OmeMetadata(BaseModel):
+    """A part of OME-Zarr metadata; further keys are left alone."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class OmeAxis(_Metadata):
+Part = TypeVar("Part", bound=OmeMetadata)
+
+
+class OmeAxis(OmeMetadata):
     """An axis of an image; versions before 0.4 state its name only, and before 0.3 no axes."""
 
     name: str = ""
@@ -30,12 +38,16 @@ def _axis(stated: object) -> object:
     return {"name": stated} if isinstance(stated, str) else stated
 
 
-class OmeTransformation(_Metadata):
-    """A scale or translation, one number for each axis, in the axes' units."""
+OmeAxes = list[Annotated[OmeAxis, BeforeValidator(_axis)]]
+
+
+class OmeTransformation(OmeMetadata):
+    """A scale or translation, one number for each axis, in the axes' units, or a sequence of them."""
 
     type: str = ""
     scale: list[float] = Field(default_factory=list)
     translation: list[float] = Field(default_factory=list)
+    transformations: list["OmeTransformation"] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _check_numbers(self) -> Self:
@@ -44,29 +56,82 @@ class OmeTransformation(_Metadata):
             raise ValueError(f"a {self.type} with its numbers is needed")
         return self
 
+    def parts(self) -> Iterator["OmeTransformation"]:
+        """Give the transformations of a sequence, in the order in which they are applied."""
+        if self.type != "sequence":
+            yield self
+        for part in self.transformations:
+            yield from part.parts()
 
-class OmeLevel(_Metadata):
+
+def _path(stated: object) -> object:
+    return posixpath.normpath(stated.strip("/")) if isinstance(stated, str) else stated
+
+
+class OmeLevel(OmeMetadata):
     """One resolution of an image: the path of its array in the group, and its place."""
 
-    path: str
+    path: Annotated[str, BeforeValidator(_path)]
     transformations: list[OmeTransformation] = Field(default_factory=list, alias="coordinateTransformations")
 
 
-class OmeImage(_Metadata):
+class OmeSystem(OmeMetadata):
+    """A system of coordinates of version 0.6."""
+
+    axes: OmeAxes = Field(default_factory=list)
+
+
+class OmeImage(OmeMetadata):
     """An image with its levels, the finest first; its own transformations come after those of a level."""
 
-    axes: list[Annotated[OmeAxis, BeforeValidator(_axis)]] = Field(default_factory=list)
+    axes: OmeAxes = Field(default_factory=list)
+    systems: list[OmeSystem] = Field(default_factory=list, alias="coordinateSystems")
     levels: list[OmeLevel] = Field(default_factory=list, alias="datasets")
     transformations: list[OmeTransformation] = Field(default_factory=list, alias="coordinateTransformations")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_the_first_system(cls, stated: object) -> object:
+        """Take the axes of version 0.6 from its first system, in which the levels lie; the others lead elsewhere."""
+        if not isinstance(stated, Mapping) or not stated.get("coordinateSystems") or stated.get("axes"):
+            return stated
+        return {**stated, "axes": _first_axes(stated["coordinateSystems"]), "coordinateTransformations": []}
 
     @property
     def axis_names(self) -> list[str] | None:
         """Names of the axes of its arrays, in their order; None if it states none."""
         return [axis.name for axis in self.axes] or None
 
+    def level(self, path: str | None) -> OmeLevel | None:
+        """Return the level at a path in the group; None if there is no such level."""
+        return next((level for level in self.levels if level.path == path), None)
 
-class _OmeGroup(_Metadata):
+    def transformations_of(self, path: str | None) -> list[OmeTransformation]:
+        """Return the transformations of a level and then of the image, in the order in which they are applied."""
+        level = self.level(path)
+        stated = [*(level.transformations if level else []), *self.transformations]
+        return [part for transformation in stated for part in transformation.parts()]
+
+
+def _first_axes(systems: object) -> object:
+    first = systems[0] if isinstance(systems, list) and systems else {}
+    return first.get("axes", []) if isinstance(first, Mapping) else first
+
+
+class _OmeGroup(OmeMetadata):
     multiscales: list[object] | None = None
+
+
+def read_images(attributes: Mapping[str, object]) -> list[OmeImage]:
+    """Read the images from the attributes of a group or array; most groups have one.
+
+    Raises
+    ------
+    ValueError
+        If the metadata is not as the format has it.
+    """
+    with_images = read_ome(_OmeGroup, attributes)
+    return [_validated(OmeImage, image) for image in with_images.multiscales or []]
 
 
 def read_image(attributes: Mapping[str, object]) -> OmeImage:
@@ -77,10 +142,24 @@ def read_image(attributes: Mapping[str, object]) -> OmeImage:
     ValueError
         If the metadata is not as the format has it.
     """
+    return next(iter(read_images(attributes)), OmeImage())
+
+
+def read_ome(kind: type[Part], attributes: Mapping[str, object]) -> Part:
+    """Read a part of the OME-Zarr metadata in the attributes of a group or array.
+
+    Raises
+    ------
+    ValueError
+        If it is not as the format has it.
+    """
     inner = attributes.get("ome", attributes)  # 0.5 keeps it there
+    return _validated(kind, dict(inner) if isinstance(inner, Mapping) else inner)
+
+
+def _validated(kind: type[Part], stated: object) -> Part:
     try:
-        images = _OmeGroup.model_validate(dict(inner) if isinstance(inner, Mapping) else inner).multiscales
-        return OmeImage.model_validate(images[0]) if images else OmeImage()
+        return kind.model_validate(stated)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
@@ -92,24 +171,48 @@ def place_of_level(
 ) -> tuple[VoxelSize | None, Point | None]:
     """Return voxel size and offset of one level in nm; None if the image does not say.
 
-    Strategy: a voxel at v lies at (v * scale + translation of the level) * scale + translation of the image; of each
-    the numbers of z, y and x are taken, which `arrangement` finds.
+    Strategy: a voxel at v lies at v * scale + translation, as each transformation of the level and then of the image
+    has it; of each the numbers of z, y and x are taken, which `arrangement` finds.
+
+    Raises
+    ------
+    ValueError
+        If a transformation has not one number for each axis.
     """
-    level = next((level for level in image.levels if level.path == path), None)
-    parts = [level.transformations if level else [], image.transformations]
+    applied = image.transformations_of(path)
+    scale, move = np.ones(3), np.zeros(3)
+    for part in applied:
+        if part.type == "scale":
+            numbers = _of_space(part.scale, arrangement)
+            scale, move = scale * numbers, move * numbers
+        elif part.type == "translation":
+            move = move + _of_space(part.translation, arrangement)
     units = arrangement.of_space([axis.unit for axis in image.axes])
-    scales, moves = ([_first(part, kind, arrangement) for part in parts] for kind in ("scale", "translation"))
-    size: Iterable[float] = np.prod([scale for scale in scales if scale], axis=0) if any(scales) else []
-    first, whole = (move or [0.0] * 3 for move in moves)
-    offset: Iterable[float] = np.array(first) * (scales[1] or 1.0) + whole if any(moves) else []
+    kinds = {part.type for part in applied}
+    size: Iterable[float] = scale if "scale" in kinds else []
+    offset: Iterable[float] = move if "translation" in kinds else []
     return voxel_size_in_nm(size, units), point_in_nm(offset, units)
 
 
-def _first(
-    transformations: Sequence[OmeTransformation], kind: Literal["scale", "translation"], arrangement: Arrangement
-) -> list[float]:
-    """Return the first scale or translation (z, y, x) in the axes' units; empty if there is none."""
-    return next((arrangement.of_space(getattr(t, kind)) for t in transformations if t.type == kind), [])
+def notes_on_level(image: OmeImage, path: str | None, size: VoxelSize | None) -> list[str]:
+    """Say what of a level's place is not read, in sentences, given its voxel size or None."""
+    kinds = {part.type for part in image.transformations_of(path)}
+    notes = [f'its transformation of the type "{kind}" is left out.' for kind in sorted(kinds - _READ)]
+    if "scale" in kinds and not size:
+        units = ", ".join(sorted({str(axis.unit) for axis in image.axes if axis.unit})) or "none"
+        notes.append(f"its OME-Zarr metadata states no voxel size that is a length (units: {units}).")
+    return notes
+
+
+_READ = {"scale", "translation", "identity"}
+"""Types of transformations that are applied."""
+
+
+def _of_space(numbers: Sequence[float], arrangement: Arrangement) -> NDArray[Any]:
+    axes = 3 + len(arrangement.fixed)
+    if len(numbers) not in (3, axes):
+        raise ValueError(f"OME-Zarr metadata: a transformation with {axes} numbers is needed, got {len(numbers)}")
+    return np.array(arrangement.of_space(numbers))
 
 
 def image_attributes(name: str, steps: Sequence[int], voxel_size: VoxelSize | None, offset: Point) -> dict[str, object]:

@@ -9,6 +9,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.locations import Location
+from napari_emcad.io.stacks.open_dataset import Holds
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 USUAL = ("volumes/raw", "main", "raw")
@@ -20,12 +21,13 @@ class SeveralStacks(UserError):
 
 
 class DatasetEntry(NamedTuple):
-    """A dataset of a file: its path inside, its shape and its type, and the names of its axes if the file says them."""
+    """A dataset of a file: its path inside, shape and type, and names of axes and contents if the file says them."""
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     axes: Sequence[str] | None = None
+    holds: Holds | None = None
 
     def is_stack(self, selection: StackSelection) -> bool:
         """Return True if it can be opened as (z, y, x), with the channel, time point and axes that are selected."""
@@ -62,8 +64,10 @@ def choose_dataset(path: Location, wish: StackSelection, entries: list[DatasetEn
         return _find_wish(path, wish.dataset.strip("/"), entries)
     stacks = {entry.name: entry for entry in entries if entry.is_stack(wish)}
     usual = [name for name in USUAL if name in stacks]
-    if len(stacks) == 1 or usual:
-        return stacks[(usual or list(stacks))[0]]
+    images = [name for name, entry in stacks.items() if entry.holds != "labels"]
+    likely = usual or (images if len(images) == 1 else list(stacks))
+    if len(likely) == 1 or usual:
+        return stacks[likely[0]]
     if stacks:
         raise SeveralStacks(f"{path}: it holds {len(stacks)} stacks, {_list_text(stacks.values())}; name the dataset.")
     if len(entries) == 1:

@@ -12,7 +12,7 @@ from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed,
 from napari_emcad.io.stacks.section_images import open_section_images
 from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
-from napari_emcad.io.stacks.zarr import is_zarr, open_zarr, open_zarr_levels, zarr_stack_names
+from napari_emcad.io.stacks.zarr import holds_zarr, open_zarr, open_zarr_levels, zarr_stack_names
 
 Place = TypeVar("Place", bound=Location)
 
@@ -30,7 +30,7 @@ class StackFormat(Generic[Place]):
     open : callable
         Takes a place and a selection, and returns the dataset.
     levels : callable, optional
-        Takes a place and returns its resolutions, the finest first.
+        Takes a place and a selection, and returns the resolutions of what `open` opens, the finest first.
     names : callable, optional
         Takes a place and returns what can be opened in it, as texts of a selection; None = a file is one stack, and
         a name is refused.
@@ -39,7 +39,7 @@ class StackFormat(Generic[Place]):
     name: str
     recognises: Callable[[Place], bool]
     open: Callable[[Place, StackSelection], OpenDataset]
-    levels: Callable[[Place], list[OpenDataset]] | None = None
+    levels: Callable[[Place, StackSelection], list[OpenDataset]] | None = None
     names: Callable[[Place], list[str]] | None = None
 
 
@@ -48,7 +48,7 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
         "precomputed", is_precomputed, open_precomputed, open_precomputed_levels, names=lambda where: []
     ),  # its scales are levels of one stack
     StackFormat(
-        "Zarr", lambda where: isinstance(where, Url) or is_zarr(where), open_zarr, open_zarr_levels, zarr_stack_names
+        "Zarr", lambda where: isinstance(where, Url) or holds_zarr(where), open_zarr, open_zarr_levels, zarr_stack_names
     ),
 )
 """Formats on this machine or behind a URL, in the order in which they are asked."""

@@ -34,6 +34,12 @@ class Url:
         return PurePosixPath(self.text).stem
 
     @property
+    def parent(self) -> "Url":
+        """The address that it lies in; itself if there is none."""
+        upper, slash, _ = self.text.rpartition("/")
+        return Url(upper) if slash and not upper.endswith(("/", ":")) else self
+
+    @property
     def is_precomputed(self) -> bool:
         """True if it says that it is a neuroglancer precomputed volume."""
         return self.text.startswith(PRECOMPUTED)

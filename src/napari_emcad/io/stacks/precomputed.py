@@ -6,6 +6,7 @@ own business, which finds them in the environment.
 
 import json
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -55,8 +56,8 @@ def open_precomputed(where: Location, wish: StackSelection = ANY) -> OpenDataset
     return _open_scale(where, scales, keys.index(wish.dataset) if wish.dataset is not None else 0, wish)
 
 
-def open_precomputed_levels(where: Location) -> list[OpenDataset]:
-    """Open all scales, the finest first.
+def open_precomputed_levels(where: Location, wish: StackSelection = ANY) -> list[OpenDataset]:
+    """Open all scales, the finest first; none if another one than the finest is meant.
 
     Raises
     ------
@@ -64,7 +65,9 @@ def open_precomputed_levels(where: Location) -> list[OpenDataset]:
         See `open_precomputed`.
     """
     scales = _read_scales(where)
-    return [_open_scale(where, scales, number, ANY) for number in range(len(scales))]
+    if wish.dataset not in (None, scales[0]["key"]):
+        return []
+    return [_open_scale(where, scales, number, replace(wish, dataset=None)) for number in range(len(scales))]
 
 
 def is_precomputed(where: Location) -> bool:

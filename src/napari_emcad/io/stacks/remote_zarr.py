@@ -12,31 +12,48 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.read_errors import READ_ERRORS, explain_header_errors, first_line
 from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray
 from napari_emcad.io.stacks.locations import Url
+from napari_emcad.io.stacks.zarr_codecs import explain_codecs
 
 
-def open_remote_zarr(url: Url) -> zarr.Array[Any] | zarr.Group:
-    """Open the array or group behind a URL, to read.
+def zarr_address(url: Url) -> str:
+    """Return the address of a store as fsspec takes it.
 
     Raises
     ------
     UserError
-        If the protocol is not known, its library is not installed, the host cannot be reached or has no Zarr there.
+        If the protocol is not known, or its library is not installed.
     """
     _check_protocol(url)
-    with explain_errors(url):
-        try:
-            return zarr.open(str(url), mode="r")
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{url}: a Zarr array or group is needed, and there is none at this address; check it."
-            ) from error
+    return f"zip::{url}" if url.name.lower().endswith(".zip") else str(url)
+
+
+def open_remote_node(address: str, path: str) -> zarr.Array[Any] | zarr.Group | None:
+    """Open an array or group of a store behind a URL, to read; None if there is none."""
+    try:
+        found: zarr.Array[Any] | zarr.Group = zarr.open(address, path=path, mode="r")
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def nothing_there(url: Url) -> UserError:
+    """Return the error for an address without a Zarr array or group."""
+    return UserError(f"{url}: a Zarr array or group is needed, and there is none at this address; check it.")
+
+
+def group_attributes(url: Url) -> dict[str, Any] | None:
+    """Read the attributes of a group behind a URL; None if there is none, or none that may be read."""
+    try:
+        return zarr.open_group(str(url), mode="r").attrs.asdict()
+    except Exception:  # noqa: BLE001  a server answers for an address above as it likes
+        return None
 
 
 @contextmanager
 def explain_errors(url: Url) -> Iterator[None]:
     """Say in one sentence that metadata behind a URL cannot be read."""
     remedy = "check the address, the network and the credentials in the environment"
-    with explain_header_errors(f"{url}: the Zarr", remedy), raise_os_errors():
+    with explain_header_errors(f"{url}: the Zarr", remedy), raise_os_errors(), explain_codecs(url):
         yield
 
 

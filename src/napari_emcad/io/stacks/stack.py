@@ -121,8 +121,13 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
     )
 
 
-def open_levels(path: Location | str) -> list[OpenDataset]:
-    """Open the resolutions of an OME-Zarr image or a precomputed volume, the finest first; none if there is only one.
+def open_levels(path: Location | str, dataset: str | None = None) -> list[OpenDataset]:
+    """Open the resolutions of an image or volume, the finest first; none if there is only one.
+
+    Parameters
+    ----------
+    path, dataset
+        As for `open_stack`; a dataset that is a coarser level has none.
 
     Raises
     ------
@@ -131,7 +136,7 @@ def open_levels(path: Location | str) -> list[OpenDataset]:
     """
     path = parse_location(path)
     kind = find_format(path)
-    found = kind.levels(path) if kind and kind.levels else []
+    found = kind.levels(path, StackSelection.parse(dataset)) if kind and kind.levels else []
     return found if len(found) > 1 else []
 
 

@@ -1,34 +1,42 @@
-"""Stacks in Zarr, format 2 and 3, in folders and behind URLs: arrays, groups and OME-Zarr images.
+"""Stacks in Zarr, format 2 and 3, in folders, in zip files and behind URLs: arrays, groups and OME-Zarr images.
 
 A chunk that is not there counts as the array's fill value, as Zarr has it: writers leave empty chunks out.
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import posixpath
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import zarr
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
 from napari_emcad.io.metadata.axes import known_names, read_axis_names
-from napari_emcad.io.metadata.ome_zarr import OmeImage, place_of_level, read_image
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.metadata.lengths import Point
+from napari_emcad.io.metadata.ome_groups import says_image, says_labels
+from napari_emcad.io.metadata.ome_zarr import notes_on_level, place_of_level
 from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
-from napari_emcad.io.stacks.lazy_array import LazyArray, wrap_array
+from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray, wrap_array
 from napari_emcad.io.stacks.locations import Location, Url
-from napari_emcad.io.stacks.open_dataset import OpenDataset, metadata_stamp
+from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, metadata_stamp
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
-
-_MARKS = ("zarr.json", ".zarray", ".zgroup")
-"""Files of which one makes a folder a Zarr array or group."""
-
-ZarrNode = zarr.Array[Any] | zarr.Group
+from napari_emcad.io.stacks.zarr_images import ImageLevel, ZarrImages
+from napari_emcad.io.stacks.zarr_tree import (
+    MARKS,
+    ZarrNode,
+    ZarrTree,
+    explain_errors,
+    has_arrays_below,
+    has_mark,
+    is_zarr_zip,
+)
 
 
 def open_zarr(where: Location, wish: StackSelection = ANY) -> OpenDataset:
@@ -39,38 +47,51 @@ def open_zarr(where: Location, wish: StackSelection = ANY) -> OpenDataset:
     UserError
         If it cannot be read, has no such array, or several to choose from.
     """
-    found = open_zarr_node(where)
-    with _explain_errors(where):
-        if isinstance(found, zarr.Array):
-            return _open_dataset(where, found, found, wish)
-        return _open_member(where, found, replace(wish, dataset=_choose_name(where, wish, found)))
+    tree = ZarrTree(where)
+    try:
+        with explain_errors(where):
+            images = ZarrImages(tree)
+            path, notes = _find_array(tree, images, wish)
+            return _open_dataset(tree, images, path, wish, notes)
+    except BaseException:
+        tree.close()
+        raise
 
 
-def open_zarr_levels(where: Location) -> list[OpenDataset]:
-    """Open the levels of an OME-Zarr image, the finest first; none if it is no such image.
+def open_zarr_levels(where: Location, wish: StackSelection = ANY) -> list[OpenDataset]:
+    """Open the levels of an OME-Zarr image, the finest first; none if it is no such image, or a coarser level of one.
 
     Raises
     ------
     UserError
         If it cannot be read.
     """
-    found = open_zarr_node(where)
-    with _explain_errors(where):
-        if isinstance(found, zarr.Array):
-            return []
-        return [_open_member(where, found, StackSelection(name)) for name in _level_names(found)]
+    tree = ZarrTree(where)
+    with explain_errors(where):
+        images = ZarrImages(tree)
+        path, _ = images.finest(_named(wish))
+        found = images.level_at(path, above=False)
+        names = found.level_names if found and found.level_names[0] == path else []
+        return [_open_dataset(tree, images, name, wish) for name in names]
 
 
 def zarr_stack_names(where: Location) -> list[str]:
-    """Return the names of the arrays in a Zarr group that can be opened as (z, y, x)."""
-    found = open_zarr_node(where)
-    with _explain_errors(where):
-        return [] if isinstance(found, zarr.Array) else openable_names(_list_entries(found))
+    """Return the names of the arrays in a Zarr group that can be opened as (z, y, x); of an image the finest level."""
+    tree = ZarrTree(where)
+    with explain_errors(where):
+        names = [] if isinstance(tree.root, zarr.Array) else openable_names(_list_entries(tree, ZarrImages(tree)))
+    tree.close()
+    return names
 
 
 def is_zarr(path: Path) -> bool:
     """Return True if a folder is a Zarr array or group."""
-    return any((path / mark).is_file() for mark in _MARKS)
+    return has_mark(path)
+
+
+def holds_zarr(path: Path) -> bool:
+    """Return True if a folder or zip file is a Zarr array or group, or if there are such in a folder without images."""
+    return is_zarr(path) or is_zarr_zip(path) or (_may_be_group(path) and has_arrays_below(path))
 
 
 def open_zarr_node(where: Location) -> ZarrNode:
@@ -79,12 +100,12 @@ def open_zarr_node(where: Location) -> ZarrNode:
     Raises
     ------
     UserError
-        If it cannot be read.
+        If it cannot be read, or there is none.
     """
-    if isinstance(where, Url):
-        return remote_zarr.open_remote_zarr(where)
-    with _explain_errors(where):
-        return zarr.open(where, mode="r")
+    found = ZarrTree(where).root
+    if found is None:
+        raise _nothing_there(where)
+    return found
 
 
 def open_zarr_array(where: Path) -> zarr.Array[Any]:
@@ -101,76 +122,128 @@ def open_zarr_array(where: Path) -> zarr.Array[Any]:
     return found
 
 
-def _explain_errors(where: Location) -> AbstractContextManager[None]:
+def wrap_zarr_array(
+    where: Location, shown: str, array: FileArray, arrangement: Arrangement, close: Callable[[], None] | None = None
+) -> LazyArray:
+    """Wrap an array of a Zarr store as (z, y, x); `shown` begins the sentences of errors."""
     if isinstance(where, Url):
-        return remote_zarr.explain_errors(where)
-    return explain_header_errors(f"{where}: the Zarr folder", "it may be damaged, copy or export it again")
+        return wrap_array(shown, remote_zarr.RemoteArray(array), arrangement, close, remote_zarr.RemoteLazyArray)
+    return wrap_array(shown, array, arrangement, close)
 
 
-def _open_member(where: Location, group: zarr.Group, wish: StackSelection) -> OpenDataset:
-    """Open the array that is named in a group."""
-    array = group[wish.dataset or ""]
-    if isinstance(array, zarr.Group):
-        raise ValueError(f"{wish.dataset} is a group, not an array")
-    return _open_dataset(where, group, array, wish)
-
-
-def _open_dataset(where: Location, found: ZarrNode, array: zarr.Array[Any], wish: StackSelection) -> OpenDataset:
-    """Open an array, with the place that it or the group that was found has in its metadata."""
-    name, image = wish.dataset, read_image(found.attrs)
-    shown = str(where) if name is None else f"{where}, {name}"
-    arrangement = arrange_axes(shown, array.shape, _axes_of(array, image, name), wish)
-    size, offset = place_of_level(image, name, arrangement)
-    source = "OME-Zarr metadata" if size else "Zarr attributes"
-    size = size or read_voxel_size(array.attrs, arrangement) or read_voxel_size(found.attrs, arrangement)
-    return OpenDataset(
-        _lazy_array(where, shown, array, arrangement),
-        size,
-        wish.named(name),
-        _stamp(where, array, name),
-        offset or read_offset(array.attrs, arrangement),
-        size_source=source if size else "",
-        notes=arrangement.notes,
-    )
-
-
-def _axes_of(array: zarr.Array[Any], image: OmeImage, name: str | None) -> Sequence[str] | None:
-    """Return the names of an array's axes: those of the image that it is a level of, or its own."""
-    if any(level.path == name for level in image.levels) and image.axis_names:
-        return image.axis_names
+def zarr_axes(array: zarr.Array[Any]) -> list[str] | None:
+    """Return the names that an array itself gives its axes; None if it gives none."""
     return read_axis_names(array.attrs) or known_names(getattr(array.metadata, "dimension_names", None))
 
 
-def _lazy_array(where: Location, shown: str, array: zarr.Array[Any], arrangement: Arrangement) -> LazyArray:
-    if isinstance(where, Url):
-        remote = remote_zarr.RemoteArray(array)
-        return wrap_array(shown, remote, arrangement, kind=remote_zarr.RemoteLazyArray)
-    return wrap_array(shown, array, arrangement)
-
-
-def _list_entries(group: zarr.Group) -> list[DatasetEntry]:
-    image = read_image(group.attrs)
-    members = sorted(group.members(max_depth=None))
-    arrays = [(name, member) for name, member in members if isinstance(member, zarr.Array)]
-    return [DatasetEntry(name, m.shape, m.dtype, _axes_of(m, image, name)) for name, m in arrays]
-
-
-def _choose_name(where: Location, wish: StackSelection, group: zarr.Group) -> str:
-    """Return the name of the array to open. List the group only when needed: not every server can list."""
-    name = wish.dataset or next(iter(_level_names(group)), None)
-    if name and isinstance(group.get(name), zarr.Array):
-        return name.strip("/")
-    return choose_dataset(where, replace(wish, dataset=name), _list_entries(group)).name
-
-
-def _level_names(group: zarr.Group) -> list[str]:
-    return [level.path for level in read_image(group.attrs).levels]
-
-
-def _stamp(where: Location, array: zarr.Array[Any], name: str | None) -> tuple[int, int | str]:
-    """Return the stamp of the array's own metadata: its chunks may be millions of files."""
+def zarr_stamp(where: Location, array: zarr.Array[Any], path: str) -> tuple[int, int | str]:
+    """Return the stamp of an array's own metadata: its chunks may be millions of files."""
     if isinstance(where, Url):
         return metadata_stamp(array.metadata.to_dict())
-    folder = where / (name or "")
-    stats = [(folder / mark).stat() for mark in _MARKS if (folder / mark).is_file()]
+    folder = where / path
+    files = [folder / mark for mark in MARKS if (folder / mark).is_file()] if where.is_dir() else [where]
+    stats = [file.stat() for file in files]
     return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
+
+
+def _nothing_there(where: Location) -> UserError:
+    if isinstance(where, Url):
+        return remote_zarr.nothing_there(where)
+    return UserError(f"{where}: a Zarr array or group is needed, and there is none; check the path.")
+
+
+def _may_be_group(path: Path) -> bool:
+    """Return True if a folder may be a Zarr group without a file that says so: it holds folders alone."""
+    if path.name.lower().endswith(".zarr"):
+        return path.is_dir()
+    return path.is_dir() and all(entry.is_dir() or entry.name.startswith(".") for entry in path.iterdir())
+
+
+def _named(wish: StackSelection) -> str:
+    return posixpath.normpath(wish.dataset.strip("/")) if wish.dataset and wish.dataset.strip("/") else ""
+
+
+def _find_array(tree: ZarrTree, images: ZarrImages, wish: StackSelection) -> tuple[str, list[str]]:
+    """Return the path of the array to open. List arrays only when needed: not every server can list."""
+    path, notes = images.finest(_named(wish))
+    found = tree.node(path)
+    if isinstance(found, zarr.Array):
+        return path, notes
+    if isinstance(tree.where, Url) and tree.root is None:
+        raise remote_zarr.nothing_there(tree.where)
+    entries = _list_entries(tree, images, path)
+    if not entries:  # there is nothing of that name: say what there is
+        return choose_dataset(tree.where, replace(wish, dataset=path or None), _list_entries(tree, images)).name, notes
+    return choose_dataset(tree.where, replace(wish, dataset=None), entries).name, notes
+
+
+def _list_entries(tree: ZarrTree, images: ZarrImages, below: str = "") -> list[DatasetEntry]:
+    """List the arrays below a path; of an image the finest level alone."""
+    entries = []
+    for path, array in tree.arrays(below).items():
+        level = images.level_at(path, above=False)
+        if level is None or level.level_names[0] == path:
+            entries.append(DatasetEntry(path, array.shape, array.dtype, _axes_of(array, level), _holds(array, level)))
+    return entries
+
+
+def _open_dataset(
+    tree: ZarrTree, images: ZarrImages, path: str, wish: StackSelection, notes: Sequence[str] = ()
+) -> OpenDataset:
+    """Open an array, with the place that it or a group around it has in its metadata."""
+    array = tree.node(path)
+    if not isinstance(array, zarr.Array):
+        raise ValueError(f'"{path}" is no array')
+    where, shown = tree.where, f"{tree.where}, {path}" if path else str(tree.where)
+    level = images.level_at(path, above=not read_voxel_size(array.attrs))
+    arrangement = arrange_axes(shown, array.shape, _axes_of(array, level), wish)
+    place = _place(array, level, images.attributes_around(path), arrangement)
+    return OpenDataset(
+        wrap_zarr_array(where, shown, array, arrangement, tree.close),
+        place.size,
+        wish.named(path or None),
+        zarr_stamp(where, array, path),
+        place.offset,
+        size_source=place.source,
+        holds=_holds(array, level),
+        notes=(*notes, *arrangement.notes, *place.notes),
+    )
+
+
+class _Place(NamedTuple):
+    size: VoxelSize | None
+    offset: Point | None
+    source: str
+    notes: Sequence[str] = ()
+
+
+def _place(
+    array: zarr.Array[Any],
+    level: ImageLevel | None,
+    around: Iterable[Mapping[str, Any]],
+    arrangement: Arrangement,
+) -> _Place:
+    """Return the place of an array: that of the level that it is, or what its attributes or those around it say."""
+    size, offset = place_of_level(level.image, level.path, arrangement) if level else (None, None)
+    offset = offset or read_offset(array.attrs, arrangement)
+    if size:
+        return _Place(size, offset, "OME-Zarr metadata", notes_on_level(level.image, level.path, size) if level else ())
+    if size := read_voxel_size(array.attrs, arrangement):
+        return _Place(size, offset, "Zarr attributes")
+    if size := next(filter(None, (read_voxel_size(found, arrangement) for found in around)), None):
+        return _Place(size, offset, "attributes of the Zarr group around it")
+    return _Place(None, offset, "", notes_on_level(level.image, level.path, None) if level else ())
+
+
+def _axes_of(array: zarr.Array[Any], level: ImageLevel | None) -> Sequence[str] | None:
+    """Return the names of an array's axes: those of the image that it is a level of, or its own."""
+    return (level.image.axis_names if level else None) or zarr_axes(array)
+
+
+def _holds(array: zarr.Array[Any], level: ImageLevel | None) -> Holds | None:
+    """Return what an image says of itself; labels often come without a word, so that only few types are surely grey."""
+    if level is None:
+        return None
+    if says_labels(level.attributes, level.group):
+        return "labels"
+    return "image" if says_image(level.attributes) or np.dtype(array.dtype) in ("uint8", "float32") else None
