@@ -11,8 +11,8 @@ from napari_emcad.io.metadata.tiff_description import (
     read_record,
     record_of,
     resolution_tags,
-    tiff_voxel_size,
 )
+from napari_emcad.io.metadata.tiff_place import TiffPlace, read_tiff_place
 
 SIZE = VoxelSize(30.123456789, 6, 5)
 
@@ -25,15 +25,16 @@ def save(path, description, size=None):
 
 def test_the_record_comes_back_to_the_last_digit(tmp_path):
     provenance = {"day": date(2026, 1, 2), "path": Path("a.tif"), "threshold": np.float32(0.5), "ids": np.arange(2)}
-    save(tmp_path / "a.tif", description_text((2, 3, 4), SIZE, "labels", provenance), SIZE)
+    save(tmp_path / "a.tif", description_text((2, 3, 4), SIZE, "labels", provenance, (90.5, 0, 1)), SIZE)
     assert read_record(tmp_path / "a.tif") == {
         "shape": [2, 3, 4],
         "voxel_size_nm": list(SIZE),
+        "offset_nm": [90.5, 0, 1],
         "kind": "labels",
         "provenance": {"day": "2026-01-02", "path": "a.tif", "threshold": 0.5, "ids": [0, 1]},
     }
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
-        assert tiff_voxel_size(tiff) == SIZE
+        assert read_tiff_place(tiff) == TiffPlace(SIZE, "TIFF of napari-emcad", (90.5, 0.0, 1.0))
 
 
 def test_other_programs_read_the_voxel_size(tmp_path):
@@ -50,7 +51,7 @@ def test_other_descriptions_hold_no_record(tmp_path, line):
     save(tmp_path / "a.tif", f"ImageJ=1.54f\n{line}\n")
     assert read_record(tmp_path / "a.tif") == {}
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
-        assert (record_of(tiff), tiff_voxel_size(tiff)) == ({}, None)
+        assert (record_of(tiff), read_tiff_place(tiff)) == ({}, TiffPlace())
 
 
 def test_no_tiff_holds_no_record(tmp_path):

@@ -1,7 +1,9 @@
 """Lengths with a unit, as files state them, in nanometres."""
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import SupportsFloat
 
 from napari_emcad.core.geometry import VoxelSize
@@ -12,33 +14,104 @@ Point = tuple[float, float, float]
 Length = str | SupportsFloat | None
 """A number as files state it; text that holds a number is one."""
 
+_USUAL = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "micrometer": 1e3, "micron": 1e3, "mm": 1e6}
+"""Units that nearly all files state: they spare half a second, which Pint needs for its registry."""
+
+_NO_LENGTHS = {"", "none", "null", "pixel", "pixels", "px", "voxel", "voxels", "vx", "reference frame", "dimensionless"}
+"""Words by which programs say that there is no unit."""
+
 _SPELLINGS = {
-    0.1: ("å", "angstrom", "angstroem", "a"),
-    1.0: ("nm", "nanometer", "nanometre"),
-    1e3: ("um", "micron", "micrometer", "micrometre", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", "\\u00b5m"),
-    1e6: ("mm", "millimeter", "millimetre"),
-    1e7: ("cm", "centimeter", "centimetre"),
-    1e9: ("m", "meter", "metre"),
-    25.4e6: ("in", "inch"),
+    "a": "angstrom",
+    "å": "angstrom",
+    "ang": "angstrom",
+    "angstroem": "angstrom",
+    "nanom": "nm",
+    "µ": "um",
+    "u": "um",
 }
-_NANOMETRES = {word: nm for nm, words in _SPELLINGS.items() for word in words}
+"""Spellings that Pint does not know, or takes for something else: to it, "a" is a year."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
 
 def nanometres(unit: object) -> float | None:
     """Return the nanometres in a unit of length; None for pixels and for anything that is no length.
 
+    Capitals do not count, and a plural is as good as its singular. Units are those of Pint.
+
     >>> nanometres("micron"), nanometres("pixel")
     (1000.0, None)
     """
-    word = unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit)
-    word = word.strip().lower()
-    return _NANOMETRES.get(word) or _NANOMETRES.get(word.removesuffix("s"))
+    word = _plain_word(unit)
+    if word in _NO_LENGTHS:
+        return None
+    return _USUAL.get(word) or _ask_pint(_SPELLINGS.get(word, word))
+
+
+def _plain_word(unit: object) -> str:
+    """Return a unit in small letters, with the micro signs that files escape as ImageJ does."""
+    text = unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit)
+    word = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text.strip().lower())
+    return word.replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}").removesuffix(".")
+
+
+@lru_cache(maxsize=64)
+def _ask_pint(word: str) -> float | None:
+    if not _WORD.fullmatch(word):  # Pint would calculate what a file writes there, such as 9**9**9
+        return None
+    import pint  # half a second, and for rare units alone
+
+    try:
+        length = pint.get_application_registry().Quantity(1.0, word).to("nanometer").magnitude
+    except (pint.PintError, AttributeError, ValueError):
+        return None
+    return float(f"{length:.12g}")
 
 
 def voxel_size_in_nm(lengths: Iterable[Length], units: Iterable[object]) -> VoxelSize | None:
     """Convert three edge lengths (z, y, x) in their units to nm; None if one is unknown or not positive."""
     sizes = point_in_nm(lengths, units)
     return VoxelSize(*sizes) if sizes and min(sizes) > 0 else None
+
+
+def voxel_size_notes(lengths: Sequence[Length], units: Sequence[object]) -> tuple[str, ...]:
+    """Say why edge lengths (z, y, x) in their units are no voxel size; nothing if they are, or if none is stated.
+
+    Returns
+    -------
+    tuple of str
+        Sentences that follow the name of a file: 'its unit "foo" of z is not known: the voxel size is left out.'
+    """
+    if len(lengths) != 3 or len(units) != 3 or voxel_size_in_nm(lengths, units):
+        return ()
+    stated = {axis: _positive(length) for axis, length in zip("zyx", lengths, strict=True)}
+    words = {axis: _plain_word(unit) for axis, unit in zip("zyx", units, strict=True)}
+    strange = [
+        axis for axis in "zyx" if stated[axis] and words[axis] not in _NO_LENGTHS and not nanometres(words[axis])
+    ]
+    notes = [
+        f'its unit "{unit}" of {_and(axis for axis in strange if words[axis] == unit)} is not known: '
+        "the voxel size is left out."
+        for unit in dict.fromkeys(words[axis] for axis in strange)
+    ]
+    known = [axis for axis in "zyx" if stated[axis] and nanometres(words[axis])]
+    missing = [axis for axis in "zyx" if axis not in (*known, *strange)]
+    if missing and known:
+        notes.append(f"it states no size of a voxel on {_and(missing)}: that on {_and(known)} is left out.")
+    return tuple(notes)
+
+
+def _positive(length: Length) -> bool:
+    try:
+        return length is not None and 0 < float(length) < math.inf
+    except (TypeError, ValueError):
+        return False
+
+
+def _and(axes: Iterable[str]) -> str:
+    *first, last = axes
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def point_in_nm(coordinates: Iterable[Length], units: Iterable[object]) -> Point | None:

@@ -1,4 +1,4 @@
-"""The ImageDescription of a TIFF: the voxel size that it states, and the record that our own files carry.
+"""The ImageDescription of our own TIFF, and the record in it.
 
 Our files describe themselves as ImageJ does, with one line more: `napari-emcad={json}`. ImageJ's own TIFF is
 uncompressed and has no uint32, so tifffile's `imagej=True` does not serve for labels; but Fiji, Bio-Formats and
@@ -12,13 +12,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, TypeGuard
-from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.metadata.lengths import voxel_size_in_nm
+from napari_emcad.io.metadata.lengths import Point
 
 _OURS = "napari-emcad="
 
@@ -30,6 +29,8 @@ class TiffRecord(TypedDict, total=False):
     ----------
     shape : [z, y, x]
     voxel_size_nm : [z, y, x] or None
+    offset_nm : [z, y, x] or None
+        Place of the first voxel in the stack; None if it is not known.
     kind : str
         "labels".
     provenance : dict
@@ -37,6 +38,7 @@ class TiffRecord(TypedDict, total=False):
 
     shape: list[int]
     voxel_size_nm: list[float] | None
+    offset_nm: list[float] | None
     kind: str
     provenance: dict[str, Any]
 
@@ -48,7 +50,13 @@ class ResolutionTags(TypedDict, total=False):
     resolutionunit: str
 
 
-def description_text(shape: Sequence[int], size: VoxelSize | None, kind: str, provenance: Mapping[str, object]) -> str:
+def description_text(
+    shape: Sequence[int],
+    size: VoxelSize | None,
+    kind: str,
+    provenance: Mapping[str, object],
+    offset: Point | None = None,
+) -> str:
     """Return the description of one of our own files, ASCII.
 
     Parameters
@@ -60,12 +68,20 @@ def description_text(shape: Sequence[int], size: VoxelSize | None, kind: str, pr
         "labels".
     provenance : mapping
         Goes into the record as JSON.
+    offset : (z, y, x), optional
+        Place of the first voxel in the stack in nm; ImageJ shows it, too.
     """
     lines = ["ImageJ=1.54f", f"slices={shape[0]}", "loop=false"]
     if size:
         lines += [f"spacing={size.z / 1000:.12g}", "unit=um"]
+    if size and offset and any(offset):
+        lines += [f"{a}origin={-n / s:.12g}" for a, n, s in zip("zyx", offset, size, strict=True)]
     record = TiffRecord(
-        shape=list(shape), voxel_size_nm=list(size) if size else None, kind=kind, provenance=dict(provenance)
+        shape=list(shape),
+        voxel_size_nm=list(size) if size else None,
+        offset_nm=list(offset) if offset else None,
+        kind=kind,
+        provenance=dict(provenance),
     )
     return "\n".join([*lines, _OURS + json.dumps(record, default=_as_json), ""])
 
@@ -101,37 +117,3 @@ def read_record(path: Path) -> TiffRecord:
             return record_of(tiff)
     except (OSError, ValueError, tifffile.TiffFileError):
         return {}
-
-
-def tiff_voxel_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
-    """Return the voxel size in nm from our record, OME-XML, ImageJ's lines or tifffile's JSON; None if z is missing."""
-    ours = record_of(tiff).get("voxel_size_nm")
-    if ours:
-        return voxel_size_in_nm(ours, ["nm"] * 3)
-    if tiff.is_ome:
-        return _size_of_ome(tiff.ome_metadata or "")
-    stated = tiff.imagej_metadata if tiff.is_imagej else (tiff.shaped_metadata or ({},))[0]
-    return _size_of_spacing(stated or {}, tiff.pages.first)
-
-
-def _size_of_spacing(stated: Mapping[str, Any], page: tifffile.TiffPage) -> VoxelSize | None:
-    """Combine `spacing` and `unit` with the resolution tags: pixels a unit on y and x, whatever ResolutionUnit says."""
-    pixels = [_ratio(page, tag) for tag in ("YResolution", "XResolution")]
-    if "spacing" not in stated or not all(pixels):
-        return None
-    return voxel_size_in_nm([stated["spacing"], *(1 / n for n in pixels)], [stated.get("unit")] * 3)
-
-
-def _ratio(page: tifffile.TiffPage, tag: str) -> float:
-    numerator, denominator = page.tags.valueof(tag, default=(0, 1))
-    return numerator / denominator if denominator else 0.0
-
-
-def _size_of_ome(xml: str) -> VoxelSize | None:
-    try:
-        elements = ElementTree.fromstring(xml).iter()
-    except ElementTree.ParseError:
-        return None
-    pixels = next((e.attrib for e in elements if e.tag.endswith("Pixels")), {})
-    sizes = [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"]
-    return voxel_size_in_nm(sizes, [pixels.get(f"PhysicalSize{axis}Unit", "um") for axis in "ZYX"])

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.metadata.tiff_description import tiff_voxel_size
+from napari_emcad.io.metadata.tiff_place import TiffPlace, read_tiff_place
 from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.io.stacks.axes import SPACE, arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
@@ -62,9 +61,10 @@ def open_section_images(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     read = section_reader(lambda z: _read_pixels(files[z]), shape, dtype)
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
-    size = _read_voxel_size(files[0])
-    source = f"TIFF metadata of {files[0].name}" if size else ""
-    return OpenDataset(LazyArray(str(path), shape, dtype, read), size, None, stamp, size_source=source)
+    place = _read_place(files[0])
+    source = f"{place.source} of {files[0].name}" if place.voxel_size else ""
+    array = LazyArray(str(path), shape, dtype, read)
+    return OpenDataset(array, place.voxel_size, None, stamp, place.offset, source, notes=place.notes)
 
 
 def section_files(path: Path) -> list[Path]:
@@ -110,11 +110,11 @@ def _read_tiff_header(file: Path) -> _ImageHeader:
         return _ImageHeader(tiff.series[0].shape, tiff.series[0].dtype)
 
 
-def _read_voxel_size(file: Path) -> VoxelSize | None:
+def _read_place(file: Path) -> TiffPlace:
     if file.suffix.lower() not in TIFF:
-        return None
+        return TiffPlace()
     with tifffile.TiffFile(file) as tiff:
-        return tiff_voxel_size(tiff)
+        return read_tiff_place(tiff)
 
 
 def _read_pillow_header(file: Path) -> _ImageHeader:

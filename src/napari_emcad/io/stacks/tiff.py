@@ -15,7 +15,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.axes import known_names
-from napari_emcad.io.metadata.tiff_description import record_of, tiff_voxel_size
+from napari_emcad.io.metadata.tiff_description import record_of
+from napari_emcad.io.metadata.tiff_place import read_tiff_place
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
@@ -57,7 +58,7 @@ def _silence_tifffile() -> Iterator[None]:
 
 def _open_series(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> OpenDataset:
     _refuse_cut_short(path, tiff)
-    series, stat, size = tiff.series[0], path.stat(), tiff_voxel_size(tiff)
+    series, stat, place = tiff.series[0], path.stat(), read_tiff_place(tiff)
     shape = _series_shape(path, tiff, series)
     axes = _axis_names(series) if len(shape) == series.ndim else None
     arrangement = arrange_axes(str(path), shape, axes, wish)
@@ -65,11 +66,12 @@ def _open_series(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> O
     array = _map_voxels(path, tiff, shape, arrangement) or _decode_sections(path, tiff, shape, arrangement)
     return OpenDataset(
         array,
-        size,
+        place.voxel_size,
         wish.named(None),
         (stat.st_size, stat.st_mtime_ns),
-        size_source="TIFF metadata" if size else "",
-        notes=arrangement.notes,
+        place.offset,
+        place.source,
+        notes=(*arrangement.notes, *place.notes),
     )
 
 
