@@ -83,7 +83,10 @@ def test_a_plan_is_read_from_its_file_and_from_a_report(tmp_path):
         (b"{", "is damaged, or no JSON"),
         (b"\xff", "is damaged, or no JSON"),
         (b"[" * 100_000, "is damaged, or no JSON"),
-        (b"[]", "plan.json: sections: "),
+        (b"[]", "plan.json: sections: the plan: an object { ... } is needed."),
+        (b'{"plan": [1]}', "plan.json: sections: the plan: an object { ... } is needed."),
+        (b'{"shape": [3, 4, 5], "sections": {"1": []}}', "sections: sections.1: an object { ... } is needed."),
+        (b" " * 2**24 + b"{}", "is too large for a plan"),
         (b'{"shape": [1, 2, 3]}', "the plan is for a stack of (1, 2, 3)"),
     ],
 )

@@ -22,13 +22,14 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
 
-LARGEST = 2**28
+LARGEST = 2**24
 """Bytes above which a file is no plan."""
 
 DRAWN_CELL = 16
@@ -111,7 +112,8 @@ def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
         text = _PlanText.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(f"sections: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        place = ".".join(map(str, first["loc"])) or "the plan"
+        raise UserError(f"sections: {place}: {_problem(first)}.") from error
     if text.shape != shape:
         raise UserError(f"sections: the plan is for a stack of {text.shape}, this one has {tuple(shape)}.")
     text = _with_cells(text)
@@ -125,6 +127,11 @@ def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
         interpolates=text.interpolates,
     )
     return _with_uses(plan, text.sections)
+
+
+def _problem(error: ErrorDetails) -> str:
+    """Return what pydantic says, without the names of its classes."""
+    return "an object { ... } is needed" if error["type"] == "model_type" else error["msg"]
 
 
 def read_plan(path: Path, shape: Shape, remedy: str = REMEDY) -> SectionPlan:
