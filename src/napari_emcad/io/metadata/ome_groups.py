@@ -23,8 +23,8 @@ class _Well(OmeMetadata):
     images: list[_Item] = Field(default_factory=list)
 
 
+class OmeCollection(OmeMetadata):
     """The images below a group, as its metadata states them.
-    """What a group says of the images below it.
 
     Attributes
     ----------
