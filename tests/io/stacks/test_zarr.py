@@ -425,7 +425,7 @@ def test_an_array_that_cannot_be_read_hides_no_other(tmp_path, stack):
 def test_what_is_left_out_is_said(tmp_path, stack):
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
     found = image(("0", [40, 5, 4]))["multiscales"][0]
-    found["axes"] = [{"name": axis, "unit": "parsec"} for axis in "zyx"]
+    found["axes"] = [{"name": axis, "unit": "cubit of Noah"} for axis in "zyx"]
     found["datasets"][0]["coordinateTransformations"].append({"type": "rotation"})
     group.attrs["multiscales"] = [found, found]
     group.create_array("0", data=stack)
@@ -434,7 +434,7 @@ def test_what_is_left_out_is_said(tmp_path, stack):
     assert source.notes == (
         "of its 2 OME-Zarr images the first is taken.",
         'its transformation of the type "rotation" is left out.',
-        "its OME-Zarr metadata states no voxel size that is a length (units: parsec).",
+        'its unit "cubit of noah" of z, y and x is not known: the voxel size is left out.',
     )
 
 

@@ -6,7 +6,7 @@ Source: Moore et al., "OME-Zarr: a cloud-optimized bioimaging file format", Hist
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import IN_ORDER, Arrangement
-from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
+from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm, voxel_size_notes
 
 
 class OmeMetadata(BaseModel):
@@ -179,6 +179,22 @@ def place_of_level(
     ValueError
         If a transformation has not one number for each axis.
     """
+    scale, move, units = _lengths(image, path, arrangement)
+    return voxel_size_in_nm(scale, units), point_in_nm(move, units)
+
+
+def notes_on_level(image: OmeImage, path: str | None, arrangement: Arrangement = IN_ORDER) -> tuple[str, ...]:
+    """Say what of a level's place is not read, in sentences that follow the name of a file."""
+    kinds = {part.type for part in image.transformations_of(path)}
+    notes = [f'its transformation of the type "{kind}" is left out.' for kind in sorted(kinds - _READ)]
+    scale, _, units = _lengths(image, path, arrangement)
+    return (*notes, *voxel_size_notes(scale, units))
+
+
+def _lengths(
+    image: OmeImage, path: str | None, arrangement: Arrangement
+) -> tuple[list[float], list[float], list[object]]:
+    """Return scale and translation (z, y, x) of one level with their units; empty where nothing is stated."""
     applied = image.transformations_of(path)
     scale, move = np.ones(3), np.zeros(3)
     for part in applied:
@@ -187,21 +203,9 @@ def place_of_level(
             scale, move = scale * numbers, move * numbers
         elif part.type == "translation":
             move = move + _of_space(part.translation, arrangement)
-    units = arrangement.of_space([axis.unit for axis in image.axes])
     kinds = {part.type for part in applied}
-    size: Iterable[float] = scale if "scale" in kinds else []
-    offset: Iterable[float] = move if "translation" in kinds else []
-    return voxel_size_in_nm(size, units), point_in_nm(offset, units)
-
-
-def notes_on_level(image: OmeImage, path: str | None, size: VoxelSize | None) -> list[str]:
-    """Say what of a level's place is not read, in sentences, given its voxel size or None."""
-    kinds = {part.type for part in image.transformations_of(path)}
-    notes = [f'its transformation of the type "{kind}" is left out.' for kind in sorted(kinds - _READ)]
-    if "scale" in kinds and not size:
-        units = ", ".join(sorted({str(axis.unit) for axis in image.axes if axis.unit})) or "none"
-        notes.append(f"its OME-Zarr metadata states no voxel size that is a length (units: {units}).")
-    return notes
+    units = arrangement.of_space([axis.unit for axis in image.axes])
+    return scale.tolist() if "scale" in kinds else [], move.tolist() if "translation" in kinds else [], units
 
 
 _READ = {"scale", "translation", "identity"}

@@ -225,14 +225,15 @@ def _place(
 ) -> _Place:
     """Return the place of an array: that of the level that it is, or what its attributes or those around it say."""
     size, offset = place_of_level(level.image, level.path, arrangement) if level else (None, None)
+    notes = notes_on_level(level.image, level.path, arrangement) if level else ()
     offset = offset or read_offset(array.attrs, arrangement)
     if size:
-        return _Place(size, offset, "OME-Zarr metadata", notes_on_level(level.image, level.path, size) if level else ())
+        return _Place(size, offset, "OME-Zarr metadata", notes)
     if size := read_voxel_size(array.attrs, arrangement):
         return _Place(size, offset, "Zarr attributes")
     if size := next(filter(None, (read_voxel_size(found, arrangement) for found in around)), None):
         return _Place(size, offset, "attributes of the Zarr group around it")
-    return _Place(None, offset, "", notes_on_level(level.image, level.path, None) if level else ())
+    return _Place(None, offset, "", notes)
 
 
 def _axes_of(array: zarr.Array[Any], level: ImageLevel | None) -> Sequence[str] | None:
