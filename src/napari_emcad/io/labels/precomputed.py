@@ -23,7 +23,8 @@ from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import FORBIDDEN, FULL, write_beside
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, convert_ids
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
-from napari_emcad.io.stacks.precomputed import import_tensorstore, is_precomputed, short_reason
+from napari_emcad.io.stacks.precomputed import is_precomputed
+from napari_emcad.io.stacks.tensorstore_arrays import import_tensorstore, short_reason
 
 if TYPE_CHECKING:
     from tensorstore import TensorStore
