@@ -89,6 +89,27 @@ def test_blank(stack, grey, sections):
     assert verdicts(stack) == dict.fromkeys(sections, Verdict.BLANK)
 
 
+@pytest.mark.parametrize("share", [0.33, 0.52])
+def test_blank_beside_resin(stack, share):
+    rng, place = np.random.default_rng(7), np.s_[:, :, int(share * WIDTH) :]
+    stack[place] = rng.normal(180, 12, stack[place].shape)
+    stack[6, :, : int(share * WIDTH)] = 0
+    assert verdicts(stack) == {6: Verdict.BLANK}
+
+
+@pytest.mark.parametrize("blur", [1, 2, 4])
+@pytest.mark.parametrize("depth", [4, 10])
+def test_blurred_resin_is_blank(blur, depth):
+    noise = np.random.default_rng(8).normal(180, 20, (depth, HEIGHT, WIDTH))
+    report = look(gaussian_filter(noise, (0, blur, blur)).astype(np.uint8))
+    assert report.sections(Verdict.BLANK) == list(range(depth))
+
+
+def test_faint_tissue_is_tissue(clean):
+    faint = (30000 + clean.astype(float) * 5).astype(np.uint16)
+    assert look(faint).findings == ()
+
+
 def test_blank_and_noisy(stack):
     stack[5] = np.random.default_rng(0).normal(12, 3, SHAPE[1:])
     assert verdicts(stack) == {5: Verdict.BLANK}
@@ -201,6 +222,11 @@ def test_one_section_of_few_is_shifted_a_little(clean, z):
     slip = finding(stack, z).slip
     assert slip.kind is SlipKind.SINGLE
     np.testing.assert_allclose(slip.shift, (-5, 8), atol=2)
+
+
+def test_few_sections_that_move_anyway_are_no_slip(clean):
+    moved = np.stack([np.roll(clean[z], by, 0) for z, by in enumerate((0, 5, 11, 16, 29))])
+    assert look(moved).findings == ()
 
 
 def test_the_last_section_of_few_is_not_wrong_for_little_likeness(clean):
@@ -418,6 +444,22 @@ def test_damage(stack, kind, z):
 def test_a_dark_body_that_ends_is_no_damage(stack):
     stack[:7, 100:170, 100:180] //= 4
     assert not look(stack).damaged.any()
+
+
+def test_a_dark_process_cut_aslant_is_no_damage(stack):
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    for z in range(3, 11):
+        dark = np.hypot(y - 140, x - 40 - 30 * (z - 3)) < 45
+        stack[z] = np.where(dark, stack[z] // 4, stack[z])
+    assert look(stack).findings == ()
+
+
+def test_damage_is_measured_in_tissue(clean):
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    beside = clean.copy()
+    beside[:, :, WIDTH // 2 :] = np.random.default_rng(9).normal(180, 4, (DEPTH, HEIGHT, WIDTH - WIDTH // 2))
+    beside[6] = np.where(np.hypot(y - 140, x - 60) < 50, beside[6] * 0.75, beside[6])
+    assert look(beside).findings == ()
 
 
 def test_what_all_sections_lack_is_not_missing(stack):

@@ -19,8 +19,13 @@ FAR, LEAST = 5.0, 1.5
 WEAK = 0.6
 """Share of that from which cells beside them belong to the same area."""
 
+MOVED = 0.5
+"""Share of an area that goes on in the section before, or after, from which it is tissue: a dark process cut aslant."""
+
 CELLS, SURE, SHARE = 14, 6, 0.005
 """Cells of an area, cells of it that are far off, and its share of the section, below which it is too small."""
+
+AROUND = np.ones((3, 3), bool)
 
 Cells = NDArray[np.bool_]
 
@@ -40,7 +45,7 @@ def find_damage(
     moves : collection of int
         Sections before which the stack jumps or breaks: nothing is compared across.
     """
-    means = np.stack((yield from each(cell_means(one) for one in measures)))
+    means = np.stack((yield from each(cell_means(*one) for one in zip(measures, hidden, strict=True))))
     away = np.full(means.shape, np.nan, np.float32)
     usual: dict[tuple[int, ...], NDArray[np.float32]] = {}
     for z in range(len(means)):
@@ -56,7 +61,8 @@ def find_damage(
     if not seen.any():
         return seen
     least = max(LEAST, FAR * NORMAL * float(np.median(np.abs(away[seen]))))
-    return np.stack((yield from each(_areas(section, least) | _areas(-section, least) for section in away)))
+    sections = range(len(away))
+    return np.stack((yield from each(_areas(away, z, least) | _areas(-away, z, least) for z in sections)))
 
 
 def _beside(z: int, way: int, depth: int, defective: Collection[int], moves: Collection[int]) -> tuple[int, ...]:
@@ -70,14 +76,22 @@ def _beside(z: int, way: int, depth: int, defective: Collection[int], moves: Col
     return tuple(sorted(found))
 
 
-def _areas(away: NDArray[np.float32], least: float) -> Cells:
-    """Return the cells of areas that are far off; cells that touch at a corner are one area."""
+def _areas(away: NDArray[np.float32], z: int, least: float) -> Cells:
+    """Return the cells of areas of section z that are far off, all to one side; cells that touch at a corner are one.
+
+    Areas that go on in the section before, or after, are tissue.
+    """
     with np.errstate(invalid="ignore"):
-        sure, near = away > least, away > WEAK * least
-    if np.count_nonzero(sure) < SURE:
-        return np.zeros_like(sure)
-    pieces, count = ndimage.label(near, np.ones((3, 3)))
+        sure = away[z] > least
+        if np.count_nonzero(sure) < SURE:
+            return np.zeros_like(sure)
+        near = away > WEAK * least
+    pieces, count = ndimage.label(near[z], AROUND)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     kept = (sizes >= max(CELLS, SHARE * sure.size)) & (np.bincount(pieces[sure], minlength=count + 1) >= SURE)
+    for other in range(max(0, z - 1), min(len(away), z + 2)):
+        if other != z:
+            beside = ndimage.binary_dilation(near[other], AROUND)
+            kept &= np.bincount(pieces[beside], minlength=count + 1) <= MOVED * sizes
     kept[0] = False
     return kept[pieces]

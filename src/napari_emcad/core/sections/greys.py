@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.sections.measures import SectionMeasure
 from napari_emcad.core.sections.neighbours import typical
 from napari_emcad.core.sections.report import SectionFinding, Verdict
+from napari_emcad.core.sections.tissue import TissueMasks
 
 BLANK = 0.2
 """Contrast, as a share of the neighbours', below which a section is blank."""
@@ -16,7 +17,7 @@ NOISE_ALONE = 0.05
 """Share of structure in a section below which it is nothing but noise: 0.06 is left under the worst noise."""
 
 EMPTY = 0.9
-"""Share of one grey from which a section is blank."""
+"""Share of one grey, or of missing tissue, from which a section is blank."""
 
 PALE, BLURRED, NOISY = 0.68, 0.35, 3.0
 """Contrast, middle detail and finest detail, as shares of the neighbours', from which a section is out of the usual."""
@@ -27,7 +28,7 @@ FAR = 5.0
 Usable = NDArray[np.bool_]
 
 
-def find_blank(measures: Sequence[SectionMeasure]) -> Iterator[SectionFinding]:
+def find_blank(measures: Sequence[SectionMeasure], masks: TissueMasks) -> Iterator[SectionFinding]:
     """Yield the sections that show nothing."""
     contrast = np.array([one.contrast for one in measures])
     median, _ = typical(contrast, contrast > 0)
@@ -42,6 +43,8 @@ def find_blank(measures: Sequence[SectionMeasure]) -> Iterator[SectionFinding]:
         elif one.contrast < BLANK * median[z]:
             share = one.contrast / median[z]
             yield SectionFinding(z, Verdict.BLANK, f"contrast is {100 * share:.0f} % of the neighbours'")
+        elif masks.lacks_all(z, EMPTY):
+            yield SectionFinding(z, Verdict.BLANK, "one grey, or noise, wherever the neighbours have tissue")
 
 
 def find_odd_greys(measures: Sequence[SectionMeasure], usable: Usable) -> Iterator[SectionFinding]:

@@ -57,11 +57,12 @@ def _tell_progress(steps: Steps[T], depth: int) -> Job[T]:
 
 def _judge(shape: Shape, grid: Grid, measures: Sequence[SectionMeasure]) -> Steps[SectionReport]:
     masks = yield from find_tissue(measures)
-    found = list(find_blank(measures))
+    found = list(find_blank(measures, masks))
     blank = {one.z for one in found}
     shown = [z for z in range(len(measures)) if z not in blank]
     if shown:
         found += yield from _judge_shown(grid, measures, masks, shown)
+    blank = {one.z for one in found if one.verdict is Verdict.BLANK}
     masks.missing[list(blank)] = False
     damaged = yield from _find_damaged(measures, masks, found)
     found += [_damaged_part(grid, z, damaged[z]) for z in np.flatnonzero(damaged.any(axis=(1, 2))).tolist()]
@@ -75,6 +76,8 @@ def _judge_shown(
 ) -> Steps[list[SectionFinding]]:
     """Return the findings on sections that show something."""
     likeness = yield from learn_likeness(SectionMatcher(measures), shown)
+    if likeness.nothing_but_resin(measures):
+        return [SectionFinding(z, Verdict.BLANK, "resin: nothing goes on from section to section") for z in shown]
     chain = yield from find_chain(likeness)
     found = list(chain.findings)
     usable = np.zeros(len(measures), bool)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from napari_emcad.core.progress import Steps, each
+from napari_emcad.core.sections.measures import SectionMeasure
 from napari_emcad.core.sections.shifts import PLACE, SectionMatch, SectionMatcher, Turn
 
 TURNS: dict[str, Turn] = {
@@ -43,6 +44,12 @@ STRANGE = 1.5
 
 WEAK, CLEARLY = 0.5, 1.5
 """Likeness at a shift, in that of neighbours, below which it must be so many times that in place to be believed."""
+
+RESIN = 0.04
+"""Contrast, as a share of the mean grey, below which sections that are all strangers hold nothing but resin."""
+
+FEWEST_OF_RESIN = 4
+"""Sections that it takes to say so."""
 
 FARTHEST = 4
 """Sections up to which usual likeness is known."""
@@ -133,6 +140,13 @@ class Likeness:
     def clear(self) -> bool:
         """True if neighbours are so much more alike than strangers that order can be judged."""
         return any(one.usual(1) > APART * one.strangers for one in (self.anywhere, self.in_place))
+
+    def nothing_but_resin(self, measures: Sequence[SectionMeasure]) -> bool:
+        """True if there is hardly any contrast, and no section is more alike its neighbours than strangers are."""
+        shown = [measures[z] for z in self.sections]
+        faint = all(one.contrast < RESIN * abs(one.mean) for one in shown)
+        unlike = self.in_place.usual(1) < STRANGE * self.in_place.strangers
+        return len(shown) >= FEWEST_OF_RESIN and faint and unlike and not self.clear
 
     def can_tell(self, first: int, second: int) -> bool:
         """True if sections so far apart are usually clearly more alike than strangers, if they lie in place."""

@@ -285,10 +285,16 @@ def _starts(length: int, count: int) -> list[int]:
     return [int(n) for n in np.linspace(0, length - min(TILE, length), count + 2)[1:-1]]
 
 
-def cell_means(measure: SectionMeasure) -> NDArray[np.float32]:
-    """Return the mean of each cell, in standard deviations of the section's greys from their mean."""
-    means = _cell_by_cell(measure.picture).mean(axis=(2, 3))
-    return np.asarray((means - np.float32(measure.mean)) / np.float32(measure.contrast or 1))
+def cell_means(measure: SectionMeasure, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the mean of each cell, in standard deviations of the section's greys from their mean.
+
+    Cells that are `hidden` (cells on y, cells on x) do not count for mean and standard deviation.
+    """
+    cells = _cell_by_cell(measure.picture)
+    mean, contrast = measure.mean, measure.contrast
+    if hidden.any() and not hidden.all():
+        mean, contrast = float(cells[~hidden].mean()), float(cells[~hidden].std())
+    return np.asarray((cells.mean(axis=(2, 3)) - np.float32(mean)) / np.float32(contrast or 1))
 
 
 def standard_picture(measure: SectionMeasure) -> NDArray[np.float32]:

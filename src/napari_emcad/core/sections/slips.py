@@ -20,8 +20,8 @@ LEAST_PIXELS, LEAST_REDUCED = 6.0, 1.3
 FEW, LEAST_OF_FEW, FAR_OF_FEW = 10, 7.5, 3.0
 """Links below which spreads say little; the least pixels of a slip then, and in median lengths of the links."""
 
-FEWER, LEAST_OF_FEWER = 5, 12.0
-"""Links below which one shifted section spoils the median, too; the least pixels of a slip then."""
+FEWER, LEAST_OF_FEWER = 4, 12.0
+"""Links up to which one shifted section spoils the median, too; the least pixels of a slip below that."""
 
 FAR = 5.0
 """Spreads of the shifts around from which a shift is a slip."""
@@ -152,10 +152,13 @@ def _beside(
 
 def _least_of_few(shifts: NDArray[np.float64], broken: NDArray[np.bool_]) -> float:
     """Return the pixels from which one of few links is a slip."""
-    lengths = np.hypot(*shifts[~broken].T)
-    if len(lengths) < FEWER:
+    lengths = np.sort(np.hypot(*shifts[~broken].T))
+    if len(lengths) > FEWER:
+        return max(LEAST_OF_FEW, FAR_OF_FEW * float(np.median(lengths)))
+    if len(lengths) < FEWER - 1:
         return LEAST_OF_FEWER
-    return max(LEAST_OF_FEW, FAR_OF_FEW * float(np.median(lengths)))
+    least = LEAST_OF_FEW if len(lengths) == FEWER else LEAST_OF_FEWER
+    return max(least, FAR_OF_FEW * float(lengths[len(lengths) // 2 - 1]))  # the longest of those not spoiled
 
 
 def _comes_back(away: NDArray[np.float64], least: NDArray[np.float64], n: int) -> bool:

@@ -42,6 +42,13 @@ class TissueMasks(NamedTuple):
     no_tissue: Cells
     missing: Cells
 
+    def lacks_all(self, z: int, share: float) -> bool:
+        """True if at least this share of a section is missing, of where the sections beside it have tissue."""
+        beside = [n for n in (z - 1, z + 1) if 0 <= n < len(self.missing)]
+        bare = self.no_tissue[z] | self.no_tissue[beside].all(axis=0) if beside else self.no_tissue[z]
+        missing = np.count_nonzero(self.missing[z])
+        return bool(0 < missing >= share * np.count_nonzero(~bare | self.missing[z]))
+
 
 def find_tissue(measures: Sequence[SectionMeasure]) -> Steps[TissueMasks]:
     """Return where no section has tissue, and where single sections have one grey instead of their neighbours' tissue.
