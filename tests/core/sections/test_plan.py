@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,15 @@ def test_masks_are_of_pixels():
     assert holes.sum() == 32 * 32
     np.testing.assert_array_equal(plan.holes(3, (slice(20, 40), slice(10, 50))), holes[20:40, 10:50])
     assert plan.holes(3, (slice(-5, 3), slice(40, 41))).all()
+
+
+def test_what_is_damaged_is_bridged():
+    damaged = np.zeros((12, 2, 3), bool)
+    damaged[5, 1, 2] = True
+    plan = SectionPlan.of_report(replace(report(missing=[3]), damaged=damaged))
+    assert plan.holes(5)[32:, 64:].all()
+    assert plan.holes(5).sum() == 32 * 32
+    assert plan.holes(3)[:32, 32:64].all()
 
 
 def test_where_nothing_is_used_there_are_no_parts():

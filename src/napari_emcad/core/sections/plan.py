@@ -104,7 +104,7 @@ class SectionPlan:
                 offset += _slip_offsets(depth, one.slip.kind, one.slip.shift, one.z, one.last)
         inverted = np.zeros(depth, bool)
         no_tissue = report.no_tissue & ~left_out[:, None, None]
-        return cls(report.shape, left_out, offset, inverted, breaks, report.missing, no_tissue, report.cell)
+        return cls(report.shape, left_out, offset, inverted, breaks, report.bridgeable, no_tissue, report.cell)
 
     @property
     def is_as_is(self) -> bool:

@@ -124,6 +124,11 @@ class SectionReport:
     cell: int
     damaged: NDArray[np.bool_] | None = field(default=None, repr=False)
 
+    @property
+    def bridgeable(self) -> NDArray[np.bool_]:
+        """Cells (z, y, x) that are missing, or damaged: the sections beside them show what should be there."""
+        return self.missing if self.damaged is None else self.missing | self.damaged
+
     def of_section(self, z: int) -> tuple[SectionFinding, ...]:
         """Return everything that is wrong with a section."""
         return tuple(one for one in self.findings if one.z == z)

@@ -236,7 +236,7 @@ class SectionChoices:
         return True
 
     def _can_be_bridged(self, z: int) -> bool:
-        return self.report is not None and bool(self.report.missing[z].any())
+        return self.report is not None and bool(self.report.bridgeable[z].any())
 
     def _change(self) -> None:
         if self.report is not None:
