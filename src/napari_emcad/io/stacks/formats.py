@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
 from napari_emcad.io.stacks.locations import Location, Url
+from napari_emcad.io.stacks.n5 import is_n5, n5_stack_names, open_n5, open_n5_levels
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
 from napari_emcad.io.stacks.section_images import open_section_images
@@ -47,6 +48,7 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
     StackFormat(
         "precomputed", is_precomputed, open_precomputed, open_precomputed_levels, names=lambda where: []
     ),  # its scales are levels of one stack
+    StackFormat("N5", is_n5, open_n5, open_n5_levels, n5_stack_names),
     StackFormat(
         "Zarr", lambda where: isinstance(where, Url) or holds_zarr(where), open_zarr, open_zarr_levels, zarr_stack_names
     ),

@@ -58,6 +58,9 @@ def kvstore(where: Location, path: str = "") -> str | dict[str, str]:
 
 def read_file(ts: ModuleType, where: Location, name: str, path: str = "") -> bytes | None:
     """Read a small file in a folder or behind a URL; None if it is not there."""
+    if isinstance(where, Path):
+        file = where / path / name
+        return file.read_bytes() if file.is_file() else None
     kept = ts.KvStore.open(kvstore(where, path), context=ts.Context(CONTEXT)).result().read(name).result()
     return bytes(kept.value) if kept.state == "value" else None
 
