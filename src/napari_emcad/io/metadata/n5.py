@@ -117,7 +117,7 @@ def n5_place(path: str, attributes: Attributes, around: Sequence[Attributes], ar
 
 
 class _Lengths(NamedTuple):
-    """What attributes state: their key, voxel size, units and offset (x, y, z)."""
+    """Lengths as attributes state them: their key, voxel size, units and offset (x, y, z)."""
 
     key: str
     sizes: list[Length]

@@ -13,6 +13,12 @@ from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed,
 from napari_emcad.io.stacks.section_images import open_section_images
 from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
+from napari_emcad.io.stacks.webknossos import (
+    is_webknossos,
+    open_webknossos,
+    open_webknossos_levels,
+    webknossos_stack_names,
+)
 from napari_emcad.io.stacks.zarr import holds_zarr, open_zarr, open_zarr_levels, zarr_stack_names
 
 Place = TypeVar("Place", bound=Location)
@@ -44,6 +50,11 @@ class StackFormat(Generic[Place]):
     names: Callable[[Place], list[str]] | None = None
 
 
+ON_DISK_FIRST: tuple[StackFormat[Path], ...] = (
+    StackFormat("webKnossos", is_webknossos, open_webknossos, open_webknossos_levels, webknossos_stack_names),
+)
+"""Formats on this machine that hold arrays of others, which are asked first."""
+
 ANYWHERE: tuple[StackFormat[Location], ...] = (
     StackFormat(
         "precomputed", is_precomputed, open_precomputed, open_precomputed_levels, names=lambda where: []
@@ -60,12 +71,12 @@ ON_DISK: tuple[StackFormat[Path], ...] = (
     StackFormat("folder of section images", Path.is_dir, open_section_images),
     StackFormat("TIFF", is_tiff, open_tiff),
 )
-"""Formats on this machine alone."""
+"""Formats on this machine alone, which are asked last."""
 
 
 def find_format(where: Location) -> StackFormat[Any] | None:
     """Return the format of what lies at a place; None if it is none of those known."""
-    found = next((kind for kind in ANYWHERE if kind.recognises(where)), None)
-    if found or isinstance(where, Url):
-        return found
-    return next((kind for kind in ON_DISK if kind.recognises(where)), None)
+    if isinstance(where, Url):
+        return next((kind for kind in ANYWHERE if kind.recognises(where)), None)
+    kinds: tuple[StackFormat[Any], ...] = (*ON_DISK_FIRST, *ANYWHERE, *ON_DISK)
+    return next((kind for kind in kinds if kind.recognises(where)), None)
