@@ -21,8 +21,6 @@ ends = st.tuples(*[st.integers(-15, 15)] * 3)
         (":,:,:", (0, 0, 0), SHAPE),
         ("1:,:5,2:", (1, 0, 2), (4, 5, 7)),
         ("3:4,9:10,6:7", (3, 9, 6), SHAPE),
-        ("0:99,8:11,0:8", (0, 8, 0), SHAPE),
-        ("-1:,:-2,-3:-1", (3, 0, 4), (4, 8, 6)),
     ],
 )
 def test_parse(text, start, stop):
@@ -43,9 +41,30 @@ def test_what_is_no_box_is_refused(text):
         Box.parse(text, SHAPE)
 
 
-@pytest.mark.parametrize("text", ["2:2,:,:", "3:1,:,:", ":,10:12,:", ":,:,-1:-3", "-9:-7,:,:"])
-def test_a_box_without_a_voxel_is_refused(text):
-    sentence = f'box: "{text}" holds no voxel of a volume of shape (4, 10, 7); choose it inside.'
+@pytest.mark.parametrize(("text", "ends"), [("2:2,:,:", "2:2 on z"), ("3:1,:,:", "3:1 on z"), (":,:,7:", "7:7 on x")])
+def test_a_box_without_a_voxel_is_refused(text, ends):
+    sentence = f'box: "{text}" holds no voxel, as {ends} ends where it begins or before; choose a later end.'
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
+        Box.parse(text, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("text", "axis", "length"),
+    [("0:5,:,:", "z", 4), ("0:99,8:11,0:8", "z", 4), (":,10:12,:", "y", 10), (":,:,8:", "x", 7), (":,:,0:8", "x", 7)],
+)
+def test_a_box_beyond_the_volume_is_refused_not_cut(text, axis, length):
+    sentence = (
+        f'box: "{text}" reaches beyond the volume, which has {length} voxels on {axis}; end at {length} or before.'
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
+        Box.parse(text, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("-1:,:,:", "-1:4 on z"), (":,:-2,:", "0:-2 on y"), (":,:,-3:-1", "-3:-1 on x")]
+)
+def test_a_box_does_not_count_from_the_end(text, ends):
+    sentence = f'box: voxels are counted from 0, got {ends} in "{text}"; give places in the volume.'
     with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
         Box.parse(text, SHAPE)
 

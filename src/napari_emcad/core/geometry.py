@@ -55,19 +55,18 @@ class Box:
         Raises
         ------
         UserError
-            If the text is not a box or holds no voxel of the volume.
+            If the text is not a box, holds no voxel, or is not wholly inside the volume.
         """
         try:
             parts = [[int(n) if n.strip() else None for n in part.split(":")] for part in text.split(",")]
-            ends = [slice(*part).indices(n) for part, n in zip(parts, shape, strict=True) if len(part) == 2]
+            ends = [(start or 0, n if stop is None else stop) for (start, stop), n in zip(parts, shape, strict=True)]
         except ValueError:
             ends = []
         if len(ends) != 3:
             raise UserError(f'box: "z0:z1,y0:y1,x0:x1" is needed, got "{text}"; for example 0:10,0:512,0:512.')
-        box = cls(triple(e[0] for e in ends), triple(e[1] for e in ends))
-        if min(box.shape) <= 0:
-            raise UserError(f'box: "{text}" holds no voxel of a volume of shape {tuple(shape)}; choose it inside.')
-        return box
+        for axis, end, n in zip("zyx", ends, shape, strict=True):
+            _check_ends(text, axis, end, n)
+        return cls(triple(start for start, _ in ends), triple(stop for _, stop in ends))
 
     @classmethod
     def around(cls, voxel: Sequence[int], size: Sequence[int], shape: Sequence[int]) -> Self:
@@ -126,4 +125,22 @@ def check_box(box: Box, shape: Sequence[int]) -> None:
         raise UserError(
             f"box: voxels inside a volume of shape {tuple(shape)} are needed, got {box.start} to {box.stop}; "
             "choose it inside."
+        )
+
+
+def _check_ends(text: str, axis: str, ends: tuple[int, int], length: int) -> None:
+    """Refuse the two ends of a box on one axis that do not lie inside a volume, or have no voxel between them."""
+    start, stop = ends
+    if min(ends) < 0:
+        raise UserError(
+            f'box: voxels are counted from 0, got {start}:{stop} on {axis} in "{text}"; give places in the volume.'
+        )
+    if max(ends) > length:
+        raise UserError(
+            f'box: "{text}" reaches beyond the volume, which has {length} voxels on {axis}; end at {length} or before.'
+        )
+    if start >= stop:
+        raise UserError(
+            f'box: "{text}" holds no voxel, as {start}:{stop} on {axis} ends where it begins or before; '
+            "choose a later end."
         )
