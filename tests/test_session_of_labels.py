@@ -61,6 +61,8 @@ def test_there_and_back(files, tmp_path, capsys):
     before = (files / "labels.tif").read_bytes()
     assert made(files, tmp_path) == 0
     said = capsys.readouterr().out
+    read, said = said.split("\n", 1)
+    assert read == "labels.tif: 3 x 20 x 32 voxels, uint16, 40 x 5 x 6 nm (TIFF of napari-emcad)"
     assert said == f"4 neurons, 22 fragments, 28 edges; all ids are kept -> {tmp_path / 'made.emcad'}\n"
     assert cli.main(["export", str(tmp_path / "made.emcad"), "-o", str(tmp_path / "back.tif")]) == 0
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "back.tif"), neurons())
@@ -191,15 +193,32 @@ def test_affinities_that_are_there(files, tmp_path):
     np.testing.assert_array_equal(graph.mean, np.where(inside, np.float32(42 / 255), np.float32(40 / 255)))
 
 
-def test_a_dataset_has_to_be_named_where_there_are_several(files, tmp_path, capsys):
+def test_the_dataset_with_labels_is_found_and_named_where_there_are_several(files, tmp_path, capsys):
     with h5py.File(tmp_path / "both.h5", "w") as file:
-        file["volumes/raw"] = uneven(SHAPE, seed=1)
-        file["volumes/labels/neuron_ids"] = neurons().astype(np.uint64)
-    command = ["session", str(tmp_path / "both.h5"), "-o", str(tmp_path / "made.emcad")]
-    assert cli.main(command) == 1
-    assert "a dataset is needed, it holds volumes/labels/neuron_ids, volumes/raw" in capsys.readouterr().err
-    assert cli.main([*command, "--dataset", "volumes/labels/neuron_ids"]) == 0
-    assert "all ids are kept" in capsys.readouterr().out
+        file["grey"] = uneven(SHAPE, seed=1)
+        file["ids"] = neurons().astype(np.uint64)
+    command = ["session", str(tmp_path / "both.h5"), "-o"]
+    assert cli.main([*command, str(tmp_path / "found.emcad")]) == 0
+    assert "both.h5, ids: 3 x 20 x 32 voxels, uint64" in capsys.readouterr().out
+    assert cli.main([*command, str(tmp_path / "grey.emcad"), "--dataset", "grey"]) == 1
+    assert "both.h5, grey: labels are needed, these look like grey values (uint8" in capsys.readouterr().err
+    with h5py.File(tmp_path / "both.h5", "a") as file:
+        file["others"] = neurons()
+    assert cli.main([*command, str(tmp_path / "made.emcad")]) == 1
+    assert "2 datasets with labels, ids, others; name it with --dataset." in capsys.readouterr().err
+    assert cli.main([*command, str(tmp_path / "made.emcad"), "--dataset", "others"]) == 0
+
+
+@pytest.mark.parametrize(("dtype", "mark"), [(np.int64, -1), (np.uint64, 2**64 - 1), (np.uint32, 2**32 - 1)])
+def test_what_nobody_labelled_is_no_neuron(files, tmp_path, capsys, dtype, mark):
+    labels = neurons().astype(dtype)
+    labels[labels == 9] = mark
+    with h5py.File(tmp_path / "marked.h5", "w") as file:
+        file["ids"] = labels
+    assert cli.main(["session", str(tmp_path / "marked.h5"), "-o", str(tmp_path / "made.emcad")]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"napari-emcad: marked.h5: {mark} in the labels counts as unlabelled, as 0 does.\n"
+    assert "3 neurons" in said.out
 
 
 def test_ids_that_cannot_be_kept_are_counted(tmp_path, capsys):

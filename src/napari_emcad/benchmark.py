@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.choices import Agglomeration
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.label_contents import KnownLabels
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.progress import Job
 from napari_emcad.core.scores import Scores, score
@@ -114,7 +115,7 @@ def _check_labelled(pair: LabelledStack, box: Box) -> None:
 
 def _scored_truth(pair: LabelledStack, box: Box, planned: PlannedBox | None) -> NDArray[np.integer]:
     """Return the labels of a box, 0 where the plan shows nothing that could be used."""
-    truth = np.asarray(pair.labels.array[box.slices])
+    truth = KnownLabels(pair.labels.array)[box.slices]
     if planned is None:
         return truth
     usable = np.stack([planned.usable(z) for z in range(len(truth))])

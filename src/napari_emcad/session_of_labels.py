@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, VoxelSize
+from napari_emcad.core.label_contents import KnownLabels
 from napari_emcad.core.label_pieces import (
     LabelFragments,
     build_segmentation,
@@ -34,8 +35,11 @@ from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.section_plans import plan_facts, plan_of_json, read_plan
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import check_new, create_session
+from napari_emcad.io.stacks.label_stacks import open_labels
 from napari_emcad.io.stacks.locations import Location
-from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
+from napari_emcad.io.stacks.stack import Stack, open_stack
+from napari_emcad.io.stacks.stack_facts import stack_line, stack_notes
+from napari_emcad.io.stacks.stack_selection import errors_of
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.zoo import resolve_model
 from napari_emcad.pipeline import predict, provenance, recommended_threshold, resolve_parameters
@@ -92,11 +96,17 @@ class LabelSession(NamedTuple):
     segmentation : Segmentation
     plan : SectionPlan or None
         That the affinities follow; None if all sections are used as they are, or there are no affinities.
+    read : list of str
+        The files that were read, a line each.
+    notes : list of str
+        What was guessed or left out, as sentences.
     """
 
     pieces: LabelFragments
     segmentation: Segmentation
     plan: SectionPlan | None
+    read: list[str]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,8 @@ def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[LabelSession]
         if files.stack:
             stack = opened.enter_context(_open_labelled_stack(files.stack, files.stack_dataset, shape))
         asked_for = read_plan(files.sections, shape) if isinstance(files.sections, Path) else files.sections
-        pieces = yield from find_label_fragments(labels.array)  # first, as wrong labels show here
+        known = KnownLabels(labels.array)
+        pieces = yield from find_label_fragments(known)  # first, as wrong labels show here
         _check_size(pieces, files.labels)
         source = yield from _affinity_source(files, shape, stack, asked_for)
         if source.predict is not None:
@@ -153,7 +164,10 @@ def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[LabelSession]
         segmentation = yield from build_segmentation(pieces, source.values, planned)
         yield Progress("writing the session", 0, 1)
         create_session(folder, segmentation, source.values, _facts(labels, stack, source)).close()
-    return LabelSession(pieces, segmentation, source.plan)
+        stacks = [labels, *filter(None, [stack])]
+        notes = [note for one in stacks for note in stack_notes(one)]
+        notes += [f"{labels.path.name}: {known.note}"] if known.note else []
+    return LabelSession(pieces, segmentation, source.plan, [stack_line(one) for one in stacks], notes)
 
 
 def card_of_labels(name: str, affinities: str = "", sha256: str = "") -> ModelCard:
@@ -179,10 +193,7 @@ def parameters_of_labels(used: SegmentParameters) -> SegmentParameters:
 
 
 def _open_labels(files: LabelFiles) -> Stack:
-    names = [] if files.dataset else stack_names(files.labels)
-    if len(names) > 1:
-        raise UserError(f"{files.labels}: a dataset is needed, it holds {', '.join(names)}; name it with --dataset.")
-    labels = open_stack(files.labels, files.dataset, files.voxel_size)
+    labels = open_labels(files.labels, files.dataset, files.voxel_size)
     check_labels(labels.array)
     return labels
 
@@ -198,7 +209,8 @@ def _check_size(pieces: LabelFragments, path: Location) -> None:
 
 
 def _open_labelled_stack(path: Location, dataset: str | None, shape: Shape) -> Stack:
-    stack = open_stack(path, dataset)
+    with errors_of("stack"):
+        stack = open_stack(path, dataset)
     check_volume(stack.array)
     _check_shape("stack", stack.array.shape, shape)
     return stack
@@ -289,4 +301,5 @@ def _facts(labels: Stack, stack: Stack | None, source: AffinitySource) -> Sessio
         fingerprint=shown.fingerprint,
         **plan_facts(source.plan),
     )
-    return SessionFacts.of(made_by, labels.voxel_size or shown.voxel_size)
+    measured = labels if labels.voxel_size else shown
+    return SessionFacts.of(made_by | {"voxel_size_source": measured.size_source}, measured.voxel_size)

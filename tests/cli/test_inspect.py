@@ -28,7 +28,8 @@ def raw():
 def test_a_line_for_all_and_one_for_each_section_that_is_not_good(raw, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "raw.tif", raw, photometric="minisblack")
     assert main(["inspect", str(tmp_path / "raw.tif")]) == 0
-    summary, blank, pale, plan = capsys.readouterr().out.splitlines()
+    read, summary, blank, pale, plan = capsys.readouterr().out.splitlines()
+    assert read == "raw.tif: 6 x 192 x 200 voxels, uint8, voxel size unknown (--voxel-size Z Y X, in nm)"
     assert summary == "6 sections: 2 blank; 4 pale"
     assert blank == "2: blank (one grey, 0, on 100 % of it)"
     assert plan == "by plan: section 2 is left out and bridged."
@@ -52,6 +53,8 @@ def test_json_of_a_dataset(raw, tmp_path, capsys):
         file["a"], file["b"] = np.full_like(raw, 3), raw
     assert main(["inspect", str(tmp_path / "raw.h5"), "--dataset", "b", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
+    stack = {name: said["stack"][name] for name in ("dataset", "shape", "dtype", "voxel_size_nm", "notes")}
+    assert stack == {"dataset": "b", "shape": [*raw.shape], "dtype": "uint8", "voxel_size_nm": None, "notes": []}
     assert said["summary"] == "6 sections: 2 blank; 4 pale"
     assert np.flatnonzero(plan_of_json(said["plan"], raw.shape).left_out).tolist() == [2]
     blank, pale = said["findings"]

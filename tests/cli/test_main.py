@@ -91,7 +91,8 @@ def test_pixels_unlike_the_model_s_are_resampled_unless_somebody_minds(stack, st
     assert segment(stack, model, output) == 0
     said = capsys.readouterr()
     assert "pixel size" not in said.err
-    assert "4 x 32 x 48 voxels, voxel size unknown (--voxel-size Z Y X, in nm), at most" in said.out
+    assert "stack.tif: 4 x 32 x 48 voxels, uint8, voxel size unknown (--voxel-size Z Y X, in nm)\n" in said.out
+    assert "4 x 32 x 48 voxels, grey levels 0 to 255, at most" in said.out
 
 
 def test_box_and_affinities(stack, model, tmp_path):
@@ -124,7 +125,7 @@ def test_evaluate(tmp_path, capsys):
 
 
 def test_evaluate_takes_labels_of_the_box(tmp_path, capsys):
-    truth = uneven((3, 8, 9), np.uint16) % 4 + 1
+    truth = np.kron(uneven((3, 4, 3), np.uint16) % 4 + 1, np.ones((1, 2, 3), np.uint16))
     write_labels(tmp_path / "truth.tif", truth, None, {})
     write_labels(tmp_path / "labels.tif", truth[1:, 2:6], None, {})
     command = ["evaluate", str(tmp_path / "labels.tif"), str(tmp_path / "truth.tif"), "--json"]

@@ -30,7 +30,7 @@ from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import finish_session
-from napari_emcad.io.stacks.stack import Stack, open_stack
+from napari_emcad.io.stacks.stack import GIVEN, Stack, open_stack
 from napari_emcad.pipeline import provenance, resolve_parameters
 
 DISK_BYTES = 2.3
@@ -204,6 +204,7 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
         dataset=stack.dataset,
         fingerprint=stack.fingerprint,
         voxel_size_nm=voxel_size,
+        voxel_size_source=stack.size_source if voxel_size == stack.voxel_size else GIVEN,
         model=str(request.model.absolute()),
         model_sha256=card.sha256,
         parameters=parameters.model_dump(mode="json"),

@@ -13,8 +13,6 @@ from napari_emcad.cli.inputs import (
     check_suffix,
     open_input,
     requested_parameters,
-    voxel_size_of,
-    voxels_text,
 )
 from napari_emcad.cli.section_choice import interpolates, sections_asked_for
 from napari_emcad.core.choices import DEFAULT_BLOCK
@@ -38,7 +36,7 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
     """Segment into a session; what an earlier run of the same command has finished is not done again."""
     _check(options)
     with open_input(options) as stack:
-        voxel_size = voxel_size_of(options, stack)
+        voxel_size = stack.voxel_size
         requested = requested_parameters(options)
         request = RunRequest(
             resolve_model(options.model),
@@ -72,7 +70,7 @@ def _finish(options: argparse.Namespace, run: BlockRunFacts) -> int:
     means, needs = Means(memory, options.workers, options.scheduler), Needs.of(run)
     needs.check(means)
     begin_run(options.session, run)
-    tell(f"{voxels_text(run.extent, run.voxel_size)}, {_memory_text(needs, means)}, {_card(run).summary()}")
+    tell(f"{run.extent}, {_memory_text(needs, means)}, {_card(run).summary()}")
     start = time.monotonic()
     try:
         neurons = follow(finish_run(options.session, run, means, tell))

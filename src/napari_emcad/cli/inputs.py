@@ -1,17 +1,20 @@
 """Inputs and outputs that options name: opened, or refused before the work begins."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from napari_emcad.cli.bar import tell, warn
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.pixel_size import OWN
 from napari_emcad.io.sessions.new_session import check_new
-from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.stack import Stack, open_stack
+from napari_emcad.io.stacks.stack_facts import stack_line, stack_notes
+from napari_emcad.io.stacks.stack_selection import StackSelection
 
 METHOD = ("threshold", "min_size", "seed_sigma", "agglomeration", "device", "black", "white")
 """Options that are parameters of the method for EM stacks."""
@@ -22,9 +25,41 @@ def box_of(options: argparse.Namespace, shape: Sequence[int]) -> Box:
     return Box.parse(options.box, shape) if options.box else Box.whole(shape)
 
 
-def open_input(options: argparse.Namespace) -> Stack:
-    """Open the stack asked for."""
-    return open_stack(options.input, options.dataset, VoxelSize(*options.voxel_size) if options.voxel_size else None)
+def open_input(options: argparse.Namespace, say: Callable[[str], None] = tell) -> Stack:
+    """Open the stack asked for, and say what was read."""
+    stack = open_stack(options.input, selection_of(options), size_of(options))
+    tell_stack(stack, say)
+    return stack
+
+
+def selection_of(options: argparse.Namespace, of: str = "", dataset: str | None = None) -> str | None:
+    """Return the stack that the options of `options.add_dataset` select, as `open_stack` takes it; None if any.
+
+    Parameters
+    ----------
+    options : Namespace
+    of : str
+        Begins their names.
+    dataset : str, optional
+        Dataset that is taken if none is named.
+    """
+    begin = f"{of}_" if of else ""
+    asked_for = {name: getattr(options, f"{begin}{name}") for name in ("axes", "channel", "time")}
+    named = StackSelection.parse(getattr(options, f"{begin}dataset") or dataset)
+    chosen = {name: value for name, value in asked_for.items() if value is not None}
+    return replace(named, **chosen).named(named.dataset)
+
+
+def size_of(options: argparse.Namespace) -> VoxelSize | None:
+    """Return the voxel size that is given, in nm; None if none is."""
+    return VoxelSize(*options.voxel_size) if options.voxel_size else None
+
+
+def tell_stack(stack: Stack, say: Callable[[str], None] = tell) -> None:
+    """Say what was read, and warn of what was guessed or left out."""
+    say(stack_line(stack))
+    for note in stack_notes(stack):
+        warn(note)
 
 
 def options_set(options: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -36,16 +71,6 @@ def requested_parameters(options: argparse.Namespace) -> SegmentParameters:
     """Return the parameters of the method for EM stacks that were asked for."""
     scale = {"scale": OWN} if options.resample == "off" else {}
     return SegmentParameters(**options_set(options, *METHOD), **scale)
-
-
-def voxel_size_of(options: argparse.Namespace, stack: Stack) -> VoxelSize | None:
-    """Return the voxel size of the stack asked for, in nm; None if nothing tells it."""
-    return stack.voxel_size or voxel_size_by_name(options.input)
-
-
-def voxels_text(extent: str, voxel_size: VoxelSize | None) -> str:
-    """Return the extent of a run, and that its voxel size is not known if it is not."""
-    return extent if voxel_size else f"{extent}, voxel size unknown (--voxel-size Z Y X, in nm)"
 
 
 def check_folder(output: Path) -> None:

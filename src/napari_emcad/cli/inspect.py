@@ -4,27 +4,30 @@ import argparse
 import json
 from pathlib import Path
 
-from napari_emcad.cli.bar import follow, tell
-from napari_emcad.cli.inputs import check_folder
+from napari_emcad.cli.bar import follow, tell, warn
+from napari_emcad.cli.inputs import check_folder, selection_of, size_of, tell_stack
 from napari_emcad.cli.section_choice import look_at
 from napari_emcad.core.sections import SectionFinding
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.sections.report import SectionReport
 from napari_emcad.io.section_plans import plan_to_json, write_plan
 from napari_emcad.io.stacks.stack import open_stack
+from napari_emcad.io.stacks.stack_facts import stack_record
 
 
 def inspect_stack(options: argparse.Namespace) -> int:
     """Look at the sections of a stack, and say what was found and what is done about it."""
     if options.plan:
         check_folder(options.plan)
-    with open_stack(options.stack, options.dataset) as stack:
+    with open_stack(options.stack, selection_of(options), size_of(options)) as stack:
+        tell_stack(stack, warn if options.json else tell)
         report = follow(look_at(stack.array))
+        about_stack = stack_record(stack)
     plan = SectionPlan.of_report(report)
     if options.plan:
         write_plan(options.plan, plan)
     if options.json:
-        tell(json.dumps(report_record(report, plan)))
+        tell(json.dumps({"stack": about_stack, **report_record(report, plan)}))
     else:
         _tell_report(report, plan, options.plan)
     return 0

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from napari_emcad.cli.options import Commands, add_box, add_sections
+from napari_emcad.cli.options import Commands, add_box, add_dataset, add_sections, ignored_id
 from napari_emcad.core.choices import DEFAULT_THRESHOLDS, WISHES
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.io.stacks.locations import parse_location
@@ -16,7 +16,10 @@ def add_evaluate_command(commands: Commands) -> None:
     parser = commands.add_parser("evaluate", help="score labels against the truth: VOI and ARAND")
     parser.add_argument("labels", type=parse_location)
     parser.add_argument("truth", type=parse_location)
-    parser.add_argument("--dataset", metavar="PATH_IN_TRUTH", help="in HDF5 or Zarr; default in CREMI: the neurons")
+    add_dataset(parser, "LABELS")
+    add_dataset(parser, "TRUTH", of="truth")
+    ignore = "of TRUTH: unlabelled, as 0 and what is below 0 are; max = the highest its type has; may be repeated"
+    parser.add_argument("--ignore", type=ignored_id, action="append", default=[], metavar="ID|max", help=ignore)
     add_box(parser)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.set_defaults(command=_evaluate)

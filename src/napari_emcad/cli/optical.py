@@ -2,16 +2,19 @@
 
 import argparse
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import numpy as np
 
-from napari_emcad.cli.bar import tell
-from napari_emcad.cli.inputs import box_of, check_model, options_set
+from napari_emcad.cli.bar import tell, warn
+from napari_emcad.cli.inputs import box_of, check_model, options_set, selection_of, tell_stack
 from napari_emcad.cli.options import SCRATCH
 from napari_emcad.cli.training import follow_training, stoppable, with_budget
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.label_contents import KnownLabels
 from napari_emcad.finetuning.optical import OpticalEvent, OpticalLesson, OpticalScoreEvent, train_optical
 from napari_emcad.io.stacks.stack import open_stack
+from napari_emcad.io.stacks.stack_selection import errors_of
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import load_foreground
 from napari_emcad.networks.sdasn import Sdasn
@@ -47,7 +50,12 @@ def _start(model: str, seed: int) -> tuple[Sdasn, ModelCard]:
 
 
 def _lesson(options: argparse.Namespace) -> OpticalLesson:
-    with open_stack(options.raw, options.dataset) as raw, open_stack(options.labels) as labels:
+    with ExitStack() as opened:
+        raw = opened.enter_context(open_stack(options.raw, selection_of(options)))
+        with errors_of("labels"):
+            labels = opened.enter_context(open_stack(options.labels, selection_of(options, "labels")))
+        for stack in (raw, labels):
+            tell_stack(stack, warn)
         if raw.array.shape != labels.array.shape or labels.array.dtype.kind not in "bui":
             raise UserError(
                 f"{options.labels}: whole-number labels of the volume's shape {tuple(raw.array.shape)} are needed, got "
@@ -55,7 +63,10 @@ def _lesson(options: argparse.Namespace) -> OpticalLesson:
             )
         box = box_of(options, raw.array.shape)
         name = f"{options.raw.stem}[{box.text}]"
-        return OpticalLesson(np.asarray(raw.array[box.slices]), np.asarray(labels.array[box.slices]), name)
+        known = KnownLabels(labels.array)
+        lesson = OpticalLesson(np.asarray(raw.array[box.slices]), known[box.slices], name)
+    warn(known.note)
+    return lesson
 
 
 def _until_stopped(events: Iterator[OpticalEvent], stopped: Callable[[], bool]) -> Iterator[OpticalEvent]:

@@ -4,7 +4,7 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """The place that commands are added to."""
@@ -22,10 +22,25 @@ DEFAULT_MINUTES = 2.0
 """Budget of a training run if neither time nor steps are given."""
 
 
-def add_dataset(parser: argparse.ArgumentParser, option: str, metavar: str) -> None:
-    """Add the option that names a stack in a file."""
+def add_dataset(parser: argparse.ArgumentParser, name: str, of: str = "") -> None:
+    """Add the options that select the stack in a file, for `inputs.selection_of`.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    name : str
+        Stands for the file in the help, such as "INPUT".
+    of : str
+        Begins the options, such as "stack" in --stack-dataset, --stack-axes and so on; empty for the main file.
+    """
+    begin = f"--{of}-" if of else "--"
     which = "in HDF5 or Zarr; a level of an OME-Zarr image by its path, of a precomputed volume by its key"
-    parser.add_argument(option, metavar=metavar, help=f"{which}; default: the finest")
+    parser.add_argument(f"{begin}dataset", metavar=f"PATH_IN_{name}", help=f"{which}; default: the finest")
+    parser.add_argument(
+        f"{begin}axes", type=axis_names, metavar="zyxc", help="in the order of the array; default: as the file says"
+    )
+    parser.add_argument(f"{begin}channel", type=whole_number, metavar="N", help="of several, from 0")
+    parser.add_argument(f"{begin}time", type=whole_number, metavar="N", help="time point of several, from 0")
 
 
 def add_box(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +92,22 @@ def whole_number(text: str) -> int:
     if int(text) < 0:
         raise argparse.ArgumentTypeError(f"0 or more is needed, got {text}")
     return int(text)
+
+
+def ignored_id(text: str) -> int | Literal["max"]:
+    """Read an id of labels, or the word "max"."""
+    try:
+        return "max" if text == "max" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a whole number or max is needed, got {text}") from None
+
+
+def axis_names(text: str) -> str:
+    """Read the names of axes, one letter each: "zyxc" or "z,y,x,c"."""
+    names = text.replace(",", "").replace(" ", "").lower()
+    if not (names.isalpha() and len(set(names)) == len(names) and set("yx") <= set(names)):
+        raise argparse.ArgumentTypeError(f"a letter for each axis, y and x among them, is needed, got {text}")
+    return names
 
 
 def length(text: str) -> float:

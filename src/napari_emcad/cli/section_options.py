@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from napari_emcad.cli.options import STACKS, Commands, add_dataset
+from napari_emcad.cli.options import STACKS, Commands, add_dataset, add_voxel_size
 from napari_emcad.io.stacks.locations import parse_location
 
 
@@ -11,7 +11,8 @@ def add_inspect_command(commands: Commands) -> None:
     """Add the command that says which sections of a stack are defective."""
     parser = commands.add_parser("inspect", help="say which sections of a stack are blank, blurred, wrong or slipped")
     parser.add_argument("stack", type=parse_location, metavar="STACK", help=STACKS)
-    add_dataset(parser, "--dataset", "PATH")
+    add_dataset(parser, "STACK")
+    add_voxel_size(parser)
     parser.add_argument("--json", action="store_true", help="a JSON object: summary, findings and plan")
     parser.add_argument("--plan", type=Path, metavar="FILE.json", help="write the plan, to edit for segment --sections")
     parser.set_defaults(command=_inspect)

@@ -18,14 +18,12 @@ from napari_emcad.cli.inputs import (
     open_input,
     options_set,
     requested_parameters,
-    voxel_size_of,
-    voxels_text,
 )
 from napari_emcad.cli.options import BY_BLOCKS
 from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.parameters import OpticalParameters, ResolvedSegmentParameters
+from napari_emcad.core.parameters import OpticalParameters, ResolvedOpticalParameters, ResolvedSegmentParameters
 from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.volume import AffinityStore, check_volume
 from napari_emcad.core.wording import count, shape_text, size_text
@@ -63,7 +61,7 @@ def _segment_em(options: argparse.Namespace) -> int:
     network, card = load_model(resolve_model(options.model))
     with ExitStack() as open_files:
         stack = open_files.enter_context(open_input(options))
-        voxel_size = voxel_size_of(options, stack)
+        voxel_size = stack.voxel_size
         check_volume(stack.array)
         exchanged = is_exchanged(requested.black, requested.white)
         warn(kind_warning(card, stack.array, voxel_size, exchanged))
@@ -74,11 +72,7 @@ def _segment_em(options: argparse.Namespace) -> int:
         if requested.black is None and requested.white is None:
             warn(stretch_note(stack.array, parameters.black, parameters.white))
             warn(contrast_note(stack.array, trained_greys(card), plan))
-        tell(
-            _plan(
-                voxels_text(f"{shape_text(box.shape)} voxels", voxel_size), _memory(box, stack, card, parameters), card
-            )
-        )
+        tell(_plan(_extent(box, parameters), _memory(box, stack, card, parameters), card))
         made_by = provenance(card, parameters, box, **_origin(stack), **plan_facts(plan))
         affinities: AffinityStore = np.zeros((3, *box.shape), np.uint8)
         if options.affinities:
@@ -106,8 +100,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
         warn(kind_warning(card, stack.array, stack.voxel_size))
         box = box_of(options, stack.array.shape)
         parameters = optical.resolve_parameters(requested, stack.array, card)
-        extent = f"{shape_text(box.shape)} voxels"
-        tell(_plan(extent, optical.memory_needed(box, stack.array.shape, card), card))
+        tell(_plan(_extent(box, parameters), optical.memory_needed(box, stack.array.shape, card), card))
         made_by = provenance(card, parameters, box, **_origin(stack))
         start = time.monotonic()
         labels = follow(optical.run(stack.array, network, np.zeros(box.shape, np.uint8), box, parameters))
@@ -122,6 +115,11 @@ def _memory(box: Box, stack: Stack, card: ModelCard, parameters: ResolvedSegment
     return memory_needed(box, stack.array.shape[1:], card=card, seed_sigma=sigma, scale=scale)
 
 
+def _extent(box: Box, parameters: ResolvedSegmentParameters | ResolvedOpticalParameters) -> str:
+    """Return what is segmented: "4 x 32 x 48 voxels, grey levels 0 to 255"."""
+    return f"{shape_text(box.shape)} voxels, grey levels {parameters.black:g} to {parameters.white:g}"
+
+
 def _plan(extent: str, memory: int, card: ModelCard) -> str:
     return f"{extent}, at most {size_text(memory)}, {card.summary()}"
 
@@ -131,7 +129,8 @@ def _outcome(found: str, seconds: float, voxels: int, output: Path) -> str:
 
 
 def _origin(stack: Stack) -> dict[str, str | None]:
-    return {"source": str(stack.path), "dataset": stack.dataset, "fingerprint": stack.fingerprint}
+    names = {"source": str(stack.path), "dataset": stack.dataset, "fingerprint": stack.fingerprint}
+    return names | {"voxel_size_source": stack.size_source}
 
 
 def _check_outputs(options: argparse.Namespace) -> None:

@@ -48,7 +48,7 @@ def add_segment_command(commands: Commands) -> None:
         help="auto: the network sees pixels of the size that it was trained on, if those of the stack are unlike; "
         "off: it sees them as they are; neurons have all pixels either way; default: auto",
     )
-    add_dataset(parser, "--dataset", "PATH_IN_INPUT")
+    add_dataset(parser, "INPUT")
     add_voxel_size(parser)
     add_box(parser)
     add_sections(parser)

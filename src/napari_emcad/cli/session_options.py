@@ -34,11 +34,11 @@ def add_session_commands(commands: Commands) -> None:
 def _add_from_labels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", type=parse_location, metavar="LABELS|URL", help=f"{STACKS}; 0 = none")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.emcad")
-    add_dataset(parser, "--dataset", "PATH_IN_LABELS")
+    add_dataset(parser, "LABELS")
     parser.add_argument(
         "--stack", type=parse_location, help="what was labelled: shown, and affinities are predicted from it"
     )
-    add_dataset(parser, "--stack-dataset", "PATH_IN_STACK")
+    add_dataset(parser, "STACK", of="stack")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", metavar="NAME|FILE", help=f"that predicts, or {NO_MODEL}; default: {BUNDLED}")
     source.add_argument("--affinities", type=Path, metavar="FILE.zarr", help="take these, predict none")

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from napari_emcad.cli.bar import follow, tell, warn
-from napari_emcad.cli.inputs import check_folder, check_session
+from napari_emcad.cli.inputs import check_folder, check_session, selection_of, size_of
 from napari_emcad.cli.section_choice import AS_IS, AUTO
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions.copy import copy_session_job
 from napari_emcad.io.sessions.export import export_session
@@ -29,17 +28,22 @@ def make_session(options: argparse.Namespace) -> int:
         raise UserError("model: a stack is needed to predict affinities from; name it with --stack.")
     files = LabelFiles(
         labels=options.labels,
-        dataset=options.dataset,
+        dataset=selection_of(options),
         stack=options.stack,
-        stack_dataset=options.stack_dataset,
+        stack_dataset=selection_of(options, "stack"),
         model=None if options.model == NO_MODEL else options.model or BUNDLED,
         affinities=options.affinities,
-        voxel_size=VoxelSize(*options.voxel_size) if options.voxel_size else None,
+        voxel_size=size_of(options),
         sections=_sections(options),
     )
-    pieces, segmentation, plan = follow(make_session_of_labels(files, options.output))
-    if plan is not None:
-        tell(f"by plan: {plan.sentence}")
+    made = follow(make_session_of_labels(files, options.output))
+    pieces, segmentation = made.pieces, made.segmentation
+    for line in made.read:
+        tell(line)
+    for note in made.notes:
+        warn(note)
+    if made.plan is not None:
+        tell(f"by plan: {made.plan.sentence}")
     counts = (
         count(len(pieces.labels), "neuron"),
         count(len(segmentation.sizes) - 1, "fragment"),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from napari_emcad.cli.bar import tell, warn
-from napari_emcad.cli.inputs import check_model, options_set
+from napari_emcad.cli.inputs import check_model, options_set, selection_of, size_of
 from napari_emcad.cli.options import DEFAULT_MINUTES, SCRATCH
 from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
@@ -27,7 +27,6 @@ from napari_emcad.finetuning.optical import OpticalEvent
 from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.inference.normalisation import trained_greys
 from napari_emcad.io.sessions.facts import read_facts
-from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import inspect, load_model, save_model
 from napari_emcad.networks.zoo import resolve_model
@@ -131,10 +130,10 @@ def _order(options: argparse.Namespace) -> TrainingOrder:
 
 def _voxel_size(options: argparse.Namespace) -> dict[str, list[float]]:
     """Return the field of the new card with the voxel size of the crops, if it is known: pixels are not resampled."""
-    size = None
-    if options.raw:
-        with open_stack(options.raw, options.dataset) as raw:
-            size = raw.voxel_size or voxel_size_by_name(options.raw)
+    size = size_of(options)
+    if options.raw and size is None:
+        with open_stack(options.raw, selection_of(options)) as raw:
+            size = raw.voxel_size
     if size is None and options.session:
         size = read_facts(options.session).voxel_size
     return {"voxel_size": list(size)} if size else {}
@@ -159,7 +158,7 @@ def _resume_run(folder: Path, order: TrainingOrder) -> None:
 def _crops(options: argparse.Namespace, mode: Mode) -> TrainAndHeldOut:
     """Read the crops to train on and to hold out."""
     places = CropPlaces(options.box or (), options.hold_out or (), options.unlabelled or ())
-    files = CropFiles(options.raw, options.dataset, options.labels, options.mask) if options.raw else None
+    files = _files(options) if options.raw else None
     if options.session:
         if options.plan:
             raise UserError("plan: a session has its own plan for its sections; leave --plan out.")
@@ -171,8 +170,15 @@ def _crops(options: argparse.Namespace, mode: Mode) -> TrainAndHeldOut:
         trained = trained_greys(inspect(student) if student else None)
         asked_for = argparse.Namespace(sections=options.plan, bridged=None)
         choose = partial(choose_plan, asked_for, say=warn if options.json else tell)
-        train, held_out = read_crops(files, places, trained, choose)
+        train, held_out = read_crops(files, places, trained, choose, warn)
     return (train, held_out) if held_out or mode not in NEEDS_LABELS else hold_out(train)
+
+
+def _files(options: argparse.Namespace) -> CropFiles:
+    labels_dataset = selection_of(options, "labels") if options.labels else None
+    mask_dataset = selection_of(options, "mask") if options.mask else None
+    dataset = selection_of(options)
+    return CropFiles(options.raw, dataset, options.labels, options.mask, labels_dataset, mask_dataset)
 
 
 def _write_best(folder: Path, last: FinishedEvent, output: Path) -> list[Path]:

@@ -5,7 +5,15 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from napari_emcad.cli.options import DEFAULT_MINUTES, SCRATCH, Commands, add_box, add_dataset, feature_maps
+from napari_emcad.cli.options import (
+    DEFAULT_MINUTES,
+    SCRATCH,
+    Commands,
+    add_box,
+    add_dataset,
+    add_voxel_size,
+    feature_maps,
+)
 from napari_emcad.core.choices import TO_TRAIN
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.zoo import BUNDLED
@@ -31,7 +39,8 @@ def add_optical_command(commands: Commands) -> None:
     )
     parser.add_argument("--raw", type=parse_location, required=True, help="optical volume")
     parser.add_argument("--labels", type=parse_location, required=True, help="of RAW; above 0 = neurite")
-    parser.add_argument("--dataset", metavar="PATH_IN_RAW", help="in HDF5 or Zarr")
+    add_dataset(parser, "RAW")
+    add_dataset(parser, "LABELS", of="labels")
     add_box(parser)
     parser.add_argument("--model", default=SCRATCH, metavar="NAME|FILE", help=f"to begin with; default: {SCRATCH}")
     _add_budget(parser)
@@ -48,7 +57,7 @@ def _add_finetune(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--labels", type=parse_location, help="neurons of RAW, 0 = boundary")
     source.add_argument("--session", type=Path, metavar="SESSION", help="its done neurons and edits, or the boxes")
-    parser.add_argument("--mask", type=parse_location, help="of LABELS: 0 = not verified there")
+    _add_labels_in(parser)
     _add_student(parser)
     parser.add_argument("--teacher", metavar="NAME|FILE")
     parser.add_argument("--mode", choices=get_args(Mode), help="default: frozen-teacher with a teacher, else student")
@@ -58,11 +67,17 @@ def _add_finetune(parser: argparse.ArgumentParser) -> None:
 
 def _add_train_teacher(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=parse_location, required=True, help="neurons of RAW, 0 = boundary")
-    parser.add_argument("--mask", type=parse_location, help="of LABELS: 0 = not verified there")
+    _add_labels_in(parser)
     parser.add_argument("--teacher", metavar="NAME|FILE", help="go on with this one; default: random weights")
     _add_maps(parser)
     parser.set_defaults(mode="teacher", student=None, session=None)
     _add_common(parser)
+
+
+def _add_labels_in(parser: argparse.ArgumentParser) -> None:
+    add_dataset(parser, "LABELS", of="labels")
+    parser.add_argument("--mask", type=parse_location, help="of LABELS: 0 = not verified there")
+    add_dataset(parser, "MASK", of="mask")
 
 
 def _add_distill(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +107,8 @@ def _add_maps(parser: argparse.ArgumentParser) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options of all commands that train networks for EM stacks."""
     parser.add_argument("--raw", type=parse_location, help="EM stack; of a session, where it is now")
-    add_dataset(parser, "--dataset", "PATH_IN_RAW")
+    add_dataset(parser, "RAW")
+    add_voxel_size(parser)
     parser.add_argument("--box", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to train in; may be repeated")
     parser.add_argument("--unlabelled", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to distil in too")
     parser.add_argument("--hold-out", action="append", metavar="z0:z1,y0:y1,x0:x1", help="to score in; default: chosen")

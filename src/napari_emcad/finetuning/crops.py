@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.crop import SMALLEST, Crop, exchange_greys, unlabelled_crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, triple
+from napari_emcad.core.label_contents import is_unlabelled, unlabelled_note
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
@@ -19,8 +20,11 @@ from napari_emcad.core.sections.unbroken import unbroken
 from napari_emcad.core.volume import Volume, check_volume
 from napari_emcad.inference.normalisation import EM_GREYS, Normalisation, choose_normalisation
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
+from napari_emcad.io.stacks.label_stacks import open_labels
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.stack import Stack, open_stack
+from napari_emcad.io.stacks.stack_facts import stack_line, stack_notes
+from napari_emcad.io.stacks.stack_selection import errors_of
 from napari_emcad.networks.card import GreyRange
 from napari_emcad.proofreading.corrections import NamedBox, boxes_of_corrections, boxes_of_locked, verified_labels
 
@@ -48,12 +52,18 @@ class CropPlaces:
 
 @dataclass(frozen=True)
 class CropFiles:
-    """A stack with its labels and mask; each of the same shape (z, y, x)."""
+    """A stack with its labels and mask, each of the same shape (z, y, x); datasets as `open_stack` takes them."""
 
     raw: Location
     dataset: str | None = None
     labels: Location | None = None
     mask: Location | None = None
+    labels_dataset: str | None = None
+    mask_dataset: str | None = None
+
+
+def _say_nothing(line: str) -> None:
+    """Keep a line to oneself."""
 
 
 ChoosePlan = Callable[[Volume, Box], SectionPlan | None]
@@ -61,11 +71,16 @@ ChoosePlan = Callable[[Volume, Box], SectionPlan | None]
 
 
 def read_crops(
-    files: CropFiles, places: CropPlaces, trained: GreyRange = EM_GREYS, choose: ChoosePlan | None = None
+    files: CropFiles,
+    places: CropPlaces,
+    trained: GreyRange = EM_GREYS,
+    choose: ChoosePlan | None = None,
+    say: Callable[[str], None] = _say_nothing,
 ) -> TrainAndHeldOut:
     """Read crops to train on and to hold out; without labels all is 0.
 
-    Boxes are parted where the plan leaves sections out, or they do not go on; what is missing in one is not known.
+    Boxes are parted where the plan leaves sections out, or they do not go on; what is missing in one is not known, and
+    neither is what the labels mark as unlabelled, see `core.label_contents`.
 
     Parameters
     ----------
@@ -75,6 +90,8 @@ def read_crops(
         Range of the grey levels that the network was trained on, see `Normalisation.of`.
     choose : callable, optional
         Chooses the plan; None = all sections are used as they are.
+    say : callable
+        Is told what was read and what was guessed, one line at a time.
 
     Raises
     ------
@@ -84,10 +101,15 @@ def read_crops(
     with ExitStack() as opened:
         raw = opened.enter_context(open_stack(files.raw, files.dataset))
         check_volume(raw.array)
-        labels = opened.enter_context(open_stack(files.labels)) if files.labels else None
-        mask = opened.enter_context(open_stack(files.mask)) if files.mask else None
+        with errors_of("labels"):
+            labels = opened.enter_context(open_labels(files.labels, files.labels_dataset)) if files.labels else None
+        with errors_of("mask"):
+            mask = opened.enter_context(open_stack(files.mask, files.mask_dataset)) if files.mask else None
         for name, other in (("labels", labels), ("mask", mask)):
             _check_shape(name, other, raw)
+        for stack in filter(None, (raw, labels, mask)):
+            for line in (stack_line(stack), *stack_notes(stack)):
+                say(line)
         shape = raw.array.shape
         train = [Box.parse(text, shape) for text in places.train] or [Box.whole(shape)]
         held_out = [Box.parse(text, shape) for text in places.held_out]
@@ -95,7 +117,10 @@ def read_crops(
         plan = choose(raw.array, _around([*train, *held_out, *others])) if choose else None
         source = _FileStack(raw, Normalisation.of(raw.array, trained, plan), plan, labels, mask)
         crops = source.crops(train) + source.unlabelled_crops(places.unlabelled)
-        return crops, source.crops(held_out)
+        scored = source.crops(held_out)
+    if source.marks:
+        say(unlabelled_note(source.marks))
+    return crops, scored
 
 
 def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) -> TrainAndHeldOut:
@@ -178,6 +203,8 @@ class _FileStack(_CropStack):
 
     labels: Stack | None
     mask: Stack | None
+    marks: set[int] = field(default_factory=set)
+    """Values of the labels that stood for "unlabelled" in what has been read."""
 
     def crops(self, boxes: Sequence[Box]) -> list[Crop]:
         """Read the crops of boxes, in parts where the plan does not use their sections."""
@@ -188,10 +215,12 @@ class _FileStack(_CropStack):
         if self.labels is not None:
             truth = np.asarray(self.labels.array[box.slices])
         known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
-        missing = PlannedBox(self.plan, box).bridged() if self.plan else None
-        if missing is not None and missing.any():
-            known = ~missing if known is None else known & ~missing
-        return Crop(self.pixels(box), truth, known, self.name_of(box))
+        unlabelled = is_unlabelled(truth)
+        self.marks.update(int(value) for value in np.unique(truth[unlabelled]))
+        for missing in (unlabelled, PlannedBox(self.plan, box).bridged() if self.plan else None):
+            if missing is not None and missing.any():
+                known = ~missing if known is None else known & ~missing
+        return Crop(self.pixels(box), np.where(unlabelled, truth.dtype.type(0), truth), known, self.name_of(box))
 
 
 @dataclass(frozen=True)

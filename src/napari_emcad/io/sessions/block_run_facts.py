@@ -33,6 +33,8 @@ class BlockRunFacts(BaseModel):
     source, dataset, fingerprint
         The stack, see `Stack`; the path is absolute.
     voxel_size_nm : (z, y, x) or None
+    voxel_size_source : str
+        Where it comes from, see `Stack.size_source`.
     model, model_sha256 : str
         Name or file of the weights.
     parameters : dict
@@ -66,6 +68,7 @@ class BlockRunFacts(BaseModel):
     dataset: str | None
     fingerprint: str
     voxel_size_nm: tuple[float, float, float] | None
+    voxel_size_source: str = ""
     model: str
     model_sha256: str
     parameters: dict[str, Any]

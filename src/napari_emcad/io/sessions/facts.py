@@ -39,6 +39,9 @@ class SessionFacts(BaseModel):
     )
     fingerprint: str = Field("", title="Fingerprint", description="`Stack.fingerprint` of the stack.")
     voxel_size_nm: tuple[float, float, float] | None = Field(None, title="Voxel size", description="z, y, x in nm.")
+    voxel_size_source: str = Field(
+        "", title="Source of the voxel size", description="In words, see `Stack.size_source`; empty = not known."
+    )
     box: tuple[Voxel, Voxel] | None = Field(
         None, title="Box", description="Start and stop in the stack, voxels (z, y, x); None = all of it."
     )
@@ -88,9 +91,9 @@ class SessionFacts(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts as what JSON holds; nothing is said of sections that are used as they are."""
-        if not self.sections:
-            return self.model_dump(mode="json", exclude={"sections"})
-        return {**self.model_dump(mode="json"), "format_version": FORMAT_VERSION}
+        unsaid = {name for name in ("sections", "voxel_size_source") if not getattr(self, name)}
+        version = {"format_version": FORMAT_VERSION} if self.sections else {}
+        return self.model_dump(mode="json", exclude=unsaid) | version
 
 
 def write_facts(folder: Path, facts: SessionFacts) -> None:

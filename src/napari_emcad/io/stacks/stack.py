@@ -18,8 +18,15 @@ from napari_emcad.io.stacks.formats import find_format
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset
+from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.section_images import SUFFIXES, TIFF
 from napari_emcad.io.stacks.stack_selection import StackSelection
+
+GIVEN = "given"
+"""Source of the voxel size that a person gave."""
+
+BY_NAME = "by the name of the dataset"
+"""Source of the voxel size of a file that says none, but is named as those of a known dataset."""
 
 _SAMPLE = 64
 """Edge, in voxels, of the squares that the fingerprint looks at."""
@@ -34,7 +41,7 @@ class Stack:
     array : LazyArray (z, y, x)
         Reads what is sliced from it; its type is that of the file.
     voxel_size : VoxelSize or None
-        In nm; None if the file does not say.
+        In nm; None if neither the file nor its name says it.
     path : Path or Url
         File, folder or address that was opened.
     dataset : str or None
@@ -47,7 +54,8 @@ class Stack:
     offset : (z, y, x) or None
         Place of the first voxel in nm, as the labels of a padded CREMI file state it; None if the file does not say.
     size_source : str
-        Where the voxel size comes from, in words: "given", "OME-Zarr metadata" and the like; empty if it is unknown.
+        Where the voxel size comes from, in words: `GIVEN`, `BY_NAME`, "OME-Zarr metadata" and the like; empty if it is
+        unknown.
     holds : {"labels", "image"} or None
         What the file says that its voxels are; None if it does not say.
     notes : tuple of str
@@ -106,16 +114,17 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
     except BaseException:
         opened.array.close()
         raise
+    by_name = None if voxel_size or opened.voxel_size else voxel_size_by_name(path)
     opened.array.is_far = isinstance(path, Url)
     opened.array.open_coarser = partial(_open_coarser, path, opened.dataset)
     return Stack(
         opened.array,
-        voxel_size or opened.voxel_size,
+        voxel_size or opened.voxel_size or by_name,
         path,
         opened.dataset,
         fingerprint,
         opened.offset,
-        "given" if voxel_size else opened.size_source,
+        GIVEN if voxel_size else BY_NAME if by_name else opened.size_source,
         opened.holds,
         opened.notes,
     )
@@ -158,6 +167,12 @@ def stack_names(path: Location | str) -> list[str]:
     path = parse_location(path)
     kind = find_format(path)
     return kind.names(path) if kind and kind.names else []
+
+
+def holds_datasets(path: Location | str) -> bool:
+    """Return True if a file is of a kind that holds datasets, so that one can be named; False if it is one stack."""
+    kind = find_format(parse_location(path))
+    return kind is not None and kind.names is not None
 
 
 def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:

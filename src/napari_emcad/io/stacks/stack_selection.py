@@ -1,6 +1,8 @@
 """The stack that is meant in a file that holds several: its dataset, and the place on axes that a stack has not."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -63,3 +65,12 @@ class StackSelection:
 
 ANY = StackSelection()
 """The selection of the stack that is found in a file, without a wish."""
+
+
+@contextmanager
+def errors_of(file: str) -> Iterator[None]:
+    """Let errors name the options of a file that is not the main one: for "stack" --stack-axes instead of --axes."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(re.sub(r"--(dataset|axes|channel|time)\b", rf"--{file}-\1", str(error))) from error
