@@ -19,7 +19,9 @@ def test_first_line(error, line):
     assert first_line(error) == line
 
 
-@pytest.mark.parametrize("error", [OSError, struct.error, KeyError, IndexError, TypeError, SyntaxError])
+@pytest.mark.parametrize("error",
+    [OSError, struct.error, KeyError, IndexError, TypeError, SyntaxError, ZeroDivisionError, AttributeError, MemoryError],
+)
 def test_a_damaged_header_is_one_sentence(error):
     with (
         pytest.raises(UserError, match=r"^a\.tif: the TIFF cannot be read \(.*cut.*\); copy it again\.$") as caught,
@@ -37,7 +39,7 @@ def test_what_is_said_of_it_can_be_chosen():
         raise OSError("long words")
 
 
-@pytest.mark.parametrize("error", [UserError("said already"), MemoryError(), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [UserError("said already"), KeyboardInterrupt(), StopIteration()])
 def test_other_errors_pass(error):
     with pytest.raises(type(error)), explain_header_errors("a", "b"):
         raise error

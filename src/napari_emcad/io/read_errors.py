@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 from napari_emcad.core.errors import UserError
@@ -14,8 +15,11 @@ READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.err
 TABLE_ERRORS = (*READ_ERRORS, BadZipFile)
 """Errors that NumPy raises on damaged files of its own."""
 
-HEADER_ERRORS = (*READ_ERRORS, TypeError, IndexError, SyntaxError)
-"""Errors that they raise on damaged headers and metadata."""
+HEADER_ERRORS = (
+    *(*TABLE_ERRORS, TypeError, LookupError, SyntaxError, AttributeError, ArithmeticError),
+    *(AssertionError, MemoryError, TokenError),
+)
+"""Errors that they raise on damaged headers and metadata: numbers that make no sense go deep before one is noticed."""
 
 
 def first_line(error: BaseException, most: int = 200) -> str:

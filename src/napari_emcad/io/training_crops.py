@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.read_errors import TABLE_ERRORS
+from napari_emcad.io.read_errors import HEADER_ERRORS
 
 ARRAYS = ("raw", "labels", "known")
 """Arrays of a crop, each in the file if the crop has it."""
@@ -43,5 +43,5 @@ def _load(file: Path) -> Crop:
         with np.load(file) as saved:
             arrays = {name: saved[name] for name in ARRAYS if name in saved}
             return Crop(**arrays, name=str(saved["name"]))
-    except (*TABLE_ERRORS, TypeError) as error:
+    except HEADER_ERRORS as error:
         raise UserError(f"{file}: this is no crop to train with ({error}); start the run anew.") from error

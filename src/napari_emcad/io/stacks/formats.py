@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
 from napari_emcad.io.stacks.locations import Location, Url
+from napari_emcad.io.stacks.mrc import is_mrc, open_mrc
 from napari_emcad.io.stacks.n5 import is_n5, n5_stack_names, open_n5, open_n5_levels
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
@@ -70,6 +71,7 @@ ON_DISK: tuple[StackFormat[Path], ...] = (
     StackFormat("HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names),
     StackFormat("folder of section images", Path.is_dir, open_section_images),
     StackFormat("TIFF", is_tiff, open_tiff),
+    StackFormat("MRC file", is_mrc, open_mrc),
 )
 """Formats on this machine alone, which are asked last."""
 

@@ -14,7 +14,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, Slices, triple
 from napari_emcad.core.volume import Key
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.read_errors import READ_ERRORS, first_line
+from napari_emcad.io.read_errors import HEADER_ERRORS, first_line
 from napari_emcad.io.stacks.check_stack import check_stack
 
 KEPT_SECTION_BYTES = 128 * 2**20
@@ -124,7 +124,7 @@ class LazyArray:
     def _read_values(self, slices: Slices) -> NDArray[Any]:
         try:
             return self._read(slices)
-        except READ_ERRORS as error:
+        except HEADER_ERRORS as error:
             place = ",".join(f"{s.start}:{s.stop}" for s in slices)
             raise UserError(
                 f"{self._name}: voxels {place} cannot be read ({first_line(error)}); {self.remedy}."

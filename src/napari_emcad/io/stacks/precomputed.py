@@ -60,7 +60,7 @@ def is_precomputed(where: Location) -> bool:
     """Return True if a URL says that it is a precomputed volume, or if a folder has a file `info` with scales."""
     if isinstance(where, Url):
         return where.is_precomputed
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError):
         return "scales" in json.loads((where / INFO).read_text("utf-8"))
     return False
 

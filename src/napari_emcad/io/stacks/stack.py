@@ -2,10 +2,11 @@
 
 import hashlib
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.metadata.lengths import Point
+from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.check_stack import NotAStack
-from napari_emcad.io.stacks.formats import find_format
+from napari_emcad.io.stacks.formats import StackFormat, find_format
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset
@@ -145,7 +147,10 @@ def open_levels(path: Location | str, dataset: str | None = None) -> list[OpenDa
     """
     path = parse_location(path)
     kind = find_format(path)
-    found = kind.levels(path, StackSelection.parse(dataset)) if kind and kind.levels else []
+    if not kind or not kind.levels:
+        return []
+    with _explain_errors(path, kind):
+        found = kind.levels(path, StackSelection.parse(dataset))
     return found if len(found) > 1 else []
 
 
@@ -166,7 +171,15 @@ def stack_names(path: Location | str) -> list[str]:
     """
     path = parse_location(path)
     kind = find_format(path)
-    return kind.names(path) if kind and kind.names else []
+    if not kind or not kind.names:
+        return []
+    with _explain_errors(path, kind):
+        return kind.names(path)
+
+
+def _explain_errors(path: Location, kind: StackFormat[Any]) -> AbstractContextManager[None]:
+    """Say in one sentence what no format foresaw: damage goes deep into the libraries before one of them notices it."""
+    return explain_header_errors(f"{path}: the {kind.name}", "it may be damaged, copy or export it again")
 
 
 def holds_datasets(path: Location | str) -> bool:
@@ -185,7 +198,8 @@ def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:
         raise UserError(
             f'{path}: a {kind.name} holds no datasets, "{wish.dataset}" is not in it; leave the dataset out.'
         )
-    return kind.open(path, wish)
+    with _explain_errors(path, kind):
+        return kind.open(path, wish)
 
 
 def _unknown_kind(path: Location) -> UserError:
