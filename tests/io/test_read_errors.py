@@ -19,8 +19,9 @@ def test_first_line(error, line):
     assert first_line(error) == line
 
 
-@pytest.mark.parametrize("error",
-    [OSError, struct.error, KeyError, IndexError, TypeError, SyntaxError, ZeroDivisionError, AttributeError, MemoryError],
+@pytest.mark.parametrize(
+    "error",
+    [OSError, struct.error, KeyError, IndexError, TypeError, SyntaxError, ZeroDivisionError, MemoryError],
 )
 def test_a_damaged_header_is_one_sentence(error):
     with (

@@ -153,7 +153,7 @@ class MrcHeader:
         edges = cell / grid
         if np.allclose(edges, 1, rtol=1e-6):
             return None
-        return voxel_size_in_nm([float(f"{edge:.6g}") for edge in edges[::-1]], ["angstrom"] * 3)
+        return voxel_size_in_nm([float(f"{0.1 * edge:.6g}") for edge in edges[::-1]], ["nm"] * 3)
 
     @property
     def offset(self) -> Point | None:
