@@ -1,5 +1,6 @@
 """Voxel size and offset as the attributes of HDF5 and Zarr arrays state them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,9 @@ import numpy as np
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import IN_ORDER, Arrangement
 from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
+
+_WORDS = re.compile(r"[^\s,;\[\]()\"']+")
+"""Numbers or units in one text: "40, 8, 8" and "[nm nm nm]"."""
 
 
 def read_voxel_size(attributes: Mapping[str, object], arrangement: Arrangement = IN_ORDER) -> VoxelSize | None:
@@ -45,5 +49,8 @@ def _stated_units(attributes: Mapping[str, object]) -> object:
 
 def _of_space(values: object, arrangement: Arrangement) -> list[Any]:
     """Return the values for z, y, x; one value counts for all three."""
-    listed = [values] if isinstance(values, str | bytes) else np.ravel(np.asarray(values)).tolist()
+    listed = np.ravel(np.asarray(values)).tolist()
+    if len(listed) == 1 and isinstance(listed[0], str | bytes):
+        text = listed[0].decode(errors="replace") if isinstance(listed[0], bytes) else listed[0]
+        listed = _WORDS.findall(text) or [text]
     return listed * 3 if len(listed) == 1 else arrangement.of_space(listed)

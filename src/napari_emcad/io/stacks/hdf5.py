@@ -1,14 +1,19 @@
-"""Stacks in HDF5 files: CREMI, SNEMI and any other."""
+"""Stacks in HDF5 files: CREMI, SNEMI, ilastik, MATLAB 7.3 and any other."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
-from napari_emcad.io.metadata.axes import known_names, read_axis_names
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
+from napari_emcad.io.stacks.hdf5_listing import MATLAB, broken_link, entry_of, get_link, get_object, list_datasets
+from napari_emcad.io.stacks.hdf5_storage import check_storage
 from napari_emcad.io.stacks.lazy_array import wrap_array
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
@@ -22,17 +27,18 @@ def open_hdf5(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     UserError
         If the file cannot be read, has no such dataset, or several to choose from.
     """
-    file = _open_file(path)
+    file = open_file(path)
     try:
-        entry = choose_dataset(path, wish, _list_entries(file))
+        entry, notes = _find_entry(path, file, wish)
         name, found = f"{path}, {entry.name}", file[entry.name]
         arrangement = arrange_axes(name, entry.shape, entry.axes, wish)
         array = wrap_array(name, found, arrangement, file.close)
+        check_storage(name, found)
     except BaseException:
         file.close()
         raise
     stat = path.stat()
-    size = read_voxel_size(found.attrs, arrangement) or read_voxel_size(file.attrs, arrangement)
+    size = _stated_size(file, entry.name, arrangement)
     return OpenDataset(
         array,
         size,
@@ -40,14 +46,14 @@ def open_hdf5(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         (stat.st_size, stat.st_mtime_ns),
         read_offset(found.attrs, arrangement),
         size_source="HDF5 attributes" if size else "",
-        notes=arrangement.notes,
+        notes=(*arrangement.notes, *notes, *_matlab_notes(found, entry, wish)),
     )
 
 
 def hdf5_stack_names(path: Path) -> list[str]:
     """Return the names of the datasets in an HDF5 file that can be opened as (z, y, x)."""
-    with _open_file(path) as file:
-        return openable_names(_list_entries(file))
+    with open_file(path) as file:
+        return openable_names(list_datasets(file).entries)
 
 
 def is_hdf5(path: Path) -> bool:
@@ -55,22 +61,46 @@ def is_hdf5(path: Path) -> bool:
     return path.is_file() and bool(h5py.is_hdf5(path))
 
 
-def _open_file(path: Path) -> h5py.File:
+def open_file(path: Path) -> h5py.File:
+    """Open an HDF5 file to read.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
     with explain_header_errors(f"{path}: the HDF5 file", "it may be damaged, copy or export it again"):
         return h5py.File(path, "r", locking=False)  # HDF5's locks fail on read-only and network drives
 
 
-def _list_entries(file: h5py.File) -> list[DatasetEntry]:
-    entries: list[DatasetEntry] = []
+def _find_entry(path: Path, file: h5py.File, wish: StackSelection) -> tuple[DatasetEntry, list[str]]:
+    """Return the dataset that is meant, by any of its names, and what was left out to find it."""
+    name = (wish.dataset or "").strip("/")
+    found = get_object(file, name) if name else None
+    if isinstance(found, h5py.Dataset):
+        return entry_of(name, found), []
+    if name and found is None and (link := get_link(file, name)) is not None:
+        raise UserError(f"{path}: {broken_link(name, link).removesuffix('.')}; put it there, or choose another one.")
+    listing = list_datasets(file)
+    if not listing.entries and listing.notes:
+        raise UserError(f"{path}: no dataset is in it, and {listing.notes[0].removesuffix('.')}; put it there.")
+    return choose_dataset(path, wish, listing.entries), listing.notes
 
-    def note(name: str, found: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(found, h5py.Dataset) and found.shape is not None:
-            entries.append(DatasetEntry(name, found.shape, found.dtype, _axes_of(found)))
 
-    file.visititems(note)
-    return entries
+def _stated_size(file: h5py.File, name: str, arrangement: Arrangement) -> VoxelSize | None:
+    """Read the voxel size from a dataset's attributes, or those of the groups around it, the nearest first."""
+    sizes = (read_voxel_size(found.attrs, arrangement) for found in _around(file, name))
+    return next((size for size in sizes if size), None)
 
 
-def _axes_of(dataset: h5py.Dataset) -> list[str] | None:
-    """Return the names of a dataset's axes: those of its attributes, or HDF5's own labels of dimensions."""
-    return read_axis_names(dataset.attrs) or known_names([dim.label for dim in dataset.dims])
+def _around(file: h5py.File, name: str) -> Iterator[h5py.Group | h5py.Dataset]:
+    parts = name.split("/")
+    for count in range(len(parts), 0, -1):
+        yield file["/".join(parts[:count])]
+    yield file
+
+
+def _matlab_notes(dataset: h5py.Dataset, entry: DatasetEntry, wish: StackSelection) -> list[str]:
+    if MATLAB not in dataset.attrs or wish.axes or not entry.axes:
+        return []
+    return ["its array is MATLAB's, whose axes are taken for y, x, z; name others with --axes, such as --axes zyx."]
