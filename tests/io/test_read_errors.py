@@ -21,7 +21,7 @@ def test_first_line(error, line):
 
 @pytest.mark.parametrize(
     "error",
-    [OSError, struct.error, KeyError, IndexError, TypeError, SyntaxError, ZeroDivisionError, MemoryError],
+    [OSError, struct.error, KeyError, IndexError, TypeError, SyntaxError, ZeroDivisionError],
 )
 def test_a_damaged_header_is_one_sentence(error):
     with (
@@ -40,7 +40,7 @@ def test_what_is_said_of_it_can_be_chosen():
         raise OSError("long words")
 
 
-@pytest.mark.parametrize("error", [UserError("said already"), KeyboardInterrupt(), StopIteration()])
+@pytest.mark.parametrize("error", [UserError("said already"), MemoryError(), KeyboardInterrupt()])
 def test_other_errors_pass(error):
     with pytest.raises(type(error)), explain_header_errors("a", "b"):
         raise error

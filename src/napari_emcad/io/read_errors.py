@@ -17,7 +17,7 @@ TABLE_ERRORS = (*READ_ERRORS, BadZipFile)
 
 HEADER_ERRORS = (
     *(*TABLE_ERRORS, TypeError, LookupError, SyntaxError, AttributeError, ArithmeticError),
-    *(AssertionError, MemoryError, TokenError),
+    *(AssertionError, TokenError),
 )
 """Errors that they raise on damaged headers and metadata: numbers that make no sense go deep before one is noticed."""
 
