@@ -23,13 +23,22 @@ class PrecomputedScale(TypedDict):
         Name of its folder, such as "8_8_40".
     resolution : [x, y, z]
         Voxel size in nm.
+    size : [x, y, z]
+        In voxels.
+    chunk_sizes : list of [x, y, z]
+        Voxels of a chunk; further ones are other copies of the voxels.
     voxel_offset : [x, y, z]
         First voxel, in voxels of this scale; 0 if left out.
+    sharding : object
+        There if many chunks share a file.
     """
 
     key: str
     resolution: list[float]
+    size: list[int]
+    chunk_sizes: list[list[int]]
     voxel_offset: NotRequired[list[int]]
+    sharding: NotRequired[object]
 
 
 def scale_voxel_size(scale: PrecomputedScale) -> VoxelSize:

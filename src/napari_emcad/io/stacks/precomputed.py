@@ -7,13 +7,17 @@ own business, which finds them in the environment.
 import json
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale, scale_offset, scale_voxel_size
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
+from napari_emcad.io.stacks.lazy_array import wrap_array
 from napari_emcad.io.stacks.locations import Location, Url
-from napari_emcad.io.stacks.open_dataset import OpenDataset, metadata_stamp
+from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, metadata_stamp
+from napari_emcad.io.stacks.precomputed_chunks import PackedChunks, find_endings
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 from napari_emcad.io.stacks.tensorstore_arrays import (
     CONTEXT,
@@ -23,6 +27,9 @@ from napari_emcad.io.stacks.tensorstore_arrays import (
     short_reason,
     wrap_tensorstore,
 )
+
+_HOLDS: dict[str, Holds] = {"segmentation": "labels", "image": "image"}
+"""Contents of voxels by the type that `info` states."""
 
 
 def open_precomputed(where: Location, wish: StackSelection = ANY) -> OpenDataset:
@@ -35,11 +42,11 @@ def open_precomputed(where: Location, wish: StackSelection = ANY) -> OpenDataset
     NotAStack
         If it has several channels.
     """
-    scales = _read_scales(where)
-    keys = [scale["key"] for scale in scales]
+    info = _read_info(where)
+    keys = [scale["key"] for scale in info.scales]
     if wish.dataset is not None and wish.dataset not in keys:
         raise UserError(f'{where}: there is no scale "{wish.dataset}" in it; choose from {", ".join(keys)}.')
-    return _open_scale(where, scales, keys.index(wish.dataset) if wish.dataset is not None else 0, wish)
+    return _open_scale(where, info, keys.index(wish.dataset) if wish.dataset is not None else 0, wish)
 
 
 def open_precomputed_levels(where: Location, wish: StackSelection = ANY) -> list[OpenDataset]:
@@ -50,44 +57,70 @@ def open_precomputed_levels(where: Location, wish: StackSelection = ANY) -> list
     UserError, NotAStack
         See `open_precomputed`.
     """
-    scales = _read_scales(where)
-    if wish.dataset not in (None, scales[0]["key"]):
+    info = _read_info(where)
+    if wish.dataset not in (None, info.scales[0]["key"]):
         return []
-    return [_open_scale(where, scales, number, replace(wish, dataset=None)) for number in range(len(scales))]
+    return [_open_scale(where, info, number, replace(wish, dataset=None)) for number in range(len(info.scales))]
 
 
 def is_precomputed(where: Location) -> bool:
     """Return True if a URL says that it is a precomputed volume, or if a folder has a file `info` with scales."""
     if isinstance(where, Url):
         return where.is_precomputed
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError, TypeError, RecursionError):
         return "scales" in json.loads((where / INFO).read_text("utf-8"))
     return False
 
 
-def _read_scales(where: Location) -> list[PrecomputedScale]:
-    """Return the scales as the file `info` lists them, the finest first."""
+class _Info(NamedTuple):
+    """The file `info`: its text, the scales, the finest first, and what it says that the voxels are."""
+
+    text: bytes
+    scales: list[PrecomputedScale]
+    holds: Holds | None
+
+
+def _read_info(where: Location) -> _Info:
     ts = import_tensorstore(where)
     with _explain_errors(where):
         text = read_file(ts, where, INFO)
         if text is None:
             raise UserError(f'{where}: a precomputed volume is needed, but "{INFO}" is not there; check the address.')
-        scales: list[PrecomputedScale] = json.loads(text)["scales"]
-    return scales
+        info = json.loads(text)
+        return _Info(text, info["scales"], _HOLDS.get(str(info.get("type")).lower()))
 
 
-def _open_scale(where: Location, scales: list[PrecomputedScale], number: int, wish: StackSelection) -> OpenDataset:
+def _open_scale(where: Location, info: _Info, number: int, wish: StackSelection) -> OpenDataset:
     """Open one scale, whose axes are x, y, z and channel, counted from 0."""
-    ts, scale = import_tensorstore(where), scales[number]
+    ts, scale = import_tensorstore(where), info.scales[number]
     spec = {"driver": "neuroglancer_precomputed", "kvstore": kvstore(where), "scale_index": number}
     with _explain_errors(where):
         opened = ts.open(spec, read=True, context=ts.Context(CONTEXT)).result()
-        size, offset = scale_voxel_size(scale), scale_offset(scale, scales[0])
+        size, offset = scale_voxel_size(scale), scale_offset(scale, info.scales[0])
+        endings = find_endings(ts, where, scale)
     name = f"{where}, {scale['key']}"
     arrangement = arrange_axes(name, opened.shape, "xyzc", wish)
-    array = wrap_tensorstore(name, opened[ts.d[:].translate_to[0]], arrangement)
-    key = wish.named(scale["key"])
-    return OpenDataset(array, size, key, metadata_stamp(scale), offset, size_source="precomputed info")
+    if endings:
+        array = wrap_array(name, PackedChunks(ts, where, scale, info.text, number, endings), arrangement)
+    else:
+        array = wrap_tensorstore(name, opened[ts.d[:].translate_to[0]], arrangement)
+    return OpenDataset(
+        array,
+        size,
+        wish.named(scale["key"]),
+        metadata_stamp(scale),
+        offset,
+        size_source="precomputed info",
+        holds=info.holds,
+        notes=arrangement.notes if endings is not None else (*arrangement.notes, _no_chunks(name, where, info)),
+    )
+
+
+def _no_chunks(name: str, where: Location, info: _Info) -> str:
+    """Return the note on a scale of which no chunk was found; refuse an image on this machine, which would be black."""
+    if isinstance(where, Path) and info.holds != "labels":
+        raise UserError(f"{name}: none of its chunks is there, only 0 would be read; copy them, or choose another one.")
+    return "none of the chunks that were looked for is there: what has no chunk is read as 0."
 
 
 def _explain_errors(where: Location) -> AbstractContextManager[None]:
