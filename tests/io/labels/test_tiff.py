@@ -14,7 +14,8 @@ from napari_emcad.core.progress import drive
 from napari_emcad.io.labels import tiff as label_files
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.provenance import read_provenance
-from napari_emcad.io.labels.tiff import is_label_tiff, write_labels, write_tiff
+from napari_emcad.io.labels.tiff import is_label_tiff, write_labels, write_sections, write_tiff
+from napari_emcad.io.metadata.tiff_description import read_record
 from napari_emcad.io.stacks.stack import open_stack
 
 SIZE = VoxelSize(40, 5.5, 4.1)
@@ -217,3 +218,20 @@ def test_other_files_carry_no_provenance(tmp_path, stack):
 
 def test_marked_as_labels(tmp_path):
     assert is_label_tiff(drive(write_tiff(tmp_path / "a.tif", LabelVolume(neurons(), SIZE, {}))))
+
+
+def test_the_place_of_a_box_comes_back(tmp_path):
+    labels = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+    volume = LabelVolume(labels, VoxelSize(30, 6, 5), {}, start=(7, 8, 9))
+    drive(write_tiff(tmp_path / "a.tif", volume))
+    drive(write_sections(tmp_path / "sections", volume))
+    for path in (tmp_path / "a.tif", tmp_path / "sections"):
+        with open_stack(path) as stack:
+            assert stack.offset == (210, 48, 45)
+    assert read_record(tmp_path / "sections" / "section_00008.tif").get("offset_nm") == [240, 48, 45]
+
+
+def test_no_place_without_a_voxel_size(tmp_path):
+    drive(write_tiff(tmp_path / "a.tif", LabelVolume(np.ones((2, 3, 4), np.uint16), None, {}, start=(7, 8, 9))))
+    with open_stack(tmp_path / "a.tif") as stack:
+        assert (stack.offset, stack.voxel_size) == (None, None)

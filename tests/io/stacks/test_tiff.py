@@ -75,13 +75,13 @@ def test_voxel_size_unknown(tmp_path, stack, how):
 def test_a_section_of_a_compressed_stack_is_one_page(tmp_path, stack, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", stack, compression="zlib")
     array = open_tiff(tmp_path / "a.tif").array
-    read, asarray = [], tifffile.TiffFile.asarray
+    read, asarray = [], tifffile.TiffPage.asarray
 
-    def counted(self, key=None, **kwargs):
-        read.append(key)
-        return asarray(self, key, **kwargs)
+    def counted(self, **kwargs):
+        read.append(self.index)
+        return asarray(self, **kwargs)
 
-    monkeypatch.setattr(tifffile.TiffFile, "asarray", counted)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", counted)
     np.testing.assert_array_equal(array[3, 2:5], stack[3, 2:5])
     np.testing.assert_array_equal(array[0:2], stack[0:2])
     assert read == [3, 0, 1]
@@ -90,7 +90,7 @@ def test_a_section_of_a_compressed_stack_is_one_page(tmp_path, stack, monkeypatc
 def test_an_uncompressed_stack_is_mapped_and_leaves_no_file_open(tmp_path, stack, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", stack)
     array = open_tiff(tmp_path / "a.tif").array
-    monkeypatch.setattr(tifffile.TiffFile, "asarray", None)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", None)
     np.testing.assert_array_equal(array[2], stack[2])
     (tmp_path / "a.tif").unlink()
     with pytest.raises(UserError, match="voxels 2:3,0:24,0:37 cannot be read"):

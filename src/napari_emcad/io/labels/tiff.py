@@ -81,7 +81,7 @@ def write_tiff(path: Path, volume: LabelVolume) -> Job[Path]:
     check_labels(path, labels)
     dtype = _choose_dtype(path, (yield from find_largest_id(volume)))
     depth, uncompressed, done = labels.shape[0], _count_bytes(labels.shape, dtype), 0
-    first = description_text(labels.shape, volume.voxel_size, _KIND, volume.provenance)
+    first = _describe(labels.shape, volume)
     with (
         write_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
         tifffile.TiffWriter(part, bigtiff=uncompressed > _CLASSIC_BYTES) as tiff,
@@ -112,17 +112,24 @@ def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     check_labels(folder, labels)
     dtype = _choose_dtype(folder, (yield from find_largest_id(volume)))
     shape = (1, *labels.shape[1:])
-    text = description_text(shape, size, _KIND, volume.provenance)
     is_big = _count_bytes(shape, dtype) > _CLASSIC_BYTES
     with write_beside(folder, lambda _: _count_bytes(labels.shape, dtype)) as part:
         part.mkdir()
 
         def write(z: int, strips: Iterator[bytes], layout: PageLayout) -> None:
+            text = _describe(shape, volume, z)
             with tifffile.TiffWriter(part / f"section_{volume.start[0] + z:05}.tif", bigtiff=is_big) as tiff:
                 tiff.write(strips, description=text, **layout, **resolution_tags(size))
 
         yield from write_pages(folder, labels, dtype, write)
     return folder
+
+
+def _describe(shape: Sequence[int], volume: LabelVolume, first: int = 0) -> str:
+    """Return the description of a file that holds the labels from section `first` on."""
+    size, (z, y, x) = volume.voxel_size, volume.offset_nm
+    place = (z + first * size.z, y, x) if size else None
+    return description_text(shape, size, _KIND, volume.provenance, place)
 
 
 def is_label_tiff(path: Path | str) -> bool:

@@ -180,3 +180,13 @@ def _place_of_plane(pixels: ElementTree.Element) -> Point | None:
     first = next((plane for plane in planes if plane.get("TheZ", "0") == "0"), {})
     units = [first.get(f"Position{axis}Unit", "reference frame") for axis in "ZYX"]
     return point_in_nm([first.get(f"Position{axis}") for axis in "ZYX"], units)
+
+
+def ome_files(xml: str) -> list[str]:
+    """Return the names of the files in which OME-XML says that the planes of an image lie."""
+    try:
+        elements = list(ElementTree.fromstring(xml).iter())
+    except ElementTree.ParseError:
+        return []
+    names = [element.get("FileName") for element in elements if element.tag.endswith("UUID")]
+    return list(dict.fromkeys(name for name in names if name))

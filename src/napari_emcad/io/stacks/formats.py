@@ -13,7 +13,7 @@ from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
 from napari_emcad.io.stacks.section_images import open_section_images
 from napari_emcad.io.stacks.stack_selection import StackSelection
-from napari_emcad.io.stacks.tiff import is_tiff, open_tiff
+from napari_emcad.io.stacks.tiff import is_tiff, open_tiff, tiff_stack_names
 from napari_emcad.io.stacks.webknossos import (
     is_webknossos,
     open_webknossos,
@@ -70,7 +70,7 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
 ON_DISK: tuple[StackFormat[Path], ...] = (
     StackFormat("HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names),
     StackFormat("folder of section images", Path.is_dir, open_section_images),
-    StackFormat("TIFF", is_tiff, open_tiff),
+    StackFormat("TIFF", is_tiff, open_tiff, names=tiff_stack_names),
     StackFormat("MRC file", is_mrc, open_mrc),
 )
 """Formats on this machine alone, which are asked last."""

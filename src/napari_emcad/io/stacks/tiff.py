@@ -2,19 +2,21 @@
 
 import logging
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+import zarr
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.metadata.axes import known_names
 from napari_emcad.io.metadata.tiff_description import record_of
 from napari_emcad.io.metadata.tiff_place import read_tiff_place
 from napari_emcad.io.read_errors import explain_header_errors
@@ -23,141 +25,254 @@ from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+from napari_emcad.io.stacks.tiff_directories import CutShort, Directories
+from napari_emcad.io.stacks.tiff_greys import GreyScale, are_colours, grey_scale
+from napari_emcad.io.stacks.tiff_images import Page, TiffImage, choose_image, find_images, stack_texts
+
+_MOST_PACKED = 2**17
+"""Bytes of voxels that a byte of a compressed page can hold at most; a page that claims more is damaged."""
 
 
 def open_tiff(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     """Open a TIFF stack; uncompressed voxels are mapped, compressed ones decoded section by section.
 
+    Grey levels are those that the file means: where 0 is white they are turned round, and palettes of greys are looked
+    up.
+
     Raises
     ------
     NotAStack
-        If it holds a single section, colours, channels or time points.
+        If it holds a single section, colours, channels or time points, or pages that differ.
     UserError
         If it cannot be read or is cut short.
     """
-    explain = explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again")
-    with ExitStack() as on_failure, _silence_tifffile():
-        with explain:
-            tiff = on_failure.enter_context(tifffile.TiffFile(path))
-            dataset = _open_series(path, tiff, wish)
+    with ExitStack() as on_failure, _opening(path):
+        tiff = on_failure.enter_context(tifffile.TiffFile(path))
+        dataset = _open_image(path, tiff, wish)
         on_failure.pop_all()
         return dataset
 
 
+def tiff_stack_names(path: Path) -> list[str]:
+    """Return the series and channels that can be chosen in a TIFF; none if it is one stack."""
+    with _opening(path), tifffile.TiffFile(path) as tiff:
+        return stack_texts(find_images(path, tiff, _read_directories(path, tiff)))
+
+
 @contextmanager
-def _silence_tifffile() -> Iterator[None]:
-    """Keep tifffile's log lines from standard error: what matters in them becomes the one sentence."""
+def _opening(path: Path) -> Iterator[None]:
+    """Make one sentence of what tifffile says, by errors or on standard error."""
     logger = logging.getLogger("tifffile")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again"):
+            yield
     finally:
         logger.setLevel(level)
 
 
-def _open_series(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> OpenDataset:
-    _refuse_cut_short(path, tiff)
-    series, stat, place = tiff.series[0], path.stat(), read_tiff_place(tiff)
-    shape = _series_shape(path, tiff, series)
-    axes = _axis_names(series) if len(shape) == series.ndim else None
-    arrangement = arrange_axes(str(path), shape, axes, wish)
-    check_stack(str(path), arrangement.shape, series.dtype)
-    array = _map_voxels(path, tiff, shape, arrangement) or _decode_sections(path, tiff, shape, arrangement)
+def _open_image(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> OpenDataset:
+    images = find_images(path, tiff, _read_directories(path, tiff))
+    image = choose_image(path, images, wish)
+    stat, place = path.stat(), read_tiff_place(tiff, image.number)
+    scale, notes = _common_scale(path, image, wish)
+    arrangement = arrange_axes(str(path), image.shape, image.axes, wish)
+    check_stack(str(path), arrangement.shape, scale.dtype)
+    source = _TiffVoxels(path, tiff, image, arrangement, scale)
     return OpenDataset(
-        array,
+        source.open(),
         place.voxel_size,
-        wish.named(None),
+        wish.named(image.entry.name if len(images) > 1 else None),
         (stat.st_size, stat.st_mtime_ns),
         place.offset,
         place.source,
-        notes=(*arrangement.notes, *place.notes),
+        holds="labels" if record_of(tiff).get("kind") == "labels" else None,
+        notes=(*arrangement.notes, *image.notes, *notes, *place.notes),
     )
 
 
-def _series_shape(path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> tuple[int, ...]:
-    if len(tiff.series) > 1 and series.ndim == 2:
-        shapes = [s.shape for s in tiff.series]
-        raise NotAStack(f"{path}: sections of one size are needed, got {shapes[0]} and {shapes[1]}; crop them alike.")
-    if "S" in series.axes and not _are_sections_taken_for_colours(series, tiff):
-        raise NotAStack(f"{path}: grey values are needed, got colours of shape {series.shape}; save it as 8-bit grey.")
-    single = (1, *series.shape)  # our own file of one section: tifffile drops the axis z
-    return single if record_of(tiff).get("shape") == list(single) else series.shape
-
-
-def _axis_names(series: tifffile.TiffPageSeries) -> list[str] | None:
-    """Return the names of a series' axes; None where tifffile made them up, as it does for pages that say nothing."""
-    return known_names(list(series.axes)) if set(series.axes) <= set("TCZYX") else None
-
-
-def _are_sections_taken_for_colours(series: tifffile.TiffPageSeries, tiff: tifffile.TiffFile) -> bool:
-    """Return True if tifffile wrote a stack of three or four sections: unless told otherwise it marks them as RGB."""
-    shape = (tiff.shaped_metadata or ({},))[0].get("shape", ())
-    return series.axes == "SYX" and tuple(shape) == series.shape
-
-
-def _refuse_cut_short(path: Path, tiff: tifffile.TiffFile) -> None:
-    """Refuse a cut file. It still opens: with fewer sections than it had, or with sections that lie beyond its end."""
-    size, sections = tiff.filehandle.size, len(tiff.pages)
-    last = tiff.pages[-1]
-    ends = [at + count for at, count in zip(last.dataoffsets, last.databytecounts, strict=True)]
-    if max(ends, default=0) > size or _next_directory(tiff):
+def _read_directories(path: Path, tiff: tifffile.TiffFile) -> Directories:
+    """Read what the pages are, and refuse a cut file: it would open with fewer sections, or some beyond its end."""
+    size = tiff.filehandle.size
+    try:
+        pages = Directories.read(tiff)
+        last = tiff.pages.get(len(pages.of_page) - 1)
+        if max((at + n for at, n in zip(last.dataoffsets, last.databytecounts, strict=True)), default=0) > size:
+            raise CutShort(len(pages.of_page))
+    except CutShort as error:
         raise UserError(
-            f"{path}: the TIFF ends too early, in or after section {sections} ({size:,} bytes are there); "
+            f"{path}: the TIFF ends too early, in or after section {error.pages} ({size:,} bytes are there); "
             "copy or export it again."
-        )
+        ) from None
+    return pages
 
 
-def _next_directory(tiff: tifffile.TiffFile) -> int:
-    """Return the byte at which one more section begins, after the last that could be read; 0 if the file says none."""
-    place = tiff.pages.next_page_offset
-    if place is None:
-        return 0
-    tiff.filehandle.seek(place)
-    return int.from_bytes(tiff.filehandle.read(tiff.tiff.offsetsize), "little" if tiff.byteorder == "<" else "big")
+def _common_scale(path: Path, image: TiffImage, wish: StackSelection) -> tuple[GreyScale, list[str]]:
+    """Return the grey scale of the first page, and what is to say of those of all pages."""
+    chooses = wish.channel is not None or wish.axes is not None or not image.are_colours
+    scale = _scale_of(path, image.keyframe, image.shape, chooses)
+    notes = [scale.note]
+    for index in image.firsts:
+        page = image.page(index)
+        other = _scale_of(path, page.aspage(), image.shape, chooses) if page is not None else scale
+        if other.dtype != scale.dtype:
+            raise UserError(
+                f"{path}: pages of one type are needed, got {other.dtype} in page {index} where the first has "
+                f"{scale.dtype}; convert them alike."
+            )
+        notes.append(other.note if other.note == scale.note else f"from page {index} on, {other.note}")
+    return scale, [note for note in dict.fromkeys(notes) if note and not note.endswith(", ")]
 
 
-def _map_voxels(
-    path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...], arrangement: Arrangement
-) -> LazyArray | None:
-    """Open the stack through the system's memory mapping; None if its voxels do not lie in the file as in memory."""
-    series = tiff.series[0]
-    if series.dataoffset is None or not series.keyframe.is_memmappable:
-        return None
-    place, dtype = series.dataoffset, series.dtype.newbyteorder(tiff.byteorder)
-    if place + series.nbytes > tiff.filehandle.size:
+def _scale_of(path: Path, page: tifffile.TiffPage, shape: tuple[int, ...], chooses_sample: bool = True) -> GreyScale:
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
         raise UserError(
-            f"{path}: the TIFF ends too early, {series.nbytes:,} bytes of voxels are needed from byte {place:,}, got a "
-            f"file of {tiff.filehandle.size:,} bytes; copy or export it again."
+            f"{path}: its compression {getattr(page.compression, 'name', page.compression)} cannot be decoded here; "
+            "save it again without compression, or with deflate or LZW."
         )
-    tiff.close()
-
-    def read(box: Slices) -> NDArray[Any]:
-        # mapped anew for each slice, 0.1 ms: no handle stays open, so that the file can be moved while it is in use
-        return np.array(arrangement.turn(np.memmap(path, dtype, "r", place, shape)[arrangement.key(box)]))
-
-    return LazyArray(str(path), arrangement.shape, dtype, read)
-
-
-def _decode_sections(
-    path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...], arrangement: Arrangement
-) -> LazyArray:
-    """Open a stack whose pages are decoded one by one; y and x are the axes of a page."""
-    series, ahead = tiff.series[0], shape[:-2]
-    if len(series) != math.prod(ahead) or set(arrangement.order[1:]) != {len(shape) - 2, len(shape) - 1}:
-        raise UserError(
-            f"{path}: one TIFF page a section is needed, got {len(series)} pages for shape {shape}; export it again."
+    if page.dtype is None:
+        raise UserError(f"{path}: {page.bitspersample} bits a value cannot be read; save it as 8-bit grey.")
+    if page.dtype.kind in "buif" and are_colours(page) and not chooses_sample:
+        raise NotAStack(
+            f"{path}: grey values are needed, got colours of shape {shape}; save it as 8-bit grey, or choose one "
+            "colour with --channel, from 0."
         )
-    whole = slice(None)
+    return grey_scale(str(path), page)
 
-    def page(z: int) -> NDArray[Any]:
-        place = arrangement.key((slice(z, z + 1), whole, whole))[:-2]
-        starts = [part.start if isinstance(part, slice) else part for part in place]
-        values = tiff.asarray(key=int(np.ravel_multi_index(starts, ahead)), series=0)
-        return values if arrangement.order[1] < arrangement.order[2] else values.T
 
-    read = section_reader(page, arrangement.shape, series.dtype)
-    return LazyArray(str(path), arrangement.shape, series.dtype, read, tiff.close)
+class _TiffVoxels:
+    """The way to the voxels of an image in a TIFF.
+
+    Parameters
+    ----------
+    path : Path
+    tiff : TiffFile
+        Open; it stays so while pages are to be decoded.
+    image : TiffImage
+    arrangement : Arrangement
+        Where the stack lies in the image.
+    scale : GreyScale
+        Of its first page.
+    """
+
+    def __init__(
+        self, path: Path, tiff: tifffile.TiffFile, image: TiffImage, arrangement: Arrangement, scale: GreyScale
+    ):
+        self._path, self._tiff, self._image = path, tiff, image
+        self._arrangement, self._scale = arrangement, scale
+
+    def open(self) -> LazyArray:
+        """Map the voxels if they lie in the file as in memory, else decode them page by page."""
+        if self._image.place is not None:
+            return self._map(self._image.place)
+        if self._image.keyframe.is_tiled and "Z" in self._image.keyframe.axes:
+            return self._open_chunks()
+        return self._open_pages()
+
+    def _map(self, place: int) -> LazyArray:
+        image, keyframe, arrangement = self._image, self._image.keyframe, self._arrangement
+        dtype = np.dtype(keyframe.dtype).newbyteorder(self._tiff.byteorder)
+        nbytes, size = math.prod(image.shape) * dtype.itemsize, self._tiff.filehandle.size
+        if place + nbytes > size:
+            raise UserError(
+                f"{self._path}: the TIFF ends too early, {nbytes:,} bytes of voxels are needed from byte {place:,}, "
+                f"got a file of {size:,} bytes; copy or export it again."
+            )
+        self._tiff.close()
+        path, shape, apply = self._path, image.shape, self._scale.apply
+
+        def read(box: Slices) -> NDArray[Any]:
+            # mapped anew for each slice, 0.1 ms: no handle stays open, so that the file can be moved while it is in use
+            return apply(np.array(arrangement.turn(np.memmap(path, dtype, "r", place, shape)[arrangement.key(box)])))
+
+        return LazyArray(str(path), arrangement.shape, self._scale.dtype, read)
+
+    def _open_chunks(self) -> LazyArray:
+        """Read pages that are volumes of tiles by the tiles that are asked for."""
+        _check_claims(self._image.keyframe)
+        chunks = zarr.open_array(self._tiff.series[self._image.number].aszarr(), mode="r")
+        arrangement, apply, alone = self._arrangement, self._scale.apply, threading.Lock()
+
+        def read(box: Slices) -> NDArray[Any]:
+            with alone:
+                return apply(arrangement.turn(np.asarray(chunks[arrangement.key(box)])))
+
+        return LazyArray(str(self._path), arrangement.shape, self._scale.dtype, read, self._tiff.close)
+
+    def _open_pages(self) -> LazyArray:
+        image, arrangement = self._image, self._arrangement
+        _check_claims(image.keyframe)
+        ahead = image.shape[: len(image.shape) - len(image.keyframe.shape)]
+        in_page = range(len(ahead), len(image.shape))
+        if tuple(image.shape[len(ahead) :]) != tuple(image.keyframe.shape) or not set(arrangement.order[1:]) <= set(
+            in_page
+        ):
+            raise UserError(
+                f"{self._path}: one TIFF page a section is needed, got pages of {image.keyframe.shape} for shape "
+                f"{image.shape}; export it again."
+            )
+        whole, z_axis = slice(None), sorted(arrangement.order).index(arrangement.order[0])
+        is_deep = arrangement.order[0] in in_page
+        page = lru_cache(maxsize=1 if is_deep else 0)(self._read_page)
+
+        def section(z: int) -> NDArray[Any]:
+            key = arrangement.key((slice(z, z + 1), whole, whole))
+            starts = [part.start if isinstance(part, slice) else part for part in key[: len(ahead)]]
+            values = page(int(np.ravel_multi_index(starts, ahead)) if ahead else 0)[key[len(ahead) :]]
+            return arrangement.turn(values if is_deep else np.expand_dims(values, z_axis))[0]
+
+        read = section_reader(section, arrangement.shape, self._scale.dtype)
+        return LazyArray(str(self._path), arrangement.shape, self._scale.dtype, read, self._tiff.close)
+
+    def _read_page(self, index: int) -> NDArray[Any]:
+        """Read a page as grey levels; one that lies in the file as in memory is mapped."""
+        keyframe, page = self._image.keyframe, self._image.page(index)
+        if page is None:
+            return np.zeros(keyframe.shape, self._scale.dtype)
+        with _own_file(page):
+            own = page if isinstance(page, tifffile.TiffPage) or page.is_virtual else page.aspage()
+            if not isinstance(own, tifffile.TiffPage):
+                return self._scale.apply(own.asarray())
+            if (own.shape, own.dtype) != (keyframe.shape, keyframe.dtype):
+                raise ValueError(
+                    f"page {index} is {own.shape} {own.dtype}, and {keyframe.shape} {keyframe.dtype} is due"
+                )
+            scale = self._scale if own is keyframe else _scale_of(self._path, own, own.shape)
+            return scale.apply(_stored_values(own))
+
+
+def _stored_values(page: tifffile.TiffPage) -> NDArray[Any]:
+    file = page.parent.filehandle
+    if page.is_final and file.is_file and page.dataoffsets:
+        dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+        return np.memmap(file.path, dtype, "r", page.dataoffsets[0], page.shape)
+    _check_claims(page)
+    return np.asarray(page.asarray())
+
+
+def _check_claims(page: tifffile.TiffPage) -> None:
+    """Refuse a page that claims more than its data can hold, before there is memory for it."""
+    parts, stored = math.prod(page.chunked), sum(page.databytecounts)
+    if len(page.dataoffsets) not in (0, parts) or page.nbytes > _MOST_PACKED * max(stored, page.parent.filehandle.size):
+        raise ValueError(
+            f"{page.nbytes:,} bytes of voxels in {parts:,} parts are due, got {stored:,} bytes in "
+            f"{len(page.dataoffsets):,} parts"
+        )
+
+
+@contextmanager
+def _own_file(page: Page) -> Iterator[None]:
+    """Open the file of a page for the time being, if it is another than the one that was opened."""
+    file = page.parent.filehandle
+    was_closed = file.closed
+    if was_closed:
+        file.open()
+    try:
+        yield
+    finally:
+        if was_closed:
+            file.close()
 
 
 def is_tiff(path: Path) -> bool:
