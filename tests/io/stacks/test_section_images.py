@@ -109,3 +109,77 @@ def test_sections_larger_than_pillow_likes(tmp_path, stack, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     np.testing.assert_array_equal(open_section_images(tmp_path).array[:], stack[:2])
     assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_missing_sections_are_told(tmp_path, stack):
+    save(tmp_path, [f"s_{n:03}.png" for n in (0, 1, 2, 4, 5)], stack)
+    assert any("1 section is missing" in note for note in open_section_images(tmp_path).notes)
+
+
+def test_tiles_are_refused(tmp_path, stack):
+    save(tmp_path, [f"s0_x{x}_y{y}.png" for x in (0, 1) for y in (0, 1)], stack[:4])
+    with pytest.raises(UserError, match="these images are tiles of sections by their names"):
+        open_section_images(tmp_path)
+
+
+def test_a_folder_for_each_section(tmp_path, stack):
+    for z in range(5):
+        (tmp_path / f"z{9 + z}").mkdir()
+        save(tmp_path / f"z{9 + z}", ["em.png"], stack[z : z + 1])
+    np.testing.assert_array_equal(open_section_images(tmp_path).array[:], stack)
+    save(tmp_path / "z10", ["0_1.png"], stack[:1])
+    with pytest.raises(UserError, match="its folder z10 holds 2; if they are tiles"):
+        open_section_images(tmp_path)
+
+
+def test_where_0_is_white_in_some_files(tmp_path, stack):
+    save(tmp_path, [f"{z}.tif" for z in range(5)], stack)
+    for z, compression in ((1, None), (3, "zlib")):
+        tifffile.imwrite(tmp_path / f"{z}.tif", 255 - stack[z], photometric="miniswhite", compression=compression)
+    found = open_section_images(tmp_path)
+    np.testing.assert_array_equal(found.array[:], stack)
+    assert any("in 2 of its 5 files, 0 is white" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_palette_of_greys(tmp_path, stack, turned):
+    for z in range(5):
+        image = Image.fromarray(255 - stack[z] if turned else stack[z], "L")
+        image.putpalette([n for g in range(256) for n in [255 - g if turned else g] * 3])
+        image.save(tmp_path / f"{z}.png")
+    np.testing.assert_array_equal(open_section_images(tmp_path).array[:], stack)
+
+
+def test_a_palette_of_colours(tmp_path, stack):
+    image = Image.fromarray(stack[0], "L")
+    image.putpalette([n for g in range(256) for n in (g, g, 0)])
+    image.save(tmp_path / "1.png")
+    with pytest.raises(NotAStack, match="got a palette of colours"):
+        open_section_images(tmp_path)
+
+
+@pytest.mark.parametrize("how", [{}, {"compression": "zlib"}, {"imagej": True}])
+def test_a_file_of_several_pages_among_sections(tmp_path, stack, how):
+    save(tmp_path, ["1.tif", "3.tif"], stack[:2])
+    tifffile.imwrite(tmp_path / "2.tif", stack[:3], photometric="minisblack", **how)
+    with pytest.raises(NotAStack, match=r"2\.tif: one section in each file of the folder is needed, got 3 pages"):
+        open_section_images(tmp_path)
+
+
+def test_thumbnails_in_files_are_no_pages(tmp_path, stack):
+    for z in range(3):
+        with tifffile.TiffWriter(tmp_path / f"{z}.tif") as tiff:
+            tiff.write(stack[z], metadata=None)
+            tiff.write(stack[z, ::2, ::2], metadata=None, subfiletype=1)
+    np.testing.assert_array_equal(open_section_images(tmp_path).array[:], stack[:3])
+
+
+def test_the_voxel_size_of_the_first_that_has_one(tmp_path, stack):
+    save(tmp_path, ["1.tif"], stack[:1])
+    write_labels(tmp_path / "2.tif", stack[1:2], VoxelSize(40, 5, 4), {})
+    save(tmp_path, ["3.tif"], stack[:1])
+    (tmp_path / "1.tif").unlink()
+    tifffile.imwrite(tmp_path / "1.tif", stack[0].astype(np.uint16))
+    tifffile.imwrite(tmp_path / "3.tif", stack[0].astype(np.uint16))
+    found = open_section_images(tmp_path)
+    assert (found.voxel_size, found.size_source) == ((40, 5, 4), "TIFF of napari-emcad of 2.tif")

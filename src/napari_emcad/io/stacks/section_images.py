@@ -18,19 +18,23 @@ from napari_emcad.io.stacks.axes import SPACE, arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.section_names import check_section_names
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+from napari_emcad.io.stacks.tiff_pages import opening_tiff, page_scale, read_single_page, stored_values
 
-TIFF = {".tif", ".tiff"}
-SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".gif", ".webp", ".jp2"}
-_PILLOW_TYPES = {"1": "bool", "L": "uint8", "I": "int32", "F": "float32"}
+TIFF = {".tif", ".tiff", ".btf", ".tf2", ".tf8", ".bigtiff"}
+SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".gif", ".webp", ".jp2", ".j2k"}
+_PILLOW_TYPES = {"1": "bool", "L": "uint8", "I": "int32", "F": "float32", "P": "uint8"}
 _PILLOW_TYPES |= dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), "uint16")
 
 
 class _ImageHeader(NamedTuple):
-    """Shape (y, x) and type of an image, with channels behind them if it has colours."""
+    """Shape (y, x) and type of an image, with channels behind them if it has colours, and what is to say of it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    place: TiffPlace = TiffPlace()
+    note: str = ""
 
     @property
     def text(self) -> str:
@@ -41,30 +45,32 @@ class _ImageHeader(NamedTuple):
 def open_section_images(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     """Open a folder of grey images of one size, in natural order of their names ("s2" before "s10").
 
-    The voxel size is that of the first, if it is a TIFF that says one.
+    Where there are folders instead of images, with one image in each, those are the sections. The voxel size is that
+    of the first TIFF that says one. Numbers that are missing are told.
 
     Raises
     ------
     UserError
-        If there are no images, one cannot be read, or they differ in size or type.
+        If there are no images, one cannot be read, they differ in size or type, or are tiles of sections by their
+        names.
     """
-    files = section_files(path)
+    files, names = _list_sections(path)
     if not files:
         raise UserError(
             f"{path}: a folder of section images ({', '.join(sorted(SUFFIXES))}) is needed, "
             "but none is in it; choose the folder that holds the images."
         )
-    section, dtype = _read_common_header(files)
+    notes = check_section_names(path, names)
+    (section, dtype, *_), place, read_notes = _read_common_header(files)
     shape = (len(files), *section)
     arrange_axes(str(path), shape, SPACE, wish)
     check_stack(str(path), shape, dtype)
     read = section_reader(lambda z: _read_pixels(files[z]), shape, dtype)
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
-    place = _read_place(files[0])
-    source = f"{place.source} of {files[0].name}" if place.voxel_size else ""
     array = LazyArray(str(path), shape, dtype, read)
-    return OpenDataset(array, place.voxel_size, None, stamp, place.offset, source, notes=place.notes)
+    notes = (*notes, *read_notes, *place.notes)
+    return OpenDataset(array, place.voxel_size, None, stamp, place.offset, place.source, notes=notes)
 
 
 def section_files(path: Path) -> list[Path]:
@@ -73,22 +79,46 @@ def section_files(path: Path) -> list[Path]:
     return sorted(files, key=_natural_order)
 
 
+def _list_sections(path: Path) -> tuple[list[Path], list[str]]:
+    """List the images of sections and what they are called: their own names, or those of the folders around them."""
+    files = section_files(path)
+    if files:
+        return files, [file.stem for file in files]
+    folders = sorted((f for f in path.iterdir() if f.is_dir() and not f.name.startswith(".")), key=_natural_order)
+    inside = [(folder.name, section_files(folder)) for folder in folders]
+    filled = [(name, images) for name, images in inside if images]
+    for name, images in filled:
+        if len(images) > 1:
+            raise UserError(
+                f"{path}: one image for each section is needed, and its folder {name} holds {len(images)}; if they are "
+                "tiles of a section, stitch them into one image, else choose that folder."
+            )
+    return [images[0] for _, images in filled], [name for name, _ in filled]
+
+
 def _natural_order(file: Path) -> list[tuple[bool, int | str]]:
     """Return what to sort by: the numbers in a name as numbers, the words between them as words."""
     parts = [part for part in re.split(r"([0-9]+)", file.name.lower()) if part]
     return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
 
 
-def _read_common_header(files: list[Path]) -> _ImageHeader:
-    """Return the shape (y, x) and type that all images share."""
-    first = _read_header(files[0])
-    for file in files[1:]:
-        if (header := _read_header(file)) != first:
+def _read_common_header(files: list[Path]) -> tuple[_ImageHeader, TiffPlace, list[str]]:
+    """Return the header that all images share, the first place that says a voxel size, and what is to say of them."""
+    first, place, notes = _read_header(files[0]), TiffPlace(), dict[str, int]()
+    for file in files:
+        header = _read_header(file)
+        if (header.shape, header.dtype) != (first.shape, first.dtype):
             raise UserError(
                 f"{file}: sections of one size and type are needed, got {header.text} where {files[0].name} has "
                 f"{first.text}; crop and convert them alike, or move other images out of the folder."
             )
-    return first
+        if header.place.voxel_size and not place.voxel_size:
+            offset = header.place.offset if file == files[0] else None
+            place = TiffPlace(header.place.voxel_size, f"{header.place.source} of {file.name}", offset)
+        if header.note:
+            notes[header.note] = notes.get(header.note, 0) + 1
+    told = [note if n == len(files) else f"in {n} of its {len(files)} files, {note}" for note, n in notes.items()]
+    return first, place if place.voxel_size else first.place, told
 
 
 def _read_header(file: Path) -> _ImageHeader:
@@ -107,35 +137,44 @@ def _read_header(file: Path) -> _ImageHeader:
 
 def _read_tiff_header(file: Path) -> _ImageHeader:
     with tifffile.TiffFile(file) as tiff:
-        return _ImageHeader(tiff.series[0].shape, tiff.series[0].dtype)
-
-
-def _read_place(file: Path) -> TiffPlace:
-    if file.suffix.lower() not in TIFF:
-        return TiffPlace()
-    with tifffile.TiffFile(file) as tiff:
-        return read_tiff_place(tiff)
+        page = read_single_page(file, tiff)
+        if len(page.shape) != 2:
+            return _ImageHeader(page.shape, np.dtype(page.dtype))
+        scale = page_scale(file, page, page.shape)
+        return _ImageHeader(page.shape, scale.dtype, read_tiff_place(tiff), scale.note)
 
 
 def _read_pillow_header(file: Path) -> _ImageHeader:
     with _allow_large_images(), Image.open(file) as image:
+        if getattr(image, "is_animated", False):
+            raise NotAStack(f"{file}: one section in each file of the folder is needed, got several; save each alone.")
         colours = () if image.mode in _PILLOW_TYPES else (len(image.getbands()),)
+        if image.mode == "P":
+            _grey_palette(file, image)
         return _ImageHeader((image.height, image.width, *colours), np.dtype(_PILLOW_TYPES.get(image.mode, "uint8")))
+
+
+def _grey_palette(file: Path, image: Image.Image) -> NDArray[np.uint8]:
+    """Return the grey level of each value of an image with a palette."""
+    red, green, blue = np.resize(np.array(image.getpalette("RGB"), np.uint8), (256, 3)).T
+    if not (np.array_equal(red, green) and np.array_equal(green, blue)):
+        raise NotAStack(f"{file}: grey values are needed, got a palette of colours; save it as 8-bit grey.")
+    return red
 
 
 def _read_pixels(file: Path) -> NDArray[Any]:
     if file.suffix.lower() in TIFF:
         return _read_tiff_pixels(file)
     with _allow_large_images(), Image.open(file) as image:
-        return np.asarray(image)
+        values = np.asarray(image)
+        return _grey_palette(file, image)[values] if image.mode == "P" else values
 
 
 def _read_tiff_pixels(file: Path) -> NDArray[Any]:
     """Map a section that lies in the file as it does in memory: a part of it is all that is read."""
-    try:
-        return tifffile.memmap(file, mode="r")
-    except ValueError:  # compressed, or in strips that are not one after the other
-        return tifffile.imread(file)
+    with opening_tiff(file), tifffile.TiffFile(file) as tiff:
+        page = read_single_page(file, tiff)
+        return page_scale(file, page, page.shape).apply(stored_values(page))
 
 
 @contextmanager

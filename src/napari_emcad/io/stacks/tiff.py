@@ -1,10 +1,8 @@
 """TIFF stacks: plain, ImageJ, OME and tifffile's own, of any size."""
 
-import logging
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,18 +17,21 @@ from napari_emcad.core.geometry import Slices
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.tiff_description import record_of
 from napari_emcad.io.metadata.tiff_place import read_tiff_place
-from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
-from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
+from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
-from napari_emcad.io.stacks.tiff_directories import CutShort, Directories
-from napari_emcad.io.stacks.tiff_greys import GreyScale, are_colours, grey_scale
-from napari_emcad.io.stacks.tiff_images import Page, TiffImage, choose_image, find_images, stack_texts
-
-_MOST_PACKED = 2**17
-"""Bytes of voxels that a byte of a compressed page can hold at most; a page that claims more is damaged."""
+from napari_emcad.io.stacks.tiff_greys import GreyScale
+from napari_emcad.io.stacks.tiff_images import TiffImage, choose_image, find_images, stack_texts
+from napari_emcad.io.stacks.tiff_pages import (
+    check_claims,
+    opening_tiff,
+    own_file,
+    page_scale,
+    read_directories,
+    stored_values,
+)
 
 
 def open_tiff(path: Path, wish: StackSelection = ANY) -> OpenDataset:
@@ -46,7 +47,7 @@ def open_tiff(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     UserError
         If it cannot be read or is cut short.
     """
-    with ExitStack() as on_failure, _opening(path):
+    with ExitStack() as on_failure, opening_tiff(path):
         tiff = on_failure.enter_context(tifffile.TiffFile(path))
         dataset = _open_image(path, tiff, wish)
         on_failure.pop_all()
@@ -55,25 +56,12 @@ def open_tiff(path: Path, wish: StackSelection = ANY) -> OpenDataset:
 
 def tiff_stack_names(path: Path) -> list[str]:
     """Return the series and channels that can be chosen in a TIFF; none if it is one stack."""
-    with _opening(path), tifffile.TiffFile(path) as tiff:
-        return stack_texts(find_images(path, tiff, _read_directories(path, tiff)))
-
-
-@contextmanager
-def _opening(path: Path) -> Iterator[None]:
-    """Make one sentence of what tifffile says, by errors or on standard error."""
-    logger = logging.getLogger("tifffile")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again"):
-            yield
-    finally:
-        logger.setLevel(level)
+    with opening_tiff(path), tifffile.TiffFile(path) as tiff:
+        return stack_texts(find_images(path, tiff, read_directories(path, tiff)))
 
 
 def _open_image(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> OpenDataset:
-    images = find_images(path, tiff, _read_directories(path, tiff))
+    images = find_images(path, tiff, read_directories(path, tiff))
     image = choose_image(path, images, wish)
     stat, place = path.stat(), read_tiff_place(tiff, image.number)
     scale, notes = _common_scale(path, image, wish)
@@ -92,30 +80,14 @@ def _open_image(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> Op
     )
 
 
-def _read_directories(path: Path, tiff: tifffile.TiffFile) -> Directories:
-    """Read what the pages are, and refuse a cut file: it would open with fewer sections, or some beyond its end."""
-    size = tiff.filehandle.size
-    try:
-        pages = Directories.read(tiff)
-        last = tiff.pages.get(len(pages.of_page) - 1)
-        if max((at + n for at, n in zip(last.dataoffsets, last.databytecounts, strict=True)), default=0) > size:
-            raise CutShort(len(pages.of_page))
-    except CutShort as error:
-        raise UserError(
-            f"{path}: the TIFF ends too early, in or after section {error.pages} ({size:,} bytes are there); "
-            "copy or export it again."
-        ) from None
-    return pages
-
-
 def _common_scale(path: Path, image: TiffImage, wish: StackSelection) -> tuple[GreyScale, list[str]]:
     """Return the grey scale of the first page, and what is to say of those of all pages."""
     chooses = wish.channel is not None or wish.axes is not None or not image.are_colours
-    scale = _scale_of(path, image.keyframe, image.shape, chooses)
+    scale = page_scale(path, image.keyframe, image.shape, chooses)
     notes = [scale.note]
     for index in image.firsts:
         page = image.page(index)
-        other = _scale_of(path, page.aspage(), image.shape, chooses) if page is not None else scale
+        other = page_scale(path, page.aspage(), image.shape, chooses) if page is not None else scale
         if other.dtype != scale.dtype:
             raise UserError(
                 f"{path}: pages of one type are needed, got {other.dtype} in page {index} where the first has "
@@ -123,22 +95,6 @@ def _common_scale(path: Path, image: TiffImage, wish: StackSelection) -> tuple[G
             )
         notes.append(other.note if other.note == scale.note else f"from page {index} on, {other.note}")
     return scale, [note for note in dict.fromkeys(notes) if note and not note.endswith(", ")]
-
-
-def _scale_of(path: Path, page: tifffile.TiffPage, shape: tuple[int, ...], chooses_sample: bool = True) -> GreyScale:
-    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
-        raise UserError(
-            f"{path}: its compression {getattr(page.compression, 'name', page.compression)} cannot be decoded here; "
-            "save it again without compression, or with deflate or LZW."
-        )
-    if page.dtype is None:
-        raise UserError(f"{path}: {page.bitspersample} bits a value cannot be read; save it as 8-bit grey.")
-    if page.dtype.kind in "buif" and are_colours(page) and not chooses_sample:
-        raise NotAStack(
-            f"{path}: grey values are needed, got colours of shape {shape}; save it as 8-bit grey, or choose one "
-            "colour with --channel, from 0."
-        )
-    return grey_scale(str(path), page)
 
 
 class _TiffVoxels:
@@ -190,7 +146,7 @@ class _TiffVoxels:
 
     def _open_chunks(self) -> LazyArray:
         """Read pages that are volumes of tiles by the tiles that are asked for."""
-        _check_claims(self._image.keyframe)
+        check_claims(self._image.keyframe)
         chunks = zarr.open_array(self._tiff.series[self._image.number].aszarr(), mode="r")
         arrangement, apply, alone = self._arrangement, self._scale.apply, threading.Lock()
 
@@ -202,7 +158,7 @@ class _TiffVoxels:
 
     def _open_pages(self) -> LazyArray:
         image, arrangement = self._image, self._arrangement
-        _check_claims(image.keyframe)
+        check_claims(image.keyframe)
         ahead = image.shape[: len(image.shape) - len(image.keyframe.shape)]
         in_page = range(len(ahead), len(image.shape))
         if tuple(image.shape[len(ahead) :]) != tuple(image.keyframe.shape) or not set(arrangement.order[1:]) <= set(
@@ -230,7 +186,7 @@ class _TiffVoxels:
         keyframe, page = self._image.keyframe, self._image.page(index)
         if page is None:
             return np.zeros(keyframe.shape, self._scale.dtype)
-        with _own_file(page):
+        with own_file(page):
             own = page if isinstance(page, tifffile.TiffPage) or page.is_virtual else page.aspage()
             if not isinstance(own, tifffile.TiffPage):
                 return self._scale.apply(own.asarray())
@@ -238,41 +194,8 @@ class _TiffVoxels:
                 raise ValueError(
                     f"page {index} is {own.shape} {own.dtype}, and {keyframe.shape} {keyframe.dtype} is due"
                 )
-            scale = self._scale if own is keyframe else _scale_of(self._path, own, own.shape)
-            return scale.apply(_stored_values(own))
-
-
-def _stored_values(page: tifffile.TiffPage) -> NDArray[Any]:
-    file = page.parent.filehandle
-    if page.is_final and file.is_file and page.dataoffsets:
-        dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
-        return np.memmap(file.path, dtype, "r", page.dataoffsets[0], page.shape)
-    _check_claims(page)
-    return np.asarray(page.asarray())
-
-
-def _check_claims(page: tifffile.TiffPage) -> None:
-    """Refuse a page that claims more than its data can hold, before there is memory for it."""
-    parts, stored = math.prod(page.chunked), sum(page.databytecounts)
-    if len(page.dataoffsets) not in (0, parts) or page.nbytes > _MOST_PACKED * max(stored, page.parent.filehandle.size):
-        raise ValueError(
-            f"{page.nbytes:,} bytes of voxels in {parts:,} parts are due, got {stored:,} bytes in "
-            f"{len(page.dataoffsets):,} parts"
-        )
-
-
-@contextmanager
-def _own_file(page: Page) -> Iterator[None]:
-    """Open the file of a page for the time being, if it is another than the one that was opened."""
-    file = page.parent.filehandle
-    was_closed = file.closed
-    if was_closed:
-        file.open()
-    try:
-        yield
-    finally:
-        if was_closed:
-            file.close()
+            scale = self._scale if own is keyframe else page_scale(self._path, own, own.shape)
+            return scale.apply(stored_values(own))
 
 
 def is_tiff(path: Path) -> bool:

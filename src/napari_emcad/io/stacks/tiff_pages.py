@@ -1,0 +1,118 @@
+"""Pages of a TIFF: which there are, how their values become grey levels, and the values."""
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.tiff_directories import CutShort, Directories
+from napari_emcad.io.stacks.tiff_greys import GreyScale, are_colours, grey_scale
+from napari_emcad.io.stacks.tiff_images import Page
+
+_MOST_PACKED = 2**17
+"""Bytes of voxels that a byte of a compressed page can hold at most; a page that claims more is damaged."""
+
+
+@contextmanager
+def opening_tiff(path: Path) -> Iterator[None]:
+    """Make one sentence of what tifffile says, by errors or on standard error."""
+    logger = logging.getLogger("tifffile")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again"):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def read_directories(path: Path, tiff: tifffile.TiffFile) -> Directories:
+    """Read what the pages are, and refuse a cut file: it would open with fewer sections, or some beyond its end."""
+    size = tiff.filehandle.size
+    try:
+        pages = Directories.read(tiff)
+        last = tiff.pages.get(len(pages.of_page) - 1)
+        if max((at + n for at, n in zip(last.dataoffsets, last.databytecounts, strict=True)), default=0) > size:
+            raise CutShort(len(pages.of_page))
+    except CutShort as error:
+        raise UserError(
+            f"{path}: the TIFF ends too early, in or after section {error.pages} ({size:,} bytes are there); "
+            "copy or export it again."
+        ) from None
+    return pages
+
+
+def page_scale(path: Path, page: tifffile.TiffPage, shape: tuple[int, ...], chooses_sample: bool = True) -> GreyScale:
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+        raise UserError(
+            f"{path}: its compression {getattr(page.compression, 'name', page.compression)} cannot be decoded here; "
+            "save it again without compression, or with deflate or LZW."
+        )
+    if page.dtype is None:
+        raise UserError(f"{path}: {page.bitspersample} bits a value cannot be read; save it as 8-bit grey.")
+    if page.dtype.kind in "buif" and are_colours(page) and not chooses_sample:
+        raise NotAStack(
+            f"{path}: grey values are needed, got colours of shape {shape}; save it as 8-bit grey, or choose one "
+            "colour with --channel, from 0."
+        )
+    return grey_scale(str(path), page)
+
+
+def stored_values(page: tifffile.TiffPage) -> NDArray[Any]:
+    """Return the values of a page as they are stored: mapped if they lie in the file as in memory, else decoded."""
+    file = page.parent.filehandle
+    if page.is_final and file.is_file and page.dataoffsets:
+        dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+        return np.memmap(file.path, dtype, "r", page.dataoffsets[0], page.shape)
+    check_claims(page)
+    return np.asarray(page.asarray())
+
+
+def check_claims(page: tifffile.TiffPage) -> None:
+    """Refuse a page that claims more than its data can hold, before there is memory for it."""
+    parts, stored = math.prod(page.chunked), sum(page.databytecounts)
+    if len(page.dataoffsets) not in (0, parts) or page.nbytes > _MOST_PACKED * max(stored, page.parent.filehandle.size):
+        raise ValueError(
+            f"{page.nbytes:,} bytes of voxels in {parts:,} parts are due, got {stored:,} bytes in "
+            f"{len(page.dataoffsets):,} parts"
+        )
+
+
+@contextmanager
+def own_file(page: Page) -> Iterator[None]:
+    """Open the file of a page for the time being, if it is another than the one that was opened."""
+    file = page.parent.filehandle
+    was_closed = file.closed
+    if was_closed:
+        file.open()
+    try:
+        yield
+    finally:
+        if was_closed:
+            file.close()
+
+
+def read_single_page(path: Path, tiff: tifffile.TiffFile) -> tifffile.TiffPage:
+    """Return the only page of a TIFF that is one section, without smaller copies of it.
+
+    Raises
+    ------
+    UserError
+        If it is cut short; NotAStack if it holds several sections.
+    """
+    full = read_directories(path, tiff).full_pages()
+    if len(full) > 1 or len(tiff.series[0]) > 1:
+        raise NotAStack(
+            f"{path}: one section in each file of the folder is needed, got {max(len(full), len(tiff.series[0]))} "
+            "pages; open it as a stack of its own, or save its sections one by one."
+        )
+    return tiff.pages.get(full[0]).aspage()
