@@ -106,7 +106,7 @@ def _read_common_header(files: list[Path]) -> tuple[_ImageHeader, TiffPlace, lis
     """Return the header that all images share, the first place that says a voxel size, and what is to say of them."""
     first, place, notes = _read_header(files[0]), TiffPlace(), dict[str, int]()
     for file in files:
-        header = _read_header(file)
+        header = _read_header(file, wants_place=not place.voxel_size)
         if (header.shape, header.dtype) != (first.shape, first.dtype):
             raise UserError(
                 f"{file}: sections of one size and type are needed, got {header.text} where {files[0].name} has "
@@ -121,10 +121,10 @@ def _read_common_header(files: list[Path]) -> tuple[_ImageHeader, TiffPlace, lis
     return first, place if place.voxel_size else first.place, told
 
 
-def _read_header(file: Path) -> _ImageHeader:
-    """Return shape (y, x) and type of an image, without reading its pixels."""
+def _read_header(file: Path, wants_place: bool = True) -> _ImageHeader:
+    """Return shape (y, x) and type of an image, and where it lies if that is wanted, without reading its pixels."""
     try:
-        header = _read_tiff_header(file) if file.suffix.lower() in TIFF else _read_pillow_header(file)
+        header = _read_tiff_header(file, wants_place) if file.suffix.lower() in TIFF else _read_pillow_header(file)
     except HEADER_ERRORS as error:
         raise UserError(f"{file}: this section cannot be read as an image ({error}); export it again.") from error
     if len(header.shape) != 2:
@@ -135,13 +135,14 @@ def _read_header(file: Path) -> _ImageHeader:
     return header
 
 
-def _read_tiff_header(file: Path) -> _ImageHeader:
+def _read_tiff_header(file: Path, wants_place: bool) -> _ImageHeader:
     with tifffile.TiffFile(file) as tiff:
         page = read_single_page(file, tiff)
         if len(page.shape) != 2:
             return _ImageHeader(page.shape, np.dtype(page.dtype))
         scale = page_scale(file, page, page.shape)
-        return _ImageHeader(page.shape, scale.dtype, read_tiff_place(tiff), scale.note)
+        place = read_tiff_place(tiff) if wants_place else TiffPlace()
+        return _ImageHeader(page.shape, scale.dtype, place, scale.note)
 
 
 def _read_pillow_header(file: Path) -> _ImageHeader:

@@ -110,9 +110,13 @@ def read_single_page(path: Path, tiff: tifffile.TiffFile) -> tifffile.TiffPage:
         If it is cut short; NotAStack if it holds several sections.
     """
     full = read_directories(path, tiff).full_pages()
-    if len(full) > 1 or len(tiff.series[0]) > 1:
+    page = tiff.pages.get(full[0]).aspage()
+    count = len(full)
+    if count == 1 and (page.description or page.is_stk):  # they may say that there are more sections than pages
+        count = len(tiff.series[0])
+    if count > 1:
         raise NotAStack(
-            f"{path}: one section in each file of the folder is needed, got {max(len(full), len(tiff.series[0]))} "
-            "pages; open it as a stack of its own, or save its sections one by one."
+            f"{path}: one section in each file of the folder is needed, got {count} pages; open it as a stack of its "
+            "own, or save its sections one by one."
         )
-    return tiff.pages.get(full[0]).aspage()
+    return page
