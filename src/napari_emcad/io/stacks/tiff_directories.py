@@ -32,7 +32,7 @@ class CutShort(ValueError):
 
 
 class PageKind(NamedTuple):
-    """What a page is, as its directory states it; pages of one grid make a stack, however they are stored."""
+    """The kind of a page by its directory; pages of one grid make a stack, however they are stored."""
 
     grid: tuple[tuple[int, ...], ...]
     storage: tuple[tuple[int, ...], ...]

@@ -79,7 +79,9 @@ def choose_image(path: Path, images: Sequence[TiffImage], wish: StackSelection) 
             raise UserError(f'{path}: there is no dataset "{wish.dataset}" in it; choose from {texts}.')
         return found
     if wish.dataset not in (None, "series 0"):
-        raise UserError(f'{path}: a TIFF of one image holds no dataset "{wish.dataset}"; leave the dataset out.')
+        raise UserError(
+            f'{path}: a TIFF of one image holds no datasets, "{wish.dataset}" is not in it; leave the dataset out.'
+        )
     if len(images) == 1:
         return images[0]
     kind = SeveralStacks if all(image.entry.is_stack(wish) for image in images) else NotAStack
