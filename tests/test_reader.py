@@ -28,7 +28,8 @@ def test_a_stack_becomes_an_image_layer_in_nanometres(tmp_path):
     tifffile.imwrite(tmp_path / "raw.tif", RAW, **SIZE)
     ((data, meta, kind),) = layers(tmp_path / "raw.tif")
     assert (kind, meta["name"], meta["scale"], meta["units"]) == ("image", "raw", (40, 5, 4), ("nm", "nm", "nm"))
-    assert meta["metadata"] == {"voxel_size_nm": (40, 5, 4), "source": str(tmp_path / "raw.tif"), "dataset": None}
+    known = {"voxel_size_nm": (40, 5, 4), "voxel_size_source": "metadata of tifffile"}
+    assert meta["metadata"] == {**known, "source": str(tmp_path / "raw.tif"), "dataset": None}
     layer = Image(data, **meta)
     assert (layer.axis_labels, [str(u) for u in layer.units]) == (("z", "y", "x"), ["nanometer"] * 3)
     np.testing.assert_array_equal(layer.data, RAW)

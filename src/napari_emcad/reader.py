@@ -16,9 +16,9 @@ from napari_emcad.io.stacks.choose_dataset import SeveralStacks
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.open_dataset import OpenDataset
-from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.precomputed import is_precomputed
 from napari_emcad.io.stacks.stack import Stack, open_levels, open_stack, stack_names
+from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.io.stacks.zarr import is_zarr
 
 LEVELS: Final = "napari_emcad_levels"
@@ -41,6 +41,7 @@ class LayerMetadata(TypedDict, total=False):
     voxel_size_nm: Point | None
     source: str
     dataset: str | None
+    voxel_size_source: str
     napari_emcad_levels: list[LevelMetadata]
 
 
@@ -147,12 +148,13 @@ def _layer(stack: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
 
 def _fields(stack: Stack, names: list[str]) -> LayerFields:
     """Return what every layer of a stack has; `names` go into its name, behind that of the file."""
-    size = stack.voxel_size or voxel_size_by_name(stack.path)
+    size = stack.voxel_size
     fields: LayerFields = {"name": " ".join([stack.path.stem, *names]), "axis_labels": ("z", "y", "x")}
     fields["metadata"] = {
         "voxel_size_nm": size and (size.z, size.y, size.x),
         "source": str(stack.path),
         "dataset": stack.dataset,
+        "voxel_size_source": stack.size_source,
     }
     if size:
         fields["scale"] = (size.z, size.y, size.x)
@@ -178,8 +180,9 @@ def _is_labels(stack: Stack) -> bool:
 
 
 def _last_name(dataset: str | None) -> list[str]:
-    """Return the last part of a dataset's path; nothing without a dataset."""
-    return [dataset.split("/")[-1]] if dataset else []
+    """Return the last part of a dataset's path, and channel and time point in words; nothing without a dataset."""
+    selection = StackSelection.parse(dataset)
+    return [*([selection.dataset.split("/")[-1]] if selection.dataset else []), *selection.places]
 
 
 def _says_labels(name: str) -> bool:

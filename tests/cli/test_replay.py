@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 from graphs import LINE, segmentation
 
 from napari_emcad.cli import main as cli
-from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
 
@@ -33,6 +35,11 @@ def test_replay_tells_every_edit_and_counts(folders, capsys):
         assert [row.kind for row in opened.session.log.rows] == ["merge", "note"]
     assert cli.main(["replay", *folders]) == 0
     assert "2 already right" in capsys.readouterr().out
+
+
+def test_replay_keeps_a_voxel_size_in_the_new_session(folders):
+    assert cli.main(["replay", *folders, "--voxel-size", "30", "4", "5"]) == 0
+    assert [read_facts(Path(folder)).voxel_size for folder in folders] == [None, (30, 4, 5)]
 
 
 def test_replay_into_itself_or_while_another_edits(folders, capsys):

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from drawings import lively_student, tissue
 from graphs import LINE, segmentation
 from pyramids import write_pyramid
@@ -51,7 +52,8 @@ def test_segment_writes_a_session(segmented):
     assert (facts.voxel_size, facts.box) == (VoxelSize(40, 5, 6), ((1, 0, 8), (4, 20, 40)))
     assert (facts.model, facts.threshold, facts.source) == ("small", 0.2, str(segmented / "stack.tif"))
     assert len(facts.model_sha256) == 64
-    assert facts.fingerprint
+    assert facts.fingerprint and facts.voxel_size_source == "given"
+    assert read_provenance(segmented / "labels.tif")["voxel_size_source"] == "given"
 
 
 def test_a_session_needs_no_labels(segmented, tmp_path, capsys):
@@ -173,3 +175,47 @@ def test_proofread_opens_a_program_of_its_own(folder, monkeypatch):
     )
     assert cli.main(["proofread", str(folder)]) == 3
     assert seen == [[sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(folder)]]
+
+
+SIZE = ("--voxel-size", "40", "5", "6")
+
+
+def test_the_voxel_size_of_a_session_is_set_afterwards(folder, tmp_path, capsys):
+    assert cli.main(["set", str(folder), *SIZE]) == 0
+    assert capsys.readouterr().out == f"40 x 5 x 6 nm -> {folder}\n"
+    facts = read_facts(folder)
+    assert (facts.voxel_size, facts.voxel_size_source) == (VoxelSize(40, 5, 6), "given")
+    with open_stack(folder / "fragments.zarr") as fragments:
+        assert fragments.voxel_size == VoxelSize(40, 5, 6)
+    assert cli.main(["set", str(folder), "--voxel-size", "40", "5", "7"]) == 0
+    assert capsys.readouterr().out == f"40 x 5 x 7 nm, before 40 x 5 x 6 nm -> {folder}\n"
+    with open_session(folder) as opened:
+        assert [row.kind for row in opened.session.log.rows] == ["merge", "detach", "undo"]
+        assert cli.main(["set", str(folder), *SIZE]) == 1
+    assert "open for reading only" in capsys.readouterr().err
+    assert cli.main(["set", str(tmp_path), *SIZE]) == 1
+    assert "a session folder" in capsys.readouterr().err
+
+
+def test_affinities_and_levels_state_the_voxel_size_too(segmented, tmp_path):
+    assert (
+        cli.main(["copy", str(segmented / "a.emcad"), str(tmp_path / "b.emcad"), "--voxel-size", "30", "3", "4"]) == 0
+    )
+    assert read_facts(segmented / "a.emcad").voxel_size == VoxelSize(40, 5, 6)
+    assert read_facts(tmp_path / "b.emcad").voxel_size == VoxelSize(30, 3, 4)
+    assert zarr.open_array(tmp_path / "b.emcad" / "affinities.zarr").attrs["voxel_size_nm"] == [30, 3, 4]
+
+
+def test_an_export_takes_a_voxel_size_and_asks_for_one(folder, tmp_path, capsys):
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "a.tif")]) == 0
+    assert "voxel size unknown: lengths are in voxels; give it with --voxel-size" in capsys.readouterr().err
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "b.tif"), *SIZE]) == 0
+    assert not capsys.readouterr().err and read_facts(folder).voxel_size is None
+    sizes = [open_stack(tmp_path / name).voxel_size for name in ("a.tif", "b.tif")]
+    assert sizes == [None, VoxelSize(40, 5, 6)]
+
+
+def test_proofread_keeps_a_voxel_size_first(folder, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
+    assert cli.main(["proofread", str(folder), *SIZE]) == 0
+    assert read_facts(folder).voxel_size == VoxelSize(40, 5, 6)

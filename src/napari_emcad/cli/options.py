@@ -48,9 +48,11 @@ def add_box(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--box", metavar="z0:z1,y0:y1,x0:x1", help="voxels, half open; default: the whole stack")
 
 
-def add_voxel_size(parser: argparse.ArgumentParser) -> None:
-    """Add the option for a voxel size, three lengths in nm."""
-    parser.add_argument("--voxel-size", type=length, nargs=3, metavar=("Z", "Y", "X"), help="nm")
+def add_voxel_size(parser: argparse.ArgumentParser, more: str = "", is_needed: bool = False) -> None:
+    """Add the option for a voxel size, three lengths in nm; `more` goes on with its help."""
+    parser.add_argument(
+        "--voxel-size", type=length, nargs=3, metavar=("Z", "Y", "X"), help=f"nm{more}", required=is_needed
+    )
 
 
 def add_sections(parser: argparse.ArgumentParser, bridges: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Options of the commands on sessions: session, export, log, proofread, copy and replay."""
+"""Options of the commands on sessions: session, export, log, proofread, set, copy and replay."""
 
 import argparse
 from pathlib import Path
@@ -20,14 +20,22 @@ def add_session_commands(commands: Commands) -> None:
     ):
         parser = commands.add_parser(name, help=text)
         add_session(parser)
+        if name == "proofread":
+            add_voxel_size(parser, "; kept in the session")
         parser.set_defaults(command=command)
+    change = commands.add_parser("set", help="give a session another voxel size")
+    add_session(change)
+    add_voxel_size(change, is_needed=True)
+    change.set_defaults(command=_set)
     copy = commands.add_parser("copy", help="copy a session; a damaged one up to its last good edit")
     add_session(copy)
     copy.add_argument("new", type=Path, metavar="NEW.emcad")
+    add_voxel_size(copy, " of the copy; default: as it is")
     copy.set_defaults(command=_copy)
     replay = commands.add_parser("replay", help="make the edits of a session again in one segmented anew")
     replay.add_argument("old", type=Path, metavar="OLD.emcad", help="stays as it is")
     replay.add_argument("new", type=Path, metavar="NEW.emcad", help="of the same region; gets the edits")
+    add_voxel_size(replay, "; kept in NEW.emcad")
     replay.set_defaults(command=_replay)
 
 
@@ -64,6 +72,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         help="default: labels; interpolated: a mask, 1 where sections are bridged and labels were not seen",
     )
     parser.add_argument("--at", type=whole_number, metavar="SEQ", help="as it was after this edit; 0 = before any")
+    add_voxel_size(parser, " in what is written; default: that of the session")
     parser.set_defaults(command=_export)
 
 
@@ -89,6 +98,12 @@ def _copy(options: argparse.Namespace) -> int:
     from napari_emcad.cli.sessions import copy
 
     return copy(options)
+
+
+def _set(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.sessions import set_facts
+
+    return set_facts(options)
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,15 +10,21 @@ from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.inputs import check_folder, check_session, selection_of, size_of
 from napari_emcad.cli.section_choice import AS_IS, AUTO
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.wording import count
+from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.wording import count, voxel_size_text
 from napari_emcad.io.sessions.copy import copy_session_job
 from napari_emcad.io.sessions.export import export_session
 from napari_emcad.io.sessions.export_tables import time_text
+from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.sessions.replay import replay_session
+from napari_emcad.io.sessions.voxel_size import set_voxel_size, with_voxel_size, write_voxel_size
 from napari_emcad.networks.zoo import BUNDLED, NO_MODEL
 from napari_emcad.proofreading.replay.outcomes import OUTCOMES, summary
 from napari_emcad.session_of_labels import LabelFiles, make_session_of_labels
+
+MEASURED = ("labels", "fragments", "interpolated", "neurons", "meshes")
+"""Exports in which lengths are stated."""
 
 
 def make_session(options: argparse.Namespace) -> int:
@@ -71,7 +78,10 @@ def export(options: argparse.Namespace) -> int:
     check_folder(options.output)
     with open_session(options.session, to_read=True) as opened:
         warn(opened.session.log.damage)
-        follow(export_session(options.what, options.output, opened, options.at))
+        facts = with_voxel_size(opened.facts, size_of(options))
+        if facts.voxel_size is None and options.what in MEASURED:
+            warn("voxel size unknown: lengths are in voxels; give it with --voxel-size Z Y X, in nm.")
+        follow(export_session(options.what, options.output, replace(opened, facts=facts), options.at))
     tell(f"{options.what} -> {options.output}")
     return 0
 
@@ -92,8 +102,19 @@ def list_edits(options: argparse.Namespace) -> int:
 def copy(options: argparse.Namespace) -> int:
     """Copy a session; a damaged one up to its last good edit."""
     copied = follow(copy_session_job(options.session, options.new))
+    if size := size_of(options):
+        set_voxel_size(options.new, size)
     warn(copied.damage)
     tell(f"{count(copied.edits, 'edit')} -> {options.new}")
+    return 0
+
+
+def set_facts(options: argparse.Namespace) -> int:
+    """Give a session another voxel size."""
+    before, size = read_facts(options.session), VoxelSize(*options.voxel_size)
+    set_voxel_size(options.session, size)
+    known = f", before {voxel_size_text(before.voxel_size)}" if before.voxel_size else ""
+    tell(f"{voxel_size_text(size)}{known} -> {options.session}")
     return 0
 
 
@@ -105,6 +126,8 @@ def replay(options: argparse.Namespace) -> int:
             outcomes = follow(replay_session(old, new))
         except KeyboardInterrupt as stop:
             raise UserError(f"stopped: the edits made again until then are in {options.new}.") from stop
+        if size := size_of(options):
+            write_voxel_size(options.new, size)
         start = new.facts.box_of(new.session.state.base.fragments.shape).start
     for edit in outcomes:
         place = ",".join(str(v + a) for v, a in zip(edit.voxel, start, strict=True)) if edit.voxel else "-"

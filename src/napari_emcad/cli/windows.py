@@ -5,8 +5,10 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.desktop import has_screen, virtual_screen
 from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.sessions.voxel_size import set_voxel_size
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -19,6 +21,8 @@ def demo(options: argparse.Namespace) -> int:
 
 def proofread(options: argparse.Namespace) -> int:
     """Open a session in napari."""
+    if options.voxel_size:
+        set_voxel_size(options.session, VoxelSize(*options.voxel_size))
     read_facts(options.session)
     command = [sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(options.session)]
     return subprocess.run(command, check=False).returncode

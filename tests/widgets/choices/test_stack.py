@@ -51,10 +51,10 @@ def test_without_a_stack_samples_and_urls_are_offered(choice, stack, viewer, mon
 def test_facts_of_the_stack_chosen(choice, stack, viewer):
     viewer.add_image(VALUES, name="em", **NM)
     stack.follow_layers()
-    assert choice.combo.currentText() == "em" and choice._facts.text() == "4 x 40 x 50 voxels, 40 x 5 x 6 nm"
+    assert choice.combo.currentText() == "em" and choice._facts.text() == "4 x 40 x 50 voxels, uint8, 40 x 5 x 6 nm"
     assert not choice.level.isVisibleTo(choice)
     stack.voxel_size = VoxelSize(30, 4, 4)
-    assert choice._facts.text() == "4 x 40 x 50 voxels, 30 x 4 x 4 nm"
+    assert choice._facts.text() == "4 x 40 x 50 voxels, uint8, 30 x 4 x 4 nm (given)"
 
 
 def test_a_level_is_chosen(choice, stack, viewer):

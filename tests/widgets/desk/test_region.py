@@ -46,6 +46,11 @@ def test_a_box_with_its_sections(viewer, region):
     assert len(changes) > before
     region.sections = (1, 2)
     assert region.box() == Box((1, 3, 4), (3, 13, 21)) and region.facts == "2 x 10 x 17 voxels"
+    viewer.layers["box"].add_rectangles(np.array([[1, 3, 4], [1, 3, 99], [1, 12, 99], [1, 12, 4]]))
+    assert region.facts == "2 x 10 x 46 voxels, cut at the edge of the stack"
+    viewer.layers["box"].selected_data = {0}
+    viewer.layers["box"].remove_selected()
+    viewer.layers["box"].add_rectangles(np.array([[1, 3, 4], [1, 3, 20], [1, 12, 20], [1, 12, 4]]))
     region.sections = (3, 1)
     assert region.sections == (3, 3)
     viewer.dims.set_current_step(0, 0)

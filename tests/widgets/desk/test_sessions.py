@@ -6,7 +6,9 @@ import tifffile
 from hearing import heard
 from proofreading_hands import column
 
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.synthetic import synthetic_stack
+from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.desk.section_use import LEAVE_OUT
@@ -75,6 +77,15 @@ def test_a_session_is_ended_and_gone_on_with(desk, loop, session, beside):
     assert at is not session and at.opened.folder == beside and [row.kind for row in at.session.log.rows] == ["merge"]
     at.edit(at.session.undo)
     assert shown(at, 6) != shown(at, 1)
+
+
+def test_a_voxel_size_set_on_screen_is_kept_in_the_session(desk, session, beside):
+    desk.stack.voxel_size = VoxelSize(33, 7, 8)
+    facts = read_facts(beside)
+    assert (facts.voxel_size, facts.voxel_size_source) == (VoxelSize(33, 7, 8), "given")
+    desk.sessions.end()
+    desk.stack.voxel_size = VoxelSize(34, 7, 8)
+    assert read_facts(beside).voxel_size == VoxelSize(33, 7, 8)
 
 
 def test_the_threshold_moves_edited_neurons_in_their_session_only(desk, loop, session):

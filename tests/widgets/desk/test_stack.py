@@ -27,10 +27,23 @@ def test_the_first_image_is_chosen_and_another_when_it_goes(viewer):
     second = viewer.add_image(VALUES[:3], name="second", **NM)
     stack.follow_layers()
     assert stack.layer is first and len(changes) == 1
-    assert stack.facts == "4 x 40 x 50 voxels, 40 x 5 x 6 nm"
+    assert stack.facts == "4 x 40 x 50 voxels, uint8, 40 x 5 x 6 nm"
     viewer.layers.remove(first)
     stack.follow_layers()
     assert stack.layer is second and len(changes) == 2
+
+
+def test_the_source_of_the_voxel_size_and_what_was_guessed_are_said(viewer):
+    stack, notes = StackPick(viewer), ("its 4 channels are taken for sections.", "section 3 is missing.")
+    viewer.add_image(VALUES, metadata={"voxel_size_source": "ImageJ metadata", "notes": notes}, **NM)
+    stack.follow_layers()
+    assert stack.facts.endswith("40 x 5 x 6 nm (ImageJ metadata)")
+    assert stack.notes == "its 4 channels are taken for sections.\nsection 3 is missing."
+    stack.voxel_size = VoxelSize(30, 5, 6)
+    assert stack.facts.endswith("30 x 5 x 6 nm (given)")
+    viewer.layers.clear()
+    stack.follow_layers()
+    assert stack.notes == ""
 
 
 def test_layers_of_other_kinds_are_not_offered(viewer):
@@ -82,6 +95,6 @@ def test_a_level_of_a_pyramid(viewer):
     assert stack.levels == ["Level 0: 40 x 5 x 6 nm", "Level 1: 40 x 10 x 12 nm"] and stack.level == 0
     stack.level = 1
     assert stack.layer is not pyramid and stack.level == 1
-    assert stack.facts == "4 x 20 x 25 voxels, 40 x 10 x 12 nm"
+    assert stack.facts == "4 x 20 x 25 voxels, uint8, 40 x 10 x 12 nm"
     stack.level = 0
     assert stack.layer is pyramid

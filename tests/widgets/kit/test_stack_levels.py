@@ -111,7 +111,7 @@ def test_the_level_is_chosen(desk, pyramid, stack):
     np.testing.assert_array_equal(np.asarray(layer.data), stack)
     assert (layer.name, desk.stack.level, pyramid.visible) == ("em level 1", 1, True)
     assert desk.region.box() == Box.whole(stack.shape)
-    assert desk.stack.facts == "3 x 48 x 64 voxels, 40 x 10 x 8 nm"
+    assert desk.stack.facts == "3 x 48 x 64 voxels, uint8, 40 x 10 x 8 nm (OME-Zarr metadata)"
     assert desk.choices.planned(desk.region.box()).work < before
     desk.stack.level = 0
     assert desk.stack.layer is pyramid

@@ -58,6 +58,12 @@ class StackSelection:
         chosen = ",".join(f"{key}={value}" for key, value in values.items() if value is not None)
         return f"{self.dataset or ''}[{chosen}]" if chosen else self.dataset or ""
 
+    @property
+    def places(self) -> list[str]:
+        """The channel and the time point in words, such as "channel 1"; what is not chosen is not there."""
+        stated = {"channel": self.channel, "time point": self.time}
+        return [f"{word} {place}" for word, place in stated.items() if place is not None]
+
     def named(self, dataset: str | None) -> str | None:
         """Return the text of this selection in the dataset that was found; None if there is nothing to say."""
         return str(replace(self, dataset=dataset)) or None

@@ -18,7 +18,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.widgets.choices.layer import LayerChoice
 from napari_emcad.widgets.desk.stack import StackPick
 from napari_emcad.widgets.kit.fields import Limits, number_field
-from napari_emcad.widgets.kit.forms import NarrowCombo, form, text
+from napari_emcad.widgets.kit.forms import WARNING_STYLE, NarrowCombo, form, text
 
 SAMPLES = {
     "small": "Small: a few seconds to make",
@@ -51,7 +51,8 @@ class StackChoice(QWidget):
         self.combo = LayerChoice(stack.pick)
         self.combo.setToolTip("The stack to segment: an image layer of this viewer.")
         self.level = LevelChoice(stack)
-        self._facts = text()
+        self._facts, self._notes = text(), text()
+        self._notes.setStyleSheet(WARNING_STYLE)
         self._edit = QPushButton("Edit")
         self._edit.setToolTip("Set the voxel size in nm. Layers on the same grid follow.")
         self.sample = QPushButton("Open sample")
@@ -76,6 +77,7 @@ class StackChoice(QWidget):
         facts.addWidget(self._facts, 1)
         facts.addWidget(self._edit)
         under.addLayout(facts)
+        under.addWidget(self._notes)
         self._chosen = QWidget()
         rows = form(self._chosen)
         rows.add("Stack", self.combo)
@@ -118,6 +120,9 @@ class StackChoice(QWidget):
         self._chosen.setVisible(has_stack)
         self._empty.setVisible(not has_stack)
         self._facts.setText(self._stack.facts)
+        notes = self._stack.notes
+        self._notes.setText(notes)
+        self._notes.setVisible(bool(notes))
 
 
 class LevelChoice(NarrowCombo):

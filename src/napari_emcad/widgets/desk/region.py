@@ -11,7 +11,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.wording import shape_text
 from napari_emcad.widgets.desk.stack import NO_STACK
-from napari_emcad.widgets.kit.layer_boxes import box_of_shapes, section_at
+from napari_emcad.widgets.kit.layer_boxes import box_of_shapes, drawn_box, section_at
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import is_shapes, place_of, volume_of
 
@@ -87,9 +87,11 @@ class Region:
         if self._kind != BOX or self._image is None:
             return ""
         try:
-            return f"{shape_text(self.box().shape)} voxels"
+            box = self.box()
         except UserError as error:
             return str(error)
+        is_cut = self.shapes.layer and box != drawn_box(self.shapes.layer, self._stack, self.sections)
+        return f"{shape_text(box.shape)} voxels" + (", cut at the edge of the stack" if is_cut else "")
 
     @property
     def why_not_draw(self) -> str:

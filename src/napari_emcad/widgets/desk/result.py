@@ -14,7 +14,7 @@ from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
-from napari_emcad.widgets.kit.layers import origin_of
+from napari_emcad.widgets.kit.layers import origin_of, size_source_of
 from napari_emcad.workers.segmentation import CutNeurons
 
 
@@ -130,7 +130,8 @@ class Result:
         used = self.parameters.model_copy(
             update={"threshold": cut.threshold, "min_size": cut.min_size, "crumbs": cut.crumbs}
         )
-        return provenance(self.card, used, self.box, **origin_of(self.source), **plan_facts(self.plan))
+        more = {"voxel_size_source": size_source_of(self.source), **plan_facts(self.plan)}
+        return provenance(self.card, used, self.box, **origin_of(self.source), **more)
 
     @property
     def _shown(self) -> ShownNeurons:

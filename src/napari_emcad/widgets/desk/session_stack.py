@@ -9,6 +9,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.open_session import OpenSession
+from napari_emcad.io.stacks.stack import GIVEN
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.proofreading.state import State
@@ -29,7 +30,7 @@ def result_of(viewer: ViewerModel, opened: OpenSession) -> Result:
     source, box = _stack_there(viewer, opened) or _stack_of(opened)
     facts = opened.facts
     if source not in viewer.layers:
-        if facts.voxel_size is not None and voxel_size_of(source) is None:
+        if facts.voxel_size and (facts.voxel_size_source == GIVEN or voxel_size_of(source) is None):
             set_voxel_size([source], source, facts.voxel_size)
         source = viewer.add_layer(source)
     card = ModelCard(title=facts.model, sha256=facts.model_sha256)

@@ -8,8 +8,18 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import shape_text, voxel_size_text
+from napari_emcad.io.stacks.stack import GIVEN
 from napari_emcad.widgets.kit.layer_pick import LayerPick
-from napari_emcad.widgets.kit.layers import check_layer, is_image, rescale, volume_of, voxel_size_of
+from napari_emcad.widgets.kit.layers import (
+    SIZE_SOURCE,
+    check_layer,
+    is_image,
+    notes_of,
+    rescale,
+    size_source_of,
+    volume_of,
+    voxel_size_of,
+)
 from napari_emcad.widgets.kit.stack_levels import NUMBER, layer_of_level, levels_of, on_grids_of, pyramid_of
 
 NO_STACK = "Open a stack first, or the sample."
@@ -62,10 +72,17 @@ class StackPick:
 
     @property
     def facts(self) -> str:
-        """Shape and voxel size, such as "100 x 1024 x 1024 voxels, 30 x 6 x 6 nm"; empty without a stack."""
+        """What was read, such as "9 x 64 x 80 voxels, uint8, 30 x 6 x 6 nm (given)"; empty without a stack."""
         if self.layer is None:
             return ""
-        return f"{shape_text(volume_of(self.layer).shape)} voxels, {voxel_size_text(voxel_size_of(self.layer))}"
+        volume, source = volume_of(self.layer), size_source_of(self.layer)
+        size = voxel_size_text(voxel_size_of(self.layer)) + (f" ({source})" if source else "")
+        return f"{shape_text(volume.shape)} voxels, {volume.dtype}, {size}"
+
+    @property
+    def notes(self) -> str:
+        """What was guessed or left out as the stack was read, a sentence a line; empty if nothing was."""
+        return "" if self.layer is None else "\n".join(notes_of(self.layer))
 
     @property
     def levels(self) -> list[str]:
@@ -96,6 +113,7 @@ class StackPick:
         if self.layer is None:
             return
         rescale(on_grids_of(self._viewer.layers, self.layer), np.array(size) / self.layer.scale[-3:])
+        self.layer.metadata[SIZE_SOURCE] = GIVEN
         self._viewer.reset_view()
         self.changed.emit()
 

@@ -67,6 +67,10 @@ class WrappedText(QLabel):
             self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
 
 
+WARNING_STYLE = "color: #d07a10"
+"""Style of words that warn: dark enough on white, bright enough on black."""
+
+
 def text(content: str = "") -> QLabel:
     """Return a new label for words that wrap and never widen the dock."""
     label = WrappedText(content)

@@ -42,6 +42,21 @@ def box_of_shapes(shapes: Shapes, image: Image | Labels, sections: tuple[int, in
     UserError
         If nothing is drawn or no voxel lies inside.
     """
+    drawn = drawn_box(shapes, image, sections)
+    box = drawn.clipped(volume_of(image).shape)
+    if min(box.shape) < 1:
+        raise UserError(f'box: the shape on "{shapes.name}" holds no voxel of "{image.name}"; draw it over the stack.')
+    return box
+
+
+def drawn_box(shapes: Shapes, image: Image | Labels, sections: tuple[int, int]) -> Box:
+    """Return the box of a shape as `box_of_shapes` does, but also the voxels that lie outside the image.
+
+    Raises
+    ------
+    UserError
+        If nothing is drawn.
+    """
     if not len(shapes.data):
         raise UserError(f'box: nothing is drawn on "{shapes.name}"; draw a rectangle on it.')
     chosen = max(shapes.selected_data) if shapes.selected_data else len(shapes.data) - 1
@@ -49,10 +64,7 @@ def box_of_shapes(shapes: Shapes, image: Image | Labels, sections: tuple[int, in
     low, high = np.ceil(corners.min(0)).astype(int), np.floor(corners.max(0)).astype(int)
     if shapes.ndim < 3 or np.ptp(corners[:, 0]) < 1:
         low[0], high[0] = sections
-    box = Box(triple(low), triple(high + 1)).clipped(volume_of(image).shape)
-    if min(box.shape) < 1:
-        raise UserError(f'box: the shape on "{shapes.name}" holds no voxel of "{image.name}"; draw it over the stack.')
-    return box
+    return Box(triple(low), triple(high + 1))
 
 
 def overlap(first: Image | Labels, second: Image | Labels) -> tuple[Box, Box]:

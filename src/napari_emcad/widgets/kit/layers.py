@@ -14,6 +14,10 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.volume import Volume, check_volume
 from napari_emcad.io.metadata.lengths import voxel_size_in_nm
 from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.io.stacks.stack import GIVEN
+
+SIZE_SOURCE = "voxel_size_source"
+"""Key in the metadata of layers: where their voxel size comes from, in words."""
 
 LAYER_KIND = "napari_emcad"
 """Key in the metadata of layers that the dock adds: their kind."""
@@ -78,6 +82,17 @@ def voxel_size_of(layer: Layer) -> VoxelSize | None:
     return of_layer or voxel_size_in_nm(layer.metadata.get("voxel_size_nm") or (), ["nm"] * 3)
 
 
+def size_source_of(layer: Layer) -> str:
+    """Return where the voxel size of a layer comes from, in words; empty if it is not known."""
+    return str(layer.metadata.get(SIZE_SOURCE) or "") if voxel_size_of(layer) else ""
+
+
+def notes_of(layer: Layer) -> list[str]:
+    """Return what was guessed or left out as the file of a layer was read, as sentences."""
+    notes = layer.metadata.get("notes") or ()
+    return [notes] if isinstance(notes, str) else [str(note) for note in notes]
+
+
 def origin_of(layer: Layer) -> LayerOrigin:
     """Return the path or URL that a layer was opened from, and the dataset in it.
 
@@ -101,6 +116,7 @@ def centre(viewer: ViewerModel, layer: Layer, voxel: Sequence[float]) -> None:
 def set_voxel_size(layers: Sequence[Layer], layer: Layer, size: VoxelSize) -> None:
     """Give a stack, and every layer that lies on the same grid, another voxel size in nm."""
     rescale(on_grid_of(layers, layer), np.array(size) / layer.scale[-3:])
+    layer.metadata[SIZE_SOURCE] = GIVEN
 
 
 def on_grid_of(layers: Sequence[Layer], layer: Layer) -> list[Layer]:

@@ -6,15 +6,13 @@ from napari_emcad.widgets.choices.device import DeviceChoice
 from napari_emcad.widgets.choices.model import ModelChoice
 from napari_emcad.widgets.choices.region import RegionChoice
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.kit.forms import enable, form, text
+from napari_emcad.widgets.kit.forms import WARNING_STYLE, enable, form, text
 from napari_emcad.widgets.kit.section import Section
 from napari_emcad.widgets.segment.pixel_size import PixelSizeQuestion
 from napari_emcad.widgets.segment.run_controls import RunControls
 from napari_emcad.widgets.segment.views.pixel_size import PixelSizeRow
 from napari_emcad.widgets.segment.views.settings_form import SettingsForm
 from napari_emcad.widgets.segment.views.threshold import ThresholdBar
-
-WARNING_STYLE = "color: #d07a10"
 
 
 class SegmentPanel(QWidget):
