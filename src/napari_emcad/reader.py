@@ -126,7 +126,7 @@ def _labels_beside(stack: Stack) -> list[str]:
 
 def _pyramid(stack: Stack) -> list[OpenDataset]:
     """Return the levels of a stack that stays where it lies; none if there is only one."""
-    return open_levels(stack.path) if _stays(stack) else []
+    return open_levels(stack.path, stack.dataset) if _stays(stack) else []
 
 
 def _stays(stack: Stack) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import zarr
 from fsspec.registry import known_implementations
 from pyramids import write_pyramid
+from zarr.storage import ZipStore
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.lazy_array import LazyArray
@@ -161,3 +162,32 @@ def test_a_stack_that_went_away(tmp_path, stack, web):
     shutil.rmtree(tmp_path / "a.zarr")
     with pytest.raises(UserError, match="there is none at this address"):
         open_stack(f"{web}/a.zarr")
+
+
+@FORMATS
+def test_an_image_some_groups_down_on_a_web_server(tmp_path, stack, web, zarr_format):
+    """Named whole, by its group and by its finest level, from the store and from the middle of it."""
+    write_pyramid(tmp_path / "a.zarr" / "em", stack, zarr_format)
+    zarr.create_group(tmp_path / "a.zarr", zarr_format=zarr_format)
+    for inner, wish in (("", "em"), ("", "em/s0"), ("/em", None), ("/em", "s0"), ("/em/s0", None)):
+        with open_stack(f"{web}/a.zarr{inner}", wish) as volume:
+            assert volume.voxel_size == open_stack(tmp_path / "a.zarr" / "em").voxel_size
+            np.testing.assert_array_equal(volume.array[:], stack)
+    assert [level.dataset for level in open_levels(f"{web}/a.zarr", "em")] == ["em/s0", "em/s1"]
+
+
+def test_an_array_without_group_files_on_a_web_server(tmp_path, stack, web):
+    save(tmp_path / "a.zarr" / "volumes" / "raw", stack, 2)
+    np.testing.assert_array_equal(open_stack(f"{web}/a.zarr", "volumes/raw").array[:], stack)
+
+
+def test_the_voxel_size_of_the_group_above_on_a_web_server(tmp_path, stack, web):
+    zarr.create_group(tmp_path / "a.zarr", attributes={"resolution": [40, 5, 4]})
+    save(tmp_path / "a.zarr", stack, name="raw")
+    assert open_stack(f"{web}/a.zarr/raw").voxel_size == (40, 5, 4)
+
+
+def test_a_zip_file_on_a_web_server(tmp_path, stack, web):
+    with ZipStore(tmp_path / "a.zarr.zip", mode="w") as store:
+        zarr.create_array(store, name="raw", data=stack)
+    np.testing.assert_array_equal(open_stack(f"{web}/a.zarr.zip", "raw").array[:], stack)

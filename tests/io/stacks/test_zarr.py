@@ -212,7 +212,7 @@ def test_a_coarser_level_some_groups_down(tmp_path, stack, inner, wish):
     assert open_zarr_levels(tmp_path / "a.zarr" / inner, StackSelection(wish)) == []
 
 
-@pytest.mark.parametrize("wish", ["em/fibsem", "em/fibsem/s0"])
+@pytest.mark.parametrize("wish", [None, "em", "em/fibsem", "em/fibsem/s0"])
 def test_levels_of_an_image_some_groups_down(tmp_path, stack, wish):
     nested(tmp_path / "a.zarr", stack)
     levels = open_zarr_levels(tmp_path / "a.zarr", StackSelection(wish))
@@ -449,3 +449,26 @@ def test_a_scale_without_a_number_for_each_axis(tmp_path, stack):
 def test_a_folder_that_holds_no_zarr(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     assert not holds_zarr(tmp_path / "a")
+
+
+def test_levels_of_one_channel(tmp_path, stack):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.attrs.update(image(("0", [1, 40, 5, 4]), ("1", [1, 40, 10, 8]), axes="czyx"))
+    group.create_array("0", data=np.stack([stack, stack // 2]))
+    group.create_array("1", data=np.stack([stack, stack // 2])[..., ::2, ::2])
+    first, second = open_levels(tmp_path / "a.zarr", "0[c=1]")
+    assert (first.dataset, second.dataset) == ("0[c=1]", "1[c=1]")
+    np.testing.assert_array_equal(second.array[:], stack[:, ::2, ::2] // 2)
+
+
+def test_several_images_have_no_levels_of_their_own(tmp_path, stack):
+    for path in ("a", "b"):
+        nested(tmp_path / "a.zarr", stack, path)
+    assert open_levels(tmp_path / "a.zarr") == []
+    assert len(open_levels(tmp_path / "a.zarr", "b")) == 2
+
+
+def test_a_large_sparse_array_is_opened_by_its_header_alone(tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", shape=(30, 40960, 40960), chunks=(1, 512, 512), dtype="uint8")
+    with open_stack(tmp_path / "a.zarr") as opened:
+        assert opened.array.nbytes == 30 * 40960**2

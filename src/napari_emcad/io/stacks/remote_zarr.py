@@ -74,7 +74,7 @@ class RemoteLazyArray(LazyArray):
     remedy = "check the network and the credentials in the environment, or have the chunk written again"
 
 
-class RemoteArray:
+class CheckedArray:
     """A Zarr array (see `FileArray`) that raises an OSError or one of `READ_ERRORS` if it cannot be read."""
 
     def __init__(self, array: FileArray):

@@ -138,7 +138,7 @@ def open_levels(path: Location | str, dataset: str | None = None) -> list[OpenDa
     Parameters
     ----------
     path, dataset
-        As for `open_stack`; a dataset that is a coarser level has none.
+        As for `open_stack`; a dataset that is a coarser level has none, and neither has a file of several stacks.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.lazy_array import FileArray, wrap_array
-from napari_emcad.io.stacks.locations import Location, Url, parse_location
+from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.n5 import N5Tree, open_n5_array
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
@@ -206,7 +206,7 @@ def _open_zarr(where: Location, level: _Level, shown: str) -> tuple[FileArray, l
         raise UserError(f"{shown}: a Zarr array is needed, and there is none; copy or export the dataset again.")
     stated = getattr(array.metadata, "dimension_names", None)
     names = [str(name) for name in stated] if stated and all(stated) else level.layer.axis_names(level.mag, array.ndim)
-    return (remote_zarr.RemoteArray(array) if isinstance(where, Url) else array), names
+    return remote_zarr.CheckedArray(array), names
 
 
 class _TensorStoreArray:

@@ -69,7 +69,7 @@ def open_zarr_levels(where: Location, wish: StackSelection = ANY) -> list[OpenDa
     tree = ZarrTree(where)
     with explain_errors(where):
         images = ZarrImages(tree)
-        path, _ = images.finest(_named(wish))
+        path, _ = _find_array(tree, images, wish)
         found = images.level_at(path, above=False)
         names = found.level_names if found and found.level_names[0] == path else []
         return [_open_dataset(tree, images, name, wish) for name in names]
@@ -127,8 +127,8 @@ def wrap_zarr_array(
 ) -> LazyArray:
     """Wrap an array of a Zarr store as (z, y, x); `shown` begins the sentences of errors."""
     if isinstance(where, Url):
-        return wrap_array(shown, remote_zarr.RemoteArray(array), arrangement, close, remote_zarr.RemoteLazyArray)
-    return wrap_array(shown, array, arrangement, close)
+        return wrap_array(shown, remote_zarr.CheckedArray(array), arrangement, close, remote_zarr.RemoteLazyArray)
+    return wrap_array(shown, remote_zarr.CheckedArray(array), arrangement, close)
 
 
 def zarr_axes(array: zarr.Array[Any]) -> list[str] | None:
