@@ -16,6 +16,7 @@ from napari_emcad.core.volume import Volume
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.choose_dataset import SeveralStacks
 from napari_emcad.io.stacks.formats import StackFormat, find_format
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
@@ -150,13 +151,16 @@ def open_levels(path: Location | str, dataset: str | None = None) -> list[OpenDa
     if not kind or not kind.levels:
         return []
     with _explain_errors(path, kind):
-        found = kind.levels(path, StackSelection.parse(dataset))
+        try:
+            found = kind.levels(path, StackSelection.parse(dataset))
+        except SeveralStacks:
+            return []
     return found if len(found) > 1 else []
 
 
 def _open_coarser(path: Location, dataset: str | None) -> list[LazyArray]:
     """Open the resolutions below the one that is a dataset of a file."""
-    found = open_levels(path)
+    found = open_levels(path, dataset) or open_levels(path)
     names = [level.dataset and level.dataset.strip("/") for level in found]
     return [level.array for level in found[names.index(dataset) + 1 :]] if dataset in names else []
 
