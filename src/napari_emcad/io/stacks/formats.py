@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from napari_emcad.io.stacks.bdv import bdv_stack_names, is_bdv, open_bdv, open_bdv_levels
 from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
+from napari_emcad.io.stacks.imaris import imaris_stack_names, is_imaris, open_imaris, open_imaris_levels
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.mrc import is_mrc, open_mrc
 from napari_emcad.io.stacks.n5 import is_n5, n5_stack_names, open_n5, open_n5_levels
@@ -68,6 +70,8 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
 """Formats on this machine or behind a URL, in the order in which they are asked."""
 
 ON_DISK: tuple[StackFormat[Path], ...] = (
+    StackFormat("Imaris file", is_imaris, open_imaris, open_imaris_levels, imaris_stack_names),
+    StackFormat("BigDataViewer file", is_bdv, open_bdv, open_bdv_levels, bdv_stack_names),
     StackFormat("HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names),
     StackFormat("folder of section images", Path.is_dir, open_section_images),
     StackFormat("TIFF", is_tiff, open_tiff, names=tiff_stack_names),

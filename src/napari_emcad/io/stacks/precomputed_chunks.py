@@ -24,7 +24,7 @@ from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.tensorstore_arrays import CONTEXT, kvstore, short_reason
 
-_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
+_UNPACK: Mapping[str, Callable[[bytes], bytes | bytearray]] = {
     ".gz": gzip.decompress,
     ".br": imagecodecs.brotli_decode,
     ".zstd": imagecodecs.zstd_decode,
