@@ -23,13 +23,14 @@ from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 from napari_emcad.io.stacks.tiff_greys import GreyScale
-from napari_emcad.io.stacks.tiff_images import TiffImage, choose_image, find_images, stack_texts
+from napari_emcad.io.stacks.tiff_images import Page, TiffImage, choose_image, find_images, stack_texts
 from napari_emcad.io.stacks.tiff_pages import (
     check_claims,
     opening_tiff,
     own_file,
     page_scale,
     read_directories,
+    silent_tifffile,
     stored_values,
 )
 
@@ -183,19 +184,22 @@ class _TiffVoxels:
 
     def _read_page(self, index: int) -> NDArray[Any]:
         """Read a page as grey levels; one that lies in the file as in memory is mapped."""
-        keyframe, page = self._image.keyframe, self._image.page(index)
-        if page is None:
-            return np.zeros(keyframe.shape, self._scale.dtype)
-        with own_file(page):
-            own = page if isinstance(page, tifffile.TiffPage) or page.is_virtual else page.aspage()
-            if not isinstance(own, tifffile.TiffPage):
-                return self._scale.apply(own.asarray())
-            if (own.shape, own.dtype) != (keyframe.shape, keyframe.dtype):
-                raise ValueError(
-                    f"page {index} is {own.shape} {own.dtype}, and {keyframe.shape} {keyframe.dtype} is due"
-                )
-            scale = self._scale if own is keyframe else page_scale(self._path, own, own.shape)
-            return scale.apply(stored_values(own))
+        with silent_tifffile():
+            page = self._image.page(index)
+            if page is None:
+                return np.zeros(self._image.keyframe.shape, self._scale.dtype)
+            with own_file(page):
+                return self._grey_values(index, page)
+
+    def _grey_values(self, index: int, page: Page) -> NDArray[Any]:
+        keyframe = self._image.keyframe
+        own = page if isinstance(page, tifffile.TiffPage) or page.is_virtual else page.aspage()
+        if not isinstance(own, tifffile.TiffPage):
+            return self._scale.apply(own.asarray())
+        if (own.shape, own.dtype) != (keyframe.shape, keyframe.dtype):
+            raise ValueError(f"page {index} is {own.shape} {own.dtype}, and {keyframe.shape} {keyframe.dtype} is due")
+        scale = self._scale if own is keyframe else page_scale(self._path, own, own.shape)
+        return scale.apply(stored_values(own))
 
 
 def is_tiff(path: Path) -> bool:

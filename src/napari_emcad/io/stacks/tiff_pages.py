@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,14 +26,34 @@ _MOST_PACKED = 2**17
 @contextmanager
 def opening_tiff(path: Path) -> Iterator[None]:
     """Make one sentence of what tifffile says, by errors or on standard error."""
-    logger = logging.getLogger("tifffile")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again"):
+    with silent_tifffile(), explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again"):
+        yield
+
+
+class _Silence:
+    """Keep tifffile's log lines from standard error, in any number of threads: the one sentence says what matters."""
+
+    def __init__(self) -> None:
+        self._depth, self._lock = 0, threading.Lock()
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        return self._depth == 0
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        with self._lock:
+            self._depth += 1
+        try:
             yield
-    finally:
-        logger.setLevel(level)
+        finally:
+            with self._lock:
+                self._depth -= 1
+
+
+_silence = _Silence()
+logging.getLogger("tifffile").addFilter(_silence)
+silent_tifffile = _silence.hold
+"""A context in which tifffile logs nothing."""
 
 
 def read_directories(path: Path, tiff: tifffile.TiffFile) -> Directories:
@@ -80,7 +101,9 @@ def stored_values(page: tifffile.TiffPage) -> NDArray[Any]:
 def check_claims(page: tifffile.TiffPage) -> None:
     """Refuse a page that claims more than its data can hold, before there is memory for it."""
     parts, stored = math.prod(page.chunked), sum(page.databytecounts)
-    if len(page.dataoffsets) not in (0, parts) or page.nbytes > _MOST_PACKED * max(stored, page.parent.filehandle.size):
+    if not len(page.dataoffsets) == len(page.databytecounts) == parts or page.nbytes > _MOST_PACKED * max(
+        stored, page.parent.filehandle.size
+    ):
         raise ValueError(
             f"{page.nbytes:,} bytes of voxels in {parts:,} parts are due, got {stored:,} bytes in "
             f"{len(page.dataoffsets):,} parts"
