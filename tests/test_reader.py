@@ -1,4 +1,5 @@
 import shutil
+from importlib.resources import files
 
 import h5py
 import numpy as np
@@ -7,16 +8,24 @@ import tensorstore
 import tifffile
 import zarr
 from napari.layers import Image, Labels
+from npe2 import PluginManifest
 from pyramids import write_pyramid
 
 from napari_emcad import reader
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
+from napari_emcad.io.stacks import likely_stack
+from napari_emcad.io.stacks.formats import ON_DISK, known_suffixes
 from napari_emcad.io.stacks.lazy_array import LazyArray
+from napari_emcad.io.stacks.section_images import ImageHeader, open_section_images
 from napari_emcad.reader import LEVELS, get_reader, read_layers
 
 RAW = np.random.default_rng(5).integers(0, 255, (5, 24, 37), dtype=np.uint8)
+CELLS = np.broadcast_to(
+    np.kron(np.random.default_rng(6).permutation(20).reshape(4, 5) + 1, np.ones((6, 8), int)), (5, 24, 40)
+)
+CELLS = CELLS[:, :, :37]
 SIZE = {"resolution": (250, 200), "metadata": {"axes": "ZYX", "spacing": 0.04, "unit": "um"}}
 
 
@@ -56,37 +65,73 @@ def test_our_labels_become_a_labels_layer_whatever_their_name(tmp_path):
     np.testing.assert_array_equal(Labels(data, **meta).data, RAW.astype(np.uint32) * 1000)
 
 
+@pytest.mark.parametrize("name", ["neuron_ids.tif", "raw.tif", "Labels-3.tiff"])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.uint64, np.float32])
+def test_labels_by_their_voxels(tmp_path, name, dtype):
+    for values, expected in ((CELLS, "labels"), (RAW, "image")):
+        tifffile.imwrite(tmp_path / name, values.astype(dtype), photometric="minisblack")
+        ((data, meta, kind),) = layers(tmp_path / name)
+        assert kind == expected
+        np.testing.assert_array_equal({"image": Image, "labels": Labels}[kind](data, **meta).data, values)
+
+
 @pytest.mark.parametrize(
-    ("name", "dtype", "kind"),
+    ("name", "kind"),
     [
-        ("neuron_ids.tif", np.uint16, "labels"),
-        ("ac4_seg.tif", np.uint8, "labels"),
-        ("Labels-3.tiff", np.int32, "labels"),
-        ("labels.tif", np.float32, "image"),
-        ("segment_me.tif", np.uint8, "image"),
-        ("labelled-later.tif", np.uint8, "image"),
+        ("neuron_ids.tif", "labels"),
+        ("ac4_seg.tif", "labels"),
+        ("raw.tif", "image"),
+        ("segment_me.tif", "image"),
+        ("labelled-later.tif", "image"),
     ],
 )
-def test_labels_by_their_name(tmp_path, name, dtype, kind):
-    tifffile.imwrite(tmp_path / name, RAW.astype(dtype))
+def test_numbers_of_8_bits_need_a_name_that_hints_at_labels(tmp_path, name, kind):
+    tifffile.imwrite(tmp_path / name, CELLS.astype(np.uint8), photometric="minisblack")
     assert layers(tmp_path / name)[0][2] == kind
+
+
+def test_grey_values_are_an_image_whatever_their_name(tmp_path):
+    tifffile.imwrite(tmp_path / "mouse_neurons.tif", RAW, photometric="minisblack")
+    ((_, meta, kind),) = layers(tmp_path / "mouse_neurons.tif")
+    assert kind == "image"
+    assert meta["metadata"]["notes"] == (
+        "taken for an image though its name says labels, as its values change from voxel to voxel.",
+    )
+
+
+@pytest.mark.parametrize(("name", "kind"), [("seg.tif", "labels"), ("a.tif", "image")])
+def test_where_voxels_do_not_tell_a_name_does(tmp_path, name, kind):
+    tifffile.imwrite(tmp_path / name, np.where(CELLS == 3, 7, 0).astype(np.uint16), photometric="minisblack")
+    assert layers(tmp_path / name)[0][2] == kind
+
+
+def test_one_neuron_in_numbers_of_32_bits_is_labels(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.where(CELLS == 3, 7, 0).astype(np.uint32), photometric="minisblack")
+    ((_, meta, kind),) = layers(tmp_path / "a.tif")
+    assert (kind, meta["metadata"]["notes"]) == (
+        "labels",
+        ("taken for labels by its type uint32, as its voxels do not tell.",),
+    )
 
 
 def test_cremi_opens_raw_and_neurons(tmp_path):
     with h5py.File(tmp_path / "a.hdf", "w") as file:
-        for name, values in {"raw": RAW, "labels/neuron_ids": RAW.astype(np.uint64) * 300, "extra": RAW}.items():
+        for name, values in {"raw": RAW, "labels/neuron_ids": CELLS.astype(np.uint64) * 4000, "extra": RAW}.items():
             file[f"volumes/{name}"] = values
             file[f"volumes/{name}"].attrs["resolution"] = (40.0, 5.0, 4.0)
     raw, neurons = layers(tmp_path / "a.hdf")
     assert (raw[1]["name"], raw[2], neurons[1]["name"], neurons[2]) == ("a raw", "image", "a neuron_ids", "labels")
     assert neurons[1]["metadata"]["dataset"] == "volumes/labels/neuron_ids"
     assert (neurons[0].dtype, neurons[1]["scale"]) == (np.uint32, (40, 5, 4))
-    np.testing.assert_array_equal(neurons[0], RAW.astype(np.uint32) * 300)
+    np.testing.assert_array_equal(neurons[0], CELLS.astype(np.uint32) * 4000)
 
 
 def test_padded_cremi_shows_its_neurons_where_they_lie(tmp_path):
     with h5py.File(tmp_path / "a.hdf", "w") as file:
-        for name, values in {"raw": RAW, "labels/neuron_ids": RAW[1:4, 5:, 6:20].astype(np.uint64)}.items():
+        for name, values in {
+            "raw": CELLS.astype(np.uint8),
+            "labels/neuron_ids": CELLS[1:4, 5:, 6:30].astype(np.uint64),
+        }.items():
             file[f"volumes/{name}"] = values
             file[f"volumes/{name}"].attrs["resolution"] = (40.0, 5.0, 4.0)
         file["volumes/labels/neuron_ids"].attrs["offset"] = (40.0, 25.0, 24.0)
@@ -108,7 +153,7 @@ def test_a_name_that_says_the_dataset_says_the_voxel_size(tmp_path, name):
 @pytest.mark.parametrize(("name", "kind"), [("train-labels.h5", "labels"), ("train-input.h5", "image")])
 def test_main_is_what_the_file_name_says(tmp_path, name, kind):
     with h5py.File(tmp_path / name, "w") as file:
-        file["main"] = RAW
+        file["main"] = CELLS.astype(np.uint8)
     assert [kind for *_, kind in layers(tmp_path / name)] == [kind]
 
 
@@ -121,11 +166,12 @@ def test_several_stacks_all_open(tmp_path):
 @pytest.mark.parametrize(
     ("values", "dtype"),
     [
-        (RAW, np.uint8),
-        (RAW.astype(np.int64), np.uint16),
-        (RAW.astype(np.uint32) * 1000, np.uint32),
-        (RAW.astype(np.uint64) + 2**40, np.uint64),
-        (RAW.astype(np.int32) - 1, np.int32),
+        (CELLS.astype(np.uint8), np.uint8),
+        (CELLS.astype(np.int64), np.uint16),
+        (CELLS.astype(np.float64), np.uint16),
+        (CELLS.astype(np.uint32) * 10000, np.uint32),
+        (CELLS.astype(np.uint64) + 2**40, np.uint64),
+        (CELLS.astype(np.uint64) + 2**63, np.uint64),
     ],
 )
 def test_labels_come_in_the_smallest_type_that_napari_draws_fast(tmp_path, values, dtype):
@@ -139,12 +185,13 @@ def test_labels_come_in_the_smallest_type_that_napari_draws_fast(tmp_path, value
 @pytest.mark.parametrize("name", ["raw.tif", "labels.tif"])
 def test_large_stacks_stay_on_disk(tmp_path, name, monkeypatch):
     monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", RAW.nbytes - 1)
-    tifffile.imwrite(tmp_path / name, RAW, compression="zlib")
+    values = (CELLS if name == "labels.tif" else RAW).astype(np.uint8)
+    tifffile.imwrite(tmp_path / name, values, compression="zlib")
     ((data, meta, kind),) = layers(tmp_path / name)
     assert isinstance(data, LazyArray)
     layer = {"image": Image, "labels": Labels}[kind](data, **meta)
     layer.get_value((3, 4, 5))
-    np.testing.assert_array_equal(np.asarray(layer.data[3]), RAW[3])
+    np.testing.assert_array_equal(np.asarray(layer.data[3]), values[3])
 
 
 def test_a_large_image_of_several_levels_comes_with_all_of_them(tmp_path, monkeypatch):
@@ -166,7 +213,7 @@ def test_a_large_image_of_several_levels_comes_with_all_of_them(tmp_path, monkey
 
 
 def test_labels_of_several_levels(tmp_path, monkeypatch):
-    write_pyramid(tmp_path / "seg.zarr", RAW)
+    write_pyramid(tmp_path / "seg.zarr", CELLS.astype(np.uint8))
     monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", RAW.nbytes - 1)
     group = zarr.open_group(tmp_path / "seg.zarr")
     levels = group.attrs["ome"]
@@ -222,6 +269,89 @@ def test_what_is_left_to_other_plugins(tmp_path):
         assert get_reader(str(tmp_path / name)) is None
     assert get_reader([str(tmp_path / "section.tif")]) is None
     assert get_reader("https://127.0.0.1/a.png") is None
+
+
+def sections(folder, values, name="{:03}.tif", **layout):
+    folder.mkdir()
+    for z, section in enumerate(values):
+        tifffile.imwrite(folder / name.format(z), section, **layout)
+    return folder
+
+
+@pytest.mark.parametrize("suffix", [".btf", ".TIF", ".ome.tif", ".tf8"])
+def test_suffixes_of_tiff(tmp_path, suffix):
+    tifffile.imwrite(tmp_path / f"a{suffix}", RAW, bigtiff=True, photometric="minisblack", metadata={"axes": "ZYX"})
+    np.testing.assert_array_equal(layers(tmp_path / f"a{suffix}")[0][0], RAW)
+
+
+def test_a_folder_of_sections(tmp_path):
+    folder = sections(tmp_path / "em", RAW)
+    (folder / "notes.txt").write_text("")
+    ((data, meta, kind),) = layers(folder)
+    assert (kind, meta["name"]) == ("image", "em")
+    np.testing.assert_array_equal(data, RAW)
+
+
+def test_folders_that_are_left_to_other_plugins(tmp_path):
+    photos = sections(tmp_path / "photos", np.zeros((3, 8, 8, 3), np.uint8), photometric="rgb")
+    stacks = sections(tmp_path / "stacks", np.stack([RAW] * 2), photometric="minisblack")
+    pictures = sections(tmp_path / "pictures", RAW[:1])
+    tifffile.imwrite(pictures / "other.tif", RAW[0, :9])
+    program = sections(tmp_path / "program", RAW[:2])
+    for number in range(4):
+        (program / f"{number}.py").write_text("")
+    for folder in (photos, stacks, pictures, program):
+        assert get_reader(str(folder)) is None
+
+
+def test_a_folder_is_looked_at_without_reading_its_sections(tmp_path, monkeypatch):
+    folder = sections(tmp_path / "em", np.zeros((30, 2, 2), np.uint8))
+    read = []
+    monkeypatch.setattr(
+        likely_stack, "section_header", lambda file: read.append(file) or ImageHeader((2, 2), np.dtype("u1"))
+    )
+    monkeypatch.setattr(likely_stack, "_MOST_ENTRIES", 10)
+    assert get_reader(str(folder)) is not None
+    assert len(read) == 2
+
+
+def test_what_cannot_be_looked_at_is_left_to_others(tmp_path, monkeypatch):
+    def stale(path, *more, **others):
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr("pathlib.Path.is_file", stale)
+    monkeypatch.setattr("pathlib.Path.is_dir", stale)
+    assert get_reader(str(tmp_path / "a.tif")) is None
+    assert get_reader(str(tmp_path / "a")) is None
+
+
+def test_a_session_tells_how_it_is_opened(tmp_path):
+    session = tmp_path / "a.emcad"
+    (session / "fragments.zarr").mkdir(parents=True)
+    (session / "session.json").write_text("{}")
+    with pytest.raises(UserError, match=r'a\.emcad: this folder is a session, .* open it with "Open session\.\.\."'):
+        layers(session)
+
+
+def test_channels_become_layers(tmp_path):
+    values = np.stack([RAW, 255 - RAW])
+    tifffile.imwrite(tmp_path / "a.tif", values.swapaxes(0, 1), imagej=True, metadata={"axes": "ZCYX"})
+    zarr.create_array(tmp_path / "b.zarr", data=values, dimension_names=["c", "z", "y", "x"])
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["main"] = values
+        file["main"].attrs["axes"] = ["c", "z", "y", "x"]
+    for name in ("a.tif", "b.zarr", "c.h5"):
+        found = layers(tmp_path / name)
+        assert [kind for *_, kind in found] == ["image", "image"]
+        np.testing.assert_array_equal(np.stack([data for data, *_ in found]), values)
+        again, _, _ = read_layers(str(tmp_path / name), found[1][1]["metadata"]["dataset"])[0]
+        np.testing.assert_array_equal(again, values[1])
+
+
+def test_the_manifest_lists_the_suffixes_of_all_formats():
+    (ours,) = PluginManifest.from_file(files("napari_emcad") / "napari.yaml").contributions.readers
+    assert ours.filename_patterns == [f"*{end}" for end in known_suffixes()] + ["precomputed://*"]
+    assert all(kind.suffixes for kind in ON_DISK if kind.open is not open_section_images)
 
 
 def test_a_damaged_file_says_so_when_it_is_read(tmp_path):

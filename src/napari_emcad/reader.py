@@ -1,6 +1,5 @@
 """Opening a file in the viewer: stacks become image layers, neurons labels layers, both in nanometres."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
@@ -9,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.labels.tiff import is_label_tiff
 from napari_emcad.io.metadata.lengths import Point
+from napari_emcad.io.sessions.file_names import FACTS_FILE, FRAGMENTS, RUN_FILE
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.holds import contents_of
 from napari_emcad.io.stacks.lazy_array import LazyArray
-from napari_emcad.io.stacks.locations import Location, Url, parse_location
+from napari_emcad.io.stacks.likely_stack import channels_of, is_known_url, may_be_stack
+from napari_emcad.io.stacks.locations import Url, parse_location
 from napari_emcad.io.stacks.open_dataset import OpenDataset
-from napari_emcad.io.stacks.precomputed import is_precomputed
 from napari_emcad.io.stacks.stack import Stack, open_levels, open_stack, stack_names
 from napari_emcad.io.stacks.stack_selection import StackSelection
-from napari_emcad.io.stacks.zarr import is_zarr
 
 LEVELS: Final = "napari_emcad_levels"
 """Key in the metadata of a multiscale layer: the facts on each level."""
@@ -36,12 +35,13 @@ class LevelMetadata(TypedDict):
 
 
 class LayerMetadata(TypedDict, total=False):
-    """The metadata of a layer: its voxel size in nm, and where it comes from."""
+    """The metadata of a layer: its voxel size in nm, where it comes from, and what was guessed, as sentences."""
 
     voxel_size_nm: Point | None
     source: str
     dataset: str | None
     voxel_size_source: str
+    notes: tuple[str, ...]
     napari_emcad_levels: list[LevelMetadata]
 
 
@@ -61,13 +61,8 @@ class LayerFields(TypedDict, total=False):
 LayerData = tuple[NDArray[Any] | LazyArray | list[LazyArray], LayerFields, LayerKind]
 """A layer as readers give it to napari."""
 
-_SUFFIXES = {".tif", ".tiff", ".h5", ".hdf5", ".hdf"}
-
 _IN_MEMORY_BYTES = 512 * 2**20
 """Size below which a stack is read at once: every orientation scrolls smoothly, and labels can be painted on."""
-
-_LABEL_WORDS = re.compile(r"(?<![a-z])(labels?|neuron_ids|neurons|seg|segments|segmentation)(?![a-z])", re.IGNORECASE)
-"""Words in a name that say that it holds labels."""
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -75,27 +70,19 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     if not isinstance(path, str):
         return None
     try:
-        if not _is_ours(parse_location(path)):
-            return None
-        open_stack(path).close()
-    except NotAStack:
-        return None
+        where = parse_location(path)
     except UserError:
-        return read_layers  # a file for us, but damaged or with several stacks: reading it says or solves that
-    return read_layers
-
-
-def _is_ours(path: Location) -> bool:
-    """Return True if it looks like what `open_stack` opens, without a look at its voxels."""
-    if isinstance(path, Url):
-        return path.is_precomputed or path.name.endswith(".zarr")
-    return path.suffix.lower() in _SUFFIXES or is_zarr(path) or is_precomputed(path)
+        return read_layers  # a URL for us, but with a secret in it: reading it says that
+    if isinstance(where, Url):
+        return read_layers if is_known_url(where) else None
+    return read_layers if _is_session(where) or may_be_stack(where) else None
 
 
 def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
     """Open the stack in a file and the labels beside it; all stacks, if several could be meant.
 
-    A large OME-Zarr image or precomputed volume, and any behind a URL, comes with all its levels.
+    A large OME-Zarr image or precomputed volume, and any behind a URL, comes with all its levels; several channels are
+    layers of their own.
 
     Parameters
     ----------
@@ -109,19 +96,41 @@ def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
     UserError
         If it cannot be read.
     """
+    _refuse_session(path)
     if dataset is not None:
         return [_layer(open_stack(path, dataset))]
     try:
         first = open_stack(path)
-    except SeveralStacks:
-        return [_layer(open_stack(path, name)) for name in stack_names(path)]
-    more = [name for name in _labels_beside(first) if name != first.dataset]
-    return [_layer(first, _pyramid(first)), *(_layer(open_stack(path, name)) for name in more)]
+    except (SeveralStacks, NotAStack):
+        names = stack_names(path) or channels_of(parse_location(path))
+        if not names:
+            raise
+        return [_layer(open_stack(path, name)) for name in names]
+    return [_layer(first, _pyramid(first)), *map(_layer, _labels_beside(first))]
 
 
-def _labels_beside(stack: Stack) -> list[str]:
-    """Return the datasets of labels in the same file; none behind a URL, where the search may take minutes."""
-    return [] if isinstance(stack.path, Url) else [name for name in stack_names(stack.path) if _says_labels(name)]
+def _is_session(path: Path) -> bool:
+    try:
+        return any((path / name).is_file() for name in (FACTS_FILE, RUN_FILE)) and (path / FRAGMENTS).is_dir()
+    except OSError:
+        return False
+
+
+def _refuse_session(path: str) -> None:
+    where = parse_location(path)
+    if isinstance(where, Path) and _is_session(where):
+        raise UserError(
+            f'{where}: this folder is a session, not a stack; open it with "Open session..." of the panel Proofread in '
+            "Plugins > EM CAD, or with napari-emcad proofread."
+        )
+
+
+def _labels_beside(stack: Stack) -> list[Stack]:
+    """Open the labels in the same file; none behind a URL, where the search may take minutes."""
+    if isinstance(stack.path, Url):
+        return []
+    others = [open_stack(stack.path, name) for name in stack_names(stack.path) if name != stack.dataset]
+    return [other for other in others if contents_of(other).holds == "labels"]
 
 
 def _pyramid(stack: Stack) -> list[OpenDataset]:
@@ -135,8 +144,11 @@ def _stays(stack: Stack) -> bool:
 
 
 def _layer(stack: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
-    kind: LayerKind = "labels" if _is_labels(stack) else "image"
+    contents = contents_of(stack)
+    kind: LayerKind = contents.holds
     fields = _fields(stack, [] if pyramid else _last_name(stack.dataset))
+    if notes := tuple(filter(None, (*stack.notes, contents.note))):
+        fields["metadata"]["notes"] = notes
     if kind == "image":
         fields["rgb"] = False  # a stack of three or four columns is still grey
     if pyramid:
@@ -168,25 +180,10 @@ def _level_metadata(level: OpenDataset) -> LevelMetadata:
     return {"dataset": level.dataset, "voxel_size_nm": size and (size.z, size.y, size.x), "offset_nm": level.offset}
 
 
-def _is_labels(stack: Stack) -> bool:
-    """Return True if a stack holds labels, by our own mark or by a word in a name.
-
-    The name is that of the dataset, or that of the file if the dataset is "main" or none.
-    """
-    names = [name for name in _last_name(stack.dataset) if name != "main"]
-    says = _says_labels(names[0] if names else stack.path.stem)
-    is_ours = isinstance(stack.path, Path) and is_label_tiff(stack.path)
-    return (says or is_ours) and stack.array.dtype.kind in "ui"
-
-
 def _last_name(dataset: str | None) -> list[str]:
     """Return the last part of a dataset's path, and channel and time point in words; nothing without a dataset."""
     selection = StackSelection.parse(dataset)
     return [*([selection.dataset.split("/")[-1]] if selection.dataset else []), *selection.places]
-
-
-def _says_labels(name: str) -> bool:
-    return bool(_LABEL_WORDS.search(name.split("/")[-1]))
 
 
 def _data(stack: Stack, kind: LayerKind) -> NDArray[Any] | LazyArray:

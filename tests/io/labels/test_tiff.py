@@ -14,7 +14,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.io.labels import tiff as label_files
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.provenance import read_provenance
-from napari_emcad.io.labels.tiff import is_label_tiff, write_labels, write_sections, write_tiff
+from napari_emcad.io.labels.tiff import write_labels, write_sections, write_tiff
 from napari_emcad.io.metadata.tiff_description import read_record
 from napari_emcad.io.stacks.stack import open_stack
 
@@ -213,11 +213,11 @@ def test_other_files_carry_no_provenance(tmp_path, stack):
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"Info": json.dumps({"provenance": 1})})
     (tmp_path / "b.txt").write_text("text")
     assert [read_provenance(tmp_path / name) for name in ("a.tif", "b.txt", "none.tif")] == [{}, {}, {}]
-    assert not is_label_tiff(tmp_path / "a.tif")
+    assert open_stack(tmp_path / "a.tif").holds is None
 
 
 def test_marked_as_labels(tmp_path):
-    assert is_label_tiff(drive(write_tiff(tmp_path / "a.tif", LabelVolume(neurons(), SIZE, {}))))
+    assert open_stack(drive(write_tiff(tmp_path / "a.tif", LabelVolume(neurons(), SIZE, {})))).holds == "labels"
 
 
 def test_the_place_of_a_box_comes_back(tmp_path):

@@ -309,7 +309,7 @@ def test_labels_beside_an_image(tmp_path, stack, said):
     kept.attrs.update(image(("0", [40, 5, 4]), **({"image-label": {}} if said else {})))
     kept.create_array("0", data=stack.astype(np.uint32))
     raw, labels = open_zarr(tmp_path / "a.zarr"), open_zarr(tmp_path / "a.zarr", StackSelection("labels/cells"))
-    assert [(s.dataset, s.holds) for s in (raw, labels)] == [("0", "image"), ("labels/cells/0", "labels")]
+    assert [(s.dataset, s.holds) for s in (raw, labels)] == [("0", None), ("labels/cells/0", "labels")]
     assert open_zarr(tmp_path / "a.zarr" / "labels" / "cells" / "0").holds == "labels"
     assert zarr_stack_names(tmp_path / "a.zarr") == ["0", "labels/cells/0"]
 

@@ -15,7 +15,7 @@ from napari_emcad.core.volume import Volume
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, find_largest_id
 from napari_emcad.io.labels.tiff_pages import PageLayout, write_pages
-from napari_emcad.io.metadata.tiff_description import description_text, read_record, resolution_tags
+from napari_emcad.io.metadata.tiff_description import description_text, resolution_tags
 
 _CLASSIC_BYTES = 2**32 - 2**26
 """Size beyond which a TIFF has to be a BigTIFF: 4 GB, less room for the directories."""
@@ -130,11 +130,6 @@ def _describe(shape: Sequence[int], volume: LabelVolume, first: int = 0) -> str:
     size, (z, y, x) = volume.voxel_size, volume.offset_nm
     place = (z + first * size.z, y, x) if size else None
     return description_text(shape, size, _KIND, volume.provenance, place)
-
-
-def is_label_tiff(path: Path | str) -> bool:
-    """Return True if a file was written by `write_tiff`."""
-    return read_record(Path(path)).get("kind") == _KIND
 
 
 def _check_file(path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import zarr
 
 from napari_emcad.core.geometry import Shape, VoxelSize
+from napari_emcad.io.metadata.array_attributes import LABELS_MARK, MARK
 from napari_emcad.io.zarr_arrays import create_zarr_array, label_layout
 
 
@@ -19,5 +20,6 @@ def create_labels_array(
     **attributes: Any,
 ) -> zarr.Array[Any]:
     """Create an empty Zarr array (z, y, x) for labels, in chunks of at most this shape; `attributes` are JSON."""
-    known = {"axes": ["z", "y", "x"], "voxel_size_nm": list(voxel_size) if voxel_size else None}
+    size = list(voxel_size) if voxel_size else None
+    known = {"axes": ["z", "y", "x"], "voxel_size_nm": size, MARK: LABELS_MARK}
     return create_zarr_array(path, shape, dtype, label_layout(chunks), {**known, **attributes})

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -12,6 +12,12 @@ from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_n
 
 _WORDS = re.compile(r"[^\s,;\[\]()\"']+")
 """Numbers or units in one text: "40, 8, 8" and "[nm nm nm]"."""
+
+MARK: Final = "napari_emcad"
+"""Key in the attributes of our own arrays: what they hold."""
+
+LABELS_MARK: Final = "labels"
+"""Its value for labels."""
 
 
 def read_voxel_size(attributes: Mapping[str, object], arrangement: Arrangement = IN_ORDER) -> VoxelSize | None:
@@ -41,6 +47,13 @@ def read_offset(attributes: Mapping[str, object], arrangement: Arrangement = IN_
         return None
     units = _of_space(_stated_units(attributes), arrangement)
     return point_in_nm(_of_space(attributes["offset"], arrangement), units)
+
+
+def read_mark(attributes: Mapping[str, object]) -> Literal["labels"] | None:
+    """Read what our own arrays say that they hold; None for anything else."""
+    mark = attributes.get(MARK)
+    text = mark.decode(errors="replace") if isinstance(mark, bytes) else mark
+    return LABELS_MARK if text == LABELS_MARK else None
 
 
 def _stated_units(attributes: Mapping[str, object]) -> object:

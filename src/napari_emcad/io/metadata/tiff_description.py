@@ -11,7 +11,7 @@ uint32 as 32-bit float, exact up to id 16,777,216. The JSON holds the voxel size
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, TypeGuard
+from typing import Any, Literal, TypedDict, TypeGuard
 
 import numpy as np
 import tifffile
@@ -104,6 +104,11 @@ def record_of(tiff: tifffile.TiffFile) -> TiffRecord:
     except ValueError:
         return {}
     return record if _is_record(record) else {}
+
+
+def mark_of(record: TiffRecord) -> Literal["labels"] | None:
+    """Return what a record says that the file holds; None for any other file than ours."""
+    return "labels" if record.get("kind") == "labels" else None
 
 
 def _is_record(value: object) -> TypeGuard[TiffRecord]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from napari_emcad.io.stacks import mrc
 from napari_emcad.io.stacks.bdv import bdv_stack_names, is_bdv, open_bdv, open_bdv_levels
 from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
 from napari_emcad.io.stacks.imaris import imaris_stack_names, is_imaris, open_imaris, open_imaris_levels
@@ -44,6 +45,8 @@ class StackFormat(Generic[Place]):
     names : callable, optional
         Takes a place and returns what can be opened in it, as texts of a selection; None = a file is one stack, and
         a name is refused.
+    suffixes : tuple of str
+        Ends of the names of such files, in small letters, as the viewer's manifest lists them; folders need none.
     """
 
     name: str
@@ -51,6 +54,7 @@ class StackFormat(Generic[Place]):
     open: Callable[[Place, StackSelection], OpenDataset]
     levels: Callable[[Place, StackSelection], list[OpenDataset]] | None = None
     names: Callable[[Place], list[str]] | None = None
+    suffixes: tuple[str, ...] = ()
 
 
 ON_DISK_FIRST: tuple[StackFormat[Path], ...] = (
@@ -64,18 +68,27 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
     ),  # its scales are levels of one stack
     StackFormat("N5", is_n5, open_n5, open_n5_levels, n5_stack_names),
     StackFormat(
-        "Zarr", lambda where: isinstance(where, Url) or holds_zarr(where), open_zarr, open_zarr_levels, zarr_stack_names
+        "Zarr",
+        lambda where: isinstance(where, Url) or holds_zarr(where),
+        *(open_zarr, open_zarr_levels, zarr_stack_names),
+        suffixes=(".zarr", ".zip"),
     ),
 )
 """Formats on this machine or behind a URL, in the order in which they are asked."""
 
 ON_DISK: tuple[StackFormat[Path], ...] = (
-    StackFormat("Imaris file", is_imaris, open_imaris, open_imaris_levels, imaris_stack_names),
-    StackFormat("BigDataViewer file", is_bdv, open_bdv, open_bdv_levels, bdv_stack_names),
-    StackFormat("HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names),
+    StackFormat("Imaris file", is_imaris, open_imaris, open_imaris_levels, imaris_stack_names, (".ims",)),
+    StackFormat("BigDataViewer file", is_bdv, open_bdv, open_bdv_levels, bdv_stack_names, (".xml",)),
+    StackFormat("HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names, suffixes=(".h5", ".hdf5", ".hdf")),
     StackFormat("folder of section images", Path.is_dir, open_section_images),
-    StackFormat("TIFF", is_tiff, open_tiff, names=tiff_stack_names),
-    StackFormat("MRC file", is_mrc, open_mrc),
+    StackFormat(
+        "TIFF",
+        is_tiff,
+        open_tiff,
+        names=tiff_stack_names,
+        suffixes=(".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk"),
+    ),
+    StackFormat("MRC file", is_mrc, open_mrc, suffixes=tuple(sorted(mrc.SUFFIXES))),
 )
 """Formats on this machine alone, which are asked last."""
 
@@ -86,3 +99,10 @@ def find_format(where: Location) -> StackFormat[Any] | None:
         return next((kind for kind in ANYWHERE if kind.recognises(where)), None)
     kinds: tuple[StackFormat[Any], ...] = (*ON_DISK_FIRST, *ANYWHERE, *ON_DISK)
     return next((kind for kind in kinds if kind.recognises(where)), None)
+
+
+def known_suffixes() -> tuple[str, ...]:
+    """Return the ends of the names of all files that can be opened, in the order of the formats."""
+    found = [kind.suffixes for kind in ON_DISK_FIRST] + [kind.suffixes for kind in ANYWHERE]
+    found += [kind.suffixes for kind in ON_DISK]
+    return tuple(end for ends in found for end in ends)

@@ -46,6 +46,7 @@ def open_hdf5(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         (stat.st_size, stat.st_mtime_ns),
         read_offset(found.attrs, arrangement),
         size_source="HDF5 attributes" if size else "",
+        holds=entry.holds,
         notes=(*arrangement.notes, *notes, *_matlab_notes(found, entry, wish)),
     )
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from napari_emcad.io.metadata.array_attributes import read_mark
 from napari_emcad.io.metadata.axes import known_names, read_axis_names
 from napari_emcad.io.stacks.choose_dataset import USUAL, DatasetEntry
 
@@ -61,7 +62,8 @@ def entry_of(name: str, dataset: h5py.Dataset) -> DatasetEntry:
         dtype = dataset.dtype
     except TypeError:  # NumPy has no such type
         dtype = np.dtype("V1")
-    return DatasetEntry(name, (0, 0, 0) if dataset.shape is None else dataset.shape, dtype, _axes_of(dataset))
+    shape = (0, 0, 0) if dataset.shape is None else dataset.shape
+    return DatasetEntry(name, shape, dtype, _axes_of(dataset), read_mark(dataset.attrs))
 
 
 def get_object(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype | None:

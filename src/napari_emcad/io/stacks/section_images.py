@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.metadata.tiff_description import mark_of, read_record
 from napari_emcad.io.metadata.tiff_place import TiffPlace, read_tiff_place
 from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.io.stacks.axes import SPACE, arrange_axes
@@ -28,7 +29,7 @@ _PILLOW_TYPES = {"1": "bool", "L": "uint8", "I": "int32", "F": "float32", "P": "
 _PILLOW_TYPES |= dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), "uint16")
 
 
-class _ImageHeader(NamedTuple):
+class ImageHeader(NamedTuple):
     """Shape (y, x) and type of an image, with channels behind them if it has colours, and what is to say of it."""
 
     shape: tuple[int, ...]
@@ -69,8 +70,8 @@ def open_section_images(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
     array = LazyArray(str(path), shape, dtype, read)
-    notes = (*notes, *read_notes, *place.notes)
-    return OpenDataset(array, place.voxel_size, None, stamp, place.offset, place.source, notes=notes)
+    notes, mark = (*notes, *read_notes, *place.notes), mark_of(read_record(files[0]))
+    return OpenDataset(array, place.voxel_size, None, stamp, place.offset, place.source, mark, notes)
 
 
 def section_files(path: Path) -> list[Path]:
@@ -102,11 +103,11 @@ def _natural_order(file: Path) -> list[tuple[bool, int | str]]:
     return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
 
 
-def _read_common_header(files: list[Path]) -> tuple[_ImageHeader, TiffPlace, list[str]]:
+def _read_common_header(files: list[Path]) -> tuple[ImageHeader, TiffPlace, list[str]]:
     """Return the header that all images share, the first place that says a voxel size, and what is to say of them."""
-    first, place, notes = _read_header(files[0]), TiffPlace(), dict[str, int]()
+    first, place, notes = section_header(files[0]), TiffPlace(), dict[str, int]()
     for file in files:
-        header = _read_header(file, wants_place=not place.voxel_size)
+        header = section_header(file, wants_place=not place.voxel_size)
         if (header.shape, header.dtype) != (first.shape, first.dtype):
             raise UserError(
                 f"{file}: sections of one size and type are needed, got {header.text} where {files[0].name} has "
@@ -121,7 +122,7 @@ def _read_common_header(files: list[Path]) -> tuple[_ImageHeader, TiffPlace, lis
     return first, place if place.voxel_size else first.place, told
 
 
-def _read_header(file: Path, wants_place: bool = True) -> _ImageHeader:
+def section_header(file: Path, wants_place: bool = True) -> ImageHeader:
     """Return shape (y, x) and type of an image, and where it lies if that is wanted, without reading its pixels."""
     try:
         header = _read_tiff_header(file, wants_place) if file.suffix.lower() in TIFF else _read_pillow_header(file)
@@ -135,24 +136,24 @@ def _read_header(file: Path, wants_place: bool = True) -> _ImageHeader:
     return header
 
 
-def _read_tiff_header(file: Path, wants_place: bool) -> _ImageHeader:
+def _read_tiff_header(file: Path, wants_place: bool) -> ImageHeader:
     with tifffile.TiffFile(file) as tiff:
         page = read_single_page(file, tiff)
         if len(page.shape) != 2:
-            return _ImageHeader(page.shape, np.dtype(page.dtype))
+            return ImageHeader(page.shape, np.dtype(page.dtype))
         scale = page_scale(file, page, page.shape)
         place = read_tiff_place(tiff) if wants_place else TiffPlace()
-        return _ImageHeader(page.shape, scale.dtype, place, scale.note)
+        return ImageHeader(page.shape, scale.dtype, place, scale.note)
 
 
-def _read_pillow_header(file: Path) -> _ImageHeader:
+def _read_pillow_header(file: Path) -> ImageHeader:
     with _allow_large_images(), Image.open(file) as image:
         if getattr(image, "is_animated", False):
             raise NotAStack(f"{file}: one section in each file of the folder is needed, got several; save each alone.")
         colours = () if image.mode in _PILLOW_TYPES else (len(image.getbands()),)
         if image.mode == "P":
             _grey_palette(file, image)
-        return _ImageHeader((image.height, image.width, *colours), np.dtype(_PILLOW_TYPES.get(image.mode, "uint8")))
+        return ImageHeader((image.height, image.width, *colours), np.dtype(_PILLOW_TYPES.get(image.mode, "uint8")))
 
 
 def _grey_palette(file: Path, image: Image.Image) -> NDArray[np.uint8]:

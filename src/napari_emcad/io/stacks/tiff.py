@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.metadata.tiff_description import record_of
+from napari_emcad.io.metadata.tiff_description import mark_of, record_of
 from napari_emcad.io.metadata.tiff_place import read_tiff_place
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
@@ -76,7 +76,7 @@ def _open_image(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> Op
         (stat.st_size, stat.st_mtime_ns),
         place.offset,
         place.source,
-        holds="labels" if record_of(tiff).get("kind") == "labels" else None,
+        holds=mark_of(record_of(tiff)),
         notes=(*arrangement.notes, *image.notes, *notes, *place.notes),
     )
 

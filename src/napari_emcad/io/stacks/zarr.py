@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import zarr
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
+from napari_emcad.io.metadata.array_attributes import read_mark, read_offset, read_voxel_size
 from napari_emcad.io.metadata.axes import known_names, read_axis_names
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.metadata.ome_groups import says_image, says_labels
@@ -242,9 +241,9 @@ def _axes_of(array: zarr.Array[Any], level: ImageLevel | None) -> Sequence[str] 
 
 
 def _holds(array: zarr.Array[Any], level: ImageLevel | None) -> Holds | None:
-    """Return what an image says of itself; labels often come without a word, so that only few types are surely grey."""
+    """Return what an array says of itself, or the image that it is a level of; labels often come without a word."""
     if level is None:
-        return None
-    if says_labels(level.attributes, level.group):
+        return read_mark(array.attrs)
+    if read_mark(array.attrs) or says_labels(level.attributes, level.group):
         return "labels"
-    return "image" if says_image(level.attributes) or np.dtype(array.dtype) in ("uint8", "float32") else None
+    return "image" if says_image(level.attributes) else None
