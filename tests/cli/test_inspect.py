@@ -62,6 +62,30 @@ def test_json_of_a_dataset(raw, tmp_path, capsys):
     assert (pale["section"], pale["verdict"]) == (4, "pale")
 
 
+def test_axes_channel_and_time_point_are_chosen(raw, tmp_path, capsys):
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file["main"] = np.stack([np.stack([np.zeros_like(raw), raw], -1)] * 2)
+    command = ["inspect", str(tmp_path / "raw.h5")]
+    assert main(command) == 1
+    assert "name them with --axes" in capsys.readouterr().err
+    assert main([*command, "--axes", "tzyxc"]) == 1
+    assert "choose one with --time 0 to 1." in capsys.readouterr().err
+    assert main([*command, "--axes", "tzyxc", "--time", "1"]) == 1
+    assert "choose one with --channel 0 to 1." in capsys.readouterr().err
+    assert main([*command, "--axes", "t,z,y,x,c", "--time", "1", "--channel", "1"]) == 0
+    read, summary, *_ = capsys.readouterr().out.splitlines()
+    assert read.startswith("raw.h5, main[axes=tzyxc,c=1,t=1]: 6 x 192 x 200 voxels, from axes t, z, y, x, c, uint8")
+    assert summary == "6 sections: 2 blank; 4 pale"
+
+
+def test_a_voxel_size_that_is_given_and_what_was_guessed_are_said(raw, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "raw.tif", raw, photometric="minisblack", metadata={"axes": "TYX"})
+    assert main(["inspect", str(tmp_path / "raw.tif"), "--voxel-size", "30", "4", "5", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["stack"]["voxel_size_nm"] == [30, 4, 5]
+    assert "raw.tif: its 6 time points are taken for sections, as it has no axis z." in said.err
+
+
 def test_the_plan_is_written_to_be_edited(raw, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "raw.tif", raw, photometric="minisblack")
     assert main(["inspect", str(tmp_path / "raw.tif"), "--plan", str(tmp_path / "plan.json")]) == 0

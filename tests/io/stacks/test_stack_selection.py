@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.stack_selection import ANY, StackSelection, errors_of
 
 PLACES = st.none() | st.integers(0, 99)
 
@@ -30,3 +31,13 @@ def test_the_name_that_was_found_goes_into_the_text():
 def test_what_cannot_be_understood(text):
     with pytest.raises(UserError, match="dataset: "):
         StackSelection.parse(text)
+
+
+def test_places_in_words():
+    assert StackSelection("raw", "zyxc", 1, 0).places == ["channel 1", "time point 0"] and ANY.places == []
+
+
+def test_errors_name_the_options_of_their_own_file():
+    sentence = r"^choose one with --truth-time 0 to 4, or --truth-axes and --timely\.$"
+    with pytest.raises(NotAStack, match=sentence), errors_of("truth"):
+        raise NotAStack("choose one with --time 0 to 4, or --axes and --timely.")

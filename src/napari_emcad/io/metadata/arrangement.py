@@ -26,12 +26,15 @@ class Arrangement:
         In voxels.
     notes : tuple of str
         What was guessed, as sentences.
+    words : str
+        The array's own axes, "axes c, x, y, z" or "shape 9 x 64 x 80 x 1"; empty if they are z, y and x alone.
     """
 
     order: tuple[int, int, int]
     fixed: Mapping[int, int]
     shape: Shape
     notes: tuple[str, ...] = ()
+    words: str = ""
 
     def of_space(self, values: Sequence[Value]) -> list[Value]:
         """Return what a file states of each axis of the array, or of its three of space, for z, y and x."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from napari_emcad.core.geometry import triple
+from napari_emcad.core.wording import shape_text
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
@@ -62,6 +63,7 @@ def _short(axis: str) -> str:
 
 
 def _arrange_named(name: str, shape: tuple[int, ...], names: list[str], selection: StackSelection) -> Arrangement:
+    stated = names
     names, notes = _take_for_sections(names, shape)
     if not set(SPACE) <= set(names):
         raise _no_stack(name, names, shape)
@@ -71,7 +73,7 @@ def _arrange_named(name: str, shape: tuple[int, ...], names: list[str], selectio
             raise NotAStack(f"{name}: it has no axis {axis} to choose from; leave {_OPTIONS[axis][1]} out.")
     others = [axis for axis, found in enumerate(names) if found not in SPACE]
     fixed = {axis: _place(name, names[axis], shape[axis], wishes.get(names[axis])) for axis in others}
-    return _arrangement([names.index(axis) for axis in SPACE], fixed, shape, *notes)
+    return _arrangement([names.index(axis) for axis in SPACE], fixed, shape, *notes, names=stated)
 
 
 def _take_for_sections(names: list[str], shape: tuple[int, ...]) -> tuple[list[str], list[str]]:
@@ -134,5 +136,14 @@ def _arrange_unnamed(name: str, shape: tuple[int, ...]) -> Arrangement:
     return _arrangement((z, y, x), dict.fromkeys(dropped, 0), shape)
 
 
-def _arrangement(order: Sequence[int], fixed: Mapping[int, int], shape: tuple[int, ...], *notes: str) -> Arrangement:
-    return Arrangement(triple(order), fixed, triple(shape[axis] for axis in order), notes)
+def _arrangement(
+    order: Sequence[int],
+    fixed: Mapping[int, int],
+    shape: tuple[int, ...],
+    *notes: str,
+    names: Sequence[str] | None = None,
+) -> Arrangement:
+    is_as_is = not fixed and list(order) == sorted(order)
+    words = f"axes {', '.join(names)}" if names else f"shape {shape_text(shape)}"
+    found = triple(order)
+    return Arrangement(found, fixed, triple(shape[axis] for axis in found), notes, "" if is_as_is else words)

@@ -45,6 +45,8 @@ class LazyArray:
         Advice if a part cannot be read, the end of the sentence.
     is_far : bool
         True behind a URL.
+    axes : str
+        Axes that the array has in the file, in words, see `Arrangement.words`; empty if they are z, y and x alone.
     open_coarser : callable
         Opens the same stack at lower resolutions, the finest first; called once, when `coarser` is asked for.
     """
@@ -52,6 +54,7 @@ class LazyArray:
     ndim = 3
     remedy = "copy or export the file again"
     is_far = False
+    axes = ""
 
     def __init__(
         self,
@@ -228,4 +231,6 @@ def wrap_array(
     def read(box: Slices) -> NDArray[Any]:
         return arrangement.turn(np.asarray(array[arrangement.key(box)]))
 
-    return kind(name, arrangement.shape, array.dtype, read, close)
+    wrapped = kind(name, arrangement.shape, array.dtype, read, close)
+    wrapped.axes = arrangement.words
+    return wrapped

@@ -116,4 +116,6 @@ def _map_voxels(path: Path, header: MrcHeader, arrangement: Arrangement) -> Lazy
         mapped = np.memmap(path, header.dtype, "r", header.data_start, header.shape)
         return np.array(arrangement.turn(mapped[arrangement.key(box)]))
 
-    return LazyArray(str(path), arrangement.shape, header.dtype, read)
+    array = LazyArray(str(path), arrangement.shape, header.dtype, read)
+    array.axes = arrangement.words
+    return array

@@ -14,7 +14,8 @@ def stack_line(stack: Stack) -> str:
     where = f"{stack.path.name}, {stack.dataset}" if stack.dataset else stack.path.name
     size = stack.voxel_size
     words = f"{voxel_size_text(size)} ({stack.size_source})" if size else UNKNOWN_SIZE
-    return f"{where}: {shape_text(stack.array.shape)} voxels, {stack.array.dtype}, {words}"
+    axes = f", from {stack.array.axes}" if stack.array.axes else ""
+    return f"{where}: {shape_text(stack.array.shape)} voxels{axes}, {stack.array.dtype}, {words}"
 
 
 def stack_notes(stack: Stack) -> list[str]:
@@ -28,6 +29,7 @@ def stack_record(stack: Stack) -> dict[str, Any]:
         "path": str(stack.path),
         "dataset": stack.dataset,
         "shape": list(stack.array.shape),
+        "axes": stack.array.axes,
         "dtype": str(stack.array.dtype),
         "voxel_size_nm": list(stack.voxel_size) if stack.voxel_size else None,
         "voxel_size_source": stack.size_source,

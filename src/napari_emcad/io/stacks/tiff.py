@@ -68,9 +68,10 @@ def _open_image(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> Op
     scale, notes = _common_scale(path, image, wish)
     arrangement = arrange_axes(str(path), image.shape, image.axes, wish)
     check_stack(str(path), arrangement.shape, scale.dtype)
-    source = _TiffVoxels(path, tiff, image, arrangement, scale)
+    array = _TiffVoxels(path, tiff, image, arrangement, scale).open()
+    array.axes = arrangement.words
     return OpenDataset(
-        source.open(),
+        array,
         place.voxel_size,
         wish.named(image.entry.name if len(images) > 1 else None),
         (stat.st_size, stat.st_mtime_ns),
