@@ -472,3 +472,17 @@ def test_a_large_sparse_array_is_opened_by_its_header_alone(tmp_path):
     zarr.create_array(tmp_path / "a.zarr", shape=(30, 40960, 40960), chunks=(1, 512, 512), dtype="uint8")
     with open_stack(tmp_path / "a.zarr") as opened:
         assert opened.array.nbytes == 30 * 40960**2
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_the_voxel_size_of_a_group_is_that_of_its_finest_level(tmp_path, stack, says):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.attrs["resolution"] = [40, 5, 4]
+    if says:  # in pixels
+        levels = [{"path": name, "coordinateTransformations": []} for name in ("s0", "s1")]
+        group.attrs["multiscales"] = [{"version": "0.4", "axes": [{"name": a} for a in "zyx"], "datasets": levels}]
+    group.create_array("s0", data=stack)
+    group.create_array("s1", data=stack[:, ::2, ::2])
+    fine, coarse = (open_zarr(tmp_path / "a.zarr", StackSelection(name)) for name in ("s0", "s1"))
+    assert (fine.voxel_size, coarse.voxel_size) == ((40, 5, 4), None)
+    assert open_zarr(tmp_path / "a.zarr" / "s1").voxel_size is None

@@ -17,6 +17,7 @@ from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.array_attributes import read_mark, read_offset, read_voxel_size
 from napari_emcad.io.metadata.axes import known_names, read_axis_names
 from napari_emcad.io.metadata.lengths import Point
+from napari_emcad.io.metadata.n5 import level_number
 from napari_emcad.io.metadata.ome_groups import says_image, says_labels
 from napari_emcad.io.metadata.ome_zarr import notes_on_level, place_of_level
 from napari_emcad.io.stacks import remote_zarr
@@ -196,7 +197,9 @@ def _open_dataset(
     where, shown = tree.where, f"{tree.where}, {path}" if path else str(tree.where)
     level = images.level_at(path, above=not read_voxel_size(array.attrs))
     arrangement = arrange_axes(shown, array.shape, _axes_of(array, level), wish)
-    place = _place(array, level, images.attributes_around(path), arrangement)
+    name = path.rpartition("/")[2] or where.name
+    around = [] if _is_coarse(level, name) else images.attributes_around(path)
+    place = _place(array, level, around, arrangement)
     return OpenDataset(
         wrap_zarr_array(where, shown, array, arrangement, tree.close),
         place.size,
@@ -207,6 +210,13 @@ def _open_dataset(
         holds=_holds(array, level),
         notes=(*notes, *arrangement.notes, *place.notes),
     )
+
+
+def _is_coarse(level: ImageLevel | None, name: str) -> bool:
+    """Return True for a coarser level of an image, of which a group's voxel size is not."""
+    if level:
+        return level.image.levels[0].path != level.path
+    return bool(level_number(name))
 
 
 class _Place(NamedTuple):
