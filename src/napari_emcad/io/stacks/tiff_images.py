@@ -19,6 +19,11 @@ from napari_emcad.io.stacks.tiff_directories import Directories
 
 Page = tifffile.TiffPage | tifffile.TiffFrame
 _PLAIN = ("uniform", "generic")
+_SPECIAL = (
+    *("shaped", "lsm", "mmstack", "ome", "imagej", "ndtiff", "fluoview", "stk", "sis", "svs", "scn", "qpi", "ndpi"),
+    *("bif", "avs", "eer", "philips", "scanimage", "nih", "mdgel"),
+)
+"""Kinds of TIFF whose pages tifffile puts in order by what they say of themselves."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,9 @@ def find_images(path: Path, tiff: tifffile.TiffFile, pages: Directories) -> list
     UserError
         If what the file says of its axes does not fit its pages.
     """
+    says_nothing = not any(getattr(tiff, f"is_{kind}", False) for kind in _SPECIAL)
+    if says_nothing and not tiff.pages.first.is_final:  # tifffile would look at each page, a millisecond a page
+        return _plain_images(tiff, pages)
     series = [one for one in tiff.series if not one.keyframe.is_reduced] or tiff.series[:1]
     singles = len(series) > 1 and all(one.kind == "shaped" and len(one) == 1 and one.ndim == 2 for one in series)
     if singles or series[0].kind in _PLAIN:
