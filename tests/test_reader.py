@@ -16,6 +16,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
 from napari_emcad.io.stacks import likely_stack
+from napari_emcad.io.stacks.foreign_formats import refuse_foreign
 from napari_emcad.io.stacks.formats import ON_DISK, known_suffixes
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.section_images import ImageHeader, open_section_images
@@ -351,7 +352,7 @@ def test_channels_become_layers(tmp_path):
 def test_the_manifest_lists_the_suffixes_of_all_formats():
     (ours,) = PluginManifest.from_file(files("napari_emcad") / "napari.yaml").contributions.readers
     assert ours.filename_patterns == [f"*{end}" for end in known_suffixes()] + ["precomputed://*"]
-    assert all(kind.suffixes for kind in ON_DISK if kind.open is not open_section_images)
+    assert all(kind.suffixes for kind in ON_DISK if kind.open not in (open_section_images, refuse_foreign))
 
 
 def test_a_damaged_file_says_so_when_it_is_read(tmp_path):

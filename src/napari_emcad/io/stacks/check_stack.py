@@ -33,7 +33,7 @@ def check_stack(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
             f"{name}: a stack (z, y, x) is needed, got {len(shape)} axes of shape {shape}; "
             "save one channel at one time point."
         )
-    if 0 in shape:
+    if min(shape) < 1:
         raise UserError(f"{name}: a stack with voxels is needed, got an empty one of shape {shape}; export it again.")
     if np.dtype(dtype).kind not in "buif":
         raise UserError(

@@ -7,11 +7,15 @@ from typing import Any, Generic, TypeVar
 
 from napari_emcad.io.stacks import mrc
 from napari_emcad.io.stacks.bdv import bdv_stack_names, is_bdv, open_bdv, open_bdv_levels
+from napari_emcad.io.stacks.foreign_formats import is_foreign, refuse_foreign
 from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
 from napari_emcad.io.stacks.imaris import imaris_stack_names, is_imaris, open_imaris, open_imaris_levels
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.mrc import is_mrc, open_mrc
 from napari_emcad.io.stacks.n5 import is_n5, n5_stack_names, open_n5, open_n5_levels
+from napari_emcad.io.stacks.nifti import is_nifti, open_nifti
+from napari_emcad.io.stacks.nrrd import is_nrrd, open_nrrd
+from napari_emcad.io.stacks.numpy_files import is_npy, is_npz, npz_stack_names, open_npy, open_npz
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
 from napari_emcad.io.stacks.section_images import open_section_images
@@ -89,6 +93,11 @@ ON_DISK: tuple[StackFormat[Path], ...] = (
         suffixes=(".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk"),
     ),
     StackFormat("MRC file", is_mrc, open_mrc, suffixes=tuple(sorted(mrc.SUFFIXES))),
+    StackFormat("NumPy array", is_npy, open_npy, suffixes=(".npy",)),
+    StackFormat("NumPy archive", is_npz, open_npz, names=npz_stack_names, suffixes=(".npz",)),
+    StackFormat("NIfTI image", is_nifti, open_nifti, suffixes=(".nii", ".nii.gz")),
+    StackFormat("NRRD image", is_nrrd, open_nrrd, suffixes=(".nrrd", ".nhdr")),
+    StackFormat("format that is not read", is_foreign, refuse_foreign, names=lambda where: []),
 )
 """Formats on this machine alone, which are asked last."""
 

@@ -1,0 +1,81 @@
+"""Stacks in NIfTI files (.nii, .nii.gz), through nibabel (an optional extra)."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Slices
+from napari_emcad.io.metadata.lengths import voxel_size_in_nm
+from napari_emcad.io.stacks.axes import arrange_axes
+from napari_emcad.io.stacks.check_stack import check_stack
+from napari_emcad.io.stacks.lazy_array import LazyArray
+from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+
+_AXES = "xyztc"
+
+
+def open_nifti(path: Path, wish: StackSelection = ANY) -> OpenDataset:
+    """Open a NIfTI image, whose axes are x, y, z, time and channel; a packed one is read at once when it is used.
+
+    Raises
+    ------
+    UserError
+        If the extra is not installed, or it holds no grey voxels.
+    NotAStack
+        If it has several channels or time points.
+    """
+    nibabel = _import_nibabel(path)
+    try:
+        return _open_image(path, nibabel.load(path), wish)
+    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
+        raise OSError(str(error)) from error
+
+
+def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
+    stored, header = image.dataobj, image.header
+    arrangement = arrange_axes(str(path), stored.shape, _AXES[: len(stored.shape)], wish)
+    is_scaled = (stored.slope, stored.inter) != (1, 0)
+    dtype = np.dtype("f8") if is_scaled else header.get_data_dtype()
+    check_stack(str(path), arrangement.shape, dtype)
+
+    @cache
+    def unpacked() -> NDArray[Any]:
+        return np.asanyarray(stored)
+
+    def read(box: Slices) -> NDArray[Any]:
+        source = unpacked() if path.suffix.lower() == ".gz" else stored
+        return arrangement.turn(np.asarray(source[arrangement.key(box)]))
+
+    unit = header.get_xyzt_units()[0]
+    lengths = [float(n) for n in arrangement.of_space(header.get_zooms()[: len(stored.shape)])]
+    size = voxel_size_in_nm([float(f"{n:.6g}") for n in lengths], [unit] * 3)
+    notes = () if size else (f"its voxel size of {' x '.join(f'{n:g}' for n in lengths)} has no unit: it is left out.",)
+    stat = path.stat()
+    return OpenDataset(
+        LazyArray(str(path), arrangement.shape, dtype, read),
+        size,
+        wish.named(None),
+        (stat.st_size, stat.st_mtime_ns),
+        size_source="NIfTI header" if size else "",
+        notes=(*arrangement.notes, *notes),
+    )
+
+
+def is_nifti(path: Path) -> bool:
+    """Return True if a file is named as NIfTI."""
+    return path.is_file() and path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def _import_nibabel(path: Path) -> Any:
+    try:
+        import nibabel
+    except ImportError as error:
+        raise UserError(
+            f'{path}: NIfTI needs an extra that is not installed; python -m pip install "napari-emcad[formats]".'
+        ) from error
+    return nibabel

@@ -1,0 +1,83 @@
+import gzip
+import sys
+
+import numpy as np
+import pytest
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.stack import open_stack
+
+nibabel = pytest.importorskip("nibabel")
+
+
+def save(path, values, unit="mm", zooms=(5e-6, 6e-6, 4e-5), scale=None):
+    image = nibabel.Nifti1Image(values, np.diag([*zooms, 1]))
+    image.header.set_xyzt_units(unit)
+    image.header.set_slope_inter(*(scale or (1, 0)))
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("kind", ["u1", "i2", "f4"])
+def test_a_stack(tmp_path, stack, name, kind):
+    opened = open_stack(save(tmp_path / name, stack.T.astype(kind)))
+    np.testing.assert_array_equal(opened.array[:], stack.astype(kind))
+    np.testing.assert_array_equal(opened.array[1:3, 2, ::3], stack[1:3, 2, ::3].astype(kind))
+    assert (opened.array.dtype, opened.voxel_size, opened.size_source) == (kind, (40, 6, 5), "NIfTI header")
+
+
+def test_microns_and_no_unit(tmp_path, stack):
+    assert open_stack(save(tmp_path / "a.nii", stack.T, "micron", (0.005, 0.006, 0.04))).voxel_size == (40, 6, 5)
+    opened = open_stack(save(tmp_path / "b.nii", stack.T, "unknown", (5, 6, 40)))
+    assert (opened.voxel_size, opened.notes) == (None, ("its voxel size of 40 x 6 x 5 has no unit: it is left out.",))
+
+
+def test_scaled_values(tmp_path, stack):
+    image = nibabel.Nifti1Image(stack.T.astype("f4"), np.eye(4))
+    image.set_data_dtype("i2")
+    image.header.set_slope_inter(0.5, 10)
+    nibabel.save(image, tmp_path / "a.nii")
+    np.testing.assert_allclose(open_stack(tmp_path / "a.nii").array[:], stack * 0.5 + 10, atol=0.5)
+
+
+def test_time_points(tmp_path, stack):
+    path = save(tmp_path / "a.nii", np.stack([stack.T, stack.T + 1], axis=-1))
+    with pytest.raises(NotAStack, match="one time point is needed, and it has 2; choose one with --time"):
+        open_stack(path)
+    opened = open_stack(path, "[t=1]")
+    np.testing.assert_array_equal(opened.array[:], stack + 1)
+    assert opened.voxel_size == (40, 6, 5)
+
+
+def test_colours_are_refused(tmp_path, stack):
+    values = np.zeros(stack.T.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    with pytest.raises(UserError, match="whole or real numbers"):
+        open_stack(save(tmp_path / "a.nii", values))
+
+
+def test_damage_is_one_sentence(tmp_path, stack):
+    path, rng = save(tmp_path / "a.nii", stack.T), np.random.default_rng(0)
+    whole = path.read_bytes()
+    for number in range(100):
+        data = bytearray(whole[:-100] if number == 0 else whole)
+        for place in rng.integers(0, 352, 2):
+            data[place] = rng.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            with open_stack(path) as opened:
+                opened.array[-1]
+        except UserError as error:
+            assert "\n" not in str(error)
+    packed = tmp_path / "b.nii.gz"
+    packed.write_bytes(gzip.compress(whole)[:-50])
+    with pytest.raises(UserError):
+        open_stack(packed)
+
+
+def test_the_extra_is_named(tmp_path, stack, monkeypatch):
+    path = save(tmp_path / "a.nii", stack.T)
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(UserError, match=r'NIfTI needs an extra .* pip install "napari-emcad\[formats\]"'):
+        open_stack(path)

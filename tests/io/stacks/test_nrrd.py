@@ -1,0 +1,66 @@
+import sys
+
+import numpy as np
+import pytest
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.stack import open_stack
+
+nrrd = pytest.importorskip("nrrd")
+
+DIRECTIONS = {"space dimension": 3, "space directions": np.diag([5.0, 6.0, 40.0]), "space units": ["nm"] * 3}
+
+
+def save(path, values, **header):
+    nrrd.write(str(path), values, header, index_order="F")
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2"])
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nhdr"])
+def test_a_stack(tmp_path, stack, name, encoding):
+    opened = open_stack(save(tmp_path / name, stack.T, encoding=encoding, **DIRECTIONS))
+    np.testing.assert_array_equal(opened.array[:], stack)
+    assert (opened.voxel_size, opened.size_source, opened.notes) == ((40, 6, 5), "NRRD header", ())
+
+
+def test_spacings_with_units(tmp_path, stack):
+    header = {"spacings": [0.005, 0.006, 0.04], "units": ["um"] * 3}
+    assert open_stack(save(tmp_path / "a.nrrd", stack.T, **header)).voxel_size == (40, 6, 5)
+    opened = open_stack(save(tmp_path / "b.nrrd", stack.T, spacings=[5, 6, 40]))
+    assert (opened.voxel_size, opened.notes) == (None, ("its header states no voxel size with a unit.",))
+
+
+def test_channels_in_front(tmp_path, stack):
+    both = np.stack([stack.T, stack.T + 1])
+    directions = np.vstack([[np.nan] * 3, np.diag([5.0, 6.0, 40.0])])
+    header = DIRECTIONS | {"space directions": directions, "kinds": ["list", "domain", "domain", "domain"]}
+    path = save(tmp_path / "a.nrrd", both, **header)
+    with pytest.raises(NotAStack, match="one channel is needed, and it has 2"):
+        open_stack(path)
+    opened = open_stack(path, "[c=1]")
+    np.testing.assert_array_equal(opened.array[:], stack + 1)
+    assert opened.voxel_size == (40, 6, 5)
+
+
+def test_damage_is_one_sentence(tmp_path, stack):
+    path, rng = save(tmp_path / "a.nrrd", stack.T, **DIRECTIONS), np.random.default_rng(0)
+    whole = path.read_bytes()
+    for number in range(150):
+        data = bytearray(whole[:-200] if number == 0 else whole)
+        for place in rng.integers(8, 300, 2):
+            data[place] = rng.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            with open_stack(path) as opened:
+                opened.array[:]
+        except UserError as error:
+            assert "\n" not in str(error)
+
+
+def test_the_extra_is_named(tmp_path, stack, monkeypatch):
+    path = save(tmp_path / "a.nrrd", stack.T)
+    monkeypatch.setitem(sys.modules, "nrrd", None)
+    with pytest.raises(UserError, match=r'NRRD needs an extra .* pip install "napari-emcad\[formats\]"'):
+        open_stack(path)
