@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import napari
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QMainWindow, QMessageBox, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QMessageBox, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
@@ -20,6 +20,7 @@ from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.widgets.kit.remembered_place import remembered_file
 from napari_emcad.widgets.kit.section import Section
 from napari_emcad.widgets.kit.threads import QtLoop
+from napari_emcad.widgets.kit.window_watch import WindowWatch
 from napari_emcad.widgets.layer_opener import LayerOpener
 from napari_emcad.widgets.message_line import MessageLine
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
@@ -41,7 +42,7 @@ class EMCADDock(QWidget):
         super().__init__(parent)
         # napari hands plugins a proxy that wraps every layer anew at each access: no two of them are identical
         self._viewer = viewer = getattr(viewer, "__wrapped__", viewer)
-        self._window: QMainWindow | None = None
+        self._watch = WindowWatch(self, self.release, self._may_close)
         self._looked = False
         self._released = False
         self.desk = desk = Desk(viewer, QtLoop(self), Remembered(remembered_file()))
@@ -95,14 +96,12 @@ class EMCADDock(QWidget):
             panel.close_panel()
         self.section_report.close_view()
         self.desk.close()
-        if self._window is not None:
-            self._window.removeEventFilter(self)
-            self._window = None
+        self._watch.stop()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Look for the window, and import torch a moment later."""
         super().showEvent(event)
-        self._watch_window()
+        self._watch.look()
         if not self._looked:
             self._looked = True
             QTimer.singleShot(FIRST_LOOK, self._prepare)
@@ -115,21 +114,7 @@ class EMCADDock(QWidget):
     def changeEvent(self, event: QEvent | None) -> None:
         """Let go of everything when the dock is taken out of its window: napari does not close it then."""
         super().changeEvent(event)
-        if event is None or event.type() != QEvent.Type.ParentChange:
-            return
-        if self.parent() is None:
-            self.release()
-        else:  # the parents have not found theirs yet
-            QTimer.singleShot(0, self._watch_window)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Ask whether to stop a running job when a person closes the window."""
-        if event is not None and watched is self._window and event.type() == QEvent.Type.Close:
-            if self._busy_words and event.spontaneous() and not self._may_stop():
-                event.ignore()
-                return True
-            self.release()
-        return False
+        self._watch.follow(event)
 
     def _lay_out(self) -> None:
         column_widget = QWidget()
@@ -168,15 +153,6 @@ class EMCADDock(QWidget):
         self.finetune.segment_again.connect(self.segment_again)
         self.finetune.attention.connect(self.sections["finetune"].open)
 
-    def _watch_window(self) -> None:
-        """Hear when the window that the dock lies in is closed."""
-        window = self.parent()
-        while window is not None and not isinstance(window, QMainWindow):
-            window = window.parent()
-        if window is not None and self._window is None and not self._released:
-            self._window = window
-            window.installEventFilter(self)
-
     def _prepare(self) -> None:
         if not self._released:
             self.desk.prepare()
@@ -214,6 +190,9 @@ class EMCADDock(QWidget):
             return f"By blocks, which are kept: {self.blocks.session.words}"
         return f"Fine-tuning: {self.finetune.progress.words}" if self.finetune.running else ""
 
-    def _may_stop(self) -> bool:
+    def _may_close(self, event: QEvent) -> bool:
+        """Ask whether to stop a running job when a person closes the window."""
+        if not (self._busy_words and event.spontaneous()):
+            return True
         question = f"{self._busy_words}. Stop it and close the window?"
         return QMessageBox.question(self, "A job is running", question) == QMessageBox.StandardButton.Yes

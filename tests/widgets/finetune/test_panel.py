@@ -1,6 +1,7 @@
 """The panel Fine-tune: its fields and buttons over a desk without a window, and what napari itself is needed for."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -300,7 +301,7 @@ def test_a_window_closed_in_mid_training_asks_and_loses_nothing(at_hand, in_chil
     at_hand.wait(lambda: panel.progress.record.step >= 6)
     asked = []
     monkeypatch.setattr("napari_emcad.widgets.dock.QMessageBox.question", lambda *a: asked.append(a[2]))
-    assert not at_hand.dock._may_stop()
+    assert not at_hand.dock._may_close(SimpleNamespace(spontaneous=lambda: True))
     assert "Fine-tuning: step" in asked[0]
     at_hand.dock.release()
     assert not panel.running

@@ -82,11 +82,11 @@ def test_closing_asks_only_if_a_job_is_running(window, stack, monkeypatch):
     window.open(np.concatenate([stack] * 4))
     window.desk.runs.run()
     window.wait(lambda: window.desk.runs.sections_done >= 1)
-    assert window.dock.eventFilter(window.dock._window, _ClosedByAPerson())  # kept open
+    assert window.dock._watch.eventFilter(window.dock._watch._window, _ClosedByAPerson())  # kept open
     assert "affinities" in asked[0] and window.desk.jobs.running
     window.desk.runs.stop()
     window.idle()
-    assert not window.dock.eventFilter(window.dock._window, _ClosedByAPerson())
+    assert not window.dock._watch.eventFilter(window.dock._watch._window, _ClosedByAPerson())
     assert len(asked) == 1 and window.dock.is_released
 
 

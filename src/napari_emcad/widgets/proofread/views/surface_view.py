@@ -1,13 +1,14 @@
 """Neurons as surfaces, beside the sections."""
 
 import napari
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.threads import QtLoop
+from napari_emcad.widgets.kit.window_watch import WindowWatch
 from napari_emcad.widgets.proofread.surface_scene import NOTHING, Hit, SurfaceScene
 from napari_emcad.widgets.proofread.views.surface_canvas import SurfaceCanvas
 
@@ -57,7 +58,7 @@ class SurfaceView(QWidget):
         super().__init__(parent)
         self._canvas = SurfaceCanvas(self)
         self.scene = SurfaceScene(proofreading, self._canvas, QtLoop(self))  # a loop of its own, to go with the view
-        self._window: QMainWindow | None = None
+        self._watch = WindowWatch(self, self.release)  # the canvas has to go before the window
         self._is_released = False
         self.words, self.fit_button = text(NOTHING), QPushButton("Fit")
         self._lay_out()
@@ -81,9 +82,7 @@ class SurfaceView(QWidget):
         self._is_released = True
         self.scene.close()
         self._canvas.close()
-        if self._window is not None:
-            self._window.removeEventFilter(self)
-            self._window = None
+        self._watch.stop()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Let go of everything."""
@@ -93,28 +92,9 @@ class SurfaceView(QWidget):
     def changeEvent(self, event: QEvent | None) -> None:
         """Let go of everything when the view is taken out of its dock: napari does not close it then."""
         super().changeEvent(event)
-        if event is None or event.type() != QEvent.Type.ParentChange:
-            return
-        if self.parent() is None:
-            self.release()
-        else:  # the parents have not found theirs yet
-            QTimer.singleShot(0, self._watch_window)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Let go of everything when the window closes: the canvas has to go before it."""
-        if watched is self._window and event is not None and event.type() == QEvent.Type.Close:
-            self.release()
-        return False
+        self._watch.follow(event)
 
     # ---- inside ------------------------------------------------------------------------------------------------
-
-    def _watch_window(self) -> None:
-        window = self.parent()
-        while window is not None and not isinstance(window, QMainWindow):
-            window = window.parent()
-        if window is not None and self._window is None and not self._is_released:
-            self._window = window
-            window.installEventFilter(self)
 
     def _lay_out(self) -> None:
         self.fit_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
