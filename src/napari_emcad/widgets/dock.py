@@ -16,6 +16,7 @@ from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.evaluate.panel import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
 from napari_emcad.widgets.finetune.panel import FineTunePanel
+from napari_emcad.widgets.kit.own_context import OwnContext
 from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.widgets.kit.remembered_place import remembered_file
 from napari_emcad.widgets.kit.section import Section
@@ -43,6 +44,7 @@ class EMCADDock(QWidget):
         # napari hands plugins a proxy that wraps every layer anew at each access: no two of them are identical
         self._viewer = viewer = getattr(viewer, "__wrapped__", viewer)
         self._watch = WindowWatch(self, self.release, self._may_close)
+        self._own_context = OwnContext(viewer.layers, viewer.window._qt_viewer.canvas.native)
         self._looked = False
         self._released = False
         self.desk = desk = Desk(viewer, QtLoop(self), Remembered(remembered_file()))
@@ -96,6 +98,7 @@ class EMCADDock(QWidget):
             panel.close_panel()
         self.section_report.close_view()
         self.desk.close()
+        self._own_context.close()
         self._watch.stop()
 
     def showEvent(self, event: QShowEvent | None) -> None:

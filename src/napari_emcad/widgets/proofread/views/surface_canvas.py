@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.core.surfaces import Surface
 from napari_emcad.widgets.kit.mouse import Clicks
+from napari_emcad.widgets.kit.own_context import OwnContext
 from napari_emcad.widgets.proofread.surface_scene import Hit
 
 SIZE = 300
@@ -38,6 +39,7 @@ class SurfaceCanvas(QObject):
         super().__init__(parent)
         self.model = ViewerModel(title="surfaces", ndisplay=3)
         self.widget = QtViewer(self.model)
+        self._own_context = OwnContext(self.model.layers, self.widget.canvas.native)
         self.layers: dict[SegmentId, SurfaceLayer] = {}
         self._spare: list[SurfaceLayer] = []
         self._clicks = Clicks(self.model, self._on_click)
@@ -88,6 +90,7 @@ class SurfaceCanvas(QObject):
         get_settings().appearance.events.theme.disconnect(self._follow_theme)
         self._clicks.close()
         self.clear()
+        self._own_context.close()
         widget = self.widget
         del self.widget
         widget.close()

@@ -1,0 +1,25 @@
+"""What a canvas has drawn of a layer, deleted in the OpenGL context of that canvas."""
+
+from napari.components import LayerList
+from qtpy.QtWidgets import QOpenGLWidget
+
+
+class OwnContext:
+    """Makes the context of a canvas the current one before a layer leaves it.
+
+    napari deletes what it drew of the layer in whichever context is current. Once a window has been drawn that is
+    Qt's own: buffers that the canvas still has bound are gone then, and the driver crashes when it draws the layers
+    that are left.
+    """
+
+    def __init__(self, layers: LayerList, canvas: QOpenGLWidget):
+        self._layers, self._canvas = layers, canvas
+        layers.events.removing.connect(self._on_removing)
+
+    def close(self) -> None:
+        """Let go of the layers and the canvas."""
+        self._layers.events.removing.disconnect(self._on_removing)
+
+    def _on_removing(self, _event: object = None) -> None:
+        if self._canvas.isValid():  # it has been shown
+            self._canvas.makeCurrent()
