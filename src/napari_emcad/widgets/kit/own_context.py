@@ -1,4 +1,4 @@
-"""What a canvas has drawn of a layer, deleted in the OpenGL context of that canvas."""
+"""Deleting a removed layer on the graphics card, in the OpenGL context of the canvas that drew it."""
 
 from napari.components import LayerList
 from qtpy.QtWidgets import QOpenGLWidget
