@@ -152,9 +152,10 @@ class EMCADDock(QWidget):
             signal.connect(self._on_neurons)
         desk.runs.too_large.connect(self.sections["blocks"].open)
         self.blocks.session.open_wanted.connect(self.open_session)
-        self.proofread.proofreader.bring.brought.connect(self._on_brought)
+        report = self.proofread.body.replay
+        self.proofread.proofreader.bring.brought.connect(lambda: self._bring("proofread", report))
         self.finetune.segment_again.connect(self.segment_again)
-        self.finetune.attention.connect(self.sections["finetune"].open)
+        self.finetune.attention.connect(lambda: self._bring("finetune", self.finetune.decision))
 
     def _prepare(self) -> None:
         if not self._released:
@@ -175,14 +176,14 @@ class EMCADDock(QWidget):
         if self.export.exporter.shown is not None and not self.sections["export"].is_open:
             self.sections["export"].open()
 
-    def _on_brought(self) -> None:
-        """Show the report, once the layout knows where it lies."""
-        self.sections["proofread"].open()
-        QTimer.singleShot(0, self._show_report)
+    def _bring(self, section: str, widget: QWidget) -> None:
+        """Bring a part of a section into view, once the layout knows where it lies."""
+        self.sections[section].open()
+        QTimer.singleShot(0, lambda: self._show(widget))
 
-    def _show_report(self) -> None:
+    def _show(self, widget: QWidget) -> None:
         if not self._released:
-            self._scroll.ensureWidgetVisible(self.proofread.body.replay)
+            self._scroll.ensureWidgetVisible(widget)
 
     @property
     def _busy_words(self) -> str:

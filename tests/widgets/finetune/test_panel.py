@@ -278,6 +278,7 @@ def test_trained_compared_kept_and_segmented_with(at_hand):
     panel.start_button.click()
     at_hand.wait(lambda: panel.fine_tuning.decision is not None)
     assert "crop truth" not in at_hand.viewer.layers
+    assert at_hand.message.endswith('Press "Keep" under Fine-tune to use it.')
     panel.decision.compare_box.click()
     at_hand.wait(lambda: panel.fine_tuning.comparison.view.is_shown)
     panel.decision.name.setText("mine")

@@ -45,6 +45,11 @@ class Decision:
         return cls(outcome.sentence, "", crops, proposed_name(run))
 
     @property
+    def words(self) -> str:
+        """The sentence, and where the new network can be kept."""
+        return self.sentence if self.why_not_keep else f'{self.sentence} Press "Keep" under Fine-tune to use it.'
+
+    @property
     def is_open(self) -> bool:
         """True until the new model has been kept."""
         return self.model is None

@@ -38,7 +38,7 @@ class FineTuning:
     segment_again : Path
         A model has been kept, and what is on screen is to be segmented with it.
     attention
-        A run from another day waits for a decision.
+        A run waits for a decision: it has just ended, or is from another day.
     """
 
     changed = Signal()
@@ -225,7 +225,8 @@ class FineTuning:
         else:
             decision = self._decide(run)
             if failure is None:
-                self._message.result(decision.sentence)
+                self._message.result(decision.words)
+            self.attention.emit()
         if failure is not None:
             self._message.error(failure)
 
