@@ -20,6 +20,7 @@ from napari_emcad.io.stacks.foreign_formats import refuse_foreign
 from napari_emcad.io.stacks.formats import ON_DISK, known_suffixes
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.section_images import ImageHeader, open_section_images
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.reader import LEVELS, get_reader, read_layers
 
 RAW = np.random.default_rng(5).integers(0, 255, (5, 24, 37), dtype=np.uint8)
@@ -38,7 +39,9 @@ def test_a_stack_becomes_an_image_layer_in_nanometres(tmp_path):
     tifffile.imwrite(tmp_path / "raw.tif", RAW, **SIZE)
     ((data, meta, kind),) = layers(tmp_path / "raw.tif")
     assert (kind, meta["name"], meta["scale"], meta["units"]) == ("image", "raw", (40, 5, 4), ("nm", "nm", "nm"))
-    known = {"voxel_size_nm": (40, 5, 4), "voxel_size_source": "metadata of tifffile"}
+    with open_stack(tmp_path / "raw.tif") as stack:
+        fingerprint = stack.fingerprint
+    known = {"voxel_size_nm": (40, 5, 4), "voxel_size_source": "metadata of tifffile", "fingerprint": fingerprint}
     assert meta["metadata"] == {**known, "source": str(tmp_path / "raw.tif"), "dataset": None}
     layer = Image(data, **meta)
     assert (layer.axis_labels, [str(u) for u in layer.units]) == (("z", "y", "x"), ["nanometer"] * 3)

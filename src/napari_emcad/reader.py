@@ -35,13 +35,17 @@ class LevelMetadata(TypedDict):
 
 
 class LayerMetadata(TypedDict, total=False):
-    """The metadata of a layer: its voxel size in nm, where it comes from, and what was guessed, as sentences."""
+    """The metadata of a layer: its voxel size in nm, where it comes from, and what was guessed, as sentences.
+
+    The fingerprint is the stack's as it was opened.
+    """
 
     voxel_size_nm: Point | None
     source: str
     dataset: str | None
     voxel_size_source: str
     notes: tuple[str, ...]
+    fingerprint: str
     napari_emcad_levels: list[LevelMetadata]
 
 
@@ -167,6 +171,7 @@ def _fields(stack: Stack, names: list[str]) -> LayerFields:
         "source": str(stack.path),
         "dataset": stack.dataset,
         "voxel_size_source": stack.size_source,
+        "fingerprint": stack.fingerprint,
     }
     if size:
         fields["scale"] = (size.z, size.y, size.x)

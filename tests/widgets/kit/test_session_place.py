@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Image
 
 from napari_emcad.widgets.kit import session_place
-from napari_emcad.widgets.kit.session_place import next_session_folder, session_folder
+from napari_emcad.widgets.kit.session_place import next_session_folder, session_folder, why_elsewhere
 
 
 @pytest.fixture
@@ -31,6 +31,19 @@ def test_a_session_lies_beside_the_file(tmp_path, own):
 def test_a_session_without_a_file_lies_in_the_person_s_data(own, source):
     assert session_folder(layer(source)) == own / "a_b_ c.emcad"
     assert session_folder(layer(source, "...")) == own / "___.emcad"
+
+
+def test_a_session_in_a_read_only_folder_lies_in_the_person_s_data_and_says_why(tmp_path, own, monkeypatch):
+    path = tmp_path / "em.tif"
+    path.touch()
+    source = layer(str(path))
+    assert why_elsewhere(session_folder(source), source) == ""
+    monkeypatch.setattr(session_place.os, "access", lambda *_: False)
+    folder = session_folder(source)
+    assert folder.parent == own and why_elsewhere(folder, source) == f"; nothing can be written beside {path}"
+    path.unlink()
+    assert why_elsewhere(folder, source) == f"; {path} is not there any more"
+    assert why_elsewhere(folder, layer()) == why_elsewhere(folder, layer("https://host/em.zarr")) == ""
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from napari.components import ViewerModel
@@ -23,12 +24,15 @@ from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.section_use import within_sections
+from napari_emcad.widgets.desk.stack_file import change_note
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground
 from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult, segment_beside
 
 NOT_LOOKED_AT = "Its sections were used as they are: nobody has looked at them. "
+
+T = TypeVar("T")
 
 Then = Callable[[Result | None], None]
 """A function that hears of the result of a run, or None if it gave none."""
@@ -85,7 +89,7 @@ class Runs:
         self.under_way: Result | None = None
         self._finding: ForegroundRun | None = None
         self._source_data: object = None
-        self._lost = ""
+        self._lost = self._file_note = ""
         self._jobs.progressed.connect(self._on_progress)
 
     @property
@@ -144,7 +148,7 @@ class Runs:
             if isinstance(error, TooLarge) and not self._choices.why_no_affinities:
                 self.too_large.emit()
             return
-        self._source_data, self._lost = order.source.data, ""
+        self._source_data, self._lost, self._file_note = order.source.data, "", ""
         if is_foreground(self._choices.model.card):
             self._find_neurites(order)
         else:
@@ -170,6 +174,12 @@ class Runs:
         is_same = source in self._viewer.layers and source.data is self._source_data
         return "" if is_same else f'"{source.name}" has changed: press Run again.'
 
+    def _noting(self, job: Job[T], source: Image) -> Job[T]:
+        """Do a job, and note then what has happened to the stack's file."""
+        output = yield from job
+        self._file_note = change_note(source)
+        return output
+
     def _on_progress(self, progress: Progress) -> None:
         if self.under_way is not None and progress.stage == "affinities":
             self._results.progress(self.under_way, progress.done)
@@ -187,7 +197,7 @@ class Runs:
         volume, size = volume_of(order.source), voxel_size_of(order.source)
         request = SegmentRequest(volume, order.model, order.box, order.parameters, affinities, voxel_size=size)
         job = planned_job(self._choices.inspection.plan_job(order.box), request)
-        self._jobs.start(job, lambda ended: self._on_ended(result, ended, order.then))
+        self._jobs.start(self._noting(job, order.source), lambda ended: self._on_ended(result, ended, order.then))
 
     def _on_ended(self, result: Result, ended: Ended, then: Then | None) -> None:
         self.under_way = None
@@ -212,6 +222,7 @@ class Runs:
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
             f"Done: {where} in {duration_text(output.seconds)}. {sections_note(output.plan, result.box)}"
+            f"{self._file_note}"
             "Move the threshold until neurons look right, then export."
         )
         self._results.finish(result, output)
@@ -233,7 +244,7 @@ class Runs:
         self._neurites.begin(run)
         self._message.say("Finished parts appear while the rest is computed.")
         job = neurites_job(volume_of(run.source), order.model, run)
-        self._jobs.start(job, lambda ended: self._on_neurites(run, ended))
+        self._jobs.start(self._noting(job, order.source), lambda ended: self._on_neurites(run, ended))
 
     def _on_neurites(self, run: ForegroundRun, ended: Ended) -> None:
         self._finding = None
@@ -246,7 +257,7 @@ class Runs:
             self._choices.threshold.put(ended.result.parameters.threshold)
             self._neurites.finish(run, ended.result)
             found = self._choices.threshold.read_out
-            self._message.result(f"Done: {found}. Move the threshold, then export.")
+            self._message.result(f"Done: {found}. {self._file_note}Move the threshold, then export.")
         self.changed.emit()
 
 

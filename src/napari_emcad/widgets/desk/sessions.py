@@ -18,9 +18,10 @@ from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.session_stack import result_of
+from napari_emcad.widgets.desk.stack_file import session_note
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import voxel_size_of
-from napari_emcad.widgets.kit.session_place import session_folder
+from napari_emcad.widgets.kit.session_place import session_folder, why_elsewhere
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 START, GO_ON = "Start proofreading", "Go on proofreading"
@@ -83,6 +84,7 @@ class Sessions:
             return
         self._message.say("Writing the session.")
         folder = session_folder(result.source)
+        self._remark += why_elsewhere(folder, result.source)
         job = write_job(folder, result.segmentation, result.affinities, facts_of(result))
         self._jobs.start(job, lambda ended: self._on_written(result, ended))
 
@@ -95,6 +97,7 @@ class Sessions:
         """Show a session that was opened from its folder, with its stack, and edit it."""
         self.end()
         result, state = result_of(self._viewer, opened), opened.session.state
+        self._remark = session_note(result, opened.facts)
         if result.plan is not None:
             self._inspection.take_plan(result.source, result.plan)
         neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)

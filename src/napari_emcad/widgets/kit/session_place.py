@@ -28,6 +28,14 @@ def session_folder(layer: Layer) -> Path:
     return _free(folder / f"{_file_name(layer.name)}{SUFFIX}")
 
 
+def why_elsewhere(folder: Path, layer: Layer) -> str:
+    """Return why a session does not lie beside its stack's file, words behind another sentence; empty if it does."""
+    source = parse_location(origin_of(layer)["source"] or "")
+    if not isinstance(source, Path) or not source.name or folder.parent == source.parent:
+        return ""
+    return f"; nothing can be written beside {source}" if source.exists() else f"; {source} is not there any more"
+
+
 def next_session_folder(old: Path, layer: Layer) -> Path:
     """Return the folder of a session that follows another one: NAME-2.emcad beside NAME.emcad, then NAME-3.emcad.
 
