@@ -30,6 +30,21 @@ def test_labels_on_the_stack_s_grid(stack):
     assert box_in_stack(labels((2, 6, 7), **place_of(stack, (1, 3, 4))), stack) == Box((1, 3, 4), (3, 9, 11))
 
 
+@pytest.mark.parametrize(("unit", "length"), [("um", 1e3), ("nm", 1), ("mm", 1e6), ("angstrom", 0.1)])
+def test_labels_in_other_units_lie_at_the_same_place(unit, length):
+    stack = Image(np.zeros(SHAPE, np.uint8), scale=(40, 5, 6), translate=(400, 50, 60), units=("nm",) * 3)
+    place = {"scale": np.array((40, 5, 6)) / length, "translate": np.array((440, 65, 84)) / length}
+    assert box_in_stack(labels((2, 6, 7), units=(unit,) * 3, **place), stack) == Box((1, 3, 4), (3, 9, 11))
+    with pytest.raises(UserError, match="give both the same voxel size"):
+        box_in_stack(labels((2, 6, 7), units=(unit,) * 3, **place | {"scale": np.array((40, 5, 5)) / length}), stack)
+
+
+def test_labels_in_pixels_lie_in_the_units_of_the_stack():
+    stack = Image(np.zeros(SHAPE, np.uint8), scale=(0.04, 0.005, 0.006), units=("um",) * 3)
+    place = {"scale": (0.04, 0.005, 0.006), "translate": (0.04, 0.015, 0.024)}
+    assert box_in_stack(labels((2, 6, 7), **place), stack) == Box((1, 3, 4), (3, 9, 11))
+
+
 @pytest.mark.parametrize(
     ("shape", "place"),
     [

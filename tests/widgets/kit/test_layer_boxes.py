@@ -63,3 +63,17 @@ def test_no_overlap(other, sentence):
     truth = Labels(np.zeros((7, 30, 50), int), name="truth", **PLACE)
     with pytest.raises(UserError, match=sentence):
         overlap(other, truth)
+
+
+def test_layers_in_other_units_overlap_where_they_lie():
+    first = Labels(np.zeros((5, 20, 30), np.uint8), scale=(40, 5, 6), units=("nm",) * 3)
+    place = {"scale": (0.04, 0.005, 0.006), "translate": (0.04, 0.015, 0.024), "units": ("um",) * 3}
+    second = Labels(np.zeros((2, 6, 7), np.uint8), **place)
+    assert overlap(first, second) == (Box((1, 3, 4), (3, 9, 11)), Box((0, 0, 0), (2, 6, 7)))
+
+
+def test_a_shape_in_other_units():
+    image = Image(np.zeros((5, 20, 30), np.uint8), scale=(40, 5, 6), units=("nm",) * 3)
+    corners = np.array([(0.08, 0.009, 0.011), (0.08, 0.009, 0.031), (0.08, 0.026, 0.031), (0.08, 0.026, 0.011)])
+    shapes = Shapes([corners], ndim=3, units=("um",) * 3)
+    assert box_of_shapes(shapes, image, (1, 2)) == Box((1, 2, 2), (3, 6, 6))

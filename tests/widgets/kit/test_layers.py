@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
+from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.stacks.locations import parse_location
-from napari_emcad.widgets.kit.layers import origin_of, place_of, voxel_size_of
+from napari_emcad.widgets.kit.layers import origin_of, place_of, set_voxel_size, voxel_size_of
 
 PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
 
@@ -51,3 +52,15 @@ def test_place_of_a_box_with_rotation_and_affine():
     for corner in ((0, 0, 0), (1, 2, 3)):
         np.testing.assert_allclose(part.data_to_world(corner), image.data_to_world(np.add(corner, (1, 9, 11))))
     assert part.units == image.units
+
+
+def test_a_new_voxel_size_is_that_of_all_layers_on_the_grid_in_whatever_units():
+    data = np.zeros((2, 3, 4), np.uint8)
+    stack = Image(data, scale=(40, 5, 5), translate=(80, 0, 0), units=("nm",) * 3)
+    labels = Labels(data, scale=(0.04, 0.005, 0.005), translate=(0.08, 0, 0), units=("um",) * 3)
+    other = Labels(data, scale=(40, 5, 5), units=("um",) * 3)
+    set_voxel_size([stack, labels, other], labels, VoxelSize(30, 6, 6))
+    for layer in (stack, labels):
+        assert voxel_size_of(layer) == (30, 6, 6)
+        np.testing.assert_allclose(layer.translate, (60, 0, 0))
+    assert tuple(other.scale) == (40, 5, 5)

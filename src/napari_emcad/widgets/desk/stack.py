@@ -10,6 +10,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import shape_text, voxel_size_text
 from napari_emcad.io.stacks.stack import GIVEN
 from napari_emcad.widgets.kit.layer_pick import LayerPick
+from napari_emcad.widgets.kit.layer_units import scale_of
 from napari_emcad.widgets.kit.layers import (
     SIZE_SOURCE,
     check_layer,
@@ -112,7 +113,7 @@ class StackPick:
         """Give the stack another voxel size in nm; its other levels, and all layers on its grid, follow."""
         if self.layer is None:
             return
-        rescale(on_grids_of(self._viewer.layers, self.layer), np.array(size) / self.layer.scale[-3:])
+        rescale(on_grids_of(self._viewer.layers, self.layer), np.array(size) / scale_of(self.layer))
         self.layer.metadata[SIZE_SOURCE] = GIVEN
         self._viewer.reset_view()
         self.changed.emit()

@@ -6,6 +6,7 @@ from napari.layers import Image, Labels
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Voxel, triple
 from napari_emcad.core.wording import shape_text
+from napari_emcad.widgets.kit.layer_units import have_equal_voxels, place_in, scale_of
 from napari_emcad.widgets.kit.layers import volume_of
 
 
@@ -25,8 +26,8 @@ def box_in_stack(labels: Labels, stack: Image) -> Box:
     if shape == whole and is_unplaced:
         return Box.whole(whole)
     start: Voxel = (0, 0, 0)
-    if np.allclose(labels.scale, stack.scale, rtol=1e-3):
-        start = triple(round(n) for n in stack.world_to_data(labels.data_to_world((0, 0, 0))))
+    if have_equal_voxels(labels, stack):
+        start = triple(round(float(n)) for n in place_in(stack, labels, labels.data_to_world((0, 0, 0))))
         box = Box.whole(shape).moved(start)
         if box.clipped(whole) == box and (shape == whole or any(start)):
             return box
@@ -37,5 +38,5 @@ def box_in_stack(labels: Labels, stack: Image) -> Box:
 
 
 def _grid_text(layer: Image | Labels) -> str:
-    scale = " x ".join(f"{n:g}" for n in layer.scale)
+    scale = " x ".join(f"{n:g}" for n in scale_of(layer))
     return f"{shape_text(volume_of(layer).shape)} voxels of {scale}"

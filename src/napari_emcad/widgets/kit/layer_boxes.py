@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, triple
+from napari_emcad.widgets.kit.layer_units import have_equal_voxels, place_in, scale_of
 from napari_emcad.widgets.kit.layers import volume_of
 
 
@@ -79,12 +80,12 @@ def overlap(first: Image | Labels, second: Image | Labels) -> tuple[Box, Box]:
         if layer.ndim != 3:
             raise UserError(f'evaluate: labels (z, y, x) are needed, "{layer.name}" has {layer.ndim} axes.')
     shapes = [triple(volume_of(layer).shape) for layer in (first, second)]
-    if not np.allclose(first.scale, second.scale, rtol=1e-3):
+    if not have_equal_voxels(first, second):
         raise UserError(
             f'evaluate: layers of equal voxel size are needed, "{first.name}" has {_scale_text(first)} and '
             f'"{second.name}" has {_scale_text(second)}; set the voxel size of both.'
         )
-    offset = np.round(np.array(first.world_to_data(second.data_to_world((0, 0, 0))))).astype(int)
+    offset = np.round(place_in(first, second, second.data_to_world((0, 0, 0)))).astype(int)
     start, stop = np.maximum(offset, 0), np.minimum(shapes[0], offset + shapes[1])
     if not offset.any() and shapes[0] != shapes[1]:
         raise UserError(
@@ -101,8 +102,8 @@ def _in_voxels(corner: NDArray[np.float64], shapes: Shapes, image: Image | Label
     """Return a corner of a shape, 2D or more, in voxels of the image."""
     world = np.zeros(max(3, shapes.ndim))
     world[-shapes.ndim :] = shapes.data_to_world(corner)
-    return np.array(image.world_to_data(world[-3:]))
+    return place_in(image, shapes, world.tolist())
 
 
 def _scale_text(layer: Layer) -> str:
-    return " x ".join(f"{n:g}" for n in layer.scale)
+    return " x ".join(f"{n:g}" for n in scale_of(layer))

@@ -15,6 +15,7 @@ from napari_emcad.core.volume import Volume, check_volume
 from napari_emcad.io.metadata.lengths import voxel_size_in_nm
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import GIVEN
+from napari_emcad.widgets.kit.layer_units import has_lengths, scale_of, unit_lengths
 
 SIZE_SOURCE = "voxel_size_source"
 """Key in the metadata of layers: where their voxel size comes from, in words."""
@@ -115,21 +116,23 @@ def centre(viewer: ViewerModel, layer: Layer, voxel: Sequence[float]) -> None:
 
 def set_voxel_size(layers: Sequence[Layer], layer: Layer, size: VoxelSize) -> None:
     """Give a stack, and every layer that lies on the same grid, another voxel size in nm."""
-    rescale(on_grid_of(layers, layer), np.array(size) / layer.scale[-3:])
+    rescale(on_grid_of(layers, layer), np.array(size) / scale_of(layer))
     layer.metadata[SIZE_SOURCE] = GIVEN
 
 
 def on_grid_of(layers: Sequence[Layer], layer: Layer) -> list[Layer]:
-    """Return the layers (z, y, x) with voxels of the same size and unit as those of `layer`."""
-    scale, units = np.array(layer.scale[-3:]), layer.units[-3:]
-    return [o for o in layers if o.ndim == 3 and np.allclose(o.scale, scale) and o.units == units]
+    """Return the layers (z, y, x) with voxels as large as those of `layer`, in whatever units of length."""
+    scale, is_known = scale_of(layer), has_lengths(layer)
+    same = [o for o in layers if o.ndim == 3 and has_lengths(o) == is_known]
+    return [o for o in same if np.allclose(scale_of(o), scale)]
 
 
 def rescale(layers: Sequence[Layer], factor: NDArray[np.float64]) -> None:
     """Make the voxels of layers (z, y, x) larger or smaller, around the world's origin; their unit becomes nm."""
     for layer in layers:
-        scale = tuple(float(f"{n:.12g}") for n in layer.scale * factor)
-        layer.scale, layer.translate, layer.units = scale, tuple(layer.translate * factor), ("nm",) * 3
+        scale = tuple(float(f"{n:.12g}") for n in scale_of(layer) * factor)
+        place = layer.translate * unit_lengths(layer) * factor
+        layer.scale, layer.translate, layer.units = scale, tuple(place), ("nm",) * 3
 
 
 def place_of(layer: Layer, start: Sequence[float] = (0, 0, 0)) -> dict[str, Any]:
