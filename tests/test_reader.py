@@ -161,6 +161,16 @@ def test_main_is_what_the_file_name_says(tmp_path, name, kind):
     assert [kind for *_, kind in layers(tmp_path / name)] == [kind]
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32, np.uint64])
+def test_what_nobody_labelled_is_shown_as_0_and_told(tmp_path, dtype):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["labels"] = (CELLS - 2).clip(-1).astype(np.int64).astype(dtype)
+    ((data, meta, kind),) = layers(tmp_path / "a.h5")
+    assert (kind, data.dtype) == ("labels", np.uint16)
+    np.testing.assert_array_equal(data, (CELLS - 2).clip(0))
+    assert any("counts as unlabelled" in note for note in meta["metadata"]["notes"])
+
+
 def test_several_stacks_all_open(tmp_path):
     for name in ("left", "right"):
         zarr.create_array(tmp_path / "a.zarr", name=name, data=RAW)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.label_contents import KnownLabels
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.sessions.file_names import FACTS_FILE, FRAGMENTS, RUN_FILE
 from napari_emcad.io.stacks.check_stack import NotAStack
@@ -159,7 +160,13 @@ def _layer(stack: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
         fields["multiscale"] = True
         fields["metadata"][LEVELS] = [_level_metadata(level) for level in pyramid]
         return [level.array for level in pyramid], fields, kind
-    return _data(stack, kind), fields, kind
+    data = _data(stack)
+    if kind == "labels" and isinstance(data, np.ndarray):
+        known = KnownLabels(data)
+        data = _narrowed(known[:])
+        if known.note:
+            fields["metadata"]["notes"] = (*fields["metadata"].get("notes", ()), known.note)
+    return data, fields, kind
 
 
 def _fields(stack: Stack, names: list[str]) -> LayerFields:
@@ -191,12 +198,11 @@ def _last_name(dataset: str | None) -> list[str]:
     return [*([selection.dataset.split("/")[-1]] if selection.dataset else []), *selection.places]
 
 
-def _data(stack: Stack, kind: LayerKind) -> NDArray[Any] | LazyArray:
+def _data(stack: Stack) -> NDArray[Any] | LazyArray:
     if _stays(stack):
         return stack.array
     with stack:
-        values = stack.array[:]
-    return _narrowed(values) if kind == "labels" else values
+        return stack.array[:]
 
 
 def _narrowed(labels: NDArray[Any]) -> NDArray[Any]:
