@@ -1,38 +1,10 @@
-"""Whether a volume holds labels, and what in it stands for "unlabelled"."""
+"""What in labels stands for "unlabelled"."""
 
 import numpy as np
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.label_contents import KnownLabels, are_labels, highest_id, is_unlabelled
-from napari_emcad.core.synthetic import synthetic_stack
-
-
-@pytest.fixture(scope="module")
-def stack():
-    return synthetic_stack((4, 96, 96), seed=3)
-
-
-@pytest.mark.parametrize("dtype", [np.uint16, np.int64, np.uint64, np.float32])
-def test_neurons_are_labels_of_any_type(stack, dtype):
-    assert are_labels(stack.labels.astype(dtype))
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
-def test_greys_are_none_of_any_type(stack, dtype):
-    assert not are_labels(stack.raw.astype(dtype))
-
-
-def test_fractions_are_none_though_they_lie_in_patches(stack):
-    assert not are_labels(stack.labels.astype(np.float32) + np.float32(0.5))
-
-
-def test_background_does_not_count(stack):
-    sparse = np.where(stack.labels == stack.labels.max(), stack.labels, 0)
-    grey = np.zeros((4, 400, 400), np.uint8)
-    grey[:, 190:210, 190:210] = stack.raw[:, :20, :20]
-    assert are_labels(sparse) and are_labels(np.zeros((1, 5, 5), np.uint8))
-    assert not are_labels(grey)
+from napari_emcad.core.label_contents import KnownLabels, highest_id, is_unlabelled
 
 
 @pytest.mark.parametrize(

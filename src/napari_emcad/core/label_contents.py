@@ -1,4 +1,4 @@
-"""The contents of volumes that should hold labels: ids or grey values, and the marks of what nobody labelled."""
+"""The ids of labels, and the marks of what nobody labelled."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,35 +10,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.core.volume import Key, Volume
 
-_LEAST_ALIKE = 0.5
-"""Share of neighbouring voxels that are equal: of pieces of 2 x 2 voxels 0.5, of neurons above 0.9, of greys 0.1."""
-
-_WINDOW = 256
-"""Edge, in voxels, of the squares that are looked at."""
-
 _HIGHEST_IDS = {4: 1, 8: 4}
 """Numbers at the top of an unsigned type that programs write for "no label", by its bytes: -1 to -4 as unsigned."""
-
-
-def are_labels(volume: Volume) -> bool:
-    """Return True if the values are like ids: whole numbers, and most of them equal to the one beside them.
-
-    Parameters
-    ----------
-    volume : Volume (z, y, x)
-        Squares in the middle of three sections are read.
-    """
-    if np.dtype(volume.dtype).kind not in "buif":
-        return False
-    depth, height, width = volume.shape
-    y, x = (slice(max(0, (n - _WINDOW) // 2), (n + _WINDOW) // 2) for n in (height, width))
-    squares = [np.asarray(volume[z, y, x]) for z in sorted({depth // 4, depth // 2, 3 * depth // 4})]
-    if np.dtype(volume.dtype).kind == "f" and any((np.floor(square) != square).any() for square in squares):
-        return False
-    pairs = [pair for square in squares for pair in ((square[1:], square[:-1]), (square[:, 1:], square[:, :-1]))]
-    counted = sum(int(np.count_nonzero((a != 0) | (b != 0))) for a, b in pairs)
-    alike = sum(int(np.count_nonzero((a == b) & (a != 0))) for a, b in pairs)
-    return alike >= _LEAST_ALIKE * counted
 
 
 def is_unlabelled(values: NDArray[Any], ignored: Iterable[int] = ()) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.label_contents import are_labels
+from napari_emcad.io.stacks.holds import contents_of, look_at
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.paper_datasets import neuron_dataset
 from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
@@ -33,9 +33,12 @@ def open_labels(path: Location, dataset: str | None = None, voxel_size: VoxelSiz
     return labels
 
 
-def holds_labels(stack: Stack) -> bool:
-    """Return True if a stack holds labels: by what its file says of it, else by its values."""
-    return are_labels(stack.array) if stack.holds is None else stack.holds == "labels"
+def may_hold_labels(stack: Stack) -> bool:
+    """Return False if a stack surely holds no labels: its file says so, or its values do."""
+    if stack.holds is not None:
+        return stack.holds == "labels"
+    look = look_at(stack.array)
+    return look is not None and look.is_labels is not False
 
 
 def check_holds_labels(stack: Stack) -> None:
@@ -45,7 +48,7 @@ def check_holds_labels(stack: Stack) -> None:
     ------
     UserError
     """
-    if holds_labels(stack):
+    if may_hold_labels(stack):
         return
     where = f"{stack.path}, {stack.dataset}" if stack.dataset else f"{stack.path}"
     raise UserError(
@@ -61,13 +64,20 @@ def _find_labels(path: Location) -> str | None:
         return None
     if known := neuron_dataset(path):
         return known
-    found = [name for name in names[:_MOST] if _is_of_labels(path, name)]
-    if len(found) > 1 or not found:
+    found = _chosen(path, names[:_MOST])
+    if len(found) != 1:
         held = f"{len(found)} datasets with labels, {', '.join(found)}" if found else f"{', '.join(names)}"
         raise UserError(f"{path}: a dataset with labels is needed, it holds {held}; name it with --dataset.")
     return found[0]
 
 
-def _is_of_labels(path: Location, name: str) -> bool:
-    with open_stack(path, name) as stack:
-        return holds_labels(stack)
+def _chosen(path: Location, names: list[str]) -> list[str]:
+    """Return the datasets that hold labels; if none surely does, those that may."""
+    sure, likely = [], []
+    for name in names:
+        with open_stack(path, name) as stack:
+            if contents_of(stack).holds == "labels":
+                sure.append(name)
+            elif may_hold_labels(stack):
+                likely.append(name)
+    return sure or likely

@@ -187,9 +187,10 @@ def _explain_errors(path: Location, kind: StackFormat[Any]) -> AbstractContextMa
 
 
 def holds_datasets(path: Location | str) -> bool:
-    """Return True if a file is of a kind that holds datasets, so that one can be named; False if it is one stack."""
-    kind = find_format(parse_location(path))
-    return kind is not None and kind.names is not None
+    """Return True if a dataset of a file can be named; False if it is one stack."""
+    path = parse_location(path)
+    kind = find_format(path)
+    return kind is not None and kind.names is not None and (kind.levels is not None or bool(kind.names(path)))
 
 
 def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:
