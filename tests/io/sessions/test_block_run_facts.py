@@ -130,9 +130,18 @@ def test_what_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch):
 
 def test_a_name_that_is_taken(tmp_path):
     (tmp_path / "a.emcad").mkdir()
+    (tmp_path / "a.emcad" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="this name is taken"):
         begin_run(tmp_path / "a.emcad", RUN)
-    assert not list((tmp_path / "a.emcad").iterdir())
+    assert [file.name for file in (tmp_path / "a.emcad").iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_a_killed_program_left_empty_is_taken(tmp_path):
+    (tmp_path / "a.emcad").mkdir()
+    (tmp_path / "a.emcad" / "run.json.0f0f0f.part").write_text("{")
+    begin_run(tmp_path / "a.emcad", RUN)
+    assert read_run(tmp_path / "a.emcad") == RUN
+    assert [file.name for file in tmp_path.iterdir()] == ["a.emcad"]
 
 
 def test_no_unfinished_run(tmp_path):

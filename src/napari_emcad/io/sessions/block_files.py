@@ -23,8 +23,9 @@ from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
 from napari_emcad.io.labels.zarr_array import create_labels_array
-from napari_emcad.io.read_errors import READ_ERRORS, TABLE_ERRORS, first_line
+from napari_emcad.io.read_errors import TABLE_ERRORS, first_line
 from napari_emcad.io.section_plans import plan_of_json, plan_to_json
+from napari_emcad.io.sessions.block_arrays import ARRAY_ERRORS, make_array, open_to_change
 from napari_emcad.io.sessions.file_names import (
     AFFINITIES,
     DASHBOARD,
@@ -82,18 +83,25 @@ class BlockFiles:
             raise self._explained(error) from error
 
     def create(self, shape: Shape, voxel_size: VoxelSize | None) -> None:
-        """Create the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay."""
+        """Create the arrays, all 0, for a volume of this shape (z, y, x); those that are there stay.
+
+        Nobody else may be at the run: what killed programs have left unfinished is removed.
+        """
         with self.explain_errors():
             (self.folder / TABLES).mkdir(exist_ok=True)
-            remove_parts(self.folder / TABLES)
-            if not (self.folder / AFFINITIES).exists():
-                create_affinities(self.folder / AFFINITIES, shape, voxel_size, {})
-            self._create_labels(LOCAL, shape, np.dtype(np.uint32), voxel_size)
+            for folder in (self.folder, self.folder / TABLES):
+                remove_parts(folder)
+            make_array(
+                self.folder / AFFINITIES,
+                lambda path: create_affinities(path, shape, voxel_size, {}),
+                is_used="affinities" in self.finished_blocks(),
+            )
+            self._create_labels(LOCAL, shape, np.dtype(np.uint32), voxel_size, "fragments")
 
     def create_fragments(self, dtype: DTypeLike, voxel_size: VoxelSize | None) -> None:
         """Create the array of the fragments numbered in the volume, for ids of this dtype, unless it is there."""
         with self.explain_errors():
-            self._create_labels(FRAGMENTS, self.local.shape, file_dtype(dtype), voxel_size)
+            self._create_labels(FRAGMENTS, self.local.shape, file_dtype(dtype), voxel_size, "region graph")
 
     @property
     def affinities(self) -> StoredAffinities:
@@ -230,9 +238,15 @@ class BlockFiles:
         for name in (LOCAL, TABLES):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def _create_labels(self, name: str, shape: Shape, dtype: np.dtype[Any], voxel_size: VoxelSize | None) -> None:
-        if not (self.folder / name).exists():
-            create_labels_array(self.folder / name, shape, dtype, voxel_size, (1, CHUNK, CHUNK))
+    def _create_labels(
+        self, name: str, shape: Shape, dtype: np.dtype[Any], voxel_size: VoxelSize | None, step: str
+    ) -> None:
+        """Create the array that a step writes to, unless it is there."""
+        make_array(
+            self.folder / name,
+            lambda path: create_labels_array(path, shape, dtype, voxel_size, (1, CHUNK, CHUNK)),
+            is_used=step in self.finished_blocks(),
+        )
 
     def _explained(self, error: Exception) -> UserError:
         number = getattr(error, "errno", None)
@@ -247,8 +261,8 @@ class BlockFiles:
 
     def _open_array(self, name: str) -> zarr.Array[Any]:
         try:
-            return zarr.open_array(self.folder / name, mode="r+")
-        except (*READ_ERRORS, TypeError) as error:
+            return open_to_change(self.folder / name)
+        except ARRAY_ERRORS as error:
             raise UserError(
                 f"{self.folder / name}: missing or damaged; remove {self.folder} and begin anew."
             ) from error

@@ -1,7 +1,6 @@
 """The facts of a run by blocks, `run.json` in the folder that becomes a session: what is segmented, and how."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +12,9 @@ from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
-from napari_emcad.io.atomic import write_then_rename
+from napari_emcad.io.atomic import PART, write_then_rename
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
+from napari_emcad.io.sessions.file_names import FACTS_FILE, HOLDER, LOCK, RUN_FILE
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import check_new
 
@@ -140,16 +139,19 @@ def begin_run(folder: Path, run: BlockRunFacts) -> None:
         if read_run(folder) != run:
             _begin_anew(folder, run)
         return
-    check_new(folder)
+    if not _was_given_up(folder):
+        check_new(folder)
     try:
-        folder.mkdir()
+        with write_then_rename(folder) as part:
+            part.mkdir()
+            _write_run(part, run)
     except OSError as error:
-        raise UserError(f"{folder}: could not be made ({error}); choose another folder.") from error
-    try:
-        _write_run(folder, run)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        raise _not_written(folder, error) from error
+
+
+def _was_given_up(folder: Path) -> bool:
+    """Return True for a folder without anything in it, as a killed program of an earlier version has left it."""
+    return folder.is_dir() and all(file.suffix == PART or file.name in (LOCK, HOLDER) for file in folder.iterdir())
 
 
 def _begin_anew(folder: Path, run: BlockRunFacts) -> None:
@@ -166,16 +168,19 @@ def _begin_anew(folder: Path, run: BlockRunFacts) -> None:
             )
         files.forget(sections=_look_of(before) != _look_of(run))
         _write_run(folder, run)
+    except OSError as error:
+        raise _not_written(folder, error) from error
     finally:
         lock.release()
 
 
 def _write_run(folder: Path, run: BlockRunFacts) -> None:
-    try:
-        with write_then_rename(folder / RUN_FILE) as part:
-            part.write_text(run.model_dump_json(indent=2), "utf-8")
-    except OSError as error:
-        raise UserError(f"{folder}: could not be written to ({error}); choose another folder.") from error
+    with write_then_rename(folder / RUN_FILE) as part:
+        part.write_text(run.model_dump_json(indent=2), "utf-8")
+
+
+def _not_written(folder: Path, error: OSError) -> UserError:
+    return UserError(f"{folder}: could not be written to ({error}); choose another folder.")
 
 
 def _look_of(run: BlockRunFacts) -> tuple[object, ...]:

@@ -1,0 +1,56 @@
+"""Arrays of a run by blocks: there as a whole or not at all, whenever the program that makes them is killed."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from napari_emcad.io.atomic import write_then_rename
+from napari_emcad.io.read_errors import READ_ERRORS
+
+ARRAY_ERRORS = (*READ_ERRORS, TypeError)
+"""Errors that zarr raises where there is no array, or one whose description is damaged."""
+
+
+def open_to_change(path: Path) -> zarr.Array[Any]:
+    """Open an array to read it and to write to it.
+
+    Raises
+    ------
+    One of `ARRAY_ERRORS`
+        If there is none, or it is damaged.
+    """
+    return zarr.open_array(path, mode="r+")
+
+
+def make_array(path: Path, make: Callable[[Path], object], is_used: bool) -> None:
+    """Make an array under another name first, unless it is there.
+
+    Parameters
+    ----------
+    path : Path
+    make : callable
+        Makes the array at the path that it gets.
+    is_used : bool
+        True if blocks are written in it: a damaged one stays as it is. Otherwise it is made anew, as nothing is lost.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    if path.exists() and not is_used and not _is_array(path):
+        shutil.rmtree(path)
+    if not path.exists():
+        with write_then_rename(path) as part:
+            make(part)
+
+
+def _is_array(path: Path) -> bool:
+    try:
+        open_to_change(path)
+    except ARRAY_ERRORS:
+        return False
+    return True
