@@ -52,7 +52,7 @@ from napari_emcad.core.swallowing import Lying, sections_and_sizes
 from napari_emcad.core.volume import Key, Writable
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_run
-from napari_emcad.io.stacks.stack import Stack, open_stack
+from napari_emcad.io.stacks.stack import Stack, content_of, open_stack
 
 if TYPE_CHECKING:  # these bring torch, which takes seconds
     from napari_emcad.networks.student import Student
@@ -308,7 +308,7 @@ def _load_inputs(source: str, dataset: str | None, fingerprint: str, model: str,
 def _load_stack(source: str, dataset: str | None, fingerprint: str) -> Stack:
     """Open the stack, which is kept as `_load_inputs` says."""
     stack = open_stack(source, dataset)
-    if stack.fingerprint != fingerprint:
+    if content_of(stack.fingerprint) != content_of(fingerprint):
         raise UserError(f"{source}: the stack has changed since the run was begun; choose a new name for the session.")
     return stack
 

@@ -5,6 +5,7 @@ import time
 from math import prod
 from pathlib import Path
 
+from napari_emcad.blocks.moved_run import find_run
 from napari_emcad.blocks.run import Means, Needs, RunRequest, finish_run, free_budget, new_run
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.inputs import (
@@ -26,7 +27,7 @@ from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
 from napari_emcad.inference.normalisation import is_exchanged, trained_greys
 from napari_emcad.io.sessions.block_files import CHUNK
-from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_unfinished_run
+from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect
 from napari_emcad.networks.zoo import resolve_model
@@ -61,7 +62,10 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
 def resume(options: argparse.Namespace) -> int:
     """Go on with a run that was begun."""
     reuse_memory()
-    return _finish(options, read_unfinished_run(options.session))
+    run, notes = find_run(options.session, options.stack, options.model and resolve_model(options.model))
+    for note in notes:
+        tell(note)
+    return _finish(options, run)
 
 
 def _finish(options: argparse.Namespace, run: BlockRunFacts) -> int:

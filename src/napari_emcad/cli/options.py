@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from napari_emcad.io.stacks.locations import parse_location
+
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """The place that commands are added to."""
 
@@ -76,6 +78,16 @@ def add_sections(parser: argparse.ArgumentParser, bridges: bool = True) -> None:
 def add_session(parser: argparse.ArgumentParser) -> None:
     """Add the argument that names a session."""
     parser.add_argument("session", type=Path, metavar="SESSION", help="folder NAME.emcad")
+
+
+def add_stack_of_session(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the stack of a session."""
+    parser.add_argument(
+        "--stack",
+        type=parse_location,
+        metavar="FILE|URL",
+        help="its stack, if that was moved; default: where it was, or what holds the same voxels near the session",
+    )
 
 
 def number_reader(low: float, high: float) -> Callable[[str], float]:

@@ -10,6 +10,7 @@ from napari_emcad.cli.options import (
     add_dataset,
     add_sections,
     add_session,
+    add_stack_of_session,
     add_voxel_size,
     number_reader,
     whole_number,
@@ -66,6 +67,8 @@ def add_resume_command(commands: Commands) -> None:
     parser = commands.add_parser("resume", help="go on with a session that was begun by blocks")
     add_session(parser)
     _add_means(parser)
+    add_stack_of_session(parser)
+    parser.add_argument("--model", metavar="FILE", help="its model, if that was moved; default: found by its hash")
     parser.set_defaults(command=_resume)
 
 

@@ -4,7 +4,15 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from napari_emcad.cli.options import STACKS, Commands, add_dataset, add_session, add_voxel_size, whole_number
+from napari_emcad.cli.options import (
+    STACKS,
+    Commands,
+    add_dataset,
+    add_session,
+    add_stack_of_session,
+    add_voxel_size,
+    whole_number,
+)
 from napari_emcad.core.choices import Export
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.zoo import BUNDLED, NO_MODEL
@@ -22,6 +30,7 @@ def add_session_commands(commands: Commands) -> None:
         add_session(parser)
         if name == "proofread":
             add_voxel_size(parser, "; kept in the session")
+            add_stack_of_session(parser)
         parser.set_defaults(command=command)
     change = commands.add_parser("set", help="give a session another voxel size")
     add_session(change)

@@ -24,5 +24,6 @@ def proofread(options: argparse.Namespace) -> int:
     if options.voxel_size:
         set_voxel_size(options.session, VoxelSize(*options.voxel_size))
     read_facts(options.session)
-    command = [sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(options.session)]
+    stack = ["--stack", str(options.stack)] if options.stack else []
+    command = [sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(options.session), *stack]
     return subprocess.run(command, check=False).returncode

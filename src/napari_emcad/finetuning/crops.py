@@ -20,8 +20,9 @@ from napari_emcad.core.sections.unbroken import unbroken
 from napari_emcad.core.volume import Volume, check_volume
 from napari_emcad.inference.normalisation import EM_GREYS, Normalisation, choose_normalisation
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
+from napari_emcad.io.stacks.find_stack import find_stack
 from napari_emcad.io.stacks.label_stacks import open_labels
-from napari_emcad.io.stacks.locations import Location, parse_location
+from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.stack import Stack, open_stack
 from napari_emcad.io.stacks.stack_facts import stack_line, stack_notes
 from napari_emcad.io.stacks.stack_selection import errors_of
@@ -261,12 +262,9 @@ def _proofread_stack(opened: OpenSession, stack: Stack) -> _ProofreadStack:
 def _open_stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:
     if raw:
         return open_stack(raw.raw, raw.dataset)
-    source = parse_location(opened.facts.source)
-    if not opened.facts.source or (isinstance(source, Path) and not source.exists()):
-        raise UserError(
-            f'{opened.folder}: its stack "{opened.facts.source}" is not there any more; name it with --raw.'
-        )
-    return open_stack(source, opened.facts.dataset)
+    known = opened.facts.stack_in(opened.folder, triple(opened.session.state.base.fragments.shape))
+    found = find_stack(known, remedy="name it with --raw")
+    return open_stack(found.path, found.dataset)
 
 
 def _around(boxes: Sequence[Box]) -> Box:

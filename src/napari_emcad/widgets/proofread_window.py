@@ -9,6 +9,7 @@ import napari
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.sessions.open_session import OpenSession, open_session
+from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.widgets.dock import EMCADDock
 
 
@@ -16,23 +17,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Open the window. Return the exit code: 1, with one sentence, if the session cannot be opened."""
     parser = argparse.ArgumentParser("python -m napari_emcad.widgets.proofread_window", description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args(arguments).folder
+    parser.add_argument("--stack", type=parse_location)
+    options = parser.parse_args(arguments)
     try:
-        opened = open_session(folder)
+        opened = open_session(options.folder)
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a program of its own
         return 1
     viewer = napari.Viewer()
     dock = EMCADDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM CAD", area="right")
-    show_session(dock, opened)
+    show_session(dock, opened, options.stack)
     napari.run()
     return 0
 
 
-def show_session(dock: EMCADDock, opened: OpenSession) -> None:
+def show_session(dock: EMCADDock, opened: OpenSession, stack: Location | None = None) -> None:
     """Put the stack and the neurons of a session into a dock's viewer, ready to be edited."""
-    dock.desk.sessions.show(opened)
+    dock.desk.sessions.show(opened, stack=stack)
     dock.sections["proofread"].open()
 
 

@@ -26,6 +26,11 @@ RUN = BlockRunFacts(
 )
 
 
+def stored(folder):
+    """The run as it was begun; its folder adds the way to the stack."""
+    return read_run(folder).model_copy(update={"relative_source": None})
+
+
 def test_places():
     assert (RUN.place, RUN.voxel_size) == (Box((1, 2, 3), (9, 34, 67)), VoxelSize(40, 5, 6))
     assert (RUN.blocks.counts, RUN.groups.counts) == ((2, 2, 2), (1, 2, 1))
@@ -49,21 +54,24 @@ def test_runs_of_earlier_versions_use_sections_as_they_are(tmp_path):
     fields = json.loads(file.read_text("utf-8"))
     del fields["sections"], fields["stack_shape"]
     file.write_text(json.dumps(fields), "utf-8")
-    assert read_run(tmp_path / "a.emcad") == RUN
+    assert stored(tmp_path / "a.emcad") == RUN
 
 
 def test_a_run_that_was_begun_goes_on(tmp_path):
     folder = tmp_path / "a.emcad"
     begin_run(folder, RUN)
     begin_run(folder, RUN)
-    assert read_run(folder) == read_unfinished_run(folder) == RUN
+    assert stored(folder) == RUN and read_unfinished_run(folder) == read_run(folder)
     assert [file.name for file in folder.iterdir()] == ["run.json"]
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"model": "large"}, r"begun with another model \(small, not large\); run the command as it was"),
+        (
+            {"model": "large", "model_sha256": "1" * 64},
+            r"begun with another model \(small, not large\); run the command as it was",
+        ),
         ({"block": (2, 16, 32)}, r"begun with another block \(\(4, 16, 32\), not \(2, 16, 32\)\)"),
         ({"parameters": {"scoring": "mean", "seed_sigma": 2}}, r"begun with another seed_sigma \(1\.5, not 2\)"),
         ({"sections": "auto"}, r"begun with another plan for the sections \(as-is, not auto\)"),
@@ -78,7 +86,7 @@ def test_another_run_is_refused(tmp_path, change, sentence):
     files.save_table("affinities", 0)
     with pytest.raises(UserError, match=sentence):
         begin_run(tmp_path / "a.emcad", RUN.model_copy(update=change))
-    assert read_run(tmp_path / "a.emcad") == RUN
+    assert stored(tmp_path / "a.emcad") == RUN
     assert files.is_done("affinities", 0)
 
 
@@ -103,7 +111,7 @@ def test_another_run_takes_the_place_of_one_without_blocks(tmp_path, change, is_
     files.write_found_sections(FoundSections("all good", SectionPlan.as_is((11, 40, 80))))
     other = run.model_copy(update=change)
     begin_run(folder, other)
-    assert read_run(folder) == other
+    assert stored(folder) == other
     assert (files.is_done("sections", 0), files.found_sections) == (is_kept, None)
     assert not (folder / "affinities.zarr").exists()
 
@@ -114,7 +122,7 @@ def test_nobody_takes_the_place_of_a_run_that_another_program_is_at(tmp_path):
     with pytest.raises(UserError, match="it is open for reading only"):
         begin_run(tmp_path / "a.emcad", RUN.model_copy(update={"model": "large"}))
     lock.release()
-    assert read_run(tmp_path / "a.emcad") == RUN
+    assert stored(tmp_path / "a.emcad") == RUN
 
 
 def test_what_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -140,7 +148,7 @@ def test_a_folder_that_a_killed_program_left_empty_is_taken(tmp_path):
     (tmp_path / "a.emcad").mkdir()
     (tmp_path / "a.emcad" / "run.json.0f0f0f.part").write_text("{")
     begin_run(tmp_path / "a.emcad", RUN)
-    assert read_run(tmp_path / "a.emcad") == RUN
+    assert stored(tmp_path / "a.emcad") == RUN
     assert [file.name for file in tmp_path.iterdir()] == ["a.emcad"]
 
 

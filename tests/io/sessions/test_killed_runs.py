@@ -72,7 +72,7 @@ for seed in range(int(sys.argv[2])):
 
 def assert_goes_on(folder):
     files = make_files(folder)
-    assert read_run(folder) == RUN
+    assert read_run(folder).gives_same(RUN)
     assert files.affinities.shape == (3, *RUN.place.shape)
     assert files.local.shape == files.fragments.shape == RUN.place.shape
     assert not files.affinities[:].any() and not files.fragments[:].any()

@@ -17,13 +17,15 @@ from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.file_names import FACTS_FILE, HOLDER, LOCK, RUN_FILE
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import check_new
+from napari_emcad.io.stacks.find_stack import KnownStack, relative_source
+from napari_emcad.io.stacks.stack import content_of
 
 SectionsChoice = Literal["auto", "as-is"] | dict[str, Any]
 """A choice of what is done with the sections of a stack: what a look at them says, nothing, or a plan as JSON."""
 
 
 class BlockRunFacts(BaseModel):
-    """All that a task needs to know; equal for runs that give the same result.
+    """All that a task needs to know.
 
     Attributes
     ----------
@@ -31,6 +33,8 @@ class BlockRunFacts(BaseModel):
         Name and version.
     source, dataset, fingerprint
         The stack, see `Stack`; the path is absolute.
+    relative_source : str or None
+        Path to the stack from the folder of the run, with slashes; set when `run.json` is written.
     voxel_size_nm : (z, y, x) or None
     voxel_size_source : str
         Where it comes from, see `Stack.size_source`.
@@ -64,6 +68,7 @@ class BlockRunFacts(BaseModel):
     format_version: Literal[1] = 1
     program: str
     source: str
+    relative_source: str | None = None
     dataset: str | None
     fingerprint: str
     voxel_size_nm: tuple[float, float, float] | None
@@ -80,6 +85,20 @@ class BlockRunFacts(BaseModel):
     stack_shape: Shape | None = None
     level_shape: Shape | None = None
     asked_levels: tuple[float | None, float | None] | None = None
+
+    def stack_in(self, folder: Path) -> KnownStack:
+        """Return what is known of the stack of the run in a folder, for `find_stack`."""
+        return KnownStack(folder, self.source, self.relative_source, self.dataset, self.fingerprint, self.place)
+
+    def gives_same(self, other: "BlockRunFacts") -> bool:
+        """Return True if another run gives the same result, wherever its files lie."""
+        return self._elsewhere == other._elsewhere
+
+    @property
+    def _elsewhere(self) -> "BlockRunFacts":
+        """The same run, whatever the places of its stack and its model and the times of its files."""
+        anywhere = {"source": "", "relative_source": None, "model": "", "fingerprint": content_of(self.fingerprint)}
+        return self.model_copy(update=anywhere)
 
     @property
     def resolved(self) -> ResolvedSegmentParameters:
@@ -136,8 +155,8 @@ def begin_run(folder: Path, run: BlockRunFacts) -> None:
         If the folder is something else, holds another run of which blocks are done, or another program is at it.
     """
     if (folder / RUN_FILE).is_file():
-        if read_run(folder) != run:
-            _begin_anew(folder, run)
+        if read_run(folder) != _placed(folder, run):
+            _change_run(folder, run)
         return
     if not _was_given_up(folder):
         check_new(folder)
@@ -154,19 +173,35 @@ def _was_given_up(folder: Path) -> bool:
     return folder.is_dir() and all(file.suffix == PART or file.name in (LOCK, HOLDER) for file in folder.iterdir())
 
 
-def _begin_anew(folder: Path, run: BlockRunFacts) -> None:
-    """Put a run in the place of another one, of which no block is done; sections are not measured again if they fit."""
+def move_run(folder: Path, run: BlockRunFacts) -> None:
+    """Write where the stack and the model of a run lie now.
+
+    Raises
+    ------
+    UserError
+        If another program is at it, or the folder cannot be written to.
+    """
+    if read_run(folder) != _placed(folder, run):
+        _change_run(folder, run)
+
+
+def _change_run(folder: Path, run: BlockRunFacts) -> None:
+    """Write a run in the place of another one: the same with its files elsewhere, or any if no block is done yet.
+
+    Sections are not measured again if they fit.
+    """
     lock, files = SessionLock(folder), BlockFiles(folder)
     try:
         if lock.why_not:
             raise UserError(lock.why_not)
         before = read_run(folder)
-        if files.has_blocks:
-            raise UserError(
-                f"{folder}: it was begun with another {_difference(before, run)}; "
-                "run the command as it was, or choose another name."
-            )
-        files.forget(sections=_look_of(before) != _look_of(run))
+        if not run.gives_same(before):
+            if files.has_blocks:
+                raise UserError(
+                    f"{folder}: it was begun with another {_difference(before, run)}; "
+                    "run the command as it was, or choose another name."
+                )
+            files.forget(sections=_look_of(before) != _look_of(run))
         _write_run(folder, run)
     except OSError as error:
         raise _not_written(folder, error) from error
@@ -174,9 +209,14 @@ def _begin_anew(folder: Path, run: BlockRunFacts) -> None:
         lock.release()
 
 
+def _placed(folder: Path, run: BlockRunFacts) -> BlockRunFacts:
+    """Return a run with the path to its stack from its folder."""
+    return run.model_copy(update={"relative_source": relative_source(run.source, folder)})
+
+
 def _write_run(folder: Path, run: BlockRunFacts) -> None:
     with write_then_rename(folder / RUN_FILE) as part:
-        part.write_text(run.model_dump_json(indent=2), "utf-8")
+        part.write_text(_placed(folder, run).model_dump_json(indent=2), "utf-8")
 
 
 def _not_written(folder: Path, error: OSError) -> UserError:
@@ -185,7 +225,7 @@ def _not_written(folder: Path, error: OSError) -> UserError:
 
 def _look_of(run: BlockRunFacts) -> tuple[object, ...]:
     """Return all that decides on what is measured of the sections, and in which slabs."""
-    stack = run.program, run.source, run.dataset, run.fingerprint, run.stack_shape, run.level_shape
+    stack = run.program, run.dataset, content_of(run.fingerprint), run.stack_shape, run.level_shape
     return *stack, run.looked_at, run.block[0]
 
 
@@ -226,6 +266,10 @@ def _difference(before: BlockRunFacts, run: BlockRunFacts) -> str:
     """Return the first thing that two runs do not share, in words."""
     for name in BlockRunFacts.model_fields:
         old, new = getattr(before, name), getattr(run, name)
+        if name in ("source", "relative_source", "fingerprint") and _is_content_same(before, run):
+            continue
+        if name == "model" and before.model_sha256 == run.model_sha256:
+            continue
         if old != new and name == "sections":
             return f"plan for the sections ({_sections_text(old)}, not {_sections_text(new)})"
         if old != new and name == "parameters":
@@ -234,6 +278,10 @@ def _difference(before: BlockRunFacts, run: BlockRunFacts) -> str:
         if old != new:
             return f"{name} ({old}, not {new})"
     return "version of the program"
+
+
+def _is_content_same(before: BlockRunFacts, run: BlockRunFacts) -> bool:
+    return content_of(before.fingerprint) == content_of(run.fingerprint)
 
 
 def _sections_text(sections: SectionsChoice) -> str:

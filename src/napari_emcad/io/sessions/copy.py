@@ -1,5 +1,6 @@
 """A copy of a session: whole, or with the edits up to the last good one if its log is damaged."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.sessions.file_names import (
     AFFINITIES,
     BOXES,
@@ -77,6 +78,7 @@ def copy_session_job(folder: Path, new: Path) -> Job[CopyResult]:
     _check(folder, new)
     log = EditLog(folder / EDITS, read_only=True)
     files = {path: path.stat().st_size for path in _list_files(folder)}
+    facts = _facts_of_copy(folder, new)
     total, done = sum(files.values()), 0
     watch = Stopwatch("copy", total)
     with write_beside(new, lambda _: total) as part:
@@ -86,6 +88,7 @@ def copy_session_job(folder: Path, new: Path) -> Job[CopyResult]:
             _copy(path, part / path.relative_to(folder))
             done += size
             yield watch.at(min(done, total))
+        write_facts(part, facts)
     return CopyResult(len(log.rows), log.damage)
 
 
@@ -97,6 +100,14 @@ def _check(folder: Path, new: Path) -> None:
     check_new(new)
     if new.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{new}: a place outside the session is needed; choose another folder for the copy.")
+
+
+def _facts_of_copy(folder: Path, new: Path) -> SessionFacts:
+    """Return the facts of a session with the path to its stack from where its copy will be."""
+    facts = read_facts(folder)
+    beside = Path(os.path.normpath(folder.absolute() / (facts.relative_source or "")))
+    has_moved = bool(facts.relative_source) and not Path(facts.source).exists() and beside.exists()
+    return facts.model_copy(update={"source": str(beside)} if has_moved else {}).placed(new)
 
 
 def _list_files(folder: Path) -> Iterator[Path]:

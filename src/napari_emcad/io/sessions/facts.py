@@ -1,9 +1,10 @@
 """The facts of a session, `session.json`: what was segmented, and how."""
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +16,7 @@ from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.section_plans import plan_of_json
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
+from napari_emcad.io.stacks.find_stack import KnownStack, relative_source
 
 FORMAT_VERSION = 3
 """Version of the format that is written where sections are not used as they are."""
@@ -34,6 +36,9 @@ class SessionFacts(BaseModel):
     format_version: int = Field(AS_IS_VERSION, ge=FIRST_VERSION, le=FORMAT_VERSION, title="Format")
     program: str = Field("", title="Program", description="Name and version.")
     source: str = Field("", title="Source", description="The stack that was segmented: its path or URL.")
+    relative_source: str | None = Field(
+        None, title="Relative source", description="Path to the stack from the folder of the session, with slashes."
+    )
     dataset: str | None = Field(
         None, title="Dataset", description="Path inside the source; None = what opens by itself."
     )
@@ -84,6 +89,18 @@ class SessionFacts(BaseModel):
             If `sections` is no plan.
         """
         return plan_of_json(self.sections, triple(self.sections["shape"])) if self.sections else None
+
+    def stack_in(self, folder: Path, shape: Shape) -> KnownStack:
+        """Return what is known of the stack of the session in a folder, whose fragments have this shape."""
+        box = self.box_of(shape)
+        return KnownStack(folder, self.source, self.relative_source, self.dataset, self.fingerprint, box)
+
+    def placed(self, folder: Path) -> Self:
+        """Return the facts with the path to the stack from a folder, which the session is to be kept in."""
+        source = self.source
+        if source and "://" not in source and not PureWindowsPath(source).drive:
+            source = os.path.abspath(source)
+        return self.model_copy(update={"source": source, "relative_source": relative_source(source, folder)})
 
     def planned(self, shape: Shape) -> PlannedBox | None:
         """Return the box of the fragments, which have this shape, with its plan; None if all is used as it is."""

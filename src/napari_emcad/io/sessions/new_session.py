@@ -71,4 +71,4 @@ def check_new(folder: Path) -> None:
 
 def _write_log_and_facts(folder: Path, segmentation: Segmentation, facts: SessionFacts) -> None:
     EditLog(folder / EDITS).close()
-    write_facts(folder, facts.model_copy(update={"base_hash": base_hash(segmentation)}))
+    write_facts(folder, facts.placed(folder).model_copy(update={"base_hash": base_hash(segmentation)}))

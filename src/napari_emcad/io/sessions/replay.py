@@ -10,11 +10,9 @@ from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
+from napari_emcad.io.stacks.stack import content_of
 from napari_emcad.proofreading.replay.outcomes import Replayed
 from napari_emcad.proofreading.replay.replay import replay
-
-_CONTENT = 3
-"""Words of a fingerprint that describe content, shape and dtype; the others change with every copy of the file."""
 
 
 def replay_session(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
@@ -74,7 +72,7 @@ def _check_two(old: Path, new: OpenSession) -> None:
 
 
 def _check_stack(old: SessionFacts, new: SessionFacts) -> None:
-    contents = [facts.fingerprint.split()[:_CONTENT] for facts in (old, new)]
+    contents = [content_of(facts.fingerprint) for facts in (old, new)]
     if all(contents) and contents[0] != contents[1]:
         raise UserError(
             f"replay: sessions of the same stack are needed, got {old.source} and {new.source}; "

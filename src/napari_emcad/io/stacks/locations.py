@@ -1,5 +1,6 @@
 """The place of a stack: a path on this machine, or a URL that holds no secret."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, urlsplit
@@ -53,7 +54,7 @@ Location = Path | Url
 
 
 def parse_location(text: Location | str) -> Location:
-    """Return the path or URL that a person typed for a stack; file:// becomes a path.
+    """Return the path or URL that a person typed for a stack; file:// becomes a path, ~ the home folder.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def parse_location(text: Location | str) -> Location:
         If it is a URL with a password, a token or a signature in it.
     """
     if not isinstance(text, str) or "://" not in text:
-        return Path(text) if isinstance(text, str) else text
+        return Path(os.path.expanduser(text)) if isinstance(text, str) else text
     for part in text.removeprefix(PRECOMPUTED).split("::"):
         _refuse_secrets(part)
     if text.startswith("file://"):

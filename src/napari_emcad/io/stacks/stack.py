@@ -35,6 +35,10 @@ _SAMPLE = 64
 """Edge, in voxels, of the squares that the fingerprint looks at."""
 
 
+_CONTENT_WORDS = 3
+"""Words at the beginning of a fingerprint that describe voxels, shape and type."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack that is open. Close it, or use it as a context manager; it also closes when no longer used.
@@ -233,9 +237,15 @@ def content_fingerprint(volume: Volume) -> str:
     y, x = (slice(max(0, (n - _SAMPLE) // 2), (n + _SAMPLE) // 2) for n in (height, width))
     digest = hashlib.sha256()
     for z in sorted({0, depth // 2, depth - 1}):
-        digest.update(np.asarray(volume[z, y, x]).tobytes())
+        values = np.asarray(volume[z, y, x])
+        digest.update(values.astype(values.dtype.newbyteorder("="), copy=False).tobytes())
     shape = "x".join(map(str, volume.shape))
-    return f"{digest.hexdigest()} {shape} {volume.dtype}"
+    return f"{digest.hexdigest()} {shape} {np.dtype(volume.dtype).newbyteorder('=')}"
+
+
+def content_of(fingerprint: str) -> str:
+    """Return the words of a fingerprint that describe voxels, shape and type; the others change with every copy."""
+    return " ".join(fingerprint.split()[:_CONTENT_WORDS])
 
 
 def _fingerprint(path: Location, opened: OpenDataset) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from psygnal import Signal
 
+from napari_emcad.blocks.moved_run import find_run
 from napari_emcad.blocks.progress import BlockProgress, Watch
 from napari_emcad.blocks.sections import sections_text
 from napari_emcad.core.errors import UserError
@@ -172,10 +173,14 @@ class BlockSession:
 
     def _resume(self) -> None:
         folder = self._named()
-        held = lock_holder(folder)
-        self._run(watch_run(folder) if held else resume_run(folder, self.means.means))
-        if held:
+        if held := lock_holder(folder):
+            self._run(watch_run(folder))
             self._message.result(f"{held}; this is how far it is.")
+            return
+        notes = find_run(folder).notes
+        self._run(resume_run(folder, self.means.means))
+        if notes:
+            self._message.result(" ".join((self._message.text, *notes)))
 
     def _open(self) -> None:
         self.open_wanted.emit(self._named())

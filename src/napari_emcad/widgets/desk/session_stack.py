@@ -1,66 +1,196 @@
 """The stack of a session that is opened from its folder, or an image that stands for it."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
+from pydantic import ValidationError
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.volume import Volume
-from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.facts import SessionFacts, write_facts
 from napari_emcad.io.sessions.open_session import OpenSession
-from napari_emcad.io.stacks.stack import GIVEN
+from napari_emcad.io.stacks.find_stack import FoundStack, KnownStack, find_stack, is_same_place
+from napari_emcad.io.stacks.locations import Location
+from napari_emcad.io.stacks.stack import GIVEN, content_fingerprint, content_of
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.proofreading.state import State
-from napari_emcad.reader import read_layers
+from napari_emcad.reader import LayerData, LayerKind, read_layers
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.affinities_view import channel_of
-from napari_emcad.widgets.kit.layers import is_image, set_voxel_size, volume_of, voxel_size_of
+from napari_emcad.widgets.kit.layers import is_image, origin_of, set_voxel_size, volume_of, voxel_size_of
 
 STAND_IN = "stands in"
 """Key in the metadata of an image that is shown in the place of a stack that is not there."""
 
+FIND = "Find the stack..."
+"""Words of the button that asks for the stack of a session."""
 
-def result_of(viewer: ViewerModel, opened: OpenSession) -> Result:
+
+class ShownSession(NamedTuple):
+    """The result that a session edits, and sentences on its stack and its parameters."""
+
+    result: Result
+    notes: tuple[str, ...]
+
+    @property
+    def lacks_stack(self) -> bool:
+        """True if something else is shown in the place of the stack, and a sentence says so."""
+        return bool(self.notes) and STAND_IN in self.result.source.metadata
+
+
+def result_of(viewer: ViewerModel, opened: OpenSession, asked: Location | None = None) -> ShownSession:
     """Return the result that a session edits; its stack is added to the viewer if it is not there.
 
-    If there is no stack (any more), the affinities stand for it, and without these the neurons stand alone.
+    If no stack with its voxels is found, the affinities stand for it, and without these the neurons stand alone; that
+    is said. Where the stack lies now is kept in the session, if it can be edited.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    opened : OpenSession
+    asked : path or URL, optional
+        Looks only there for the stack.
     """
-    source, box = _stack_there(viewer, opened) or _stack_of(opened)
+    source, box, notes = _stack_of(viewer, opened, asked)
     facts = opened.facts
     if source not in viewer.layers:
         if facts.voxel_size and (facts.voxel_size_source == GIVEN or voxel_size_of(source) is None):
             set_voxel_size([source], source, facts.voxel_size)
         source = viewer.add_layer(source)
     card = ModelCard(title=facts.model, sha256=facts.model_sha256)
-    parameters = SegmentParameters(**facts.parameters)
-    return Result(source, box, parameters, opened.affinities, card=card, plan=facts.plan)
+    parameters, note = parameters_of(facts)
+    result = Result(source, box, parameters, opened.affinities, card=card, plan=facts.plan)
+    return ShownSession(result, tuple(filter(None, (*notes, note))))
 
 
-def _stack_there(viewer: ViewerModel, opened: OpenSession) -> tuple[Image, Box] | None:
-    """Return the stack and the session's box in it, if the viewer has it already."""
-    box = opened.facts.box_of(opened.session.state.base.fragments.shape)
-    for layer in filter(is_image, viewer.layers):
-        if _is_it(layer, opened.facts) and layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box:
-            return layer, box
-    return None
+def parameters_of(facts: SessionFacts) -> tuple[SegmentParameters, str]:
+    """Return the parameters of a session, and a sentence on those that are left out as another version wrote them."""
+    known, left_out = dict(facts.parameters), set[str]()
+    while True:
+        try:
+            parameters = SegmentParameters(**known)
+        except ValidationError as error:
+            wrong = {str(one["loc"][0]) for one in error.errors() if one["loc"]} & known.keys() or set(known)
+            left_out |= wrong
+            known = {name: value for name, value in known.items() if name not in wrong}
+            continue
+        names = ", ".join(f"{name} = {facts.parameters[name]}" for name in sorted(left_out))
+        note = f"Parameters of another version are left out: {names}." if names else ""
+        return parameters, note
 
 
-def _stack_of(opened: OpenSession) -> tuple[Image, Box]:
-    """Return a new image layer, and the box of the session in it."""
-    fragments = opened.session.state.base.fragments
-    shape = fragments.shape
-    box = opened.facts.box_of(shape)
-    for layer in _source_layers(opened.facts):
-        fits = layer.ndim == 3 and box.clipped(volume_of(layer).shape) == box
-        if fits and not _are_labels(volume_of(layer), box, opened.session.state):
-            return layer, box
-    stand_in = np.zeros(shape, np.uint8) if opened.affinities is None else channel_of(opened.affinities, 1)
+def _stack_of(viewer: ViewerModel, opened: OpenSession, asked: Location | None) -> tuple[Image, Box, tuple[str, ...]]:
+    """Return the layer of the stack, the box of the session in it, and what is to be said of it."""
+    state = opened.session.state
+    box = opened.facts.box_of(state.base.fragments.shape)
+    known = opened.facts.stack_in(opened.folder, triple(state.base.fragments.shape))
+    try:
+        found = find_stack(known, asked, f'press "{FIND}"')
+        layer = _layer_there(viewer, box, _same_stack(known, found)) or _layer_of(found, known, box)
+    except UserError as error:
+        layer = _layer_there(viewer, box, _same_voxels(known))
+        if layer is not None:
+            return layer, box, (f'The layer "{layer.name}" holds the voxels of its stack {known.name}.',)
+        return *_stand_in(opened), (f"{error} {_words_of_stand_in(opened)}",)
+    if layer is None:
+        return *_stand_in(opened), (f'{found.path}: no image of it fits the session; press "{FIND}".',)
+    if _are_labels(volume_of(layer), box, state):  # a session of labels without a stack
+        return *_stand_in(opened), ()
+    if found.note and found.is_same:
+        _keep_place(opened, found)
+    return layer, box, (found.note,)
+
+
+def _stand_in(opened: OpenSession) -> tuple[Image, Box]:
+    """Return a new image of the affinities, or of nothing, and the box of the session in it."""
+    shape = triple(opened.session.state.base.fragments.shape)
+    values = np.zeros(shape, np.uint8) if opened.affinities is None else channel_of(opened.affinities, 1)
     size = opened.facts.voxel_size
     place = {"scale": tuple(size), "units": ("nm",) * 3} if size else {}
     look = {"name": opened.folder.stem, "axis_labels": ("z", "y", "x"), "metadata": {STAND_IN: True}}
-    return Image(stand_in, **look, **place), Box.whole(shape)
+    return Image(values, **look, **place), Box.whole(shape)
+
+
+def _words_of_stand_in(opened: OpenSession) -> str:
+    return "The neurons stand alone." if opened.affinities is None else "Its affinities are shown instead."
+
+
+def _layer_there(viewer: ViewerModel, box: Box, is_it: Callable[[Image], bool]) -> Image | None:
+    """Return the layer of the viewer that shows the stack, whatever opened it; None if there is none."""
+    for layer in filter(is_image, viewer.layers):
+        if STAND_IN not in layer.metadata and _fits(layer, box) and is_it(layer):
+            return layer
+    return None
+
+
+def _fits(layer: Image, box: Box) -> bool:
+    return layer.ndim == 3 and not layer.rgb and box.clipped(volume_of(layer).shape) == box
+
+
+def _same_stack(known: KnownStack, found: FoundStack) -> Callable[[Image], bool]:
+    """Return a test for layers of the file that was found, with its voxels if they can be told."""
+
+    def is_it(layer: Image) -> bool:
+        origin = origin_of(layer)
+        if not origin["source"] or not is_same_place(origin["source"], found.path):
+            return False
+        if not known.fingerprint or not found.is_same:
+            return "dataset" not in layer.metadata or known.dataset in (None, origin["dataset"])
+        return _content(layer) == content_of(known.fingerprint)
+
+    return is_it
+
+
+def _same_voxels(known: KnownStack) -> Callable[[Image], bool]:
+    """Return a test for layers that hold the voxels of the stack, wherever they come from."""
+    return lambda layer: bool(known.fingerprint) and _content(layer) == content_of(known.fingerprint)
+
+
+def _content(layer: Image) -> str:
+    with suppress(OSError, ValueError, UserError):  # its file may have gone
+        return content_fingerprint(volume_of(layer))
+    return ""
+
+
+def _layer_of(found: FoundStack, known: KnownStack, box: Box) -> Image | None:
+    """Return a new layer of the stack that was found; None if no image in the file is the one.
+
+    The images that open by default go first, as they come with their levels; then the dataset that was found.
+    """
+    for dataset in dict.fromkeys((None, found.dataset)):
+        for data, meta, kind in _read(found, dataset):
+            layer = Image(data, **{**meta, "rgb": False})
+            if _fits(layer, box) and _is_meant(layer, kind, found, known):
+                return layer
+    return None
+
+
+def _is_meant(layer: Image, kind: LayerKind, found: FoundStack, known: KnownStack) -> bool:
+    """Return True for the stack among the images and labels of its file: by its voxels, or by its dataset."""
+    if known.fingerprint and found.is_same:
+        return _content(layer) == content_of(known.fingerprint)
+    return kind == "image" and found.dataset in (None, layer.metadata.get("dataset"))
+
+
+def _read(found: FoundStack, dataset: str | None) -> list[LayerData]:
+    with suppress(UserError):
+        return read_layers(str(found.path), dataset)
+    return []
+
+
+def _keep_place(opened: OpenSession, found: FoundStack) -> None:
+    """Write into a session that can be edited where its stack lies now."""
+    if opened.lock is None or opened.lock.why_not:
+        return
+    now = {"source": str(found.path.absolute()), "dataset": found.dataset}
+    with suppress(UserError):  # a folder that became read-only: it is found again the next time
+        write_facts(opened.folder, opened.facts.model_copy(update=now).placed(opened.folder))
 
 
 def _are_labels(data: Volume, box: Box, state: State) -> bool:
@@ -76,22 +206,3 @@ def _are_labels(data: Volume, box: Box, state: State) -> bool:
     value_of = np.zeros(int(pieces.max()) + 1, values.dtype)
     value_of[pieces] = values
     return bool(pieces.any() and (value_of[pieces] == values)[pieces > 0].all())
-
-
-def _is_it(layer: Image, facts: SessionFacts) -> bool:
-    """Return True if a layer shows the stack of a session; one that names no dataset was on the default one."""
-    is_source = bool(facts.source) and str(layer.metadata.get("source")) == facts.source
-    return is_source and facts.dataset in (None, layer.metadata.get("dataset"))
-
-
-def _source_layers(facts: SessionFacts) -> list[Image]:
-    """Return the images that open by default, if the stack is among them; else the dataset that the session names."""
-    try:
-        layers = _images(facts.source)
-        return layers if any(_is_it(layer, facts) for layer in layers) else _images(facts.source, facts.dataset)
-    except UserError:
-        return []
-
-
-def _images(source: str, dataset: str | None = None) -> list[Image]:
-    return [Image(data, **meta) for data, meta, kind in read_layers(source, dataset) if kind == "image"]

@@ -12,15 +12,16 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.wording import voxel_size_text
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.io.sessions.voxel_size import write_voxel_size
+from napari_emcad.io.stacks.locations import Location
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_job
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
-from napari_emcad.widgets.desk.session_stack import result_of
+from napari_emcad.widgets.desk.session_stack import STAND_IN, result_of
 from napari_emcad.widgets.desk.stack_file import session_note
 from napari_emcad.widgets.kit.jobs import Ended
-from napari_emcad.widgets.kit.layers import voxel_size_of
+from napari_emcad.widgets.kit.layers import remove_layer, voxel_size_of
 from napari_emcad.widgets.kit.session_place import session_folder, why_elsewhere
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
@@ -88,21 +89,50 @@ class Sessions:
         job = write_job(folder, result.segmentation, result.affinities, facts_of(result))
         self._jobs.start(job, lambda ended: self._on_written(result, ended))
 
-    def open(self, folder: Path) -> None:
-        """Go on in a session folder, which is read in a thread."""
-        if not self._jobs.running:
-            self._jobs.start(open_job(folder), self._on_folder)
+    @property
+    def lacks_stack(self) -> bool:
+        """True while something else is shown in the place of the session's stack."""
+        return self.current is not None and STAND_IN in self.current.result.source.metadata
 
-    def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
-        """Show a session that was opened from its folder, with its stack, and edit it."""
+    def open(self, folder: Path, stack: Location | None = None) -> None:
+        """Go on in a session folder, which is read in a thread; its stack is the one named, if any."""
+        if not self._jobs.running:
+            self._jobs.start(open_job(folder), lambda ended: self._on_folder(ended, stack))
+
+    def take_stack(self, stack: Location) -> None:
+        """Open the session on screen again with a stack that a person has found."""
+        if self.current is None or self._jobs.running:
+            return
+        folder, before = self.current.opened.folder, self.current.result
         self.end()
-        result, state = result_of(self._viewer, opened), opened.session.state
+        for layer in (before.neuron_layer, before.source):
+            if layer is before.neuron_layer or STAND_IN in layer.metadata:
+                remove_layer(self._viewer, layer)
+        self.open(folder, stack)
+
+    def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None, stack: Location | None = None) -> None:
+        """Show a session that was opened from its folder, with its stack, and edit it.
+
+        Parameters
+        ----------
+        opened : OpenSession
+        boxes : FragmentBoxes, optional
+            Boxes of its fragments; None = they are found.
+        stack : path or URL, optional
+            Looks only there for the stack.
+        """
+        self.end()
+        shown, state = result_of(self._viewer, opened, stack), opened.session.state
+        result = shown.result
         self._remark = session_note(result, opened.facts)
         if result.plan is not None:
             self._inspection.take_plan(result.source, result.plan)
         neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
         self._results.show_segmentation(result, state.base, neurons)
         self.attach(result, opened, boxes)
+        if shown.notes:
+            is_lacking = shown.lacks_stack or bool(opened.why_read_only)
+            self._message.say(" ".join((self._message.text, *shown.notes)), "error" if is_lacking else "result")
 
     def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
         """Edit a result in a session that is open."""
@@ -182,9 +212,9 @@ class Sessions:
             opened.session.close()
         self.changed.emit()
 
-    def _on_folder(self, ended: Ended) -> None:
+    def _on_folder(self, ended: Ended, stack: Location | None) -> None:
         if ended.error is not None:
             self._message.error(ended.error)
         elif ended.result is not None:
-            self.show(*ended.result)
+            self.show(*ended.result, stack)
         self.changed.emit()

@@ -91,6 +91,7 @@ class ProofreadPanel(QWidget):
             body.view_button: self.see_in_3d,
             body.end_button: desk.sessions.end,
             body.bring_button: self._ask_for_edits,
+            body.find_button: self._ask_for_stack,
         }
         for button, act in clicked.items():
             button.clicked.connect(lambda _checked, act=act: act())
@@ -146,6 +147,13 @@ class ProofreadPanel(QWidget):
         if chosen:
             self.proofreader.bring.bring(Path(chosen))
 
+    def _ask_for_stack(self) -> None:
+        """Ask for a file, and for a folder if no file was chosen."""
+        chosen = QFileDialog.getOpenFileName(self, "The stack: a file (Cancel to choose a folder)")[0]
+        chosen = chosen or QFileDialog.getExistingDirectory(self, "The stack: a folder (Zarr, sections)")
+        if chosen:
+            self._desk.sessions.take_stack(Path(chosen))
+
     def _follow_lists(self) -> None:
         """Bring lists and history up to date with the session."""
         session = self.body.editor.at.session
@@ -171,6 +179,7 @@ class ProofreadPanel(QWidget):
         proofreader, is_on = self.proofreader, self._desk.sessions.current is not None
         self.before.setVisible(not is_on)
         self.body.setVisible(is_on)
+        self.body.find_button.setVisible(self._desk.sessions.lacks_stack)
         self.stop_button.setVisible(proofreader.bring.is_running)
         self.start_button.setText(self._desk.sessions.start_words)
         enable(self.start_button, proofreader.why_no_start, "Edit these neurons; every edit is saved at once.")

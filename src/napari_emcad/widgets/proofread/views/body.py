@@ -6,6 +6,7 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.wording import count
+from napari_emcad.widgets.desk.session_stack import FIND
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.question import Question
 from napari_emcad.widgets.proofread.editor import Editor
@@ -105,6 +106,9 @@ class ProofreadBody(QWidget):
         self.undo_one_button = button("Undo the marked edit")
         self.replay = ReplayReportView(ReplayReview())
         self.bring_button = button("Bring edits from another session...")
+        self.find_button = button(FIND)
+        self.find_button.setToolTip("Choose the file or folder of the stack that this session was made of.")
+        self.find_button.setVisible(False)
         self.end_button = button("End session")
         self.end_button.setToolTip("Everything is saved already; the neurons stay as they are.")
 
@@ -119,7 +123,7 @@ class ProofreadBody(QWidget):
         marks = row_of(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
         history = text("History: click an edit to go there")
         last = row_of(self.undo_one_button, self.end_button)
-        return [looks, self.neurons, picked, marks, history, self.history, last, self.bring_button]
+        return [self.find_button, looks, self.neurons, picked, marks, history, self.history, last, self.bring_button]
 
     def _review_box(self) -> QWidget:
         box = QWidget()
