@@ -128,7 +128,7 @@ def test_what_does_not_go_together_is_told(files, session, tmp_path):
         read_session_crops(session, None, CropPlaces())
     small = tmp_path / "small.tif"
     tifffile.imwrite(small, squares((2, 40, 40)).raw, photometric="minisblack")
-    with pytest.raises(UserError, match=r"does not lie in this one of shape .*; name the right one with --raw\.$"):
+    with pytest.raises(UserError, match=r"2 x 40 x 40 voxels, the region .* does not lie in it; name it with --raw\.$"):
         read_session_crops(session, CropFiles(small), CropPlaces(["0:2,0:40,0:40"]))
     with pytest.raises(UserError, match="there is no such file"):
         read_session_crops(session, CropFiles(tmp_path / "none.tif"), CropPlaces())

@@ -162,7 +162,7 @@ def _crops(options: argparse.Namespace, mode: Mode) -> TrainAndHeldOut:
     if options.session:
         if options.plan:
             raise UserError("plan: a session has its own plan for its sections; leave --plan out.")
-        train, held_out = read_session_crops(options.session, files, places)
+        train, held_out = read_session_crops(options.session, files, places, warn if options.json else tell)
     elif files is None:
         raise UserError("raw: a stack is needed; name it with --raw.")
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,9 @@ def read_crops(
     return crops, scored
 
 
-def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) -> TrainAndHeldOut:
+def read_session_crops(
+    folder: Path, raw: CropFiles | None, places: CropPlaces, say: Callable[[str], None] = _say_nothing
+) -> TrainAndHeldOut:
     """Read crops of what was proofread: around the done neurons; if there are none, around the corrections.
 
     A box that is named counts as verified in all its voxels.
@@ -134,15 +136,17 @@ def read_session_crops(folder: Path, raw: CropFiles | None, places: CropPlaces) 
     folder : Path
         NAME.emcad; it is only read.
     raw : CropFiles, optional
-        Files of its stack as it lies now; None = as it was segmented.
+        Files of its stack as it lies now; None = it is found, see `find_stack`.
     places : CropPlaces
+    say : callable
+        Is told how the stack was found, if it is not where it was.
 
     Raises
     ------
     UserError
         If session or stack cannot be read or do not belong together, or nothing was proofread.
     """
-    with open_session(folder, to_read=True) as opened, _open_stack_of(opened, raw) as stack:
+    with open_session(folder, to_read=True) as opened, _open_stack_of(opened, raw, say) as stack:
         source = _proofread_stack(opened, stack)
         rest = source.unlabelled_crops(places.unlabelled)
         if places.train or places.held_out:
@@ -259,11 +263,13 @@ def _proofread_stack(opened: OpenSession, stack: Stack) -> _ProofreadStack:
     return _ProofreadStack(stack, levels, opened.facts.plan, opened, place)
 
 
-def _open_stack_of(opened: OpenSession, raw: CropFiles | None) -> Stack:
-    if raw:
-        return open_stack(raw.raw, raw.dataset)
+def _open_stack_of(opened: OpenSession, raw: CropFiles | None, say: Callable[[str], None]) -> Stack:
     known = opened.facts.stack_in(opened.folder, triple(opened.session.state.base.fragments.shape))
-    found = find_stack(known, remedy="name it with --raw")
+    if raw and raw.dataset:
+        known = replace(known, dataset=raw.dataset)
+    found = find_stack(known, raw.raw if raw else None, "name it with --raw")
+    if found.note:
+        say(found.note)
     return open_stack(found.path, found.dataset)
 
 

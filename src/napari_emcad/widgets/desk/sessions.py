@@ -216,5 +216,6 @@ class Sessions:
         if ended.error is not None:
             self._message.error(ended.error)
         elif ended.result is not None:
-            self.show(*ended.result, stack)
+            read: Opened = ended.result
+            self.show(read.session, read.boxes, stack)
         self.changed.emit()
