@@ -67,7 +67,7 @@ def test_a_replay_that_is_stopped_leaves_what_it_made(old, tmp_path):
     [
         (
             {"fingerprint": "xyz 1x1x40 uint8 40 1700 b.tif", "source": "b.tif"},
-            "the same stack .* got .*a.tif and .*b.tif",
+            r"same stack .* got .*a\.tif and .*b\.tif",
         ),
         ({"box": ((1, 2, 4), (2, 3, 44))}, "the same region 1:2,2:3,3:43 is needed, got 1:2,2:3,4:44"),
     ],
