@@ -8,6 +8,7 @@ from pathlib import Path
 import tifffile
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.formats import find_format, known_suffixes
 from napari_emcad.io.stacks.locations import Location, Url
@@ -40,6 +41,8 @@ def may_be_stack(path: Path) -> bool:
         return True  # damaged, or of several stacks: opening it says or solves that
     except OSError:
         return False
+    except HEADER_ERRORS:
+        return True  # damaged in a way that opening it says
     return True
 
 
