@@ -14,6 +14,7 @@ from napari_emcad.core.sections.likeness import learn_likeness
 from napari_emcad.core.sections.measures import Grid, SectionMeasure
 from napari_emcad.core.sections.order import find_chain
 from napari_emcad.core.sections.report import SectionFinding, SectionReport, SlipKind, Verdict
+from napari_emcad.core.sections.rims import mark_rims
 from napari_emcad.core.sections.ruler import Ruler
 from napari_emcad.core.sections.shifts import SectionMatcher
 from napari_emcad.core.sections.slips import find_slips
@@ -66,9 +67,8 @@ def _judge(shape: Shape, grid: Grid, measures: Sequence[SectionMeasure]) -> Step
     masks.missing[list(blank)] = False
     damaged = yield from _find_damaged(measures, masks, found)
     found += [_damaged_part(grid, z, damaged[z]) for z in np.flatnonzero(damaged.any(axis=(1, 2))).tolist()]
-    ranks = {verdict: n for n, verdict in enumerate(Verdict)}
-    found.sort(key=lambda one: (one.z, ranks[one.verdict]))
-    return SectionReport(shape, tuple(found), masks.no_tissue, masks.missing, grid.cell, damaged)
+    report = SectionReport(shape, tuple(found), masks.no_tissue, masks.missing, grid.cell, damaged)
+    return mark_rims(report, grid, measures)
 
 
 def _judge_shown(

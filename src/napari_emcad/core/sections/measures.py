@@ -35,6 +35,10 @@ FLAT = 0.02
 """Contrast, relative to the section's own, below which a cell shows one grey."""
 
 
+ONE_GREY = 0.1
+"""Contrast, relative to the section's own, below which a row or column of pixels is of one grey."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """The way sections of a stack are reduced.
@@ -119,6 +123,8 @@ class SectionMeasure:
         Mean grey there, or of all of it.
     detail : (BANDS,) float
         Energy of each octave of detail, the finest first, as a share of the variance in tiles.
+    rims : (4,) float32
+        Reduced pixels of one grey at its edges: first rows, last rows, first columns, last columns.
     missing : float
         Share of the section whose values are no numbers.
     """
@@ -132,6 +138,7 @@ class SectionMeasure:
     contrast: float
     mean: float
     detail: NDArray[np.float64]
+    rims: NDArray[np.float32]
     missing: float = 0.0
 
     @property
@@ -148,7 +155,13 @@ def measure_section(section: NDArray[Any], grid: Grid) -> SectionMeasure:
         missing = float(wrong.mean())
         section = np.where(wrong, 0, section) if missing else section
     measure = measure_picture(grid.reduce(section))
-    return replace(measure, detail=measure_detail(section), missing=missing, middle=grid.reduce_middle(section))
+    return replace(
+        measure,
+        detail=measure_detail(section),
+        missing=missing,
+        middle=grid.reduce_middle(section),
+        rims=rim_widths(section, ONE_GREY * measure.contrast) / np.float32(grid.step),
+    )
 
 
 def measure_picture(picture: NDArray[np.float32]) -> SectionMeasure:
@@ -164,7 +177,33 @@ def measure_picture(picture: NDArray[np.float32]) -> SectionMeasure:
     mean, nothing = float(pixels.mean()), np.zeros((0, 0), np.float32)
     away = pixels - np.float32(mean)
     contrast = 0.0 if flat.all() else float(np.sqrt(np.vdot(away, away) / away.size))
-    return SectionMeasure(picture, nothing, spread, texture, structure, flat, contrast, mean, np.zeros(BANDS))
+    return SectionMeasure(
+        picture, nothing, spread, texture, structure, flat, contrast, mean, np.zeros(BANDS), np.zeros(4, np.float32)
+    )
+
+
+def rim_widths(section: NDArray[Any], limit: float) -> NDArray[np.float32]:
+    """Return how many rows or columns at the edges of a section (y, x) hold one grey: the first and last of each.
+
+    Parameters
+    ----------
+    section : (y, x)
+    limit : float
+        Greys by which values may differ and be one grey: what a lossy compression makes of it.
+    """
+    return np.array(
+        [_width(lines, limit) for lines in (section, section[::-1], section.T, section.T[::-1])], np.float32
+    )
+
+
+def _width(lines: NDArray[Any], limit: float) -> int:
+    """Return how many of the first lines hold one grey; 0 if all do."""
+    edge = float(lines[0, 0])
+    for width, line in enumerate(lines):
+        lowest, highest = float(line.min()), float(line.max())
+        if not (edge - limit <= lowest and highest <= edge + limit):
+            return width
+    return 0
 
 
 def enlarge(cells: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
