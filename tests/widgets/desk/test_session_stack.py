@@ -58,7 +58,7 @@ def test_a_voxel_size_that_was_given_is_not_lost_to_that_of_the_file(viewer, tmp
     resolution = {"resolution": (0.5, 0.5), "metadata": {"spacing": 30, "unit": "nm", "axes": "ZYX"}}
     tifffile.imwrite(tmp_path / "em.tif", GREY, imagej=True, **resolution)
     opened = new_session(source=str(tmp_path / "em.tif"), voxel_size_source=source)
-    assert voxel_size_of(result_of(viewer, opened).source) == size
+    assert voxel_size_of(result_of(viewer, opened).result.source) == size
 
 
 def test_a_stack_that_is_there_is_used(viewer, file, new_session):
