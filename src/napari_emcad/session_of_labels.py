@@ -17,6 +17,7 @@ from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, VoxelSize
 from napari_emcad.core.label_contents import KnownLabels
+from napari_emcad.core.label_look import SMALLEST_MEAN
 from napari_emcad.core.label_pieces import (
     LabelFragments,
     build_segmentation,
@@ -49,9 +50,6 @@ if TYPE_CHECKING:  # these bring torch, which takes seconds
     from napari_emcad.networks.teacher import Teacher
 
 _Asked = Literal["auto", "as-is"] | SectionPlan
-
-SMALLEST_MEAN = 4
-"""Voxels of a piece in a section, at least: neurons have hundreds, grey values of electron micrographs 1.2."""
 
 
 @dataclass(frozen=True)

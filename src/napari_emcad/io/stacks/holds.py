@@ -1,4 +1,4 @@
-"""Whether a stack holds ids of neurons or grey levels: by what its file says, by a look, or by its name."""
+"""The contents of a stack, ids of neurons or grey levels: by what its file says, by a look, or by its name."""
 
 import re
 from collections.abc import Iterator
