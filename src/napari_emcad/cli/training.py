@@ -117,6 +117,8 @@ def follow_training(events: Iterator[AnyEvent], as_json: bool, line_of: Callable
 
 
 def _order(options: argparse.Namespace) -> TrainingOrder:
+    if options.session and options.plan:
+        raise UserError("plan: a session has its own plan for its sections; leave --plan out.")
     mode = options.mode or options.modes[options.teacher is not None]
     return TrainingOrder(
         student=_model_file(options.student),
@@ -160,8 +162,6 @@ def _crops(options: argparse.Namespace, mode: Mode) -> TrainAndHeldOut:
     places = CropPlaces(options.box or (), options.hold_out or (), options.unlabelled or ())
     files = _files(options) if options.raw else None
     if options.session:
-        if options.plan:
-            raise UserError("plan: a session has its own plan for its sections; leave --plan out.")
         train, held_out = read_session_crops(options.session, files, places, warn if options.json else tell)
     elif files is None:
         raise UserError("raw: a stack is needed; name it with --raw.")

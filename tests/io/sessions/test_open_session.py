@@ -220,7 +220,10 @@ def _cut_short(path):
         (lambda f: (f / "graph" / "u.npy").write_bytes(b""), "graph: missing or damaged"),
         (lambda f: np.save(f / "graph" / "v.npy", np.ones(2, np.uint32)), "graph: missing or damaged"),
         (lambda f: np.save(f / "graph" / "sizes.npy", np.ones(4, np.int64)), "graph: missing or damaged"),
-        (lambda f: (f / "fragments.zarr" / ".zarray").unlink(), "fragments.zarr: the Zarr folder cannot be read"),
+        (
+            lambda f: (f / "fragments.zarr" / ".zarray").unlink(),
+            "fragments.zarr: a Zarr array or group is needed, and there is none",
+        ),
         (lambda f: _cut_short(f / "fragments.zarr" / "0" / "0" / "0"), "fragments.zarr: missing or damaged"),
         (lambda f: (f / "fragments.zarr" / "0" / "0" / "0").unlink(), "its edits were made on other fragments"),
         (lambda f: (f / "affinities.zarr" / ".zarray").unlink(), "affinities .* are needed, and there are none"),

@@ -171,6 +171,7 @@ def test_a_press_without_a_stack_says_what_is_missing(desk):
 
 def test_a_name_that_is_taken(blocks, loop, desk):
     blocks.folder.mkdir()
+    (blocks.folder / "notes.txt").write_text("not of a run")
     blocks.go_on()
     loop.work()
     assert "this name is taken; choose another name for the new session." in desk.message.text

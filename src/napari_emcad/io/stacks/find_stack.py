@@ -46,7 +46,7 @@ class StackNotFound(UserError):
 
 @dataclass(frozen=True)
 class KnownStack:
-    """What a session or a run knows of its stack.
+    """The facts that a session or a run knows of its stack.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.io.stacks.hdf5 import is_hdf5
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.paper_layouts import CREMI, PAPER_DATASETS, PaperLayout, find_layouts
-from napari_emcad.io.stacks.stack import Stack, open_stack, stack_names
+from napari_emcad.io.stacks.stack import BY_NAME, Stack, open_stack, stack_names
 
 RAW = "volumes/raw"
 """Dataset of the grey values in a CREMI file."""
@@ -86,7 +86,8 @@ def open_labelled_stack(path: Path | str, name: str | None = None) -> LabelledSt
     files = _choose_pair(path, _find_pairs(path, name))
     with ExitStack() as on_failure:
         raw, labels = (on_failure.enter_context(open_stack(*names)) for names in (files.raw, files.labels))
-        size = raw.voxel_size or labels.voxel_size or files.layout.voxel_size
+        stated = (stack.voxel_size for stack in (raw, labels) if stack.size_source != BY_NAME)
+        size = next(filter(None, stated), files.layout.voxel_size)
         raw, labels = replace(raw, voxel_size=size), replace(labels, voxel_size=size)
         pair = LabelledStack(files.layout.name, raw, labels, size, _place_labels(raw, labels, size))
         on_failure.pop_all()

@@ -116,9 +116,10 @@ def open_zarr_array(where: Path) -> zarr.Array[Any]:
     UserError
         If it cannot be read, or is a group.
     """
-    found = open_zarr_node(where)
-    if isinstance(found, zarr.Group):
-        raise UserError(f"{where}: a Zarr array is needed, got a group; it may be damaged, copy or export it again.")
+    found = ZarrTree(where).root
+    if not isinstance(found, zarr.Array):
+        got = "nothing" if found is None else "a group"
+        raise UserError(f"{where}: a Zarr array is needed, got {got}; it may be damaged, copy or export it again.")
     return found
 
 
@@ -149,7 +150,9 @@ def zarr_stamp(where: Location, array: zarr.Array[Any], path: str) -> tuple[int,
 def _nothing_there(where: Location) -> UserError:
     if isinstance(where, Url):
         return remote_zarr.nothing_there(where)
-    return UserError(f"{where}: a Zarr array or group is needed, and there is none; check the path.")
+    return UserError(
+        f"{where}: a Zarr array or group is needed, and there is none; check the path, or whether it is damaged."
+    )
 
 
 def _may_be_group(path: Path) -> bool:

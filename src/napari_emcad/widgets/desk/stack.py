@@ -73,7 +73,7 @@ class StackPick:
 
     @property
     def facts(self) -> str:
-        """What was read, such as "9 x 64 x 80 voxels, uint8, 30 x 6 x 6 nm (given)"; empty without a stack."""
+        """Facts on what was read, such as "9 x 64 x 80 voxels, uint8, 30 x 6 x 6 nm (given)"; empty without a stack."""
         if self.layer is None:
             return ""
         volume, source = volume_of(self.layer), size_source_of(self.layer)
@@ -82,7 +82,7 @@ class StackPick:
 
     @property
     def notes(self) -> str:
-        """What was guessed or left out as the stack was read, a sentence a line; empty if nothing was."""
+        """Guesses made as the stack was read, and what was left out, a sentence a line; empty if there are none."""
         return "" if self.layer is None else "\n".join(notes_of(self.layer))
 
     @property
