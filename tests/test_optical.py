@@ -128,7 +128,7 @@ def test_a_model_of_the_wrong_kind_is_told(stack, model, tmp_path, capsys):
     save_model(lively_student(), student, ModelCard(title="Mouse"))
     assert run(em, model, tmp_path / "labels.tif") == 0
     assert "made for optical volumes and this looks like an EM stack" in capsys.readouterr().err
-    assert run(em, student, tmp_path / "labels.tif") == 0
+    assert run(em, student, tmp_path / "other.tif") == 0
     assert "looks like" not in capsys.readouterr().err
 
 

@@ -85,10 +85,10 @@ def test_pixels_unlike_the_model_s_are_resampled_unless_somebody_minds(stack, st
     assert "voxel size unknown" not in said.out
     assert read_provenance(output)["parameters"]["scale"] == [2, 1.5]
     assert open_stack(output).array.shape == SHAPE
-    assert segment(stack, model, output, *size, "--resample", "off") == 0
+    assert segment(stack, model, output, *size, "--resample", "off", "--overwrite") == 0
     assert "it sees this stack as it is" in capsys.readouterr().err
     assert read_provenance(output)["parameters"]["scale"] == [1, 1]
-    assert segment(stack, model, output) == 0
+    assert segment(stack, model, output, "--overwrite") == 0
     said = capsys.readouterr()
     assert "pixel size" not in said.err
     assert "stack.tif: 4 x 32 x 48 voxels, uint8, voxel size unknown (--voxel-size Z Y X, in nm)\n" in said.out
@@ -102,6 +102,30 @@ def test_box_and_affinities(stack, model, tmp_path):
     values = open_affinities(affinities).values
     assert values.shape == (3, 2, 20, 32)
     assert np.asarray(values).any()
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr", "a.precomputed", "a"])
+def test_labels_in_every_format_lie_at_their_place(stack, model, tmp_path, name):
+    size, box = ("--voxel-size", "40", "5", "6"), ("--box", "1:3,0:20,8:40")
+    assert segment(stack, model, tmp_path / "a.tif", *size, *box) == 0
+    assert segment(stack, model, tmp_path / name, *size, *box) == 0
+    with open_stack(tmp_path / name) as found:
+        np.testing.assert_array_equal(found.array[:], tifffile.imread(tmp_path / "a.tif"))
+        assert (found.voxel_size, found.offset) == ((40, 5, 6), (40, 0, 48))
+
+
+def test_neuroglancer_needs_a_voxel_size_before_the_work(stack, model, tmp_path, capsys):
+    assert segment(stack, model, tmp_path / "a.precomputed") == 1
+    told = capsys.readouterr()
+    assert "a precomputed volume needs the voxel size in nm, and it is not known; add --voxel-size" in told.err
+    assert "neuron" not in told.out and not (tmp_path / "a.precomputed").exists()
+
+
+def test_results_are_not_overwritten_unasked(stack, model, tmp_path, capsys):
+    (tmp_path / "labels.tif").write_text("years of work")
+    assert segment(stack, model, tmp_path / "labels.tif") == 1
+    assert "labels.tif exists; add --overwrite to replace it" in capsys.readouterr().err
+    assert (tmp_path / "labels.tif").read_text() == "years of work"
 
 
 def test_segmenting_twice_gives_the_same(stack, model, tmp_path):
@@ -171,7 +195,7 @@ def test_own_models_are_listed_and_segment_by_their_name(stack, model, tmp_path,
     [
         ("missing.tif", "labels.tif", "there is no such file"),
         ("stack.tif", "missing/labels.tif", "does not exist"),
-        ("stack.tif", "labels.png", "a name that ends in .tif"),
+        ("stack.tif", "labels.png", "a name that ends in .ome.zarr, .zarr, .precomputed, .tif"),
         ("text.tif", "labels.tif", "text.tif"),
         ("image.tif", "labels.tif", "image.tif"),
     ],
@@ -224,8 +248,8 @@ def test_an_older_result_stays_when_the_run_is_stopped(stack, model, tmp_path, m
     output = tmp_path / "labels.tif"
     assert segment(stack, model, output) == 0
     older = output.read_bytes()
-    monkeypatch.setattr(cli_segment, "write_tiff", _interrupted)
-    assert segment(stack, model, output, "--threshold", "0.9") == 1
+    monkeypatch.setattr(cli_segment, "write_label_volume", _interrupted)
+    assert segment(stack, model, output, "--threshold", "0.9", "--overwrite") == 1
     assert output.read_bytes() == older
 
 

@@ -49,7 +49,7 @@ def segment(files, tmp_path, monkeypatch):
     monkeypatch.setattr(cli_segment, "run", run)
 
     def segment(*words, stack="raw.tif"):
-        output = ("-o", str(tmp_path / "labels.tif"), "--model", str(files / "small.pt"))
+        output = ("-o", str(tmp_path / "labels.tif"), "--model", str(files / "small.pt"), "--overwrite")
         code = main(["segment", str(files / stack), *output, *map(str, words)])
         return code, plans.pop() if plans else None
 

@@ -122,12 +122,63 @@ def test_a_wrong_name_is_told_before_the_work(folder, capsys, name, sentence):
 def test_export_at(folder, tmp_path, capsys):
     counts = []
     for at in ("0", "1", "2", "3"):
-        assert cli.main(["export", str(folder), "-o", str(tmp_path / "labels.tif"), "--at", at]) == 0
+        assert cli.main(["export", str(folder), "-o", str(tmp_path / "labels.tif"), "--at", at, "--overwrite"]) == 0
         counts.append(len(np.unique(tifffile.imread(tmp_path / "labels.tif"))))
     assert counts == [2, 1, 3, 1]
     assert f"labels -> {tmp_path / 'labels.tif'}" in capsys.readouterr().out
-    assert cli.main(["export", str(folder), "-o", str(tmp_path / "labels.tif"), "--at", "4"]) == 1
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "new.tif"), "--at", "4"]) == 1
     assert "an edit from 0 to 3 is needed, got 4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [("labels", "a.tif"), ("labels", "a.ome.zarr"), ("labels", "a"), ("table", "a.csv"), ("meshes", "a")],
+)
+def test_nothing_is_overwritten_unasked(segmented, tmp_path, capsys, what, name):
+    command = ["export", str(segmented / "a.emcad"), "-o", str(tmp_path / name), "--what", what]
+    assert cli.main(command) == 0
+    before = sorted((f, f.read_bytes()) for f in tmp_path.rglob("*") if f.is_file())
+    assert cli.main([*command, "--at", "0"]) == 1
+    assert f"{name} exists; add --overwrite to replace it, or choose another name" in capsys.readouterr().err
+    assert sorted((f, f.read_bytes()) for f in tmp_path.rglob("*") if f.is_file()) == before
+    assert cli.main([*command, "--overwrite"]) == 0
+
+
+def test_what_is_not_ours_is_not_overwritten_even_when_asked(folder, tmp_path, capsys):
+    (tmp_path / "mine.ome.zarr").mkdir()
+    (tmp_path / "mine.ome.zarr" / "thesis.txt").write_text("years of work")
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "mine.ome.zarr"), "--overwrite"]) == 1
+    assert "this name is taken" in capsys.readouterr().err
+    assert (tmp_path / "mine.ome.zarr" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_the_version_of_ome_zarr(folder, tmp_path, version):
+    where = tmp_path / "a.ome.zarr"
+    assert cli.main(["export", str(folder), "-o", str(where), "--ome-version", version]) == 0
+    attributes = dict(zarr.open_group(where, mode="r").attrs)
+    found = attributes["ome"] if version == "0.5" else attributes["multiscales"][0]
+    assert found["version"] == version
+
+
+def test_a_format_is_chosen_whatever_the_name_is(folder, tmp_path):
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "a.out"), "--format", "zarr"]) == 0
+    with open_stack(tmp_path / "a.out") as found:
+        assert found.array.ndim == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--ome-version", "0.4"], "--ome-version: a name that ends in .ome.zarr is needed"),
+        (["--no-meshes"], "--no-meshes: a name that ends in .precomputed is needed"),
+        (["--format", "glb"], "glb"),
+    ],
+)
+def test_options_of_another_format(folder, tmp_path, capsys, more, sentence):
+    assert cli.main(["export", str(folder), "-o", str(tmp_path / "a.tif"), *more]) == 1
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "a.tif").exists()
 
 
 def test_export_of_a_table(folder, tmp_path):

@@ -20,9 +20,10 @@ from napari_emcad.cli.inputs import (
     requested_parameters,
 )
 from napari_emcad.cli.options import BY_BLOCKS
+from napari_emcad.cli.outputs import check_free, format_name
 from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.parameters import OpticalParameters, ResolvedOpticalParameters, ResolvedSegmentParameters
 from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.volume import AffinityStore, check_volume
@@ -31,8 +32,9 @@ from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
 from napari_emcad.inference.normalisation import is_exchanged, trained_greys
 from napari_emcad.io.affinities import new_affinities
-from napari_emcad.io.labels.label_volume import LabelVolume
-from napari_emcad.io.labels.tiff import write_tiff
+from napari_emcad.io.labels.formats import check_label_target, write_label_volume
+from napari_emcad.io.labels.label_volume import LabelPieces, LabelVolume
+from napari_emcad.io.labels.tiff import rounded_ids_note
 from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
@@ -62,6 +64,7 @@ def _segment_em(options: argparse.Namespace) -> int:
     with ExitStack() as open_files:
         stack = open_files.enter_context(open_input(options))
         voxel_size = stack.voxel_size
+        _check_size(options, voxel_size)
         check_volume(stack.array)
         exchanged = is_exchanged(requested.black, requested.white)
         warn(kind_warning(card, stack.array, voxel_size, exchanged))
@@ -82,8 +85,10 @@ def _segment_em(options: argparse.Namespace) -> int:
         seconds = time.monotonic() - start
         table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
         if options.output:
+            pieces = LabelPieces(segmentation.fragments, table)
             labels = segmentation.labels(table)
-            follow(write_tiff(options.output, LabelVolume(labels, voxel_size, made_by, largest=int(table.max()))))
+            volume = LabelVolume(labels, voxel_size, made_by, box.start, int(table.max()), pieces)
+            _write_labels(options, volume)
         if options.session:
             facts = SessionFacts.of(made_by | {"source": str(stack.path.absolute())}, voxel_size)
             create_session(options.session, segmentation, affinities, facts).close()
@@ -96,6 +101,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
     requested = OpticalParameters(**options_set(options, "threshold", "min_size", "device", "black", "white"))
     network, card = load_foreground(resolve_model(options.model))
     with open_input(options) as stack:
+        _check_size(options, stack.voxel_size)
         check_volume(stack.array, smallest=1)
         warn(kind_warning(card, stack.array, stack.voxel_size))
         box = box_of(options, stack.array.shape)
@@ -105,9 +111,14 @@ def _segment_optical(options: argparse.Namespace) -> int:
         start = time.monotonic()
         labels = follow(optical.run(stack.array, network, np.zeros(box.shape, np.uint8), box, parameters))
         seconds, largest = time.monotonic() - start, int(labels.max())
-        follow(write_tiff(options.output, LabelVolume(labels, stack.voxel_size, made_by, largest=largest)))
+        _write_labels(options, LabelVolume(labels, stack.voxel_size, made_by, box.start, largest))
     tell(_outcome(count(largest, "neurite"), seconds, labels.size, options.output))
     return 0
+
+
+def _write_labels(options: argparse.Namespace, volume: LabelVolume) -> None:
+    follow(write_label_volume(options.output, volume, format_name(options)))
+    warn(rounded_ids_note(options.output))
 
 
 def _memory(box: Box, stack: Stack, card: ModelCard, parameters: ResolvedSegmentParameters) -> int:
@@ -139,10 +150,21 @@ def _check_outputs(options: argparse.Namespace) -> None:
         raise UserError("output: a name for the labels is needed; add -o LABELS.tif, or --session OUT.emcad.")
     for output in filter(None, (options.output, options.affinities, options.session)):
         check_folder(output)
-    if options.output and options.output.suffix.lower() not in (".tif", ".tiff"):
-        raise UserError(f"output: a name that ends in .tif is needed, got {options.output}.")
+    for output in filter(None, (options.output, options.affinities)):
+        check_free(output, options.overwrite)
+    if options.output:
+        check_label_target(options.output, format_name(options))
     if options.session:
         check_session(options.session)
+
+
+def _check_size(options: argparse.Namespace, voxel_size: VoxelSize | None) -> None:
+    """Refuse a format that needs a voxel size where none is known."""
+    if options.output and voxel_size is None and check_label_target(options.output, format_name(options)).needs_size:
+        raise UserError(
+            f"{options.output}: a precomputed volume needs the voxel size in nm, and it is not known; "
+            "add --voxel-size Z Y X."
+        )
 
 
 def _refuse_em_options(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from napari_emcad.cli.options import (
     number_reader,
     whole_number,
 )
+from napari_emcad.cli.output_options import VOLUMES, add_format
 from napari_emcad.core.choices import DEFAULT_BLOCK, DEFAULT_THRESHOLDS, WISHES
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.io.stacks.locations import parse_location
@@ -26,13 +27,13 @@ _LEVELS = "default: the model's own grey level, or that of the data"
 def add_segment_command(commands: Commands) -> None:
     """Add the command that segments."""
     parser = commands.add_parser(
-        "segment", help="segment a stack into a label TIFF; an SDASN finds neurites of optical volumes"
+        "segment", help="segment a stack into labels; an SDASN finds neurites of optical volumes"
     )
     field = SegmentParameters.model_fields
     parser.add_argument("input", type=parse_location, metavar="INPUT|URL", help=STACKS)
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="LABELS.tif", help="not by blocks: export the session after"
-    )
+    where = f"its end says the format: {VOLUMES}; not by blocks: export the session after"
+    parser.add_argument("-o", "--output", type=Path, metavar="LABELS", help=where)
+    add_format(parser)
     parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
     parser.add_argument("--threshold", type=number_reader(0, 1), metavar="T", help=field["threshold"].description)
     parser.add_argument("--min-size", type=whole_number, metavar="VOXELS", help=field["min_size"].description)

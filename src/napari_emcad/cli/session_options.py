@@ -13,6 +13,7 @@ from napari_emcad.cli.options import (
     add_voxel_size,
     whole_number,
 )
+from napari_emcad.cli.output_options import VOLUMES, add_format
 from napari_emcad.core.choices import Export
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.zoo import BUNDLED, NO_MODEL
@@ -69,8 +70,8 @@ def _add_from_labels(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     add_session(parser)
-    formats = "volumes: .tif, .zarr, .ome.zarr, .precomputed, or a folder of one TIFF a section"
-    tables = "tables: .csv, graph and table also .npz; equivalences: .json; meshes: a folder"
+    formats = f"volumes: {VOLUMES}"
+    tables = "tables: .csv, .npz, .parquet; equivalences: .json; meshes: a folder, or .ply, .obj, .stl, .glb"
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help=f"its end says the format; {formats}; {tables}"
     )
@@ -80,6 +81,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         default="labels",
         help="default: labels; interpolated: a mask, 1 where sections are bridged and labels were not seen",
     )
+    add_format(parser, "ply", "obj", "stl", "glb")
     parser.add_argument("--at", type=whole_number, metavar="SEQ", help="as it was after this edit; 0 = before any")
     add_voxel_size(parser, " in what is written; default: that of the session")
     parser.set_defaults(command=_export)

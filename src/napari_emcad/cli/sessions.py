@@ -8,12 +8,14 @@ from typing import Literal
 
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.inputs import check_folder, check_session, selection_of, size_of
+from napari_emcad.cli.outputs import check_free, format_name
 from napari_emcad.cli.section_choice import AS_IS, AUTO
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import count, voxel_size_text
+from napari_emcad.io.labels.tiff import rounded_ids_note
 from napari_emcad.io.sessions.copy import copy_session_job
-from napari_emcad.io.sessions.export import export_session
+from napari_emcad.io.sessions.export import check_export_target, export_session
 from napari_emcad.io.sessions.export_tables import time_text
 from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.open_session import open_session
@@ -76,12 +78,16 @@ def _sections(options: argparse.Namespace) -> Literal["auto", "as-is"] | Path:
 def export(options: argparse.Namespace) -> int:
     """Write the labels, or a table, of a session."""
     check_folder(options.output)
+    name = format_name(options)
+    check_free(options.output, options.overwrite)
+    check_export_target(options.what, options.output, name)
     with open_session(options.session, to_read=True) as opened:
         warn(opened.session.log.damage)
         facts = with_voxel_size(opened.facts, size_of(options))
         if facts.voxel_size is None and options.what in MEASURED:
             warn("voxel size unknown: lengths are in voxels; give it with --voxel-size Z Y X, in nm.")
-        follow(export_session(options.what, options.output, replace(opened, facts=facts), options.at))
+        follow(export_session(options.what, options.output, replace(opened, facts=facts), options.at, name))
+    warn(rounded_ids_note(options.output))
     tell(f"{options.what} -> {options.output}")
     return 0
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.ids import FragmentId, Ids
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.core.volume import Volume
 
 NEVER = np.iinfo(np.int32).max
 """The start of the box of a fragment that is not there."""
@@ -58,7 +58,7 @@ class FragmentBoxes:
         return result
 
 
-def find_fragment_boxes(fragments: FragmentVolume) -> Job[FragmentBoxes]:
+def find_fragment_boxes(fragments: Volume) -> Job[FragmentBoxes]:
     """Find the bounding boxes of all fragments of a volume (z, y, x), section by section.
 
     Strategy: a row of voxels of one fragment counts by its ends; the fragments are the columns of tables, which are

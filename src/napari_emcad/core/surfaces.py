@@ -11,7 +11,7 @@ from skimage.measure import marching_cubes
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Box, Shape, Slices, Voxel, VoxelSize, triple
 from napari_emcad.core.ids import Ids
-from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.core.volume import FragmentVolume, Volume
 
 BUDGET = 1_000_000
 """Cells that a neuron may be looked at in; a larger one gets coarser cells. Few neurons then have 100,000 faces."""
@@ -61,9 +61,13 @@ class Surface:
         """Bytes of vertices and faces."""
         return self.vertices.nbytes + self.faces.nbytes
 
+    def from_corner(self, voxel_size: VoxelSize) -> "Surface":
+        """Return it with the corner of voxel (0, 0, 0) as the origin, where files have it: a voxel is 0 to 1 there."""
+        return replace(self, vertices=self.vertices + np.array(voxel_size, np.float32) * np.float32(0.5))
+
 
 def whole_surface(
-    fragments: FragmentVolume,
+    fragments: Volume,
     members: Ids,
     boxes: FragmentBoxes,
     voxel_size: VoxelSize,
@@ -76,7 +80,7 @@ def whole_surface(
 
     Parameters
     ----------
-    fragments : FragmentVolume (z, y, x)
+    fragments : Volume (z, y, x)
         Read only where the neuron is.
     members : (k,) Ids
         The fragments, at least one; all of them must be in `boxes`.
@@ -210,7 +214,7 @@ def _belonging(members: Ids, boxes: FragmentBoxes) -> NDArray[np.bool_]:
     return belongs
 
 
-def _with_rim(fragments: FragmentVolume, belongs: NDArray[np.bool_], start: _Cells, stop: _Cells) -> NDArray[np.bool_]:
+def _with_rim(fragments: Volume, belongs: NDArray[np.bool_], start: _Cells, stop: _Cells) -> NDArray[np.bool_]:
     """Return True for voxels between these that belong; those outside the volume do not."""
     low, high = np.maximum(start, 0), np.minimum(stop, np.array(fragments.shape))
     inside = belongs[fragments[_between(low, high)]]

@@ -1,7 +1,7 @@
 import pytest
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.metadata.ome_zarr import OmeImage, image_attributes, place_of_level, read_image
+from napari_emcad.io.metadata.ome_zarr import OmeImage, label_attributes, place_of_level, read_image
 
 NM = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
 
@@ -64,7 +64,7 @@ def test_damaged_metadata(attributes, sentence):
 
 @pytest.mark.parametrize(("size", "offset"), [(VoxelSize(30, 6, 5), (60.0, 0.0, 5.0)), (None, (0.0, 0.0, 0.0))])
 def test_written_metadata_is_read_back(size, offset):
-    image = read_image(image_attributes("labels", [1, 2, 4], size, offset))
+    image = read_image(label_attributes("labels", [1, 2, 4], size, offset, "0.5"))
     assert [level.path for level in image.levels] == ["0", "1", "2"]
     places = [place_of_level(image, str(i)) for i in range(3)]
     if size is None:

@@ -25,12 +25,13 @@ def save(path, description, size=None):
 
 def test_the_record_comes_back_to_the_last_digit(tmp_path):
     provenance = {"day": date(2026, 1, 2), "path": Path("a.tif"), "threshold": np.float32(0.5), "ids": np.arange(2)}
-    save(tmp_path / "a.tif", description_text((2, 3, 4), SIZE, "labels", provenance, (90.5, 0, 1)), SIZE)
+    save(tmp_path / "a.tif", description_text((2, 3, 4), SIZE, "labels", provenance, (90.5, 0, 1), 70_000), SIZE)
     assert read_record(tmp_path / "a.tif") == {
         "shape": [2, 3, 4],
         "voxel_size_nm": list(SIZE),
         "offset_nm": [90.5, 0, 1],
         "kind": "labels",
+        "largest_id": 70_000,
         "provenance": {"day": "2026-01-02", "path": "a.tif", "threshold": 0.5, "ids": [0, 1]},
     }
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:

@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 from datetime import datetime
 
 import numpy as np
@@ -22,6 +23,19 @@ from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.proofreading.effect_text import effect_from
+
+NAMES = {
+    "labels": "out.tif",
+    "fragments": "out.tif",
+    "interpolated": "out.tif",
+    "table": "out.csv",
+    "graph": "out.csv",
+    "neurons": "out.csv",
+    "log": "out.csv",
+    "equivalences": "out.json",
+    "meshes": "out",
+}
+"""A name for each export."""
 
 START, SIZE = (1, 20, 300), VoxelSize(40, 5, 4)
 FACTS = SessionFacts(voxel_size_nm=SIZE, box=(START, (4, 26, 308)), threshold=0.5, model="small")
@@ -127,6 +141,47 @@ def test_table(opened, tmp_path):
         assert file["fragment"].dtype == file["segment"].dtype == state.table.dtype
 
 
+@pytest.mark.parametrize("what", ["table", "graph", "neurons", "log"])
+def test_tables_are_the_same_in_every_format(opened, tmp_path, what):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    lines = rows_of(export(what, tmp_path / "a.csv", opened))
+    table = parquet.read_table(export(what, tmp_path / "a.parquet", opened)).to_pydict()
+    assert list(table) == list(lines[0])
+    for name, column in table.items():
+        texts = [line[name] for line in lines]
+        if isinstance(column[0], str):
+            assert texts == column
+        else:
+            np.testing.assert_allclose([float(text) for text in texts], column, rtol=1e-8)
+    if what == "log":
+        with pytest.raises(UserError, match=r"this table holds texts, and \.npz numbers alone"):
+            drive(export_session(what, tmp_path / "a.npz", opened))
+        return
+    with np.load(export(what, tmp_path / "a.npz", opened)) as file:
+        assert {name: file[name].tolist() for name in file} == table
+
+
+def test_parquet_names_its_extra(opened, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(UserError, match=r'python -m pip install "napari-emcad\[parquet\]"'):
+        drive(export_session("table", tmp_path / "a.parquet", opened))
+    assert not (tmp_path / "a.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "sentence"),
+    [
+        ("table", "a.txt", r"a name that ends in \.csv, \.npz, \.parquet is needed for a table"),
+        ("equivalences", "a.csv", r"a name that ends in \.json is needed"),
+        ("meshes", "a.txt", r"a name that ends in \.ply, \.obj, \.stl, \.glb, or a folder's without an end, is needed"),
+    ],
+)
+def test_ends_that_say_no_format(opened, tmp_path, what, name, sentence):
+    with pytest.raises(UserError, match=sentence):
+        drive(export_session(what, tmp_path / name, opened))
+    assert not (tmp_path / name).exists()
+
+
 def test_graph(opened, tmp_path):
     state = opened.session.state
     with np.load(export("graph", tmp_path / "graph.npz", opened)) as file:
@@ -216,13 +271,15 @@ def volume_inside(vertices, faces) -> float:
 def test_meshes(opened, tmp_path):
     labels = brute_labels(opened.session)
     folder = export("meshes", tmp_path / "meshes", opened)
-    assert {int(f.stem) for f in folder.iterdir()} == set(np.unique(labels[labels > 0]).tolist())
-    for file in folder.iterdir():
+    files = list(folder.glob("*.ply"))
+    assert {int(f.stem) for f in files} == set(np.unique(labels[labels > 0]).tolist())
+    assert json.loads((folder / "meshes.json").read_text())["units"] == "nm"
+    for file in files:
         vertices, faces = read_ply(file)
         places = np.argwhere(labels == int(file.stem)) + START
         x_y_z = np.array(SIZE)[::-1]
-        np.testing.assert_allclose(vertices.min(0), (places.min(0)[::-1] - 0.5) * x_y_z)
-        np.testing.assert_allclose(vertices.max(0), (places.max(0)[::-1] + 0.5) * x_y_z)
+        np.testing.assert_allclose(vertices.min(0), places.min(0)[::-1] * x_y_z)
+        np.testing.assert_allclose(vertices.max(0), (places.max(0)[::-1] + 1) * x_y_z)
         assert 0.5 < volume_inside(vertices, faces) / (len(places) * x_y_z.prod()) < 1
         edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
         assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all(), "the surface is closed"
@@ -232,11 +289,63 @@ def test_meshes_of_some(opened, tmp_path):
     snapshot = Snapshot.of(opened)
     one = int(opened.session.state.table[1])
     folder = drive(export_meshes(tmp_path / "meshes", snapshot, [one]))
-    assert [f.name for f in folder.iterdir()] == [f"{one}.ply"]
+    assert sorted(f.name for f in folder.iterdir()) == [f"{one}.ply", "meshes.json"]
     with pytest.raises(UserError, match="there is no segment 99"):
         drive(export_meshes(tmp_path / "more", snapshot, [one, 99]))
+    assert len(list(drive(export_meshes(folder, snapshot)).iterdir())) > 2
+    (folder / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="this name is taken"):
         drive(export_meshes(folder, snapshot))
+
+
+def scene_of(file):
+    """Vertices (n, 3) x, y, z of each object of a file, by name."""
+    trimesh = pytest.importorskip("trimesh")
+    options = {"split_objects": True} if file.suffix == ".obj" else {}
+    return {name: np.array(mesh.vertices) for name, mesh in trimesh.load_scene(file, **options).geometry.items()}
+
+
+@pytest.mark.parametrize("end", ["ply", "obj", "stl", "glb"])
+def test_all_surfaces_in_one_file(opened, tmp_path, end):
+    labels = brute_labels(opened.session)
+    found = scene_of(export("meshes", tmp_path / f"all.{end}", opened))
+    ids = np.unique(labels[labels > 0]).tolist()
+    assert len(found) == (len(ids) if end in ("obj", "glb") else 1)
+    if end in ("obj", "glb"):
+        assert {int(name) for name in found} == set(ids)
+    places, x_y_z = np.argwhere(labels > 0) + START, np.array(SIZE)[::-1]
+    vertices = np.concatenate(list(found.values()))
+    np.testing.assert_allclose(vertices.min(0), places.min(0)[::-1] * x_y_z, rtol=1e-5)
+    np.testing.assert_allclose(vertices.max(0), (places.max(0)[::-1] + 1) * x_y_z, rtol=1e-5)
+
+
+def test_a_folder_of_surfaces_in_a_chosen_format(opened, tmp_path):
+    pytest.importorskip("trimesh")
+    folder = drive(export_session("meshes", tmp_path / "meshes", opened, name="obj"))
+    ids = np.unique(opened.session.state.table)[1:].tolist()
+    assert {f.name for f in folder.iterdir()} <= {"meshes.json", *(f"{i}.obj" for i in ids)}
+    assert len(list(folder.glob("*.obj"))) > 1
+
+
+def test_surfaces_name_their_extra(opened, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    with pytest.raises(UserError, match=r'python -m pip install "napari-emcad\[meshes\]", or choose \.ply'):
+        drive(export_session("meshes", tmp_path / "all.glb", opened))
+    assert not (tmp_path / "all.glb").exists()
+
+
+def test_table_surfaces_and_precomputed_volumes_agree_on_a_place(opened, tmp_path):
+    """The box of each neuron in nm is the same in the table of neurons, as PLY, and in neuroglancer."""
+    folder = export("meshes", tmp_path / "meshes", opened)
+    volume = export("labels", tmp_path / "labels.precomputed", opened)
+    lines = rows_of(export("neurons", tmp_path / "neurons.csv", opened))
+    assert lines
+    for line in lines:
+        data = (volume / "mesh" / line["id"]).read_bytes()
+        neuroglancer = np.frombuffer(data, "<f4", 3 * int(np.frombuffer(data, "<u4", 1)[0]), 4).reshape(-1, 3)
+        for vertices in (read_ply(folder / f"{line['id']}.ply")[0], neuroglancer):
+            np.testing.assert_allclose(vertices.min(0), [float(line[f"{a}0_nm"]) for a in "xyz"], rtol=1e-6)
+            np.testing.assert_allclose(vertices.max(0), [float(line[f"{a}1_nm"]) for a in "xyz"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("what", ["neurons", "meshes"])
@@ -246,14 +355,14 @@ def test_nanometres_need_a_voxel_size(tmp_path, what):
         create_session(tmp_path / "a.emcad", base, None, SessionFacts(threshold=0.5)) as opened,
         pytest.raises(UserError, match="the voxel size in nm is needed"),
     ):
-        drive(export_session(what, tmp_path / "out", opened))
-    assert not (tmp_path / "out").exists()
+        drive(export_session(what, tmp_path / NAMES[what], opened))
+    assert not (tmp_path / NAMES[what]).exists()
 
 
 @pytest.mark.parametrize("what", EXPORTS)
 def test_a_folder_that_is_missing(opened, tmp_path, what):
     with pytest.raises(UserError, match="does not exist"):
-        drive(export_session(what, tmp_path / "none" / "out", opened))
+        drive(export_session(what, tmp_path / "none" / NAMES[what], opened))
 
 
 def test_an_export_that_is_stopped_leaves_nothing(opened, tmp_path):

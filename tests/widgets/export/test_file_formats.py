@@ -8,7 +8,9 @@ from napari_emcad.widgets.export.file_formats import LABEL_FORMATS, LAYER, SESSI
 
 
 def test_there_are_writers_for_all():
-    assert {end for f in LABEL_FORMATS.values() for end in f.suffixes} <= set(FORMATS)
+    assert {f.name for f in LABEL_FORMATS.values()} == set(FORMATS)
+    for proposed in LABEL_FORMATS.values():
+        assert set(proposed.suffixes) >= set(FORMATS[proposed.name].endings)
     assert {f.what for f in SESSION_FORMATS.values()} | {"labels"} == set(EXPORTS)
 
 

@@ -26,6 +26,22 @@ BAND_VOXELS = 1 << 22
 
 
 @dataclass(frozen=True)
+class LabelPieces:
+    """The fragments that labels are made of: the label of a voxel is `table[fragments[voxel]]`.
+
+    Attributes
+    ----------
+    fragments : Volume (z, y, x)
+        Ids from 1 on, as close as may be, 0 = none.
+    table : (n + 1,) whole numbers
+        Label of each fragment, 0 = none.
+    """
+
+    fragments: Volume
+    table: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class LabelVolume:
     """Labels, and where they lie.
 
@@ -41,6 +57,8 @@ class LabelVolume:
         Place of the first voxel in the stack, in voxels.
     largest : int or None
         The largest id; None = not known.
+    pieces : LabelPieces or None
+        What the labels are made of, if that is known: the surfaces of large neurons are found faster.
     """
 
     values: Volume
@@ -48,6 +66,7 @@ class LabelVolume:
     provenance: Mapping[str, Any]
     start: Voxel = (0, 0, 0)
     largest: int | None = None
+    pieces: LabelPieces | None = None
 
     @property
     def nbytes(self) -> int:

@@ -1,6 +1,7 @@
 """Labels as a TIFF, or as one TIFF a section: compressed, with voxel size and provenance."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,17 @@ from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, find_largest_id
+from napari_emcad.io.labels.own_folders import check_folder_target
 from napari_emcad.io.labels.tiff_pages import PageLayout, write_pages
-from napari_emcad.io.metadata.tiff_description import description_text, resolution_tags
+from napari_emcad.io.metadata.tiff_description import description_text, mark_of, read_record, resolution_tags
 
 _CLASSIC_BYTES = 2**32 - 2**26
 """Size beyond which a TIFF has to be a BigTIFF: 4 GB, less room for the directories."""
+
+EXACT_FLOAT = 2**24
+"""The largest whole number up to which 32-bit floats hold all: ImageJ shows 32-bit ids as such floats."""
+
+_SECTION = re.compile(r"section_\d{5,}\.tif")
 
 _KIND = "labels"
 """Kind of our own TIFF, in its record."""
@@ -77,11 +84,12 @@ def write_tiff(path: Path, volume: LabelVolume) -> Job[Path]:
         If the ids do not fit, the disk is full, or the folder is missing or may not be written to.
     """
     labels = volume.values
-    _check_file(path)
+    check_tiff_target(path)
     check_labels(path, labels)
-    dtype = _choose_dtype(path, (yield from find_largest_id(volume)))
+    largest = yield from find_largest_id(volume)
+    dtype = _choose_dtype(path, largest)
     depth, uncompressed, done = labels.shape[0], _count_bytes(labels.shape, dtype), 0
-    first = _describe(labels.shape, volume)
+    first = _describe(labels.shape, volume, largest)
     with (
         write_beside(path, lambda part: part.stat().st_size * depth // done if done else uncompressed) as part,
         tifffile.TiffWriter(part, bigtiff=uncompressed > _CLASSIC_BYTES) as tiff,
@@ -100,24 +108,25 @@ def write_tiff(path: Path, volume: LabelVolume) -> Job[Path]:
 def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels as one TIFF a section into a new folder, named by their number in the stack: section_00046.tif.
 
-    Each is as `write_tiff` writes it; `open_stack` opens the folder, with its voxel size.
+    Each is as `write_tiff` writes it, at its own place; `open_stack` opens the folder, with its voxel size and place.
 
     Raises
     ------
     UserError
-        See `write_tiff`; also if the folder is there already and not empty.
+        See `write_tiff`; also if the folder is there already, and holds more than an older export.
     """
     labels, size = volume.values, volume.voxel_size
-    _check_free(folder)
+    check_sections_target(folder)
     check_labels(folder, labels)
-    dtype = _choose_dtype(folder, (yield from find_largest_id(volume)))
+    largest = yield from find_largest_id(volume)
+    dtype = _choose_dtype(folder, largest)
     shape = (1, *labels.shape[1:])
     is_big = _count_bytes(shape, dtype) > _CLASSIC_BYTES
     with write_beside(folder, lambda _: _count_bytes(labels.shape, dtype)) as part:
         part.mkdir()
 
         def write(z: int, strips: Iterator[bytes], layout: PageLayout) -> None:
-            text = _describe(shape, volume, z)
+            text = _describe(shape, volume, largest, z)
             with tifffile.TiffWriter(part / f"section_{volume.start[0] + z:05}.tif", bigtiff=is_big) as tiff:
                 tiff.write(strips, description=text, **layout, **resolution_tags(size))
 
@@ -125,21 +134,49 @@ def write_sections(folder: Path, volume: LabelVolume) -> Job[Path]:
     return folder
 
 
-def _describe(shape: Sequence[int], volume: LabelVolume, first: int = 0) -> str:
+def _describe(shape: Sequence[int], volume: LabelVolume, largest: int, first: int = 0) -> str:
     """Return the description of a file that holds the labels from section `first` on."""
     size, (z, y, x) = volume.voxel_size, volume.offset_nm
     place = (z + first * size.z, y, x) if size else None
-    return description_text(shape, size, _KIND, volume.provenance, place)
+    return description_text(shape, size, _KIND, volume.provenance, place, largest)
 
 
-def _check_file(path: Path) -> None:
+def check_tiff_target(path: Path) -> None:
+    """Refuse a folder where a file is to be.
+
+    Raises
+    ------
+    UserError
+    """
     if path.is_dir():
         raise UserError(f"{path}: a file is needed for the labels, this is a folder; add a name such as labels.tif.")
 
 
-def _check_free(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: this name is taken; choose another folder for the sections.")
+def check_sections_target(folder: Path) -> None:
+    """Refuse a folder with anything else in it than sections of an older export.
+
+    Raises
+    ------
+    UserError
+    """
+    check_folder_target(folder, "folder of sections", _is_own_series)
+
+
+def rounded_ids_note(path: Path) -> str:
+    """Say that ImageJ will not tell some ids of a written TIFF or folder of sections apart; empty if it does."""
+    file = min((f for f in path.iterdir() if _SECTION.fullmatch(f.name)), default=path) if path.is_dir() else path
+    largest = read_record(file).get("largest_id", 0) if file.is_file() else 0
+    if largest <= EXACT_FLOAT:
+        return ""
+    signed = ", and programs with signed numbers show those above 2,147,483,647 as negative" if largest >= 2**31 else ""
+    return (
+        f"{path}: holds ids up to {largest:,}; ImageJ rounds ids above {EXACT_FLOAT:,}{signed}; "
+        "renumber the labels for it, or choose OME-Zarr."
+    )
+
+
+def _is_own_series(folder: Path) -> bool:
+    return all(_SECTION.fullmatch(file.name) and mark_of(read_record(file)) for file in folder.iterdir())
 
 
 def _count_bytes(shape: Sequence[int], dtype: np.dtype[Any]) -> int:

@@ -56,6 +56,26 @@ def read_mark(attributes: Mapping[str, object]) -> Literal["labels"] | None:
     return LABELS_MARK if text == LABELS_MARK else None
 
 
+def funlib_attributes(size: VoxelSize, offset: Point, channels: bool = False) -> dict[str, Any]:
+    """Return the attributes by which funlib.persistence, gunpowder and CREMI's tools know an array (z, y, x).
+
+    `voxel_size`, `offset`, `units` and `axis_names` are those of today's funlib.persistence, which marks axes without a
+    length by "^"; `resolution` is that of older ones and of CREMI.
+
+    Parameters
+    ----------
+    size : VoxelSize
+        In nm.
+    offset : (z, y, x)
+        Place of the first voxel in nm.
+    channels : bool
+        True if an axis of channels comes first.
+    """
+    names = [*(["c^"] if channels else []), "z", "y", "x"]
+    lengths = {"voxel_size": list(size), "resolution": list(size), "offset": list(offset)}
+    return {**lengths, "units": ["nm"] * 3, "axis_names": names}
+
+
 def _stated_units(attributes: Mapping[str, object]) -> object:
     return attributes.get("units", attributes.get("unit", "nm"))
 

@@ -219,8 +219,12 @@ def _of_space(numbers: Sequence[float], arrangement: Arrangement) -> NDArray[Any
     return np.array(arrangement.of_space(numbers))
 
 
-def image_attributes(name: str, steps: Sequence[int], voxel_size: VoxelSize | None, offset: Point) -> dict[str, object]:
-    """Return the attributes of a group with an image (z, y, x) of version 0.4.
+def label_attributes(
+    name: str, steps: Sequence[int], voxel_size: VoxelSize | None, offset: Point, version: str
+) -> dict[str, object]:
+    """Return the attributes of a group with labels (z, y, x) in several levels.
+
+    Every level takes pixels of the finest one, the first of them included, so that all begin at the same place.
 
     Parameters
     ----------
@@ -230,7 +234,9 @@ def image_attributes(name: str, steps: Sequence[int], voxel_size: VoxelSize | No
     voxel_size : VoxelSize or None
         Voxel size of the finest level, in nm; None = unknown.
     offset : (z, y, x)
-        Place of the first voxel in nm.
+        Place of the middle of the first voxel in nm; that of the stack's first voxel is 0.
+    version : "0.4" or "0.5"
+        Of OME-Zarr.
     """
     unit = {"unit": "nanometer"} if voxel_size else {}
     z, y, x = voxel_size or (1, 1, 1)
@@ -240,4 +246,7 @@ def image_attributes(name: str, steps: Sequence[int], voxel_size: VoxelSize | No
         for i, step in enumerate(steps)
     ]
     axes = [{"name": axis, "type": "space", **unit} for axis in "zyx"]
-    return {"multiscales": [{"version": "0.4", "name": name, "axes": axes, "datasets": levels}]}
+    image: dict[str, object] = {"name": name, "axes": axes, "datasets": levels}
+    if version == "0.4":
+        return {"multiscales": [{"version": version, **image}], "image-label": {"version": version}}
+    return {"ome": {"version": version, "multiscales": [image], "image-label": {}}}

@@ -33,6 +33,8 @@ class TiffRecord(TypedDict, total=False):
         Place of the first voxel in the stack; None if it is not known.
     kind : str
         "labels".
+    largest_id : int
+        The largest id; 0 if it was not looked for, as all fit into 16 bits.
     provenance : dict
     """
 
@@ -40,6 +42,7 @@ class TiffRecord(TypedDict, total=False):
     voxel_size_nm: list[float] | None
     offset_nm: list[float] | None
     kind: str
+    largest_id: int
     provenance: dict[str, Any]
 
 
@@ -56,6 +59,7 @@ def description_text(
     kind: str,
     provenance: Mapping[str, object],
     offset: Point | None = None,
+    largest: int = 0,
 ) -> str:
     """Return the description of one of our own files, ASCII.
 
@@ -70,6 +74,8 @@ def description_text(
         Goes into the record as JSON.
     offset : (z, y, x), optional
         Place of the first voxel in the stack in nm; ImageJ shows it, too.
+    largest : int
+        The largest id; 0 = not known.
     """
     lines = ["ImageJ=1.54f", f"slices={shape[0]}", "loop=false"]
     if size:
@@ -81,6 +87,7 @@ def description_text(
         voxel_size_nm=list(size) if size else None,
         offset_nm=list(offset) if offset else None,
         kind=kind,
+        largest_id=largest,
         provenance=dict(provenance),
     )
     return "\n".join([*lines, _OURS + json.dumps(record, default=_as_json), ""])

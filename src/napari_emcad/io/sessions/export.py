@@ -5,8 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 from napari_emcad.core.choices import Export
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Stopwatch
-from napari_emcad.io.sessions.export_meshes import export_meshes
+from napari_emcad.io.labels.formats import check_label_target
+from napari_emcad.io.sessions.export_meshes import check_mesh_target, export_meshes
 from napari_emcad.io.sessions.export_tables import (
     export_equivalences,
     export_graph,
@@ -15,16 +17,21 @@ from napari_emcad.io.sessions.export_tables import (
     export_table,
 )
 from napari_emcad.io.sessions.export_volumes import export_fragments, export_interpolated, export_labels
+from napari_emcad.io.sessions.mesh_files import mesh_format
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.io.sessions.snapshot import Snapshot
+from napari_emcad.io.sessions.table_files import table_format
 
-ExportJob = Callable[[Path, Snapshot], Job[Path]]
+ExportJob = Callable[[Path, Snapshot, str | None], Job[Path]]
+"""Writes to a path, in a format of this name or by the end of the path."""
 
 
 def _one_step(export: Callable[[Path, Snapshot], Path]) -> ExportJob:
     """Return an export as a job of one step."""
 
-    def job(path: Path, snapshot: Snapshot) -> Job[Path]:
+    def job(path: Path, snapshot: Snapshot, name: str | None) -> Job[Path]:
+        if name is not None:
+            raise UserError(f"format: the end of the name says it here, got {name}; leave --format out.")
         watch = Stopwatch("export", 1)
         export(path, snapshot)
         yield watch.at(1)
@@ -42,12 +49,52 @@ EXPORTS: dict[Export, ExportJob] = {
     "neurons": _one_step(export_neurons),
     "log": _one_step(export_log),
     "equivalences": _one_step(export_equivalences),
-    "meshes": export_meshes,
+    "meshes": lambda path, snapshot, name: export_meshes(path, snapshot, name=name),
 }
 """Exports by name."""
 
+VOLUMES = ("labels", "fragments", "interpolated")
+"""Exports that are volumes of labels."""
 
-def export_session(what: Export, path: Path, opened: OpenSession, at: int | None = None) -> Job[Path]:
-    """Write one of `EXPORTS`, of the session as it stands or as it stood after edit `at`."""
-    with closing(EXPORTS[what](Path(path), Snapshot.of(opened, at))) as job:
+
+def export_session(
+    what: Export, path: Path, opened: OpenSession, at: int | None = None, name: str | None = None
+) -> Job[Path]:
+    """Write one of `EXPORTS`, of the session as it stands or as it stood after edit `at`.
+
+    Parameters
+    ----------
+    what : Export
+    path : Path
+    opened : OpenSession
+    at : int, optional
+    name : str, optional
+        The format: one of `FORMATS` for volumes, of `MESHES` for surfaces; None = by the end
+        of the path.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written there in that format.
+    """
+    check_export_target(what, path, name)
+    with closing(EXPORTS[what](path, Snapshot.of(opened, at), name)) as job:
         return (yield from job)
+
+
+def check_export_target(what: Export, path: Path, name: str | None = None) -> None:
+    """Refuse a path by whose end the format is not known, or that is taken by something else than an older export.
+
+    Raises
+    ------
+    UserError
+    """
+    if what in VOLUMES:
+        check_label_target(path, name)
+    elif what == "meshes":
+        mesh_format(path, name)
+        check_mesh_target(path)
+    elif what != "equivalences":
+        table_format(path)
+    if what not in (*VOLUMES, "meshes") and path.is_dir():
+        raise UserError(f"{path}: a file is needed for this, and a folder is there; choose another name.")

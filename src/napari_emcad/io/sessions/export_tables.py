@@ -1,7 +1,6 @@
 """Tables of a session: segments, region graph, neurons, edit log, equivalences."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import as_ids
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.sessions.csv_table import write_csv
 from napari_emcad.io.sessions.snapshot import Snapshot
+from napari_emcad.io.sessions.table_files import write_table
 from napari_emcad.proofreading.effect_text import effect_text
 
 _NM3_IN_UM3 = 1e9
@@ -20,36 +20,43 @@ _AXES = "zyx"
 
 
 def export_table(path: Path, snapshot: Snapshot) -> Path:
-    """Write the segment of each fragment, columns `fragment` and `segment`, as npz or CSV by the end of the name."""
+    """Write the segment of each fragment, columns `fragment` and `segment`, in one of `TABLES`."""
     fragments = snapshot.fragments
     columns = {"fragment": fragments, "segment": snapshot.session.state.table[fragments]}
-    return _write_table(path, columns)
+    return write_table(path, columns)
 
 
 def export_graph(path: Path, snapshot: Snapshot) -> Path:
-    """Write the region graph with its segments, an edge a line, as npz or CSV by the end of the name.
+    """Write the region graph with its segments, an edge a line, in one of `TABLES`.
 
     Columns: fragments `u` and `v`, their segments, mean `affinity`, `area` in voxel faces, a contact voxel `z`, `y`,
     `x` in the stack, `bridge` (1 = joined by a person across a gap: no affinity, no area, place -1) and `edited`
     (1 = a person's edits, not the threshold, say where u and v belong).
     """
-    return _write_table(path, _graph_columns(snapshot))
+    return write_table(path, _graph_columns(snapshot))
 
 
 def export_log(path: Path, snapshot: Snapshot) -> Path:
-    """Write the edit log as CSV: time in UTC, input and effect as JSON, `in_force` = 1 for edits that stand."""
-    header = ("seq", "time", "user", "duration_ms", "kind", "in_force", "base_hash", "input", "effect")
-    live = set(snapshot.session.in_force)
-    rows = (
-        (r.seq, time_text(r.time), r.user, r.duration_ms, r.kind, int(r.seq in live), r.base_hash,
-         json.dumps(r.input), effect_text(r.effect))
-        for r in snapshot.session.log.rows
-    )  # fmt: skip
-    return write_csv(path, header, rows)
+    """Write the edit log as a table: time in UTC, input and effect as JSON, `in_force` = 1 for edits that stand."""
+    rows, live = snapshot.session.log.rows, set(snapshot.session.in_force)
+    columns: dict[str, list[Any]] = {
+        "seq": [r.seq for r in rows],
+        "time": [time_text(r.time) for r in rows],
+        "user": [r.user for r in rows],
+        "duration_ms": [r.duration_ms for r in rows],
+        "kind": [r.kind for r in rows],
+        "in_force": [int(r.seq in live) for r in rows],
+        "base_hash": [r.base_hash for r in rows],
+        "input": [json.dumps(r.input) for r in rows],
+        "effect": [effect_text(r.effect) for r in rows],
+    }
+    return write_table(path, {name: _column(values) for name, values in columns.items()})
 
 
 def export_neurons(path: Path, snapshot: Snapshot) -> Path:
-    """Write the neurons as CSV: id, voxels, volume in cubic micrometres, box in nm in the stack, done (1 or 0).
+    """Write the neurons as a table: id, voxels, volume in cubic micrometres, box in nm in the stack, done (1 or 0).
+
+    The corner of the stack's first voxel is 0.
 
     Raises
     ------
@@ -57,13 +64,16 @@ def export_neurons(path: Path, snapshot: Snapshot) -> Path:
         If the voxel size is not known.
     """
     size, found = np.array(snapshot.required_voxel_size()), snapshot.neurons()
-    header = ("id", "voxels", "volume_um3", *(f"{axis}{end}_nm" for end in (0, 1) for axis in _AXES), "done")
-    volumes = found.voxels * size.prod() / _NM3_IN_UM3
     boxes = np.concatenate([(end + snapshot.start) * size for end in (found.start, found.stop)], axis=1)
-    lines = zip(found.ids.tolist(), found.voxels.tolist(), volumes, boxes, found.done.tolist(), strict=True)
-    return write_csv(
-        path, header, ((i, n, f"{v:.9g}", *(f"{b:.9g}" for b in box), int(done)) for i, n, v, box, done in lines)
-    )
+    names = [f"{axis}{end}_nm" for end in (0, 1) for axis in _AXES]
+    columns = {
+        "id": found.ids,
+        "voxels": found.voxels,
+        "volume_um3": found.voxels * size.prod() / _NM3_IN_UM3,
+        **dict(zip(names, boxes.T, strict=True)),
+        "done": np.asarray(found.done).astype(np.uint8),
+    }
+    return write_table(path, columns, digits=9)
 
 
 def export_equivalences(path: Path, snapshot: Snapshot) -> Path:
@@ -75,6 +85,8 @@ def export_equivalences(path: Path, snapshot: Snapshot) -> Path:
     fragments = snapshot.fragments
     segments = snapshot.session.state.table[fragments]
     order = np.argsort(segments, kind="stable")
+    if path.suffix.lower() != ".json":
+        raise UserError(f"{path}: a name that ends in .json is needed for equivalences.")
     groups = np.split(fragments[order], np.flatnonzero(np.diff(segments[order])) + 1)
     text = json.dumps([[str(f) for f in group] for group in groups if len(group) > 1])
     with write_beside(path, lambda _: len(text)) as part:
@@ -105,13 +117,7 @@ def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray[Any]]:
     }
 
 
-def _write_table(path: Path, columns: Mapping[str, NDArray[Any]]) -> Path:
-    if path.suffix == ".npz":
-        return _write_npz(path, columns)
-    return write_csv(path, list(columns), zip(*(c.tolist() for c in columns.values()), strict=True))
-
-
-def _write_npz(path: Path, columns: Mapping[str, NDArray[Any]]) -> Path:
-    with write_beside(path, lambda _: sum(c.nbytes for c in columns.values())) as part, part.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **columns)
-    return path
+def _column(values: list[Any]) -> NDArray[Any]:
+    """Return whole numbers as such, and all else as it is."""
+    is_whole = all(isinstance(value, int) for value in values)
+    return np.array(values, np.int64 if is_whole and values else object)

@@ -6,16 +6,18 @@ from typing import Any
 
 from napari_emcad.core.choices import Export
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress, Stopwatch
-from napari_emcad.core.volume import AffinityVolume
+from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.io.affinities import new_affinities
 from napari_emcad.io.labels.formats import write_label_volume
-from napari_emcad.io.labels.label_volume import LabelVolume
+from napari_emcad.io.labels.label_volume import LabelPieces, LabelVolume
 from napari_emcad.io.sessions.export import export_session
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.widgets.export.label_export import LabelExport
 from napari_emcad.widgets.kit.array_part import part_of
+from napari_emcad.widgets.kit.labels_view import FragmentLabels
 
 
 def labels_job(path: Path, export: LabelExport) -> Job[list[Path]]:
@@ -33,15 +35,24 @@ def labels_job(path: Path, export: LabelExport) -> Job[list[Path]]:
         yield from _write_affinities(target, export, export.affinities, provenance)
         beside.append(target)
     labels = part_of(export.labels, export.box)
-    volume = LabelVolume(labels, export.voxel_size, provenance, export.start, export.largest)
-    return [(yield from write_label_volume(path, volume, export.ending)), *beside]
+    volume = LabelVolume(
+        labels, export.voxel_size, provenance, export.start, export.largest, _pieces_of(export.labels, export.box)
+    )
+    return [(yield from write_label_volume(path, volume, export.format)), *beside]
 
 
-def session_job(path: Path, folder: Path, what: Export) -> Job[list[Path]]:
+def _pieces_of(labels: Volume, box: Box) -> LabelPieces | None:
+    """Return the fragments that a part of labels is made of; None if they are no fragments under a table."""
+    if not isinstance(labels, FragmentLabels):
+        return None
+    return LabelPieces(part_of(labels.fragments, box), labels.table)
+
+
+def session_job(path: Path, folder: Path, what: Export, name: str | None = None) -> Job[list[Path]]:
     """Write something that a session on disk holds; every edit is there already."""
     yield Progress("reading the session", 0, 1)
     with open_session(folder, to_read=True) as opened:
-        return [(yield from export_session(what, path, opened))]
+        return [(yield from export_session(what, path, opened, name=name))]
 
 
 def affinities_path(path: Path) -> Path:

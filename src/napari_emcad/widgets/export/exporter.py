@@ -9,6 +9,7 @@ from psygnal import Signal
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text
+from napari_emcad.io.labels.tiff import rounded_ids_note
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.export.export_jobs import affinities_path, labels_job, session_job
 from napari_emcad.widgets.export.export_request import ExportRequest
@@ -167,7 +168,7 @@ class Exporter:
             return labels_job(path, self._resolve(shown))
         if shown.session_folder is None:
             raise UserError(f'export: these {shown.noun}s have no session; choose "{TIFF}" under Format.')
-        return session_job(path, shown.session_folder, of_session.what)
+        return session_job(path, shown.session_folder, of_session.what, of_session.name)
 
     def _resolve(self, shown: Exportable) -> LabelExport:
         if not (self._desk.results.is_settled and self._desk.neurites.is_settled):
@@ -198,5 +199,6 @@ class Exporter:
         elif ended.stopped:
             self._message.result("Export stopped: nothing was written.")
         else:
-            self._message.result(f"Saved {' and '.join(str(path) for path in ended.result)}")
+            saved = f"Saved {' and '.join(str(path) for path in ended.result)}"
+            self._message.result(" ".join(filter(None, (saved, rounded_ids_note(ended.result[0])))))
         self._refresh()

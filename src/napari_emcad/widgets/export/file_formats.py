@@ -6,8 +6,9 @@ from pathlib import Path
 from napari_emcad.core.choices import Export
 
 TIFF, TIFF_AND_ZARR, LAYER = "label TIFF", "label TIFF + affinities Zarr", "new labels layer"
-PRECOMPUTED = "neuroglancer precomputed"
+PRECOMPUTED = "neuroglancer precomputed, with surfaces"
 MADE_UP = "interpolated voxels TIFF"
+TABLES = (".csv", ".npz", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,13 @@ class FileFormat:
         The contents in one word, for proposed names.
     suffixes : tuple of str
         Ends that will do, the usual one first; "" is a folder.
+    name : str or None
+        The format in the files, one of `io.labels.formats.FORMATS` for labels; None = by the end of the path.
     """
 
     what: str
     suffixes: tuple[str, ...]
+    name: str | None = None
 
     @property
     def suffix(self) -> str:
@@ -53,24 +57,27 @@ class SessionFormat(FileFormat):
 
 
 LABEL_FORMATS = {
-    TIFF: FileFormat("neurons", (".tif", ".tiff")),
-    TIFF_AND_ZARR: FileFormat("neurons", (".tif", ".tiff")),
-    "label TIFFs, one a section": FileFormat("sections", ("",)),
-    "label Zarr": FileFormat("neurons", (".zarr",)),
-    "label OME-Zarr, with a pyramid": FileFormat("neurons", (".ome.zarr",)),
-    PRECOMPUTED: FileFormat("neurons", (".precomputed",)),
+    TIFF: FileFormat("neurons", (".tif", ".tiff"), "tiff"),
+    TIFF_AND_ZARR: FileFormat("neurons", (".tif", ".tiff"), "tiff"),
+    "label TIFFs, one a section": FileFormat("sections", ("",), "tiff-series"),
+    "label Zarr": FileFormat("neurons", (".zarr",), "zarr"),
+    "label OME-Zarr 0.5, with a pyramid": FileFormat("neurons", (".ome.zarr",), "ome-zarr"),
+    "label OME-Zarr 0.4, for older programs": FileFormat("neurons", (".ome.zarr",), "ome-zarr-0.4"),
+    PRECOMPUTED: FileFormat("neurons", (".precomputed",), "precomputed"),
+    "neuroglancer precomputed": FileFormat("neurons", (".precomputed",), "precomputed-volume"),
 }
 """Formats of neurons or neurites."""
 
 SESSION_FORMATS = {
     "fragments TIFF": SessionFormat("fragments", (".tif", ".tiff")),
     MADE_UP: SessionFormat("interpolated", (".tif", ".tiff")),
-    "fragment table": SessionFormat("table", (".csv", ".npz")),
-    "region graph": SessionFormat("graph", (".csv", ".npz")),
-    "neuron table": SessionFormat("neurons", (".csv",)),
-    "edit log": SessionFormat("log", (".csv",)),
+    "fragment table": SessionFormat("table", TABLES),
+    "region graph": SessionFormat("graph", TABLES),
+    "neuron table": SessionFormat("neurons", TABLES),
+    "edit log": SessionFormat("log", (".csv", ".parquet")),
     "neuroglancer equivalences": SessionFormat("equivalences", (".json",)),
-    "surfaces (PLY)": SessionFormat("meshes", ("",)),
+    "surfaces (PLY)": SessionFormat("meshes", ("",), "ply"),
+    "surfaces in one file": SessionFormat("meshes", (".glb", ".obj", ".stl", ".ply")),
 }
 """Formats of what a session holds besides its labels."""
 

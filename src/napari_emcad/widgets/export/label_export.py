@@ -21,8 +21,8 @@ class LabelExport:
 
     Attributes
     ----------
-    ending : str
-        The format, one of `io.labels.formats.FORMATS`.
+    format : str or None
+        One of `io.labels.formats.FORMATS`.
     labels : Volume (z, y, x) of whole numbers
         Read by slices; 0 = none.
     largest : int or None
@@ -40,7 +40,7 @@ class LabelExport:
         Written beside the labels if given.
     """
 
-    ending: str
+    format: str | None
     labels: Volume
     largest: int | None
     box: Box
@@ -64,7 +64,7 @@ def resolve_export(shown: Exportable, request: ExportRequest, region: Region) ->
     box = Box.whole(shown.box.shape) if request.part == WHOLE else _drawn_box(shown, region)
     place, origin, chosen = box.moved(shown.box.start), origin_of(shown.source), choose_labels(shown, request.which)
     return LabelExport(
-        ending=format_of(request.format).suffix,
+        format=format_of(request.format).name,
         labels=chosen.labels,
         largest=chosen.largest,
         box=box,

@@ -1,0 +1,110 @@
+"""Tables as files: CSV, npz or Parquet (an optional extra), by the end of the name."""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.atomic import write_beside
+
+Columns = Mapping[str, NDArray[Any]]
+"""Columns of a table by name, all of one length."""
+
+ROWS = 1 << 16
+"""Rows that are written at once: no table is text as a whole."""
+
+
+def write_table(path: Path, columns: Columns, digits: int | None = None, name: str | None = None) -> Path:
+    """Write a table in one of `TABLES`, of this name or by the end of the path.
+
+    Parameters
+    ----------
+    path : Path
+    columns : mapping
+    digits : int, optional
+        Digits of fractions in a CSV; None = all.
+    name : str, optional
+
+    Raises
+    ------
+    UserError
+        If the path has another end, texts are to be npz, the extra is missing, the disk is full, or the folder is
+        missing or may not be written to.
+    """
+    kind = table_format(path, name)
+    if kind == "npz" and any(column.dtype.kind == "O" for column in columns.values()):
+        raise UserError(f"{path}: this table holds texts, and .npz numbers alone; choose .csv or .parquet.")
+    with write_beside(path, lambda _: sum(c.nbytes for c in columns.values())) as part:
+        TABLES[kind](part, columns, digits)
+    return path
+
+
+def table_format(path: Path, name: str | None = None) -> str:
+    """Return the format of a table, of this name or by the end of the path.
+
+    Raises
+    ------
+    UserError
+        If the path has another end, or the extra is missing.
+    """
+    kind = name or path.suffix.lower().removeprefix(".")
+    if kind not in TABLES:
+        ends = ", ".join(f".{end}" for end in TABLES)
+        raise UserError(f"{path}: a name that ends in {ends} is needed for a table.")
+    if kind == "parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as error:
+            raise UserError(
+                f"{path}: Parquet needs an extra that is not installed; "
+                'python -m pip install "napari-emcad[parquet]", or choose .csv.'
+            ) from error
+    return kind
+
+
+def _write_csv(part: Path, columns: Columns, digits: int | None) -> None:
+    with part.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(columns)
+        lines.writerows(_rows(columns, digits))
+
+
+def _rows(columns: Columns, digits: int | None) -> Iterator[tuple[object, ...]]:
+    length = len(next(iter(columns.values())))
+    for first in range(0, length, ROWS):
+        parts = [column[first : first + ROWS] for column in columns.values()]
+        yield from zip(*(_texts(part, digits) for part in parts), strict=True)
+
+
+def _texts(values: NDArray[Any], digits: int | None) -> list[Any]:
+    listed: list[Any] = values.tolist()
+    return [f"{value:.{digits}g}" for value in listed] if digits and values.dtype.kind == "f" else listed
+
+
+def _write_npz(part: Path, columns: Columns, _digits: int | None) -> None:
+    with part.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **columns)
+
+
+def _write_parquet(part: Path, columns: Columns, _digits: int | None) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({name: _as_arrow(values) for name, values in columns.items()}), part)
+
+
+def _as_arrow(values: NDArray[Any]) -> Any:
+    """Return a column as pyarrow takes it: arrays of numbers as they are, texts as a list."""
+    return values if values.dtype.kind in "buif" else values.tolist()
+
+
+TABLES: dict[str, Callable[[Path, Columns, int | None], None]] = {
+    "csv": _write_csv,
+    "npz": _write_npz,
+    "parquet": _write_parquet,
+}
+"""Formats of tables by name, which is the end of a path too."""
