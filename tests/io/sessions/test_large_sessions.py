@@ -106,7 +106,8 @@ def test_meshes_of_some(opened, tmp_path):
 
 @pytest.mark.parametrize("what", ["table", "graph", "neurons", "log", "equivalences"])
 def test_tables(opened, tmp_path, what):
-    drive(export_session(what, tmp_path / "table.csv", opened))
+    ending = "json" if what == "equivalences" else "csv"
+    drive(export_session(what, tmp_path / f"table.{ending}", opened))
     assert read(opened) == 0
 
 

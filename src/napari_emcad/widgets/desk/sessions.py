@@ -132,7 +132,8 @@ class Sessions:
         self.attach(result, opened, boxes)
         if shown.notes:
             is_lacking = shown.lacks_stack or bool(opened.why_read_only)
-            self._message.say(" ".join((self._message.text, *shown.notes)), "error" if is_lacking else "result")
+            words = " ".join((f"{self._message.text.rstrip('.')}.", *shown.notes))
+            self._message.say(words, "error" if is_lacking else "result")
 
     def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
         """Edit a result in a session that is open."""
