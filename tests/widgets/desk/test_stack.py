@@ -38,7 +38,7 @@ def test_the_source_of_the_voxel_size_and_what_was_guessed_are_said(viewer):
     viewer.add_image(VALUES, metadata={"voxel_size_source": "ImageJ metadata", "notes": notes}, **NM)
     stack.follow_layers()
     assert stack.facts.endswith("40 x 5 x 6 nm (ImageJ metadata)")
-    assert stack.notes == "its 4 channels are taken for sections.\nsection 3 is missing."
+    assert stack.notes == "Its 4 channels are taken for sections.\nSection 3 is missing."
     stack.voxel_size = VoxelSize(30, 5, 6)
     assert stack.facts.endswith("30 x 5 x 6 nm (given)")
     viewer.layers.clear()

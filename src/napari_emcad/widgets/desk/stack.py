@@ -83,7 +83,8 @@ class StackPick:
     @property
     def notes(self) -> str:
         """Guesses made as the stack was read, and what was left out, a sentence a line; empty if there are none."""
-        return "" if self.layer is None else "\n".join(notes_of(self.layer))
+        notes = () if self.layer is None else notes_of(self.layer)
+        return "\n".join(note[:1].upper() + note[1:] for note in notes)
 
     @property
     def levels(self) -> list[str]:
