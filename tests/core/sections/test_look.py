@@ -575,3 +575,11 @@ def test_levels_that_have_fewer_sections_are_not_read(large):
     levels = [Level(large), Level(halved(large)[::2])]
     drive(inspect_levels(levels))
     assert levels[1].pixels == 0
+
+
+@pytest.mark.parametrize(("sides", "is_bare"), [((64, 80), False), ((128, 160), True)])
+def test_a_small_bare_part_inside_is_a_thick_process(stack, sides, is_bare):
+    stack[4:, 64 : 64 + sides[0], 80 : 80 + sides[1]] = 150
+    report = look(stack)
+    assert bool(report.no_tissue[6].any()) is is_bare
+    assert not report.no_tissue[:3].any()

@@ -16,6 +16,9 @@ BARE, BARE_SPREAD = 0.12, 0.28
 LEAST = 0.03
 """Share of a section below which a piece is too small to be resin or a missing part: a vessel, a nucleus."""
 
+LEAST_INSIDE = 0.08
+"""The same of a part without tissue that does not touch the rim of its section: thick processes are bare inside."""
+
 LEAST_AT_RIM = 0.004
 """The same of a part of one grey that touches the rim of its section, as where a turned section was padded."""
 
@@ -66,7 +69,7 @@ def find_tissue(measures: Sequence[SectionMeasure]) -> Steps[TissueMasks]:
     lone = empty & ~expected & np.stack(beside)
     missing = yield from each(_missing(*one) for one in zip(measures, lone, flat & ~expected, strict=True))
     rest = empty & ~np.stack(missing) & ~lone
-    no_tissue = yield from each(_without_specks(section) for section in rest)
+    no_tissue = yield from each(_without_specks(section, LEAST_INSIDE) for section in rest)
     return TissueMasks(np.stack(no_tissue), np.stack(missing))
 
 
