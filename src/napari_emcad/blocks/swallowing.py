@@ -53,7 +53,7 @@ def is_left_open(lying: Lying, section_of: NDArray[np.int32], planned: PlannedBo
 
 def placed_in(graph: RegionGraph, before: RegionGraph, left_open: Lying) -> Lying:
     """Return contacts of a graph as those of one that has fewer of its edges."""
-    known, wanted = (one.u.astype(np.uint64) << np.uint64(32) | one.v.astype(np.uint64) for one in (graph, before))
+    known, wanted = graph.pairs, before.pairs
     place = np.searchsorted(known, wanted)
     place[~np.isin(wanted, known)] = GONE
     return left_open._replace(row=np.append(place, GONE)[left_open.row])

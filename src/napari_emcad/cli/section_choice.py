@@ -24,6 +24,17 @@ REMEDY = "choose auto, as-is or a file that the dock, or napari-emcad inspect --
 """Words on what to do about a file that cannot be used."""
 
 
+def word_or_file(sections: str | None) -> Literal["auto", "as-is"] | Path:
+    """Return the word that was given for `--sections`, or the file that it names; None = auto."""
+    match sections or AUTO:
+        case "auto":
+            return AUTO
+        case "as-is":
+            return AS_IS
+        case file:
+            return Path(file)
+
+
 def sections_asked_for(options: argparse.Namespace, shape: Shape) -> Literal["auto", "as-is"] | SectionPlan:
     """Return the word that was chosen, or the plan in the file that was named, for a stack of this shape.
 
@@ -32,13 +43,8 @@ def sections_asked_for(options: argparse.Namespace, shape: Shape) -> Literal["au
     UserError
         If the file cannot be used.
     """
-    match options.sections or AUTO:
-        case "auto":
-            return AUTO
-        case "as-is":
-            return AS_IS
-        case file:
-            return _as_bridged(options, read_plan(Path(file), shape, REMEDY))
+    asked = word_or_file(options.sections)
+    return _as_bridged(options, read_plan(asked, shape, REMEDY)) if isinstance(asked, Path) else asked
 
 
 def choose_plan(

@@ -9,7 +9,7 @@ from typing import Literal
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.inputs import check_folder, check_session, selection_of, size_of
 from napari_emcad.cli.outputs import check_free, format_name
-from napari_emcad.cli.section_choice import AS_IS, AUTO
+from napari_emcad.cli.section_choice import word_or_file
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.wording import count, voxel_size_text
@@ -66,13 +66,7 @@ def _sections(options: argparse.Namespace) -> Literal["auto", "as-is"] | Path:
     """Return what is to be done with sections; only affinities depend on that."""
     if options.sections and not options.affinities and (not options.stack or options.model == NO_MODEL):
         raise UserError("sections: a stack and a model are needed, or affinities; name them, or leave --sections out.")
-    match options.sections or AUTO:
-        case "auto":
-            return AUTO
-        case "as-is":
-            return AS_IS
-        case file:
-            return Path(file)
+    return word_or_file(options.sections)
 
 
 def export(options: argparse.Namespace) -> int:

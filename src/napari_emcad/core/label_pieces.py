@@ -145,8 +145,7 @@ def _planned_graph(
     if usable[fragments > 0].all():
         return graph
     every = yield from build_region_graph(unknown, fragments, planned=planned.as_if_seen())
-    known, found = (one.u.astype(np.uint64) << np.uint64(32) | one.v.astype(np.uint64) for one in (graph, every))
-    return joined_graphs([graph, every.chosen(~np.isin(found, known))])
+    return joined_graphs([graph, every.chosen(~np.isin(every.pairs, graph.pairs))])
 
 
 def _shape(labels: LabelStack) -> tuple[int, ...]:

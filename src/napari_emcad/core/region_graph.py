@@ -56,6 +56,11 @@ class RegionGraph:
         return RegionGraph(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
     @property
+    def pairs(self) -> NDArray[np.uint64]:
+        """(m,): u and v in one number each, in the order of the edges, where ids have 32 bits."""
+        return self.u.astype(np.uint64) << np.uint64(32) | self.v.astype(np.uint64)
+
+    @property
     def strongest(self) -> NDArray[np.float32]:
         """(m,): the highest affinity over each contact, in [0, 1]."""
         return self.quantiles[:, QUANTILES.index(100)]

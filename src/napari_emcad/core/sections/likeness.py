@@ -88,14 +88,14 @@ class Scale:
 
 def learn_likeness(matcher: SectionMatcher, sections: Sequence[int]) -> Steps["Likeness"]:
     """Return the likenesses that are usual among some sections of a stack, in order; they are compared step by step."""
-    yield from each(matcher.match(a, b) for pair in _near_pairs(sections) for a, b in pair)
+    yield from each(matcher.match(a, b) for a, b in _near_pairs(sections))
     return Likeness(matcher, sections)
 
 
-def _near_pairs(sections: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
-    """Yield the pairs of each section with the one before, and the one before that, while its spectrum is kept."""
-    for n in range(1, len(sections)):
-        yield [(other, sections[n]) for other in sections[max(0, n - 2) : n]]
+def _near_pairs(sections: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield each section with the one before that, and the one before: in one sweep, while its spectrum is kept."""
+    for n, z in enumerate(sections):
+        yield from ((other, z) for other in sections[max(0, n - 2) : n])
 
 
 class Likeness:
@@ -116,9 +116,6 @@ class Likeness:
     def __init__(self, matcher: SectionMatcher, sections: Sequence[int]):
         self.matcher, self.sections = matcher, sections
         self._few = len(sections) <= FEW
-        for n, z in enumerate(sections):  # one sweep, so that the spectra of both distances are at hand
-            for other in sections[max(0, n - 2) : n]:
-                matcher.match(other, z)
         strangers = self._strangers()
         anywhere = float(np.median([one.likeness for one in strangers])) if strangers else 0.0
         placed = [one.in_place for one in strangers] or [0.0]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, triple
+from napari_emcad.core.progress import Job
 from napari_emcad.core.sections.report import SectionReport, SlipKind, Verdict, ranges_text
 
 MOST_BRIDGED = 3
@@ -269,6 +270,14 @@ def check_tissue(plan: SectionPlan, box: Box) -> None:
             f"sections: nothing in {box.text} shows tissue that could be used; choose another stack or region, or use "
             "the sections as they are."
         )
+
+
+def with_tissue(plan: Job[SectionPlan | None], box: Box) -> Job[SectionPlan | None]:
+    """Find a plan, and raise `NoTissue` if no section of a box shows tissue in it by that plan."""
+    found = yield from plan
+    if found is not None:
+        check_tissue(found, box)
+    return found
 
 
 def _slip_offsets(depth: int, kind: SlipKind, shift: tuple[int, int], z: int, last: int | None) -> NDArray[np.int32]:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.surfaces import Surface
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.extras import import_extra
 from napari_emcad.io.sessions.ply import write_ply
 
 MESHES = ("ply", "obj", "stl", "glb")
@@ -76,15 +77,7 @@ def import_trimesh(path: Path) -> ModuleType:
     UserError
         If it is not installed; `path` begins the sentence.
     """
-    try:
-        import trimesh
-    except ImportError as error:
-        raise UserError(
-            f"{path}: surfaces in this format need an extra that is not installed; "
-            'python -m pip install "napari-emcad[meshes]", or choose .ply.'
-        ) from error
-    module: ModuleType = trimesh
-    return module
+    return import_extra("trimesh", f"{path}: surfaces in this format need", "meshes", ", or choose .ply")
 
 
 def _as_trimesh(trimesh: ModuleType, surface: Surface) -> Any:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.extras import import_extra
 
 Columns = Mapping[str, NDArray[Any]]
 """Columns of a table by name, all of one length."""
@@ -56,13 +57,7 @@ def table_format(path: Path, name: str | None = None) -> str:
         ends = ", ".join(f".{end}" for end in TABLES)
         raise UserError(f"{path}: a name that ends in {ends} is needed for a table.")
     if kind == "parquet":
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError as error:
-            raise UserError(
-                f"{path}: Parquet needs an extra that is not installed; "
-                'python -m pip install "napari-emcad[parquet]", or choose .csv.'
-            ) from error
+        import_extra("pyarrow.parquet", f"{path}: Parquet needs", "parquet", ", or choose .csv")
     return kind
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import h5py
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.extras import import_extra
 from napari_emcad.io.stacks.hdf5_listing import get_object
 
 _NAMES = {
@@ -57,13 +58,9 @@ def _check_filters(name: str, dataset: h5py.Dataset) -> None:
     if not missing:
         return
     text = " and ".join(f"{label} (HDF5 filter {number})" for number, label in missing.items())
-    try:
-        import hdf5plugin  # noqa: F401, it registers filters when it is imported
-    except ImportError as error:
-        raise UserError(
-            f"{name}: its voxels are compressed with {text}, which needs an extra that is not installed; "
-            'python -m pip install "napari-emcad[formats]".'
-        ) from error
+    import_extra(
+        "hdf5plugin", f"{name}: its voxels are compressed with {text}, which needs", "formats"
+    )  # registers them
     if _missing_filters(dataset):
         raise UserError(
             f"{name}: its voxels are compressed with {text}, which hdf5plugin does not bring; where it can be read, "

@@ -30,6 +30,7 @@ from napari_emcad.io.metadata.n5 import (
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
+from napari_emcad.io.stacks.folders_below import folders_below
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, metadata_stamp
 from napari_emcad.io.stacks.section_images import SUFFIXES
@@ -44,8 +45,8 @@ from napari_emcad.io.stacks.tensorstore_arrays import (
 )
 
 _COMPRESSIONS = ("raw", "gzip", "bzip2", "xz", "blosc", "zstd")
-_MOST_FOLDERS, _MOST_DEEP = 200, 6
-"""Folders that are looked into for arrays below a folder without attributes, and groups above an array."""
+_MOST_DEEP = 6
+"""Groups above an array that are looked at."""
 
 
 def open_n5(where: Location, wish: StackSelection = ANY) -> OpenDataset:
@@ -95,7 +96,7 @@ def is_n5(where: Location) -> bool:
     names = [entry.name for entry in os.scandir(where) if entry.is_file()]
     if ATTRIBUTES in names:
         return not any(Path(name).suffix.lower() in SUFFIXES for name in names)
-    return all(name.startswith(".") for name in names) and _has_arrays_below(where)
+    return all(name.startswith(".") for name in names) and any(map(_is_array_folder, folders_below(where)))
 
 
 class N5Tree:
@@ -180,21 +181,6 @@ class N5Tree:
             if "n5" in stated:
                 break
         return found
-
-
-def _has_arrays_below(folder: Path) -> bool:
-    """Return True if there are N5 arrays in the folders below, as far as one looks."""
-    level, looked_into = [str(folder)], 0
-    while level and looked_into < _MOST_FOLDERS:
-        below: list[str] = []
-        for upper in level[: _MOST_FOLDERS - looked_into]:
-            with suppress(OSError):
-                below += [entry.path for entry in os.scandir(upper) if entry.is_dir()]
-            looked_into += 1
-        if any(_is_array_folder(Path(inner)) for inner in below):
-            return True
-        level = below
-    return False
 
 
 def _is_array_folder(folder: Path) -> bool:

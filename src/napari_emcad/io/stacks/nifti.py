@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
+from napari_emcad.io.extras import import_extra
 from napari_emcad.io.metadata.lengths import voxel_size_in_nm
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
@@ -29,7 +29,7 @@ def open_nifti(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     NotAStack
         If it has several channels or time points.
     """
-    nibabel = _import_nibabel(path)
+    nibabel = import_extra("nibabel", f"{path}: NIfTI needs", "formats")
     try:
         return _open_image(path, nibabel.load(path), wish)
     except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
@@ -69,13 +69,3 @@ def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
 def is_nifti(path: Path) -> bool:
     """Return True if a file is named as NIfTI."""
     return path.is_file() and path.name.lower().endswith((".nii", ".nii.gz"))
-
-
-def _import_nibabel(path: Path) -> Any:
-    try:
-        import nibabel
-    except ImportError as error:
-        raise UserError(
-            f'{path}: NIfTI needs an extra that is not installed; python -m pip install "napari-emcad[formats]".'
-        ) from error
-    return nibabel

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices, VoxelSize
+from napari_emcad.io.extras import import_extra
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.lengths import voxel_size_in_nm
 from napari_emcad.io.stacks.axes import arrange_axes
@@ -33,7 +33,7 @@ def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     NotAStack
         If it has several channels or time points.
     """
-    nrrd = _import_nrrd(path)
+    nrrd = import_extra("nrrd", f"{path}: NRRD needs", "formats")
     with _as_os_error(nrrd):
         header = nrrd.read_header(str(path))
     shape = tuple(int(n) for n in header["sizes"][::-1])
@@ -103,13 +103,3 @@ def _voxel_size(header: Mapping[str, Any], arrangement: Arrangement) -> VoxelSiz
     if len(lengths) != count or len(units) != count:
         return None
     return voxel_size_in_nm(arrangement.of_space(lengths[::-1]), arrangement.of_space(units[::-1]))
-
-
-def _import_nrrd(path: Path) -> Any:
-    try:
-        import nrrd
-    except ImportError as error:
-        raise UserError(
-            f'{path}: NRRD needs an extra that is not installed; python -m pip install "napari-emcad[formats]".'
-        ) from error
-    return nrrd

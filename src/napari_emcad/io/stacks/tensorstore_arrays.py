@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
+from napari_emcad.io.extras import import_extra
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.read_errors import first_line
 from napari_emcad.io.stacks.check_stack import check_stack
@@ -78,10 +78,4 @@ def import_tensorstore(where: Location, what: str = "precomputed volumes", extra
     UserError
         If it is not installed; `where` begins the sentence, which names what needs it and the extra that brings it.
     """
-    try:
-        import tensorstore
-    except ImportError as error:
-        raise UserError(
-            f'{where}: {what} need an extra that is not installed; python -m pip install "napari-emcad[{extra}]".'
-        ) from error
-    return tensorstore
+    return import_extra("tensorstore", f"{where}: {what} need", extra)

@@ -168,8 +168,8 @@ def _image_of_series(
     single = (1, *shape)  # our own file of one section: tifffile drops the axis z
     if record_of(tiff).get("shape") == list(single):
         shape, axes = single, f"Z{axes}"
-    alone = len(pages.full_pages()) == 1 or len(pages.kinds) == 1
     full = pages.full_pages()
+    alone = len(full) == 1 or len(pages.kinds) == 1
     same = len(series) == len(full) and not series.is_multifile
     return TiffImage(
         number,

@@ -2,13 +2,12 @@
 
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.errors import UserError
+from napari_emcad.io.extras import import_extra
 
 HEADER = "header.wkw"
 """Name of the file that makes a folder an array in wkw."""
@@ -38,7 +37,7 @@ class WkwArray:
     """
 
     def __init__(self, folder: Path, ends: tuple[int, int, int] | None = None):
-        wkw = _import_wkw(folder)
+        wkw = import_extra("wkw", f"{folder}: arrays in webKnossos' format wkw need", "wkw")
         _check_header(folder / HEADER)
         try:
             self._dataset = wkw.Dataset.open(str(folder))
@@ -93,15 +92,3 @@ def _ends_of_files(folder: Path, edge: int) -> tuple[int, int, int]:
 def _number(part: str) -> int:
     found = _PLACE.fullmatch(part)
     return int(found[1]) if found else -1
-
-
-def _import_wkw(folder: Path) -> ModuleType:
-    try:
-        import wkw
-    except (ImportError, OSError) as error:  # its wheel holds a library of the system
-        raise UserError(
-            f"{folder}: arrays in webKnossos' format wkw need an extra that is not installed; "
-            'python -m pip install "napari-emcad[wkw]".'
-        ) from error
-    module: ModuleType = wkw
-    return module

@@ -114,12 +114,11 @@ def open_zarr_array(where: Path) -> zarr.Array[Any]:
     Raises
     ------
     UserError
-        If it cannot be read, or is a group.
+        If it cannot be read, there is none, or it is a group.
     """
-    found = ZarrTree(where).root
-    if not isinstance(found, zarr.Array):
-        got = "nothing" if found is None else "a group"
-        raise UserError(f"{where}: a Zarr array is needed, got {got}; it may be damaged, copy or export it again.")
+    found = open_zarr_node(where)
+    if isinstance(found, zarr.Group):
+        raise UserError(f"{where}: a Zarr array is needed, got a group; it may be damaged, copy or export it again.")
     return found
 
 

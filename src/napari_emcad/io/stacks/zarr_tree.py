@@ -14,6 +14,7 @@ from zarr.storage import ZipStore
 
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks import remote_zarr
+from napari_emcad.io.stacks.folders_below import folders_below
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.zarr_codecs import explain_codecs, register_codecs
 
@@ -22,8 +23,8 @@ MARKS = ("zarr.json", ".zarray", ".zgroup")
 
 ZarrNode = zarr.Array[Any] | zarr.Group
 
-_MOST_FOLDERS, _MOST_DEEP = 200, 6
-"""Folders that are looked into for Zarr arrays below a folder that is none itself, and groups above an array."""
+_MOST_DEEP = 6
+"""Groups above an array that are looked at."""
 
 
 class ZarrTree:
@@ -87,7 +88,8 @@ class ZarrTree:
         if self.where.is_dir():
             return str(self.where)
         store = ZipStore(self.where, mode="r")
-        self._names = zipfile.ZipFile(self.where).namelist()
+        with zipfile.ZipFile(self.where) as kept:
+            self._names = kept.namelist()
         self.close = store.close
         return store
 
@@ -144,21 +146,7 @@ def is_zarr_zip(path: Path) -> bool:
 
 def has_arrays_below(folder: Path) -> bool:
     """Return True if there are Zarr arrays or groups in the folders below, as far as one looks."""
-    return folder.is_dir() and any(has_mark(Path(inner)) for inner in _folders(folder))
-
-
-def _folders(folder: Path) -> Iterator[str]:
-    """Give folders below, the upper ones first; no more than a few hundred."""
-    level = [str(folder)]
-    looked_into = 0
-    while level and looked_into < _MOST_FOLDERS:
-        below: list[str] = []
-        for upper in level[: _MOST_FOLDERS - looked_into]:
-            with suppress(OSError):
-                below += [entry.path for entry in os.scandir(upper) if entry.is_dir()]
-            looked_into += 1
-        yield from below
-        level = below
+    return folder.is_dir() and any(map(has_mark, folders_below(folder)))
 
 
 def _walk_arrays(root: Path, below: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.pixel_size import OWN
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.sections.plan import SectionPlan, check_tissue
+from napari_emcad.core.sections.plan import SectionPlan, with_tissue
 from napari_emcad.core.wording import count, duration_text
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters
@@ -269,9 +269,7 @@ def planned_job(plan: Job[SectionPlan | None], request: SegmentRequest) -> Job[S
     UserError
         As `segment_beside` does, and if nothing in the box shows tissue by that plan.
     """
-    found = yield from plan
-    if found is not None:
-        check_tissue(found, request.box)
+    found = yield from with_tissue(plan, request.box)
     return (yield from segment_beside(replace(request, plan=found)))
 
 

@@ -11,7 +11,7 @@ from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.label_pieces import LabelFragments, build_segmentation, find_label_fragments
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.sections.pairing import PlannedBox
-from napari_emcad.core.sections.plan import SectionPlan, check_tissue
+from napari_emcad.core.sections.plan import SectionPlan, with_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, resolve_parameters
@@ -70,9 +70,7 @@ def planned_labels_job(plan: Job[SectionPlan | None], order: LabelsOrder) -> Job
     UserError
         As `segment_labels_job` does, and if nothing in the box shows tissue by that plan.
     """
-    found = yield from plan
-    if found is not None:
-        check_tissue(found, order.box)
+    found = yield from with_tissue(plan, order.box)
     return (yield from segment_labels_job(replace(order, plan=found)))
 
 
