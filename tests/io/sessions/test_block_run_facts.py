@@ -2,28 +2,14 @@ import errno
 import json
 
 import pytest
+from run_facts import RUN
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.sessions.block_files import BlockFiles, FoundSections
-from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_run, read_unfinished_run
+from napari_emcad.io.sessions.block_run_facts import begin_run, read_run, read_unfinished_run
 from napari_emcad.io.sessions.lock import SessionLock
-
-RUN = BlockRunFacts(
-    program="napari-emcad 1",
-    source="/data/stack.tif",
-    dataset=None,
-    fingerprint="abc",
-    voxel_size_nm=(40, 5, 6),
-    model="small",
-    model_sha256="0" * 64,
-    parameters={"scoring": "mean", "seed_sigma": 1.5},
-    precision="fp32",
-    box=((1, 2, 3), (9, 34, 67)),
-    block=(4, 16, 32),
-    group=(8, 16, 64),
-)
 
 
 def stored(folder):

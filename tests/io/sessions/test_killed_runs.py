@@ -9,25 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import run_facts
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.sessions.block_files import BlockFiles
-from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run, read_run
+from napari_emcad.io.sessions.block_run_facts import begin_run, read_run
 
-RUN = BlockRunFacts(
-    program="napari-emcad 1",
-    source="/data/stack.tif",
-    dataset=None,
-    fingerprint="abc",
-    voxel_size_nm=(40, 5, 6),
-    model="small",
-    model_sha256="0" * 64,
-    parameters={},
-    precision="fp32",
-    box=((1, 2, 3), (5, 34, 67)),
-    block=(4, 16, 32),
-    group=(8, 16, 64),
-)
+RUN = run_facts.RUN.model_copy(update={"parameters": {}, "box": ((1, 2, 3), (5, 34, 67))})
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 WRITES = os.O_WRONLY | os.O_RDWR
 ARRAYS = ("affinities.zarr", "local.zarr", "fragments.zarr")

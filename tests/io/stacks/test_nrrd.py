@@ -2,6 +2,7 @@ import sys
 
 import numpy as np
 import pytest
+from damage import assert_damage_is_told
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.check_stack import NotAStack
@@ -45,18 +46,7 @@ def test_channels_in_front(tmp_path, stack):
 
 
 def test_damage_is_one_sentence(tmp_path, stack):
-    path, rng = save(tmp_path / "a.nrrd", stack.T, **DIRECTIONS), np.random.default_rng(0)
-    whole = path.read_bytes()
-    for number in range(150):
-        data = bytearray(whole[:-200] if number == 0 else whole)
-        for place in rng.integers(8, 300, 2):
-            data[place] = rng.integers(0, 256)
-        path.write_bytes(data)
-        try:
-            with open_stack(path) as opened:
-                opened.array[:]
-        except UserError as error:
-            assert "\n" not in str(error)
+    assert_damage_is_told(save(tmp_path / "a.nrrd", stack.T, **DIRECTIONS), 150, (8, 300), 2, cut=-200)
 
 
 def test_the_extra_is_named(tmp_path, stack, monkeypatch):

@@ -58,9 +58,8 @@ def _check_filters(name: str, dataset: h5py.Dataset) -> None:
     if not missing:
         return
     text = " and ".join(f"{label} (HDF5 filter {number})" for number, label in missing.items())
-    import_extra(
-        "hdf5plugin", f"{name}: its voxels are compressed with {text}, which needs", "formats"
-    )  # registers them
+    # registers filters when it is imported
+    import_extra("hdf5plugin", f"{name}: its voxels are compressed with {text}, which needs", "formats")
     if _missing_filters(dataset):
         raise UserError(
             f"{name}: its voxels are compressed with {text}, which hdf5plugin does not bring; where it can be read, "

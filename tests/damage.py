@@ -1,0 +1,34 @@
+"""Files with damage at random places."""
+
+import numpy as np
+
+from napari_emcad.core.errors import UserError
+from napari_emcad.io.stacks.stack import open_stack
+
+
+def assert_damage_is_told(path, tries, places, number, cut=None):
+    """A damaged stack is read, or refused in one sentence.
+
+    Parameters
+    ----------
+    path : Path
+        A whole file; it is written over.
+    tries : int
+    places : (int, int)
+        Bytes between which some are changed.
+    number : int
+        Bytes that are changed in each try.
+    cut : int, optional
+        Where the file ends in the first try.
+    """
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for n in range(tries):
+        data = bytearray(whole[:cut] if n == 0 else whole)
+        for place in rng.integers(*places, number):
+            data[place] = rng.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            with open_stack(path) as opened:
+                opened.array[:]
+        except UserError as error:
+            assert "\n" not in str(error)
