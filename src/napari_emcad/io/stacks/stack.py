@@ -91,7 +91,7 @@ class Stack:
 
 
 def open_stack(path: Location | str, dataset: str | None = None, voxel_size: VoxelSize | None = None) -> Stack:
-    """Open a stack: a TIFF, HDF5, Zarr, neuroglancer precomputed, or a folder of section images; nothing is changed.
+    """Open a stack in one of the formats that `formats` lists; nothing is changed.
 
     Parameters
     ----------
