@@ -108,8 +108,9 @@ def test_from_a_stack_to_a_session(blocks, loop, desk, file, model, tmp_path):
 
 def segment_whole(file, model, folder):
     """Segment a file by the command line, not by blocks."""
-    options = (*("--model", str(model)), *("--session", str(folder)), "--memory", "8", "--voxel-size", "40", "5", "6")
-    subprocess.run([sys.executable, "-m", "napari_emcad.cli.main", "segment", str(file), *options], check=True)
+    command = (sys.executable, "-m", "napari_emcad.cli.main", "segment", str(file))
+    options = (*("--model", str(model)), *("--session", str(folder)), *("--memory", "8"), *("--device", "cpu"))
+    subprocess.run([*command, *options, "--voxel-size", "40", "5", "6"], check=True)
     return folder
 
 
