@@ -196,7 +196,7 @@ class SeenPart:
         rows, columns = (slice(max(a, s.start + n) - n, min(b, s.stop + n) - n) for (a, b), s, n in ends)
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return False
-        return self._is_whole(z) or bool(self._usable(z, (rows, columns)).any())
+        return self._plan.shows(z, (rows, columns))
 
     def values(self, k: int, predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the values (c, y, x) of that section's part of the box of the stack.
@@ -212,7 +212,7 @@ class SeenPart:
         (y, x), (_, top, left) = self.volume.place(k), self.box.start
         values = predicted[(slice(None), *moved_plane(plane, (y - top, x - left)))]
         if not self._is_whole(z):
-            values = np.where(self._usable(z, plane), values, np.uint8(0))
+            values = values * self._usable(z, plane)
         alone = self._alone(z, plane)
         if alone.any():
             values = values.copy()

@@ -127,19 +127,18 @@ class _SectionWalk(Generic[Features]):
 
         Strategy: where there is none in a part of it, smaller tiles may leave out more of that than they see twice.
         """
-        frame, tiles = self.part.frame(k), self._tiles(k, self.tile)
+        frame, area = self.part.frame(k), self.part.area(k)
+        tiles = self._tiles(k, area, self.tile) if area else []
         size = self.tile // 2
-        while size >= SMALLEST_TILE and not self.part.is_full(k):
-            tiles = min(tiles, self._tiles(k, size), key=lambda tiles: sum(map(_area, tiles)))
+        while area and size >= SMALLEST_TILE and not self.part.is_full(k):
+            tiles = min(tiles, self._tiles(k, area, size), key=lambda tiles: sum(map(_area, tiles)))
             size //= 2
         self.kept = {tile: self.kept[tile] for tile in tiles if tile in self.kept and frame == self.frame}
         self.frame = frame
         return tiles
 
-    def _tiles(self, k: int, size: int) -> list[Tile]:
-        area, ((top, bottom), (left, right)) = self.part.area(k), self.part.frame(k)
-        if area is None:
-            return []
+    def _tiles(self, k: int, area: Box, size: int) -> list[Tile]:
+        (top, bottom), (left, right) = self.part.frame(k)
         tiles = section_tiles(
             area.moved((0, -top, -left)), padded_size((bottom - top, right - left)), size, HALO, STRIDE
         )

@@ -106,3 +106,12 @@ def test_a_box_without_tissue_is_refused():
     check_tissue(plan, Box((3, 0, 0), (5, 64, 96)))
     with pytest.raises(UserError, match="shows tissue that could be used"):
         check_tissue(plan, Box((3, 0, 32), (5, 32, 64)))
+
+
+def test_a_part_shows_something_where_one_of_its_pixels_does():
+    rng = np.random.default_rng(0)
+    masks = rng.random((2, 12, 2, 3)) < 0.5
+    plan = replace(SectionPlan.as_is(SHAPE), missing=masks[0], no_tissue=masks[1], cell=32).leaving_out(3)
+    for z, *ends in rng.integers((0, -20, 1, -20, 1), (12, 80, 40, 110, 60), (300, 5)).tolist():
+        plane = slice(ends[0], ends[0] + ends[1]), slice(ends[2], ends[2] + ends[3])
+        assert plan.shows(z, plane) == (~plan.holes(z, plane) & ~plan.bare(z, plane)).any()

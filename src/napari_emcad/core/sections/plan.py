@@ -161,6 +161,15 @@ class SectionPlan:
         """Return the pixels (y, x) of a part of a section where there is no tissue; see `holes`."""
         return self._pixels(self.no_tissue[z], plane)
 
+    def shows(self, z: int, plane: Plane) -> bool:
+        """Return True if a part of a section, not an empty one, has a pixel that is no hole and not bare: `holes`."""
+        (y0, y1), (x0, x1) = (
+            np.clip(np.clip((s.start, s.stop - 1), 0, side - 1) // self.cell, 0, n - 1).tolist()
+            for s, side, n in zip(plane, self.shape[1:], self.missing.shape[1:], strict=True)
+        )
+        cells = np.s_[z, y0 : y1 + 1, x0 : x1 + 1]
+        return not (self.left_out[z] or (self.missing[cells] | self.no_tissue[cells]).all())
+
     def interpolated(self, z: int, plane: Plane | None = None) -> NDArray[np.bool_]:
         """Return the pixels (y, x) of a part of a section whose labels were not seen but made up; see `holes`."""
         return self.holes(z, plane)
