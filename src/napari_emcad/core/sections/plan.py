@@ -223,7 +223,7 @@ class SectionPlan:
         if self.left_out.any():
             yield f"{_sections(self.left_out)} left out and bridged"
         if (partly := self.missing.any(axis=(1, 2)) & ~self.left_out).any():
-            yield f"{_sections(partly)} bridged where a part is missing"
+            yield f"{_sections(partly)} bridged where a part is missing or damaged"
         if self.offset.any():
             moved = np.any(np.diff(self.offset, axis=0, prepend=self.offset[:1]), axis=1)
             yield f"shifts at {ranges_text(np.flatnonzero(moved).tolist())} made up for"
