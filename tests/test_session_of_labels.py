@@ -11,10 +11,13 @@ import torch
 from drawings import lively_student, tissue, uneven
 
 from napari_emcad.cli import main as cli
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.parameters import SegmentParameters
+from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import new_affinities
+from napari_emcad.io.labels.formats import write_label_volume
+from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.labels.tiff import write_labels
 from napari_emcad.io.section_plans import plan_facts, write_plan
 from napari_emcad.io.sessions.facts import read_facts
@@ -132,6 +135,20 @@ def test_affinities_follow_the_plan_and_labels_stay(defective, tmp_path, capsys)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "back.tif"), tifffile.imread(defective / "labels.tif"))
 
 
+def test_labels_of_a_box_get_affinities_there(defective, tmp_path):
+    box, labels = Box((2, 8, 16), (7, 64, 72)), np.zeros((5, 56, 56), np.uint16)
+    labels[:, :28], labels[:, 28:] = 1, 2
+    drive(write_label_volume(tmp_path / "labels.tif", LabelVolume(labels, VoxelSize(40, 5, 6), {}, box.start)))
+    options = ["--stack", str(defective / "raw.tif"), "--model", str(defective / "small.pt")]
+    with session_of(tmp_path, tmp_path, *options) as opened:
+        facts, affinities = opened.facts, opened.affinities[:]
+        planned = opened.session.state.planned
+        np.testing.assert_array_equal(opened.session.state.table[opened.session.state.base.fragments], labels)
+    assert Box(*facts.box) == planned.box == box
+    assert facts.plan.shape == (8, 72, 80) and np.flatnonzero(facts.plan.left_out).tolist() == [4]
+    assert not affinities[:, 2].any() and affinities[0, 3].any() and affinities.shape == (3, 5, 56, 56)
+
+
 def test_sections_may_be_used_as_they_are_or_by_another_plan(defective, tmp_path):
     options = ["--stack", str(defective / "raw.tif"), "--model", str(defective / "small.pt")]
     with session_of(defective, tmp_path, *options, "--sections", "as-is") as opened:
@@ -152,7 +169,7 @@ def test_affinities_bring_the_plan_that_they_follow(defective, tmp_path, capsys)
         assert set((255 * opened.session.state.graph.mean).round().tolist()) == {77, 128}
     shutil.rmtree(tmp_path / "made.emcad")
     told = refused(defective, tmp_path, capsys, "--affinities", str(tmp_path / "box.zarr"))
-    assert "is not one for the labels (8, 72, 80); name one with --sections" in told
+    assert "is not one for the labels' stack (8, 72, 80); name one with --sections" in told
     with session_of(defective, tmp_path, "--affinities", str(tmp_path / "box.zarr"), "--sections", "as-is") as opened:
         assert opened.facts.plan is None
 
@@ -232,7 +249,7 @@ def test_what_does_not_fit_is_refused(files, tmp_path, capsys):
     with new_affinities(tmp_path / "other.zarr", (3, 20, 30), None, {}):
         pass
     told = refused(files, tmp_path, capsys, "--stack", str(tmp_path / "other.tif"))
-    assert "stack: the shape of the labels (3, 20, 32) is needed, got (3, 20, 30); cut both to the same box." in told
+    assert "stack: the shape of the labels (3, 20, 32) is needed, got (3, 20, 30), and the labels state no" in told
     told = refused(files, tmp_path, capsys, "--affinities", str(tmp_path / "other.zarr"))
     assert "affinities: the shape of the labels (3, 20, 32) is needed, got (3, 20, 30)" in told
     assert "a stack is needed to predict" in refused(files, tmp_path, capsys, "--model", "bundled")

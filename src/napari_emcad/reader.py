@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.label_contents import KnownLabels
+from napari_emcad.io.labels.place import stated_start
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.sessions.file_names import FACTS_FILE, FRAGMENTS, RUN_FILE
 from napari_emcad.io.stacks.check_stack import NotAStack
@@ -38,7 +39,7 @@ class LevelMetadata(TypedDict):
 class LayerMetadata(TypedDict, total=False):
     """The metadata of a layer: its voxel size in nm, where it comes from, and what was guessed, as sentences.
 
-    The fingerprint is the stack's as it was opened.
+    The fingerprint is the stack's as it was opened; `is_placed` is there, and true, if the file states a place.
     """
 
     voxel_size_nm: Point | None
@@ -47,6 +48,7 @@ class LayerMetadata(TypedDict, total=False):
     voxel_size_source: str
     notes: tuple[str, ...]
     fingerprint: str
+    is_placed: bool
     napari_emcad_levels: list[LevelMetadata]
 
 
@@ -180,10 +182,15 @@ def _fields(stack: Stack, names: list[str]) -> LayerFields:
         "voxel_size_source": stack.size_source,
         "fingerprint": stack.fingerprint,
     }
+    start = stated_start(stack) if stack.holds == "labels" and not size else None
     if size:
         fields["scale"] = (size.z, size.y, size.x)
         fields["units"] = ("nm", "nm", "nm")
         fields["translate"] = stack.offset or (0.0, 0.0, 0.0)
+    elif start:
+        fields["translate"] = (float(start[0]), float(start[1]), float(start[2]))  # in voxels
+    if (size and stack.offset) or start:
+        fields["metadata"]["is_placed"] = True
     return fields
 
 

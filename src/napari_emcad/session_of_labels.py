@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,12 @@ from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume, Volume, check_volume
 from napari_emcad.io.affinities import open_affinities
+from napari_emcad.io.labels.place import box_in_stack, size_note
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.section_plans import plan_facts, plan_of_json, read_plan
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import check_new, create_session
+from napari_emcad.io.stacks.holds import contents_of
 from napari_emcad.io.stacks.label_stacks import open_labels
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.stack import Stack, open_stack
@@ -62,7 +64,8 @@ class LabelFiles:
     dataset : str or None
         Path inside the file of the labels.
     stack : Path, Url or None
-        The stack that was labelled; it is shown under the neurons.
+        The stack that was labelled; it is shown under the neurons. Labels of a part of it have to state their place,
+        as our own exports do.
     stack_dataset : str or None
     model : str or None
         Name or file of the student or teacher that predicts affinities from the stack; None = it predicts none.
@@ -134,6 +137,43 @@ class AffinitySource:
     predict: Callable[[], Job[None]] | None = None
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """Labels, the stack that they lie in, or None, and the box that they take in it."""
+
+    labels: Stack
+    stack: Stack | None
+    box: Box
+
+    @classmethod
+    def of(cls, labels: Stack, stack: Stack | None) -> Self:
+        return cls(labels, stack, box_in_stack(labels, stack) if stack else Box.whole(labels.array.shape))
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of what is shown."""
+        return (self.stack or self.labels).array.shape
+
+    @property
+    def measured(self) -> Stack:
+        """The one whose voxel size counts."""
+        return self.labels if self.labels.voxel_size or self.stack is None else self.stack
+
+    @property
+    def lines(self) -> list[str]:
+        return [stack_line(one) for one in (self.labels, self.stack) if one]
+
+    @property
+    def notes(self) -> list[str]:
+        notes = [note for one in (self.labels, self.stack) if one for note in stack_notes(one)]
+        if self.stack is None:
+            return notes
+        notes += filter(None, [size_note(self.labels, self.stack)])
+        if self.box != Box.whole(self.shape):
+            notes.append(f"{self.labels.path.name}: lies in the stack from voxel {self.box.start} on (z, y, x).")
+        return notes
+
+
 def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[LabelSession]:
     """Write a session; the folder is there once all of it is written. The files stay as they are.
 
@@ -147,25 +187,21 @@ def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[LabelSession]
     check_new(folder)
     with ExitStack() as opened:
         labels = opened.enter_context(_open_labels(files))
-        shape = labels.array.shape
-        stack = None
-        if files.stack:
-            stack = opened.enter_context(_open_labelled_stack(files.stack, files.stack_dataset, shape))
-        asked_for = read_plan(files.sections, shape) if isinstance(files.sections, Path) else files.sections
+        stack = opened.enter_context(_open_labelled_stack(files)) if files.stack else None
+        ground = _Ground.of(labels, stack)
+        asked_for = read_plan(files.sections, ground.shape) if isinstance(files.sections, Path) else files.sections
         known = KnownLabels(labels.array)
         pieces = yield from find_label_fragments(known)  # first, as wrong labels show here
         _check_size(pieces, files.labels)
-        source = yield from _affinity_source(files, shape, stack, asked_for)
+        source = yield from _affinity_source(files, ground, asked_for)
         if source.predict is not None:
             yield from source.predict()
-        planned = PlannedBox.of(source.plan, Box.whole(shape))
+        planned = PlannedBox.of(source.plan, ground.box)
         segmentation = yield from build_segmentation(pieces, source.values, planned)
         yield Progress("writing the session", 0, 1)
-        create_session(folder, segmentation, source.values, _facts(labels, stack, source)).close()
-        stacks = [labels, *filter(None, [stack])]
-        notes = [note for one in stacks for note in stack_notes(one)]
-        notes += [f"{labels.path.name}: {known.note}"] if known.note else []
-    return LabelSession(pieces, segmentation, source.plan, [stack_line(one) for one in stacks], notes)
+        create_session(folder, segmentation, source.values, _facts(ground, source)).close()
+        notes = [*ground.notes, *([f"{labels.path.name}: {known.note}"] if known.note else [])]
+    return LabelSession(pieces, segmentation, source.plan, ground.lines, notes)
 
 
 def card_of_labels(name: str, affinities: str = "", sha256: str = "") -> ModelCard:
@@ -206,18 +242,34 @@ def _check_size(pieces: LabelFragments, path: Location) -> None:
         )
 
 
-def _open_labelled_stack(path: Location, dataset: str | None, shape: Shape) -> Stack:
+def _open_labelled_stack(files: LabelFiles) -> Stack:
+    assert files.stack is not None, "a stack was named"
     with errors_of("stack"):
-        stack = open_stack(path, dataset)
-    check_volume(stack.array)
-    _check_shape("stack", stack.array.shape, shape)
+        stack = open_stack(files.stack, files.stack_dataset)
+    try:
+        check_volume(stack.array)
+        _check_greys(stack)
+    except BaseException:
+        stack.close()
+        raise
     return stack
 
 
-def _affinity_source(files: LabelFiles, shape: Shape, stack: Stack | None, asked_for: _Asked) -> Job[AffinitySource]:
+def _check_greys(stack: Stack) -> None:
+    """Refuse a stack that is known to hold labels."""
+    contents = contents_of(stack)
+    if contents.holds == "labels" and contents.decided_by in ("file", "voxels"):
+        raise UserError(
+            f"{stack.path}: the grey values that were labelled are needed for the stack, and this holds labels; "
+            "name the stack with --stack."
+        )
+
+
+def _affinity_source(files: LabelFiles, ground: _Ground, asked_for: _Asked) -> Job[AffinitySource]:
+    stack = ground.stack
     if files.affinities:
-        values = _affinities_in(files.affinities, shape)
-        plan = _plan_of_affinities(files.affinities, shape) if asked_for == "auto" else _plan_asked(asked_for)
+        values = _affinities_in(files.affinities, ground.box.shape)
+        plan = _plan_of_affinities(files.affinities, ground.shape) if asked_for == "auto" else _plan_asked(asked_for)
         return AffinitySource(values, f"in {files.affinities.name}", plan=plan)
     if stack is None or files.model is None:
         return AffinitySource()
@@ -228,11 +280,11 @@ def _affinity_source(files: LabelFiles, shape: Shape, stack: Stack | None, asked
         asked_for = SectionPlan.of_report((yield from inspect_sections(stack.array)))
     plan = _plan_asked(asked_for)
     if plan:
-        check_tissue(plan, Box.whole(shape))
+        check_tissue(plan, ground.box)
     size = files.voxel_size or stack.voxel_size
     parameters = resolve_parameters(SegmentParameters(), stack.array, card, size, plan)
-    values = np.zeros((len(NEAREST), *shape), np.uint8)
-    job = partial(_predict, stack.array, network, values, parameters, plan)
+    values = np.zeros((len(NEAREST), *ground.box.shape), np.uint8)
+    job = partial(_predict, stack.array, network, values, ground.box, parameters, plan)
     return AffinitySource(values, f"of {card.title or files.model}", parameters, card.sha256, plan, job)
 
 
@@ -250,7 +302,7 @@ def _plan_of_affinities(path: Path, shape: Shape) -> SectionPlan | None:
         return plan_of_json(known, shape)
     except UserError as error:
         raise UserError(
-            f"{path}: the plan that the affinities were predicted by is not one for the labels {tuple(shape)}; "
+            f"{path}: the plan that the affinities were predicted by is not one for the labels' stack {tuple(shape)}; "
             "name one with --sections FILE.json, or use the sections as they are with --sections as-is."
         ) from error
 
@@ -278,26 +330,26 @@ def _predict(
     stack: Volume,
     network: "Student | Teacher",
     values: NDArray[np.uint8],
+    box: Box,
     parameters: SegmentParameters,
     plan: SectionPlan | None,
 ) -> Job[None]:
-    """Predict the affinities of a whole stack."""
+    """Predict the affinities of a box of a stack."""
     from napari_emcad.inference.engines.device import reuse_memory
 
     reuse_memory()
-    yield from predict(stack, network, values, Box.whole(stack.shape), parameters, plan)
+    yield from predict(stack, network, values, box, parameters, plan)
 
 
-def _facts(labels: Stack, stack: Stack | None, source: AffinitySource) -> SessionFacts:
-    shown = stack or labels
+def _facts(ground: _Ground, source: AffinitySource) -> SessionFacts:
+    labels, shown, measured = ground.labels, ground.stack or ground.labels, ground.measured
     made_by = provenance(
         card_of_labels(labels.path.name, source.name, source.sha256),
         parameters_of_labels(source.parameters),
-        Box.whole(labels.array.shape),
+        ground.box,
         source=str(shown.path.absolute()),
         dataset=shown.dataset,
         fingerprint=shown.fingerprint,
         **plan_facts(source.plan),
     )
-    measured = labels if labels.voxel_size else shown
     return SessionFacts.of(made_by | {"voxel_size_source": measured.size_source}, measured.voxel_size)

@@ -15,6 +15,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.label_contents import KnownLabels, highest_id
 from napari_emcad.core.scores import Scores, score
+from napari_emcad.io.labels.place import box_in_stack
 from napari_emcad.io.stacks.label_stacks import open_labels
 from napari_emcad.io.stacks.stack import Stack, holds_datasets
 from napari_emcad.io.stacks.stack_selection import StackSelection, errors_of
@@ -27,7 +28,7 @@ def evaluate(options: argparse.Namespace) -> int:
         truth = opened.enter_context(_open_truth(options))
         for stack in (labels, truth):
             tell_stack(stack, warn)
-        box = box_of(options, truth.array.shape)
+        box = _scored_box(options, labels, truth)
         mine = _part_of_labels(labels, truth, box)
         known = KnownLabels(truth.array, _ignored(options, truth))
         scores = score(mine, known[box.slices])
@@ -44,6 +45,18 @@ def _labels_asked_for(options: argparse.Namespace) -> str | None:
     if options.truth_dataset is None and not holds_datasets(options.labels):
         asked_for = replace(asked_for, dataset=None)
     return asked_for.named(asked_for.dataset)
+
+
+def _scored_box(options: argparse.Namespace, labels: Stack, truth: Stack) -> Box:
+    """Return the box of the truth that is asked for, else that in which the labels say that they lie."""
+    if options.box or labels.array.shape == truth.array.shape:
+        return box_of(options, truth.array.shape)
+    try:
+        box = box_in_stack(labels, truth)
+    except UserError:
+        return Box.whole(truth.array.shape)  # refused below, with the option that helps
+    warn(f"{labels.path.name}: lies in the truth from voxel {box.start} on (z, y, x), and is scored there.")
+    return box
 
 
 @contextmanager

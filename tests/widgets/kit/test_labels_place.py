@@ -45,6 +45,11 @@ def test_labels_in_pixels_lie_in_the_units_of_the_stack():
     assert box_in_stack(labels((2, 6, 7), **place), stack) == Box((1, 3, 4), (3, 9, 11))
 
 
+def test_labels_whose_file_says_that_they_begin_where_the_stack_does(stack):
+    placed = labels((2, 6, 7), **place_of(stack), metadata={"is_placed": True})
+    assert box_in_stack(placed, stack) == Box((0, 0, 0), (2, 6, 7))
+
+
 @pytest.mark.parametrize(
     ("shape", "place"),
     [

@@ -130,7 +130,7 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
         path,
         opened.dataset,
         fingerprint,
-        opened.offset,
+        _offset(opened, voxel_size),
         GIVEN if voxel_size else BY_NAME if by_name else opened.size_source,
         opened.holds,
         opened.notes,
@@ -209,6 +209,14 @@ def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:
         )
     with _explain_errors(path, kind):
         return kind.open(path, wish)
+
+
+def _offset(opened: OpenDataset, given: VoxelSize | None) -> Point | None:
+    """Return the place of the first voxel in nm, which goes with the voxel size that a person gave."""
+    if opened.offset is None or given is None or opened.voxel_size is None:
+        return opened.offset
+    z, y, x = (place / size * new for place, size, new in zip(opened.offset, opened.voxel_size, given, strict=True))
+    return z, y, x
 
 
 def _unknown_kind(path: Location) -> UserError:

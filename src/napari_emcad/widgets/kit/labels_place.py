@@ -9,12 +9,15 @@ from napari_emcad.core.wording import shape_text
 from napari_emcad.widgets.kit.layer_units import have_equal_voxels, place_in, scale_of
 from napari_emcad.widgets.kit.layers import volume_of
 
+IS_PLACED = "is_placed"
+"""Key in the metadata of a layer whose file states its place."""
+
 
 def box_in_stack(labels: Labels, stack: Image) -> Box:
     """Return the voxels of a stack that were labelled.
 
     Labels of the stack's shape that nobody gave a place (label files seldom have one) cover all of it; labels of
-    another shape have to lie at a place of their own.
+    another shape have to lie at a place of their own, or their file has to state that they begin where the stack does.
 
     Raises
     ------
@@ -29,7 +32,7 @@ def box_in_stack(labels: Labels, stack: Image) -> Box:
     if have_equal_voxels(labels, stack):
         start = triple(round(float(n)) for n in place_in(stack, labels, labels.data_to_world((0, 0, 0))))
         box = Box.whole(shape).moved(start)
-        if box.clipped(whole) == box and (shape == whole or any(start)):
+        if box.clipped(whole) == box and (shape == whole or any(start) or labels.metadata.get(IS_PLACED)):
             return box
     raise UserError(
         f'labels: voxels of "{stack.name}" ({_grid_text(stack)}) are needed for the model, "{labels.name}" is '
