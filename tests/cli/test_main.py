@@ -97,9 +97,11 @@ def test_pixels_unlike_the_model_s_are_resampled_unless_somebody_minds(stack, st
 
 def test_box_and_affinities(stack, model, tmp_path):
     output, affinities = tmp_path / "labels.tif", tmp_path / "affinities.zarr"
-    assert segment(stack, model, output, "--box", "1:3,0:20,8:40", "--affinities", str(affinities)) == 0
+    placed = ("--box", "1:3,0:20,8:40", "--voxel-size", "40", "5", "6")
+    assert segment(stack, model, output, *placed, "--affinities", str(affinities)) == 0
     assert tifffile.imread(output).shape == (2, 20, 32)
     values = open_affinities(affinities).values
+    assert values.attrs["offset"] == [40, 0, 48]
     assert values.shape == (3, 2, 20, 32)
     assert np.asarray(values).any()
 

@@ -79,7 +79,8 @@ def _segment_em(options: argparse.Namespace) -> int:
         made_by = provenance(card, parameters, box, **_origin(stack), **plan_facts(plan))
         affinities: AffinityStore = np.zeros((3, *box.shape), np.uint8)
         if options.affinities:
-            affinities = open_files.enter_context(new_affinities(options.affinities, box.shape, voxel_size, made_by))
+            placed = new_affinities(options.affinities, box.shape, voxel_size, made_by, box.start)
+            affinities = open_files.enter_context(placed)
         start = time.monotonic()
         segmentation = follow(run(stack.array, network, affinities, box, parameters, plan))
         seconds = time.monotonic() - start

@@ -10,15 +10,21 @@ import zarr
 
 from napari_emcad.core.affinities import NEAREST, Affinities, Offset
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import VoxelSize, triple
+from napari_emcad.core.geometry import Voxel, VoxelSize, triple
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.metadata.array_attributes import funlib_attributes
+from napari_emcad.io.metadata.lengths import start_in_nm
 from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 from napari_emcad.io.zarr_arrays import StoredAffinities, affinity_layout, as_affinities, create_zarr_array
 
 
 @contextmanager
 def new_affinities(
-    path: Path | str, shape: Sequence[int], voxel_size: VoxelSize | None, provenance: Mapping[str, Any]
+    path: Path | str,
+    shape: Sequence[int],
+    voxel_size: VoxelSize | None,
+    provenance: Mapping[str, Any],
+    start: Voxel | None = None,
 ) -> Iterator[StoredAffinities]:
     """Give an array (3, z, y, x) of uint8 (value x 255, 0 at first) to fill; it is in its place when the block ends.
 
@@ -35,6 +41,9 @@ def new_affinities(
         In nm.
     provenance : mapping
         Goes into the attributes; JSON.
+    start : (z, y, x), optional
+        Place of the first voxel in the stack, in voxels: voxel size and place are stated as other programs read them,
+        too, see `funlib_attributes`.
 
     Raises
     ------
@@ -45,19 +54,25 @@ def new_affinities(
     if path.exists() and _affinities_in(path) is None:
         raise UserError(f"{path}: this name is taken by something that is not affinities; choose another name.")
     with write_beside(path, lambda _: len(NEAREST) * math.prod(shape)) as part:
-        yield create_affinities(part, shape, voxel_size, provenance)
+        yield create_affinities(part, shape, voxel_size, provenance, start)
 
 
 def create_affinities(
-    path: Path, shape: Sequence[int], voxel_size: VoxelSize | None, provenance: Mapping[str, Any]
+    path: Path,
+    shape: Sequence[int],
+    voxel_size: VoxelSize | None,
+    provenance: Mapping[str, Any],
+    start: Voxel | None = None,
 ) -> StoredAffinities:
-    """Create an array (3, z, y, x) of uint8 for a volume of this shape (z, y, x), all 0."""
-    attributes = {
+    """Create an array (3, z, y, x) of uint8 for a volume of this shape (z, y, x), all 0; see `new_affinities`."""
+    attributes: dict[str, Any] = {
         "axes": ["c", "z", "y", "x"],
         "offsets": [list(offset) for offset in NEAREST],
         "voxel_size_nm": list(voxel_size) if voxel_size else None,
         "provenance": dict(provenance),
     }
+    if voxel_size and start:
+        attributes |= funlib_attributes(voxel_size, start_in_nm(start, voxel_size), channels=True)
     whole = (len(NEAREST), *triple(shape))
     return as_affinities(create_zarr_array(path, whole, "uint8", affinity_layout(), attributes))
 

@@ -116,6 +116,7 @@ def test_a_box_with_affinities(exporter, neurons, desk, box, save, tmp_path):
     np.testing.assert_array_equal(labels, data(neurons)[PART])
     affinities = open_affinities(tmp_path / "part_affinities.zarr").values
     np.testing.assert_array_equal(affinities[:], desk.results.current.affinities[(slice(None), *PART)])
+    assert affinities.attrs["offset"] == [40, 9 * 5, 11 * 6]
     assert read_provenance(tmp_path / "part.tif")["box"] == [[1, 9, 11], [3, 40, 41]]
     assert desk.message.text == f"Saved {tmp_path / 'part.tif'} and {tmp_path / 'part_affinities.zarr'}"
 

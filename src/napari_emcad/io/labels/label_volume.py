@@ -16,7 +16,7 @@ from napari_emcad.core.geometry import Box, Voxel, VoxelSize, triple
 from napari_emcad.core.in_threads import map_in_threads
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import Volume
-from napari_emcad.io.metadata.lengths import Point
+from napari_emcad.io.metadata.lengths import Point, start_in_nm
 
 THREADS = os.cpu_count() or 1
 """Threads that look labels up and compress them; both let go of Python's lock."""
@@ -76,8 +76,7 @@ class LabelVolume:
     @property
     def offset_nm(self) -> Point:
         """Place of the first voxel in the stack in nm (z, y, x); 0 if the voxel size is not known."""
-        z, y, x = (a * n for a, n in zip(self.start, self.voxel_size or (0, 0, 0), strict=True))
-        return z, y, x
+        return start_in_nm(self.start, self.voxel_size) if self.voxel_size else (0, 0, 0)
 
 
 def check_labels(path: Path, labels: Volume) -> None:

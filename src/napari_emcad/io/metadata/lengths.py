@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import SupportsFloat
 
-from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.geometry import Voxel, VoxelSize
 
 Point = tuple[float, float, float]
 """A place in nm: z, y, x."""
@@ -123,6 +123,12 @@ def point_in_nm(coordinates: Iterable[Length], units: Iterable[object]) -> Point
     except (TypeError, ValueError):
         return None
     return (z, y, x) if all(map(math.isfinite, (z, y, x))) else None
+
+
+def start_in_nm(start: Voxel, size: VoxelSize) -> Point:
+    """Return a place in voxels (z, y, x) of this size in nm."""
+    z, y, x = (a * n for a, n in zip(start, size, strict=True))
+    return z, y, x
 
 
 def _convert(length: float, factor: float) -> float:

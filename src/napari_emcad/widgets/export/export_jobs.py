@@ -66,7 +66,7 @@ def _write_affinities(
     shape = export.box.shape
     watch = Stopwatch("affinities to disk", shape[0])
     first, *plane = export.box.slices
-    with new_affinities(path, shape, export.voxel_size, provenance) as out:
+    with new_affinities(path, shape, export.voxel_size, provenance, export.box.start) as out:
         for z in range(shape[0]):
             out[:, z] = affinities[(slice(None), first.start + z, *plane)]
             yield watch.at(z + 1)

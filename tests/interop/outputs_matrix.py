@@ -1,0 +1,93 @@
+"""What other programs read of our outputs, as a table in docs/inputs.md: python tests/interop/outputs_matrix.py WORK.
+
+Every reader runs in an environment of its own, which is made in WORK/envs by pip. Readers: tifffile, zarr ... (see
+READERS), or those that are named.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import venv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "inputs.md"
+START, END = "<!-- outputs: made by tests/interop/outputs_matrix.py -->", "<!-- end of outputs -->"
+
+VOLUMES = {
+    "tifffile": ("tifffile", "imagecodecs"),
+    "zarr": ("zarr",),
+    "tensorstore": ("tensorstore",),
+    "funlib": ("funlib.persistence",),
+    "ome_zarr": ("ome-zarr",),
+    "ome_zarr_models": ("ome-zarr-models",),
+    "cloud_volume": ("cloud-volume",),
+    "neuroglancer": ("neuroglancer", "tensorstore"),
+    "webknossos": ("webknossos",),
+}
+"""Readers of volumes -> what pip installs for them; the script of a reader is `readers_NAME.py`."""
+
+OTHERS = {"trimesh": ("trimesh", "scipy"), "pandas": ("pandas", "pyarrow")}
+"""Readers of surfaces and tables."""
+
+READERS = VOLUMES | OTHERS
+
+Results = Mapping[str, Mapping[str, Any]]
+
+
+def read_all(work: Path, readers: Iterable[str]) -> None:
+    """Make the outputs, unless they are there, and have them read."""
+    outputs, results = work / "outputs", work / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    if not outputs.exists():
+        subprocess.run([sys.executable, HERE / "outputs.py", outputs], check=True)
+    for name in readers:
+        python = _python(work / "envs" / name, READERS[name])
+        subprocess.run([python, HERE / f"readers_{name}.py", outputs, results / f"{name}.json"], check=True)
+
+
+def _python(folder: Path, requirements: Sequence[str]) -> Path:
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not folder.exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
+    return python
+
+
+def tables(results: Results) -> str:
+    """The tables in Markdown: a line an output, a column a reader; cells that did not run are empty."""
+    groups = [[name for name in group if name in results] for group in (VOLUMES, OTHERS)]
+    return "\n\n".join(_table([results[name] for name in group]) for group in groups if group)
+
+
+def _table(readers: Sequence[Mapping[str, Any]]) -> str:
+    outputs = dict.fromkeys(output for reader in readers for output in reader["cells"])
+    heads = [f"{reader['reader']} {reader['version']}" for reader in readers]
+    rows = [[output, *(reader["cells"].get(output, "") for reader in readers)] for output in outputs]
+    lines = [["", *heads], ["---"] * (len(heads) + 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def with_tables(page: str, made: str) -> str:
+    """A page with these tables between its marks."""
+    before, rest = page.split(START)
+    return f"{before}{START}\n\n{made}\n\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path, help="folder for outputs, environments and results")
+    parser.add_argument("readers", nargs="*", choices=[[], *READERS], help="default: all")
+    options = parser.parse_args()
+    work = options.work.absolute()
+    read_all(work, options.readers or READERS)
+    results = {name: work / "results" / f"{name}.json" for name in READERS}
+    found = {name: json.loads(path.read_text("utf-8")) for name, path in results.items() if path.exists()}
+    PAGE.write_text(with_tables(PAGE.read_text("utf-8"), tables(found)), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
