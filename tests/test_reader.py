@@ -1,8 +1,12 @@
+import io
+import os
 import shutil
+from contextlib import contextmanager
 from importlib.resources import files
 
 import h5py
 import numpy as np
+import PIL.Image
 import pytest
 import tensorstore
 import tifffile
@@ -15,7 +19,7 @@ from napari_emcad import reader
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
-from napari_emcad.io.stacks import likely_stack
+from napari_emcad.io.stacks import folders_below, likely_stack
 from napari_emcad.io.stacks.foreign_formats import refuse_foreign
 from napari_emcad.io.stacks.formats import ON_DISK, known_suffixes
 from napari_emcad.io.stacks.lazy_array import LazyArray
@@ -324,9 +328,120 @@ def test_a_folder_is_looked_at_without_reading_its_sections(tmp_path, monkeypatc
     monkeypatch.setattr(
         likely_stack, "section_header", lambda file: read.append(file) or ImageHeader((2, 2), np.dtype("u1"))
     )
-    monkeypatch.setattr(likely_stack, "_MOST_ENTRIES", 10)
+    monkeypatch.setattr(folders_below, "MOST_ENTRIES", 10)
     assert get_reader(str(folder)) is not None
     assert len(read) == 2
+
+
+def test_a_folder_of_one_folder_a_section(tmp_path):
+    for place in ("em", "pictures"):
+        (tmp_path / place).mkdir()
+    for number, section in enumerate(RAW):
+        sections(tmp_path / "em" / f"s{number}", section[None])
+    ((data, _, kind),) = layers(tmp_path / "em")
+    assert kind == "image"
+    np.testing.assert_array_equal(data, RAW)
+    sections(tmp_path / "pictures" / "a", RAW[:1])
+    (tmp_path / "pictures" / "b").mkdir()
+    assert get_reader(str(tmp_path / "pictures")) is None
+
+
+def test_many_stacks_are_not_opened_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "_MOST_LAYERS", 2)
+    for name in "abc":
+        zarr.create_array(tmp_path / "many.zarr" / name, data=RAW)
+    with pytest.raises(UserError, match="it holds 3 stacks"):
+        layers(tmp_path / "many.zarr")
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """The number of times that the disk is asked for something, entries of folders included."""
+    asked = {"n": 0}
+
+    def counted(function):
+        def ask(*arguments, **options):
+            asked["n"] += 1
+            return function(*arguments, **options)
+
+        return ask
+
+    scandir = os.scandir
+
+    @contextmanager
+    def scan(folder):
+        with scandir(folder) as entries:
+            yield map(counted(lambda entry: entry), entries)
+
+    def listed(folder):
+        asked["n"] += len(names := listdir(folder))
+        return names
+
+    listdir = os.listdir
+    for name in ("stat", "open"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    monkeypatch.setattr(io, "open", counted(io.open))
+    monkeypatch.setattr(os, "scandir", scan)
+    monkeypatch.setattr(os, "listdir", listed)
+    return asked
+
+
+ARRAY = {
+    ".zarray": '{"chunks":[1,8,8],"compressor":null,"dtype":"|u1","fill_value":0,"filters":null,"order":"C",'
+    '"shape":[2,8,8],"zarr_format":2}',
+    "attributes.json": '{"dimensions":[8,8,2],"blockSize":[8,8,1],"dataType":"uint8","compression":{"type":"raw"}}',
+}
+"""Metadata of arrays, of Zarr and of N5."""
+
+
+class TestHugeFolders:
+    """napari asks every plugin about every path that is dropped: the answer costs no more where more lies there."""
+
+    N = 3000
+    """Files; more than are looked at."""
+
+    def ask(self, folder, looks) -> tuple[bool, int]:
+        looks["n"] = 0
+        return get_reader(str(folder)) is not None, looks["n"]
+
+    @pytest.mark.parametrize(("ending", "is_ours"), [("png", True), ("dat", False)])
+    def test_of_files(self, tmp_path, looks, ending, is_ours):
+        PIL.Image.fromarray(RAW[0]).save(tmp_path / "s.png")
+        for number in range(self.N):
+            os.link(tmp_path / "s.png", tmp_path / f"s{number}.{ending}")
+        (tmp_path / "s.png").unlink()
+        found, asked = self.ask(tmp_path, looks)
+        assert found is is_ours and asked < 2000
+
+    @pytest.mark.parametrize("inside", ["a.txt", "a.png"])
+    def test_of_folders(self, tmp_path, looks, inside):
+        PIL.Image.fromarray(RAW[0]).save(tmp_path / "s.png")
+        for number in range(self.N):
+            (tmp_path / "em" / f"s{number:04}").mkdir(parents=True)
+            os.link(tmp_path / "s.png", tmp_path / "em" / f"s{number:04}" / inside)
+        found, asked = self.ask(tmp_path / "em", looks)
+        assert found is (inside == "a.png") and asked < 3000
+
+    def test_of_a_tree(self, tmp_path, looks):
+        for number in range(self.N):
+            (tmp_path / str(number // 300) / str(number // 20) / str(number)).mkdir(parents=True)
+        found, asked = self.ask(tmp_path, looks)
+        assert not found and asked < 3000
+
+    @pytest.mark.parametrize("mark", [".zarray", "attributes.json"])
+    def test_of_arrays(self, tmp_path, looks, mark):
+        for number in range(self.N // 3):
+            (tmp_path / f"a{number:04}").mkdir()
+            (tmp_path / f"a{number:04}" / mark).write_text(ARRAY[mark])
+        found, asked = self.ask(tmp_path, looks)
+        assert found and asked < 3000
+
+    def test_of_chunks(self, tmp_path, looks):
+        (tmp_path / ".zarray").write_text(ARRAY[".zarray"].replace("[2,", f"[{self.N},"))
+        for number in range(self.N):
+            (tmp_path / f"{number}.0.0").touch()
+        found, asked = self.ask(tmp_path, looks)
+        assert found and asked < 1000
 
 
 def test_what_cannot_be_looked_at_is_left_to_others(tmp_path, monkeypatch):

@@ -71,6 +71,9 @@ LayerData = tuple[NDArray[Any] | LazyArray | list[LazyArray], LayerFields, Layer
 _IN_MEMORY_BYTES = 512 * 2**20
 """Size below which a stack is read at once: every orientation scrolls smoothly, and labels can be painted on."""
 
+_MOST_LAYERS = 64
+"""Stacks of a file that are opened together."""
+
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
     """Return the reader for a path; None leaves it to other plugins: other kinds of file, single sections, colours."""
@@ -86,7 +89,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
-    """Open the stack in a file and the labels beside it; all stacks, if several could be meant.
+    """Open the stack in a file and the labels beside it; all stacks, if several could be meant and they are few.
 
     A large OME-Zarr image or precomputed volume, and any behind a URL, comes with all its levels; several channels are
     layers of their own.
@@ -110,7 +113,7 @@ def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
         first = open_stack(path)
     except (SeveralStacks, NotAStack):
         names = stack_names(path) or channels_of(parse_location(path))
-        if not names:
+        if not 0 < len(names) <= _MOST_LAYERS:
             raise
         return [_layer(open_stack(path, name)) for name in names]
     return [_layer(first, _pyramid(first)), *map(_layer, _labels_beside(first))]

@@ -1,22 +1,40 @@
-"""A look into the folders below one, as far as it stays quick."""
+"""A look into a folder and those below it, as far as it stays quick, however much lies there and however far away."""
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
-_MOST_FOLDERS = 200
+MOST_ENTRIES = 400
+"""Entries of a folder that are looked at."""
+
+_MOST_FOLDERS = 100
 """Folders that are looked into."""
 
 
+def first_entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    """Return the first entries of a folder, a few hundred at most; what they are is known without asking the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be listed.
+    """
+    with os.scandir(folder) as entries:
+        return list(islice(entries, MOST_ENTRIES))
+
+
 def folders_below(folder: Path) -> Iterator[Path]:
-    """Yield the folders below one, the upper ones first; no more than a few hundred are looked into."""
-    level, looked_into = [str(folder)], 0
-    while level and looked_into < _MOST_FOLDERS:
+    """Yield the first folders below one, the upper ones first; a hundred at most."""
+    level, left = [str(folder)], _MOST_FOLDERS
+    while level and left:
         below: list[str] = []
-        for upper in level[: _MOST_FOLDERS - looked_into]:
+        for upper in level:
+            if len(below) >= left:
+                break
             with suppress(OSError):
-                below += [entry.path for entry in os.scandir(upper) if entry.is_dir()]
-            looked_into += 1
-        yield from map(Path, below)
-        level = below
+                below += sorted(entry.path for entry in first_entries(upper) if entry.is_dir())
+        level = below[:left]
+        left -= len(level)
+        yield from map(Path, level)

@@ -10,13 +10,16 @@ import tifffile
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.io.stacks.check_stack import NotAStack
+from napari_emcad.io.stacks.folders_below import first_entries, folders_below
 from napari_emcad.io.stacks.formats import find_format, known_suffixes
 from napari_emcad.io.stacks.locations import Location, Url
+from napari_emcad.io.stacks.n5 import is_array_folder as is_n5_array
 from napari_emcad.io.stacks.section_images import SUFFIXES, open_section_images, section_header
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+from napari_emcad.io.stacks.zarr_tree import is_array_folder as is_zarr_array
 
-_MOST_ENTRIES = 400
-"""Entries of a folder that are looked at."""
+_MANY = 50
+"""Arrays in a folder that are many."""
 
 _COLOURS = {2, 5, 6, 8}
 """Photometric interpretations of TIFF that are colours: RGB, CMYK, YCbCr and CIELAB."""
@@ -34,6 +37,8 @@ def may_be_stack(path: Path) -> bool:
             return path.is_file() and path.name.lower().endswith(known_suffixes())
         if kind.open is open_section_images:
             return _holds_sections(path)
+        if path.is_dir() and _holds_many(path):
+            return True  # to open one of them, all would have to be looked at
         kind.open(path, ANY).array.close()
     except NotAStack:
         return not _is_coloured(path) and bool(channels_of(path, most=1))
@@ -67,6 +72,11 @@ def is_known_url(url: Url) -> bool:
     return url.is_precomputed or url.name.endswith(".zarr")
 
 
+def _holds_many(folder: Path) -> bool:
+    found = (below for below in folders_below(folder) if is_zarr_array(below) or is_n5_array(below))
+    return len(list(islice(found, _MANY))) == _MANY
+
+
 def _is_coloured(path: Path) -> bool:
     """Return True for a TIFF whose samples are colours: viewers show it as such."""
     with suppress(OSError, ValueError, tifffile.TiffFileError), tifffile.TiffFile(path) as tiff:
@@ -75,11 +85,23 @@ def _is_coloured(path: Path) -> bool:
 
 
 def _holds_sections(folder: Path) -> bool:
-    """Return True if most files in a folder are images, and the first two are grey and alike."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in islice(entries, _MOST_ENTRIES) if not entry.name.startswith(".")]
-    images = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
-    if not images or 2 * len(images) < len(names):
-        return False
-    headers = [section_header(folder / name) for name in sorted(images)[:2]]
-    return len({(header.shape, header.dtype) for header in headers}) == 1
+    """Return True if most files in a folder are images, or if folders with images are all there is.
+
+    The first two images have to be grey and alike.
+    """
+    there = [entry for entry in first_entries(folder) if not entry.name.startswith(".")]
+    images = _images(there)
+    if there and not images and all(entry.is_dir() for entry in there):
+        inside = [_images(first_entries(one.path)) for one in sorted(there, key=lambda one: one.name)[:2]]
+        images = [found[0] for found in inside if len(found) == 1]
+        return len(images) == len(inside) and _are_alike(images)
+    return bool(images) and 2 * len(images) >= len(there) and _are_alike(images[:2])
+
+
+def _images(entries: list[os.DirEntry[str]]) -> list[Path]:
+    found = [entry for entry in entries if not entry.name.startswith(".")]
+    return sorted(Path(entry.path) for entry in found if Path(entry.name).suffix.lower() in SUFFIXES)
+
+
+def _are_alike(images: list[Path]) -> bool:
+    return len({(header.shape, header.dtype) for header in map(section_header, images)}) == 1

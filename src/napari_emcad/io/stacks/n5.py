@@ -30,7 +30,7 @@ from napari_emcad.io.metadata.n5 import (
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
-from napari_emcad.io.stacks.folders_below import folders_below
+from napari_emcad.io.stacks.folders_below import first_entries, folders_below
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, metadata_stamp
 from napari_emcad.io.stacks.section_images import SUFFIXES
@@ -93,10 +93,10 @@ def is_n5(where: Location) -> bool:
         return False
     if where.name.lower().endswith(".n5"):
         return True
-    names = [entry.name for entry in os.scandir(where) if entry.is_file()]
-    if ATTRIBUTES in names:
+    names = [entry.name for entry in first_entries(where) if entry.is_file()]
+    if (where / ATTRIBUTES).is_file():
         return not any(Path(name).suffix.lower() in SUFFIXES for name in names)
-    return all(name.startswith(".") for name in names) and any(map(_is_array_folder, folders_below(where)))
+    return all(name.startswith(".") for name in names) and any(map(is_array_folder, folders_below(where)))
 
 
 class N5Tree:
@@ -183,7 +183,8 @@ class N5Tree:
         return found
 
 
-def _is_array_folder(folder: Path) -> bool:
+def is_array_folder(folder: Path) -> bool:
+    """Return True if a folder is an array, by its metadata alone."""
     with suppress(OSError, ValueError):
         found = json.loads((folder / ATTRIBUTES).read_text("utf-8"))
         return isinstance(found, dict) and is_n5_array(found)

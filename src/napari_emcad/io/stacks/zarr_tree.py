@@ -152,7 +152,7 @@ def has_arrays_below(folder: Path) -> bool:
 def _walk_arrays(root: Path, below: str) -> Iterator[str]:
     """Give the paths of arrays in a folder, without a look into the arrays."""
     folder = root / below
-    if _is_array_folder(folder):
+    if is_array_folder(folder):
         yield below
         return
     with suppress(OSError):
@@ -161,7 +161,8 @@ def _walk_arrays(root: Path, below: str) -> Iterator[str]:
                 yield from _walk_arrays(root, posixpath.join(below, entry.name))
 
 
-def _is_array_folder(folder: Path) -> bool:
+def is_array_folder(folder: Path) -> bool:
+    """Return True if a folder is an array, by its metadata alone."""
     if (folder / ".zarray").is_file():
         return True
     try:
