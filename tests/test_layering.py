@@ -19,7 +19,7 @@ DOORS = {
     "__init__": {"moved"},
     "moved": set(),
     "core": set(),
-    "networks": {"core", "io.atomic"},
+    "networks": {"core", "io.atomic", "io.extras", "moved"},
     "inference": {"networks", "core", "io.atomic"},
     "training": {"networks", "core", "io.atomic"},
     "proofreading": {"core"},

@@ -16,10 +16,11 @@ MOVED = {
     "napari_emcad.finetune.read_order": "napari_emcad.finetuning.folder.read_order",
     "napari_emcad.finetune.write_run": "napari_emcad.finetuning.folder.write_run",
     "napari_emcad.io.labels.write_labels": "napari_emcad.io.labels.tiff.write_labels",
+    "napari_emcad.networks.zoo.resolve": "napari_emcad.networks.zoo.resolve_model",
 }
 """Old path -> new path of what README and docs named."""
 
-MODULES = {path.rpartition(".")[0] for path in MOVED} - {"napari_emcad.io.labels"}
+MODULES = {path.rpartition(".")[0] for path in MOVED} - {"napari_emcad.io.labels", "napari_emcad.networks.zoo"}
 """Modules that are no files any more."""
 
 

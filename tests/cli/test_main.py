@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+import torch
 from drawings import lively_student, tissue, uneven
 
 from napari_emcad.cli import bar as cli_bar
@@ -14,7 +15,7 @@ from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.labels.tiff import write_labels
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.networks.checkpoint import inspect, save_model
+from napari_emcad.networks.checkpoint import inspect, load_student, save_model
 from napari_emcad.networks.zoo import keep_model
 
 SHAPE = (4, 32, 48)
@@ -165,6 +166,35 @@ def test_models_shows_the_card_of_a_file(model, capsys):
     assert cli.main(["models", "--show", str(model)]) == 0
     card = json.loads(capsys.readouterr().out)
     assert (card["role"], card["maps"], card["title"]) == ("student", 4, "small")
+
+
+def test_models_writes_one_of_two_networks_to_a_file_of_its_own(student, tmp_path, capsys):
+    weights, other = student.state_dict(), lively_student().double().state_dict()
+    both, new = tmp_path / "both.ckpt", tmp_path / "new.pt"
+    torch.save({"student": weights, "mean": {f"model.{name}": tensor for name, tensor in other.items()}}, both)
+    assert cli.main(["models", "--show", str(both)]) == 1
+    assert f"--show {both} --part student -o NEW.pt" in capsys.readouterr().err
+    assert cli.main(["models", "--show", str(both), "--part", "mean.model", "-o", str(new)]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "both"
+    assert all(torch.equal(tensor, other[name].float()) for name, tensor in load_student(new)[0].state_dict().items())
+    assert cli.main(["models", "--show", str(both), "--part", "mean.model", "-o", str(new)]) == 1
+    assert "no model is overwritten" in capsys.readouterr().err
+    assert cli.main(["models", "-o", str(new)]) == 1
+    assert "name it with --show" in capsys.readouterr().err
+
+
+def test_a_run_says_what_was_chosen_of_the_model(stack, student, tmp_path, capsys):
+    average = {f"module.{name}": tensor for name, tensor in student.state_dict().items()}
+    plain = {
+        name: tensor * 0.5 if tensor.is_floating_point() else tensor for name, tensor in student.state_dict().items()
+    }
+    torch.save({"state_dict": plain, "state_dict_ema": {"n_averaged": torch.tensor(3), **average}}, tmp_path / "e.pth")
+    save_model(student, tmp_path / "plain.pt", ModelCard())
+    assert segment(stack, tmp_path / "e.pth", tmp_path / "ema.tif") == 0
+    told = capsys.readouterr()
+    assert "state_dict_ema.module, an average over training, is used, state_dict left out" in told.out + told.err
+    assert segment(stack, tmp_path / "plain.pt", tmp_path / "plain.tif") == 0
+    assert np.array_equal(tifffile.imread(tmp_path / "ema.tif"), tifffile.imread(tmp_path / "plain.tif"))
 
 
 def test_models_lists_the_bundled_one(capsys):

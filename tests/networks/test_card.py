@@ -100,7 +100,7 @@ def test_a_card_that_cannot_be_written(tmp_path):
         ("mouse.v2.pt", "mouse.v2.json"),
         ("AC34.ckpt", "AC34.ckpt.json"),
         ("AC34.v2.ckpt", "AC34.v2.ckpt.json"),
-        ("old.pth", "old.json"),
+        ("old.pth", "old.pth.json"),
     ],
 )
 def test_where_the_card_of_a_weights_file_lies(tmp_path, weights, card):

@@ -3,6 +3,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from napari_emcad.core.errors import UserError
@@ -139,6 +140,16 @@ def test_a_published_file_is_kept_with_a_card_of_its_own(own_models, tmp_path):
     assert (card.title, card.iteration, card.maps) == ("AC34", 7, 2)
     assert card.sha256 == hashlib.sha256((tmp_path / "AC34.ckpt").read_bytes()).hexdigest()
     assert ModelCard.load(own_models / "AC34.json") == card
+
+
+def test_a_file_of_safetensors_keeps_its_ending(own_models, tmp_path):
+    safetensors.torch.save_file(Student(StudentConfig(2, 3)).state_dict(), tmp_path / "AC34.safetensors")
+    kept = zoo.keep_model(tmp_path / "AC34.safetensors", "mouse")
+    assert sorted(contents(own_models)) == ["mouse.safetensors", "mouse.safetensors.json"]
+    assert zoo.resolve_model("mouse") == kept
+    assert load_student(kept)[1].title == "AC34"
+    with pytest.raises(UserError, match="is there already"):
+        zoo.keep_model(tmp_path / "AC34.safetensors", "Mouse")
 
 
 def test_a_teacher_is_kept(own_models, tmp_path):

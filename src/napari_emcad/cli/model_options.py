@@ -52,6 +52,10 @@ def add_models_command(commands: Commands) -> None:
     """Add the command that lists models."""
     parser = commands.add_parser("models", help="list the models, the package's and your own, or show one's card")
     parser.add_argument("--show", metavar="NAME|FILE", help="the whole card of a model or checkpoint")
+    part = "of --show: the network to take from a file that holds several, as the error about them names it"
+    parser.add_argument("--part", default="", metavar="PART", help=part)
+    output = "of --show: the model is written here, by itself and with its card; ends in .ckpt or .pt"
+    parser.add_argument("-o", "--output", type=Path, metavar="NEW.pt", help=output)
     parser.set_defaults(command=_models)
 
 

@@ -20,7 +20,10 @@ GreyRange = tuple[float, float]
 """Grey levels that 0.5 and 99.5 percent of the voxels lie below, on the scale of the network: 0 to 1."""
 
 SUFFIXES = (".pt", ".ckpt")
-"""Endings of weights files with a card beside them."""
+"""Endings of weights files that are written."""
+
+READ_SUFFIXES = (*SUFFIXES, ".pth", ".safetensors", ".bin", ".th", ".tar")
+"""Usual endings of weights files; what a file is read as depends on its content."""
 
 _SHA256 = r"^([0-9a-f]{64})?$"
 """Pattern of a SHA-256, or nothing."""
@@ -41,6 +44,7 @@ class ModelCard(BaseModel):
     maps: int | None = Field(None, ge=1, title="Maps", description="Feature maps at full resolution.")
     embedding_channels: int | None = Field(None, ge=1, title="Embedding channels")
     sha256: str = Field("", pattern=_SHA256, title="SHA-256", description="Hash of the weights file, 64 hex digits.")
+    note: str = Field("", title="Note", description="What was chosen or converted when the weights were read.")
 
     iteration: int | None = Field(None, ge=0, title="Iteration", description="Optimiser steps of its training.")
     title: str = Field("", title="Title")
@@ -112,8 +116,8 @@ class ModelCard(BaseModel):
         replace_files({Path(path): self.as_json()})
 
     def as_json(self) -> bytes:
-        """Return the content of a card file."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        """Return the content of a card file; the note is read off the weights each time."""
+        return self.model_dump_json(indent=2, exclude={"note"}).encode() + b"\n"
 
     def changed(self, **fields: object) -> Self:
         """Return a validated copy with some fields set anew."""
@@ -124,16 +128,16 @@ class ModelCard(BaseModel):
         kind = self.role if self.role == "student" else self.architecture or self.role
         parts = [kind, _count(self.parameters), _trained_at(self.voxel_size)]
         parts += [_score(*score) for score in list(self.scores.items())[:1]]
-        return ", ".join(parts)
+        return ", ".join([*parts, *([self.note] if self.note else [])])
 
 
 def card_path(weights: str | Path) -> Path:
-    """Return the place of the card of a weights file: NAME.json of NAME.pt, NAME.ckpt.json of NAME.ckpt.
+    """Return the place of the card of a weights file: NAME.json of NAME.pt, NAME.ckpt.json of NAME.ckpt, and so on.
 
     A published AC34.ckpt and an AC34.pt with its card may share a folder.
     """
     weights = Path(weights)
-    return weights.with_name(f"{weights.name}.json") if weights.suffix == ".ckpt" else weights.with_suffix(".json")
+    return weights.with_suffix(".json") if weights.suffix == ".pt" else weights.with_name(f"{weights.name}.json")
 
 
 def card_beside(weights: str | Path) -> ModelCard | None:
@@ -146,7 +150,7 @@ def card_beside(weights: str | Path) -> ModelCard | None:
     """
     weights = Path(weights)
     path = card_path(weights)
-    return ModelCard.load(path) if weights.suffix in SUFFIXES and path.is_file() else None
+    return ModelCard.load(path) if weights.suffix in READ_SUFFIXES and path.is_file() else None
 
 
 def _count(values: int) -> str:

@@ -1,7 +1,7 @@
 """Checkpoints: inspect, load and save networks.
 
-Read are the published dict (`model_weights`, `current_iter`, `valid_result`), a dict with `state_dict`, and plain state
-dicts, from any device. Our own form is the published dict with a `ModelCard` beside it, NAME.pt with NAME.json or
+Read are state dicts of known networks in any wrapping (see `state_dicts`), from any device. Our own form is the
+published dict (`model_weights`, `current_iter`, `valid_result`) with a `ModelCard` beside it, NAME.pt with NAME.json or
 NAME.ckpt with NAME.ckpt.json; the card holds the hash of the weights, and the two are only loaded together as they were
 saved.
 """
@@ -30,9 +30,10 @@ from napari_emcad.networks.recognise import (
     teacher_config,
 )
 from napari_emcad.networks.sdasn import BLACK, WHITE, Sdasn
+from napari_emcad.networks.state_dicts import SavedNetwork, choose_network, first_not_finite
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher, build_teacher
-from napari_emcad.networks.weights_file import WeightsFile, first_not_finite, read_weights
+from napari_emcad.networks.weights_file import read_content
 
 _PUBLISHED_SDASN: dict[str, object] = {
     "description": "Foreground probability of neurites in optical (light-microscopy) volumes: 0 = background, 1 = "
@@ -44,8 +45,14 @@ _PUBLISHED_SDASN: dict[str, object] = {
 """Facts about a foreground network without a card: it takes grey levels as the published one does."""
 
 
-def inspect(path: str | Path) -> ModelCard:
+def inspect(path: str | Path, part: str = "") -> ModelCard:
     """Return the card of a checkpoint, of all networks that are known.
+
+    Parameters
+    ----------
+    path : str or Path
+    part : str, optional
+        Name of the network to take from a file that holds several; the error about them lists the names.
 
     Returns
     -------
@@ -55,9 +62,9 @@ def inspect(path: str | Path) -> ModelCard:
     Raises
     ------
     UserError
-        If the file is no checkpoint, was changed after its card was written, or is of no known network.
+        If the file is no checkpoint, was changed after its card was written, is of no known network or of several.
     """
-    return _read(Path(path))[1]
+    return _read(Path(path), part)[1]
 
 
 def load_student(path: str | Path) -> tuple[Student, ModelCard]:
@@ -112,15 +119,20 @@ def load_foreground(path: str | Path) -> tuple[Sdasn, ModelCard]:
     return _filled(Sdasn(sdasn_config(file.weights, path)), file), card
 
 
-def load_network(path: str | Path) -> tuple[Student | Teacher | Sdasn, ModelCard]:
+def load_network(path: str | Path, part: str = "") -> tuple[Student | Teacher | Sdasn, ModelCard]:
     """Load any network that is known, whatever its role: on the CPU, fp32, in eval mode.
+
+    Parameters
+    ----------
+    path, part
+        See `inspect`.
 
     Raises
     ------
     UserError
         Like `inspect`, and if keys or shapes are not those of the network that it claims to be.
     """
-    file, card = _read(Path(path))
+    file, card = _read(Path(path), part)
     if card.role == "foreground":
         return _filled(Sdasn(sdasn_config(file.weights, path)), file), card
     if card.role == "student":
@@ -155,7 +167,7 @@ def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: Model
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     _refuse_diverged(path, weights)
     content = _serialised({"model_weights": weights, "current_iter": card.iteration, "valid_result": None})
-    card = card.changed(**_facts(weights, path), sha256=sha256(content).hexdigest())
+    card = card.changed(**_facts(weights, path), sha256=sha256(content).hexdigest(), note="")
     replace_files({path: content, card_path(path): card.as_json()})
     return card
 
@@ -163,13 +175,13 @@ def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: Model
 N = TypeVar("N", Student, Teacher, Sdasn)
 
 
-def _filled(network: N, file: WeightsFile) -> N:
+def _filled(network: N, file: SavedNetwork) -> N:
     """Return the network with the weights of a file, in eval mode."""
     network.load_state_dict(file.weights, strict=True)
     return network.eval()
 
 
-def _read_role(path: str | Path, roles: tuple[Role, ...], needed: str, choose: str) -> tuple[WeightsFile, ModelCard]:
+def _read_role(path: str | Path, roles: tuple[Role, ...], needed: str, choose: str) -> tuple[SavedNetwork, ModelCard]:
     """Read a checkpoint that must have one of these roles; the error says what is needed and what to choose."""
     path = Path(path)
     file, card = _read(path)
@@ -178,14 +190,19 @@ def _read_role(path: str | Path, roles: tuple[Role, ...], needed: str, choose: s
     return file, card
 
 
-def _read(path: Path) -> tuple[WeightsFile, ModelCard]:
+def _read(path: Path, part: str = "") -> tuple[SavedNetwork, ModelCard]:
     beside = card_beside(path) if path.is_file() else None
-    file = read_weights(path, beside.sha256 if beside else "")
+    content = read_content(path, beside.sha256 if beside else "")
+    file = choose_network(content.value, path, part)
     facts = _facts(file.weights, path)
-    card = beside or ModelCard(title=path.stem, iteration=file.iteration, **_published(file.sha256))
+    card = beside or ModelCard(title=_title(path), iteration=file.iteration, **_published(content.sha256))
     if beside is None and facts["role"] == "foreground":
         card = card.changed(**_PUBLISHED_SDASN)
-    return file, card.changed(**facts, sha256=file.sha256)
+    return file, card.changed(**facts, sha256=content.sha256, note=file.note)
+
+
+def _title(path: Path) -> str:
+    return Path(path.stem).stem if path.suffix == ".tar" else path.stem
 
 
 def _published(sha256: str) -> dict[str, Any]:

@@ -5,10 +5,8 @@ from hashlib import sha256
 from pathlib import Path, PureWindowsPath
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.networks.card import READ_SUFFIXES
 from napari_emcad.networks.zoo import available_models
-
-SUFFIXES = (".pt", ".ckpt")
-"""Suffixes of files of weights."""
 
 MOST_FILES = 30
 """Files in a folder, at most, whose hash is looked at."""
@@ -54,7 +52,7 @@ def _places(model: str, folder: Path) -> Iterator[Path]:
     yield beside / PureWindowsPath(model).name  # its last part as any system writes it
     yield from available_models().values()
     for place in (beside, folder.absolute()):
-        yield from sorted(path for path in place.glob("*") if path.suffix in SUFFIXES)[:MOST_FILES]
+        yield from sorted(path for path in place.glob("*") if path.suffix in READ_SUFFIXES)[:MOST_FILES]
 
 
 def _hash(path: Path) -> str:

@@ -8,7 +8,7 @@ LONGEST = 100
 """Bytes of a name; file systems take 255, some of them for the endings."""
 
 _SEPARATORS = frozenset('<>:"/\\|?*')
-_ENDINGS = (".pt", ".ckpt", ".pth", ".json")
+_ENDINGS = (".pt", ".ckpt", ".pth", ".pth.tar", ".safetensors", ".json")
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")})
 """Names that Windows opens as devices instead of files, whatever their ending."""
 

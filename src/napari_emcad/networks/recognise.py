@@ -92,6 +92,25 @@ _FAMILIES = (
     ),
 )
 
+ANCHORS = (_STUDENT_MAPS, *(family.keys[0] for family in _FAMILIES))
+"""Keys of which each known network has one."""
+
+
+def claims_network(weights: Mapping[str, Tensor]) -> bool:
+    """Return True if weights have the keys that a known network is recognised by, complete or not."""
+    return _STUDENT_MAPS in weights or _family(weights) is not None
+
+
+def needed_shapes(weights: Mapping[str, Tensor]) -> Mapping[str, tuple[int, ...]]:
+    """Return name -> shape of everything in the state dict of the network that weights claim to be."""
+    family = _family(weights)
+    if family is None:
+        return student_shapes(student_config(weights))
+    if family.role == "foreground":
+        return _other_shapes(_sdasn_config(weights))
+    is_residual = family.name == RESIDUAL_UNET
+    return _other_shapes(_residual_unet_config(weights) if is_residual else _mala_unet_config(weights))
+
 
 def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
     """Return the network that these weights belong to.
@@ -107,10 +126,10 @@ def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
     UserError
         If it is none of those known, or a student with keys or shapes that are not a student's.
     """
-    for family in _FAMILIES:
-        architecture = family.read(weights)
-        if architecture:
-            return architecture
+    family = _family(weights)
+    architecture = family.read(weights) if family else None
+    if architecture:
+        return architecture
     config = student_config(weights)
     _refuse_other(weights, _Layout("student", STUDENT, f"{config.maps}", student_shapes(config)), path)
     return Architecture("student", STUDENT, config.maps, config.embedding_channels)
@@ -132,6 +151,12 @@ def student_shapes(config: StudentConfig) -> Mapping[str, tuple[int, ...]]:
         return _shapes(Student(config))
 
 
+@lru_cache(maxsize=8)
+def _other_shapes(config: TeacherConfig | SdasnConfig) -> Mapping[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return _shapes(Sdasn(config) if isinstance(config, SdasnConfig) else build_teacher(config))
+
+
 def teacher_config(weights: Mapping[str, Tensor], path: str | Path) -> TeacherConfig:
     """Return size and kind of the teacher that these weights are; three outputs are taken for affinities.
 
@@ -150,9 +175,8 @@ def teacher_config(weights: Mapping[str, Tensor], path: str | Path) -> TeacherCo
     is_residual = "embed_in.0.weight" in weights
     config = _residual_unet_config(weights) if is_residual else _mala_unet_config(weights)
     name = RESIDUAL_UNET if is_residual else MALA_UNET
-    with torch.device("meta"):
-        shapes = _shapes(build_teacher(config))
-    _refuse_other(weights, _Layout("teacher", name, ", ".join(map(str, config.maps)), shapes), path)
+    layout = _Layout("teacher", name, ", ".join(map(str, config.maps)), _other_shapes(config))
+    _refuse_other(weights, layout, path)
     if config.outputs < _AFFINITIES:
         raise UserError(
             f"teacher checkpoint: {_AFFINITIES} affinities or more embedding channels are needed, the {name} in {path} "
@@ -176,13 +200,20 @@ def sdasn_config(weights: Mapping[str, Tensor], path: str | Path) -> SdasnConfig
     UserError
         If keys or shapes are not those of such a network.
     """
-    lasts = ("inc.conv.3.weight", "x10.conv.1.conv.6.weight", "x20.conv.1.conv.6.weight")
-    config = SdasnConfig(triple(_channels(weights, key) or 1 for key in lasts))
-    with torch.device("meta"):
-        shapes = _shapes(Sdasn(config))
+    config = _sdasn_config(weights)
     name = f"foreground network ({SDASN})"
-    _refuse_other(weights, _Layout("foreground", name, ", ".join(map(str, config.maps)), shapes), path)
+    layout = _Layout("foreground", name, ", ".join(map(str, config.maps)), _other_shapes(config))
+    _refuse_other(weights, layout, path)
     return config
+
+
+def _family(weights: Mapping[str, Tensor]) -> _Family | None:
+    return next((family for family in _FAMILIES if family.read(weights)), None)
+
+
+def _sdasn_config(weights: Mapping[str, Tensor]) -> SdasnConfig:
+    lasts = ("inc.conv.3.weight", "x10.conv.1.conv.6.weight", "x20.conv.1.conv.6.weight")
+    return SdasnConfig(triple(_channels(weights, key) or 1 for key in lasts))
 
 
 def _residual_unet_config(weights: Mapping[str, Tensor]) -> ResidualUNetConfig:

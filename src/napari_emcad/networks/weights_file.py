@@ -2,6 +2,7 @@
 
 Nothing in a file is ever executed: only what looks like a file of torch.save, as zip archive or of before version 1.6,
 reaches `torch.load`, always with `weights_only=True`. Pickles that it refuses are listed, not run, to name the culprit.
+Files of safetensors hold no code at all; their own library reads them.
 """
 
 import hashlib
@@ -9,21 +10,26 @@ import pickle
 import pickletools
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import torch
-from torch import Tensor
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.wording import first_few
+from napari_emcad.io.extras import import_extra
+from napari_emcad.networks.stand_ins import STAND_INS
 
 _ZIP = b"PK\x03\x04"
 _LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
 """First bytes of files of torch.save, before version 1.6 or with the zip format off."""
+
+_PROTOCOL = 2
+"""Pickle protocol of torch.save, and the only one that torch.load reads without running it."""
 
 _CUT_OFF = "is cut off; copy or download it again"
 
@@ -34,32 +40,38 @@ _UNREADABLE = (
 """Errors that torch.load and pickletools raised on thousands of files with a few bytes changed."""
 
 _WEIGHTS_MODULES = frozenset(
-    {"collections", "torch", "torch._tensor", "torch._utils", "torch.cuda", "torch.nn.parameter"}
+    {"collections", "torch", "torch._tensor", "torch._utils", "torch.cuda", "torch.nn.parameter", "torch.storage"}
 )
 """Modules named in the pickle of an honest state dict; others name the culprit, torch.load is the judge."""
 
+_HARMLESS = frozenset({*STAND_INS, *(f"builtins.{name}" for name in ("bytearray", "complex", "set")), "_codecs.encode"})
+"""Further names of an honest file: those that torch.load knows, and those with a stand-in."""
+
+_LOADING = Lock()
+"""Held while torch.load knows the stand-ins, which is a state of the whole program."""
+
+_SAFETENSORS_HEAD, _LONGEST_HEADER = 9, 100_000_000
+"""Bytes that tell safetensors: the length of its header, which its library limits, and the brace it begins with."""
+
 
 @dataclass(frozen=True)
-class WeightsFile:
-    """Content of a checkpoint, before it is known which network it is.
+class FileContent:
+    """Content of a checkpoint, before it is known what in it is a network.
 
     Attributes
     ----------
-    weights : mapping of name to Tensor
-        On the CPU, finite, without the prefix `module.` of a parallel wrapper.
-    iteration : int or None
-        Training steps, where the file says so.
+    value : object
+        Whatever was saved, on the CPU; see `stand_ins` for what is not tensors, numbers and text.
     sha256 : str
         Hash of the file, 64 hex digits.
     """
 
-    weights: Mapping[str, Tensor]
-    iteration: int | None
+    value: object
     sha256: str
 
 
-def read_weights(path: str | Path, sha256: str = "") -> WeightsFile:
-    """Read the state dict of a checkpoint: the published dict with `model_weights`, `state_dict`, or a plain one.
+def read_content(path: str | Path, sha256: str = "") -> FileContent:
+    """Read a file of torch.save or safetensors, whatever its name ends in.
 
     Parameters
     ----------
@@ -70,7 +82,7 @@ def read_weights(path: str | Path, sha256: str = "") -> WeightsFile:
     Raises
     ------
     UserError
-        One sentence that says what the file is, if it is not finite weights.
+        One sentence that says what the file is instead.
     """
     path = Path(path)
     try:
@@ -78,12 +90,9 @@ def read_weights(path: str | Path, sha256: str = "") -> WeightsFile:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             _refuse_changed(path, sha256, digest)
             file.seek(0)
-            payload = _load(path, file)
+            return FileContent(_load(path, file), digest)
     except OSError as error:
         raise UserError(f"checkpoint: {_unopened(path, error)}; choose a checkpoint file.") from error
-    weights, iteration = _state_dict(path, payload)
-    _refuse_unfit(path, weights)
-    return WeightsFile(weights, iteration, digest)
 
 
 def _unopened(path: Path, error: OSError) -> str:
@@ -101,13 +110,32 @@ def _refuse_changed(path: Path, needed: str, got: str) -> None:
 
 
 def _load(path: Path, file: BinaryIO) -> object:
+    if _is_safetensors(file):
+        return _load_safetensors(path, file)
     try:
         kind = _what_else(file)
         if not kind:
-            return torch.load(file, weights_only=True, map_location="cpu")
+            with _LOADING, torch.serialization.safe_globals([(stand_in, name) for name, stand_in in STAND_INS.items()]):
+                return torch.load(file, weights_only=True, map_location="cpu")
     except _UNREADABLE as error:
         raise UserError(f"checkpoint: {path} {_what_is_wrong(file)}.") from error
     raise UserError(f"checkpoint: {path} {kind}.")
+
+
+def _is_safetensors(file: BinaryIO) -> bool:
+    """Return True if a file begins as those of safetensors do; it is left at its beginning."""
+    head = file.read(_SAFETENSORS_HEAD)
+    file.seek(0)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= _LONGEST_HEADER
+
+
+def _load_safetensors(path: Path, file: BinaryIO) -> object:
+    library = import_extra("safetensors", f"checkpoint: {path}: files of safetensors need", "safetensors")
+    reader = import_module("safetensors.torch")
+    try:
+        return reader.load(file.read())
+    except (library.SafetensorError, *_UNREADABLE) as error:
+        raise UserError(f"checkpoint: {path} is cut off or damaged; copy or download it again.") from error
 
 
 def _what_else(file: BinaryIO) -> str:
@@ -150,7 +178,22 @@ def _what_is_wrong(file: BinaryIO) -> str:
         code = _foreign_code(_pickle_of(file))
     except _UNREADABLE:
         code = ""
-    return _says_code(code) if code else "is cut off or damaged; copy or download it again"
+    if code:
+        return _says_code(code)
+    protocol = _protocol(file)
+    if protocol > _PROTOCOL:
+        return f"was saved with pickle protocol {protocol}, which is not read; save it with protocol {_PROTOCOL}"
+    return "is cut off or damaged; copy or download it again"
+
+
+def _protocol(file: BinaryIO) -> int:
+    """Return the pickle protocol of a file of torch.save, 0 if it does not say."""
+    file.seek(0)
+    try:
+        head = _pickle_of(file).read(2)
+    except _UNREADABLE:
+        return 0
+    return head[1] if len(head) == 2 and head[:1] == pickle.PROTO else 0
 
 
 def _pickle_of(file: BinaryIO) -> BinaryIO:
@@ -165,19 +208,27 @@ def _pickle_of(file: BinaryIO) -> BinaryIO:
 
 
 def _says_code(name: str) -> str:
-    return f"holds code instead of weights ({name}) and was not opened; only a state dict can be loaded"
+    return (
+        f"holds code instead of weights ({name}) and was not opened; only a state dict can be loaded: if you trust the "
+        'file, open it where it was made and write torch.save(network.state_dict(), "NEW.pt")'
+    )
 
 
 def _foreign_code(file: BinaryIO) -> str:
     """Return the first function or class in the file's leading pickles that weights do not need, or ""."""
     try:
         for _ in range(5):  # legacy files: magic number, version, system, state dict, storage keys
-            foreign = [name for name in _globals(file) if name.rpartition(".")[0] not in _WEIGHTS_MODULES]
+            foreign = [name for name in _globals(file) if not _is_harmless(name)]
             if foreign:
                 return foreign[0]
     except _UNREADABLE:
         pass  # not a whole pickle
     return ""
+
+
+def _is_harmless(name: str) -> bool:
+    name = name.replace("__builtin__.", "builtins.")  # as protocol 2 has it
+    return name in _HARMLESS or name.rpartition(".")[0] in _WEIGHTS_MODULES
 
 
 def _globals(file: BinaryIO) -> list[str]:
@@ -204,50 +255,3 @@ def _is_text(head: bytes) -> bool:
             return False
         text = head[: error.start].decode("utf-8")
     return all(letter.isprintable() or letter.isspace() for letter in text)
-
-
-def _state_dict(path: Path, payload: object) -> tuple[dict[str, Tensor], int | None]:
-    """Return state dict and iteration of a file's content."""
-    if not isinstance(payload, Mapping):
-        raise UserError(f"checkpoint: {path} holds a {type(payload).__name__}; a state dict is needed.")
-    found = [payload[key] for key in ("model_weights", "state_dict") if isinstance(payload.get(key), Mapping)]
-    weights = found[0] if found else payload
-    if not weights or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
-        raise UserError(
-            f'checkpoint: a state dict is needed in {path}, plain or under "model_weights", '
-            f"it holds {first_few([str(key) for key in weights]) or 'nothing'}; choose another file."
-        )
-    iteration = payload.get("current_iter")
-    return _unwrapped(weights), iteration if isinstance(iteration, int) and iteration >= 0 else None
-
-
-def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    prefix = "module." if all(name.startswith("module.") for name in weights) else ""
-    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
-
-
-def _refuse_unfit(path: Path, weights: Mapping[str, Tensor]) -> None:
-    for name, tensor in weights.items():
-        if not _is_plain(tensor):
-            raise UserError(f"checkpoint: {name} in {path} is not a plain array of numbers; choose another file.")
-    broken = first_not_finite(weights)
-    if broken:
-        raise UserError(
-            f"checkpoint: {broken} in {path} holds values that are not finite (its training diverged, "
-            "or the file is damaged); choose another file."
-        )
-
-
-def first_not_finite(weights: Mapping[str, Tensor]) -> str:
-    """Return the name of the first tensor with NaN or infinity in it, or ""."""
-    return next((name for name, tensor in weights.items() if not tensor.isfinite().all()), "")
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    """Return True if a tensor is dense, with memory of its own for every value.
-
-    An expanded tensor of a few bytes can pose as a huge one.
-    """
-    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
-        return False
-    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()

@@ -1,17 +1,22 @@
 """The models that have a name: those that come with the package, and a person's own.
 
-Both are folders of NAME.pt and NAME.json: `models` beside this file, and `user_models()`. No torch until one is kept.
+Both are folders of NAME.pt and NAME.json, or NAME.safetensors and NAME.safetensors.json: `models` beside this file, and
+`user_models()`. No torch until one is kept.
 """
 
 import os
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.atomic import replace_files
+from napari_emcad.moved import moved_attribute
 from napari_emcad.networks.card import card_path
 from napari_emcad.networks.model_name import same_name, usable_name
 from napari_emcad.networks.own_data import own_data
+
+__getattr__ = partial(moved_attribute, __name__)
 
 MODELS = Path(__file__).parent / "models"
 """Folder of the bundled models."""
@@ -21,6 +26,9 @@ FOLDER_VARIABLE = "NAPARI_EMCAD_MODELS"
 
 BUNDLED = "bundled"
 """The name that stands for the default model wherever a model is asked for."""
+
+ENDINGS = (".pt", ".safetensors")
+"""Endings of models that have a name."""
 
 DEFAULT = "mouse_cortex"
 """The file that `BUNDLED` stands for."""
@@ -87,7 +95,7 @@ def keep_model(weights: Path, name: str) -> Path:
     Returns
     -------
     Path
-        The copy, NAME.pt; its card is NAME.json.
+        The copy, NAME.pt with its card NAME.json; a file of safetensors keeps its ending.
 
     Raises
     ------
@@ -100,7 +108,7 @@ def keep_model(weights: Path, name: str) -> Path:
     name = usable_name(name)
     card = load_network(weights)[1]
     content = _content(weights, card.sha256)
-    target = _claimed(user_models(), name)
+    target = _claimed(user_models(), f"{name}{weights.suffix if weights.suffix in ENDINGS else ENDINGS[0]}")
     try:
         replace_files({card_path(target): card.changed(title=card.title or name).as_json(), target: content})
     except BaseException:
@@ -121,8 +129,9 @@ def _weights_in(folder: Path) -> dict[str, Path]:
     Hidden files are left out, and empty ones, which another program is about to write.
     """
     try:
-        files = [path for path in sorted(folder.glob("*.pt")) if not path.name.startswith(".") and path.is_file()]
-        return {path.stem: path for path in files if path.stat().st_size}
+        found = {path.stem: path for ending in reversed(ENDINGS) for path in folder.glob(f"*{ending}")}
+        files = {name: path for name, path in sorted(found.items()) if not name.startswith(".") and path.is_file()}
+        return {name: path for name, path in files.items() if path.stat().st_size}
     except OSError:  # may not be read, or went away just now
         return {}
 
@@ -132,15 +141,15 @@ def _refuse_taken(folder: Path, name: str) -> None:
     if any(same_name(name, other) for other in stands_for):
         raise UserError(f'model: the name "{name}" belongs to the package; choose another one.')
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if any(same_name(path.name, f"{name}{suffix}") for suffix in (".pt", ".json")):
+        if any(same_name(path.name, f"{name}{suffix}") for suffix in (*ENDINGS, ".json", ".safetensors.json")):
             raise _taken(path)
 
 
-def _claimed(folder: Path, name: str) -> Path:
+def _claimed(folder: Path, file: str) -> Path:
     """Make an empty file of this name that was not there before: of two programs at once, only one gets it."""
-    target = folder / f"{name}.pt"
+    target = folder / file
     try:
-        _refuse_taken(folder, name)
+        _refuse_taken(folder, target.stem)
         folder.mkdir(parents=True, exist_ok=True)
         target.touch(exist_ok=False)
     except OSError as error:

@@ -5,11 +5,11 @@ from pathlib import Path
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_emcad.networks.card import ModelCard
+from napari_emcad.networks.card import READ_SUFFIXES, ModelCard
 from napari_emcad.widgets.desk.model import ModelPick
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, text
 
-FILES = "Models (*.pt *.ckpt *.pth);;All files (*)"
+FILES = f"Models ({' '.join(f'*{suffix}' for suffix in READ_SUFFIXES)});;All files (*)"
 
 
 class ModelChoice(QWidget):
@@ -20,7 +20,7 @@ class ModelChoice(QWidget):
         self._pick = pick
         self.combo = NarrowCombo()
         self.open_button = QPushButton("Open file...")
-        self.open_button.setToolTip("Choose a checkpoint: .pt, .ckpt or .pth.")
+        self.open_button.setToolTip(f"Choose a checkpoint: {', '.join(READ_SUFFIXES[:-1])} or {READ_SUFFIXES[-1]}.")
         self._line = text()
         self._info = QPushButton("(i)")
         self._info.setFixedWidth(34)
