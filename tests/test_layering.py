@@ -14,7 +14,16 @@ PACKAGE = "napari_emcad"
 SOURCE = Path(__file__).parents[1] / "src"
 
 METHOD = {"core", "networks", "inference", "training", "proofreading", "io"}
-WHOLE = METHOD | {"pipeline", "optical", "session_of_labels", "benchmark", "blocks", "finetuning", "workers"}
+WHOLE = METHOD | {
+    "pipeline",
+    "optical",
+    "session_of_labels",
+    "benchmark",
+    "blocks",
+    "finetuning",
+    "workers",
+    "from_affinities",
+}
 DOORS = {
     "__init__": {"moved"},
     "moved": set(),
@@ -27,6 +36,7 @@ DOORS = {
     "pipeline": METHOD,
     "optical": METHOD | {"pipeline"},
     "session_of_labels": METHOD | {"pipeline"},
+    "from_affinities": METHOD | {"pipeline"},
     "benchmark": METHOD | {"pipeline"},
     "blocks": METHOD | {"pipeline"},
     "finetuning": METHOD | {"pipeline"},

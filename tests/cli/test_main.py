@@ -8,7 +8,7 @@ from drawings import lively_student, tissue, uneven
 
 from napari_emcad.cli import bar as cli_bar
 from napari_emcad.cli import main as cli
-from napari_emcad.cli import segment as cli_segment
+from napari_emcad.cli import neurons as cli_neurons
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels.provenance import read_provenance
@@ -280,7 +280,7 @@ def test_an_older_result_stays_when_the_run_is_stopped(stack, model, tmp_path, m
     output = tmp_path / "labels.tif"
     assert segment(stack, model, output) == 0
     older = output.read_bytes()
-    monkeypatch.setattr(cli_segment, "write_label_volume", _interrupted)
+    monkeypatch.setattr(cli_neurons, "write_label_volume", _interrupted)
     assert segment(stack, model, output, "--threshold", "0.9", "--overwrite") == 1
     assert output.read_bytes() == older
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from napari_emcad.core.affinities import Offset
+from napari_emcad.core.affinity_channels import parse_offsets
+from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.locations import parse_location
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -17,6 +20,12 @@ STACKS = "TIFF stack, folder of section images, HDF5, Zarr or neuroglancer preco
 BY_BLOCKS = ("workers", "scheduler", "memory", "block")
 """Options that make `segment` work by blocks."""
 
+OF_AFFINITIES = (
+    *("offsets", "boundaries", "affinities_range"),
+    *("affinities_dataset", "affinities_axes", "affinities_channel", "affinities_time"),
+)
+"""Options of `segment` that are about affinities in a file."""
+
 SCRATCH = "new"
 """Word that stands for random weights where a model is named."""
 
@@ -24,7 +33,7 @@ DEFAULT_MINUTES = 2.0
 """Budget of a training run if neither time nor steps are given."""
 
 
-def add_dataset(parser: argparse.ArgumentParser, name: str, of: str = "") -> None:
+def add_dataset(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", name: str, of: str = "") -> None:
     """Add the options that select the stack in a file, for `inputs.selection_of`.
 
     Parameters
@@ -122,6 +131,14 @@ def axis_names(text: str) -> str:
     if not (names.isalpha() and len(set(names)) == len(names) and set("yx") <= set(names)):
         raise argparse.ArgumentTypeError(f"a letter for each axis, y and x among them, is needed, got {text}")
     return names
+
+
+def offsets(text: str) -> tuple[Offset, ...]:
+    """Read the offsets of affinities: "-1,0,0 0,-1,0 0,0,-1"."""
+    try:
+        return parse_offsets(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("offsets: ")) from None
 
 
 def length(text: str) -> float:

@@ -44,7 +44,7 @@ def sections_asked_for(options: argparse.Namespace, shape: Shape) -> Literal["au
         If the file cannot be used.
     """
     asked = word_or_file(options.sections)
-    return _as_bridged(options, read_plan(asked, shape, REMEDY)) if isinstance(asked, Path) else asked
+    return as_bridged(options, read_plan(asked, shape, REMEDY)) if isinstance(asked, Path) else asked
 
 
 def choose_plan(
@@ -70,7 +70,7 @@ def choose_plan(
     asked_for = sections_asked_for(options, triple(volume.shape))
     if asked_for == AS_IS:
         return None
-    plan = asked_for if isinstance(asked_for, SectionPlan) else _as_bridged(options, _inspect(volume, box, say))
+    plan = asked_for if isinstance(asked_for, SectionPlan) else as_bridged(options, _inspect(volume, box, say))
     if plan.is_as_is:
         return None
     check_tissue(plan, box)
@@ -90,7 +90,8 @@ def interpolates(options: argparse.Namespace) -> bool:
     return options.bridged != "background"
 
 
-def _as_bridged(options: argparse.Namespace, plan: SectionPlan) -> SectionPlan:
+def as_bridged(options: argparse.Namespace, plan: SectionPlan) -> SectionPlan:
+    """Return a plan with what `--bridged` asks for."""
     return replace(plan, interpolates=interpolates(options)) if options.bridged else plan
 
 

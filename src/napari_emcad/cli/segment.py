@@ -4,26 +4,19 @@ import argparse
 import time
 from contextlib import ExitStack
 from math import prod
-from pathlib import Path
 
 import numpy as np
 
 from napari_emcad import optical
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.blocks import segment_by_blocks
-from napari_emcad.cli.inputs import (
-    box_of,
-    check_folder,
-    check_session,
-    open_input,
-    options_set,
-    requested_parameters,
-)
-from napari_emcad.cli.options import BY_BLOCKS
-from napari_emcad.cli.outputs import check_free, format_name
+from napari_emcad.cli.from_affinities import segment_from_affinities
+from napari_emcad.cli.inputs import box_of, open_input, options_set, requested_parameters
+from napari_emcad.cli.neurons import Neurons, check_outputs, check_size, outcome, write_labels, write_neurons
+from napari_emcad.cli.options import BY_BLOCKS, OF_AFFINITIES
 from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box, VoxelSize
+from napari_emcad.core.geometry import Box
 from napari_emcad.core.parameters import OpticalParameters, ResolvedOpticalParameters, ResolvedSegmentParameters
 from napari_emcad.core.pixel_size import pixel_size_note
 from napari_emcad.core.volume import AffinityStore, check_volume
@@ -32,30 +25,39 @@ from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
 from napari_emcad.inference.normalisation import is_exchanged, trained_greys
 from napari_emcad.io.affinities import new_affinities
-from napari_emcad.io.labels.formats import check_label_target, write_label_volume
-from napari_emcad.io.labels.label_volume import LabelPieces, LabelVolume
-from napari_emcad.io.labels.tiff import rounded_ids_note
+from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.section_plans import plan_facts
-from napari_emcad.io.sessions.facts import SessionFacts
-from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.stacks.stack import Stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_foreground, load_model
-from napari_emcad.networks.zoo import resolve_model
+from napari_emcad.networks.zoo import BUNDLED, resolve_model
 from napari_emcad.pipeline import memory_needed, provenance, resolve_parameters, run
 
 
 def segment(options: argparse.Namespace) -> int:
-    """Segment by the method that the model is for, by blocks if any option for these is set."""
+    """Segment by affinities in a file, or by the method that the model is for, if need be by blocks."""
+    if options.from_affinities:
+        return segment_from_affinities(options)
+    _check_input(options)
     reuse_memory()
     if inspect(resolve_model(options.model)).role == "foreground":
         _refuse_em_options(options)
-        _check_outputs(options)
+        check_outputs(options)
         return _segment_optical(options)
     if any(getattr(options, name) is not None for name in BY_BLOCKS):
         return segment_by_blocks(options)
-    _check_outputs(options)
+    check_outputs(options)
     return _segment_em(options)
+
+
+def _check_input(options: argparse.Namespace) -> None:
+    """Refuse a run without a stack, and options that are about affinities in a file; take the model that is ours."""
+    if options.input is None:
+        raise UserError("input: a stack is needed; name it, or affinities of another network with --from-affinities.")
+    for name in OF_AFFINITIES:
+        if getattr(options, name) not in (None, False):
+            raise UserError(f"--{name.replace('_', '-')}: --from-affinities FILE is needed for this; add it.")
+    options.model = options.model or BUNDLED
 
 
 def _segment_em(options: argparse.Namespace) -> int:
@@ -64,7 +66,7 @@ def _segment_em(options: argparse.Namespace) -> int:
     with ExitStack() as open_files:
         stack = open_files.enter_context(open_input(options))
         voxel_size = stack.voxel_size
-        _check_size(options, voxel_size)
+        check_size(options, voxel_size)
         check_volume(stack.array)
         exchanged = is_exchanged(requested.black, requested.white)
         warn(kind_warning(card, stack.array, voxel_size, exchanged))
@@ -84,17 +86,9 @@ def _segment_em(options: argparse.Namespace) -> int:
         start = time.monotonic()
         segmentation = follow(run(stack.array, network, affinities, box, parameters, plan))
         seconds = time.monotonic() - start
-        table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
-        if options.output:
-            pieces = LabelPieces(segmentation.fragments, table)
-            labels = segmentation.labels(table)
-            volume = LabelVolume(labels, voxel_size, made_by, box.start, int(table.max()), pieces)
-            _write_labels(options, volume)
-        if options.session:
-            facts = SessionFacts.of(made_by | {"source": str(stack.path.absolute())}, voxel_size)
-            create_session(options.session, segmentation, affinities, facts).close()
-    found = count(len(segmentation.neuron_sizes(table)), "neuron")
-    tell(_outcome(found, seconds, prod(box.shape), options.output or options.session))
+        neurons = Neurons(segmentation, affinities, parameters, made_by, voxel_size, box.start, stack.path)
+        found = write_neurons(options, neurons)
+    tell(outcome(found, seconds, prod(box.shape), options.output or options.session))
     return 0
 
 
@@ -102,7 +96,7 @@ def _segment_optical(options: argparse.Namespace) -> int:
     requested = OpticalParameters(**options_set(options, "threshold", "min_size", "device", "black", "white"))
     network, card = load_foreground(resolve_model(options.model))
     with open_input(options) as stack:
-        _check_size(options, stack.voxel_size)
+        check_size(options, stack.voxel_size)
         check_volume(stack.array, smallest=1)
         warn(kind_warning(card, stack.array, stack.voxel_size))
         box = box_of(options, stack.array.shape)
@@ -112,14 +106,9 @@ def _segment_optical(options: argparse.Namespace) -> int:
         start = time.monotonic()
         labels = follow(optical.run(stack.array, network, np.zeros(box.shape, np.uint8), box, parameters))
         seconds, largest = time.monotonic() - start, int(labels.max())
-        _write_labels(options, LabelVolume(labels, stack.voxel_size, made_by, box.start, largest))
-    tell(_outcome(count(largest, "neurite"), seconds, labels.size, options.output))
+        write_labels(options, LabelVolume(labels, stack.voxel_size, made_by, box.start, largest))
+    tell(outcome(count(largest, "neurite"), seconds, labels.size, options.output))
     return 0
-
-
-def _write_labels(options: argparse.Namespace, volume: LabelVolume) -> None:
-    follow(write_label_volume(options.output, volume, format_name(options)))
-    warn(rounded_ids_note(options.output))
 
 
 def _memory(box: Box, stack: Stack, card: ModelCard, parameters: ResolvedSegmentParameters) -> int:
@@ -136,36 +125,9 @@ def _plan(extent: str, memory: int, card: ModelCard) -> str:
     return f"{extent}, at most {size_text(memory)}, {card.summary()}"
 
 
-def _outcome(found: str, seconds: float, voxels: int, output: Path) -> str:
-    return f"{found} in {seconds:.1f} s, {seconds / voxels * 1e6:.2f} s per megavoxel -> {output}"
-
-
 def _origin(stack: Stack) -> dict[str, str | None]:
     names = {"source": str(stack.path), "dataset": stack.dataset, "fingerprint": stack.fingerprint}
     return names | {"voxel_size_source": stack.size_source}
-
-
-def _check_outputs(options: argparse.Namespace) -> None:
-    """Refuse outputs that cannot be written, before the work and not after it."""
-    if not (options.output or options.session):
-        raise UserError("output: a name for the labels is needed; add -o LABELS.tif, or --session OUT.emcad.")
-    for output in filter(None, (options.output, options.affinities, options.session)):
-        check_folder(output)
-    for output in filter(None, (options.output, options.affinities)):
-        check_free(output, options.overwrite)
-    if options.output:
-        check_label_target(options.output, format_name(options))
-    if options.session:
-        check_session(options.session)
-
-
-def _check_size(options: argparse.Namespace, voxel_size: VoxelSize | None) -> None:
-    """Refuse a format that needs a voxel size where none is known."""
-    if options.output and voxel_size is None and check_label_target(options.output, format_name(options)).needs_size:
-        raise UserError(
-            f"{options.output}: a precomputed volume needs the voxel size in nm, and it is not known; "
-            "add --voxel-size Z Y X."
-        )
 
 
 def _refuse_em_options(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from napari_emcad.cli.options import (
     add_stack_of_session,
     add_voxel_size,
     number_reader,
+    offsets,
     whole_number,
 )
 from napari_emcad.cli.output_options import VOLUMES, add_format
@@ -30,11 +31,11 @@ def add_segment_command(commands: Commands) -> None:
         "segment", help="segment a stack into labels; an SDASN finds neurites of optical volumes"
     )
     field = SegmentParameters.model_fields
-    parser.add_argument("input", type=parse_location, metavar="INPUT|URL", help=STACKS)
+    parser.add_argument("input", nargs="?", type=parse_location, metavar="INPUT|URL", help=STACKS)
     where = f"its end says the format: {VOLUMES}; not by blocks: export the session after"
     parser.add_argument("-o", "--output", type=Path, metavar="LABELS", help=where)
     add_format(parser)
-    parser.add_argument("--model", default=BUNDLED, metavar="NAME|FILE", help=f"default: {BUNDLED}")
+    parser.add_argument("--model", metavar="NAME|FILE", help=f"default: {BUNDLED}")
     parser.add_argument("--threshold", type=number_reader(0, 1), metavar="T", help=field["threshold"].description)
     parser.add_argument("--min-size", type=whole_number, metavar="VOXELS", help=field["min_size"].description)
     parser.add_argument("--seed-sigma", type=number_reader(0, 20), metavar="PX", help=field["seed_sigma"].description)
@@ -56,11 +57,35 @@ def add_segment_command(commands: Commands) -> None:
     add_sections(parser)
     parser.add_argument("--affinities", type=Path, metavar="OUT.zarr", help="keep the affinities, too")
     parser.add_argument("--session", type=Path, metavar="OUT.emcad", help="write a session to proofread, too")
+    _add_foreign_affinities(parser)
     group = parser.add_argument_group("stacks larger than memory, by blocks into a session (with --session)")
     _add_means(group)
     sizes = ",".join(map(str, DEFAULT_BLOCK))
     group.add_argument("--block", metavar="Z,Y,X", help=f"voxels; default: {sizes}, smaller ones take less memory")
     parser.set_defaults(command=_segment)
+
+
+def _add_foreign_affinities(parser: argparse.ArgumentParser) -> None:
+    what = "affinities of any other network, in the place of --model; INPUT, their stack, may then be left out"
+    group = parser.add_argument_group(what)
+    formats = "NPY, NPZ, HDF5, Zarr, N5 or TIFF; float 0 to 1 or uint8, channels first or last"
+    group.add_argument("--from-affinities", type=parse_location, metavar="FILE|URL", help=formats)
+    group.add_argument(
+        "--offsets",
+        type=offsets,
+        metavar='"z,y,x ..."',
+        help="step of each channel in voxels; default: as the file says, of three channels -1,0,0 0,-1,0 0,0,-1",
+    )
+    group.add_argument("--boundaries", action="store_true", help="FILE is a map of boundaries, 1 = boundary")
+    group.add_argument(
+        "--affinities-range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values that mean a boundary and the same neuron; default: 0 1 of float, 0 255 of uint8, of boundaries "
+        "the other way round",
+    )
+    add_dataset(group, "FILE", of="affinities")
 
 
 def add_resume_command(commands: Commands) -> None:

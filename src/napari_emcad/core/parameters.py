@@ -100,8 +100,8 @@ class SegmentParameters(Parameters):
         return scoring
 
 
-class SegmentOptions(TypedDict, total=False):
-    """Fields of `SegmentParameters`, for functions that take them one by one."""
+class AgglomerationOptions(TypedDict, total=False):
+    """Fields of `SegmentParameters` that the agglomeration alone needs, for functions that take them one by one."""
 
     threshold: float | None
     min_size: int
@@ -109,6 +109,11 @@ class SegmentOptions(TypedDict, total=False):
     seed_sigma: float
     agglomeration: Agglomeration
     scoring: str
+
+
+class SegmentOptions(AgglomerationOptions, total=False):
+    """Fields of `SegmentParameters`, for functions that take them one by one."""
+
     device: str
     black: float | None
     white: float | None

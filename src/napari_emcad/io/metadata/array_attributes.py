@@ -1,7 +1,7 @@
 """Voxel size and offset as the attributes of HDF5 and Zarr arrays state them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -47,6 +47,20 @@ def read_offset(attributes: Mapping[str, object], arrangement: Arrangement = IN_
         return None
     units = _of_space(_stated_units(attributes), arrangement)
     return point_in_nm(_of_space(attributes["offset"], arrangement), units)
+
+
+def stated_offsets(around: Iterable[Mapping[str, object]]) -> object:
+    """Return what attributes say of the steps (z, y, x) that affinities are for; None if they do not say.
+
+    `offsets` is ours and that of elf, `neighborhood` that of volara.
+
+    Parameters
+    ----------
+    around : iterable of mapping
+        Attributes of the array, then of the groups around it; the first that says them counts.
+    """
+    found = (attributes.get(key) for attributes in around for key in ("offsets", "neighborhood"))
+    return next((offsets for offsets in found if offsets is not None), None)
 
 
 def read_mark(attributes: Mapping[str, object]) -> Literal["labels"] | None:

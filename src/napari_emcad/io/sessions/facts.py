@@ -52,6 +52,9 @@ class SessionFacts(BaseModel):
     )
     model: str = Field("", title="Model")
     model_sha256: str = Field("", title="sha256 of the model")
+    affinities: dict[str, Any] | None = Field(
+        None, title="Affinities", description="The file of another program that they were read from; None = predicted."
+    )
     parameters: dict[str, Any] = Field(
         default_factory=dict, title="Parameters", description="Fields of `SegmentParameters`."
     )
@@ -108,7 +111,7 @@ class SessionFacts(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts as what JSON holds; nothing is said of sections that are used as they are."""
-        unsaid = {name for name in ("sections", "voxel_size_source") if not getattr(self, name)}
+        unsaid = {name for name in ("sections", "voxel_size_source", "affinities") if not getattr(self, name)}
         version = {"format_version": FORMAT_VERSION} if self.sections else {}
         return self.model_dump(mode="json", exclude=unsaid) | version
 

@@ -21,13 +21,14 @@ class SeveralStacks(UserError):
 
 
 class DatasetEntry(NamedTuple):
-    """A dataset of a file: its path inside, shape and type, and names of axes and contents if the file says them."""
+    """A dataset of a file: its path inside, shape and type, and what the file says of axes, contents and offsets."""
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     axes: Sequence[str] | None = None
     holds: Holds | None = None
+    offsets: object = None
 
     def is_stack(self, selection: StackSelection) -> bool:
         """Return True if it can be opened as (z, y, x), with the channel, time point and axes that are selected."""

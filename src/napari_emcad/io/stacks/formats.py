@@ -7,27 +7,36 @@ from typing import Any, Generic, TypeVar
 
 from napari_emcad.io.stacks import mrc
 from napari_emcad.io.stacks.bdv import bdv_stack_names, is_bdv, open_bdv, open_bdv_levels
+from napari_emcad.io.stacks.choose_dataset import DatasetEntry
 from napari_emcad.io.stacks.foreign_formats import is_foreign, refuse_foreign
-from napari_emcad.io.stacks.hdf5 import hdf5_stack_names, is_hdf5, open_hdf5
+from napari_emcad.io.stacks.hdf5 import hdf5_arrays, hdf5_stack_names, is_hdf5, open_hdf5
 from napari_emcad.io.stacks.imaris import imaris_stack_names, is_imaris, open_imaris, open_imaris_levels
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.mrc import is_mrc, open_mrc
-from napari_emcad.io.stacks.n5 import is_n5, n5_stack_names, open_n5, open_n5_levels
+from napari_emcad.io.stacks.n5 import is_n5, n5_arrays, n5_stack_names, open_n5, open_n5_levels
 from napari_emcad.io.stacks.nifti import is_nifti, open_nifti
 from napari_emcad.io.stacks.nrrd import is_nrrd, open_nrrd
-from napari_emcad.io.stacks.numpy_files import is_npy, is_npz, npz_stack_names, open_npy, open_npz
+from napari_emcad.io.stacks.numpy_files import (
+    is_npy,
+    is_npz,
+    npy_arrays,
+    npz_arrays,
+    npz_stack_names,
+    open_npy,
+    open_npz,
+)
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
 from napari_emcad.io.stacks.section_images import open_section_images
 from napari_emcad.io.stacks.stack_selection import StackSelection
-from napari_emcad.io.stacks.tiff import is_tiff, open_tiff, tiff_stack_names
+from napari_emcad.io.stacks.tiff import is_tiff, open_tiff, tiff_arrays, tiff_stack_names
 from napari_emcad.io.stacks.webknossos import (
     is_webknossos,
     open_webknossos,
     open_webknossos_levels,
     webknossos_stack_names,
 )
-from napari_emcad.io.stacks.zarr import holds_zarr, open_zarr, open_zarr_levels, zarr_stack_names
+from napari_emcad.io.stacks.zarr import holds_zarr, open_zarr, open_zarr_levels, zarr_arrays, zarr_stack_names
 
 Place = TypeVar("Place", bound=Location)
 
@@ -49,6 +58,8 @@ class StackFormat(Generic[Place]):
     names : callable, optional
         Takes a place and returns what can be opened in it, as texts of a selection; None = a file is one stack, and
         a name is refused.
+    arrays : callable, optional
+        Takes a place and returns all arrays in it, of whatever axes; None = what it holds is opened as stacks alone.
     suffixes : tuple of str
         Ends of the names of such files, in small letters, as the viewer's manifest lists them; folders need none.
     """
@@ -58,6 +69,7 @@ class StackFormat(Generic[Place]):
     open: Callable[[Place, StackSelection], OpenDataset]
     levels: Callable[[Place, StackSelection], list[OpenDataset]] | None = None
     names: Callable[[Place], list[str]] | None = None
+    arrays: Callable[[Place], list[DatasetEntry]] | None = None
     suffixes: tuple[str, ...] = ()
 
 
@@ -70,31 +82,34 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
     StackFormat(
         "precomputed", is_precomputed, open_precomputed, open_precomputed_levels, names=lambda where: []
     ),  # its scales are levels of one stack
-    StackFormat("N5", is_n5, open_n5, open_n5_levels, n5_stack_names),
+    StackFormat("N5", is_n5, open_n5, open_n5_levels, n5_stack_names, n5_arrays),
     StackFormat(
         "Zarr",
         lambda where: isinstance(where, Url) or holds_zarr(where),
-        *(open_zarr, open_zarr_levels, zarr_stack_names),
+        *(open_zarr, open_zarr_levels, zarr_stack_names, zarr_arrays),
         suffixes=(".zarr", ".zip"),
     ),
 )
 """Formats on this machine or behind a URL, in the order in which they are asked."""
 
 ON_DISK: tuple[StackFormat[Path], ...] = (
-    StackFormat("Imaris file", is_imaris, open_imaris, open_imaris_levels, imaris_stack_names, (".ims",)),
-    StackFormat("BigDataViewer file", is_bdv, open_bdv, open_bdv_levels, bdv_stack_names, (".xml",)),
-    StackFormat("HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names, suffixes=(".h5", ".hdf5", ".hdf")),
+    StackFormat("Imaris file", is_imaris, open_imaris, open_imaris_levels, imaris_stack_names, suffixes=(".ims",)),
+    StackFormat("BigDataViewer file", is_bdv, open_bdv, open_bdv_levels, bdv_stack_names, suffixes=(".xml",)),
+    StackFormat(
+        "HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names, arrays=hdf5_arrays, suffixes=(".h5", ".hdf5", ".hdf")
+    ),
     StackFormat("folder of section images", Path.is_dir, open_section_images),
     StackFormat(
         "TIFF",
         is_tiff,
         open_tiff,
         names=tiff_stack_names,
+        arrays=tiff_arrays,
         suffixes=(".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk"),
     ),
     StackFormat("MRC file", is_mrc, open_mrc, suffixes=tuple(sorted(mrc.SUFFIXES))),
-    StackFormat("NumPy array", is_npy, open_npy, suffixes=(".npy",)),
-    StackFormat("NumPy archive", is_npz, open_npz, names=npz_stack_names, suffixes=(".npz",)),
+    StackFormat("NumPy array", is_npy, open_npy, arrays=npy_arrays, suffixes=(".npy",)),
+    StackFormat("NumPy archive", is_npz, open_npz, names=npz_stack_names, arrays=npz_arrays, suffixes=(".npz",)),
     StackFormat("NIfTI image", is_nifti, open_nifti, suffixes=(".nii", ".nii.gz")),
     StackFormat("NRRD image", is_nrrd, open_nrrd, suffixes=(".nrrd", ".nhdr")),
     StackFormat("format that is not read", is_foreign, refuse_foreign, names=lambda where: []),

@@ -8,7 +8,7 @@ import h5py
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
+from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size, stated_offsets
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
@@ -55,6 +55,16 @@ def hdf5_stack_names(path: Path) -> list[str]:
     """Return the names of the datasets in an HDF5 file that can be opened as (z, y, x)."""
     with open_file(path) as file:
         return openable_names(list_datasets(file).entries)
+
+
+def hdf5_arrays(path: Path) -> list[DatasetEntry]:
+    """Return the datasets in an HDF5 file, of whatever axes."""
+    with open_file(path) as file:
+        entries = list_datasets(file).entries
+        return [
+            entry._replace(offsets=stated_offsets(found.attrs for found in _around(file, entry.name)))
+            for entry in entries
+        ]
 
 
 def is_hdf5(path: Path) -> bool:

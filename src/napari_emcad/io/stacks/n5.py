@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.metadata.array_attributes import stated_offsets
 from napari_emcad.io.metadata.n5 import (
     ATTRIBUTES,
     Attributes,
@@ -83,6 +84,13 @@ def n5_stack_names(where: Location) -> list[str]:
     tree = N5Tree(where)
     with _explain_errors(where):
         return [] if is_n5_array(tree.attributes("")) else openable_names(_list_entries(tree))
+
+
+def n5_arrays(where: Location) -> list[DatasetEntry]:
+    """Return the arrays in an N5 container, of whatever axes; none behind a URL, where they cannot be listed."""
+    tree = N5Tree(where)
+    with _explain_errors(where):
+        return _list_entries(tree)
 
 
 def is_n5(where: Location) -> bool:
@@ -214,7 +222,9 @@ def _list_entries(tree: N5Tree, below: str = "") -> list[DatasetEntry]:
         attributes, around = tree.attributes(path), tree.around(path)
         shape = tuple(int(n) for n in attributes["dimensions"][::-1])
         dtype = _dtype(attributes)
-        entries.append(DatasetEntry(path, shape, dtype, n5_axes(attributes, around), _holds(attributes, around)))
+        offsets = stated_offsets((attributes, *around))
+        axes, holds = n5_axes(attributes, around), _holds(attributes, around)
+        entries.append(DatasetEntry(path, shape, dtype, axes, holds, offsets))
     return entries
 
 

@@ -40,6 +40,12 @@ def open_npy(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     return OpenDataset(lazy, None, wish.named(None), (stat.st_size, stat.st_mtime_ns), notes=arrangement.notes)
 
 
+def npy_arrays(path: Path) -> list[DatasetEntry]:
+    """Return the array of a .npy file, of whatever axes."""
+    array = _map(path)
+    return [DatasetEntry("", array.shape, array.dtype)]
+
+
 def is_npy(path: Path) -> bool:
     """Return True if a file begins as .npy does."""
     return path.is_file() and _begins(path, npy.MAGIC_PREFIX)
@@ -74,6 +80,11 @@ def open_npz(path: Path, wish: StackSelection = ANY) -> OpenDataset:
 def npz_stack_names(path: Path) -> list[str]:
     """Return the names of the arrays in a .npz file that can be opened as (z, y, x)."""
     return openable_names(_members(path))
+
+
+def npz_arrays(path: Path) -> list[DatasetEntry]:
+    """Return the arrays in a .npz file, of whatever axes."""
+    return list(_members(path))
 
 
 def is_npz(path: Path) -> bool:

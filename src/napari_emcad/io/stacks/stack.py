@@ -16,7 +16,7 @@ from napari_emcad.core.volume import Volume
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.check_stack import NotAStack
-from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.choose_dataset import DatasetEntry, SeveralStacks
 from napari_emcad.io.stacks.formats import StackFormat, find_format
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
@@ -185,6 +185,25 @@ def stack_names(path: Location | str) -> list[str]:
         return kind.names(path)
 
 
+def stored_arrays(path: Location | str) -> list[DatasetEntry]:
+    """Return the arrays in a file, of whatever number of axes.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, it is damaged, or arrays of its format are opened as stacks alone.
+    """
+    path = parse_location(path)
+    kind = _kind_of(path)
+    if kind.arrays is None:
+        raise UserError(
+            f"{path}: an array of channels in NPY, NPZ, HDF5, Zarr, N5 or TIFF is needed, got a {kind.name}; "
+            "convert it to one of these."
+        )
+    with _explain_errors(path, kind):
+        return kind.arrays(path)
+
+
 def _explain_errors(path: Location, kind: StackFormat[Any]) -> AbstractContextManager[None]:
     """Say in one sentence what no format foresaw: damage goes deep into the libraries before one of them notices it."""
     return explain_header_errors(f"{path}: the {kind.name}", "it may be damaged, copy or export it again")
@@ -197,12 +216,17 @@ def holds_datasets(path: Location | str) -> bool:
     return kind is not None and kind.names is not None and (kind.levels is not None or bool(kind.names(path)))
 
 
-def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:
+def _kind_of(path: Location) -> StackFormat[Any]:
     if isinstance(path, Path) and not path.exists():
         raise UserError(f"{path}: there is no such file or folder; check its name and place.")
     kind = find_format(path)
     if kind is None:
         raise _unknown_kind(path)
+    return kind
+
+
+def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:
+    kind = _kind_of(path)
     if wish.dataset and kind.names is None:
         raise UserError(
             f'{path}: a {kind.name} holds no datasets, "{wish.dataset}" is not in it; leave the dataset out.'

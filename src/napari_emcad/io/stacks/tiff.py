@@ -19,6 +19,7 @@ from napari_emcad.io.metadata.tiff_description import mark_of, record_of
 from napari_emcad.io.metadata.tiff_place import read_tiff_place
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
+from napari_emcad.io.stacks.choose_dataset import DatasetEntry
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
@@ -59,6 +60,13 @@ def tiff_stack_names(path: Path) -> list[str]:
     """Return the series and channels that can be chosen in a TIFF; none if it is one stack."""
     with opening_tiff(path), tifffile.TiffFile(path) as tiff:
         return stack_texts(find_images(path, tiff, read_directories(path, tiff)))
+
+
+def tiff_arrays(path: Path) -> list[DatasetEntry]:
+    """Return the images in a TIFF, of whatever axes."""
+    with opening_tiff(path), tifffile.TiffFile(path) as tiff:
+        images = find_images(path, tiff, read_directories(path, tiff))
+        return [image.entry for image in images] if len(images) > 1 else [images[0].entry._replace(name="")]
 
 
 def _open_image(path: Path, tiff: tifffile.TiffFile, wish: StackSelection) -> OpenDataset:

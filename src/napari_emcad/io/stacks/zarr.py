@@ -14,7 +14,7 @@ import zarr
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.metadata.array_attributes import read_mark, read_offset, read_voxel_size
+from napari_emcad.io.metadata.array_attributes import read_mark, read_offset, read_voxel_size, stated_offsets
 from napari_emcad.io.metadata.axes import known_names, read_axis_names
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.metadata.n5 import level_number
@@ -83,6 +83,18 @@ def zarr_stack_names(where: Location) -> list[str]:
         names = [] if isinstance(tree.root, zarr.Array) else openable_names(_list_entries(tree, ZarrImages(tree)))
     tree.close()
     return names
+
+
+def zarr_arrays(where: Location) -> list[DatasetEntry]:
+    """Return the arrays in a Zarr store, of whatever axes; of an image the finest level."""
+    tree = ZarrTree(where)
+    with explain_errors(where):
+        images = ZarrImages(tree)
+        found = [
+            entry._replace(offsets=_stated_offsets(tree, images, entry.name)) for entry in _list_entries(tree, images)
+        ]
+    tree.close()
+    return found
 
 
 def is_zarr(path: Path) -> bool:
@@ -178,6 +190,11 @@ def _find_array(tree: ZarrTree, images: ZarrImages, wish: StackSelection) -> tup
     if not entries:  # there is nothing of that name: say what there is
         return choose_dataset(tree.where, replace(wish, dataset=path or None), _list_entries(tree, images)).name, notes
     return choose_dataset(tree.where, replace(wish, dataset=None), entries).name, notes
+
+
+def _stated_offsets(tree: ZarrTree, images: ZarrImages, path: str) -> object:
+    """Return the offsets of affinities that an array's attributes state, or those of the groups around it."""
+    return stated_offsets((tree.attributes(path), *images.attributes_around(path)))
 
 
 def _list_entries(tree: ZarrTree, images: ZarrImages, below: str = "") -> list[DatasetEntry]:
