@@ -83,6 +83,52 @@ def test_labels_by_their_voxels(tmp_path, name, dtype):
         np.testing.assert_array_equal({"image": Image, "labels": Labels}[kind](data, **meta).data, values)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i2", "i4", "i8", "u4", "u8"])
+@pytest.mark.parametrize("in_memory", [10**9, 10])
+def test_labels_of_any_numbers_are_whole_ones_in_the_viewer(tmp_path, monkeypatch, dtype, in_memory):
+    """Ids as MATLAB keeps them, and voxels that nobody labelled."""
+    monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", in_memory)
+    ids, mark = CELLS.astype(dtype), -1 if dtype[0] != "u" else np.iinfo(dtype).max
+    ids[:, :7] = mark
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["main"] = ids
+    ((data, meta, kind),) = layers(tmp_path / "a.h5")
+    layer = Labels(data, **meta)
+    assert kind == "labels" and layer.data.dtype.kind == "u"
+    np.testing.assert_array_equal(np.asarray(layer.data[2]), np.where(ids[2] == mark, 0, ids[2]))
+    assert f"{mark} in the labels counts as unlabelled, as 0 does." in layer.metadata["notes"]
+
+
+def test_levels_of_labels_are_whole_numbers_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", 10)
+    write_pyramid(tmp_path / "labels.zarr", np.kron(CELLS, np.ones((1, 4, 4), int)).astype(np.float32))
+    ((data, meta, kind),) = layers(tmp_path / "labels.zarr")
+    assert (kind, [str(level.dtype) for level in data]) == ("labels", ["uint32"] * 2)
+    assert Labels(data, **meta).data[0][0, 0, 0] == CELLS[0, 0, 0]
+
+
+def test_fractions_beyond_the_look_are_told(tmp_path, monkeypatch):
+    ids = CELLS.astype(np.float32)
+    ids[0, 0, 0] = 0.5
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["main"] = ids
+    ((data, meta, kind),) = layers(tmp_path / "a.h5")
+    assert kind == "image" and "it holds fractions" in meta["metadata"]["notes"][0]
+    np.testing.assert_array_equal(data, ids)
+    monkeypatch.setattr(reader, "_IN_MEMORY_BYTES", 10)
+    ((data, _, kind),) = layers(tmp_path / "a.h5")
+    assert kind == "labels" and data[1].any()
+    with pytest.raises(UserError, match=r"ids that are whole numbers up to 4,294,967,295 are needed.*sections 0 to 0"):
+        data[0]
+
+
+def test_ids_that_their_type_rounds_are_told(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["main"] = CELLS.astype(np.float32) * 2**22
+    ((_, meta, kind),) = layers(tmp_path / "a.h5")
+    assert kind == "labels" and "ids above 16,777,216 may have been rounded" in meta["metadata"]["notes"][-1]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -14,13 +14,14 @@ from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.sessions.file_names import FACTS_FILE, FRAGMENTS, RUN_FILE
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import SeveralStacks
-from napari_emcad.io.stacks.holds import contents_of
+from napari_emcad.io.stacks.holds import Contents, contents_of
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.likely_stack import channels_of, is_known_url, may_be_stack
 from napari_emcad.io.stacks.locations import Url, parse_location
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.stack import Stack, open_levels, open_stack, stack_names
 from napari_emcad.io.stacks.stack_selection import StackSelection
+from napari_emcad.io.stacks.whole_labels import as_whole_labels, is_whole, rounded_note, sample_note
 
 LEVELS: Final = "napari_emcad_levels"
 """Key in the metadata of a multiscale layer: the facts on each level."""
@@ -65,7 +66,10 @@ class LayerFields(TypedDict, total=False):
     multiscale: bool
 
 
-LayerData = tuple[NDArray[Any] | LazyArray | list[LazyArray], LayerFields, LayerKind]
+Shown = NDArray[Any] | LazyArray | list[LazyArray]
+"""The voxels of a layer; a list of levels, the finest first, if it has several."""
+
+LayerData = tuple[Shown, LayerFields, LayerKind]
 """A layer as readers give it to napari."""
 
 _IN_MEMORY_BYTES = 512 * 2**20
@@ -154,24 +158,31 @@ def _stays(stack: Stack) -> bool:
 
 
 def _layer(stack: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
-    contents = contents_of(stack)
-    kind: LayerKind = contents.holds
-    fields = _fields(stack, [] if pyramid else _last_name(stack.dataset))
-    if notes := tuple(filter(None, (*stack.notes, contents.note))):
+    contents, note = contents_of(stack), ""
+    fields, data = _fields(stack, [] if pyramid else _last_name(stack.dataset)), _data(stack, pyramid)
+    if contents.holds == "labels" and isinstance(data, np.ndarray) and not is_whole(data):
+        contents = Contents("image", "voxels", "taken for an image though it looks like labels: it holds fractions.")
+    if contents.holds == "labels":
+        data, note = _shown_labels(data, str(stack.path))
+    if notes := tuple(filter(None, (*stack.notes, contents.note, note))):
         fields["metadata"]["notes"] = notes
-    if kind == "image":
+    if contents.holds == "image":
         fields["rgb"] = False  # a stack of three or four columns is still grey
     if pyramid:
         fields["multiscale"] = True
         fields["metadata"][LEVELS] = [_level_metadata(level) for level in pyramid]
-        return [level.array for level in pyramid], fields, kind
-    data = _data(stack)
-    if kind == "labels" and isinstance(data, np.ndarray):
-        known = KnownLabels(data)
-        data = _narrowed(known[:])
-        if known.note:
-            fields["metadata"]["notes"] = (*fields["metadata"].get("notes", ()), known.note)
-    return data, fields, kind
+    return data, fields, contents.holds
+
+
+def _shown_labels(data: Shown, name: str) -> tuple[Shown, str]:
+    """Return labels as a viewer takes them, and a sentence on what was left out."""
+    if isinstance(data, list):
+        return [as_whole_labels(level, name) for level in data], "" if data[0].is_far else sample_note(data[0])
+    if isinstance(data, LazyArray):
+        return as_whole_labels(data, name), "" if data.is_far else sample_note(data)
+    known = KnownLabels(data)
+    labels = known[:]
+    return _narrowed(labels), " ".join(filter(None, [known.note, rounded_note(labels.dtype, labels.max())]))
 
 
 def _fields(stack: Stack, names: list[str]) -> LayerFields:
@@ -208,7 +219,9 @@ def _last_name(dataset: str | None) -> list[str]:
     return [*([selection.dataset.split("/")[-1]] if selection.dataset else []), *selection.places]
 
 
-def _data(stack: Stack) -> NDArray[Any] | LazyArray:
+def _data(stack: Stack, pyramid: Sequence[OpenDataset]) -> Shown:
+    if pyramid:
+        return [level.array for level in pyramid]
     if _stays(stack):
         return stack.array
     with stack:
@@ -216,10 +229,9 @@ def _data(stack: Stack) -> NDArray[Any] | LazyArray:
 
 
 def _narrowed(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return labels in 16 or 32 bits if the ids fit: napari draws 64-bit labels ten times slower."""
-    if labels.dtype.itemsize <= 2 or labels.min() < 0:
+    """Return labels from 0 on in 16 or 32 bits if the ids fit: napari draws 64-bit labels ten times slower."""
+    if labels.dtype.kind in "bu" and labels.dtype.itemsize <= 2:
         return labels
-    largest = labels.max()
-    if largest <= np.iinfo(np.uint16).max:
-        return labels.astype(np.uint16)
-    return labels.astype(np.uint32) if largest <= np.iinfo(np.uint32).max else labels
+    largest = int(labels.max())
+    fitting = next(kind for kind in (np.uint16, np.uint32, np.uint64) if largest <= np.iinfo(kind).max)
+    return labels.astype(fitting)

@@ -69,7 +69,7 @@ def says_labels(stack: Stack) -> bool:
 
 def look_at(volume: Volume) -> LabelLook | None:
     """Look at three squares of a volume; None if there are fractions in them, which are no ids."""
-    squares = list(_squares(volume))
+    squares = list(sample_squares(volume))
     if np.dtype(volume.dtype).kind == "f" and not all(np.array_equal(np.floor(one), one) for one in squares):
         return None
     return look_for_labels(squares)
@@ -90,7 +90,8 @@ def _decide(look: LabelLook, named: bool, dtype: np.dtype[Any]) -> Contents:
     return Contents("image", "type")
 
 
-def _squares(volume: Volume) -> Iterator[NDArray[Any]]:
+def sample_squares(volume: Volume) -> Iterator[NDArray[Any]]:
+    """Yield three squares (y, x) from the middle of a volume."""
     depth, *plane = volume.shape
     y, x = (slice(max(0, (n - _EDGE) // 2), (n + _EDGE) // 2) for n in plane)
     for z in sorted({depth // 4, depth // 2, 3 * depth // 4}):
