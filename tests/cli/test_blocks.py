@@ -81,7 +81,7 @@ def expected(files, tmp_path_factory):
 def same(one: Path, other: Path) -> None:
     """The sessions hold the same, byte by byte."""
     names = [sorted(str(f.relative_to(p)) for f in p.rglob("*") if f.is_file()) for p in (one, other)]
-    kept = [[n for n in some if not n.startswith(("edits.db", "lock", "session.json"))] for some in names]
+    kept = [[n for n in some if not n.startswith(("edits", "lock", "session.json"))] for some in names]
     assert kept[0] == kept[1]
     for name in kept[0]:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
@@ -91,7 +91,7 @@ def same(one: Path, other: Path) -> None:
 
 def test_a_session_is_made(expected, files):
     left = {f.name for f in expected.iterdir()} - {"lock"}
-    assert left == {"affinities.zarr", "boxes", "edits.db", "fragments.zarr", "graph", "session.json"}
+    assert left == {"affinities.zarr", "boxes", "edits.db", "edits.known", "fragments.zarr", "graph", "session.json"}
     with open_session(expected) as opened:
         base = opened.session.state.base
         assert base.fragments.shape == SHAPE

@@ -1,10 +1,13 @@
+import errno
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +15,10 @@ import pytest
 from graphs import LINE, segmentation, session
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.proofreading import log as log_module
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
 from napari_emcad.proofreading.effects import Effect, Move
-from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.log import EditLog, write_rows
 from napari_emcad.proofreading.session import Session
 
 EFFECT = Effect(
@@ -92,6 +96,7 @@ def test_27_a_row_taken_out_ends_the_log_before_it(tmp_path):
 def test_27_a_flipped_byte_never_gives_a_wrong_row(tmp_path):
     path, bad = tmp_path / "edits.db", tmp_path / "bad.db"
     rows, content = filled(path), path.read_bytes()
+    shutil.copyfile(tmp_path / "edits.known", tmp_path / "bad.known")
     places = [content.index(b"base") + i for i in range(40)] + list(range(0, len(content), 97))
     noticed = 0
     for place in places:
@@ -153,3 +158,156 @@ def test_names_that_mean_something_in_an_address(tmp_path):
     folder.mkdir()
     rows = filled(folder / "edits.db")
     assert EditLog(folder / "edits.db").rows == rows
+
+
+# ---- edits that SQLite drops ---------------------------------------------------------------------------------------
+
+
+def killed(path: Path, least: int = 12) -> int:
+    """Return the edits that a program acknowledged before it was killed; they lie in edits.db-wal."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    writer = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, env=environment, text=True
+    )
+    told = [writer.stdout.readline() for _ in range(least)]
+    writer.send_signal(signal.SIGKILL)
+    told += writer.communicate()[0].splitlines()
+    assert wal(path).stat().st_size
+    return len([line for line in told if line.strip()])
+
+
+def wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+@pytest.fixture(scope="module")
+def killed_log(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    return folder, killed(folder / "edits.db")
+
+
+@pytest.fixture
+def log_of_killed(killed_log, tmp_path):
+    folder, edits = killed_log
+    shutil.copytree(folder, tmp_path / "log")
+    return tmp_path / "log" / "edits.db", edits
+
+
+def test_edits_of_a_killed_program_are_there(log_of_killed):
+    path, edits = log_of_killed
+    log = EditLog(path)
+    assert len(log.rows) >= edits and not log.damage and log.writable
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_edits_that_are_lost_are_told(log_of_killed, seed):
+    """The write-ahead log is changed, cut or left behind anywhere."""
+    path, edits = log_of_killed
+    rng, content = np.random.default_rng(seed), bytearray(wal(path).read_bytes())
+    place = int(rng.integers(len(content)))
+    if seed % 3 == 0:
+        content[place] ^= 0x55
+    wal(path).write_bytes(content[:place] if seed % 3 == 1 else content)
+    if seed % 3 == 2:
+        wal(path).unlink()
+    log = EditLog(path)
+    lost = edits - len(log.rows)
+    assert lost <= 0 or (f"has lost its last {lost}" in log.damage or f"has lost its last {lost + 1}" in log.damage)
+    assert log.writable == (not log.damage)
+    assert seed % 3 != 2 or lost == edits
+
+
+def test_a_lost_tail_can_be_copied(log_of_killed, tmp_path):
+    path, _ = log_of_killed
+    wal(path).write_bytes(wal(path).read_bytes()[: wal(path).stat().st_size // 2])
+    rows = EditLog(path).rows
+    write_rows(tmp_path / "copy.db", rows)
+    copied = EditLog(tmp_path / "copy.db")
+    assert copied.rows == rows and copied.writable and rows
+
+
+def test_where_nothing_can_be_written_all_edits_are_there(log_of_killed, monkeypatch):
+    """SQLite opens no log without the index of its write-ahead log on a disk that is read-only."""
+    path, edits = log_of_killed
+    path.with_name(f"{path.name}-shm").unlink()
+    connect = log_module._connect
+
+    def connect_on_read_only_disk(file, mode):
+        return connect(file, mode) if file.parent != path.parent else sqlite3.connect(":memory:")
+
+    monkeypatch.setattr(log_module, "_connect", connect_on_read_only_disk)
+    log = EditLog(path, read_only=True)
+    assert len(log.rows) >= edits and not log.damage
+
+
+@pytest.mark.parametrize("content", [b"", b"5 0123456789abcdef\n", b"five\n", b"5 xyz\n", b"\xff\xfe\n", None])
+def test_a_count_that_is_damaged_is_told(tmp_path, content):
+    filled(tmp_path / "edits.db")
+    known = tmp_path / "edits.known"
+    known.unlink() if content is None else known.write_bytes(content)
+    log = EditLog(tmp_path / "edits.db")
+    assert bool(log.damage) is (content != b"")
+    assert content is not None or "lacks edits.known" in log.damage
+
+
+def test_the_count_follows_the_edits(tmp_path):
+    rows = filled(tmp_path / "edits.db")
+    known = tmp_path / "edits.known"
+    lines = known.read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3", "4", "5"]
+    known.write_bytes(known.read_bytes() + b"6 0123")  # the power went while it was written
+    log = EditLog(tmp_path / "edits.db")
+    assert log.rows == rows and log.writable
+    log.add("threshold", {}, Effect(), "base")
+    log.close()
+    assert known.read_text().splitlines()[-1].startswith("6 ") and EditLog(tmp_path / "edits.db").writable
+
+
+def test_an_edit_stays_where_its_count_finds_no_room(tmp_path, monkeypatch):
+    log = EditLog(tmp_path / "edits.db")
+    write = os.write
+
+    def write_half(file, content):
+        write(file, content[:7])
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_half)
+        log.add("threshold", {}, Effect(), "base")
+    log.add("threshold", {}, Effect(), "base")
+    log.close()
+    again = EditLog(tmp_path / "edits.db")
+    assert len(again.rows) == 2 and again.writable
+    assert (tmp_path / "edits.known").read_text().split()[0] == "2"
+
+
+def test_a_log_of_an_earlier_version_is_counted_from_now_on(tmp_path):
+    rows = filled(tmp_path / "edits.db")
+    (tmp_path / "edits.known").unlink()
+    with closing(sqlite3.connect(tmp_path / "edits.db")) as database:
+        database.execute("PRAGMA user_version = 0")
+    log = EditLog(tmp_path / "edits.db")
+    assert log.rows == rows and log.writable
+    log.close()
+    assert (tmp_path / "edits.known").read_text().startswith("5 ")
+    (tmp_path / "edits.known").unlink()
+    assert EditLog(tmp_path / "edits.db").damage
+
+
+def test_the_count_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "edits.known").symlink_to("precious")
+    with pytest.raises(UserError, match="cannot be opened"):
+        EditLog(tmp_path / "edits.db")
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_nothing_is_written_once_it_must_not_be(tmp_path):
+    why = [""]
+    log = EditLog(tmp_path / "edits.db", why_not=lambda: why[0])
+    log.add("threshold", {}, Effect(), "base")
+    why[0] = "another program edits it"
+    with pytest.raises(UserError, match="another program edits it; nothing was changed"):
+        log.add("threshold", {}, Effect(), "base")
+    log.close()
+    assert len(EditLog(tmp_path / "edits.db").rows) == 1

@@ -247,7 +247,7 @@ def finish_run(folder: Path, run: BlockRunFacts, means: Means, tell: Tell = lamb
 
 
 def _finish_run(folder: Path, run: BlockRunFacts, means: Means, tell: Tell) -> Job[int]:
-    lock = SessionLock(folder)
+    lock = SessionLock(folder, depth=None)
     try:
         if lock.why_not:
             raise UserError(lock.why_not)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.cards import CardMaker
 from napari_emcad.finetuning.events import Event, FinishedEvent, ScoreEvent, StartedEvent, step_event
 from napari_emcad.finetuning.folder import (
@@ -29,6 +30,7 @@ from napari_emcad.finetuning.folder import (
 )
 from napari_emcad.finetuning.held_out import score_network
 from napari_emcad.io.atomic import remove_parts
+from napari_emcad.io.links import link_out_of
 from napari_emcad.io.training_crops import load_crops
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
@@ -74,6 +76,8 @@ def fine_tune(folder: Path, wanted: Callable[[], bool] = lambda: True) -> Iterat
     UserError
         One sentence; what was best until then is kept.
     """
+    if link := link_out_of(folder):
+        raise UserError(f"{link}: this link leads out of the run's folder; put what it leads to in its place.")
     remove_parts(folder)
     for event in _work(folder, wanted):
         note_event(folder, event)

@@ -1,20 +1,25 @@
 """The edit log: an SQLite table to which rows are only added.
 
 A row is on the disk before anything in memory changes; undo is a row, too. Every row carries a hash of itself and of
-the row before it, so that a damaged file is read up to its last good row and no further.
+the row before it, so that a damaged file is read up to its last good row and no further. Beside it stands how many rows
+there must be (`acknowledged`), since SQLite drops rows at the end of a damaged log without a word.
 """
 
 import getpass
 import hashlib
 import json
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.wording import count
+from napari_emcad.proofreading.acknowledged import Acknowledged, Acknowledgements
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
 from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.rows import EditInput, EditKind, LogRow
@@ -26,11 +31,22 @@ CREATE TABLE IF NOT EXISTS edits (
 )
 """
 _COLUMNS = "seq, time, user, duration_ms, kind, base_hash, input, effect, hash"
+
+COUNTED = 1
+"""SQLite's user_version of logs whose acknowledged edits are counted beside them; earlier ones have 0."""
+
 _INSERT = f"INSERT INTO edits ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
 
 
 class EditLog:
     """The log of one session.
+
+    Parameters
+    ----------
+    path : Path
+    read_only : bool
+    why_not : callable, optional
+        Asked before each row is added: why nothing may be written now; "" if it may.
 
     Attributes
     ----------
@@ -40,15 +56,16 @@ class EditLog:
         Why the log can only be read; empty if it is whole.
     """
 
-    def __init__(self, path: Path, read_only: bool = False):
+    def __init__(self, path: Path, read_only: bool = False, why_not: Callable[[], str] = str):
         self.rows: list[LogRow] = []
         self.damage = ""
-        self._path, self._last_hash = Path(path), ""
+        self._path, self._last_hash, self._why_not = Path(path), "", why_not
         self._database: sqlite3.Connection | None = None
+        self._acknowledgements: Acknowledgements | None = None
         if self._path.exists():
             self._read()
         if not read_only and not self.damage:
-            self._database = _open_to_write(self._path)
+            self._open_to_write()
 
     @property
     def writable(self) -> bool:
@@ -65,38 +82,91 @@ class EditLog:
         UserError
             If it cannot be written; nothing has changed then.
         """
-        if self._database is None:
-            raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
+        if why_not := self._why_not():
+            raise UserError(f"edit log: {why_not}; nothing was changed.")
         row = LogRow(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, edit_input, effect)
-        values = _values(row)
-        line_hash = _hash(self._last_hash, values)
-        try:
-            with self._database:
-                self._database.execute(_INSERT, (*values, line_hash))
-        except sqlite3.Error as error:
-            raise UserError(f"edit log: {self._path} could not be written ({error}); nothing was changed.") from error
-        self.rows.append(row)
-        self._last_hash = line_hash
+        self.add_all([row], "nothing was changed")
         return row
 
+    def add_all(self, rows: Sequence[LogRow], remedy: str) -> None:
+        """Write rows as they are, all or none; their hashes follow from each other again.
+
+        Parameters
+        ----------
+        rows : sequence of LogRow
+            Their seq goes on from that of the last one.
+        remedy : str
+            End of the sentence that says why they cannot be written.
+
+        Raises
+        ------
+        UserError
+            If they cannot be written.
+        """
+        if self._database is None or self._acknowledgements is None:
+            raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
+        line_hash = self._last_hash
+        try:
+            with self._database:
+                for values in map(_values, rows):
+                    line_hash = _hash(line_hash, values)
+                    self._database.execute(_INSERT, (*values, line_hash))
+        except sqlite3.Error as error:
+            raise UserError(f"edit log: {self._path} could not be written ({error}); {remedy}.") from error
+        if rows:
+            self.rows += rows
+            self._last_hash = line_hash
+            self._acknowledgements.add(len(self.rows), line_hash)
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         if self._database is not None:
             self._database.close()
             self._database = None
+        if self._acknowledgements is not None:
+            self._acknowledgements.close()
+            self._acknowledgements = None
 
     def _read(self) -> None:
         """Read the good rows; a row is good if its hash is that of its content behind the row before."""
         try:
-            with closing(_open_to_read(self._path)) as database:
+            acknowledged = Acknowledged.read(acknowledged_file(self._path))
+            with _open_to_read(self._path) as database:
+                is_counted = database.execute("PRAGMA user_version").fetchone()[0] >= COUNTED
                 for *values, line_hash in database.execute(f"SELECT {_COLUMNS} FROM edits ORDER BY seq"):
-                    if values[0] != len(self.rows) + 1 or _hash(self._last_hash, values) != line_hash:
-                        self.damage = _damage_sentence(self._path, len(self.rows))
-                        return
+                    seq = len(self.rows) + 1
+                    if values[0] != seq or _hash(self._last_hash, values) != line_hash:
+                        raise ValueError(f"edit {seq} is not as it was written")
+                    if acknowledged and acknowledged.contradicts(seq, line_hash):
+                        raise ValueError(f"edit {seq} is not the one that was acknowledged")
                     self.rows.append(_row_of(values))
                     self._last_hash = line_hash
-        except (sqlite3.Error, ValueError, KeyError, TypeError):
-            self.damage = _damage_sentence(self._path, len(self.rows))
+        except (sqlite3.Error, ValueError, KeyError, TypeError, OSError):
+            self.damage = _damage_sentence(self._path, f"is damaged after edit {len(self.rows)}")
+            return
+        if acknowledged is None and is_counted:
+            missing = f"lacks {acknowledged_file(self._path).name}, so that edits after {len(self.rows)} may be lost"
+            self.damage = _damage_sentence(self._path, missing)
+        elif acknowledged and acknowledged.edits > len(self.rows):
+            lost = count(acknowledged.edits - len(self.rows), "edit")
+            damage = f"has lost its last {lost}, and is damaged after edit {len(self.rows)}"
+            self.damage = _damage_sentence(self._path, damage)
+
+    def _open_to_write(self) -> None:
+        """Open the files; the count is there before the log says that it is counted."""
+        try:
+            self._acknowledgements = Acknowledgements(acknowledged_file(self._path))
+            if self.rows:
+                self._acknowledgements.add(len(self.rows), self._last_hash)
+            self._database = _open_to_write(self._path)
+        except (OSError, sqlite3.Error) as error:
+            self.close()
+            raise UserError(f"edit log: {self._path} cannot be opened ({error}); choose another folder.") from error
+
+
+def acknowledged_file(path: Path) -> Path:
+    """Return the file that says how many edits a log must hold."""
+    return path.with_suffix(".known")
 
 
 def write_rows(path: Path, rows: Iterable[LogRow]) -> None:
@@ -107,43 +177,43 @@ def write_rows(path: Path, rows: Iterable[LogRow]) -> None:
     UserError
         If it cannot be written.
     """
-    line_hash = ""
-    with closing(_open_to_write(path)) as database:
+    with closing(EditLog(path)) as log:
+        log.add_all([*rows], "make room or use another disk")
+
+
+@contextmanager
+def _open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a log to read; where nothing can be written, SQLite shows recent rows in a copy alone."""
+    with ExitStack() as opened:
+        database = opened.enter_context(closing(_connect(path, "ro")))
         try:
-            with database:
-                for values in map(_values, rows):
-                    line_hash = _hash(line_hash, values)
-                    database.execute(_INSERT, (*values, line_hash))
-        except sqlite3.Error as error:
-            raise UserError(f"edit log: {path} could not be written ({error}); make room or use another disk.") from (
-                error
-            )
-
-
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a log; on a disk that cannot be written to, SQLite reads it only if it is told that nobody writes."""
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        database.execute("SELECT 1 FROM edits LIMIT 1")
-    except sqlite3.OperationalError:
-        database.close()
-        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-    return database
+            database.execute("SELECT 1 FROM edits LIMIT 1")
+        except sqlite3.OperationalError:
+            folder = Path(opened.enter_context(TemporaryDirectory()))
+            for file in (path, path.with_name(f"{path.name}-wal")):
+                if file.exists():
+                    shutil.copyfile(file, folder / file.name)
+            database = opened.enter_context(closing(_connect(folder / path.name, "rw")))
+        yield database
 
 
 def _open_to_write(path: Path) -> sqlite3.Connection:
-    database = None
+    database = sqlite3.connect(path, check_same_thread=False)  # a worker opens it, the window writes: one at a time
     try:
-        database = sqlite3.connect(path, check_same_thread=False)  # a worker opens it, the window writes: one at a time
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
         with database:
             database.execute(_TABLE)
-    except sqlite3.Error as error:
-        if database is not None:
-            database.close()  # or nobody can take the file away
-        raise UserError(f"edit log: {path} cannot be opened ({error}); choose another folder.") from error
+            if database.execute("PRAGMA user_version").fetchone()[0] < COUNTED:
+                database.execute(f"PRAGMA user_version = {COUNTED}")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error:
+        database.close()  # or nobody can take the file away
+        raise
     return database
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)
 
 
 def _values(row: LogRow) -> list[Any]:
@@ -163,9 +233,9 @@ def _hash(before: str, values: list[Any]) -> str:
     return hashlib.sha256(json.dumps([before, *values]).encode()).hexdigest()
 
 
-def _damage_sentence(path: Path, good: int) -> str:
+def _damage_sentence(path: Path, what: str) -> str:
     return (
-        f"edit log: {path} is damaged after edit {good}; it is open for reading up to there, "
+        f"edit log: {path} {what}; it is open for reading up to there, "
         f'make a copy of the session to go on from it (napari-emcad copy "{path.parent}" NEW.emcad).'
     )
 

@@ -1,5 +1,8 @@
+import errno
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,7 +11,9 @@ import pytest
 from graphs import groups
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.core.progress import drive
+from napari_emcad.io.sessions.lock import lock_holder
+from napari_emcad.io.sessions.open_session import find_boxes, open_session
 
 
 def test_a_second_program_reads_and_says_who_writes(folder):
@@ -78,3 +83,87 @@ def test_the_lock_of_a_killed_program_is_free(folder):
     with open_session(folder) as opened:
         assert opened.why_read_only == ""
         assert [row.kind for row in opened.session.log.rows] == ["merge"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows removes no file that is open")
+def test_the_file_of_the_lock_is_removed(folder):
+    """Others still see that the session is edited, and the editor stops if one of them does not."""
+    with open_session(folder) as first:
+        first.session.merge(1, 4, confirmed=True)
+        (folder / "lock").unlink()
+        with open_session(folder) as second:
+            assert "has the session open since" in second.why_read_only
+        assert "has the session open since" in lock_holder(folder)
+        with pytest.raises(UserError, match=r"lock was removed, and another program may edit .*nothing was changed"):
+            first.session.detach(2)
+        (folder / "holder.json").write_text('{"host": "another machine"}')
+    assert (folder / "holder.json").exists(), "it belongs to somebody else"
+    with open_session(folder) as opened:
+        assert opened.why_read_only == "" and len(opened.session.log.rows) == 1
+
+
+@pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"started": 5.0}, {"pid": 2**22 + 1}, {"pid": "1"}, {}])
+def test_what_a_dead_program_has_left_holds_nobody_up(folder, change):
+    with open_session(folder):
+        holder = json.loads((folder / "holder.json").read_text())
+    (folder / "holder.json").write_text(json.dumps(holder | change if change else []))
+    assert lock_holder(folder) == ""
+    with open_session(folder) as opened:
+        assert opened.why_read_only == ""
+    assert not (folder / "holder.json").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_a_disk_without_locks(folder, monkeypatch, number):
+    def no_locks(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with open_session(folder) as opened:
+        assert (
+            "its disk has no file locks" in opened.why_read_only and "NAPARI_EMCAD_NO_LOCKS=1" in opened.why_read_only
+        )
+        assert not opened.session.log.writable and lock_holder(folder) == ""
+    monkeypatch.setenv("NAPARI_EMCAD_NO_LOCKS", "1")
+    with open_session(folder) as opened:
+        assert opened.why_read_only == ""
+        opened.session.merge(1, 4, confirmed=True)
+        with open_session(folder) as second:
+            assert "has the session open since" in second.why_read_only
+    assert not (folder / "holder.json").exists()
+
+
+@pytest.mark.parametrize("name", ["boxes", "holder.json", "lock", "edits.known", "edits.db-wal", "graph/u.npy", "new"])
+@pytest.mark.parametrize("target", ["folder", "file", "nowhere"])
+def test_nothing_is_written_where_a_link_leads(folder, tmp_path, name, target):
+    documents = tmp_path / "Documents"
+    (documents / "folder").mkdir(parents=True)
+    for file in (documents / "file", documents / "folder" / "thesis.txt"):
+        file.write_text("precious")
+    whole = folder / name
+    if name == "graph/u.npy":
+        shutil.move(whole, documents / "u.npy")
+        target = "u.npy"
+    elif whole.is_dir():
+        shutil.rmtree(whole)
+    else:
+        whole.unlink(missing_ok=True)
+    whole.symlink_to(documents / target)
+    before = {file: file.read_bytes() for file in documents.rglob("*") if file.is_file()}
+    try:
+        with open_session(folder) as opened:
+            sentence = f"{name} is a link out of it; it is open for reading only"
+            assert sentence in opened.why_read_only or (name.startswith("edits") and opened.session.log.damage)
+            drive(find_boxes(opened))
+    except UserError as error:
+        assert "edits.db" in str(error)
+    assert {file: file.read_bytes() for file in documents.rglob("*") if file.is_file()} == before
+    assert whole.is_symlink()
+
+
+def test_links_inside_a_session_do_no_harm(folder, tmp_path):
+    (folder / "graph" / "u.npy").rename(folder / "graph" / "kept.npy")
+    (folder / "graph" / "u.npy").symlink_to("kept.npy")
+    (tmp_path / "link.emcad").symlink_to(folder)
+    with open_session(tmp_path / "link.emcad") as opened:
+        assert opened.why_read_only == ""

@@ -95,8 +95,11 @@ def export_equivalences(path: Path, snapshot: Snapshot) -> Path:
 
 
 def time_text(seconds: float) -> str:
-    """Return a time since 1970 as text in UTC: 2024-05-17T09:30:12.250+00:00."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    """Return a time since 1970 as text in UTC: 2024-05-17T09:30:12.250+00:00; "unknown" of a clock that was far off."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return "unknown"
 
 
 def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray[Any]]:

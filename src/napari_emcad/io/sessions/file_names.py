@@ -9,6 +9,7 @@ boxes/           bounding box of each fragment; found again if missing
 graph/           region graph, merge tree and sizes: a file for each column
 affinities.zarr  optional
 edits.db         edit log
+edits.known      how many edits it must hold: a line for each that was acknowledged
 replay.json      report on edits that were brought from another session, if any were
 
 While somebody edits it:

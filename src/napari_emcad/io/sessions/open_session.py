@@ -75,10 +75,11 @@ def open_session(folder: Path, to_read: bool = False) -> OpenSession:
         If the folder is no session, or a file of it is missing, damaged, or does not belong to the others.
     """
     folder = Path(folder)
-    facts = read_facts(folder)
+    facts, base = read_facts(folder), read_segmentation(folder)
+    affinities = read_affinities(folder, base.fragments.shape)
     lock = None if to_read else SessionLock(folder)
     try:
-        return _open(folder, facts, lock)
+        return _open(folder, facts, base, affinities, lock)
     except BaseException:
         if lock:
             lock.release()
@@ -96,7 +97,7 @@ def open_session_at(opened: OpenSession, seq: int) -> Session:
     last = len(opened.session.log.rows)
     if not 0 <= seq <= last:
         raise UserError(f"{opened.folder}: an edit from 0 to {last} is needed, got {seq}; choose one from the log.")
-    log = _open_log(opened.folder, to_read=True)
+    log = _open_log(opened.folder)
     del log.rows[seq:]
     return _session(read_segmentation(opened.folder), log, opened.facts, opened.affinities, opened.facts.base_hash)
 
@@ -115,11 +116,11 @@ def find_boxes(opened: OpenSession) -> Job[FragmentBoxes]:
     return found.changed(parted) if parted else found
 
 
-def _open(folder: Path, facts: SessionFacts, lock: SessionLock | None) -> OpenSession:
-    base = read_segmentation(folder)
-    affinities = read_affinities(folder, base.fragments.shape)
+def _open(
+    folder: Path, facts: SessionFacts, base: Segmentation, affinities: AffinityVolume | None, lock: SessionLock | None
+) -> OpenSession:
     why_not = f"{folder}: opened for reading only; open it to edit." if lock is None else lock.why_not
-    log = _open_log(folder, to_read=bool(why_not))
+    log = _open_log(folder, None if why_not else lock)
     here = facts.base_hash if isinstance(base.fragments, ChunkedLabels) else base_hash(base)  # too many to be read
     if {here, *(row.base_hash for row in log.rows)} != {facts.base_hash}:
         log.close()
@@ -138,7 +139,8 @@ def _session(
     return Session(base, log, facts.threshold, facts.min_size, affinities, planned=planned, known_hash=known_hash)
 
 
-def _open_log(folder: Path, to_read: bool) -> EditLog:
+def _open_log(folder: Path, lock: SessionLock | None = None) -> EditLog:
+    """Open the log: to write as long as a lock is held, without one to read."""
     if not (folder / EDITS).is_file():
         raise UserError(f"{folder / EDITS}: the edit log is missing; copy the session again from where it is whole.")
-    return EditLog(folder / EDITS, read_only=to_read)
+    return EditLog(folder / EDITS, why_not=lock.why_lost) if lock else EditLog(folder / EDITS, read_only=True)

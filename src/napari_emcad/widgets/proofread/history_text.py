@@ -29,8 +29,17 @@ def history_lines(session: Session) -> list[HistoryLine]:
 
 
 def _line(row: LogRow, is_in_force: bool) -> HistoryLine:
-    clock = time.strftime("%H:%M", time.localtime(row.time))
-    return HistoryLine(row, f"{clock}  {edit_text(row)}{'' if is_in_force else '  (undone)'}", is_in_force)
+    return HistoryLine(
+        row, f"{_clock_text(row.time)}  {edit_text(row)}{'' if is_in_force else '  (undone)'}", is_in_force
+    )
+
+
+def _clock_text(seconds: float) -> str:
+    """Return hours and minutes; dashes of a clock that was far off."""
+    try:
+        return time.strftime("%H:%M", time.localtime(seconds))
+    except (ValueError, OverflowError, OSError):
+        return "--:--"
 
 
 def edit_text(row: LogRow) -> str:
