@@ -3,6 +3,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.labels.place import stated_start
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.writer import write_labels_layer
@@ -34,6 +35,29 @@ def test_the_voxel_size_of_a_layer(tmp_path, meta, size):
     with open_stack(tmp_path / "a.tif") as volume:
         assert volume.voxel_size == size
         np.testing.assert_array_equal(volume.array[:], VALUES)
+
+
+@pytest.mark.parametrize(
+    ("meta", "place"),
+    [
+        ({"scale": (40, 5, 4), "units": "nm", "translate": (80, 50, 400)}, (80, 50, 400)),
+        ({"scale": (0.04, 0.005, 0.004), "units": "um", "translate": (0.08, 0.05, 0.4)}, (80, 50, 400)),
+        ({"scale": (40, 5, 4), "units": "nm", "translate": (-40, 0, 4)}, (-40, 0, 4)),
+        ({"scale": (40, 5, 4), "units": "nm", "translate": (20, 2.5, 1)}, (20, 2.5, 1)),
+        ({"translate": (2, 10, 100), "metadata": {"voxel_size_nm": (40, 5, 4)}}, (80, 50, 400)),
+        ({"scale": (40, 5, 4), "units": "nm"}, (0, 0, 0)),
+    ],
+)
+def test_the_place_of_a_layer(tmp_path, meta, place):
+    save(tmp_path / "a.tif", **meta)
+    with open_stack(tmp_path / "a.tif") as volume:
+        assert volume.offset == pytest.approx(place)
+
+
+def test_the_place_of_a_layer_in_pixels(tmp_path):
+    save(tmp_path / "a.tif", translate=(2, 10, 100))
+    with open_stack(tmp_path / "a.tif") as volume:
+        assert (volume.voxel_size, stated_start(volume)) == (None, (2, 10, 100))
 
 
 def test_the_provenance_of_a_layer(tmp_path):

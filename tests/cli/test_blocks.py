@@ -23,6 +23,7 @@ from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.synthetic import synthetic_stack
+from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.open_session import find_boxes, open_session
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
@@ -214,6 +215,16 @@ def test_resume_goes_on_without_being_told_what(files, tmp_path, sentence, expec
     assert f"or with: napari-emcad resume {session}" in capsys.readouterr().err
     assert cli.main(["resume", str(session)]) == 0
     same(session, expected)
+
+
+def test_resume_gives_the_session_a_voxel_size(tmp_path, sentence, monkeypatch):
+    session = tmp_path / "a.emcad"
+    with monkeypatch.context() as patch:
+        patch.setattr(blockwise, "find_fragments", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        sentence()
+    assert cli.main(["resume", str(session), "--voxel-size", "40", "6", "5"]) == 0
+    assert read_facts(session).voxel_size == (40, 6, 5)
+    assert json.loads((session / "affinities.zarr" / ".zattrs").read_text())["voxel_size_nm"] == [40, 6, 5]
 
 
 def test_resume_of_what_is_not_begun_is_one_sentence(expected, tmp_path, capsys):

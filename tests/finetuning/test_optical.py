@@ -115,6 +115,18 @@ def test_the_command_trains_and_goes_on_with_a_network(files, capsys):
     load_foreground(files / "new.ckpt")
 
 
+def test_the_voxel_size_goes_into_the_card(files):
+    tifffile.imwrite(
+        files / "raw.tif", volume()[0], imagej=True, metadata={"spacing": 2.0, "unit": "um"}, resolution=(2, 2)
+    )
+    few = ("--steps", "2", "--size", "32", "--box", "0:40,0:48,0:64")
+    assert command(files, *few) == 0
+    assert inspect(files / "new.ckpt").voxel_size == (2000, 500, 500)
+    (files / "new.ckpt").rename(files / "old.ckpt")
+    assert command(files, *few, "--voxel-size", "1000", "250", "250", "--model", files / "old.ckpt") == 0
+    assert inspect(files / "new.ckpt").voxel_size == (1000, 250, 250)
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [

@@ -14,6 +14,7 @@ from napari_emcad.cli.inputs import (
     check_suffix,
     open_input,
     requested_parameters,
+    size_of,
 )
 from napari_emcad.cli.section_choice import interpolates, sections_asked_for
 from napari_emcad.core.choices import DEFAULT_BLOCK
@@ -28,6 +29,7 @@ from napari_emcad.inference.kind_warning import contrast_note, kind_warning, str
 from napari_emcad.inference.normalisation import is_exchanged, trained_greys
 from napari_emcad.io.sessions.block_files import CHUNK
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run
+from napari_emcad.io.sessions.voxel_size import set_voxel_size
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect
 from napari_emcad.networks.zoo import resolve_model
@@ -65,7 +67,13 @@ def resume(options: argparse.Namespace) -> int:
     run, notes = find_run(options.session, options.stack, options.model and resolve_model(options.model))
     for note in notes:
         tell(note)
-    return _finish(options, run)
+    size = size_of(options)
+    if size is None:
+        return _finish(options, run)
+    warn(pixel_size_note(size, _card(run).voxel_size, run.resolved.scale))
+    _finish(options, run)
+    set_voxel_size(options.session, size)
+    return 0
 
 
 def _finish(options: argparse.Namespace, run: BlockRunFacts) -> int:

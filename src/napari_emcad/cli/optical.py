@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from napari_emcad.cli.bar import tell, warn
-from napari_emcad.cli.inputs import box_of, check_model, options_set, selection_of, tell_stack
+from napari_emcad.cli.inputs import box_of, check_model, options_set, selection_of, size_of, tell_stack
 from napari_emcad.cli.options import SCRATCH
 from napari_emcad.cli.training import follow_training, stoppable, with_budget
 from napari_emcad.core.errors import UserError
@@ -51,7 +51,7 @@ def _start(model: str, seed: int) -> tuple[Sdasn, ModelCard]:
 
 def _lesson(options: argparse.Namespace) -> OpticalLesson:
     with ExitStack() as opened:
-        raw = opened.enter_context(open_stack(options.raw, selection_of(options)))
+        raw = opened.enter_context(open_stack(options.raw, selection_of(options), size_of(options)))
         with errors_of("labels"):
             labels = opened.enter_context(open_stack(options.labels, selection_of(options, "labels")))
         for stack in (raw, labels):
@@ -64,7 +64,7 @@ def _lesson(options: argparse.Namespace) -> OpticalLesson:
         box = box_of(options, raw.array.shape)
         name = f"{options.raw.stem}[{box.text}]"
         known = KnownLabels(labels.array)
-        lesson = OpticalLesson(np.asarray(raw.array[box.slices]), known[box.slices], name)
+        lesson = OpticalLesson(np.asarray(raw.array[box.slices]), known[box.slices], name, raw.voxel_size)
     warn(known.note)
     return lesson
 

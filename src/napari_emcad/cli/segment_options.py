@@ -94,6 +94,7 @@ def add_resume_command(commands: Commands) -> None:
     add_session(parser)
     _add_means(parser)
     add_stack_of_session(parser)
+    add_voxel_size(parser, " of the session; pixels are shown to the model as when it was begun")
     parser.add_argument("--model", metavar="FILE", help="its model, if that was moved; default: found by its hash")
     parser.set_defaults(command=_resume)
 

@@ -41,6 +41,7 @@ def add_optical_command(commands: Commands) -> None:
     parser.add_argument("--labels", type=parse_location, required=True, help="of RAW; above 0 = neurite")
     add_dataset(parser, "RAW")
     add_dataset(parser, "LABELS", of="labels")
+    add_voxel_size(parser, " of RAW, for the new model's card")
     add_box(parser)
     parser.add_argument("--model", default=SCRATCH, metavar="NAME|FILE", help=f"to begin with; default: {SCRATCH}")
     _add_budget(parser)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_emcad import __version__
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Box
+from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.neurites import dice
 from napari_emcad.core.progress import drive
 from napari_emcad.finetuning.events import StepEvent, step_event
@@ -73,11 +73,14 @@ class OpticalLesson:
         Above 0 = foreground.
     name : str
         For the card.
+    voxel_size : VoxelSize or None
+        In nm, for the card; None = not known.
     """
 
     raw: NDArray[Any]
     labels: NDArray[np.integer]
     name: str
+    voxel_size: VoxelSize | None = None
 
 
 def train_optical(
@@ -227,6 +230,7 @@ def _new_card(
         description="Foreground probability of neurites in optical (light-microscopy) volumes: 0 = background, 1 = "
         f"neurite. {score['step']} steps, {seconds:.0f} s; napari-emcad {__version__}.",
         data=lesson.name,
+        voxel_size=lesson.voxel_size or parent.voxel_size,
         scores={"Dice on what was held out": round(score["dice"], 4)},
         threshold=score["threshold"],
         black=levels.black,

@@ -26,6 +26,52 @@ def test_a_stack(tmp_path, stack, name, encoding):
     assert (opened.voxel_size, opened.size_source, opened.notes) == ((40, 6, 5), "NRRD header", ())
 
 
+TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nhdr"])
+@pytest.mark.parametrize("endian", ["little", "big"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_raw_voxels_are_mapped_not_read(tmp_path, stack, monkeypatch, dtype, endian, name):
+    values = stack.astype(np.dtype(dtype).newbyteorder({"little": "<", "big": ">"}[endian]))
+    path = save(tmp_path / name, values.T, encoding="raw", endian=endian, **DIRECTIONS)
+    monkeypatch.setattr(nrrd, "read", None)
+    opened = open_stack(path)
+    assert opened.array.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(opened.array[:], values)
+    np.testing.assert_array_equal(opened.array[1, 2:5, ::3], values[1, 2:5, ::3])
+
+
+@pytest.mark.parametrize("word", ["uchar", "unsigned char", "uint8", "uint8_t"])
+@pytest.mark.parametrize(
+    "skips",
+    [
+        ("line skip: 2", b"one\ntwo\n"),
+        ("byte skip: 5", b"abcde"),
+        ("lineskip: 1\nbyteskip: 3", b"one\nabc"),
+        ("byte skip: -1", b"any\nthing"),
+    ],
+)
+def test_what_lies_before_raw_voxels_is_skipped(tmp_path, stack, monkeypatch, word, skips):
+    fields, before = skips
+    sizes = " ".join(map(str, stack.shape[::-1]))
+    header = f"NRRD0004\ntype: {word}\ndimension: 3\nsizes: {sizes}\nencoding: raw\n{fields}\n"
+    grey = stack.astype(np.uint8).tobytes()
+    (tmp_path / "in.nrrd").write_bytes(header.encode() + b"\n" + before + grey)
+    (tmp_path / "apart.nhdr").write_text(f"{header}data file: apart.bin\n")
+    (tmp_path / "apart.bin").write_bytes(before + grey)
+    monkeypatch.setattr(nrrd, "read", None)
+    for name in ("in.nrrd", "apart.nhdr"):
+        np.testing.assert_array_equal(open_stack(tmp_path / name).array[:], stack.astype(np.uint8))
+
+
+def test_raw_voxels_that_are_cut_off_are_told(tmp_path, stack):
+    path = save(tmp_path / "a.nrrd", stack.T, encoding="raw", **DIRECTIONS)
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(UserError, match=r"a\.nrrd"):
+        open_stack(path)
+
+
 def test_spacings_with_units(tmp_path, stack):
     header = {"spacings": [0.005, 0.006, 0.04], "units": ["um"] * 3}
     assert open_stack(save(tmp_path / "a.nrrd", stack.T, **header)).voxel_size == (40, 6, 5)

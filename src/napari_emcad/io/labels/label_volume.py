@@ -59,6 +59,8 @@ class LabelVolume:
         The largest id; None = not known.
     pieces : LabelPieces or None
         What the labels are made of, if that is known: the surfaces of large neurons are found faster.
+    place_nm : (z, y, x) or None
+        Place of the first voxel in the stack in nm, where that is not a whole number of voxels.
     """
 
     values: Volume
@@ -67,6 +69,7 @@ class LabelVolume:
     start: Voxel = (0, 0, 0)
     largest: int | None = None
     pieces: LabelPieces | None = None
+    place_nm: Point | None = None
 
     @property
     def nbytes(self) -> int:
@@ -76,6 +79,8 @@ class LabelVolume:
     @property
     def offset_nm(self) -> Point:
         """Place of the first voxel in the stack in nm (z, y, x); 0 if the voxel size is not known."""
+        if self.place_nm is not None:
+            return self.place_nm
         return start_in_nm(self.start, self.voxel_size) if self.voxel_size else (0, 0, 0)
 
 

@@ -92,6 +92,9 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
 )
 """Formats on this machine or behind a URL, in the order in which they are asked."""
 
+FOREIGN = StackFormat[Path]("format that is not read", is_foreign, refuse_foreign, names=lambda where: [])
+"""Formats of other programs, which are refused with a way to convert them."""
+
 ON_DISK: tuple[StackFormat[Path], ...] = (
     StackFormat("Imaris file", is_imaris, open_imaris, open_imaris_levels, imaris_stack_names, suffixes=(".ims",)),
     StackFormat("BigDataViewer file", is_bdv, open_bdv, open_bdv_levels, bdv_stack_names, suffixes=(".xml",)),
@@ -112,7 +115,7 @@ ON_DISK: tuple[StackFormat[Path], ...] = (
     StackFormat("NumPy archive", is_npz, open_npz, names=npz_stack_names, arrays=npz_arrays, suffixes=(".npz",)),
     StackFormat("NIfTI image", is_nifti, open_nifti, suffixes=(".nii", ".nii.gz")),
     StackFormat("NRRD image", is_nrrd, open_nrrd, suffixes=(".nrrd", ".nhdr")),
-    StackFormat("format that is not read", is_foreign, refuse_foreign, names=lambda where: []),
+    FOREIGN,
 )
 """Formats on this machine alone, which are asked last."""
 
@@ -123,6 +126,12 @@ def find_format(where: Location) -> StackFormat[Any] | None:
         return next((kind for kind in ANYWHERE if kind.recognises(where)), None)
     kinds: tuple[StackFormat[Any], ...] = (*ON_DISK_FIRST, *ANYWHERE, *ON_DISK)
     return next((kind for kind in kinds if kind.recognises(where)), None)
+
+
+def known_formats() -> tuple[str, ...]:
+    """Return the names of all formats that can be opened, in the order in which they are asked."""
+    kinds: tuple[StackFormat[Any], ...] = (*ON_DISK_FIRST, *ANYWHERE, *ON_DISK)
+    return tuple(kind.name for kind in kinds if kind is not FOREIGN)
 
 
 def known_suffixes() -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """Stacks in NRRD files (.nrrd, .nhdr), through pynrrd (an optional extra)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +24,38 @@ from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 _SPACE = {"domain", "space", "none", "???"}
 """Kinds of axes that are x, y, z."""
 
+_INTEGERS = {"char": "i1", "int8": "i1", "short": "i2", "int16": "i2", "int": "i4", "int32": "i4"} | dict.fromkeys(
+    ("long long", "longlong", "int64"), "i8"
+)
+_TYPES = {**_INTEGERS, "float": "f4", "double": "f8"}
+"""NumPy's names of the types of NRRD; see `_dtype` for the unsigned ones and synonyms."""
+
+
+@dataclass(frozen=True)
+class _RawVoxels:
+    """Voxels that lie in a file as they are.
+
+    Attributes
+    ----------
+    file : Path
+    start : int
+        Bytes before the first voxel.
+    shape : tuple of int
+        The slowest axis first.
+    """
+
+    file: Path
+    start: int
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    def map(self) -> NDArray[Any]:
+        """Map the voxels anew, so that no handle stays open."""
+        return np.memmap(self.file, self.dtype, "r", self.start, self.shape)
+
 
 def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
-    """Open a NRRD image; its first axis of space is x. It is read at once, when it is used first.
+    """Open a NRRD image; its first axis of space is x. Raw voxels are mapped, compressed ones are read at once.
 
     Raises
     ------
@@ -34,32 +65,77 @@ def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         If it has several channels or time points.
     """
     nrrd = import_extra("nrrd", f"{path}: NRRD needs", "formats")
-    with _as_os_error(nrrd):
-        header = nrrd.read_header(str(path))
+    with _as_os_error(nrrd), path.open("rb") as file:
+        header = nrrd.read_header(file)
+        raw = _raw_voxels(path, header, file)
     shape = tuple(int(n) for n in header["sizes"][::-1])
     arrangement = arrange_axes(str(path), shape, _axes(header, len(shape)), wish)
 
     @cache
-    def values() -> NDArray[Any]:
+    def decoded() -> NDArray[Any]:
         with _as_os_error(nrrd):
             return np.asarray(nrrd.read(str(path), index_order="C")[0])
 
-    check_stack(str(path), arrangement.shape, values().dtype)
+    values: Callable[[], NDArray[Any]] = raw.map if raw else decoded
+    dtype = values().dtype
+    check_stack(str(path), arrangement.shape, dtype)
 
     def read(box: Slices) -> NDArray[Any]:
-        return arrangement.turn(values()[arrangement.key(box)])
+        return np.array(arrangement.turn(values()[arrangement.key(box)]))
 
     size = _voxel_size(header, arrangement)
-    stat = path.stat()
+    stat = (raw.file if raw else path).stat()
     notes = () if size else ("its header states no voxel size with a unit.",)
     return OpenDataset(
-        LazyArray(str(path), arrangement.shape, values().dtype, read),
+        LazyArray(str(path), arrangement.shape, dtype, read),
         size,
         wish.named(None),
         (stat.st_size, stat.st_mtime_ns),
         size_source="NRRD header" if size else "",
         notes=(*arrangement.notes, *notes),
     )
+
+
+def _raw_voxels(path: Path, header: Mapping[str, Any], file: BinaryIO) -> _RawVoxels | None:
+    """Return where the voxels lie, in the open file behind its header or in another one; None if they are encoded.
+
+    What else a header may say, such as a list of files, is left to the library.
+    """
+    dtype = _dtype(header)
+    if header.get("encoding") != "raw" or dtype is None:
+        return None
+    apart = header.get("data file", header.get("datafile"))
+    if apart is None:
+        return _behind(path, header, file, dtype)
+    data = path.parent / apart
+    if not data.is_file():
+        return None
+    with data.open("rb") as other:
+        return _behind(data, header, other, dtype)
+
+
+def _behind(path: Path, header: Mapping[str, Any], file: BinaryIO, dtype: np.dtype) -> _RawVoxels | None:
+    """Return the voxels behind the lines and bytes to skip; None if the file ends before them."""
+    shape = tuple(int(n) for n in header["sizes"][::-1])
+    needed, there = prod(shape) * dtype.itemsize, path.stat().st_size
+    for _ in range(int(header.get("line skip", header.get("lineskip", 0)))):
+        file.readline()
+    skip = int(header.get("byte skip", header.get("byteskip", 0)))
+    start = there - needed if skip == -1 else file.tell() + skip
+    fits = skip >= -1 and min(shape) > 0 and start >= 0 and start + needed <= there
+    return _RawVoxels(path, start, dtype, shape) if fits else None
+
+
+def _dtype(header: Mapping[str, Any]) -> np.dtype | None:
+    """Return the type of the voxels; None if it is not one of numbers, or its byte order is not stated."""
+    words = str(header.get("type", "")).lower().removesuffix("_t")
+    is_unsigned = words.startswith("u")
+    plain = words.removeprefix("unsigned ").removeprefix("signed ").removeprefix("u")
+    name = _TYPES.get(plain) or _TYPES.get(plain.removesuffix(" int"))
+    if name is None or (is_unsigned and name[0] == "f"):
+        return None
+    order = {"little": "<", "big": ">"}.get(str(header.get("endian")), "|" if name == "i1" else "")
+    return np.dtype(order + (name.replace("i", "u") if is_unsigned else name)) if order else None
 
 
 @contextmanager

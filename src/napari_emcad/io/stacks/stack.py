@@ -17,7 +17,7 @@ from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, SeveralStacks
-from napari_emcad.io.stacks.formats import StackFormat, find_format
+from napari_emcad.io.stacks.formats import StackFormat, find_format, known_formats
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset
@@ -247,8 +247,8 @@ def _unknown_kind(path: Location) -> UserError:
     if isinstance(path, Path) and path.suffix.lower() in SUFFIXES - TIFF:
         return NotAStack(f"{path}: a stack (z, y, x) is needed, got one image; open the folder of all sections.")
     return UserError(
-        f"{path}: a TIFF, HDF5 or Zarr stack or a folder of section images is needed, and this file is none of them; "
-        "export it as TIFF."
+        f"{path}: a stack in a format that is read is needed ({', '.join(known_formats())}), and this file is none of "
+        "them; export it as TIFF."
     )
 
 
