@@ -69,23 +69,26 @@ class Truth:
         return " ".join(min(checked, key=len))
 
     def _check_level(self, truth: Any, level: Level, step: int) -> list[str]:
-        said, steps, values = ["v"], np.array([1, step, step]), np.asarray(level.values)
-        if level.size is not None:
-            _check_close("size", level.size, self.size * steps)
-            said.append("s")
-        first = np.zeros(3)
-        if level.place is not None:
-            first = np.array(level.place) / self.size - self.start
-            if (np.abs(first - np.rint(first)) > 1e-6).any() or (first < 0).any() or (first >= steps).any():
-                raise Wrong(f"place {_text(level.place)} nm for {_text(self.size * self.start)} nm")
-            said.append("p")
+        values, steps = np.asarray(level.values), np.array([1, step, step])
+        said = self.check_stated(level.size, level.place, steps)
+        first = np.zeros(3) if level.place is None else np.array(level.place) / self.size - self.start
         z, y, x = (slice(round(a), None, int(s)) for a, s in zip(first, steps, strict=True))
         expected = truth[..., z, y, x]
         if values.shape != expected.shape:
             raise Wrong(f"shape {values.shape} for {expected.shape}")
         if values.dtype.kind not in "ui" or not np.array_equal(values, expected):
             raise Wrong(f"values of {values.dtype}, {np.mean(values != expected):.0%} of them others")
-        return said
+        return ["v", *said]
+
+    def check_stated(self, size: Any, place: Any, steps: Any = 1) -> list[str]:
+        """Check voxel size and place in nm of a level, as far as they are stated, and say which are."""
+        if size is not None:
+            _check_close("size", size, self.size * steps)
+        if place is not None:
+            first = np.array(place) / self.size - self.start
+            if (np.abs(first - np.rint(first)) > 1e-6).any() or (first < 0).any() or (first >= steps).any():
+                raise Wrong(f"place {_text(place)} nm for {_text(self.size * self.start)} nm")
+        return [letter for letter, stated in (("s", size), ("p", place)) if stated is not None]
 
     def check_shells(self, name: str, shells: Mapping[int, Shell]) -> str:
         """Check the surface of each label: its box, to half a voxel, its volume, and that it is seen from outside."""

@@ -36,13 +36,14 @@ def test_round_trip(tmp_path):
     assert [f.name for f in tmp_path.iterdir()] == ["a.zarr"]
 
 
-def test_size_and_place_are_stated_as_funlib_reads_them(tmp_path):
+def test_size_and_place_are_stated_as_other_programs_read_them(tmp_path):
     with new_affinities(tmp_path / "a.zarr", (5, 24, 37), SIZE, {}, (3, 16, 32)):
         pass
     stated = dict(open_affinities(tmp_path / "a.zarr").values.attrs)
     assert (stated["voxel_size"], stated["resolution"]) == ([40, 5, 4], [40, 5, 4])
     assert (stated["offset"], stated["units"]) == ([120, 80, 128], ["nm"] * 3)
-    assert stated["axis_names"] == ["c^", "z", "y", "x"]
+    assert stated["axis_names"] == stated["_ARRAY_DIMENSIONS"] == ["c^", "z", "y", "x"]
+    assert stated["dimension_units"] == ["", "40 nm", "5 nm", "4 nm"]
 
 
 def test_a_chunk_is_a_piece_of_one_section_in_format_2(tmp_path):

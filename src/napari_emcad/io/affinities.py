@@ -12,7 +12,7 @@ from napari_emcad.core.affinities import NEAREST, Affinities, Offset
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel, VoxelSize, triple
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.metadata.array_attributes import funlib_attributes
+from napari_emcad.io.metadata.array_attributes import place_attributes
 from napari_emcad.io.metadata.lengths import start_in_nm
 from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 from napari_emcad.io.zarr_arrays import StoredAffinities, affinity_layout, as_affinities, create_zarr_array
@@ -43,7 +43,7 @@ def new_affinities(
         Goes into the attributes; JSON.
     start : (z, y, x), optional
         Place of the first voxel in the stack, in voxels: voxel size and place are stated as other programs read them,
-        too, see `funlib_attributes`.
+        too, see `place_attributes`.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def create_affinities(
         "provenance": dict(provenance),
     }
     if voxel_size and start:
-        attributes |= funlib_attributes(voxel_size, start_in_nm(start, voxel_size), channels=True)
+        attributes |= place_attributes(voxel_size, start_in_nm(start, voxel_size), channels=True)
     whole = (len(NEAREST), *triple(shape))
     return as_affinities(create_zarr_array(path, whole, "uint8", affinity_layout(), attributes))
 

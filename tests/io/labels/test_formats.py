@@ -228,6 +228,8 @@ def test_zarr_says_what_other_tools_ask_for(tmp_path):
     attributes = zarr.open_array(drive(write_label_volume(tmp_path / "a.zarr", volume_of(noise()))), mode="r").attrs
     assert (attributes["resolution"], attributes["units"], attributes["axes"]) == ([*SIZE], ["nm"] * 3, ["z", "y", "x"])
     assert (attributes["voxel_size"], attributes["axis_names"]) == ([*SIZE], ["z", "y", "x"])
+    assert attributes["_ARRAY_DIMENSIONS"] == ["z", "y", "x"]
+    assert attributes["dimension_units"] == [f"{length:g} nm" for length in SIZE]
     assert attributes["offset"] == pytest.approx([1840, 105, 46])
 
 

@@ -13,7 +13,7 @@ from napari_emcad.io.labels.label_volume import LabelVolume, check_labels
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.labels.own_folders import check_folder_target, has_only
 from napari_emcad.io.labels.zarr_array import create_labels_array, create_sharded_labels
-from napari_emcad.io.metadata.array_attributes import funlib_attributes
+from napari_emcad.io.metadata.array_attributes import place_attributes
 from napari_emcad.io.metadata.ome_zarr import label_attributes
 from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 from napari_emcad.io.zarr_arrays import as_volume
@@ -54,7 +54,7 @@ def write_ome_zarr(path: Path, volume: LabelVolume, version: OmeVersion = "0.5")
 def write_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     """Write labels as one Zarr array, format 2, by blocks; an older export is replaced.
 
-    Its attributes say voxel size and offset as funlib, gunpowder and CREMI do, see `funlib_attributes`.
+    Its attributes say voxel size and offset as other programs read them, see `place_attributes`.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def write_zarr(path: Path, volume: LabelVolume) -> Job[Path]:
     size = volume.voxel_size
     attributes: dict[str, Any] = {"provenance": dict(volume.provenance)}
     if size:
-        attributes |= funlib_attributes(size, volume.offset_nm)
+        attributes |= place_attributes(size, volume.offset_nm)
     with write_beside(path, lambda _: volume.nbytes) as part:
         yield from write_levels(volume.values, [_create_level(part, volume, 1, size, **attributes)])
     return path

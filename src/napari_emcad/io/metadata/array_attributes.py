@@ -70,11 +70,12 @@ def read_mark(attributes: Mapping[str, object]) -> Literal["labels"] | None:
     return LABELS_MARK if text == LABELS_MARK else None
 
 
-def funlib_attributes(size: VoxelSize, offset: Point, channels: bool = False) -> dict[str, Any]:
-    """Return the attributes by which funlib.persistence, gunpowder and CREMI's tools know an array (z, y, x).
+def place_attributes(size: VoxelSize, offset: Point, channels: bool = False) -> dict[str, Any]:
+    """Return the attributes by which other programs know size and place of an array (z, y, x) in Zarr format 2.
 
     `voxel_size`, `offset`, `units` and `axis_names` are those of today's funlib.persistence, which marks axes without a
-    length by "^"; `resolution` is that of older ones and of CREMI.
+    length by "^", and of gunpowder; `resolution` is that of older ones and of CREMI; `_ARRAY_DIMENSIONS` is xarray's,
+    and with `dimension_units` neuroglancer's.
 
     Parameters
     ----------
@@ -85,9 +86,11 @@ def funlib_attributes(size: VoxelSize, offset: Point, channels: bool = False) ->
     channels : bool
         True if an axis of channels comes first.
     """
-    names = [*(["c^"] if channels else []), "z", "y", "x"]
-    lengths = {"voxel_size": list(size), "resolution": list(size), "offset": list(offset)}
-    return {**lengths, "units": ["nm"] * 3, "axis_names": names}
+    first = ["c^"] if channels else []
+    names = [*first, "z", "y", "x"]
+    lengths = {"voxel_size": list(size), "resolution": list(size), "offset": list(offset), "units": ["nm"] * 3}
+    units = [*("" for _ in first), *(f"{length:.12g} nm" for length in size)]
+    return {**lengths, "axis_names": names, "_ARRAY_DIMENSIONS": names, "dimension_units": units}
 
 
 def _stated_units(attributes: Mapping[str, object]) -> object:
