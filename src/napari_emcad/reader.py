@@ -163,7 +163,7 @@ def _layer(stack: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
     if contents.holds == "labels" and isinstance(data, np.ndarray) and not is_whole(data):
         contents = Contents("image", "voxels", "taken for an image though it looks like labels: it holds fractions.")
     if contents.holds == "labels":
-        data, note = _shown_labels(data, str(stack.path))
+        data, note = shown_labels(data, str(stack.path))
     if notes := tuple(filter(None, (*stack.notes, contents.note, note))):
         fields["metadata"]["notes"] = notes
     if contents.holds == "image":
@@ -174,7 +174,7 @@ def _layer(stack: Stack, pyramid: Sequence[OpenDataset] = ()) -> LayerData:
     return data, fields, contents.holds
 
 
-def _shown_labels(data: Shown, name: str) -> tuple[Shown, str]:
+def shown_labels(data: Shown, name: str) -> tuple[Shown, str]:
     """Return labels as a viewer takes them, and a sentence on what was left out."""
     if isinstance(data, list):
         return [as_whole_labels(level, name) for level in data], "" if data[0].is_far else sample_note(data[0])

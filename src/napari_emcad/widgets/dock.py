@@ -24,8 +24,10 @@ from napari_emcad.widgets.kit.threads import QtLoop
 from napari_emcad.widgets.kit.window_watch import WindowWatch
 from napari_emcad.widgets.layer_opener import LayerOpener
 from napari_emcad.widgets.message_line import MessageLine
+from napari_emcad.widgets.proofread.label_offer import LabelOffer
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
 from napari_emcad.widgets.proofread.segment_again import SegmentAgain
+from napari_emcad.widgets.proofread.views.offer_row import OfferRow
 from napari_emcad.widgets.segment.panel import SegmentPanel
 from napari_emcad.widgets.segment.views.section_report import SectionReportView
 
@@ -53,6 +55,8 @@ class EMCADDock(QWidget):
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
         bring = self.proofread.proofreader.bring
+        self._label_offer = LabelOffer(desk, self.proofread.proofreader.from_labels)
+        self.offer = OfferRow(self._label_offer)
         self.opener, self._again = LayerOpener(desk), SegmentAgain(desk, bring)
         self.sections = {
             "blocks": Section("By blocks, for large stacks", self.blocks, is_open=False),
@@ -125,6 +129,7 @@ class EMCADDock(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.stack)
         column.addWidget(self.section_report)
+        column.addWidget(self.offer)
         column.addWidget(Section("1  Segment", self.segment))
         for section in self.sections.values():
             column.addWidget(section)
@@ -150,6 +155,8 @@ class EMCADDock(QWidget):
         desk.jobs.running_changed.connect(self._on_running)
         for signal in (desk.results.changed, desk.neurites.changed):
             signal.connect(self._on_neurons)
+        self._label_offer.taken.connect(lambda: self._bring("proofread", self.proofread.labels_row))
+        desk.sessions.began.connect(lambda: self._bring("proofread", self.proofread.body.words))
         desk.runs.too_large.connect(self.sections["blocks"].open)
         self.blocks.session.open_wanted.connect(self.open_session)
         report = self.proofread.body.replay

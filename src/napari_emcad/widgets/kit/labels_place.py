@@ -35,7 +35,7 @@ def box_in_stack(labels: Labels, stack: Image) -> Box:
         if box.clipped(whole) == box and (shape == whole or any(start) or labels.metadata.get(IS_PLACED)):
             return box
     raise UserError(
-        f'labels: voxels of "{stack.name}" ({_grid_text(stack)}) are needed for the model, "{labels.name}" is '
+        f'labels: voxels of "{stack.name}" ({_grid_text(stack)}) are needed, "{labels.name}" is '
         f"{_grid_text(labels)} from voxel {start}; give both the same voxel size and the labels their place."
     )
 

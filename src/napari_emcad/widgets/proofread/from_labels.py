@@ -94,6 +94,10 @@ class FromLabels:
             return "Open labels first."
         return "A job is running." if self._desk.jobs.running else why_unusable(self.pick.layer)
 
+    def why_not_in_stack(self, layer: Labels) -> str:
+        """Return why labels do not lie in the stack that is open; empty if they do, or none is open."""
+        return self._ground(layer).why_no_stack if self._desk.stack.layer is not None else ""
+
     @property
     def why_no_model(self) -> str:
         """The reason why no model can look at their stack; empty if one can."""
@@ -197,6 +201,8 @@ class FromLabels:
         neurons = count(len(found.pieces.labels), "neuron")
         self._message.result(f'"{layer.name}": {neurons} in {pieces}; {found.pieces.ids_text}.')
         note = "" if found.affinities is None else sections_note(found.plan, result.box).rstrip()
+        alone = result.source is layer and self.why_not_in_stack(layer)
+        note += f"They are shown without the stack: {alone}" if alone else ""
         self._desk.sessions.start(remark=f"; {found.pieces.ids_text}" + (note and f". {note}"))
 
 
