@@ -23,6 +23,7 @@ from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.events import Event
 from napari_emcad.io.atomic import write_beside, write_then_rename
+from napari_emcad.io.json_text import parse_json
 from napari_emcad.io.training_crops import save_crops
 from napari_emcad.training.params import (
     HEARS_TEACHER,
@@ -144,7 +145,7 @@ def read_events(folder: Path) -> list[Event]:
     with suppress(FileNotFoundError):
         for line in (folder / EVENTS).read_text().splitlines():
             with suppress(ValueError):
-                found = json.loads(line)
+                found = parse_json(line)
                 if _is_event(found):
                     events.append(found)
     return events

@@ -12,13 +12,10 @@ from napari_emcad.core.errors import UserError
 READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.error, zlib.error)
 """Errors that h5py, tifffile, zarr, Pillow and their codecs raise on damaged data."""
 
-TABLE_ERRORS = (*READ_ERRORS, BadZipFile)
+TABLE_ERRORS = (*READ_ERRORS, BadZipFile, SyntaxError, TokenError)
 """Errors that NumPy raises on damaged files of its own."""
 
-HEADER_ERRORS = (
-    *(*TABLE_ERRORS, TypeError, LookupError, SyntaxError, AttributeError, ArithmeticError),
-    *(AssertionError, TokenError),
-)
+HEADER_ERRORS = (*TABLE_ERRORS, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
 """Errors that they raise on damaged headers and metadata: numbers that make no sense go deep before one is noticed."""
 
 

@@ -28,6 +28,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.json_text import read_json
 
 LARGEST = 2**24
 """Bytes above which a file is no plan."""
@@ -152,7 +153,7 @@ def read_plan(path: Path, shape: Shape, remedy: str = REMEDY) -> SectionPlan:
     try:
         if path.stat().st_size > LARGEST:
             raise UserError(f"sections: {path} is too large for a plan; {remedy}.")
-        found = json.loads(path.read_text("utf-8"))
+        found = read_json(path)
     except FileNotFoundError as error:
         raise UserError(f"sections: there is no file {path}; {remedy}.") from error
     except OSError as error:

@@ -141,7 +141,7 @@ class EditLog:
                         raise ValueError(f"edit {seq} is not the one that was acknowledged")
                     self.rows.append(_row_of(values))
                     self._last_hash = line_hash
-        except (sqlite3.Error, ValueError, KeyError, TypeError, OSError):
+        except (sqlite3.Error, ValueError, KeyError, TypeError, OSError, RecursionError):
             self.damage = _damage_sentence(self._path, f"is damaged after edit {len(self.rows)}")
             return
         if acknowledged is None and is_counted:

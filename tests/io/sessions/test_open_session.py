@@ -228,6 +228,10 @@ def _cut_short(path):
         (lambda f: (f / "fragments.zarr" / "0" / "0" / "0").unlink(), "its edits were made on other fragments"),
         (lambda f: (f / "affinities.zarr" / ".zarray").unlink(), "affinities .* are needed, and there are none"),
         (lambda f: (f / "edits.db").unlink(), "the edit log is missing"),
+        (lambda f: (f / "session.json").write_text("[" * 200_000), "session.json: the file is damaged"),
+        (lambda f: (f / "session.json").write_bytes(b'{"program": "\xb3"}'), "session.json: the file is damaged"),
+        (lambda f: _change(f / "graph" / "sizes.npy", b"}", b" "), "graph: missing or damaged"),
+        (lambda f: _change(f / "graph" / "sizes.npy", b"(", b"["), "graph: missing or damaged"),
     ],
 )
 def test_a_damaged_session_is_one_sentence(folder, damage, sentence):
@@ -235,6 +239,10 @@ def test_a_damaged_session_is_one_sentence(folder, damage, sentence):
     with pytest.raises(UserError, match=sentence):
         open_session(folder)
     assert not (folder / "holder.json").exists(), "the lock is free again"
+
+
+def _change(file, before, after):
+    file.write_bytes(file.read_bytes().replace(before, after, 1))
 
 
 def test_affinities_of_another_stack(folder):

@@ -7,6 +7,7 @@ import tifffile
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.io.stacks.tiff import open_tiff, tiff_stack_names
 
@@ -300,3 +301,14 @@ def test_any_changed_byte_of_a_header_gives_voxels_or_one_sentence(tmp_path, sta
                 assert found.array[0].shape == found.array.shape[1:]
         except UserError as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("count", [2**31, 2**32 - 1])
+@pytest.mark.parametrize("z", [0, 1])
+def test_a_part_longer_than_its_file_is_refused_before_there_is_memory_for_it(tmp_path, count, z):
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, np.arange(12000).reshape(6, 40, 50) % 7, photometric="minisblack", compression="zlib")
+    with tifffile.TiffFile(file, mode="r+b") as tiff:
+        tiff.pages[z].tags["StripByteCounts"].overwrite(count, dtype=4)
+    with pytest.raises(UserError, match=r"due in one part|ends too early"), open_stack(file) as stack:
+        np.asarray(stack.array[z])

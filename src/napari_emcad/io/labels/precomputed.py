@@ -22,6 +22,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices, VoxelSize, triple
 from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import FORBIDDEN, FULL, write_beside
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, convert_ids
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.labels.own_folders import check_folder_target, has_only
@@ -104,7 +105,7 @@ def read_precomputed_provenance(path: Path) -> dict[str, Any]:
 def _is_own(path: Path) -> bool:
     if not is_precomputed(path):
         return False
-    keys = {str(scale.get("key")) for scale in json.loads((path / INFO).read_text("utf-8"))["scales"]}
+    keys = {str(scale.get("key")) for scale in read_json(path / INFO)["scales"]}
     return has_only(path, {INFO, _PROVENANCE, MESHES, PROPERTIES, *keys}) and _BY in _read_processing(path).get(
         "by", ""
     )
@@ -113,7 +114,7 @@ def _is_own(path: Path) -> bool:
 def _read_processing(path: Path) -> dict[str, Any]:
     """Return what the file of provenance says of the last step; empty if there is none."""
     try:
-        return dict(json.loads((path / _PROVENANCE).read_text("utf-8"))["processing"][0])
+        return dict(read_json(path / _PROVENANCE)["processing"][0])
     except (OSError, ValueError, LookupError, TypeError):
         return {}
 

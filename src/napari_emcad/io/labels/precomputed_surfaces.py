@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.surfaces import Surface
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.labels.label_surfaces import LabelSurfaces, find_labels
 from napari_emcad.io.labels.label_volume import LabelVolume
 from napari_emcad.io.metadata.precomputed import INFO
@@ -49,7 +50,7 @@ def write_surfaces(folder: Path, volume: LabelVolume, size: VoxelSize) -> Job[No
         yield watch.at(done)
     (folder / PROPERTIES).mkdir()
     _write_json(folder / PROPERTIES / INFO, _properties(found, size))
-    info = json.loads((folder / INFO).read_text("utf-8"))
+    info = read_json(folder / INFO)
     _write_json(folder / INFO, {**info, MESHES: MESHES, PROPERTIES: PROPERTIES})
 
 

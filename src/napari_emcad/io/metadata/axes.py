@@ -1,8 +1,9 @@
 """Names of the axes of an array, as the programs that write HDF5 and Zarr state them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from napari_emcad.io.json_text import parse_json
 
 
 def read_axis_names(attributes: Mapping[str, object]) -> list[str] | None:
@@ -24,7 +25,7 @@ def known_names(names: Sequence[object] | None) -> list[str] | None:
 
 def _of_axistags(value: object) -> list[str] | None:
     try:
-        tags: Any = json.loads(value) if isinstance(value, str | bytes) else value
+        tags: Any = parse_json(value) if isinstance(value, str | bytes) else value
         return known_names([axis["key"] for axis in tags["axes"]])
     except (ValueError, KeyError, TypeError):
         return None

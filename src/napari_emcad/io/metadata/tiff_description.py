@@ -17,6 +17,7 @@ import numpy as np
 import tifffile
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.json_text import parse_json
 from napari_emcad.io.metadata.lengths import Point
 
 _OURS = "napari-emcad="
@@ -107,7 +108,7 @@ def record_of(tiff: tifffile.TiffFile) -> TiffRecord:
     """Return the record in one of our own files; empty for any other file."""
     lines = [line for line in tiff.pages.first.description.splitlines() if line.startswith(_OURS)]
     try:
-        record = json.loads(lines[0].removeprefix(_OURS)) if lines else {}
+        record = parse_json(lines[0].removeprefix(_OURS)) if lines else {}
     except ValueError:
         return {}
     return record if _is_record(record) else {}

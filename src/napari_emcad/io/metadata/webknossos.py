@@ -3,7 +3,6 @@
 Lengths, boxes and axes are x, y, z there, and boxes count voxels of the finest resolution.
 """
 
-import json
 import math
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.io.json_text import parse_json
 from napari_emcad.io.metadata.lengths import Point, voxel_size_in_nm, voxel_size_notes
 
 PROPERTIES = "datasource-properties.json"
@@ -146,7 +146,7 @@ def read_webknossos(text: bytes | str) -> WkDataset:
         If they are not as the format has it.
     """
     try:
-        stated: Any = json.loads(text)
+        stated: Any = parse_json(text)
         return WkDataset.model_validate(stated)
     except ValidationError as error:
         problem = error.errors()[0]

@@ -22,6 +22,7 @@ from napari_emcad.core.ids import file_dtype
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import TABLE_ERRORS, first_line
 from napari_emcad.io.section_plans import plan_of_json, plan_to_json
@@ -155,7 +156,7 @@ class BlockFiles:
         """
         file = self.folder / FOUND_SECTIONS
         try:
-            found = json.loads(file.read_text("utf-8"))
+            found = read_json(file)
             plan, levels = plan_of_json(found["plan"], triple(found["plan"]["shape"])), found.get("levels")
             return FoundSections(str(found["summary"]), plan, levels and (float(levels[0]), float(levels[1])))
         except FileNotFoundError:

@@ -1,6 +1,5 @@
 """The facts of a run by blocks, `run.json` in the folder that becomes a session: what is segmented, and how."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import PART, write_then_rename
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.file_names import FACTS_FILE, HOLDER, LOCK, RUN_FILE
 from napari_emcad.io.sessions.lock import SessionLock
@@ -255,7 +255,7 @@ def read_run(folder: Path) -> BlockRunFacts:
         If it is damaged.
     """
     try:
-        return BlockRunFacts(**json.loads((folder / RUN_FILE).read_text("utf-8")))
+        return BlockRunFacts(**read_json(folder / RUN_FILE))
     except (OSError, ValueError, TypeError, ValidationError) as error:
         raise UserError(
             f"{folder / RUN_FILE}: missing or damaged; remove {folder} and run the command again."

@@ -14,6 +14,7 @@ from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize, triple
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.json_text import parse_json
 from napari_emcad.io.section_plans import plan_of_json
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.io.stacks.find_stack import KnownStack, relative_source
@@ -132,11 +133,11 @@ def read_facts(folder: Path) -> SessionFacts:
         If there is none, it is damaged, or of another format version.
     """
     try:
-        text = (folder / FACTS_FILE).read_text("utf-8")
+        text = (folder / FACTS_FILE).read_bytes()
     except OSError as error:
         raise _no_session(folder) from error
     try:
-        fields = json.loads(text)
+        fields = parse_json(text)
         _check_version(folder, fields["format_version"])
         facts = SessionFacts(**fields)
         _check_plan(facts)

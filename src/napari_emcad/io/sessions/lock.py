@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.links import link_out_of
 from napari_emcad.io.sessions.file_names import HOLDER, LOCK
 from napari_emcad.proofreading.log import user_name
@@ -167,7 +168,7 @@ def _write_holder(path: Path) -> None:
 def _read_holder(folder: Path) -> dict[str, Any] | None:
     """Read who holds the lock; None if nobody does, {} if that cannot be read: others write or remove it just now."""
     try:
-        holder = json.loads((folder / HOLDER).read_text("utf-8"))
+        holder = read_json(folder / HOLDER)
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

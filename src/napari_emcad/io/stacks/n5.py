@@ -4,7 +4,6 @@ N5 lists axes the other way round than Python does: its arrays are turned as the
 counts as 0: writers leave empty chunks out.
 """
 
-import json
 import os
 import posixpath
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.json_text import parse_json, read_json
 from napari_emcad.io.metadata.array_attributes import stated_offsets
 from napari_emcad.io.metadata.n5 import (
     ATTRIBUTES,
@@ -135,7 +135,7 @@ class N5Tree:
         """
         if path not in self._read:
             text = read_file(self.tensorstore, self.where, ATTRIBUTES, path)
-            found = {} if text is None else json.loads(text)
+            found = {} if text is None else parse_json(text)
             if not isinstance(found, dict):
                 raise ValueError(f"{ATTRIBUTES}: an object is needed, got {type(found).__name__}")
             self._read[path] = found
@@ -184,7 +184,7 @@ class N5Tree:
                 break
             upper = upper.parent
             text = read_file(self.tensorstore, upper, ATTRIBUTES)
-            stated = {} if text is None else json.loads(text)
+            stated = {} if text is None else parse_json(text)
             found += [stated] if isinstance(stated, dict) else []
             if "n5" in stated:
                 break
@@ -194,7 +194,7 @@ class N5Tree:
 def is_array_folder(folder: Path) -> bool:
     """Return True if a folder is an array, by its metadata alone."""
     with suppress(OSError, ValueError):
-        found = json.loads((folder / ATTRIBUTES).read_text("utf-8"))
+        found = read_json(folder / ATTRIBUTES)
         return isinstance(found, dict) and is_n5_array(found)
     return False
 

@@ -4,13 +4,13 @@ A chunk that is not there counts as 0, as in Zarr: writers leave empty chunks ou
 own business, which finds them in the environment.
 """
 
-import json
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.json_text import parse_json, read_json
 from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale, scale_offset, scale_voxel_size
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
@@ -68,7 +68,7 @@ def is_precomputed(where: Location) -> bool:
     if isinstance(where, Url):
         return where.is_precomputed
     with suppress(OSError, ValueError, TypeError, RecursionError):
-        return "scales" in json.loads((where / INFO).read_text("utf-8"))
+        return "scales" in read_json(where / INFO)
     return False
 
 
@@ -86,7 +86,7 @@ def _read_info(where: Location) -> _Info:
         text = read_file(ts, where, INFO)
         if text is None:
             raise UserError(f'{where}: a precomputed volume is needed, but "{INFO}" is not there; check the address.')
-        info = json.loads(text)
+        info = parse_json(text)
         return _Info(text, info["scales"], _HOLDS.get(str(info.get("type")).lower()))
 
 

@@ -101,6 +101,8 @@ def stored_values(page: tifffile.TiffPage) -> NDArray[Any]:
 def check_claims(page: tifffile.TiffPage) -> None:
     """Refuse a page that claims more than its data can hold, before there is memory for it."""
     parts, stored = math.prod(page.chunked), sum(page.databytecounts)
+    if (longest := max(page.databytecounts, default=0)) > page.parent.filehandle.size:
+        raise ValueError(f"{longest:,} bytes are due in one part, the file has {page.parent.filehandle.size:,}")
     if not len(page.dataoffsets) == len(page.databytecounts) == parts or page.nbytes > _MOST_PACKED * max(
         stored, page.parent.filehandle.size
     ):

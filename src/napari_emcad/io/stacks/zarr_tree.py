@@ -1,6 +1,5 @@
 """The arrays and groups of a Zarr store, in a folder, in a zip file or behind a URL, with or without group files."""
 
-import json
 import os
 import posixpath
 import zipfile
@@ -12,6 +11,7 @@ from typing import Any
 import zarr
 from zarr.storage import ZipStore
 
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.folders_below import folders_below
@@ -166,7 +166,7 @@ def is_array_folder(folder: Path) -> bool:
     if (folder / ".zarray").is_file():
         return True
     try:
-        stated = json.loads((folder / "zarr.json").read_text("utf-8"))
+        stated = read_json(folder / "zarr.json")
     except FileNotFoundError:
         return False
     return isinstance(stated, dict) and stated.get("node_type") != "group"
@@ -198,7 +198,7 @@ def _group_attributes(folder: Path) -> dict[str, Any] | None:
     for name, key in (("zarr.json", "attributes"), (".zattrs", None)):
         if (folder / name).is_file():
             with explain_errors(folder):
-                stated = json.loads((folder / name).read_text("utf-8"))
+                stated = read_json(folder / name)
                 found = stated.get(key, {}) if key else stated
                 return dict(found)
     return None

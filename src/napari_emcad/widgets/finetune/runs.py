@@ -1,6 +1,5 @@
 """The folders of runs until they are kept or discarded: in the session's folder, else among the person's data."""
 
-import json
 import os
 import shutil
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from napari_emcad.finetuning.folder import ORDER, TrainingOrder, read_order
+from napari_emcad.io.json_text import read_json
 from napari_emcad.networks.own_data import own_data
 
 FOLDER = "finetune"
@@ -76,7 +76,7 @@ class RunFolder:
     def facts_of(self, number: int) -> dict[str, Any]:
         """Return name and place of a held-out crop; empty if they are not known."""
         try:
-            return json.loads((self.folder / PLACES).read_text("utf-8"))[number]
+            return read_json(self.folder / PLACES)[number]
         except (OSError, ValueError, IndexError):
             return {}
 

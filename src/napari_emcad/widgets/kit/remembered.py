@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_emcad.io.atomic import write_then_rename
+from napari_emcad.io.json_text import read_json
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.workers.estimates import Planned, is_teacher
 
@@ -75,7 +76,7 @@ def _runner(device: str, card: ModelCard | None) -> str:
 
 def _read(file: Path | None) -> dict[str, Any]:
     try:
-        facts = json.loads(file.read_text("utf-8")) if file else {}
+        facts = read_json(file) if file else {}
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
