@@ -1,8 +1,16 @@
+import json
+
 import numpy as np
 import pytest
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size
+
+
+def axistags(*lengths, unit=""):
+    """Tags of axes as ilastik writes them."""
+    axes = zip("zyx", lengths, strict=True)
+    return json.dumps({"axes": [{"key": key, "resolution": n, "description": unit} for key, n in axes]})
 
 
 @pytest.mark.parametrize(
@@ -15,10 +23,30 @@ from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_si
         {"element_size_um": (0.04, 0.005, 0.004)},
         {"voxel_size_nm": [40, 5, 4], "resolution": [1, 2, 3]},
         {"voxel_size_nm": None, "resolution": [40, 5, 4]},
+        {"dimension_units": ["40 nm", ".005 um", "4 nm"]},
+        {"axistags": axistags(40, 5, 4, unit="nm")},
+        {"axistags": axistags(40, 5, 4), "axis_units": '{"z": "nm", "y": "nm", "x": "nm"}'},
     ],
 )
 def test_attributes(attributes):
     assert read_voxel_size(attributes) == VoxelSize(40, 5, 4)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"dimension_units": ["40 nm", "4 nm", None]},
+        {"dimension_units": ["40", "4", "6"]},
+        {"dimension_units": 4},
+        {"axistags": axistags(0, 0, 0, unit="nm")},
+        {"axistags": axistags(40, 5, 4, unit="from the microscope")},
+        {"axistags": "[1, 2]"},
+        {"axistags": '{"axes": 3}'},
+        {"axistags": "{"},
+    ],
+)
+def test_no_size_of_what_is_not_stated_in_full(attributes):
+    assert read_voxel_size(attributes) is None
 
 
 def test_no_attributes_no_size():

@@ -59,6 +59,8 @@ def test_no_size_where_a_unit_is_no_length():
         ([None, None, None], ["nm"] * 3, []),
         ([30, 6, 6], ["pixel"] * 3, []),
         ([1, 1, 1], [None] * 3, []),
+        ([30, 6, 6], [None] * 3, ["its voxel size of 30 x 6 x 6 has no unit: it is left out."]),
+        ([30, 6, None], [""] * 3, []),
         ([30, 6, 6], ["foo"] * 3, ['its unit "foo" of z, y and x is not known: the voxel size is left out.']),
         ([30, 6, 6], ["foo", "nm", "nm"], ['its unit "foo" of z is not known: the voxel size is left out.']),
         (

@@ -35,6 +35,21 @@ def test_a_filter_that_is_not_installed_is_named(path, stack, monkeypatch):
         open_hdf5(path)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_voxels_in_a_file_beside_it(tmp_path, path, stack, monkeypatch, elsewhere):
+    stack.tofile(tmp_path / "a.bin")
+    monkeypatch.chdir(tmp_path)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("raw", stack.shape, stack.dtype, external=[("a.bin", 0, h5py.h5f.UNLIMITED)])
+        file["raw"].attrs["resolution"] = (40, 5, 4)
+    if elsewhere:
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+    opened = open_hdf5(path)
+    np.testing.assert_array_equal(opened.array[:], stack)
+    assert opened.voxel_size == (40, 5, 4)
+
+
 def test_a_filter_that_nobody_knows(path, stack):
     pytest.importorskip("hdf5plugin")
     save_filtered(path, stack, 511, b"data")

@@ -89,6 +89,14 @@ def test_an_unknown_voxel_size_is_told(tmp_path, stack, angstrom):
     assert "voxel size in its header" in opened.notes[0]
 
 
+def test_a_cell_without_a_grid_is_that_of_the_voxels(tmp_path, stack):
+    path = save(tmp_path / "a.mrc", stack.astype("i2"), grid=(0, 0, 0))
+    content = bytearray(path.read_bytes())
+    content[40:52] = np.array([37 * 50, 24 * 60, 5 * 300], "<f4").tobytes()
+    path.write_bytes(content)
+    assert open_stack(path).voxel_size == (30, 6, 5)
+
+
 def test_a_section_of_one_angstrom_in_one_axis_counts(tmp_path, stack):
     opened = open_stack(save(tmp_path / "a.mrc", stack.astype("i2"), angstrom=(300, 1, 1)))
     assert opened.voxel_size == (30, 0.1, 0.1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorstore as ts
 import tifffile
+import zarr
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.n5 import is_n5, open_n5
@@ -73,6 +74,12 @@ def test_a_folder_of_images_is_no_n5(tmp_path, stack):
     tifffile.imwrite(tmp_path / "b" / "s0.tif", stack[0])
     state(tmp_path / "b", note="by hand")
     assert [is_n5(tmp_path / name) for name in ("a.n5", "b")] == [True, False]
+
+
+@pytest.mark.parametrize("inner", ["", "volumes/raw"])
+def test_zarr_in_a_folder_that_is_named_as_n5(tmp_path, stack, inner):
+    zarr.create_array(tmp_path / "a.n5" / inner, data=stack)
+    np.testing.assert_array_equal(open_stack(tmp_path / "a.n5").array[:], stack)
 
 
 def test_several_arrays(volume, stack):

@@ -1,4 +1,5 @@
 import gzip
+import itertools
 import sys
 
 import numpy as np
@@ -33,6 +34,63 @@ def test_microns_and_no_unit(tmp_path, stack):
     assert open_stack(save(tmp_path / "a.nii", stack.T, "micron", (0.005, 0.006, 0.04))).voxel_size == (40, 6, 5)
     opened = open_stack(save(tmp_path / "b.nii", stack.T, "unknown", (5, 6, 40)))
     assert (opened.voxel_size, opened.notes) == (None, ("its voxel size of 40 x 6 x 5 has no unit: it is left out.",))
+
+
+@pytest.mark.parametrize("flips", [(1, 1, 1), (-1, -1, 1)])
+def test_the_place_where_axes_go_up_or_down(tmp_path, stack, flips):
+    affine = np.diag([*np.multiply(flips, (0.005, 0.006, 0.04)), 1])
+    affine[:3, 3] = np.multiply(flips, (0.1, 0.2, 0.4))
+    image = nibabel.Nifti1Image(stack.T, affine)
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, tmp_path / "a.nii")
+    opened = open_stack(tmp_path / "a.nii")
+    assert (opened.voxel_size, opened.offset) == ((40, 6, 5), (400, 200, 100))
+    np.testing.assert_array_equal(opened.array[:], stack)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("xyz")))
+def test_axes_by_their_directions(tmp_path, stack, order):
+    affine = np.eye(4) * 0
+    for axis, name in enumerate(order):
+        affine["xyz".index(name), axis] = {"x": 0.005, "y": 0.006, "z": 0.04}[name]
+    image = nibabel.Nifti1Image(stack.transpose(["zyx".index(name) for name in order]), affine)
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, tmp_path / "a.nii")
+    opened = open_stack(tmp_path / "a.nii")
+    np.testing.assert_array_equal(opened.array[:], stack)
+    assert opened.voxel_size == (40, 6, 5)
+
+
+def test_slanted_axes_stay_in_their_order(tmp_path, stack):
+    angle = np.deg2rad(30)
+    affine = np.array(
+        [[np.cos(angle), -np.sin(angle), 0, 9], [np.sin(angle), np.cos(angle), 0, 9], [0, 0, 1, 9], [0, 0, 0, 1]]
+    )
+    image = nibabel.Nifti1Image(stack.T, affine)
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, tmp_path / "a.nii")
+    opened = open_stack(tmp_path / "a.nii")
+    np.testing.assert_array_equal(opened.array[:], stack)
+    assert opened.offset is None
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.img"])
+def test_a_pair_of_files(tmp_path, stack, name):
+    image = nibabel.Nifti1Pair(stack.T, np.diag([0.005, 0.006, 0.04, 1]))
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, tmp_path / "a.img")
+    opened = open_stack(tmp_path / name)
+    np.testing.assert_array_equal(opened.array[:], stack)
+    assert opened.voxel_size == (40, 6, 5)
+
+
+def test_other_files_of_that_name_are_no_nifti(tmp_path):
+    (tmp_path / "a.hdr").write_bytes(b"ENVI" * 100)
+    (tmp_path / "a.img").write_bytes(bytes(400))
+    (tmp_path / "b.img").write_bytes(bytes(400))
+    for name in ("a.hdr", "a.img", "b.img"):
+        with pytest.raises(UserError, match="this file is none of them"):
+            open_stack(tmp_path / name)
 
 
 def test_scaled_values(tmp_path, stack):

@@ -1,3 +1,4 @@
+import itertools
 import sys
 
 import numpy as np
@@ -24,6 +25,26 @@ def test_a_stack(tmp_path, stack, name, encoding):
     opened = open_stack(save(tmp_path / name, stack.T, encoding=encoding, **DIRECTIONS))
     np.testing.assert_array_equal(opened.array[:], stack)
     assert (opened.voxel_size, opened.size_source, opened.notes) == ((40, 6, 5), "NRRD header", ())
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_the_place(tmp_path, stack, flip):
+    header = DIRECTIONS | {"space directions": np.diag([5.0 * flip, 6, 40]), "space origin": [100.0 * flip, 200, 400]}
+    assert open_stack(save(tmp_path / "a.nrrd", stack.T, **header)).offset == (400, 200, 100)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("xyz")))
+@pytest.mark.parametrize("stated", ["labels", "directions"])
+def test_axes_in_any_order(tmp_path, stack, order, stated):
+    sizes = {"x": 5.0, "y": 6.0, "z": 40.0}
+    header = {"labels": list(order), "spacings": [sizes[name] for name in order], "units": ["nm"] * 3}
+    if stated == "directions":
+        steps = [[sizes[name] * (name == axis) for axis in "xyz"] for name in order]
+        header = DIRECTIONS | {"space directions": np.array(steps), "space origin": [10.0, 20, 30]}
+    values = stack.transpose(["zyx".index(name) for name in order])
+    opened = open_stack(save(tmp_path / "a.nrrd", values, **header))
+    np.testing.assert_array_equal(opened.array[:], stack)
+    assert (opened.voxel_size, opened.offset) == ((40, 6, 5), None if stated == "labels" else (30, 20, 10))
 
 
 TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]

@@ -1,3 +1,4 @@
+import json
 import sys
 
 import numpy as np
@@ -66,6 +67,18 @@ def test_one_scale_is_no_pyramid(tmp_path, stack):
 def test_labels(tmp_path, stack):
     save(tmp_path / "seg", stack.astype(np.uint64) * 2**35, kind="segmentation")
     np.testing.assert_array_equal(open_stack(tmp_path / "seg").array[4], stack[4].astype(np.uint64) * 2**35)
+
+
+@pytest.mark.parametrize(("kind", "other"), [("image", "raw"), ("segmentation", "compressed_segmentation")])
+def test_an_encoding_that_is_not_read_is_named(tmp_path, stack, kind, other):
+    save(tmp_path / "a", stack.astype("u4"), kind=kind)
+    info = json.loads((tmp_path / "a" / "info").read_text())
+    info["scales"][0]["encoding"] = "crackle"
+    (tmp_path / "a" / "info").write_text(json.dumps(info))
+    with pytest.raises(
+        UserError, match=f'its chunks are encoded as "crackle", which is not read; .* --encoding {other}'
+    ):
+        open_stack(tmp_path / "a")
 
 
 def test_channels_are_refused(tmp_path, stack):

@@ -257,6 +257,41 @@ def test_dimension_names(tmp_path, stack):
     np.testing.assert_array_equal(open_zarr(tmp_path / "a.zarr").array[:], stack)
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("order", ["zyx", "xyz", "yxz"])
+def test_arrays_that_hold_coordinates(tmp_path, stack, order, zarr_format):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=zarr_format)
+    steps = {"z": 40.0, "y": 5.0, "x": 4.0}
+    names = {"dimension_names": list(order)} if zarr_format == 3 else {}
+    raw = group.create_array("raw", data=stack.transpose(["zyx".index(axis) for axis in order]), **names)
+    raw.attrs.update({"_ARRAY_DIMENSIONS": list(order)} if zarr_format == 2 else {})
+    for axis, length in zip(order, raw.shape, strict=True):
+        group.create_array(axis, data=np.arange(length) * steps[axis] + 100).attrs["units"] = "nm"
+    source = open_zarr(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(source.array[:], stack)
+    assert facts(source)[2:] == ((40, 5, 4), (100, 100, 100))
+    assert source.size_source == "coordinates of the axes"
+    del group["z"]
+    assert open_zarr(tmp_path / "a.zarr").voxel_size is None
+
+
+def test_a_length_with_its_unit_for_each_dimension(tmp_path, stack):
+    array = zarr.create_array(tmp_path / "a.zarr", data=stack.T, dimension_names=["x", "y", "z"])
+    array.attrs["dimension_units"] = ["4 nm", "0.005 um", "40 nm"]
+    assert open_zarr(tmp_path / "a.zarr").voxel_size == (40, 5, 4)
+
+
+def test_a_scale_without_a_unit_is_told(tmp_path, stack):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    stated = image(("0", [40, 5, 4]))
+    for axis in stated["multiscales"][0]["axes"]:
+        axis.pop("unit", None)
+    group.attrs.update(stated)
+    group.create_array("0", data=stack)
+    source = open_zarr(tmp_path / "a.zarr")
+    assert (source.voxel_size, source.notes) == (None, ("its voxel size of 40 x 5 x 4 has no unit: it is left out.",))
+
+
 def test_channels_of_an_image_are_listed_and_chosen(tmp_path, stack):
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
     group.attrs.update(image(("0", [1, 40, 5, 4]), axes="czyx"))
@@ -333,14 +368,15 @@ def test_a_folder_of_images_with_a_zarr_in_it_is_one_of_images(tmp_path, stack):
 
 
 @FORMATS
-def test_a_zip_file(tmp_path, stack, zarr_format):
-    with ZipStore(tmp_path / "a.zarr.zip", mode="w") as store:
+@pytest.mark.parametrize("name", ["a.zarr.zip", "a.ozx"])
+def test_a_zip_file(tmp_path, stack, zarr_format, name):
+    with ZipStore(tmp_path / name, mode="w") as store:
         zarr.create_group(store, zarr_format=zarr_format, attributes={"resolution": [40, 5, 4]})
         zarr.create_array(store, name="volumes/raw", data=stack, zarr_format=zarr_format)
-    with open_stack(tmp_path / "a.zarr.zip") as source:
+    with open_stack(tmp_path / name) as source:
         assert (source.dataset, source.voxel_size) == ("volumes/raw", (40, 5, 4))
         np.testing.assert_array_equal(source.array[:], stack)
-    assert stack_names(tmp_path / "a.zarr.zip") == ["volumes/raw"]
+    assert stack_names(tmp_path / name) == ["volumes/raw"]
 
 
 def test_a_folder_packed_as_a_zip_file(tmp_path, stack):

@@ -1,7 +1,8 @@
 """Voxel size and offset as the attributes of HDF5 and Zarr arrays state them."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -12,6 +13,9 @@ from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_n
 
 _WORDS = re.compile(r"[^\s,;\[\]()\"']+")
 """Numbers or units in one text: "40, 8, 8" and "[nm nm nm]"."""
+
+_LENGTH = re.compile(r"\s*([0-9.eE+-]*)\s*(.*?)\s*")
+"""A length with its unit in one text: "40 nm"."""
 
 MARK: Final = "napari_emcad"
 """Key in the attributes of our own arrays: what they hold."""
@@ -24,15 +28,15 @@ def read_voxel_size(attributes: Mapping[str, object], arrangement: Arrangement =
     """Read the voxel size (z, y, x) in nm from the attributes of an HDF5 or Zarr array; None if they do not say.
 
     `voxel_size_nm` is ours, `resolution` that of CREMI and `voxel_size` that of funlib (both nm unless `units`
-    says otherwise), `element_size_um` that of Fiji's HDF5 plugin. `arrangement` tells the order of the array's axes,
-    in which the lengths are stated.
+    says otherwise), `element_size_um` that of Fiji's HDF5 plugin, `dimension_units` tensorstore's and `axistags`
+    ilastik's. `arrangement` tells the order of the array's axes, in which the lengths are stated.
     """
     units = _stated_units(attributes)
     known = {"voxel_size_nm": "nm", "resolution": units, "voxel_size": units, "element_size_um": "um"}
+    stated = [(attributes[key], unit) for key, unit in known.items() if key in attributes]
+    stated += [_of_dimension_units(attributes), _of_axistags(attributes)]
     sizes = [
-        voxel_size_in_nm(_of_space(attributes[key], arrangement), _of_space(unit, arrangement))
-        for key, unit in known.items()
-        if key in attributes
+        voxel_size_in_nm(_of_space(lengths, arrangement), _of_space(unit, arrangement)) for lengths, unit in stated
     ]
     return next((size for size in sizes if size), None)
 
@@ -91,6 +95,31 @@ def place_attributes(size: VoxelSize, offset: Point, channels: bool = False) -> 
     lengths = {"voxel_size": list(size), "resolution": list(size), "offset": list(offset), "units": ["nm"] * 3}
     units = [*("" for _ in first), *(f"{length:.12g} nm" for length in size)]
     return {**lengths, "axis_names": names, "_ARRAY_DIMENSIONS": names, "dimension_units": units}
+
+
+def _of_dimension_units(attributes: Mapping[str, object]) -> tuple[list[str], list[str]]:
+    """Read tensorstore's lengths with their units, such as "40 nm"; a unit alone is one of it."""
+    texts = attributes.get("dimension_units")
+    found = [_LENGTH.fullmatch(str(text)) for text in texts] if isinstance(texts, Sequence) else []
+    return [part[1] or "1" if part else "" for part in found], [part[2] if part else "" for part in found]
+
+
+def _of_axistags(attributes: Mapping[str, object]) -> tuple[list[object], list[object]]:
+    """Read the pixel sizes in ilastik's axistags; units are in `axis_units`, or are what describes an axis."""
+    axes = _parsed(attributes.get("axistags")).get("axes", [])
+    tags = [axis for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
+    units = _parsed(attributes.get("axis_units"))
+    names = [units.get(str(tag.get("key"))) or tag.get("description") for tag in tags]
+    return [tag.get("resolution") for tag in tags], names
+
+
+def _parsed(value: object) -> Mapping[str, Any]:
+    """Return a mapping that attributes keep as JSON; empty if it is none."""
+    try:
+        found = json.loads(value) if isinstance(value, str | bytes) else value
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _stated_units(attributes: Mapping[str, object]) -> object:

@@ -20,6 +20,9 @@ _USUAL = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "micrometer": 1e3, "micron": 1
 _NO_LENGTHS = {"", "none", "null", "pixel", "pixels", "px", "voxel", "voxels", "vx", "reference frame", "dimensionless"}
 """Words by which programs say that there is no unit."""
 
+_NO_WORD = {"", "none"}
+"""Units that were left out; the other words say on purpose that a length is none."""
+
 _SPELLINGS = {
     "a": "angstrom",
     "å": "angstrom",
@@ -96,6 +99,8 @@ def voxel_size_notes(lengths: Sequence[Length], units: Sequence[object]) -> tupl
         for unit in dict.fromkeys(words[axis] for axis in strange)
     ]
     known = [axis for axis in "zyx" if stated[axis] and nanometres(words[axis])]
+    if set(words.values()) <= _NO_WORD and all(stated.values()) and any(float(length or 1) != 1 for length in lengths):
+        return (f"its voxel size of {' x '.join(f'{float(n or 0):g}' for n in lengths)} has no unit: it is left out.",)
     missing = [axis for axis in "zyx" if axis not in (*known, *strange)]
     if missing and known:
         notes.append(f"it states no size of a voxel on {_and(missing)}: that on {_and(known)} is left out.")

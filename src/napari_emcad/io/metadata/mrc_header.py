@@ -148,6 +148,9 @@ class MrcHeader:
     def voxel_size(self) -> VoxelSize | None:
         """Read the voxel size in nm; None if it is 0, or 1 Angstrom on each side, which stands for no size."""
         grid, cell = (np.array(self.fields[name].tolist(), float) for name in ("grid", "cell"))
+        if not grid.any():  # some programs state the cell alone, which is then that of the voxels
+            lengths = dict(zip(self.axes[::-1], self.shape[::-1], strict=True))
+            grid = np.array([lengths[axis] for axis in "xyz"], float)
         if min(grid) <= 0:
             return None
         edges = cell / grid

@@ -29,6 +29,8 @@ class PrecomputedScale(TypedDict):
         Voxels of a chunk; further ones are other copies of the voxels.
     voxel_offset : [x, y, z]
         First voxel, in voxels of this scale; 0 if left out.
+    encoding : str
+        Of its chunks: "raw", "jpeg" and so on.
     sharding : object
         There if many chunks share a file.
     """
@@ -38,6 +40,7 @@ class PrecomputedScale(TypedDict):
     size: list[int]
     chunk_sizes: list[list[int]]
     voxel_offset: NotRequired[list[int]]
+    encoding: NotRequired[str]
     sharding: NotRequired[object]
 
 

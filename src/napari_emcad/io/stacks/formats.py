@@ -27,6 +27,7 @@ from napari_emcad.io.stacks.numpy_files import (
 )
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.precomputed import is_precomputed, open_precomputed, open_precomputed_levels
+from napari_emcad.io.stacks.remote_zarr import ZIPPED
 from napari_emcad.io.stacks.section_images import open_section_images
 from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.io.stacks.tiff import is_tiff, open_tiff, tiff_arrays, tiff_stack_names
@@ -87,7 +88,7 @@ ANYWHERE: tuple[StackFormat[Location], ...] = (
         "Zarr",
         lambda where: isinstance(where, Url) or holds_zarr(where),
         *(open_zarr, open_zarr_levels, zarr_stack_names, zarr_arrays),
-        suffixes=(".zarr", ".zip"),
+        suffixes=(".zarr", *ZIPPED),
     ),
 )
 """Formats on this machine or behind a URL, in the order in which they are asked."""
@@ -99,7 +100,12 @@ ON_DISK: tuple[StackFormat[Path], ...] = (
     StackFormat("Imaris file", is_imaris, open_imaris, open_imaris_levels, imaris_stack_names, suffixes=(".ims",)),
     StackFormat("BigDataViewer file", is_bdv, open_bdv, open_bdv_levels, bdv_stack_names, suffixes=(".xml",)),
     StackFormat(
-        "HDF5", is_hdf5, open_hdf5, names=hdf5_stack_names, arrays=hdf5_arrays, suffixes=(".h5", ".hdf5", ".hdf")
+        "HDF5",
+        is_hdf5,
+        open_hdf5,
+        names=hdf5_stack_names,
+        arrays=hdf5_arrays,
+        suffixes=(".h5", ".hdf5", ".hdf", ".nc", ".emd", ".hspy", ".nxs"),
     ),
     StackFormat("folder of section images", Path.is_dir, open_section_images),
     StackFormat(

@@ -1,6 +1,6 @@
 """Stacks in HDF5 files: CREMI, SNEMI, ilastik, MATLAB 7.3 and any other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -9,10 +9,14 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size, stated_offsets
+from napari_emcad.io.metadata.coordinates import place_of_coordinates
+from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.read_errors import explain_header_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
-from napari_emcad.io.stacks.hdf5_listing import MATLAB, broken_link, entry_of, get_link, get_object, list_datasets
+from napari_emcad.io.stacks.hdf5_coordinates import coordinates_of
+from napari_emcad.io.stacks.hdf5_links import broken_link, get_link, get_object, open_dataset
+from napari_emcad.io.stacks.hdf5_listing import MATLAB, entry_of, list_datasets
 from napari_emcad.io.stacks.hdf5_storage import check_storage
 from napari_emcad.io.stacks.lazy_array import wrap_array
 from napari_emcad.io.stacks.open_dataset import OpenDataset
@@ -30,7 +34,7 @@ def open_hdf5(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     file = open_file(path)
     try:
         entry, notes = _find_entry(path, file, wish)
-        name, found = f"{path}, {entry.name}", file[entry.name]
+        name, found = f"{path}, {entry.name}", open_dataset(file, entry.name)
         arrangement = arrange_axes(name, entry.shape, entry.axes, wish)
         array = wrap_array(name, found, arrangement, file.close)
         check_storage(name, found)
@@ -38,14 +42,14 @@ def open_hdf5(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         file.close()
         raise
     stat = path.stat()
-    size = _stated_size(file, entry.name, arrangement)
+    size, offset, source = _place(found, list(_around(file, entry.name)), arrangement)
     return OpenDataset(
         array,
         size,
         wish.named(entry.name),
         (stat.st_size, stat.st_mtime_ns),
-        read_offset(found.attrs, arrangement),
-        size_source="HDF5 attributes" if size else "",
+        offset,
+        size_source=source,
         holds=entry.holds,
         notes=(*arrangement.notes, *notes, *_matlab_notes(found, entry, wish)),
     )
@@ -62,7 +66,9 @@ def hdf5_arrays(path: Path) -> list[DatasetEntry]:
     with open_file(path) as file:
         entries = list_datasets(file).entries
         return [
-            entry._replace(offsets=stated_offsets(found.attrs for found in _around(file, entry.name)))
+            entry._replace(
+                offsets=stated_offsets(found.attrs for found in (file[entry.name], *_around(file, entry.name)))
+            )
             for entry in entries
         ]
 
@@ -98,15 +104,28 @@ def _find_entry(path: Path, file: h5py.File, wish: StackSelection) -> tuple[Data
     return choose_dataset(path, wish, listing.entries), listing.notes
 
 
-def _stated_size(file: h5py.File, name: str, arrangement: Arrangement) -> VoxelSize | None:
-    """Read the voxel size from a dataset's attributes, or those of the groups around it, the nearest first."""
-    sizes = (read_voxel_size(found.attrs, arrangement) for found in _around(file, name))
-    return next((size for size in sizes if size), None)
+def _place(
+    dataset: h5py.Dataset, around: Sequence[h5py.Group], arrangement: Arrangement
+) -> tuple[VoxelSize | None, Point | None, str]:
+    """Read voxel size and place of a dataset, and where they are stated.
+
+    Strategy: its attributes, the coordinates of its axes, then the attributes of the groups around it, the nearest
+    first.
+    """
+    offset = read_offset(dataset.attrs, arrangement)
+    if size := read_voxel_size(dataset.attrs, arrangement):
+        return size, offset, "HDF5 attributes"
+    axes = coordinates_of(dataset)
+    size, start = place_of_coordinates(axes, arrangement) if axes else (None, None)
+    if size:
+        return size, start, "coordinates of the axes"
+    size = next(filter(None, (read_voxel_size(group.attrs, arrangement) for group in around)), None)
+    return size, offset, "HDF5 attributes" if size else ""
 
 
-def _around(file: h5py.File, name: str) -> Iterator[h5py.Group | h5py.Dataset]:
+def _around(file: h5py.File, name: str) -> Iterator[h5py.Group]:
     parts = name.split("/")
-    for count in range(len(parts), 0, -1):
+    for count in range(len(parts) - 1, 0, -1):
         yield file["/".join(parts[:count])]
     yield file
 

@@ -10,6 +10,8 @@ import numpy as np
 from napari_emcad.io.metadata.array_attributes import read_mark
 from napari_emcad.io.metadata.axes import known_names, read_axis_names
 from napari_emcad.io.stacks.choose_dataset import USUAL, DatasetEntry
+from napari_emcad.io.stacks.hdf5_coordinates import coordinates_of
+from napari_emcad.io.stacks.hdf5_links import broken_link, get_link, get_object
 
 MOST_OBJECTS = 4096
 """Groups, datasets and links after which a listing ends: files with a group for each cell have millions."""
@@ -66,31 +68,6 @@ def entry_of(name: str, dataset: h5py.Dataset) -> DatasetEntry:
     return DatasetEntry(name, shape, dtype, _axes_of(dataset), read_mark(dataset.attrs))
 
 
-def get_object(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype | None:
-    """Return the object of a name, through links; None if there is none, or a link leads nowhere."""
-    try:
-        return group[name]
-    except (KeyError, OSError, RuntimeError, ValueError):
-        return None
-
-
-def broken_link(name: str, link: object) -> str:
-    """Return the sentence on a link that leads nowhere."""
-    if isinstance(link, h5py.ExternalLink):
-        return f'its link "{name}" leads to "{link.path}" in the file "{link.filename}", which is not there.'
-    if isinstance(link, h5py.SoftLink):
-        return f'its link "{name}" leads to "{link.path}", which is not there.'
-    return f'its object "{name}" cannot be read.'
-
-
-def get_link(group: h5py.Group, name: str) -> h5py.HardLink | h5py.SoftLink | h5py.ExternalLink | None:
-    """Return the link of a name; None if there is none."""
-    try:
-        return group.get(name, getlink=True)
-    except (KeyError, OSError, RuntimeError, ValueError):
-        return None
-
-
 def _members(file: h5py.File) -> Iterator[_Member]:
     """Go through a file, the objects near its root first; each group is entered once, so that loops end."""
     seen = {_identity(file)}
@@ -114,8 +91,9 @@ def _identity(found: h5py.Group | h5py.Dataset) -> tuple[int, int]:
 
 
 def _axes_of(dataset: h5py.Dataset) -> list[str] | None:
-    """Return the names of a dataset's axes: those of its attributes, of HDF5's labels of dimensions, or MATLAB's."""
+    """Return the names of a dataset's axes: of its attributes, HDF5's labels, its axes' coordinates, or MATLAB's."""
     stated = read_axis_names(dataset.attrs) or known_names([dim.label for dim in dataset.dims])
+    stated = stated or known_names([axis.name for axis in coordinates_of(dataset) or ()])
     return stated or (_axes_of_matlab(dataset.shape) if MATLAB in dataset.attrs else None)
 
 

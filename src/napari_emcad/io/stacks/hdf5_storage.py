@@ -8,7 +8,7 @@ import h5py
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.extras import import_extra
-from napari_emcad.io.stacks.hdf5_listing import get_object
+from napari_emcad.io.stacks.hdf5_links import get_object
 
 _NAMES = {
     4: "SZIP",

@@ -44,6 +44,7 @@ from napari_emcad.io.stacks.tensorstore_arrays import (
     short_reason,
     wrap_tensorstore,
 )
+from napari_emcad.io.stacks.zarr_tree import has_arrays_below, has_mark
 
 _COMPRESSIONS = ("raw", "gzip", "bzip2", "xz", "blosc", "zstd")
 _MOST_DEEP = 6
@@ -99,8 +100,8 @@ def is_n5(where: Location) -> bool:
         return any(part.lower().endswith(".n5") for part in where.text.split("/"))
     if not where.is_dir():
         return False
-    if where.name.lower().endswith(".n5"):
-        return True
+    if where.name.lower().endswith(".n5"):  # funlib writes Zarr under such names, too
+        return (where / ATTRIBUTES).is_file() or not (has_mark(where) or has_arrays_below(where))
     names = [entry.name for entry in first_entries(where) if entry.is_file()]
     if (where / ATTRIBUTES).is_file():
         return not any(Path(name).suffix.lower() in SUFFIXES for name in names)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import Slices, VoxelSize
 from napari_emcad.io.extras import import_extra
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.metadata.lengths import voxel_size_in_nm
+from napari_emcad.io.metadata.axes import known_names
+from napari_emcad.io.metadata.directions import axes_of_directions, place_of_origin
+from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray
@@ -55,7 +57,9 @@ class _RawVoxels:
 
 
 def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
-    """Open a NRRD image; its first axis of space is x. Raw voxels are mapped, compressed ones are read at once.
+    """Open a NRRD image; its first axis of space is x, unless its labels or directions say otherwise.
+
+    Raw voxels are mapped, compressed ones are read at once.
 
     Raises
     ------
@@ -91,6 +95,7 @@ def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         size,
         wish.named(None),
         (stat.st_size, stat.st_mtime_ns),
+        _offset(header, arrangement) if size else None,
         size_source="NRRD header" if size else "",
         notes=(*arrangement.notes, *notes),
     )
@@ -156,13 +161,35 @@ def is_nrrd(path: Path) -> bool:
 
 
 def _axes(header: Mapping[str, Any], count: int) -> list[str] | None:
-    """Return the names of the array's axes, the slowest first; None if they are three or their kinds are not stated."""
+    """Return the names of the array's axes, the slowest first; None if the header does not tell."""
+    if labels := known_names(header.get("labels")):
+        return labels[::-1] if len(labels) == count else None
+    along = axes_of_directions(_of_space(header)[1])
     kinds = [str(kind).lower() for kind in header.get("kinds", [])]
     if len(kinds) != count or sum(kind in _SPACE for kind in kinds) != 3:
-        return None
-    space = iter("xyz")
+        return along[::-1] if along and count == 3 else None
+    space = iter(along or "xyz")
     names = [next(space) if kind in _SPACE else {"time": "t"}.get(kind, "c") for kind in kinds]
     return names[::-1]
+
+
+def _of_space(header: Mapping[str, Any]) -> tuple[list[int], list[Any]]:
+    """Return the axes of space, the fastest first, and the step along each; none if no directions are stated."""
+    rows = header.get("space directions")
+    stated = {axis: row for axis, row in enumerate(() if rows is None else rows) if row is not None}
+    known = {axis: row for axis, row in stated.items() if np.isfinite(np.asarray(row, float)).all()}
+    return list(known), list(known.values())
+
+
+def _offset(header: Mapping[str, Any], arrangement: Arrangement) -> Point | None:
+    """Read the place of the first voxel in nm; None if the header does not say."""
+    axes, steps = _of_space(header)
+    place = place_of_origin(steps, header.get("space origin", ())) if len(axes) == 3 else None
+    if place is None:
+        return None
+    starts = dict(zip(axes, place, strict=True))
+    listed = [starts.get(axis, 0.0) for axis in range(len(header["sizes"]))]
+    return point_in_nm(arrangement.of_space(listed[::-1]), [(header.get("space units") or [""])[0]] * 3)
 
 
 def _voxel_size(header: Mapping[str, Any], arrangement: Arrangement) -> VoxelSize | None:

@@ -31,6 +31,9 @@ from napari_emcad.io.stacks.tensorstore_arrays import (
 _HOLDS: dict[str, Holds] = {"segmentation": "labels", "image": "image"}
 """Contents of voxels by the type that `info` states."""
 
+_ENCODINGS = ("raw", "jpeg", "png", "compressed_segmentation")
+"""Ways to encode chunks that are decoded."""
+
 
 def open_precomputed(where: Location, wish: StackSelection = ANY) -> OpenDataset:
     """Open one scale by its key, such as "8_8_40"; left out, the first, which is the finest.
@@ -93,6 +96,7 @@ def _read_info(where: Location) -> _Info:
 def _open_scale(where: Location, info: _Info, number: int, wish: StackSelection) -> OpenDataset:
     """Open one scale, whose axes are x, y, z and channel, counted from 0."""
     ts, scale = import_tensorstore(where), info.scales[number]
+    _check_encodings(where, info)
     spec = {"driver": "neuroglancer_precomputed", "kvstore": kvstore(where), "scale_index": number}
     with _explain_errors(where):
         opened = ts.open(spec, read=True, context=ts.Context(CONTEXT)).result()
@@ -114,6 +118,17 @@ def _open_scale(where: Location, info: _Info, number: int, wish: StackSelection)
         holds=info.holds,
         notes=arrangement.notes if endings is not None else (*arrangement.notes, _no_chunks(name, where, info)),
     )
+
+
+def _check_encodings(where: Location, info: _Info) -> None:
+    """Refuse a volume with chunks that tensorstore cannot decode, in whatever scale: it reads `info` as a whole."""
+    unknown = [str(scale.get("encoding")) for scale in info.scales if scale.get("encoding", "raw") not in _ENCODINGS]
+    if unknown:
+        other = "compressed_segmentation" if info.holds == "labels" else "raw"
+        raise UserError(
+            f'{where}: its chunks are encoded as "{unknown[0]}", which is not read; write it anew with cloud-volume or '
+            f"igneous (igneous image xfer --encoding {other})."
+        )
 
 
 def _no_chunks(name: str, where: Location, info: _Info) -> str:

@@ -14,6 +14,9 @@ from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray
 from napari_emcad.io.stacks.locations import Url
 from napari_emcad.io.stacks.zarr_codecs import explain_codecs
 
+ZIPPED = (".zip", ".ozx")
+"""Endings of zip files that may hold a store; the second is OME-Zarr's."""
+
 
 def zarr_address(url: Url) -> str:
     """Return the address of a store as fsspec takes it.
@@ -24,7 +27,7 @@ def zarr_address(url: Url) -> str:
         If the protocol is not known, or its library is not installed.
     """
     _check_protocol(url)
-    return f"zip::{url}" if url.name.lower().endswith(".zip") else str(url)
+    return f"zip::{url}" if url.name.lower().endswith(ZIPPED) else str(url)
 
 
 def open_remote_node(address: str, path: str) -> zarr.Array[Any] | zarr.Group | None:

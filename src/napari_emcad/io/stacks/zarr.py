@@ -6,9 +6,11 @@ A chunk that is not there counts as the array's fill value, as Zarr has it: writ
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import zarr
 
 from napari_emcad.core.errors import UserError
@@ -16,6 +18,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.array_attributes import read_mark, read_offset, read_voxel_size, stated_offsets
 from napari_emcad.io.metadata.axes import known_names, read_axis_names
+from napari_emcad.io.metadata.coordinates import AxisCoordinates, place_of_coordinates
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.metadata.n5 import level_number
 from napari_emcad.io.metadata.ome_groups import says_image, says_labels
@@ -219,7 +222,7 @@ def _open_dataset(
     arrangement = arrange_axes(shown, array.shape, _axes_of(array, level), wish)
     name = path.rpartition("/")[2] or where.name
     around = [] if _is_coarse(level, name) else images.attributes_around(path)
-    place = _place(array, level, around, arrangement)
+    place = _place(array, level, partial(_coordinates, tree, path, array), around, arrangement)
     return OpenDataset(
         wrap_zarr_array(where, shown, array, arrangement, tree.close),
         place.size,
@@ -249,10 +252,14 @@ class _Place(NamedTuple):
 def _place(
     array: zarr.Array[Any],
     level: ImageLevel | None,
+    coordinates: Callable[[], list[AxisCoordinates]],
     around: Iterable[Mapping[str, Any]],
     arrangement: Arrangement,
 ) -> _Place:
-    """Return the place of an array: that of the level that it is, or what its attributes or those around it say."""
+    """Return the place of an array: that of the level that it is, or what its attributes or those around it say.
+
+    Between the two come the coordinates of its axes.
+    """
     size, offset = place_of_level(level.image, level.path, arrangement) if level else (None, None)
     notes = notes_on_level(level.image, level.path, arrangement) if level else ()
     offset = offset or read_offset(array.attrs, arrangement)
@@ -260,9 +267,25 @@ def _place(
         return _Place(size, offset, "OME-Zarr metadata", notes)
     if size := read_voxel_size(array.attrs, arrangement):
         return _Place(size, offset, "Zarr attributes")
+    size, start = place_of_coordinates(axes, arrangement) if (axes := coordinates()) else (None, None)
+    if size:
+        return _Place(size, start, "coordinates of the axes")
     if size := next(filter(None, (read_voxel_size(found, arrangement) for found in around)), None):
         return _Place(size, offset, "attributes of the Zarr group around it")
     return _Place(None, offset, "", notes)
+
+
+def _coordinates(tree: ZarrTree, path: str, array: zarr.Array[Any]) -> list[AxisCoordinates]:
+    """Read the arrays beside an array that are named as its axes, as xarray writes them; none if one is missing."""
+    names = [str(name) for name in zarr_axes(array) or ()]
+    found = [tree.node(posixpath.join(posixpath.dirname(path), name)) for name in names] if path else []
+    arrays = [axis for axis in found if isinstance(axis, zarr.Array) and axis.ndim == 1 and axis.dtype.kind in "iuf"]
+    if len(arrays) != array.ndim:
+        return []
+    return [
+        AxisCoordinates.of_values(name, axis.attrs.get("units", ""), np.asarray(axis[:]))
+        for name, axis in zip(names, arrays, strict=True)
+    ]
 
 
 def _axes_of(array: zarr.Array[Any], level: ImageLevel | None) -> Sequence[str] | None:

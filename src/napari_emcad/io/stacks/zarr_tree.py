@@ -137,7 +137,7 @@ def has_mark(folder: Path) -> bool:
 
 def is_zarr_zip(path: Path) -> bool:
     """Return True if a file is a zip file with a Zarr array or group in it."""
-    if path.suffix.lower() != ".zip" or not path.is_file():
+    if path.suffix.lower() not in remote_zarr.ZIPPED or not path.is_file():
         return False
     with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as kept:
         return any(posixpath.basename(name) in MARKS for name in kept.namelist())
