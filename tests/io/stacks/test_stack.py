@@ -90,7 +90,7 @@ def test_no_such_file(tmp_path):
 @pytest.mark.parametrize("name", ["a.tif", "a.h5", "a.txt"])
 def test_no_image(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name}: a TIFF, HDF5 or Zarr stack or a folder .* is needed, and"):
+    with pytest.raises(UserError, match=rf"{name}: a stack in a format that is read is needed .*, and"):
         open_stack(tmp_path / name)
 
 
