@@ -46,7 +46,7 @@ def test_what_is_said_of_the_result():
     assert found.provenance["model_sha256"] == ""
     assert found.plan.is_as_is
     with_source = segment_affinities(foreign_affinities_of(OURS, name="nnunet.npy"))
-    assert with_source.provenance["model"] == "affinities nnunet.npy"
+    assert with_source.provenance["model"] == "nnunet.npy"
 
 
 def test_boundaries():

@@ -23,9 +23,9 @@ from napari_emcad.pipeline import Segmented, agglomerate, provenance, recommende
 
 PREDICTED_WITHOUT = (
     "the affinities were predicted without this plan: where it bridges or shifts sections they may be low, "
-    "and neurons may end there; --sections as-is leaves the sections as they are."
+    "and neurons may end there"
 )
-"""Sentence on a plan for sections that the network did not know."""
+"""Words on a plan for sections that the network did not know."""
 
 
 def segment_affinities(
@@ -88,8 +88,8 @@ def segment_affinities(
 
 
 def card_of_affinities(name: str) -> ModelCard:
-    """Return the card that stands for the model if the affinities come from elsewhere; it has no hash."""
-    return ModelCard(title=name if name == "affinities" else f"affinities {name}")
+    """Return the card that stands for the model if affinities of this name come from elsewhere; it has no hash."""
+    return ModelCard(title=name)
 
 
 def resolved(parameters: SegmentParameters) -> SegmentParameters:

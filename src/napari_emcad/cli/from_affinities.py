@@ -4,7 +4,6 @@ import argparse
 import time
 from contextlib import ExitStack
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from napari_emcad.core.volume import AffinityStore, check_volume
 from napari_emcad.core.wording import shape_text, size_text
 from napari_emcad.from_affinities import PREDICTED_WITHOUT, card_of_affinities, resolved
 from napari_emcad.io.affinities import new_affinities
-from napari_emcad.io.foreign_affinities import AffinityFile, AffinityRequest, open_affinity_file
+from napari_emcad.io.foreign_affinities import AffinityFile, AffinityPlaces, AffinityRequest, open_affinity_file
 from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.io.stacks.stack import Stack, holds_datasets
 from napari_emcad.io.stacks.stack_selection import errors_of
@@ -49,7 +48,7 @@ def segment_from_affinities(options: argparse.Namespace) -> int:
         part, box = _places(options, file, stack)
         plan = _plan(options, file, stack, box)
         memory = 3 * prod(box.shape) + agglomeration_memory(prod(box.shape), parameters.seed_sigma)
-        card = card_of_affinities(_name(file))
+        card = card_of_affinities(file.title)
         tell(f"{shape_text(box.shape)} voxels, at most {size_text(memory)}, {card.title}")
         origin = _origin(stack) | {"voxel_size_source": measured.size_source, "affinities": file.facts}
         made_by = provenance(card, parameters, box, **origin, **plan_facts(plan))
@@ -104,33 +103,14 @@ def _open_file(options: argparse.Namespace) -> AffinityFile:
         return open_affinity_file(request)
 
 
-class _Places(NamedTuple):
-    """The box that is segmented, counted in the file and in the stack."""
-
-    part: Box
-    box: Box
-
-
-def _places(options: argparse.Namespace, file: AffinityFile, stack: Stack | None) -> _Places:
-    own = file.affinities.shape
+def _places(options: argparse.Namespace, file: AffinityFile, stack: Stack | None) -> AffinityPlaces:
     if stack is None:
-        part = box_of(options, own)
-        return _Places(part, part.moved(file.start))
+        part = box_of(options, file.affinities.shape)
+        return AffinityPlaces(part, part.moved(file.start))
     check_volume(stack.array)
     shape = triple(stack.array.shape)
     asked = Box.parse(options.box, shape) if options.box else None
-    if asked and asked.shape == own:
-        file.check_size(stack.voxel_size)
-        return _Places(Box.whole(own), asked)
-    place = file.box_in(shape, stack.voxel_size, stack.offset)
-    box = asked or place
-    part = box.within(place)
-    if part.clipped(own) != part:
-        raise UserError(
-            f"box: voxels inside the affinities are needed, which lie at {place.text} in the stack, got {box.text}; "
-            "choose it inside."
-        )
-    return _Places(part, box)
+    return file.places_in(shape, stack.voxel_size, stack.offset, asked)
 
 
 def _plan(options: argparse.Namespace, file: AffinityFile, stack: Stack | None, box: Box) -> SectionPlan | None:
@@ -149,13 +129,8 @@ def _plan(options: argparse.Namespace, file: AffinityFile, stack: Stack | None, 
         return plan
     plan = choose_plan(options, (stack or file.stack).array, box)
     if plan is not None and not file.provenance:
-        warn(PREDICTED_WITHOUT)
+        warn(f"{PREDICTED_WITHOUT}; --sections as-is leaves the sections as they are.")
     return plan
-
-
-def _name(file: AffinityFile) -> str:
-    dataset = (file.stack.dataset or "").partition("[")[0]
-    return f"in {file.stack.path.name}{dataset and f', {dataset}'}"
 
 
 def _origin(stack: Stack | None) -> dict[str, str | None]:

@@ -67,6 +67,13 @@ class AffinityRequest:
     voxel_size: VoxelSize | None = None
 
 
+class AffinityPlaces(NamedTuple):
+    """A box of affinities, counted in their file and in the stack."""
+
+    part: Box
+    box: Box
+
+
 @dataclass(frozen=True)
 class AffinityFile:
     """Affinities in a file, open to read. Use it as a context manager.
@@ -90,6 +97,10 @@ class AffinityFile:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back."""
         for stack in self.stacks:
             stack.close()
 
@@ -101,7 +112,12 @@ class AffinityFile:
     @property
     def line(self) -> str:
         """The file and what is in it, as a line."""
-        return stack_line(self.stack)
+        return stack_line(replace(self.stack, dataset=self._dataset or None))
+
+    @property
+    def title(self) -> str:
+        """Words that stand for the model: "affinities in pred.h5, volumes/affs"."""
+        return f"{self._kind} in {_shown(Path(self.stack.path.name), self._dataset)}"
 
     @property
     def notes(self) -> list[str]:
@@ -113,9 +129,13 @@ class AffinityFile:
     def facts(self) -> dict[str, Any]:
         """The file and how it was read, ready for JSON."""
         stack, affinities = self.stack, self.affinities
-        kind = "boundaries" if affinities.are_boundaries else "affinities"
         selections = [one.dataset for one in self.stacks]
-        facts = {"source": str(stack.path), "fingerprint": stack.fingerprint, "datasets": selections, "kind": kind}
+        facts = {
+            "source": str(stack.path),
+            "fingerprint": stack.fingerprint,
+            "datasets": selections,
+            "kind": self._kind,
+        }
         return facts | {"range": list(affinities.values), "forward": list(affinities.are_forward)}
 
     @property
@@ -123,6 +143,39 @@ class AffinityFile:
         """Place of the first voxel in the stack as the file says it, in voxels; the origin if it does not."""
         found = self._own_box.start if self._own_box else self._start_from((0.0, 0.0, 0.0))
         return found if found and min(found) >= 0 else (0, 0, 0)
+
+    def places_in(
+        self, shape: Shape, size: VoxelSize | None, offset: Sequence[float] | None, asked: Box | None = None
+    ) -> AffinityPlaces:
+        """Return the box that is to be segmented, all that there are affinities of if none is asked for.
+
+        A box of a stack whose shape is that of the affinities says where they lie.
+
+        Parameters
+        ----------
+        shape, size, offset
+            As for `box_in`.
+        asked : Box, optional
+            Of the stack.
+
+        Raises
+        ------
+        UserError
+            As `box_in` does, and if the box lies outside the affinities.
+        """
+        own = self.affinities.shape
+        if asked and asked.shape == own:
+            self.check_size(size)
+            return AffinityPlaces(Box.whole(own), asked)
+        place = self.box_in(shape, size, offset)
+        box = asked or place
+        part = box.within(place)
+        if part.clipped(own) != part:
+            raise UserError(
+                f"box: voxels inside the affinities are needed, which lie at {place.text} in the stack, got "
+                f"{box.text}; choose it inside."
+            )
+        return AffinityPlaces(part, box)
 
     def box_in(self, shape: Shape, size: VoxelSize | None, offset: Sequence[float] | None) -> Box:
         """Return the place of the affinities in a stack.
@@ -173,6 +226,15 @@ class AffinityFile:
         """
         known = self.provenance.get("sections")
         return plan_of_json(known, triple(known["shape"])) if known else None
+
+    @property
+    def _dataset(self) -> str:
+        """The name of the array, without its axes and the channel; empty if a file is one array."""
+        return (self.stack.dataset or "").partition("[")[0]
+
+    @property
+    def _kind(self) -> str:
+        return "boundaries" if self.affinities.are_boundaries else "affinities"
 
     @property
     def _own_box(self) -> Box | None:

@@ -98,7 +98,7 @@ class EMCADDock(QWidget):
             return
         self._released = True
         self.desk.jobs.close()
-        for panel in (self.blocks, self.finetune, self.proofread, self.export):
+        for panel in (self.segment, self.blocks, self.finetune, self.proofread, self.export):
             panel.close_panel()
         self.section_report.close_view()
         self.desk.close()

@@ -97,11 +97,13 @@ class SegmentResult:
     card : ModelCard
     neurons : CutNeurons
     device : str
-        Its name.
+        Its name; empty where no network ran.
     device_kind : "cpu", "cuda" or "mps"
     seconds : float
     plan : SectionPlan or None
         The one that was asked for.
+    notes : tuple of str
+        What looks wrong, as sentences.
     """
 
     parameters: SegmentParameters
@@ -112,6 +114,7 @@ class SegmentResult:
     device_kind: DeviceKind
     seconds: float
     plan: SectionPlan | None = None
+    notes: tuple[str, ...] = ()
 
 
 def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:

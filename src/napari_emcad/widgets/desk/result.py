@@ -63,6 +63,8 @@ class Result:
         What was done with the sections of the source; None if they were used as they are.
     card : ModelCard
         Empty until the model has been read, and for neurons that were made without one.
+    read_from : dict or None
+        `AffinityFile.facts` of the file that the affinities were read from; None if they were predicted.
     is_edited : bool
         True if people have edited the neurons: neither threshold nor settings touch them.
     session_folder : Path or None
@@ -83,6 +85,7 @@ class Result:
     affinity_layers: list[Image] = field(default_factory=list)
     card: ModelCard = field(default_factory=ModelCard)
     plan: SectionPlan | None = None
+    read_from: dict[str, Any] | None = None
     is_edited: bool = False
     session_folder: Path | None = None
     done: frozenset[int] = frozenset()
@@ -130,7 +133,9 @@ class Result:
         used = self.parameters.model_copy(
             update={"threshold": cut.threshold, "min_size": cut.min_size, "crumbs": cut.crumbs}
         )
-        more = {"voxel_size_source": size_source_of(self.source), **plan_facts(self.plan)}
+        more: dict[str, Any] = {"voxel_size_source": size_source_of(self.source), **plan_facts(self.plan)}
+        if self.read_from:
+            more["affinities"] = self.read_from
         return provenance(self.card, used, self.box, **origin_of(self.source), **more)
 
     @property

@@ -16,8 +16,10 @@ from napari_emcad.core.pixel_size import OWN
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.sections.plan import SectionPlan, with_tissue
 from napari_emcad.core.wording import count, duration_text
+from napari_emcad.io.foreign_affinities import AffinityFile
 from napari_emcad.optical import OpticalParameters
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.desk.affinities_request import request_by_file
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.neurites import ForegroundRun, Neurites, neurites_job
 from napari_emcad.widgets.desk.region import SECTION
@@ -27,6 +29,7 @@ from napari_emcad.widgets.desk.section_use import within_sections
 from napari_emcad.widgets.desk.stack_file import change_note
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
+from napari_emcad.workers.affinities import segment_by_affinities
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground
 from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult, segment_beside
 
@@ -118,6 +121,21 @@ class Runs:
         parameters = self._choices.parameters().model_copy(update={"threshold": None})
         self._start(lambda: box, is_trial, parameters, then)
 
+    def segment_by(self, file: AffinityFile) -> None:
+        """Segment the region by affinities in a file, where they lie in the stack."""
+        try:
+            if self._jobs.running:
+                raise UserError("A job is running; stop it first.")
+            source, request = request_by_file(self._choices, file)
+        except UserError as error:
+            self._message.error(error)
+            return
+        self._source_data, self._lost, self._file_note = source.data, "", ""
+        box, values = request.places.box, request.affinities
+        is_trial = self._choices.region.kind == SECTION
+        result = Result(source, box, request.parameters, values, is_trial, read_from=file.facts)
+        self._compute(result, segment_by_affinities(request, self._choices.inspection.plan_job(box)))
+
     def stop(self) -> None:
         """Stop the job that is running; finished sections stay."""
         self._jobs.stop()
@@ -189,15 +207,20 @@ class Runs:
     # ---- a run that gives neurons ------------------------------------------------------------------------------
 
     def _segment(self, order: RunOrder) -> None:
-        self._neurites.drop()
         affinities = np.zeros((3, *order.box.shape), np.uint8)
-        result = self.under_way = Result(order.source, order.box, order.parameters, affinities, order.is_trial)
-        self._results.begin(result, self._choices.settings.shows_channels)
-        self._message.say("Finished sections appear while the rest is computed.")
+        result = Result(order.source, order.box, order.parameters, affinities, order.is_trial)
         volume, size = volume_of(order.source), voxel_size_of(order.source)
         request = SegmentRequest(volume, order.model, order.box, order.parameters, affinities, voxel_size=size)
         job = planned_job(self._choices.inspection.plan_job(order.box), request)
-        self._jobs.start(self._noting(job, order.source), lambda ended: self._on_ended(result, ended, order.then))
+        self._compute(result, job, order.then)
+
+    def _compute(self, result: Result, job: Job[SegmentResult], then: Then | None = None) -> None:
+        """Do a job that writes affinities, and show its neurons."""
+        self._neurites.drop()
+        self.under_way = result
+        self._results.begin(result, self._choices.settings.shows_channels)
+        self._message.say("Finished sections appear while the rest is computed.")
+        self._jobs.start(self._noting(job, result.source), lambda ended: self._on_ended(result, ended, then))
 
     def _on_ended(self, result: Result, ended: Ended, then: Then | None) -> None:
         self.under_way = None
@@ -215,14 +238,15 @@ class Runs:
 
     def _finish(self, result: Result, output: SegmentResult) -> None:
         self._choices.threshold.put(output.neurons.cut.threshold)
-        shape, scale = volume_of(result.source).shape, output.parameters.scale or OWN
-        planned = Planned(result.box, shape, output.device_kind, output.card, scale=scale)
-        self._choices.remember_speed(output.device, planned, output.seconds)
+        if output.device:
+            shape, scale = volume_of(result.source).shape, output.parameters.scale or OWN
+            planned = Planned(result.box, shape, output.device_kind, output.card, scale=scale)
+            self._choices.remember_speed(output.device, planned, output.seconds)
         sections = result.box.shape[0]
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
             f"Done: {where} in {duration_text(output.seconds)}. {sections_note(output.plan, result.box)}"
-            f"{self._file_note}"
+            f"{self._file_note}{''.join(f'{note} ' for note in output.notes)}"
             "Move the threshold until neurons look right, then export."
         )
         self._results.finish(result, output)

@@ -65,7 +65,7 @@ def result_of(viewer: ViewerModel, opened: OpenSession, asked: Location | None =
         source = viewer.add_layer(source)
     card = ModelCard(title=facts.model, sha256=facts.model_sha256)
     parameters, note = parameters_of(facts)
-    result = Result(source, box, parameters, opened.affinities, card=card, plan=facts.plan)
+    result = Result(source, box, parameters, opened.affinities, card=card, plan=facts.plan, read_from=facts.affinities)
     return ShownSession(result, tuple(filter(None, (*notes, note))))
 
 

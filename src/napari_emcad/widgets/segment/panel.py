@@ -8,8 +8,10 @@ from napari_emcad.widgets.choices.region import RegionChoice
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.forms import WARNING_STYLE, enable, form, text
 from napari_emcad.widgets.kit.section import Section
+from napari_emcad.widgets.segment.given_affinities import GivenAffinities
 from napari_emcad.widgets.segment.pixel_size import PixelSizeQuestion
 from napari_emcad.widgets.segment.run_controls import RunControls
+from napari_emcad.widgets.segment.views.given_affinities import GivenAffinitiesForm
 from napari_emcad.widgets.segment.views.pixel_size import PixelSizeRow
 from napari_emcad.widgets.segment.views.settings_form import SettingsForm
 from napari_emcad.widgets.segment.views.threshold import ThresholdBar
@@ -27,10 +29,15 @@ class SegmentPanel(QWidget):
         self.try_button, self.run_button = QPushButton("Try on this section"), QPushButton("Run")
         self.warning, self._estimate = text(), text()
         self.warning.setStyleSheet(WARNING_STYLE)
+        self.given = GivenAffinities(desk)
         self._lay_out()
         self._connect()
         self._update()
         self._on_warning()
+
+    def close_panel(self) -> None:
+        """Give the file of affinities back."""
+        self.given.close()
 
     def _lay_out(self) -> None:
         rows_widget = QWidget()
@@ -54,6 +61,8 @@ class SegmentPanel(QWidget):
         column.addLayout(buttons)
         column.addWidget(threshold_widget)
         column.addWidget(Section("Advanced", self.settings_form, is_open=False))
+        self.given_section = Section("Affinities of another network", GivenAffinitiesForm(self.given), is_open=False)
+        column.addWidget(self.given_section)
 
     def _connect(self) -> None:
         self.try_button.clicked.connect(self._controls.try_section)
