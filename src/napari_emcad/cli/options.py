@@ -4,12 +4,13 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from napari_emcad.core.affinities import Offset
-from napari_emcad.core.affinity_channels import parse_offsets
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.stacks.locations import parse_location
+
+if TYPE_CHECKING:  # it brings NumPy
+    from napari_emcad.core.affinities import Offset
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """The place that commands are added to."""
@@ -133,8 +134,10 @@ def axis_names(text: str) -> str:
     return names
 
 
-def offsets(text: str) -> tuple[Offset, ...]:
+def offsets(text: str) -> "tuple[Offset, ...]":
     """Read the offsets of affinities: "-1,0,0 0,-1,0 0,0,-1"."""
+    from napari_emcad.core.affinity_channels import parse_offsets
+
     try:
         return parse_offsets(text)
     except UserError as error:

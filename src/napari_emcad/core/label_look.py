@@ -5,7 +5,6 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label
 
 SMALLEST_MEAN = 4
 """Pixels of a piece in a section, at least: neurons have hundreds, grey levels of electron micrographs 1.2."""
@@ -80,6 +79,8 @@ class _Regions(NamedTuple):
 
     @classmethod
     def of(cls, section: NDArray[Any]) -> Self:
+        from skimage.measure import label  # 0.3 s, of which most stacks need nothing
+
         values, ranks = np.unique(section, return_inverse=True)
         ranks = ranks.reshape(section.shape).astype(np.int64)
         is_labelled = np.asarray(section) != 0

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from napari_emcad.io.labels.precomputed import read_precomputed_provenance
 from napari_emcad.io.metadata.tiff_description import read_record
 from napari_emcad.io.stacks.precomputed import is_precomputed
 from napari_emcad.io.stacks.section_images import section_files
@@ -14,6 +13,8 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     """Read the provenance of labels in any format they are written in, or of affinities; empty if they carry none."""
     path = Path(path)
     if is_precomputed(path):
+        from napari_emcad.io.labels.precomputed import read_precomputed_provenance  # it brings scikit-image
+
         return read_precomputed_provenance(path)
     if is_zarr(path):
         attributes: dict[str, Any] = open_zarr_node(path).attrs.asdict()
