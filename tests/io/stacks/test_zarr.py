@@ -392,9 +392,7 @@ def test_a_folder_packed_as_a_zip_file(tmp_path, stack):
 def test_a_zip_file_of_something_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as kept:
         kept.writestr("a.txt", "")
-    with pytest.raises(
-        UserError, match=r"N5, Zarr, .*HDF5, .*TIFF, .*NRRD image\), and this file is none of them"
-    ):
+    with pytest.raises(UserError, match=r"N5, Zarr, .*HDF5, .*TIFF, .*NRRD image\), and this file is none of them"):
         open_stack(tmp_path / "a.zip")
 
 
