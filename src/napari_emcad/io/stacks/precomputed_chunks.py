@@ -16,7 +16,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,11 +23,24 @@ from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.tensorstore_arrays import CONTEXT, kvstore, short_reason
 
+
+def _unpack_brotli(packed: bytes) -> bytes | bytearray:
+    from imagecodecs import brotli_decode  # loads a library of its own, as zstd does
+
+    return brotli_decode(packed)
+
+
+def _unpack_zstd(packed: bytes) -> bytes | bytearray:
+    from imagecodecs import zstd_decode
+
+    return zstd_decode(packed)
+
+
 _UNPACK: Mapping[str, Callable[[bytes], bytes | bytearray]] = {
     ".gz": gzip.decompress,
-    ".br": imagecodecs.brotli_decode,
-    ".zstd": imagecodecs.zstd_decode,
-    ".zst": imagecodecs.zstd_decode,
+    ".br": _unpack_brotli,
+    ".zstd": _unpack_zstd,
+    ".zst": _unpack_zstd,
     ".xz": lzma.decompress,
     ".bz2": bz2.decompress,
 }
