@@ -299,6 +299,16 @@ def test_the_stand_ins_are_known_only_while_a_file_is_read(file):
     assert torch.serialization.get_safe_globals() == before
 
 
+def test_what_unpacks_to_much_more_than_it_is_is_not_unpacked(file, monkeypatch):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/version", "3")
+        archive.writestr("archive/data.pkl", bytes(1 << 22))
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(UserError, match="unpacks to .* from .*, which no weights do; choose another file"):
+        read_content(file(buffer.getvalue()))
+
+
 def test_a_folder_and_a_missing_file(tmp_path):
     with pytest.raises(UserError, match=r"is a folder; choose a checkpoint file\.$"):
         read_content(tmp_path)

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from typing import BinaryIO
 import torch
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.wording import size_text
 from napari_emcad.io.extras import import_extra
 from napari_emcad.networks.stand_ins import STAND_INS
 
@@ -46,6 +47,9 @@ _WEIGHTS_MODULES = frozenset(
 
 _HARMLESS = frozenset({*STAND_INS, *(f"builtins.{name}" for name in ("bytearray", "complex", "set")), "_codecs.encode"})
 """Further names of an honest file: those that torch.load knows, and those with a stand-in."""
+
+_MOST_PACKED = 10
+"""Times their size on disk that entries of an archive may unpack to: torch.save packs none of them."""
 
 _LOADING = Lock()
 """Held while torch.load knows the stand-ins, which is a state of the whole program."""
@@ -164,8 +168,12 @@ def _which_zip(file: BinaryIO) -> str:
     if not zipfile.is_zipfile(file):
         return _CUT_OFF
     with zipfile.ZipFile(file) as archive:
-        names = {Path(name).name for name in archive.namelist()}
+        entries = archive.infolist()
+    names = {Path(entry.filename).name for entry in entries}
+    size = file.seek(0, SEEK_END)
     file.seek(0)
+    if (unpacked := sum(entry.file_size for entry in entries)) > _MOST_PACKED * size:
+        return f"unpacks to {size_text(unpacked)} from {size_text(size)}, which no weights do; choose another file"
     if "constants.pkl" in names:
         return "holds a TorchScript program instead of weights and was not opened; save its state dict"
     return "" if "data.pkl" in names else "is a zip archive but no file of torch.save; choose a checkpoint file"
