@@ -66,7 +66,7 @@ def in_one_file(folder):
     """Lay a session out as version 1 did."""
     for name in ("graph", "boxes"):
         if (folder / name).exists():
-            np.savez(folder / f"{name}.npz", **{file.stem: np.load(file) for file in (folder / name).iterdir()})
+            np.savez(folder / f"{name}.npz", **{file.stem: np.load(file) for file in (folder / name).glob("*.npy")})
             shutil.rmtree(folder / name)
     _edit_json(folder, format_version=1)
 

@@ -1,5 +1,10 @@
-"""Tables of a session: a folder of plain files, one for each column, of which the system reads what is looked at."""
+"""Tables of a session: a folder of plain files, one for each column, of which the system reads what is looked at.
 
+Beside them lie their checksums (CRC-32, as in zip archives), so that a damaged file is told and not believed.
+"""
+
+import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,15 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.read_errors import TABLE_ERRORS
 from napari_emcad.io.sessions.file_names import EARLIER
 
+CHECKSUMS = "checksums.json"
+"""The checksum of each file of a table, by its name."""
+
+CHECKED_BYTES = 1 << 29
+"""Bytes of a table up to which it is checked when it is opened, which takes less than a second."""
+
+_PIECE = 1 << 22
+"""Bytes that are read at a time."""
+
 
 def write_columns(folder: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Write a table as a folder of plain files."""
+    """Write a table as a folder of plain files, with their checksums."""
     folder.mkdir(exist_ok=True)
     for name, column in columns.items():
         np.save(folder / f"{name}.npy", column)
+    checksums = {f"{name}.npy": _checksum(folder / f"{name}.npy") for name in columns}
+    (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1), "utf-8")
 
 
 def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -30,11 +47,36 @@ def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]
     earlier = folder.with_name(folder.name + EARLIER)
     try:
         if folder.is_dir():
+            _check(folder, [f"{name}.npy" for name in names])
             return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
         with np.load(earlier) as file:
             return {name: file[name] for name in names}
     except TABLE_ERRORS as error:
         raise damaged(earlier if earlier.exists() else folder) from error
+
+
+def _check(folder: Path, files: list[str]) -> None:
+    """Compare the files of a table with their checksums, if they are not too large for that and it has some.
+
+    Raises
+    ------
+    ValueError
+        If one is not as it was written.
+    """
+    if not (folder / CHECKSUMS).exists() or sum((folder / file).stat().st_size for file in files) > CHECKED_BYTES:
+        return
+    expected = read_json(folder / CHECKSUMS)
+    for file in files:
+        if not isinstance(expected, dict) or _checksum(folder / file) != expected[file]:
+            raise ValueError(f"{folder / file} is not as it was written")
+
+
+def _checksum(file: Path) -> int:
+    found = 0
+    with file.open("rb") as content:
+        while piece := content.read(_PIECE):
+            found = zlib.crc32(piece, found)
+    return found
 
 
 def damaged(path: Path) -> UserError:
