@@ -1,7 +1,6 @@
 """What other programs read of our outputs, as a table in docs/inputs.md: python tests/interop/outputs_matrix.py WORK.
 
-Every reader runs in an environment of its own, which is made in WORK/envs by pip. Readers: tifffile, zarr ... (see
-READERS), or those that are named.
+Every reader runs in an environment of its own, which is made in WORK/envs by pip.
 """
 
 import argparse
@@ -26,11 +25,11 @@ VOLUMES = {
     "ome_zarr_models": ("ome-zarr-models",),
     "cloud_volume": ("cloud-volume",),
     "neuroglancer": ("neuroglancer", "tensorstore"),
-    "webknossos": ("webknossos",),
+    "webknossos": ("webknossos[tifffile]",),
 }
 """Readers of volumes -> what pip installs for them; the script of a reader is `readers_NAME.py`."""
 
-OTHERS = {"trimesh": ("trimesh", "scipy"), "pandas": ("pandas", "pyarrow")}
+OTHERS = {"trimesh": ("trimesh", "scipy"), "meshio": ("meshio",), "pandas": ("pandas", "pyarrow")}
 """Readers of surfaces and tables."""
 
 READERS = VOLUMES | OTHERS
@@ -80,10 +79,10 @@ def with_tables(page: str, made: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path, help="folder for outputs, environments and results")
-    parser.add_argument("readers", nargs="*", choices=[[], *READERS], help="default: all")
+    parser.add_argument("--reader", action="append", choices=READERS, help="may be given again; default: all")
     options = parser.parse_args()
     work = options.work.absolute()
-    read_all(work, options.readers or READERS)
+    read_all(work, options.reader or READERS)
     results = {name: work / "results" / f"{name}.json" for name in READERS}
     found = {name: json.loads(path.read_text("utf-8")) for name, path in results.items() if path.exists()}
     PAGE.write_text(with_tables(PAGE.read_text("utf-8"), tables(found)), "utf-8")

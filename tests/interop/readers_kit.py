@@ -23,6 +23,10 @@ class Wrong(Exception):
     """What a reader saw is not what was written."""
 
 
+class Unread(Exception):
+    """A reader is not made for this, in words."""
+
+
 @dataclass(frozen=True)
 class Level:
     """One resolution as a reader sees it: values ([c,] z, y, x), voxel size and place in nm; None = it does not say."""
@@ -186,6 +190,8 @@ def _cell(check: Check, path: Path, truth: Truth) -> str:
         return check(path, truth)
     except Wrong as error:
         return f"wrong: {error}"
+    except Unread as error:
+        return str(error)
     except Exception as error:  # noqa: BLE001  # whatever a reader raises is its answer
         traceback.print_exc()
         return f"fails: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
