@@ -1,5 +1,7 @@
 """Sessions are started, left, opened and refused, without a window."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -173,3 +175,47 @@ def test_a_session_brings_the_plan_of_its_stack(desk, loop, new_desk, tmp_path):
     assert other.inspection.line == "From the session: sections 2, 4 are left out and bridged."
     assert np.flatnonzero(other.inspection.plan.left_out).tolist() == [2, 4]
     assert other.results.current.plan.left_out[2]
+
+
+@pytest.mark.parametrize("step", ["result_of", "Proofreading", "find_boxes"])
+def test_a_session_that_cannot_be_shown_is_let_go_of(new_desk, loop, session, beside, monkeypatch, step):
+    """It opens once that is mended, without a restart."""
+    session.opened.close()
+    desk = new_desk()
+
+    def fail(*_, **__):
+        raise OverflowError("a scale without end")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"napari_emcad.widgets.desk.sessions.{step}", fail)
+        with open_session(beside) as opened:
+            desk.sessions.show(opened)
+        assert desk.sessions.current is None and not desk.viewer.layers
+        assert desk.message.kind == "error" and "a scale without end" in desk.message.text
+        desk.sessions.open(beside)
+        loop.work()
+        assert (desk.sessions.current is None) is (step != "find_boxes")
+        desk.sessions.end()
+    with open_session(beside) as opened:
+        assert opened.why_read_only == ""
+    desk.sessions.open(beside)
+    loop.work()
+    assert desk.sessions.current is not None and not desk.sessions.current.opened.why_read_only
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300, 1e-45])
+def test_an_absurd_voxel_size_locks_nothing(new_desk, loop, session, beside, size):
+    session.opened.close()
+    facts = json.loads((beside / "session.json").read_text())
+    changed = facts | {"voxel_size_nm": [size] * 3, "voxel_size_source": "given"}
+    (beside / "session.json").write_text(json.dumps(changed))
+    desk = new_desk()
+    desk.sessions.open(beside)
+    loop.work()
+    desk.sessions.end()
+    with open_session(beside) as opened:
+        assert opened.why_read_only == ""
+    (beside / "session.json").write_text(json.dumps(facts))
+    desk.sessions.open(beside)
+    loop.work()
+    assert desk.sessions.current is not None

@@ -1,5 +1,7 @@
 """The session on screen: started on a result, opened from its folder, and ended."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari.components import ViewerModel
@@ -122,6 +124,10 @@ class Sessions:
             Looks only there for the stack.
         """
         self.end()
+        with self._let_go_if_it_fails(opened):
+            self._show(opened, boxes, stack)
+
+    def _show(self, opened: OpenSession, boxes: FragmentBoxes | None, stack: Location | None) -> None:
         shown, state = result_of(self._viewer, opened, stack), opened.session.state
         result = shown.result
         self._remark = session_note(result, opened.facts)
@@ -134,6 +140,19 @@ class Sessions:
             is_lacking = shown.lacks_stack or bool(opened.why_read_only)
             words = " ".join((f"{self._message.text.rstrip('.')}.", *shown.notes))
             self._message.say(words, "error" if is_lacking else "result")
+
+    @contextmanager
+    def _let_go_if_it_fails(self, opened: OpenSession) -> Iterator[None]:
+        """Say why a session cannot be shown, and leave nothing of it: it can be opened once that is mended."""
+        before = list(self._viewer.layers)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a session that stays open is locked until the program ends
+            self.end()
+            opened.close()
+            for layer in [layer for layer in self._viewer.layers if layer not in before]:
+                remove_layer(self._viewer, layer)
+            self._message.error(error)
 
     def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
         """Edit a result in a session that is open."""
@@ -208,7 +227,8 @@ class Sessions:
         if ended.error is not None:
             self._message.error(ended.error)
         elif opened is not None and result is self._results.current:
-            self.attach(result, *opened)
+            with self._let_go_if_it_fails(opened.session):
+                self.attach(result, *opened)
         elif opened is not None:
             opened.session.close()
         self.changed.emit()
