@@ -313,7 +313,8 @@ def _affinities_in(path: Path, shape: Shape) -> AffinityVolume:
     if found.offsets != NEAREST or found.values.dtype != np.uint8:
         raise UserError(
             f"affinities: channels z, y, x to the previous voxel as uint8 are needed, got {found.values.dtype} to the "
-            f"offsets {found.offsets} in {path}; write them with napari-emcad segment --affinities."
+            f"offsets {found.offsets} in {path}; "
+            "write such ones with napari-emcad segment --from-affinities FILE --affinities OUT.zarr."
         )
     _check_shape("affinities", found.values.shape[1:], shape)
     return found.values

@@ -185,6 +185,39 @@ def test_boundaries_become_affinities_by_the_higher_one_of_two_voxels(tmp_path):
         assert np.abs(along[0] / 255 - (1 - expected[0])).max() <= 0.5 / 255 + 1e-6
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        pytest.param((OURS[1] < 99).astype(np.uint8), "none beyond 1; if 1 means a boundary.*range 1 0", id="0 and 1"),
+        pytest.param(OURS[1].astype(np.float32) * 257, "say so with --affinities-range 65535 0", id="16 bits as float"),
+        pytest.param(OURS[1] * 0, "all are close to 0", id="nothing"),
+        pytest.param(OURS[1] < 99, "got bool.*such as 1 0", id="a mask"),
+        pytest.param(
+            OURS[1].astype(np.float32),
+            "if 255 means a boundary, say so with --affinities-range 255 0",
+            id="bytes as float",
+        ),
+    ],
+)
+def test_boundaries_that_could_mean_something_else_are_refused(tmp_path, values, words):
+    assert re.search(words, refusal(npy(tmp_path / "map", values), boundaries=True))
+
+
+def test_a_mask_of_boundaries_is_read_once_its_range_is_said(tmp_path):
+    mask = OURS[1] < 99
+    found, _ = read(npy(tmp_path / "map", mask), boundaries=True, value_range=(1, 0))
+    as_bytes, _ = read(npy(tmp_path / "map", mask.astype(np.uint8) * 255), boundaries=True)
+    assert np.array_equal(found, as_bytes)
+
+
+def test_the_channel_of_boundaries_among_several_is_chosen(tmp_path):
+    boundaries = 1 - OURS[1] / 255
+    path = npy(tmp_path / "probabilities", np.stack([1 - boundaries, boundaries]))
+    assert "--axes" in refusal(path, boundaries=True)
+    one = read(npy(tmp_path / "map", boundaries), boundaries=True)[0]
+    assert np.array_equal(read(path, boundaries=True, dataset="[axes=czyx,c=1]")[0], one)
+
+
 def test_a_map_of_what_lies_inside_is_read_by_its_range(tmp_path):
     boundaries = np.random.default_rng(1).integers(0, 256, SHAPE, np.uint8)
     turned, _ = read(npy(tmp_path / "map", boundaries), boundaries=True)
@@ -213,7 +246,7 @@ def test_other_values_are_read_by_their_range(tmp_path, values, limits):
     [
         pytest.param(-4.5, "in sections 0 to 4; logits", id="logit"),
         pytest.param(1.01, "to 1.01 in sections 0 to 4", id="beyond 1"),
-        pytest.param(255, "--affinities-range, such as 0 255", id="a byte"),
+        pytest.param(255, "if 255 means the same neuron, say so with --affinities-range 0 255.", id="a byte"),
         pytest.param(np.nan, "got nan at voxel 3,2,1", id="nan"),
         pytest.param(np.inf, "got inf at voxel 3,2,1", id="inf"),
     ],
@@ -235,7 +268,7 @@ def test_what_rounding_brings_beyond_1_is_no_fault(tmp_path):
     [
         pytest.param((OURS > 127).astype(np.uint8), "got none beyond 1; .*--affinities-range 0 1", id="0 and 1"),
         pytest.param(OURS / 255**2, "--affinities-range", id="divided twice"),
-        pytest.param(OURS * 0, "all are 0", id="nothing"),
+        pytest.param(OURS * 0, "all are close to 0", id="nothing"),
         pytest.param(OURS > 127, "got bool", id="a mask"),
         pytest.param(OURS.astype(np.uint16), "got uint16", id="uint16"),
         pytest.param(OURS.astype(np.int32), "got int32; if these are no labels", id="labels"),
@@ -246,7 +279,7 @@ def test_values_that_could_mean_something_else_are_refused(tmp_path, values, wor
 
 
 @pytest.mark.parametrize(
-    ("values", "words"), [(255 - OURS, "--affinities-range 255 0"), (OURS // 3, "highest affinity is 0.33")]
+    ("values", "words"), [(255 - OURS, "--affinities-range 255 0"), (OURS // 3, "highest value is 85 of 255")]
 )
 def test_values_that_look_turned_round_or_weak_are_told(tmp_path, values, words):
     with open_affinity_file(AffinityRequest(npy(tmp_path / "affs", values))) as file:

@@ -30,7 +30,7 @@ LIKELY_MEAN = 0.4
 """Mean of the affinities in sections below which they look turned round: most voxels lie inside neurites."""
 
 LIKELY_HIGHEST = 0.5
-"""Highest affinity below which the range does not seem to be used."""
+"""Part of the range that values reach at least, unless another range is meant."""
 
 ValueRange = tuple[float, float]
 """Values of two voxels of different neurons, and of two of the same."""
@@ -70,10 +70,7 @@ class ForeignAffinities:
     def __post_init__(self) -> None:
         usual = _usual_range(self.dtype)
         if self.asked_range is None and usual is None:
-            raise UserError(
-                f"{self.name}: affinities as float (0 to 1) or uint8 (0 to 255) are needed, got {self.dtype}; if these "
-                "are no labels, name the values that mean 0 and 1 with --affinities-range, such as 0 65535."
-            )
+            raise self._of_another_type()
         if self.asked_range is not None and not self.asked_range[0] != self.asked_range[1]:
             raise UserError(f"affinities range: two different values are needed, got {self.asked_range}.")
         low, high = usual or (0.0, 1.0)
@@ -100,8 +97,8 @@ class ForeignAffinities:
 
         Strategy: slabs of sections are read, checked and written one after the other. An affinity to the next voxel is
         that of the next voxel to this one, so it is moved by one; at the first voxel of an axis, which has none before
-        it, the second one's stands. Of boundaries, an affinity is 1 less the higher one of the two voxels, as nifty's
-        and vigra's weights of a grid graph by maximum are.
+        it, the second one's stands. Of boundaries, an affinity is 1 less the higher one of the two voxels, as the
+        weights of nifty's grid graph by maximum are.
 
         Parameters
         ----------
@@ -115,17 +112,20 @@ class ForeignAffinities:
         UserError
             If values are not finite, outside the range, or so low that another range must be meant.
         """
-        watch, highest, sums = Stopwatch("affinities", box.shape[0]), 0, 0
+        watch, lowest, highest, sums = Stopwatch("affinities", box.shape[0]), 255, 0, 0
         for slab in _slabs(box):
             within = slab.within(box)
             for axis in range(len(NEAREST)):
                 found = self._affinities(axis, slab)
                 affinities[(axis, *within.slices)] = found
-                highest, sums = max(highest, int(found.max())), sums + (int(found.sum(dtype=np.int64)) if axis else 0)
+                lowest, highest = min(lowest, int(found.min())), max(highest, int(found.max()))
+                sums += int(found.sum(dtype=np.int64)) if axis else 0
             yield watch.at(within.stop[0])
-        if highest <= 1:
-            raise self._too_low(highest)
-        return self._doubts(highest / 255, sums / (2 * 255 * prod(box.shape)))
+        low, high = self.values
+        used = highest if low < high else 255 - lowest
+        if used <= 1:
+            raise self._too_low(used)
+        return self._doubts(used / 255, sums / (2 * 255 * prod(box.shape)))
 
     def _affinities(self, axis: int, box: Box) -> NDArray[np.uint8]:
         if not self.are_boundaries:
@@ -150,34 +150,61 @@ class ForeignAffinities:
             first = triple(np.argwhere(~np.isfinite(values))[0])
             voxel = ",".join(str(n + at) for n, at in zip(first, box.start, strict=True))
             raise UserError(
-                f"{self.name}: finite affinities are needed, got {values[first]} at voxel {voxel}; replace it, or cut "
+                f"{self.name}: finite values are needed, got {values[first]} at voxel {voxel}; replace it, or cut "
                 "the part out with --box."
             )
         smallest, largest, (low, high) = float(values.min()), float(values.max()), sorted(self.values)
         reach = TOLERANCE * (high - low)
         if smallest < low - reach or largest > high + reach:
             raise UserError(
-                f"{self.name}: affinities from {low:g} to {high:g} are needed, got {smallest:.6g} to {largest:.6g} in "
-                f"sections {box.start[0]} to {box.stop[0] - 1}; {_advice(smallest, largest)}."
+                f"{self.name}: values from {low:g} to {high:g} are needed, got {smallest:.6g} to {largest:.6g} in "
+                f"sections {box.start[0]} to {box.stop[0] - 1}; {self._advice(smallest, largest)}."
             )
 
-    def _too_low(self, highest: int) -> UserError:
-        low, high = self.values
-        top = low + (high - low) * highest / 255
-        if not highest:
-            return UserError(f"{self.name}: affinities are needed, and all are {low:g}; predict them again.")
+    def _of_another_type(self) -> UserError:
+        kind = "boundaries" if self.are_boundaries else "affinities"
+        top = {"b": 1}.get(self.dtype.kind, 65535 if self.dtype.itemsize == 2 else 255)
+        limits = f"{top} 0" if self.are_boundaries else f"0 {top}"
         return UserError(
-            f"{self.name}: affinities up to {high:g} are needed, got none beyond {top:.4g}; if {top:.4g} means the "
-            f"same neuron, say so with --affinities-range {low:g} {top:.4g}."
+            f"{self.name}: {kind} as float (0 to 1) or uint8 (0 to 255) are needed, got {self.dtype}; if these are no "
+            f"labels, name the values of a boundary and of the same neuron with --affinities-range, such as {limits}."
         )
 
-    def _doubts(self, highest: float, mean: float) -> list[str]:
+    def _advice(self, smallest: float, largest: float) -> str:
+        if smallest < 0:
+            return "logits become probabilities by the sigmoid, 1 / (1 + exp(-x)); write these"
+        means, limits = self._said_of(_likely_top(largest))
+        return f"if {_likely_top(largest):g} means {means}, say so with --affinities-range {limits}"
+
+    def _too_low(self, used: int) -> UserError:
+        """Return the error for values of which none is higher than so many of the 255 steps of the range."""
+        bottom, top = sorted(self.values)
+        reached = bottom + (top - bottom) * used / 255
+        if not used:
+            return UserError(
+                f"{self.name}: values up to {top:g} are needed, and all are close to {bottom:g}; predict them again."
+            )
+        means, limits = self._said_of(reached)
+        return UserError(
+            f"{self.name}: values up to {top:g} are needed, got none beyond {reached:.6g}; if {reached:.6g} means "
+            f"{means}, say so with --affinities-range {limits}."
+        )
+
+    def _said_of(self, top: float) -> tuple[str, str]:
+        """Return what the highest value means, and the range that has this one as the highest, in words."""
+        low, high = self.values
+        return ("the same neuron", f"{low:g} {top:.6g}") if low < high else ("a boundary", f"{top:.6g} {high:g}")
+
+    def _doubts(self, used: float, mean: float) -> list[str]:
         low, high = self.values
         doubts = []
-        if highest < LIKELY_HIGHEST:
+        if used < LIKELY_HIGHEST:
+            bottom, top = sorted(self.values)
+            reached = bottom + (top - bottom) * used
+            means, limits = self._said_of(reached)
             doubts.append(
-                f"its highest affinity is {highest:.2f}; if another value than {high:g} means the same neuron, say so "
-                "with --affinities-range."
+                f"its highest value is {reached:.6g} of {top:g}; if that means {means}, say so with "
+                f"--affinities-range {limits}."
             )
         elif mean < LIKELY_MEAN:
             doubts.append(
@@ -238,12 +265,6 @@ def _space(values: NDArray[Any], axes: str) -> Shape:
 
 def _usual_range(dtype: np.dtype[Any]) -> ValueRange | None:
     return {"f": (0.0, 1.0), "u": (0.0, 255.0) if dtype.itemsize == 1 else None}.get(dtype.kind)
-
-
-def _advice(smallest: float, largest: float) -> str:
-    if smallest < 0:
-        return "logits become affinities by the sigmoid, 1 / (1 + exp(-x)); write these"
-    return f"if {largest:.6g} means the same neuron, say so with --affinities-range, such as 0 {_likely_top(largest):g}"
 
 
 def _likely_top(largest: float) -> float:
