@@ -30,7 +30,8 @@ def test_a_stack(tmp_path, stack, name, kind):
     assert (opened.array.dtype, opened.voxel_size, opened.size_source) == (kind, (40, 6, 5), "NIfTI header")
 
 
-def test_microns_and_no_unit(tmp_path, stack):
+def test_microns_and_no_unit(tmp_path, stack, monkeypatch):
+    monkeypatch.setattr("napari_emcad.io.metadata.lengths._ask_pint", None)  # half a second, for rare units alone
     assert open_stack(save(tmp_path / "a.nii", stack.T, "micron", (0.005, 0.006, 0.04))).voxel_size == (40, 6, 5)
     opened = open_stack(save(tmp_path / "b.nii", stack.T, "unknown", (5, 6, 40)))
     assert (opened.voxel_size, opened.notes) == (None, ("its voxel size of 40 x 6 x 5 has no unit: it is left out.",))

@@ -57,7 +57,8 @@ def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
         source = unpacked() if path.suffix.lower() == ".gz" else stored
         return arrangement.turn(np.asarray(source[arrangement.key(box)]))
 
-    unit = header.get_xyzt_units()[0]
+    stated = header.get_xyzt_units()[0]
+    unit = "" if stated == "unknown" else stated  # no word of the file: Pint is not asked for it
     lengths = [float(n) for n in arrangement.of_space(header.get_zooms()[: len(stored.shape)])]
     size = voxel_size_in_nm([float(f"{n:.6g}") for n in lengths], [unit] * 3)
     place = place_of_origin(steps, origin) if size and len(stored.shape) >= 3 else None
