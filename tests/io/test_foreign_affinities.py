@@ -1,5 +1,6 @@
 """Affinities of other programs in files: read as our own are, or refused in a sentence that says what to do."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -342,3 +343,56 @@ def test_slabs_do_not_show(tmp_path, monkeypatch):
             monkeypatch.setattr(foreign_affinities, "SLAB", SHAPE[1] * SHAPE[2])
             assert np.array_equal(written(source), whole)
             monkeypatch.undo()
+
+
+# ---- files of other programs ---------------------------------------------------------------------------------------
+
+
+def ilastik(folder):
+    with h5py.File(folder / "exported.h5", "w") as file:
+        kept = file.create_dataset("exported_data", data=np.moveaxis(OURS / 255, 0, -1))
+        kept.attrs["axistags"] = json.dumps({"axes": [{"key": axis} for axis in "zyxc"]})
+    return folder / "exported.h5"
+
+
+def axes_of_n5(folder):
+    with h5py.File(folder / "xyzc.h5", "w") as file:
+        file["pred"] = np.transpose(OURS, (3, 2, 1, 0))
+        file["pred"].attrs["axis_names"] = ["x", "y", "z", "c"]
+    return folder / "xyzc.h5"
+
+
+def bare_zarr(folder):
+    zarr.create_array(folder / "bare.zarr", data=OURS, chunks=(3, 2, 20, 20))
+    return folder / "bare.zarr"
+
+
+def fortran_and_big_endian(folder):
+    np.save(folder / "affs.npy", np.asfortranarray((OURS / 255).astype(">f4")))
+    return folder / "affs.npy"
+
+
+def ome_tiff(folder):
+    lengths = {f"PhysicalSize{axis}": 8 for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": "nm" for axis in "XYZ"}
+    values = (OURS / 255).astype(np.float32).swapaxes(0, 1)
+    tifffile.imwrite(folder / "affs.ome.tif", values, ome=True, metadata={"axes": "ZCYX"} | lengths)
+    return folder / "affs.ome.tif"
+
+
+def time_points_of_imagej(folder):
+    values = (OURS / 255).astype(np.float32).swapaxes(0, 1)
+    tifffile.imwrite(folder / "fiji.tif", values, imagej=True, metadata={"axes": "TCYX"})
+    return folder / "fiji.tif"
+
+
+def compressed_tiff(folder):
+    tifffile.imwrite(folder / "affs.tif", OURS, compression="zlib", photometric="minisblack")
+    return folder / "affs.tif"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [ilastik, axes_of_n5, bare_zarr, fortran_and_big_endian, ome_tiff, time_points_of_imagej, compressed_tiff],
+)
+def test_files_of_other_programs(tmp_path, write):
+    assert np.array_equal(read(write(tmp_path))[0], OURS)

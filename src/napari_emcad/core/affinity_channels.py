@@ -99,7 +99,7 @@ def offsets_of_channels(name: str, count: int, offsets: Sequence[Offset] | None)
     if offsets is None and count != len(NEAREST):
         raise UserError(
             f"{name}: the offsets of its {count} channels are needed, and nothing says them; name them with --offsets, "
-            'such as --offsets "-1,0,0 0,-1,0 0,0,-1 -2,0,0".'
+            'such as --offsets "-1,0,0 0,-1,0 0,0,-1 -2,0,0"; a map of boundaries is named so with --boundaries.'
         )
     if offsets is None:
         note = "its 3 channels are taken for z, y and x, to the previous voxel each; name others with --offsets."

@@ -22,6 +22,7 @@ _FIELDS = {
     "--offsets": '"Offsets"',
     "--affinities-range": '"Values"',
     "--boundaries": '"They are"',
+    "--channel": '[c=...] in "Dataset",',
     "--box": 'a box under "Region"',
     "--voxel-size": "the voxel size of the stack",
 }
