@@ -97,6 +97,7 @@ def test_a_session_that_somebody_else_holds(show, folder, desk):
 @pytest.mark.window
 def test_in_a_window(window, folder):
     show_session(window.dock, open_session(folder))
+    window.idle()
     assert window.dock.sections["proofread"].is_open
     window.dock.proofread.editor.edits.undo()
     assert np.unique(window.result.neuron_layer.data).tolist() == [1, 3]

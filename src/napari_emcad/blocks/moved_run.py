@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, move_run, read_unfinished_run
-from napari_emcad.io.stacks.find_stack import find_stack
+from napari_emcad.io.stacks.find_stack import search_stack
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.networks.find_model import find_model
 
@@ -32,9 +33,23 @@ def find_run(folder: Path, stack: Location | None = None, model: Path | None = N
     UserError
         If one of them is not found or is another one now, or another program is at the run.
     """
-    run = read_unfinished_run(folder)
     remedy = f"name it with: napari-emcad resume {folder} --stack FILE, or choose a new name for the session"
-    found = find_stack(run.stack_in(folder), stack, remedy, strict=True)
+    return drive(search_run(folder, remedy, stack, model))
+
+
+def search_run(folder: Path, remedy: str, stack: Location | None = None, model: Path | None = None) -> Job[FoundRun]:
+    """Find stack and model as `find_run` does, step by step; `remedy` ends the sentence on a stack that is not found.
+
+    Raises
+    ------
+    StackNotFound
+        If there is no such stack.
+    UserError
+        As `find_run`.
+    """
+    run = read_unfinished_run(folder)
+    found = yield from search_stack(run.stack_in(folder), stack, remedy, strict=True)
+    yield Progress("looking for the model", 0, 1)
     weights = find_model(run.model, run.model_sha256, folder, model).absolute()
     notes = [found.note] if found.note else []
     if str(weights) != run.model:

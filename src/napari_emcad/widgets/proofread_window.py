@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show_session(dock: EMCADDock, opened: OpenSession, stack: Location | None = None) -> None:
-    """Put the stack and the neurons of a session into a dock's viewer, ready to be edited."""
-    dock.desk.sessions.show(opened, stack=stack)
+    """Put the stack and the neurons of a session into a dock's viewer, ready to be edited once the stack is found."""
+    dock.desk.sessions.bring(opened, stack=stack)
     dock.sections["proofread"].open()
 
 

@@ -162,6 +162,51 @@ def test_another_program_at_it_is_watched(begun, loop, desk, monkeypatch):
     assert begun.stage is Stage.UNFINISHED and not begun.is_running
 
 
+# ---- a stack that moved ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lost(begun, loop, file, tmp_path_factory):
+    """A run whose stack lies elsewhere now, under another name."""
+    place = tmp_path_factory.mktemp("far") / "deep"
+    place.mkdir()
+    moved = file.rename(place / "mine.tif")
+    begun.go_on()
+    assert begun.stage is Stage.UNDER_WAY and not begun.lacks_stack
+    loop.work()
+    return begun, moved
+
+
+def test_a_run_whose_stack_moved_asks_for_it_and_goes_on(lost, loop, desk):
+    blocks, moved = lost
+    assert blocks.lacks_stack and 'press "Find the stack..."' in desk.message.text and desk.message.kind == "error"
+    blocks.take_stack(moved)
+    assert desk.message.text.startswith("Looking for the stack")
+    step_until(loop, blocks, lambda: bool(_children()))
+    assert f"The stack is {moved}." in desk.message.text and not blocks.lacks_stack
+    assert read_unfinished_run(blocks.folder).source == str(moved)
+    blocks.close()
+
+
+def test_another_stack_is_not_taken(lost, loop, desk, tmp_path):
+    blocks, moved = lost
+    tifffile.imwrite(tmp_path / "other.tif", 255 - tifffile.imread(moved), photometric="minisblack")
+    blocks.take_stack(tmp_path / "other.tif")
+    loop.work()
+    assert "holds other voxels than were segmented" in desk.message.text and blocks.lacks_stack
+    blocks.folder = tmp_path / "another.emcad"
+    assert not blocks.lacks_stack
+
+
+def test_the_search_can_be_stopped(begun, loop, desk):
+    begun.go_on()
+    begun._jobs.step()
+    assert begun.words == "looking for the stack ..."
+    begun.go_on()
+    loop.work()
+    assert begun.stage is Stage.UNFINISHED and not begun.lacks_stack and "Stopped" in desk.message.text
+
+
 # ---- what cannot be done -----------------------------------------------------------------------------------------
 
 

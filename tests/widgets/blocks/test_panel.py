@@ -3,6 +3,9 @@
 import psutil
 import pytest
 import tifffile
+from qtpy.QtWidgets import QFileDialog
+
+from napari_emcad.io.sessions.file_names import RUN_FILE
 
 pytestmark = pytest.mark.window
 
@@ -40,6 +43,24 @@ def test_a_run_that_does_not_fit_memory_leads_here(window, panel, monkeypatch):
     window.dock.segment.run_button.click()
     assert 'or press "Start" under "By blocks".' in window.message
     assert window.dock.sections["blocks"].is_open
+
+
+def test_a_stack_that_moved_is_asked_for(window, panel, file, tmp_path_factory, monkeypatch):
+    panel.button.click()
+    window.wait(lambda: (panel.session.folder / RUN_FILE).exists())
+    panel.button.click()
+    window.wait(lambda: not panel.session.is_running)
+    place = tmp_path_factory.mktemp("far") / "deep"
+    place.mkdir()
+    moved = file.rename(place / "mine.tif")
+    assert panel.find_button.isHidden()
+    panel.button.click()
+    window.wait(lambda: not panel.session.is_running)
+    assert not panel.find_button.isHidden() and panel.find_button.text() in window.message
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(moved), ""))
+    panel.find_button.click()
+    window.wait(lambda: bool(_children()))
+    assert panel.find_button.isHidden()
 
 
 def test_closing_the_window_ends_the_processes(window, panel):

@@ -9,10 +9,11 @@ from graphs import segmentation
 from napari.components import ViewerModel
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.stacks.stack import content_fingerprint
-from napari_emcad.widgets.desk.session_stack import STAND_IN, parameters_of, result_of
+from napari_emcad.widgets.desk.session_stack import STAND_IN, parameters_of, result_of, seek_stack
 from napari_emcad.widgets.kit.layers import voxel_size_of
 
 GREY = np.random.default_rng(3).integers(0, 255, (5, 30, 40), np.uint8)
@@ -130,7 +131,7 @@ def test_other_voxels_never_stand_in_silently(viewer, tmp_path, file, new_sessio
 def test_a_stack_that_a_person_names_is_taken_and_told(viewer, tmp_path, new_session):
     tifffile.imwrite(tmp_path / "bright.tif", BRIGHT, photometric="minisblack")
     opened = new_session(source="/elsewhere/em.tif", fingerprint=FINGERPRINT)
-    found = result_of(viewer, opened, tmp_path / "bright.tif")
+    found = result_of(viewer, opened, drive(seek_stack(opened, tmp_path / "bright.tif")))
     np.testing.assert_array_equal(np.asarray(found.result.source.data), BRIGHT)
     assert found.notes[0].startswith("Attention:") and read_facts(opened.folder).source == "/elsewhere/em.tif"
 

@@ -10,8 +10,11 @@ from proofreading_hands import column
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.synthetic import synthetic_stack
-from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.sessions.facts import SessionFacts, read_facts
+from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.io.stacks.find_stack import LOOKING
+from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.reader import read_layers
 from napari_emcad.widgets.desk.section_use import LEAVE_OUT
 from napari_emcad.widgets.desk.sessions import GO_ON, START
@@ -219,3 +222,72 @@ def test_an_absurd_voxel_size_locks_nothing(new_desk, loop, session, beside, siz
     desk.sessions.open(beside)
     loop.work()
     assert desk.sessions.current is not None
+
+
+# ---- a stack that moved ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def moved(tmp_path, stack, drawn):
+    """A session whose stack lies elsewhere now, and others near it; the folder, and the stack."""
+    tifffile.imwrite(tmp_path / "em.tif", stack, photometric="minisblack")
+    for n in range(3):
+        tifffile.imwrite(tmp_path / f"other {n}.tif", stack + np.uint8(1), photometric="minisblack")
+    facts = SessionFacts(
+        source=str(tmp_path / "em.tif"), fingerprint=content_fingerprint(stack), threshold=0.5, model="small"
+    )
+    create_session(tmp_path / "a.emcad", drawn, None, facts).close()
+    (tmp_path / "far" / "away" / "deep").mkdir(parents=True)
+    return tmp_path / "a.emcad", (tmp_path / "em.tif").rename(tmp_path / "far" / "away" / "deep" / "mine.tif")
+
+
+def stages(loop, desk) -> list[str]:
+    """Drive the jobs of a desk to their ends, and return their stages."""
+    found = heard(desk.jobs.progressed)
+    loop.work()
+    return [progress.stage for (progress,) in found]
+
+
+def test_the_search_for_a_stack_is_a_job(desk, loop, moved):
+    folder, file = moved
+    desk.sessions.open(folder)
+    assert stages(loop, desk).count(LOOKING) > 3
+    assert desk.sessions.lacks_stack and 'press "Find the stack..."' in desk.message.text
+    desk.sessions.take_stack(file)
+    assert stages(loop, desk)[-2:] == [LOOKING, "reading the stack"]
+    assert not desk.sessions.lacks_stack and read_facts(folder).source == str(file)
+    assert desk.sessions.current.result.source.metadata["source"] == str(file)
+
+
+def test_the_search_can_be_stopped(desk, loop, moved):
+    folder, file = moved
+    desk.sessions.open(folder)
+    while not desk.sessions.is_seeking:
+        loop.step()
+    assert desk.message.text == 'Looking for the stack of a.emcad; "Stop" opens it without.'
+    loop.step()
+    desk.jobs.stop()
+    loop.work()
+    assert desk.sessions.current is not None and desk.sessions.lacks_stack and not desk.sessions.is_seeking
+    assert 'the search for its stack was stopped; press "Find the stack..."' in desk.message.text
+    desk.sessions.take_stack(file)
+    loop.work()
+    assert not desk.sessions.lacks_stack
+
+
+def test_a_session_is_let_go_of_in_the_middle_of_the_search(new_desk, loop, moved):
+    desk = new_desk()
+    desk.sessions.open(moved[0])
+    while not desk.sessions.is_seeking:
+        loop.step()
+    desk.close()
+    with open_session(moved[0]) as opened:
+        assert not opened.why_read_only
+
+
+def test_a_stack_that_is_open_already_is_not_read_again(desk, loop, moved, open_stack, stack):
+    folder, file = moved
+    there = open_stack(stack, "em", metadata={"source": str(file)})
+    desk.sessions.open(folder, file)
+    assert "reading the stack" not in stages(loop, desk)
+    assert desk.sessions.current.result.source is there

@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import shape_text
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.stack import content_of, open_stack
@@ -31,6 +32,9 @@ ABOVE = 3
 
 PARTS = 4
 """Last parts of the old path, at most, that are looked for there."""
+
+LOOKING = "looking for the stack"
+"""Stage of the job."""
 
 RELATIVE, BY_NAME, BY_VOXELS = (
     "at the same place relative to the session",
@@ -129,19 +133,36 @@ def find_stack(
     UserError
         If what was asked for cannot be opened.
     """
+    return drive(search_stack(known, asked, remedy, strict))
+
+
+def search_stack(
+    known: KnownStack, asked: Location | None = None, remedy: str = "name it with --stack", strict: bool = False
+) -> Job[FoundStack]:
+    """Find the stack of a session or a run as `find_stack` does, step by step.
+
+    Yields
+    ------
+    Progress
+        Stage "looking for the stack", one place after the other.
+    """
+    yield Progress(LOOKING, 0, 1)
     if asked is not None:
         return _take(known, asked, remedy, strict)
     others: list[str] = []
     seen: set[str] = set()
-    for how, path in chain(_named_places(known), _near(known)):
-        if str(path) in seen:
-            continue
-        seen.add(str(path))
-        found = _compare(known, path)
-        if found.is_it:
-            return FoundStack(path, found.dataset, _note(known, how, path, others, found.note))
-        if how != BY_VOXELS and found.why_not:
-            others.append(found.why_not)
+    for places in (_named_places, _near):
+        listed = list(places(known))
+        for done, (how, path) in enumerate(listed):
+            if str(path) in seen:
+                continue
+            seen.add(str(path))
+            yield Progress(LOOKING, done, len(listed))
+            found = _compare(known, path)
+            if found.is_it:
+                return FoundStack(path, found.dataset, _note(known, how, path, others, found.note))
+            if how != BY_VOXELS and found.why_not:
+                others.append(found.why_not)
     raise StackNotFound(_sentence(known, others, remedy))
 
 

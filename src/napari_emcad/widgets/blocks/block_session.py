@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from psygnal import Signal
 
-from napari_emcad.blocks.moved_run import find_run
+from napari_emcad.blocks.moved_run import search_run
 from napari_emcad.blocks.progress import BlockProgress, Watch
 from napari_emcad.blocks.sections import sections_text
 from napari_emcad.core.errors import UserError
@@ -17,10 +17,13 @@ from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_unfinished_run
 from napari_emcad.io.sessions.file_names import RUN_FILE
 from napari_emcad.io.sessions.lock import lock_holder
+from napari_emcad.io.stacks.find_stack import StackNotFound
+from napari_emcad.io.stacks.locations import Location
 from napari_emcad.widgets.blocks.means_pick import MeansPick
 from napari_emcad.widgets.blocks.new_run import NewRun
 from napari_emcad.widgets.blocks.stage import Stage, stage_of
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.desk.session_stack import FIND
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import centre
 from napari_emcad.widgets.kit.session_place import session_folder
@@ -82,7 +85,7 @@ class BlockSession:
         self._new, self.means = NewRun(desk), MeansPick()
         self._folder: Path | None = None
         self._proposed: Path | None = None
-        self._facts = ""
+        self._facts, self._lacks_stack = "", False
         self.seen: RunSeen | None = None
         self._jobs.progressed.connect(self._on_progress)
         self._jobs.running_changed.connect(self._on_change)
@@ -142,6 +145,16 @@ class BlockSession:
         except UserError as error:
             self._message.error(error)
 
+    @property
+    def lacks_stack(self) -> bool:
+        """True once the stack of the run in the folder was looked for, and is not there."""
+        return self._lacks_stack and self.stage is Stage.UNFINISHED
+
+    def take_stack(self, stack: Location) -> None:
+        """Go on with the run in the folder with a stack that a person has found."""
+        if self.stage is Stage.UNFINISHED:
+            self._search(self._named(), stack)
+
     def centre_block(self, block: Voxel) -> None:
         """Put the middle of a block of the run, counted on (z, y, x), into the middle of the canvas."""
         layer = self._desk.stack.layer
@@ -177,9 +190,22 @@ class BlockSession:
             self._run(watch_run(folder))
             self._message.result(f"{held}; this is how far it is.")
             return
-        notes = find_run(folder).notes
-        self._run(resume_run(folder, self.means.means))
-        if notes:
+        self._search(folder)
+
+    def _search(self, folder: Path, stack: Location | None = None) -> None:
+        """Look for the stack and the model of the run, and go on with it."""
+        self._message.say('Looking for the stack and the model of the run; press "Stop" to give up.')
+        self._jobs.start(search_run(folder, f'press "{FIND}"', stack), self._on_found)
+
+    def _on_found(self, ended: Ended) -> None:
+        if ended.result is None:
+            self._on_ended(ended)
+            self._lacks_stack = isinstance(ended.error, StackNotFound)
+            self.changed.emit()
+            return
+        self._lacks_stack = False
+        self._run(resume_run(self._named(), self.means.means))
+        if notes := ended.result.notes:
             self._message.result(" ".join((self._message.text, *notes)))
 
     def _open(self) -> None:
@@ -195,7 +221,7 @@ class BlockSession:
 
     def _look(self) -> None:
         """See how far the run in the folder is, if one was begun there."""
-        self.seen, self._facts = None, ""
+        self.seen, self._facts, self._lacks_stack = None, "", False
         if self.stage is Stage.UNFINISHED:
             try:
                 run = read_unfinished_run(self._named())

@@ -1,7 +1,8 @@
 """The stack of a session that is opened from its folder, or an image that stands for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,11 @@ from pydantic import ValidationError
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, triple
+from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.sessions.facts import SessionFacts, write_facts
 from napari_emcad.io.sessions.open_session import OpenSession
-from napari_emcad.io.stacks.find_stack import FoundStack, KnownStack, find_stack, is_same_place
+from napari_emcad.io.stacks.find_stack import FoundStack, KnownStack, is_same_place, search_stack
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.stack import GIVEN, content_fingerprint, content_of
 from napari_emcad.networks.card import ModelCard
@@ -44,7 +46,52 @@ class ShownSession(NamedTuple):
         return bool(self.notes) and STAND_IN in self.result.source.metadata
 
 
-def result_of(viewer: ViewerModel, opened: OpenSession, asked: Location | None = None) -> ShownSession:
+@dataclass(frozen=True)
+class SoughtStack:
+    """The end of a search for the stack of a session.
+
+    Attributes
+    ----------
+    found : FoundStack or None
+    error : UserError or None
+        Why it was not found.
+    layers : list of LayerData
+        The image of the stack, read from its file; none if no image of it fits, or a layer seems to show it already.
+    """
+
+    found: FoundStack | None = None
+    error: UserError | None = None
+    layers: tuple[LayerData, ...] = ()
+
+
+def seek_stack(opened: OpenSession, asked: Location | None = None, shown: Sequence[str] = ()) -> Job[SoughtStack]:
+    """Look for the stack of a session, and read it unless it is among the files of the layers that are `shown`.
+
+    Parameters
+    ----------
+    opened : OpenSession
+    asked : path or URL, optional
+        Looks only there for the stack.
+    shown : sequence of str
+        Paths and URLs.
+    """
+    known = _known_stack(opened)
+    try:
+        found = yield from search_stack(known, asked, f'press "{FIND}"')
+    except UserError as error:
+        return SoughtStack(error=error)
+    if any(is_same_place(source, found.path) for source in shown):
+        return SoughtStack(found)
+    yield Progress("reading the stack", 0, 1)
+    return SoughtStack(found, layers=_layers_of(found, known))
+
+
+def stopped_search(opened: OpenSession) -> SoughtStack:
+    """Return the end of a search that a person stopped."""
+    return SoughtStack(error=UserError(f'{opened.folder}: the search for its stack was stopped; press "{FIND}".'))
+
+
+def result_of(viewer: ViewerModel, opened: OpenSession, sought: SoughtStack | None = None) -> ShownSession:
     """Return the result that a session edits; its stack is added to the viewer if it is not there.
 
     If no stack with its voxels is found, the affinities stand for it, and without these the neurons stand alone; that
@@ -54,10 +101,10 @@ def result_of(viewer: ViewerModel, opened: OpenSession, asked: Location | None =
     ----------
     viewer : ViewerModel
     opened : OpenSession
-    asked : path or URL, optional
-        Looks only there for the stack.
+    sought : SoughtStack, optional
+        The end of the search for its stack; None = it is looked for here and now.
     """
-    source, box, notes = _stack_of(viewer, opened, asked)
+    source, box, notes = _stack_of(viewer, opened, sought or drive(seek_stack(opened)))
     facts = opened.facts
     if source not in viewer.layers:
         if facts.voxel_size and (facts.voxel_size_source == GIVEN or voxel_size_of(source) is None):
@@ -85,19 +132,20 @@ def parameters_of(facts: SessionFacts) -> tuple[SegmentParameters, str]:
         return parameters, note
 
 
-def _stack_of(viewer: ViewerModel, opened: OpenSession, asked: Location | None) -> tuple[Image, Box, tuple[str, ...]]:
+def _known_stack(opened: OpenSession) -> KnownStack:
+    return opened.facts.stack_in(opened.folder, triple(opened.session.state.base.fragments.shape))
+
+
+def _stack_of(viewer: ViewerModel, opened: OpenSession, sought: SoughtStack) -> tuple[Image, Box, tuple[str, ...]]:
     """Return the layer of the stack, the box of the session in it, and what is to be said of it."""
     state = opened.session.state
-    box = opened.facts.box_of(state.base.fragments.shape)
-    known = opened.facts.stack_in(opened.folder, triple(state.base.fragments.shape))
-    try:
-        found = find_stack(known, asked, f'press "{FIND}"')
-        layer = _layer_there(viewer, box, _same_stack(known, found)) or _layer_of(found, known, box)
-    except UserError as error:
+    box, known, found = opened.facts.box_of(state.base.fragments.shape), _known_stack(opened), sought.found
+    if found is None:
         layer = _layer_there(viewer, box, _same_voxels(known))
         if layer is not None:
             return layer, box, (f'The layer "{layer.name}" holds the voxels of its stack {known.name}.',)
-        return *_stand_in(opened), (f"{error} {_words_of_stand_in(opened)}",)
+        return *_stand_in(opened), (f"{sought.error} {_words_of_stand_in(opened)}",)
+    layer = _layer_there(viewer, box, _same_stack(known, found)) or _layer_of(sought.layers or _layers_of(found, known))
     if layer is None:
         return *_stand_in(opened), (f'{found.path}: no image of it fits the session; press "{FIND}".',)
     if _are_labels(volume_of(layer), box, state):  # a session of labels without a stack
@@ -130,7 +178,11 @@ def _layer_there(viewer: ViewerModel, box: Box, is_it: Callable[[Image], bool]) 
 
 
 def _fits(layer: Image, box: Box) -> bool:
-    return layer.ndim == 3 and not layer.rgb and box.clipped(volume_of(layer).shape) == box
+    return layer.ndim == 3 and not layer.rgb and _lies_in(box, volume_of(layer))
+
+
+def _lies_in(box: Box | None, volume: Volume) -> bool:
+    return len(volume.shape) == 3 and (box is None or box.clipped(volume.shape) == box)
 
 
 def _same_stack(known: KnownStack, found: FoundStack) -> Callable[[Image], bool]:
@@ -142,40 +194,45 @@ def _same_stack(known: KnownStack, found: FoundStack) -> Callable[[Image], bool]
             return False
         if not known.fingerprint or not found.is_same:
             return "dataset" not in layer.metadata or known.dataset in (None, origin["dataset"])
-        return _content(layer) == content_of(known.fingerprint)
+        return _content(volume_of(layer)) == content_of(known.fingerprint)
 
     return is_it
 
 
 def _same_voxels(known: KnownStack) -> Callable[[Image], bool]:
     """Return a test for layers that hold the voxels of the stack, wherever they come from."""
-    return lambda layer: bool(known.fingerprint) and _content(layer) == content_of(known.fingerprint)
+    return lambda layer: bool(known.fingerprint) and _content(volume_of(layer)) == content_of(known.fingerprint)
 
 
-def _content(layer: Image) -> str:
+def _content(volume: Volume) -> str:
     with suppress(OSError, ValueError, UserError):  # its file may have gone
-        return content_fingerprint(volume_of(layer))
+        return content_fingerprint(volume)
     return ""
 
 
-def _layer_of(found: FoundStack, known: KnownStack, box: Box) -> Image | None:
-    """Return a new layer of the stack that was found; None if no image in the file is the one.
+def _layer_of(layers: Sequence[LayerData]) -> Image | None:
+    """Return a new layer of the stack that was read; None if there is none."""
+    return next((Image(data, **{**meta, "rgb": False}) for data, meta, _ in layers), None)
+
+
+def _layers_of(found: FoundStack, known: KnownStack) -> tuple[LayerData, ...]:
+    """Read the stack that was found; nothing if no image in the file is the one.
 
     The images that open by default go first, as they come with their levels; then the dataset that was found.
     """
     for dataset in dict.fromkeys((None, found.dataset)):
         for data, meta, kind in _read(found, dataset):
-            layer = Image(data, **{**meta, "rgb": False})
-            if _fits(layer, box) and _is_meant(layer, kind, found, known):
-                return layer
-    return None
+            volume = data[0] if isinstance(data, list) else data
+            if _lies_in(known.box, volume) and _is_meant(volume, meta["metadata"].get("dataset"), kind, found, known):
+                return ((data, meta, kind),)
+    return ()
 
 
-def _is_meant(layer: Image, kind: LayerKind, found: FoundStack, known: KnownStack) -> bool:
+def _is_meant(volume: Volume, dataset: str | None, kind: LayerKind, found: FoundStack, known: KnownStack) -> bool:
     """Return True for the stack among the images and labels of its file: by its voxels, or by its dataset."""
     if known.fingerprint and found.is_same:
-        return _content(layer) == content_of(known.fingerprint)
-    return kind == "image" and found.dataset in (None, layer.metadata.get("dataset"))
+        return _content(volume) == content_of(known.fingerprint)
+    return kind == "image" and found.dataset in (None, dataset)
 
 
 def _read(found: FoundStack, dataset: str | None) -> list[LayerData]:

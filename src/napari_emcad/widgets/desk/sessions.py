@@ -20,10 +20,10 @@ from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_job
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
-from napari_emcad.widgets.desk.session_stack import STAND_IN, result_of
+from napari_emcad.widgets.desk.session_stack import STAND_IN, SoughtStack, result_of, seek_stack, stopped_search
 from napari_emcad.widgets.desk.stack_file import session_note
 from napari_emcad.widgets.kit.jobs import Ended
-from napari_emcad.widgets.kit.layers import remove_layer, voxel_size_of
+from napari_emcad.widgets.kit.layers import is_image, origin_of, remove_layer, voxel_size_of
 from napari_emcad.widgets.kit.session_place import session_folder, why_elsewhere
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
@@ -58,6 +58,7 @@ class Sessions:
         self._jobs, self._message, self._inspection = choices.jobs, choices.message, choices.inspection
         self._remark = ""
         self._size: VoxelSize | None = None
+        self._sought: OpenSession | None = None
         self.current: Proofreading | None = None
         results.changed.connect(self._on_results)
         results.recut_wanted.connect(self._on_recut)
@@ -92,6 +93,11 @@ class Sessions:
         self._jobs.start(job, lambda ended: self._on_written(result, ended))
 
     @property
+    def is_seeking(self) -> bool:
+        """True while the stack of a session is looked for."""
+        return self._sought is not None
+
+    @property
     def lacks_stack(self) -> bool:
         """True while something else is shown in the place of the session's stack."""
         return self.current is not None and STAND_IN in self.current.result.source.metadata
@@ -112,8 +118,10 @@ class Sessions:
                 remove_layer(self._viewer, layer)
         self.open(folder, stack)
 
-    def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None, stack: Location | None = None) -> None:
-        """Show a session that was opened from its folder, with its stack, and edit it.
+    def bring(self, opened: OpenSession, boxes: FragmentBoxes | None = None, stack: Location | None = None) -> None:
+        """Show a session that was opened from its folder, once its stack was looked for in a thread.
+
+        Where a person stops the search the session is shown without its stack.
 
         Parameters
         ----------
@@ -123,12 +131,29 @@ class Sessions:
         stack : path or URL, optional
             Looks only there for the stack.
         """
+        self._sought = opened
+        self._message.say(f'Looking for the stack of {opened.folder.name}; "Stop" opens it without.')
+        sources = [str(origin_of(layer)["source"] or "") for layer in self._viewer.layers if is_image(layer)]
+        job = seek_stack(opened, stack, [source for source in sources if source])
+        self._jobs.start(job, lambda ended: self._on_sought(opened, boxes, ended))
+
+    def show(self, opened: OpenSession, boxes: FragmentBoxes | None = None, sought: SoughtStack | None = None) -> None:
+        """Show a session that was opened from its folder, with its stack, and edit it.
+
+        Parameters
+        ----------
+        opened : OpenSession
+        boxes : FragmentBoxes, optional
+            Boxes of its fragments; None = they are found.
+        sought : SoughtStack, optional
+            The end of the search for its stack; None = it is looked for here and now.
+        """
         self.end()
         with self._let_go_if_it_fails(opened):
-            self._show(opened, boxes, stack)
+            self._show(opened, boxes, sought)
 
-    def _show(self, opened: OpenSession, boxes: FragmentBoxes | None, stack: Location | None) -> None:
-        shown, state = result_of(self._viewer, opened, stack), opened.session.state
+    def _show(self, opened: OpenSession, boxes: FragmentBoxes | None, sought: SoughtStack | None) -> None:
+        shown, state = result_of(self._viewer, opened, sought), opened.session.state
         result = shown.result
         self._remark = session_note(result, opened.facts)
         if result.plan is not None:
@@ -182,6 +207,8 @@ class Sessions:
         self._results.changed.disconnect(self._on_results)
         self._results.recut_wanted.disconnect(self._on_recut)
         self._stack.changed.disconnect(self._on_stack)
+        if self._sought is not None:
+            self._sought.close()
         self.end()
 
     def _on_changed(self) -> None:
@@ -238,5 +265,16 @@ class Sessions:
             self._message.error(ended.error)
         elif ended.result is not None:
             read: Opened = ended.result
-            self.show(read.session, read.boxes, stack)
+            self.bring(read.session, read.boxes, stack)
+        else:
+            self._message.result("Stopped: the session is not open.")
+        self.changed.emit()
+
+    def _on_sought(self, opened: OpenSession, boxes: FragmentBoxes | None, ended: Ended) -> None:
+        self._sought = None
+        if ended.error is not None:
+            opened.close()
+            self._message.error(ended.error)
+        else:
+            self.show(opened, boxes, ended.result or stopped_search(opened))
         self.changed.emit()

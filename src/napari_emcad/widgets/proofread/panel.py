@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.kit.ask_stack import ask_for_stack
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.forms import enable
 from napari_emcad.widgets.kit.session_place import SUFFIX
@@ -44,7 +45,6 @@ class ProofreadPanel(QWidget):
         self.body, self.before = ProofreadBody(), QWidget()
         self.start_button, self.open_button = QPushButton(), QPushButton("Open session...")
         self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("The edits made again until then stay in the new session.")
         self.click_row = ClickRow(self.proofreader.clicking)
         self.labels_row = LabelsRow(desk, self.proofreader.from_labels)
         self._listing: AtRest[ArrangedNeurons] = AtRest(desk.loop, self._arrange, self._list, self._fragments)
@@ -148,11 +148,8 @@ class ProofreadPanel(QWidget):
             self.proofreader.bring.bring(Path(chosen))
 
     def _ask_for_stack(self) -> None:
-        """Ask for a file, and for a folder if no file was chosen."""
-        chosen = QFileDialog.getOpenFileName(self, "The stack: a file (Cancel to choose a folder)")[0]
-        chosen = chosen or QFileDialog.getExistingDirectory(self, "The stack: a folder (Zarr, sections)")
-        if chosen:
-            self._desk.sessions.take_stack(Path(chosen))
+        if chosen := ask_for_stack(self):
+            self._desk.sessions.take_stack(chosen)
 
     def _follow_lists(self) -> None:
         """Bring lists and history up to date with the session."""
@@ -180,7 +177,10 @@ class ProofreadPanel(QWidget):
         self.before.setVisible(not is_on)
         self.body.setVisible(is_on)
         self.body.find_button.setVisible(self._desk.sessions.lacks_stack)
-        self.stop_button.setVisible(proofreader.bring.is_running)
+        is_seeking = self._desk.sessions.is_seeking
+        self.stop_button.setVisible(proofreader.bring.is_running or is_seeking)
+        stays = "The edits made again until then stay in the new session."
+        self.stop_button.setToolTip("Open the session without its stack." if is_seeking else stays)
         self.start_button.setText(self._desk.sessions.start_words)
         enable(self.start_button, proofreader.why_no_start, "Edit these neurons; every edit is saved at once.")
         enable(self.open_button, proofreader.why_no_session, f"Go on in a session folder, NAME{SUFFIX}.")
