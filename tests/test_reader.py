@@ -309,7 +309,7 @@ def test_behind_a_url_nothing_is_read_at_once(memory):
 
 
 def test_a_url_with_a_secret_is_refused_when_it_is_read():
-    with pytest.raises(UserError, match="a URL without user, password or signature is needed"):
+    with pytest.raises(UserError, match="a URL without user, password, token or signature is needed"):
         layers("https://me:secret@host/a.zarr")
 
 

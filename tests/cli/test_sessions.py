@@ -87,7 +87,9 @@ def test_a_secret_in_a_url_is_refused_and_not_repeated(tmp_path, capsys):
     command = ["segment", "https://me:secret@host/em.zarr", "-o", str(tmp_path / "labels.tif")]
     assert cli.main(command) == 1
     told = capsys.readouterr().err
-    assert told.startswith("napari-emcad: https://host/em.zarr: a URL without user, password or signature is needed")
+    assert told.startswith(
+        "napari-emcad: https://host/em.zarr: a URL without user, password, token or signature is needed"
+    )
     assert "secret" not in told
 
 

@@ -31,7 +31,9 @@ def test_a_name_before_the_host_is_no_secret_where_it_is_no_token(text):
     assert parse_location(text) == Url(text)
 
 
-@pytest.mark.parametrize("before", ["", "precomputed://", "simplecache::", "zip://em.zarr::"])
+@pytest.mark.parametrize(
+    "before", ["", "precomputed://", "simplecache::", "zip://em.zarr::", "zarr://", "n5://zarr://"]
+)
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -40,12 +42,19 @@ def test_a_name_before_the_host_is_no_secret_where_it_is_no_token(text):
         ("ssh://me:secret@host:22/em.zarr", "ssh://host:22/em.zarr"),
         ("s3://key:secret@bucket/em.zarr", "s3://bucket/em.zarr"),
         ("https://host/em.zarr?X-Amz-Signature=secret", "https://host/em.zarr"),
+        ("https://host/em.zarr#token=secret", "https://host/em.zarr"),
+        ("https://host/em.zarr;sig=secret", "https://host/em.zarr"),
+        ("https://host/em.zarr;sig=secret/0", "https://host/em.zarr"),
+        ("s3://secret@bucket/em.zarr", "s3://bucket/em.zarr"),
+        ("ftp://secret@host/em.zarr", "ftp://host/em.zarr"),
+        ("https://host/em.zarr?sig=a@secret", "https://..."),
+        ("HTTPS://me:secret@host/em.zarr", "HTTPS://host/em.zarr"),
     ],
 )
 def test_secrets_are_refused_and_not_repeated(before, text, shown):
     with pytest.raises(UserError) as caught:
         parse_location(before + text)
-    assert str(caught.value).startswith(f"{shown}: a URL without user, password or signature is needed")
+    assert str(caught.value).startswith(f"{shown}: a URL without user, password, token or signature is needed")
     assert "secret" not in str(caught.value)
     assert "in the environment" in str(caught.value)
 
@@ -53,3 +62,10 @@ def test_secrets_are_refused_and_not_repeated(before, text, shown):
 def test_no_address():
     with pytest.raises(UserError, match=r"URL: an address such as https://host/em\.zarr is needed"):
         parse_location("https://[host/em.zarr")
+
+
+@pytest.mark.parametrize("text", ["key:secret/em.zarr", "key:sec/secret@b/em.zarr", "key:a?secret@b/em.zarr"])
+def test_a_word_after_a_colon_is_no_port(text):
+    with pytest.raises(UserError, match="check it") as caught:
+        parse_location(f"s3://{text}")
+    assert "secret" not in str(caught.value)

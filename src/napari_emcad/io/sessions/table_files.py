@@ -15,6 +15,9 @@ from napari_emcad.io.extras import import_extra
 Columns = Mapping[str, NDArray[Any]]
 """Columns of a table by name, all of one length."""
 
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of cells that spreadsheets run."""
+
 ROWS = 1 << 16
 """Rows that are written at once: no table is text as a whole."""
 
@@ -77,7 +80,14 @@ def _rows(columns: Columns, digits: int | None) -> Iterator[tuple[object, ...]]:
 
 def _texts(values: NDArray[Any], digits: int | None) -> list[Any]:
     listed: list[Any] = values.tolist()
+    if values.dtype.kind == "O":
+        return [_as_text(value) if isinstance(value, str) else value for value in listed]
     return [f"{value:.{digits}g}" for value in listed] if digits and values.dtype.kind == "f" else listed
+
+
+def _as_text(value: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: behind an apostrophe, as they show it themselves."""
+    return f"'{value}" if value.startswith(FORMULAS) else value
 
 
 def _write_npz(part: Path, columns: Columns, _digits: int | None) -> None:

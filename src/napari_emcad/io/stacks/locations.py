@@ -1,6 +1,7 @@
 """The place of a stack: a path on this machine, or a URL that holds no secret."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, urlsplit
@@ -10,6 +11,15 @@ from napari_emcad.core.errors import UserError
 
 PRECOMPUTED = "precomputed://"
 """Beginning of the URL of a neuroglancer precomputed volume, as neuroglancer writes it."""
+
+_ADDRESS = re.compile(r"[a-zA-Z][\w+.-]*://")
+"""Beginning of an address, which may stand inside another one: zarr://https://host/em.zarr."""
+
+_ACCOUNTS = ("abfs", "abfss", "wasb", "wasbs", "ssh", "sftp")
+"""Protocols that name a container or an account before the host."""
+
+_PARAMETER = re.compile(r";[^/;]*=")
+"""A parameter of a part of a path, as signatures are."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,12 @@ def parse_location(text: Location | str) -> Location:
     Raises
     ------
     UserError
-        If it is a URL with a password, a token or a signature in it.
+        If it is a URL that may hold a password, a token or a signature.
     """
     if not isinstance(text, str) or "://" not in text:
         return Path(os.path.expanduser(text)) if isinstance(text, str) else text
-    for part in text.removeprefix(PRECOMPUTED).split("::"):
-        _refuse_secrets(part)
+    for address in reversed(list(_ADDRESS.finditer(text))):
+        _refuse_secrets(text[address.start() :].split("::")[0])
     if text.startswith("file://"):
         return Path(url2pathname(urlsplit(text).path))
     return Url(text.rstrip("/"))
@@ -73,17 +83,26 @@ def parse_location(text: Location | str) -> Location:
 def _refuse_secrets(text: str) -> None:
     try:
         url = urlsplit(text)
+        _ = url.port  # a word after a colon is no port, but may be a password
     except ValueError as error:
-        raise UserError(f"URL: an address such as https://host/em.zarr is needed ({error}); check it.") from error
+        raise UserError("URL: an address such as https://host/em.zarr is needed; check it.") from error
     if _has_secret(url):
-        shown = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
         raise UserError(
-            f"{shown}: a URL without user, password or signature is needed, as URLs are kept in sessions; "
-            "give the credentials in the environment."
+            f"{_without_secrets(text)}: a URL without user, password, token or signature is needed, as URLs are kept "
+            "in sessions; give the credentials in the environment."
         )
 
 
+def _without_secrets(text: str) -> str:
+    """Return what of an address can be shown for sure."""
+    scheme, _, rest = text.partition("://")
+    host = re.split("[/?#;]", rest)[0]
+    if "@" in rest[len(host) :]:
+        return f"{scheme}://..."
+    return f"{scheme}://{re.split('[?#;]', rest.rpartition('@')[2])[0]}"
+
+
 def _has_secret(url: SplitResult) -> bool:
-    """Return True for a password, a signed query, or a user name that can be a token; elsewhere it names an account."""
-    is_web = url.scheme in ("http", "https")
-    return bool(url.query or url.password is not None or (is_web and "@" in url.netloc))
+    """Return True for whatever may be one: before the host only the accounts of a few protocols are no secrets."""
+    named = "@" in url.netloc and url.scheme not in _ACCOUNTS
+    return bool(named or url.password is not None or url.query or url.fragment or _PARAMETER.search(url.path))
