@@ -17,11 +17,11 @@ from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, VoxelSize
 from napari_emcad.core.label_contents import KnownLabels
-from napari_emcad.core.label_look import SMALLEST_MEAN
 from napari_emcad.core.label_pieces import (
     LabelFragments,
     build_segmentation,
     check_labels,
+    check_pieces,
     find_label_fragments,
 )
 from napari_emcad.core.parameters import SegmentParameters
@@ -192,7 +192,7 @@ def make_session_of_labels(files: LabelFiles, folder: Path) -> Job[LabelSession]
         asked_for = read_plan(files.sections, ground.shape) if isinstance(files.sections, Path) else files.sections
         known = KnownLabels(labels.array)
         pieces = yield from find_label_fragments(known)  # first, as wrong labels show here
-        _check_size(pieces, files.labels)
+        check_pieces(pieces, str(files.labels))
         source = yield from _affinity_source(files, ground, asked_for)
         if source.predict is not None:
             yield from source.predict()
@@ -230,16 +230,6 @@ def _open_labels(files: LabelFiles) -> Stack:
     labels = open_labels(files.labels, files.dataset, files.voxel_size)
     check_labels(labels.array)
     return labels
-
-
-def _check_size(pieces: LabelFragments, path: Location) -> None:
-    n = int(pieces.fragments.max())
-    size = np.count_nonzero(pieces.fragments) / n
-    if size < SMALLEST_MEAN:
-        raise UserError(
-            f"{path}: labels are needed, these look like grey values: {n:,} pieces of {size:.1f} voxels on average; "
-            "choose the file or dataset with labels."
-        )
 
 
 def _open_labelled_stack(files: LabelFiles) -> Stack:

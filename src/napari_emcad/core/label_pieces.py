@@ -14,6 +14,7 @@ from skimage.measure import label
 
 from napari_emcad.core.affinities import UNKNOWN
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.label_look import SMALLEST_MEAN
 from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.progress import Job, Progress, Stopwatch
 from napari_emcad.core.region_graph import RegionGraph, build_region_graph, joined_graphs
@@ -131,6 +132,22 @@ def check_labels(labels: LabelStack) -> None:
     if 0 in shape:
         raise UserError(f"labels: voxels are needed, got none, shape {shape}; choose other labels.")
     _check_dtype(getattr(labels, "dtype", np.uint8))
+
+
+def check_pieces(pieces: LabelFragments, name: str) -> None:
+    """Refuse pieces that are as small as those of grey values; `name` begins the sentence.
+
+    Raises
+    ------
+    UserError
+    """
+    n = int(pieces.fragments.max())
+    size = np.count_nonzero(pieces.fragments) / n
+    if size < SMALLEST_MEAN:
+        raise UserError(
+            f"{name}: labels are needed, these look like grey values: {n:,} pieces of {size:.1f} voxels on average; "
+            "choose the file or dataset with labels."
+        )
 
 
 def _planned_graph(

@@ -156,7 +156,7 @@ class EMCADDock(QWidget):
         for signal in (desk.results.changed, desk.neurites.changed):
             signal.connect(self._on_neurons)
         self._label_offer.taken.connect(lambda: self._bring("proofread", self.proofread.labels_row))
-        desk.sessions.began.connect(lambda: self._bring("proofread", self.proofread.body.words))
+        desk.sessions.began.connect(self._on_session)
         desk.runs.too_large.connect(self.sections["blocks"].open)
         self.blocks.session.open_wanted.connect(self.open_session)
         report = self.proofread.body.replay
@@ -182,6 +182,10 @@ class EMCADDock(QWidget):
     def _on_neurons(self) -> None:
         if self.export.exporter.shown is not None and not self.sections["export"].is_open:
             self.sections["export"].open()
+
+    def _on_session(self) -> None:
+        body = self.proofread.body
+        self._bring("proofread", body.find_button if self.desk.sessions.lacks_stack else body.words)
 
     def _bring(self, section: str, widget: QWidget) -> None:
         """Bring a part of a section into view, once the layout knows where it lies."""

@@ -199,6 +199,24 @@ def test_labels_that_are_all_background(desk, loop, start, neurons):
     assert layer.visible and desk.results.current is None
 
 
+def test_grey_values_as_labels_are_refused(desk, loop, start):
+    layer = desk.viewer.add_labels(np.random.default_rng(0).integers(0, 255, (3, 48, 64), np.uint8), name="raw")
+    start.start()
+    loop.settle()
+    assert desk.message.text.startswith("raw: labels are needed, these look like grey values: ")
+    assert desk.sessions.current is None and layer.visible
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint64])
+def test_what_nobody_labelled_is_no_neuron(desk, begin, neurons, dtype):
+    """As other plugins open them: -1, also as the highest unsigned number."""
+    labels = neurons.astype(dtype)
+    labels[:, :4] = -1 if np.dtype(dtype).kind == "i" else np.iinfo(dtype).max
+    desk.viewer.add_labels(labels, name="mine", **PLACE)
+    begin()
+    np.testing.assert_array_equal(shown(desk), neurons)
+
+
 def test_labels_that_are_removed_while_they_are_read(desk, loop, start, neurons):
     layer = desk.viewer.add_labels(neurons, name="mine", **PLACE)
     start.start()

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box, VoxelSize
-from napari_emcad.core.label_pieces import LabelFragments, build_segmentation, find_label_fragments
+from napari_emcad.core.label_contents import KnownLabels
+from napari_emcad.core.label_pieces import LabelFragments, build_segmentation, check_pieces, find_label_fragments
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan, with_tissue
@@ -76,7 +77,8 @@ def planned_labels_job(plan: Job[SectionPlan | None], order: LabelsOrder) -> Job
 
 def segment_labels_job(order: LabelsOrder) -> Job[LabelsResult]:
     """Make neurons of labels; labels that cannot be used are refused before the model begins."""
-    pieces = yield from find_label_fragments(order.labels)
+    pieces = yield from find_label_fragments(KnownLabels(order.labels))
+    check_pieces(pieces, order.name)
     affinities, card, used = None, card_of_labels(order.name), order.parameters
     if order.model is not None:
         affinities, card, used = yield from _predict(order, order.model)
