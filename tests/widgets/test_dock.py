@@ -1,7 +1,9 @@
 """The column of panels in a real window: what happens in one opens another."""
 
 import pytest
-from qtpy.QtWidgets import QInputDialog
+from napari.settings import get_settings
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication, QDialog, QInputDialog
 
 from napari_emcad.core.progress import Progress
 
@@ -46,3 +48,43 @@ def test_a_url_is_opened_in_a_thread(window, monkeypatch):
 
 def test_neurons_open_export(proofreading):
     assert proofreading.dock.sections["export"].is_open
+
+
+class ByHand(QCloseEvent):
+    """The event of a window's cross, which Qt calls spontaneous."""
+
+    def spontaneous(self):
+        return True
+
+
+def close_by_hand(window):
+    """Close a window as its cross does: it is hidden unless it refuses."""
+    window, event = window.viewer.window._qt_window, ByHand()
+    QApplication.sendEvent(window, event)
+    if event.isAccepted():
+        window.hide()
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What a person answers napari's question whether to close the window."""
+    given = [QDialog.DialogCode.Rejected]
+    monkeypatch.setattr(get_settings().application, "confirm_close_window", True)
+    monkeypatch.setattr("napari._qt.qt_main_window.ConfirmCloseDialog.exec_", lambda _: given[-1])
+    return given
+
+
+def test_a_window_that_is_not_closed_after_all_goes_on(proofreading, answers):
+    """Cancel leaves the session as it was; it is let go of when the window goes."""
+    dock, at = proofreading.dock, proofreading.desk.sessions.current
+    proofreading.viewer.window._qt_window.show()
+    for _ in range(2):
+        close_by_hand(proofreading)
+        assert proofreading.viewer.window._qt_window.isVisible()
+        assert not dock.is_released and proofreading.desk.sessions.current is at
+    neuron = int(at.session.state.table[1])
+    at.edit(lambda: at.session.lock(neuron))
+    assert at.opened.lock.why_not == "" and at.session.log.rows
+    answers.append(QDialog.DialogCode.Accepted)
+    close_by_hand(proofreading)
+    assert dock.is_released and not (at.opened.folder / "holder.json").exists()

@@ -21,7 +21,7 @@ class WindowWatch(QObject):
         super().__init__(widget)
         self._widget, self._release, self._may_close = widget, release, may_close
         self._window: QMainWindow | None = None
-        self._is_over = False
+        self._is_over = self._is_asked = False
 
     def look(self) -> None:
         """Find the window that the widget lies in, and hear when it is closed."""
@@ -49,11 +49,19 @@ class WindowWatch(QObject):
             self._window = None
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Let go when the window closes, unless it may not."""
-        if event is None or watched is not self._window or event.type() != QEvent.Type.Close:
+        """Let go when the window closes, unless it may not.
+
+        Where a person closes it, napari asks whether to, and may be told to stay: it goes once it is hidden.
+        """
+        if event is None or watched is not self._window:
             return False
-        if not self._may_close(event):
-            event.ignore()
-            return True
-        self._release()
+        if event.type() == QEvent.Type.Close:
+            if not self._may_close(event):
+                event.ignore()
+                return True
+            self._is_asked = event.spontaneous()
+            if not self._is_asked:
+                self._release()
+        elif event.type() == QEvent.Type.Hide and self._is_asked and not event.spontaneous():
+            self._release()
         return False
