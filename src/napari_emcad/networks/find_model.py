@@ -8,6 +8,9 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import READ_SUFFIXES
 from napari_emcad.networks.zoo import available_models
 
+_SUFFIXES = set(READ_SUFFIXES) - {".bin", ".tar"}
+"""Endings of files that are looked at beside a session: raw volumes may end in .bin, archives of data in .tar."""
+
 MOST_FILES = 30
 """Files in a folder, at most, whose hash is looked at."""
 
@@ -52,7 +55,7 @@ def _places(model: str, folder: Path) -> Iterator[Path]:
     yield beside / PureWindowsPath(model).name  # its last part as any system writes it
     yield from available_models().values()
     for place in (beside, folder.absolute()):
-        yield from sorted(path for path in place.glob("*") if path.suffix in READ_SUFFIXES)[:MOST_FILES]
+        yield from sorted(path for path in place.glob("*") if path.suffix in _SUFFIXES)[:MOST_FILES]
 
 
 def _hash(path: Path) -> str:
