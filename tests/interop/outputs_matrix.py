@@ -44,11 +44,12 @@ def read_all(work: Path, readers: Iterable[str]) -> None:
     if not outputs.exists():
         subprocess.run([sys.executable, HERE / "outputs.py", outputs], check=True)
     for name in readers:
-        python = _python(work / "envs" / name, READERS[name])
+        python = make_environment(work / "envs" / name, READERS[name])
         subprocess.run([python, HERE / f"readers_{name}.py", outputs, results / f"{name}.json"], check=True)
 
 
-def _python(folder: Path, requirements: Sequence[str]) -> Path:
+def make_environment(folder: Path, requirements: Sequence[str]) -> Path:
+    """Make an environment with pip, unless it is there; returns its Python."""
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not folder.exists():
         venv.create(folder, with_pip=True)

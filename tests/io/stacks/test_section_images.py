@@ -96,12 +96,51 @@ def test_no_image_in_spite_of_its_name(tmp_path, stack):
 @pytest.mark.parametrize("name", ["1.png", "1.jpg", "1.tif"])
 def test_colours(tmp_path, name):
     image = np.zeros((24, 37, 3), np.uint8)
+    image[..., 0] = 255
     if name == "1.tif":
         tifffile.imwrite(tmp_path / name, image, photometric="rgb")
     else:
         Image.fromarray(image).save(tmp_path / name)
     with pytest.raises(NotAStack, match=rf"{name}: a grey image .* is needed for each section, got shape \(24, 37, "):
         open_section_images(tmp_path)
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("RGB", "png"), ("RGBA", "png"), ("LA", "png"), ("RGB", "webp")])
+def test_grey_saved_as_colours(tmp_path, stack, mode, suffix):
+    for z, section in enumerate(stack):
+        Image.fromarray(section).convert(mode).save(tmp_path / f"{z}.{suffix}", lossless=True)
+    opened = open_section_images(tmp_path)
+    np.testing.assert_array_equal(opened.array[:], stack)
+    assert opened.notes == ("its sections are grey, saved as colours: one is read.",)
+
+
+def test_lossy_webp(tmp_path):
+    grey = np.add.outer(np.arange(24), np.arange(37)).astype(np.uint8) * 4
+    for z in range(3):
+        Image.fromarray(np.roll(grey, z)).convert("RGB").save(tmp_path / f"{z}.webp", quality=90)
+    found = open_section_images(tmp_path).array[:]
+    assert np.abs(found[0].astype(int) - grey).max() < 12
+
+
+@pytest.mark.parametrize("change", [(slice(None), 1), (slice(None), 3)])
+@pytest.mark.parametrize("place", [0, 3])
+def test_colours_and_transparency_in_any_section(tmp_path, stack, change, place):
+    for z, section in enumerate(stack):
+        values = np.array(Image.fromarray(section).convert("RGBA"))
+        values[5, change[0], change[1]] //= 2 if z == place else 1
+        Image.fromarray(values).save(tmp_path / f"{z}.png")
+    with pytest.raises(NotAStack, match=rf"{place}\.png: a grey image .* got shape \(24, 37, 4\)"):
+        open_section_images(tmp_path).array[:]
+
+
+@pytest.mark.parametrize("suffix", ["pgm", "pnm"])
+def test_pgm_of_16_bits(tmp_path, stack, suffix):
+    values = stack.astype(np.uint16) * 257
+    for z, section in enumerate(values):
+        (tmp_path / f"{z}.{suffix}").write_bytes(b"P5\n37 24\n65535\n" + section.astype(">u2").tobytes())
+    opened = open_section_images(tmp_path)
+    assert opened.array.dtype == np.uint16
+    np.testing.assert_array_equal(opened.array[:], values)
 
 
 def test_sections_larger_than_pillow_likes(tmp_path, stack, monkeypatch):

@@ -24,9 +24,11 @@ from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 from napari_emcad.io.stacks.tiff_pages import opening_tiff, page_scale, read_single_page, stored_values
 
 TIFF = {".tif", ".tiff", ".btf", ".tf2", ".tf8", ".bigtiff"}
-SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".gif", ".webp", ".jp2", ".j2k"}
+SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".pnm", ".gif", ".webp", ".jp2", ".j2k"}
 _PILLOW_TYPES = {"1": "bool", "L": "uint8", "I": "int32", "F": "float32", "P": "uint8"}
 _PILLOW_TYPES |= dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), "uint16")
+_COLOURS = {"RGB": 3, "RGBA": 3, "LA": 1}
+"""Modes in which grey images are saved, too: WebP has no other; and how many of their values come before alpha."""
 
 
 class ImageHeader(NamedTuple):
@@ -107,7 +109,7 @@ def _read_common_header(files: list[Path]) -> tuple[ImageHeader, TiffPlace, list
     """Return the header that all images share, the first place that says a voxel size, and what is to say of them."""
     first, place, notes = section_header(files[0]), TiffPlace(), dict[str, int]()
     for file in files:
-        header = section_header(file, wants_place=not place.voxel_size)
+        header = section_header(file, not place.voxel_size, trusts_colours=file != files[0])
         if (header.shape, header.dtype) != (first.shape, first.dtype):
             raise UserError(
                 f"{file}: sections of one size and type are needed, got {header.text} where {files[0].name} has "
@@ -122,18 +124,26 @@ def _read_common_header(files: list[Path]) -> tuple[ImageHeader, TiffPlace, list
     return first, place if place.voxel_size else first.place, told
 
 
-def section_header(file: Path, wants_place: bool = True) -> ImageHeader:
-    """Return shape (y, x) and type of an image, and where it lies if that is wanted, without reading its pixels."""
+def section_header(file: Path, wants_place: bool = True, trusts_colours: bool = False) -> ImageHeader:
+    """Return shape (y, x) and type of an image, and where it lies if that is wanted.
+
+    Pixels are read of an image in colours alone, which has to be grey; `trusts_colours` leaves that for later.
+    """
+    is_tiff = file.suffix.lower() in TIFF
     try:
-        header = _read_tiff_header(file, wants_place) if file.suffix.lower() in TIFF else _read_pillow_header(file)
+        header = _read_tiff_header(file, wants_place) if is_tiff else _read_pillow_header(file, trusts_colours)
     except HEADER_ERRORS as error:
         raise UserError(f"{file}: this section cannot be read as an image ({error}); export it again.") from error
     if len(header.shape) != 2:
-        raise NotAStack(
-            f"{file}: a grey image (y, x) is needed for each section, got shape {header.shape}; convert it to 8-bit "
-            "grey, or open a stack as a file of its own."
-        )
+        raise _no_grey_image(file, header.shape)
     return header
+
+
+def _no_grey_image(file: Path, shape: tuple[int, ...]) -> NotAStack:
+    return NotAStack(
+        f"{file}: a grey image (y, x) is needed for each section, got shape {shape}; convert it to 8-bit "
+        "grey, or open a stack as a file of its own."
+    )
 
 
 def _read_tiff_header(file: Path, wants_place: bool) -> ImageHeader:
@@ -146,14 +156,35 @@ def _read_tiff_header(file: Path, wants_place: bool) -> ImageHeader:
         return ImageHeader(page.shape, scale.dtype, place, scale.note)
 
 
-def _read_pillow_header(file: Path) -> ImageHeader:
+def _read_pillow_header(file: Path, trusts_colours: bool) -> ImageHeader:
     with _allow_large_images(), Image.open(file) as image:
         if getattr(image, "is_animated", False):
             raise NotAStack(f"{file}: one section in each file of the folder is needed, got several; save each alone.")
-        colours = () if image.mode in _PILLOW_TYPES else (len(image.getbands()),)
         if image.mode == "P":
             _grey_palette(file, image)
-        return ImageHeader((image.height, image.width, *colours), np.dtype(_PILLOW_TYPES.get(image.mode, "uint8")))
+        if image.mode in _COLOURS:
+            grey = (image.height, image.width) if trusts_colours else _grey_of_colours(file, image).shape
+            return ImageHeader(grey, np.dtype("uint8"), note="its sections are grey, saved as colours: one is read.")
+        colours = () if image.mode in _PILLOW_TYPES else (len(image.getbands()),)
+        return ImageHeader((image.height, image.width, *colours), _pillow_type(image))
+
+
+def _pillow_type(image: Image.Image) -> np.dtype[Any]:
+    """Return the type of an image's values; Pillow reads PGM of 16 bits as 32."""
+    is_pgm = image.mode == "I" and image.format == "PPM"
+    return np.dtype("uint16" if is_pgm else _PILLOW_TYPES.get(image.mode, "uint8"))
+
+
+def _grey_of_colours(file: Path, image: Image.Image) -> NDArray[np.uint8]:
+    """Return one colour of an image whose colours are all the same, and which is opaque; else refuse it.
+
+    WebP that is compressed with loss rounds its colours up and down by 1.
+    """
+    values = np.asarray(image)
+    count = _COLOURS[image.mode]
+    if np.ptp(values[..., :count], axis=-1).max() > 1 or (values[..., count:] != 255).any():
+        raise _no_grey_image(file, values.shape)
+    return values[..., 0]
 
 
 def _grey_palette(file: Path, image: Image.Image) -> NDArray[np.uint8]:
@@ -168,8 +199,12 @@ def _read_pixels(file: Path) -> NDArray[Any]:
     if file.suffix.lower() in TIFF:
         return _read_tiff_pixels(file)
     with _allow_large_images(), Image.open(file) as image:
+        if image.mode in _COLOURS:
+            return _grey_of_colours(file, image)
         values = np.asarray(image)
-        return _grey_palette(file, image)[values] if image.mode == "P" else values
+        return (
+            _grey_palette(file, image)[values] if image.mode == "P" else values.astype(_pillow_type(image), copy=False)
+        )
 
 
 def _read_tiff_pixels(file: Path) -> NDArray[Any]:

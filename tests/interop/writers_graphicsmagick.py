@@ -1,0 +1,7 @@
+"""GraphicsMagick's convert."""
+
+from programs import magick_dialects, version_of
+from writers_kit import main
+
+magick_dialects(["gm", "convert"], ["-adjoin"])
+main("GraphicsMagick", version_of("gm", "-version"))
