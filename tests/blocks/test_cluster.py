@@ -11,7 +11,7 @@ from pathlib import Path
 import distributed
 import pytest
 import torch
-from distributed import Client, LocalCluster, Nanny
+from distributed import Client, LocalCluster, Nanny, Security
 
 from napari_emcad.blocks import cluster
 from napari_emcad.blocks.cluster import connect_cluster, cuda_devices, start_cluster
@@ -245,3 +245,14 @@ def test_workers_that_end_while_they_start_are_started_anew(failing):
     with pytest.raises(UserError, match=r"workers: they could not be started \(Nanny .*\); resume the run"):
         cluster._try_to_start(start)
     assert len(tries) == cluster.STARTS
+
+
+def test_others_on_the_machine_give_no_commands():
+    """The workers and the scheduler take what comes with the key of the run, and nothing else."""
+    with start_cluster(1, ENOUGH) as pool:
+        addresses = [pool._client.scheduler.address, *pool._client.scheduler_info()["workers"]]
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        for address in addresses:
+            for strange in (address.replace("tls://", "tcp://"), address):
+                with pytest.raises((OSError, TimeoutError, RuntimeError)):
+                    Client(strange, timeout=2, security=Security.temporary() if strange == address else None)

@@ -84,6 +84,8 @@ class OnCluster:
 def start_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     """Start so many processes on this machine, for as long as the `with` block lasts.
 
+    They take commands from this program alone: others on the machine lack the key of the run, which is kept in memory.
+
     Parameters
     ----------
     workers : int
@@ -97,18 +99,20 @@ def start_cluster(workers: int, memory: int) -> Iterator[OnCluster]:
     """
     _check_installed()
     import dask
-    from distributed import Client, Nanny, Scheduler, SpecCluster
+    from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 
     if TRACKER not in sys.warnoptions:
         sys.warnoptions.append(TRACKER)
     quiet = {"silence_logs": logging.CRITICAL}
-    common = {"host": HERE, "nthreads": 1, "memory_limit": memory // workers, "dashboard": False, "preload": __name__}
+    security = Security.temporary()
+    secure = {"host": HERE, "protocol": "tls://", "security": security}
+    common = {**secure, "nthreads": 1, "memory_limit": memory // workers, "dashboard": False, "preload": __name__}
     specs = {k: {"cls": Nanny, "options": {**common, **quiet, "env": _device_of(k)}} for k in range(workers)}
-    scheduler = {"cls": Scheduler, "options": {"host": HERE, "port": 0, "dashboard_address": f"{HERE}:0"}}
+    scheduler = {"cls": Scheduler, "options": {**secure, "port": 0, "dashboard_address": f"{HERE}:0"}}
     settings = {**MEMORY, "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS}
     with _silence_loggers(), dask.config.set(settings), ExitStack() as stack:
         with _hold_interrupts():
-            cluster = _try_to_start(partial(SpecCluster, specs, scheduler, **quiet))
+            cluster = _try_to_start(partial(SpecCluster, specs, scheduler, security=security, **quiet))
             stack.callback(_close, cluster)
             client = Client(cluster)
             stack.callback(_close, client)
