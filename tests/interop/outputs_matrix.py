@@ -18,6 +18,7 @@ START, END = "<!-- outputs: made by tests/interop/outputs_matrix.py -->", "<!-- 
 
 VOLUMES = {
     "tifffile": ("tifffile", "imagecodecs"),
+    "imagej": ("numpy",),
     "zarr": ("zarr",),
     "tensorstore": ("tensorstore",),
     "funlib": ("funlib.persistence",),

@@ -169,7 +169,7 @@ def _text(values: Any) -> str:
 
 def in_nm(lengths: Sequence[float], units: Sequence[str | None]) -> list[float]:
     """Return lengths in nm; a unit that is none raises."""
-    known = {"nm": 1, "nanometer": 1, "um": 1e3, "\\u00B5m": 1e3, "micrometer": 1e3, "m": 1e9}
+    known = {"nm": 1, "nanometer": 1, "um": 1e3, "\N{MICRO SIGN}m": 1e3, "micrometer": 1e3, "m": 1e9}
     return [length * known[str(unit)] for length, unit in zip(lengths, units, strict=True)]
 
 
@@ -177,12 +177,15 @@ Check = Callable[[Path, Truth], str]
 """Reads one output, and returns what was found right: letters as in the table."""
 
 
-def main(package: str, checks: Mapping[str, Check]) -> None:
-    """Run the checks on the outputs in a folder, and write what came out: python readers_NAME.py FOLDER RESULT.json."""
+def main(package: str, checks: Mapping[str, Check], release: str = "") -> None:
+    """Run the checks on the outputs in a folder, and write what came out: python readers_NAME.py FOLDER RESULT.json.
+
+    `release` is the version of a reader that is no package of Python.
+    """
     folder, result = Path(sys.argv[1]), Path(sys.argv[2])
     truth = Truth(folder)
     cells = {name: _cell(check, folder / truth.facts["outputs"][name], truth) for name, check in checks.items()}
-    result.write_text(json.dumps({"reader": package, "version": version(package), "cells": cells}), "utf-8")
+    result.write_text(json.dumps({"reader": package, "version": release or version(package), "cells": cells}), "utf-8")
 
 
 def _cell(check: Check, path: Path, truth: Truth) -> str:
