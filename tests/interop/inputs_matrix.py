@@ -34,14 +34,14 @@ WRITERS = {
     "h5py": ("h5py", "hdf5plugin"),
     "pytables": ("tables",),
     "hdf5storage": ("hdf5storage",),
-    "netcdf": ("xarray", "netCDF4", "h5netcdf"),
+    "netcdf": ("xarray", "netCDF4", "h5netcdf", "h5py"),
     "hyperspy": ("hyperspy", "rosettasciio[hdf5,tiff,mrcz]", "scikit-image"),
     "npy2bdv": ("npy2bdv",),
     "mrcfile": ("mrcfile",),
     "mrcz": ("mrcz",),
     "nibabel": ("nibabel",),
     "pynrrd": ("pynrrd",),
-    "simpleitk": ("SimpleITK",),
+    "simpleitk": ("SimpleITK", "numpy"),
     "itk": ("itk",),
     "zarr": ("zarr",),
     "zarr2": ("zarr<3", "numcodecs<0.16"),
@@ -57,7 +57,6 @@ WRITERS = {
     "funlib": ("funlib.persistence",),
     "cloud_volume": ("cloud-volume", "igneous-pipeline"),
     "webknossos": ("webknossos",),
-    "wkw": ("wkw",),
 }
 """Writers -> what pip installs for them; the script of a writer is `writers_NAME.py`."""
 
@@ -101,7 +100,9 @@ def table(cells: Iterable[Cell]) -> str:
 
 
 def _found(found: Mapping[str, list[str]]) -> str:
-    return "; ".join(f"**{result}**: {', '.join(dialects)}" for result, dialects in found.items())
+    """Dialects by what was found; of a refusal the beginning of its sentence."""
+    cells = {result.partition(";")[0].partition(" (")[0]: dialects for result, dialects in found.items()}
+    return "; ".join(f"**{result}**: {' · '.join(dialects)}" for result, dialects in cells.items())
 
 
 def with_table(page: str, made: str) -> str:

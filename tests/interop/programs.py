@@ -38,11 +38,11 @@ def png_sections(folder: Path, dtype: str = "uint8") -> list[Path]:
     return [inner / f"{z}.png" for z in range(len(greys()))]
 
 
-def magick_dialects(program: list[str], adjoin: list[str]) -> None:
+def magick_dialects(program: list[str], adjoin: list[str], jpeg_refused: str = "") -> None:
     """Register what ImageMagick and GraphicsMagick write: stacks, and sections in their formats."""
 
-    def stack(name, options, dtype="uint8", near=0):
-        @dialect("TIFF", name, dtype=dtype, near=near)
+    def stack(name, options, dtype="uint8", near=0, refused=""):
+        @dialect("TIFF", name, dtype=dtype, near=near, refused=refused)
         def write(folder):
             run(*program, *adjoin, *png_sections(folder, dtype), *options, folder / "a.tif")
             return folder / "a.tif"
@@ -57,7 +57,7 @@ def magick_dialects(program: list[str], adjoin: list[str]) -> None:
 
     for packed in ("None", "LZW", "Zip", "RLE", "LZMA", "ZSTD"):
         stack(packed, ["-compress", packed])
-    stack("JPEG", ["-compress", "JPEG", "-colorspace", "Gray"], near=40)
+    stack("JPEG", ["-compress", "JPEG", "-colorspace", "Gray"], near=40, refused=jpeg_refused)
     stack("uint16, big-endian", ["-endian", "MSB"], "uint16")
     stack("tiles", ["-define", "tiff:tile-geometry=16x16"])
     stack("300 dpi", ["-density", "300", "-units", "PixelsPerInch"])

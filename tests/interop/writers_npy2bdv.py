@@ -15,7 +15,7 @@ def save(name, channels=1, times=1, steps=((1, 1, 1),), opened="a.h5", **facts):
             for channel in range(channels):
                 is_last = (time, channel) == (times - 1, channels - 1)
                 values = greys("uint16") if is_last else greys("uint16")[::-1]
-                file.append_view(values, time, channel=channel, voxel_size_xyz=SIZE[::-1], voxel_units="nm")
+                file.append_view(values, time=time, channel=channel, voxel_size_xyz=SIZE[::-1], voxel_units="nm")
         file.write_xml()
         file.close()
         return folder / opened
