@@ -17,6 +17,7 @@ from napari_emcad.widgets.evaluate.panel import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
 from napari_emcad.widgets.finetune.panel import FineTunePanel
 from napari_emcad.widgets.kit.own_context import OwnContext
+from napari_emcad.widgets.kit.plain_text import plain
 from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.widgets.kit.remembered_place import remembered_file
 from napari_emcad.widgets.kit.section import Section
@@ -209,5 +210,5 @@ class EMCADDock(QWidget):
         """Ask whether to stop a running job when a person closes the window."""
         if not (self._busy_words and event.spontaneous()):
             return True
-        question = f"{self._busy_words}. Stop it and close the window?"
+        question = plain(f"{self._busy_words}. Stop it and close the window?")
         return QMessageBox.question(self, "A job is running", question) == QMessageBox.StandardButton.Yes

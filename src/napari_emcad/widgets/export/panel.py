@@ -18,6 +18,7 @@ from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.export.export_request import ALL, BOX, DONE, SELECTED, WHOLE, ExportRequest, Part, Which
 from napari_emcad.widgets.export.exporter import Exporter
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form, text
+from napari_emcad.widgets.kit.plain_text import plain
 
 TIPS: dict[Which, str] = {
     ALL: "",
@@ -97,7 +98,7 @@ class ExportPanel(QWidget):
     def _may_replace(self, path: Path | None) -> bool:
         if path is None:
             return True
-        answer = QMessageBox.question(self, "Replace?", f"{path} exists already. Replace it?")
+        answer = QMessageBox.question(self, "Replace?", plain(f"{path} exists already. Replace it?"))
         return answer == QMessageBox.StandardButton.Yes
 
     def _update(self) -> None:

@@ -4,6 +4,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent, QShowEvent, QWheelEvent
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QWidget
 
+from napari_emcad.widgets.kit.plain_text import plain
+
 
 class NarrowCombo(QComboBox):
     """A choice that shrinks with the dock instead of pushing its neighbours out of it."""
@@ -85,7 +87,7 @@ def text(content: str = "") -> QLabel:
 def enable(widget: QWidget, why_not: str, tooltip: str = "") -> None:
     """Enable a control, or disable it with a tooltip that says why."""
     widget.setEnabled(not why_not)
-    widget.setToolTip(why_not or tooltip)
+    widget.setToolTip(plain(why_not or tooltip))
 
 
 def restyle(widget: QWidget) -> None:

@@ -1,5 +1,7 @@
 """The sight of a run by blocks: bar, map with its legend, speed, time left, and a link to the cluster's page."""
 
+from html import escape
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
@@ -47,7 +49,7 @@ class BlockView(QWidget):
         self.bar.setValue(progress.done)
         self.bar.setFormat(seen.words)
         self.link.setVisible(bool(seen.dashboard))
-        self.link.setText(f'<a href="{seen.dashboard}">Dask\'s dashboard</a>')
+        self.link.setText(f'<a href="{escape(seen.dashboard or "")}">Dask\'s dashboard</a>')
         is_counted = isinstance(progress, BlockProgress)
         self.words.setVisible(is_counted and seen.is_at_work)
         for widget in (self.map, self._legend):

@@ -8,6 +8,7 @@ from napari_emcad.widgets.finetune.crop_places import Place, Role
 from napari_emcad.widgets.finetune.crops import facts_of
 from napari_emcad.widgets.finetune.truth import NoTruth
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable
+from napari_emcad.widgets.kit.plain_text import plain
 
 ROLE_TIPS = {
     Role.TRAIN: "The network learns from it.",
@@ -37,6 +38,7 @@ class CropRow(QFrame):
         super().__init__(parent)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.name, self.facts = QLabel(), QLabel()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.role, self.all_checked = NarrowCombo(), QCheckBox("checked")
         self.show_button, self.remove_button = QPushButton("Show"), QPushButton("x")
         for role in Role:
@@ -60,7 +62,7 @@ class CropRow(QFrame):
         self.facts.setText(facts_of(place))
         start = ", ".join(map(str, place.box.start))
         self.name.setText(place.name)
-        self.name.setToolTip(f'{place.name}, in "{place.stack.name}" from voxel {start}')
+        self.name.setToolTip(plain(f'{place.name}, in "{place.stack.name}" from voxel {start}'))
         enable(self.all_checked, NOBODY if isinstance(place.truth, NoTruth) else "", CHECKED_TIP)
 
     def mouseDoubleClickEvent(self, _event: QMouseEvent | None) -> None:
