@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -157,6 +158,28 @@ def test_labels_that_begin_where_the_stack_does_are_known_to(tmp_path):
     tifffile.imwrite(tmp_path / "other.tif", neurons(), photometric="minisblack")
     assert opened_layer(tmp_path / "mine.tif").metadata["is_placed"]
     assert "is_placed" not in opened_layer(tmp_path / "other.tif").metadata
+
+
+@pytest.mark.parametrize("given", [None, VoxelSize(30, 4, 4)])
+def test_they_lie_in_a_stack_that_has_a_place_of_its_own(kind, tmp_path, given, capsys):
+    """A box of a cut-out: the stack's own place is kept, too, and goes with the voxel size."""
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file["main"] = STACK
+        file["main"].attrs.update({"resolution": SIZE, "offset": np.array((10, 20, 30)) * SIZE})
+    drive(write_label_volume(tmp_path / "mine.tif", LabelVolume(neurons(), SIZE, {}, (12, 28, 42))))
+    made, size = tmp_path / "made.emcad", [] if given is None else ["--voxel-size", *map(str, given)]
+    command = ["session", str(tmp_path / "mine.tif"), "--stack", str(tmp_path / "raw.h5"), "--model", "none"]
+    assert cli.main([*command, "-o", str(made), *size]) == 0, capsys.readouterr().err
+    assert Box(*read_facts(made).box) == BOX
+    (tmp_path / "out").mkdir()
+    with open_session(made) as opened:
+        back = opened_layer(drive(export_session("labels", file_of(kind, tmp_path / "out"), opened, name=kind)))
+        drive(export_session("neurons", tmp_path / "neurons.csv", opened))
+    np.testing.assert_allclose(back.translate, np.array((12, 28, 42)) * (given or SIZE))
+    np.testing.assert_array_equal(np.asarray(back.data), neurons())
+    rows = (tmp_path / "neurons.csv").read_text().splitlines()
+    first = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
+    assert float(first["z0_nm"]) == 12 * (given or SIZE).z
 
 
 class TestCarelessHands:

@@ -341,6 +341,7 @@ def _facts(ground: _Ground, source: AffinitySource) -> SessionFacts:
         source=str(shown.path.absolute()),
         dataset=shown.dataset,
         fingerprint=shown.fingerprint,
+        origin=shown.origin,
         **plan_facts(source.plan),
     )
     return SessionFacts.of(made_by | {"voxel_size_source": measured.size_source}, measured.voxel_size)

@@ -203,6 +203,7 @@ def new_run(stack: Stack, request: RunRequest) -> BlockRunFacts:
         source=str(stack.path.absolute()),
         dataset=stack.dataset,
         fingerprint=stack.fingerprint,
+        origin=stack.origin,
         voxel_size_nm=voxel_size,
         voxel_size_source=stack.size_source if voxel_size == stack.voxel_size else GIVEN,
         model=str(request.model.absolute()),
@@ -267,7 +268,7 @@ def _make_session(folder: Path, run: BlockRunFacts) -> int:
     from napari_emcad.networks.checkpoint import inspect
 
     parameters, segmentation = parameters_of(run, BlockFiles(folder)), assemble(folder, run)
-    origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint}
+    origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint, "origin": run.origin}
     sections = plan_facts(plan_of(run, BlockFiles(folder)))
     made_by = provenance(inspect(Path(run.model)), parameters, run.place, **origin, **sections)
     finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made_by, run.voxel_size))

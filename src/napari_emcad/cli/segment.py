@@ -4,6 +4,7 @@ import argparse
 import time
 from contextlib import ExitStack
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -125,9 +126,9 @@ def _plan(extent: str, memory: int, card: ModelCard) -> str:
     return f"{extent}, at most {size_text(memory)}, {card.summary()}"
 
 
-def _origin(stack: Stack) -> dict[str, str | None]:
+def _origin(stack: Stack) -> dict[str, Any]:
     names = {"source": str(stack.path), "dataset": stack.dataset, "fingerprint": stack.fingerprint}
-    return names | {"voxel_size_source": stack.size_source}
+    return names | {"voxel_size_source": stack.size_source, **({"origin": stack.origin} if stack.origin else {})}
 
 
 def _refuse_em_options(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Surfaces of neurons by marching cubes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from skimage.measure import marching_cubes
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.geometry import Box, Shape, Slices, Voxel, VoxelSize, triple
+from napari_emcad.core.geometry import Box, Shape, Slices, VoxelSize, triple
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.volume import FragmentVolume, Volume
 
@@ -71,7 +71,7 @@ def whole_surface(
     members: Ids,
     boxes: FragmentBoxes,
     voxel_size: VoxelSize,
-    start: Voxel = (0, 0, 0),
+    start: Sequence[float] | NDArray[np.float64] = (0, 0, 0),
 ) -> Surface:
     """Return the surface of the neuron made of these fragments, voxel by voxel.
 

@@ -40,7 +40,8 @@ def new_affinities(
     voxel_size : VoxelSize or None
         In nm.
     provenance : mapping
-        Goes into the attributes; JSON.
+        Goes into the attributes; JSON. Its "origin", if there is one, is the place of the stack's first voxel, in
+        voxels.
     start : (z, y, x), optional
         Place of the first voxel in the stack, in voxels: voxel size and place are stated as other programs read them,
         too, see `place_attributes`.
@@ -72,7 +73,9 @@ def create_affinities(
         "provenance": dict(provenance),
     }
     if voxel_size and start:
-        attributes |= place_attributes(voxel_size, start_in_nm(start, voxel_size), channels=True)
+        attributes |= place_attributes(
+            voxel_size, start_in_nm(start, voxel_size, provenance.get("origin")), channels=True
+        )
     whole = (len(NEAREST), *triple(shape))
     return as_affinities(create_zarr_array(path, whole, "uint8", affinity_layout(), attributes))
 

@@ -40,7 +40,7 @@ class LabelSurfaces:
         order = np.argsort(labels, kind="stable")
         for members in np.split(present[order], np.flatnonzero(np.diff(labels[order])) + 1):
             if len(members):
-                found = whole_surface(self._pieces.fragments, members, self._boxes, size, self._volume.start)
+                found = whole_surface(self._pieces.fragments, members, self._boxes, size, self._volume.grid_start)
                 yield found.from_corner(size)
 
 

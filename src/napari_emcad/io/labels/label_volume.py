@@ -52,7 +52,7 @@ class LabelVolume:
     voxel_size : VoxelSize or None
         In nm; None = unknown.
     provenance : mapping
-        JSON.
+        JSON. Its "origin", if there is one, is the place of the stack's first voxel in voxels (z, y, x).
     start : (z, y, x)
         Place of the first voxel in the stack, in voxels.
     largest : int or None
@@ -78,10 +78,21 @@ class LabelVolume:
 
     @property
     def offset_nm(self) -> Point:
-        """Place of the first voxel in the stack in nm (z, y, x); 0 if the voxel size is not known."""
+        """Place of the first voxel in nm (z, y, x), in the coordinates of the stack; 0 without a voxel size."""
         if self.place_nm is not None:
             return self.place_nm
-        return start_in_nm(self.start, self.voxel_size) if self.voxel_size else (0, 0, 0)
+        return start_in_nm(self.start, self.voxel_size, self._origin) if self.voxel_size else (0, 0, 0)
+
+    @property
+    def grid_start(self) -> Voxel:
+        """Number of the first voxel on a grid that begins where the coordinates of the stack do."""
+        return triple(a + round(b) for a, b in zip(self.start, self._origin, strict=True))
+
+    @property
+    def _origin(self) -> Point:
+        """Place of the stack's first voxel in voxels."""
+        z, y, x = self.provenance.get("origin") or (0.0, 0.0, 0.0)
+        return z, y, x
 
 
 def check_labels(path: Path, labels: Volume) -> None:

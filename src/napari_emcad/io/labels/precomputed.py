@@ -170,7 +170,7 @@ class _ScaleWriter:
 
         If an axis has no such pixel, it takes the last one.
         """
-        (depth, *plane), (z, *start) = volume.values.shape, volume.start
+        (depth, *plane), (z, *start) = volume.values.shape, volume.grid_start
         y, x = (min(-a % step, n - 1) for a, n in zip(start, plane, strict=True))
         size = (depth, *(-(-(n - f) // step) for n, f in zip(plane, (y, x), strict=True)))
         offset = (z, *((a + f) // step for a, f in zip(start, (y, x), strict=True)))

@@ -130,9 +130,9 @@ def point_in_nm(coordinates: Iterable[Length], units: Iterable[object]) -> Point
     return (z, y, x) if all(map(math.isfinite, (z, y, x))) else None
 
 
-def start_in_nm(start: Voxel, size: VoxelSize) -> Point:
-    """Return a place in voxels (z, y, x) of this size in nm."""
-    z, y, x = (a * n for a, n in zip(start, size, strict=True))
+def start_in_nm(start: Voxel, size: VoxelSize, origin: Sequence[float] | None = None) -> Point:
+    """Return a place in voxels (z, y, x) of this size in nm; `origin` is that of voxel 0, in voxels, None = 0."""
+    z, y, x = ((a + b) * n for a, b, n in zip(start, origin or (0, 0, 0), size, strict=True))
     return z, y, x
 
 

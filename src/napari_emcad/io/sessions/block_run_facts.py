@@ -57,6 +57,8 @@ class BlockRunFacts(BaseModel):
         earlier versions have "as-is".
     interpolates : bool
         True: labels of what a look at the sections says to bridge are interpolated; False: 0. A plan says it itself.
+    origin : (z, y, x) or None
+        Place of the stack's first voxel, in voxels; None = 0.
     stack_shape : (z, y, x) or None
         Voxels of the whole stack; None in runs of earlier versions.
     level_shape : (z, y, x) or None
@@ -82,6 +84,7 @@ class BlockRunFacts(BaseModel):
     group: Shape
     sections: SectionsChoice = "as-is"
     interpolates: bool = True
+    origin: tuple[float, float, float] | None = None
     stack_shape: Shape | None = None
     level_shape: Shape | None = None
     asked_levels: tuple[float | None, float | None] | None = None
@@ -97,7 +100,8 @@ class BlockRunFacts(BaseModel):
     @property
     def _elsewhere(self) -> "BlockRunFacts":
         """The same run, whatever the places of its stack and its model and the times of its files."""
-        anywhere = {"source": "", "relative_source": None, "model": "", "fingerprint": content_of(self.fingerprint)}
+        anywhere = {"source": "", "relative_source": None, "model": "", "origin": None}
+        anywhere["fingerprint"] = content_of(self.fingerprint)
         return self.model_copy(update=anywhere)
 
     @property

@@ -91,7 +91,7 @@ def _surfaces(snapshot: Snapshot, wanted: list[SegmentId]) -> Iterator[tuple[tup
     size, state = snapshot.required_voxel_size(), snapshot.session.state
     watch, boxes = Stopwatch("meshes", len(wanted)), snapshot.boxes()
     for done, segment in enumerate(wanted, start=1):
-        found = whole_surface(state.base.fragments, state.members(segment), boxes, size, snapshot.start)
+        found = whole_surface(state.base.fragments, state.members(segment), boxes, size, snapshot.place)
         yield (str(segment), found.from_corner(size)), watch.at(done)
 
 

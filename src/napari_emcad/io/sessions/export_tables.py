@@ -56,7 +56,7 @@ def export_log(path: Path, snapshot: Snapshot) -> Path:
 def export_neurons(path: Path, snapshot: Snapshot) -> Path:
     """Write the neurons as a table: id, voxels, volume in cubic micrometres, box in nm in the stack, done (1 or 0).
 
-    The corner of the stack's first voxel is 0.
+    The corner of the stack's first voxel is 0, unless the stack's file states another place.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def export_neurons(path: Path, snapshot: Snapshot) -> Path:
         If the voxel size is not known.
     """
     size, found = np.array(snapshot.required_voxel_size()), snapshot.neurons()
-    boxes = np.concatenate([(end + snapshot.start) * size for end in (found.start, found.stop)], axis=1)
+    boxes = np.concatenate([(end + snapshot.place) * size for end in (found.start, found.stop)], axis=1)
     names = [f"{axis}{end}_nm" for end in (0, 1) for axis in _AXES]
     columns = {
         "id": found.ids,

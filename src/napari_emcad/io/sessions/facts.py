@@ -51,6 +51,9 @@ class SessionFacts(BaseModel):
     box: tuple[Voxel, Voxel] | None = Field(
         None, title="Box", description="Start and stop in the stack, voxels (z, y, x); None = all of it."
     )
+    origin: tuple[float, float, float] | None = Field(
+        None, title="Origin", description="Place of the stack's first voxel, in voxels (z, y, x); None = 0."
+    )
     model: str = Field("", title="Model")
     model_sha256: str = Field("", title="sha256 of the model")
     affinities: dict[str, Any] | None = Field(
@@ -112,7 +115,7 @@ class SessionFacts(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts as what JSON holds; nothing is said of sections that are used as they are."""
-        unsaid = {name for name in ("sections", "voxel_size_source", "affinities") if not getattr(self, name)}
+        unsaid = {name for name in ("sections", "voxel_size_source", "origin", "affinities") if not getattr(self, name)}
         version = {"format_version": FORMAT_VERSION} if self.sections else {}
         return self.model_dump(mode="json", exclude=unsaid) | version
 

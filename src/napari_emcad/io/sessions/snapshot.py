@@ -81,6 +81,11 @@ class Snapshot:
         return cls(session, facts.voxel_size, start, _provenance(opened, len(session.log.rows)), opened)
 
     @property
+    def place(self) -> NDArray[np.float64]:
+        """Place of its first voxel in voxels (z, y, x), in the coordinates of the stack."""
+        return np.array(self.start) + np.array(self.opened.facts.origin or (0.0, 0.0, 0.0))
+
+    @property
     def labels(self) -> MappedLabels:
         """The segment of each voxel."""
         table = self.session.state.table

@@ -79,6 +79,14 @@ class Stack:
     holds: Holds | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def origin(self) -> Point | None:
+        """Place of the first voxel in voxels (z, y, x); None at 0, or if the file does not say."""
+        if not self.offset or not self.voxel_size or not any(self.offset):
+            return None
+        z, y, x = (place / size for place, size in zip(self.offset, self.voxel_size, strict=True))
+        return z, y, x
+
     def close(self) -> None:
         """Give the file back; the array cannot be read afterwards."""
         self.array.close()

@@ -22,7 +22,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import provenance
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
-from napari_emcad.widgets.kit.layers import LAYER_KIND, origin_of, place_of, remove_layer, voxel_size_of
+from napari_emcad.widgets.kit.layers import LAYER_KIND, layer_place, origin_of, place_of, remove_layer, voxel_size_of
 
 
 @dataclass
@@ -201,7 +201,9 @@ class Neurites:
             self._tell(found)
 
     def _tell(self, found: Foreground) -> None:
-        stated = provenance(found.card, found.parameters, found.box, **origin_of(found.source))
+        stated = provenance(
+            found.card, found.parameters, found.box, **origin_of(found.source), **layer_place(found.source)
+        )
         found.labels_layer.metadata["provenance"] = stated
         found.sizes = fragment_sizes(found.labels_layer.data)[1:]
         self.changed.emit()

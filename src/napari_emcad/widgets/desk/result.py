@@ -14,7 +14,7 @@ from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
-from napari_emcad.widgets.kit.layers import origin_of, size_source_of
+from napari_emcad.widgets.kit.layers import layer_place, origin_of, size_source_of
 from napari_emcad.workers.segmentation import CutNeurons
 
 
@@ -133,7 +133,11 @@ class Result:
         used = self.parameters.model_copy(
             update={"threshold": cut.threshold, "min_size": cut.min_size, "crumbs": cut.crumbs}
         )
-        more: dict[str, Any] = {"voxel_size_source": size_source_of(self.source), **plan_facts(self.plan)}
+        more: dict[str, Any] = {
+            "voxel_size_source": size_source_of(self.source),
+            **layer_place(self.source),
+            **plan_facts(self.plan),
+        }
         if self.read_from:
             more["affinities"] = self.read_from
         return provenance(self.card, used, self.box, **origin_of(self.source), **more)

@@ -107,6 +107,12 @@ def origin_of(layer: Layer) -> LayerOrigin:
     return {"source": known, "dataset": layer.metadata.get("dataset")}
 
 
+def layer_place(layer: Layer) -> dict[str, tuple[float, ...]]:
+    """Return the place of the first voxel of a stack in its own voxels (z, y, x), as "origin"; nothing at 0."""
+    place = tuple(float(f"{a / b:.9g}") for a, b in zip(layer.translate[-3:], layer.scale[-3:], strict=True))
+    return {"origin": place} if any(place) else {}
+
+
 def centre(viewer: ViewerModel, layer: Layer, voxel: Sequence[float]) -> None:
     """Put a voxel (z, y, x) of a layer into the middle of the canvas."""
     world = tuple(np.array(layer.data_to_world(voxel))[-3:])
