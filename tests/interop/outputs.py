@@ -20,7 +20,7 @@ from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import OpenSession
 
-SHAPE, START, SIZE = (11, 150, 530), (3, 16, 32), VoxelSize(40.0, 4.0, 6.0)
+SHAPE, START, SIZE = (11, 150, 530), (3, 17, 33), VoxelSize(40.0, 4.0, 6.0)
 IDS = (1, 2, 3, 255, 256, 65_535, 65_536, 2**24 + 1, 2**31 - 1, 2**31, 2**32 - 2, 2**33 + 5)
 LARGEST_TIFF = 2**32 - 5
 """What the last id is in a TIFF, which has 32 bits for it."""
