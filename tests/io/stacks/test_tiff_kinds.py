@@ -35,6 +35,18 @@ def save_pages(path, pages, **how):
     return path
 
 
+@pytest.mark.parametrize("which", [slice(None), slice(3, 4)])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_an_orientation_is_told(tmp_path, stack, compression, which):
+    turned = [[] for _ in stack]
+    for page in range(len(stack))[which]:
+        turned[page] = [(274, 3, 1, 4, True)]
+    path = save_pages(tmp_path / "a.tif", stack, compression=[compression] * len(stack), extratags=turned)
+    notes = assert_opens(path, stack).notes
+    start = "" if which == slice(None) else "from page 3 on, "
+    assert notes == (f"{start}its tag Orientation asks for rows or columns to be turned: they are read as they lie.",)
+
+
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize(
     ("dtype", "bits", "white"),

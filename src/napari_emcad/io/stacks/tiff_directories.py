@@ -14,8 +14,8 @@ _SIZES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _GRID = {256: 0, 257: 0, 32997: 1, 277: 1, 284: 1, 258: 1, 339: 1}
 """Tags that pages of one stack share, with their defaults: width, length, depth, samples, planar, bits, format."""
 
-_STORAGE = {259: 1, 262: -1, 266: 1, 317: 1, 322: 0, 323: 0, 32998: 0}
-"""Tags that say how a page is stored: compression, photometric, fill order, predictor, width to depth of tiles."""
+_STORAGE = {259: 1, 262: -1, 266: 1, 274: 1, 317: 1, 322: 0, 323: 0, 32998: 0}
+"""Tags of storage: compression, photometric, fill order, orientation, predictor, width to depth of tiles."""
 
 _SUBFILE, _OLD_SUBFILE = 254, 255
 _WANTED = {*_GRID, *_STORAGE, _SUBFILE, _OLD_SUBFILE}

@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from napari_emcad.io.stacks.tiff_images import Page
 
 _MOST_PACKED = 2**17
 """Bytes of voxels that a byte of a compressed page can hold at most; a page that claims more is damaged."""
+
+_TURNED = "its tag Orientation asks for rows or columns to be turned: they are read as they lie."
 
 
 @contextmanager
@@ -85,7 +88,9 @@ def page_scale(path: Path, page: tifffile.TiffPage, shape: tuple[int, ...], choo
             f"{path}: grey values are needed, got colours of shape {shape}; save it as 8-bit grey, or choose one "
             "colour with --channel, from 0."
         )
-    return grey_scale(str(path), page)
+    scale = grey_scale(str(path), page)
+    turned = page.tags.valueof("Orientation", default=1) != 1
+    return replace(scale, note="; ".join(filter(None, (scale.note.removesuffix("."), _TURNED)))) if turned else scale
 
 
 def stored_values(page: tifffile.TiffPage) -> NDArray[Any]:
