@@ -97,6 +97,14 @@ def test_a_size_in_the_attributes_counts_more(tmp_path, stack):
     assert (opened.voxel_size, opened.offset, opened.size_source) == ((30, 6, 6), (1, 2, 3), "HDF5 attributes")
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_images_of_velox(tmp_path, stack, count):
+    with h5py.File(tmp_path / "a.emd", "w") as file:
+        group = file.create_group("Data/Image/0f2a")
+        group["Data"], group["Metadata"] = np.moveaxis(stack[:count], 0, -1), np.zeros((9, count), "u1")
+    np.testing.assert_array_equal(open_hdf5(tmp_path / "a.emd").array[:], stack[:count])
+
+
 def test_objects_of_those_names_that_are_no_coordinates(tmp_path, stack):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["raw"] = stack

@@ -1,5 +1,6 @@
 """The datasets of an HDF5 file, those that links lead to included."""
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -18,6 +19,10 @@ MOST_OBJECTS = 4096
 
 MATLAB = "MATLAB_class"
 """Attribute of the arrays in a MATLAB file of version 7.3, which is HDF5."""
+
+
+_VELOX = re.compile("/Data/Image/[^/]+/Data")
+"""Path of the images in an EMD file of Velox."""
 
 
 class Hdf5Listing(NamedTuple):
@@ -93,8 +98,14 @@ def _identity(found: h5py.Group | h5py.Dataset) -> tuple[int, int]:
 def _axes_of(dataset: h5py.Dataset) -> list[str] | None:
     """Return the names of a dataset's axes: of its attributes, HDF5's labels, its axes' coordinates, or MATLAB's."""
     stated = read_axis_names(dataset.attrs) or known_names([dim.label for dim in dataset.dims])
-    stated = stated or known_names([axis.name for axis in coordinates_of(dataset) or ()])
+    stated = stated or known_names([axis.name for axis in coordinates_of(dataset) or ()]) or _axes_of_velox(dataset)
     return stated or (_axes_of_matlab(dataset.shape) if MATLAB in dataset.attrs else None)
+
+
+def _axes_of_velox(dataset: h5py.Dataset) -> list[str] | None:
+    """Return the axes of images in an EMD file of Velox, which come one behind the other on the last axis."""
+    is_image = _VELOX.fullmatch(str(dataset.name)) and dataset.ndim == 3 and "Metadata" in dataset.parent
+    return ["y", "x", "z"] if is_image else None
 
 
 def _axes_of_matlab(shape: tuple[int, ...]) -> list[str] | None:
