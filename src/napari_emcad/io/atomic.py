@@ -126,7 +126,7 @@ def remove_parts(folder: Path) -> None:
 
 def _part_of(target: Path) -> Path:
     """Return a path beside the target that nobody else uses."""
-    return target.with_name(f"{target.name}.{secrets.token_hex(3)}{PART}")
+    return target.with_name(f"{target.name}.{secrets.token_hex(8)}{PART}")
 
 
 def _check_folder(target: Path) -> None:
