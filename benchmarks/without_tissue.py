@@ -3,8 +3,9 @@
 python benchmarks/without_tissue.py RAW [--box 80:100,:,:] [--model FILE] [--runs 3]
 
 Each run does what the program does: it looks at the sections, plans, predicts and agglomerates. Runs of all stacks
-alternate. Medians are given, in seconds of processor time, so that other programs do not count; *ratio* is that to the
-full one, and *nothing* counts neurons more than half of which lie where there is no tissue.
+alternate. Medians are given, in seconds of processor time, so that other programs count less; *ratio* is the median of
+those to the full one of the same turn, as machines change their pace from minute to minute, and *nothing* counts
+neurons more than half of which lie where there is no tissue.
 """
 
 import argparse
@@ -53,7 +54,6 @@ def main() -> None:
     for _ in range(options.runs):
         for name, stack in stacks.items():
             runs[name].append(_run(stack.raw, network, card))
-    full = statistics.median(run.seconds for run in runs["full"])
     print(f"{'':<12}{'seconds':>9}{'ratio':>8}{'looking':>9}{'predicting':>12}{'agglomerating':>15}{'nothing':>9}")
     for name, found in runs.items():
         seconds, looking, predicting, agglomerating = (
@@ -61,7 +61,8 @@ def main() -> None:
             for step in ("seconds", "looking", "predicting", "agglomerating")
         )
         nothing = _count_in_nothing(found[0].labels, stacks[name].empty)
-        times = f"{seconds:>9.2f}{seconds / full:>8.3f}{looking:>9.3f}{predicting:>12.2f}{agglomerating:>15.2f}"
+        ratio = statistics.median(run.seconds / full.seconds for run, full in zip(found, runs["full"], strict=True))
+        times = f"{seconds:>9.2f}{ratio:>8.3f}{looking:>9.3f}{predicting:>12.2f}{agglomerating:>15.2f}"
         print(f"{name:<12}{times}{nothing:>9}")
     looking, predicting = (statistics.median(getattr(r, s) for r in runs["full"]) for s in ("looking", "predicting"))
     print(f"looking at the sections takes {looking / predicting:.2%} of the time that prediction takes")

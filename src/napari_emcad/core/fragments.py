@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import bioimage_cpp
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label
 
 from napari_emcad.core.choices import DEFAULT_SEED_SIGMA
 from napari_emcad.core.progress import Job, Stopwatch
@@ -78,7 +77,7 @@ def _fragments_of_usable(
     seeds = _seeds(boundary < BOUNDARY_LEVEL, seed_sigma)
     flooded = bioimage_cpp.segmentation.watershed(boundary, seeds, mask=usable)
     flooded[usable & (flooded == 0)] = flooded.max() + 1  # islands without a seed
-    return label(flooded, connectivity=1).astype(np.uint32)
+    return _pieces(flooded)
 
 
 def extent(marked: NDArray[np.bool_], margin: int = 0) -> Core:
@@ -172,4 +171,9 @@ def find_fragments(
 
 def _core(section: NDArray[np.uint32], core: Core | None) -> NDArray[np.uint32]:
     """Return the connected pieces of the fragments in a part of their section, 1..n."""
-    return section if core is None else label(section[core], connectivity=1).astype(np.uint32)
+    return section if core is None else _pieces(section[core])
+
+
+def _pieces(section: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the connected pieces of fragments, 1..n: scikit-image takes half as long again."""
+    return bioimage_cpp.segmentation.label(section, connectivity=1).astype(np.uint32)

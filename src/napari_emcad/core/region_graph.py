@@ -14,7 +14,6 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.sections.pairing import PlannedBox
-from napari_emcad.core.sections.plan import MOST_BRIDGED
 from napari_emcad.core.volume import AffinityVolume
 
 QUANTILES = (10, 25, 50, 75, 100)
@@ -112,7 +111,7 @@ def build_region_graph(
             f"region graph: at most {(1 << ID_BITS) - 1:,} fragments are possible, got {n:,}; choose a smaller region."
         )
     own = own or Box.whole(fragments.shape)
-    sections, open_faces, reach = range(own.start[0], own.stop[0]), _NO_FACES, MOST_BRIDGED + 1 if planned else 1
+    sections, open_faces, reach = range(own.start[0], own.stop[0]), _NO_FACES, planned.reach if planned else 1
     parts: list[RegionGraph] = []
     watch, last = Stopwatch("region graph", len(sections)), _last_sections(fragments, n)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from plans import any_plan, holes_of, partner_of, random_box, usable_of
@@ -63,3 +65,29 @@ def test_places_in_the_tissue_lie_one_above_the_other():
     np.testing.assert_array_equal(planned.voxels_before(after[None]), before[None])
     same = planned.in_tissue(np.array([before, after]))
     np.testing.assert_array_equal(same[0, 1:], same[1, 1:])
+
+
+def test_the_reach_is_that_of_the_gaps():
+    plan = SectionPlan.as_is((12, 8, 8))
+    whole = Box.whole(plan.shape)
+    assert PlannedBox(plan, whole).reach == 1
+    assert PlannedBox(plan.leaving_out(4), whole).reach == 2
+    assert PlannedBox(plan.leaving_out(4).leaving_out(5), whole).reach == 3
+    assert PlannedBox(plan.leaving_out(4), Box((6, 0, 0), (9, 8, 8))).reach == 1
+    assert PlannedBox(plan.masking(4, np.ones((1, 1), bool)), whole).reach == 2
+    assert PlannedBox(replace(plan, no_tissue=np.ones_like(plan.no_tissue)), whole).reach == 1
+
+
+def test_the_reach_holds_all_that_voxels_are_paired_with():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        plan = SectionPlan.as_is((12, 8, 8))
+        missing = rng.random((12, 4, 4)) < 0.2
+        plan = replace(plan, missing=missing, no_tissue=np.zeros_like(missing), cell=2)
+        for z in rng.choice(np.arange(1, 12), 2, replace=False).tolist():
+            plan = plan.leaving_out(z).shifting(z - 1, (int(rng.integers(-3, 4)), 0))
+        planned = PlannedBox(plan, Box.whole(plan.shape))
+        voxels = np.stack(np.indices(plan.shape), -1).reshape(-1, 3)
+        before = planned.voxels_before(voxels)
+        there = before[:, 0] >= 0
+        assert (voxels[there, 0] - before[there, 0]).max() <= planned.reach

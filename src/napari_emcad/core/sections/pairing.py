@@ -33,6 +33,11 @@ class PlannedBox:
         """Return a box with its plan; None if every section is used as it is."""
         return None if plan is None or plan.is_as_is else cls(plan, box)
 
+    @property
+    def reach(self) -> int:
+        """The most sections by which a voxel of the box lies behind the one that it is paired with."""
+        return max((self._reach_of(z) for z in range(self.box.start[0], self.box.stop[0])), default=1)
+
     def usable(self, z: int) -> NDArray[np.bool_]:
         """Return the pixels (y, x) of a section that show tissue: neither holes nor bare."""
         place, plane = z + self.box.start[0], self._plane
@@ -116,6 +121,15 @@ class PlannedBox:
                 waiting &= ~chosen
             if not waiting.any():
                 return
+
+    def _reach_of(self, z: int) -> int:
+        """Return the distance to the last partner of a section that any of its voxels can need."""
+        furthest = 1
+        for partner in self.plan.partners(z):
+            furthest = z - partner.z
+            if partner.shift == (0, 0) and not self.plan.missing[partner.z].any():
+                break
+        return furthest
 
     @property
     def _plane(self) -> Plane:

@@ -14,8 +14,8 @@ from napari_emcad.networks.embedding import pair_affinities
 from napari_emcad.networks.placing import placed
 from napari_emcad.networks.student import SectionFeatures, Stretch, Stretches, Student, Window
 
-STRIP = 32
-"""Rows whose affinities are made at a time on a CPU, so that they stay in its cache."""
+STRIP = 1 << 16
+"""Pixels whose affinities are made at a time on a CPU, in whole rows, so that they stay in its cache."""
 
 EXAMPLE = 256
 """Pixels a side of the pair that the precision is chosen by."""
@@ -57,7 +57,7 @@ def quantised_affinities(previous: Tensor, current: Tensor) -> NDArray[np.uint8]
     y.
     """
     height, width = current.shape[2:]
-    strip = STRIP if current.device.type == "cpu" else height
+    strip = max(1, STRIP // width) if current.device.type == "cpu" else height
     levels = torch.empty(3, height, width, dtype=torch.uint8, device=current.device)
     for top in range(0, height, strip):
         start = max(0, top - 1)  # the row before has the partners of the strip's first
