@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import os
 import sys
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -66,6 +67,10 @@ def _cpu_multiplies_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+ARENAS = 4
+"""Arenas of glibc's memory for each core: with a single one the threads that find fragments wait for each other."""
+
+
 def reuse_memory() -> None:
     """Let glibc keep the network's large blocks for the next tile instead of giving them back to the system.
 
@@ -77,7 +82,7 @@ def reuse_memory() -> None:
     trim_threshold, mmap_max, arena_max = -1, -4, -8
     with contextlib.suppress(OSError, AttributeError):
         glibc = ctypes.CDLL("libc.so.6")
-        glibc.mallopt(arena_max, 1)
+        glibc.mallopt(arena_max, ARENAS * (os.cpu_count() or 1))
         glibc.mallopt(mmap_max, 0)
         glibc.mallopt(trim_threshold, 2**31 - 1)
 
