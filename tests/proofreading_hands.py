@@ -21,6 +21,9 @@ EDGES = [(1, 2, 0.9), (2, 3, 0.9), (3, 4, 0.2), (4, 5, 0.9), (5, 6, 0.9)]
 WIDTH = 10
 CUT = Cut(0.5)
 
+PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
+"""Place of a stack that does not begin at 0."""
+
 
 def column(fragment: int, z: int = 1) -> tuple[int, int, int]:
     """A voxel in the middle of a fragment."""

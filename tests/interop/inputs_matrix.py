@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from inputs import check
-from outputs_matrix import PAGE, make_environment
+from outputs_matrix import make_environment
+from page import markdown, put_between
 from writers_kit import Written
 
 HERE = Path(__file__).parent
@@ -94,21 +95,14 @@ def table(cells: Iterable[Cell]) -> str:
     for writer, kind, dialect, result in cells:
         if not result.startswith("not written"):
             rows.setdefault((writer, kind), {}).setdefault(result, []).append(dialect)
-    lines = [["written by", "format", "read: dialects"], ["---"] * 3]
-    lines += [[writer, kind, _found(found)] for (writer, kind), found in rows.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [[writer, kind, _found(found)] for (writer, kind), found in rows.items()]
+    return markdown(["written by", "format", "read: dialects"], lines)
 
 
 def _found(found: Mapping[str, list[str]]) -> str:
     """Dialects by what was found; of a refusal the beginning of its sentence."""
     cells = {result.partition(";")[0].partition(" (")[0]: dialects for result, dialects in found.items()}
     return "; ".join(f"**{result}**: {' · '.join(dialects)}" for result, dialects in cells.items())
-
-
-def with_table(page: str, made: str) -> str:
-    """A page with this table between its marks."""
-    before, rest = page.split(START)
-    return f"{before}{START}\n\n{made}\n\n{END}{rest.split(END)[1]}"
 
 
 def main() -> None:
@@ -122,7 +116,7 @@ def main() -> None:
     for cell in cells:
         if cell[3].startswith(("wrong", "not written")):
             sys.stderr.write(f"{': '.join(cell)}\n")
-    PAGE.write_text(with_table(PAGE.read_text("utf-8"), table(cells)), "utf-8")
+    put_between(START, END, table(cells))
 
 
 if __name__ == "__main__":

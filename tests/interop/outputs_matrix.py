@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from page import markdown, put_between
+
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "inputs.md"
 START, END = "<!-- outputs: made by tests/interop/outputs_matrix.py -->", "<!-- end of outputs -->"
 
 VOLUMES = {
@@ -68,14 +69,7 @@ def _table(readers: Sequence[Mapping[str, Any]]) -> str:
     outputs = dict.fromkeys(output for reader in readers for output in reader["cells"])
     heads = [f"{reader['reader']} {reader['version']}" for reader in readers]
     rows = [[output, *(reader["cells"].get(output, "") for reader in readers)] for output in outputs]
-    lines = [["", *heads], ["---"] * (len(heads) + 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def with_tables(page: str, made: str) -> str:
-    """A page with these tables between its marks."""
-    before, rest = page.split(START)
-    return f"{before}{START}\n\n{made}\n\n{END}{rest.split(END)[1]}"
+    return markdown(["", *heads], rows)
 
 
 def main() -> None:
@@ -87,7 +81,7 @@ def main() -> None:
     read_all(work, options.reader or READERS)
     results = {name: work / "results" / f"{name}.json" for name in READERS}
     found = {name: json.loads(path.read_text("utf-8")) for name, path in results.items() if path.exists()}
-    PAGE.write_text(with_tables(PAGE.read_text("utf-8"), tables(found)), "utf-8")
+    put_between(START, END, tables(found))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+from proofreading_hands import PLACE
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Progress, drive
@@ -12,16 +13,6 @@ from napari_emcad.session_of_labels import LabelFiles, make_session_of_labels
 from napari_emcad.widgets.kit.layers import place_of, voxel_size_of
 from napari_emcad.widgets.proofread import from_labels
 from napari_emcad.widgets.proofread.from_labels import PRESS
-
-PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
-
-
-@pytest.fixture
-def neurons() -> np.ndarray:
-    """Four neurons of sixteen columns, with a rim of background; their ids are not in order."""
-    labels = np.repeat(np.array([3, 1, 9, 7], np.uint16), 16)[None, None].repeat(3, 0).repeat(48, 1)
-    labels[:, :4] = 0
-    return labels
 
 
 @pytest.fixture

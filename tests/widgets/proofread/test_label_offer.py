@@ -3,21 +3,12 @@
 import numpy as np
 import pytest
 from napari.layers import Labels
+from proofreading_hands import PLACE
 from qtpy.QtCore import Qt
 
 from napari_emcad.widgets.kit.layers import place_of
 from napari_emcad.widgets.proofread.from_labels import PRESS
 from napari_emcad.widgets.proofread.label_offer import SHOW, LabelOffer
-
-PLACE = {"scale": (40, 5, 6), "translate": (400, 50, 60), "units": ("nm",) * 3}
-
-
-@pytest.fixture
-def neurons() -> np.ndarray:
-    """Four neurons of sixteen columns, with a rim of background."""
-    labels = np.repeat(np.array([3, 1, 9, 7], np.uint16), 16)[None, None].repeat(3, 0).repeat(48, 1)
-    labels[:, :4] = 0
-    return labels
 
 
 @pytest.fixture

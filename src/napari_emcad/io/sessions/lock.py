@@ -123,8 +123,8 @@ def lock_holder(folder: Path) -> str:
         lock.acquire(blocking=False)
     except Timeout:
         return _holder_text(holder)
-    except (NotImplementedError, OSError):  # where nobody can write, nobody edits
-        return _holder_text(holder) if _is_at_work(holder) else ""
+    except (NotImplementedError, OSError):
+        pass  # the disk has no locks, or nobody can write there
     lock.release()
     return _holder_text(holder) if _is_at_work(holder) else ""
 
