@@ -311,3 +311,11 @@ def test_nothing_is_written_once_it_must_not_be(tmp_path):
         log.add("threshold", {}, Effect(), "base")
     log.close()
     assert len(EditLog(tmp_path / "edits.db").rows) == 1
+
+
+def test_opening_a_log_counts_nothing_twice(tmp_path):
+    filled(tmp_path / "edits.db")
+    before = (tmp_path / "edits.known").read_bytes()
+    for _ in range(3):
+        EditLog(tmp_path / "edits.db").close()
+    assert (tmp_path / "edits.known").read_bytes() == before

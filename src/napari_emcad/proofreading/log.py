@@ -60,6 +60,7 @@ class EditLog:
         self.rows: list[LogRow] = []
         self.damage = ""
         self._path, self._last_hash, self._why_not = Path(path), "", why_not
+        self._counted = 0
         self._database: sqlite3.Connection | None = None
         self._acknowledgements: Acknowledgements | None = None
         if self._path.exists():
@@ -131,6 +132,7 @@ class EditLog:
         """Read the good rows; a row is good if its hash is that of its content behind the row before."""
         try:
             acknowledged = Acknowledged.read(acknowledged_file(self._path))
+            self._counted = acknowledged.edits if acknowledged else 0
             with _open_to_read(self._path) as database:
                 is_counted = database.execute("PRAGMA user_version").fetchone()[0] >= COUNTED
                 for *values, line_hash in database.execute(f"SELECT {_COLUMNS} FROM edits ORDER BY seq"):
@@ -156,7 +158,7 @@ class EditLog:
         """Open the files; the count is there before the log says that it is counted."""
         try:
             self._acknowledgements = Acknowledgements(acknowledged_file(self._path))
-            if self.rows:
+            if len(self.rows) > self._counted:
                 self._acknowledgements.add(len(self.rows), self._last_hash)
             self._database = _open_to_write(self._path)
         except (OSError, sqlite3.Error) as error:
