@@ -28,7 +28,7 @@ DOORS = {
     "__init__": {"moved"},
     "moved": set(),
     "core": set(),
-    "networks": {"core", "io.atomic", "io.extras", "moved"},
+    "networks": {"core", "io.atomic", "io.extras", "io.regular_files", "io.zip_files", "moved"},
     "inference": {"networks", "core", "io.atomic"},
     "training": {"networks", "core", "io.atomic"},
     "proofreading": {"core"},

@@ -305,7 +305,7 @@ def test_what_unpacks_to_much_more_than_it_is_is_not_unpacked(file, monkeypatch)
         archive.writestr("archive/version", "3")
         archive.writestr("archive/data.pkl", bytes(1 << 22))
     monkeypatch.setattr(torch, "load", None)
-    with pytest.raises(UserError, match=r"unpacks to .* from .*, which no weights do; choose another file"):
+    with pytest.raises(UserError, match=r"unpacks to .* from .*, which no weights or tables do; choose another file"):
         read_content(file(buffer.getvalue()))
 
 

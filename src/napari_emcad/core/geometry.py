@@ -16,12 +16,21 @@ Slices = tuple[slice, slice, slice]
 """Slices on z, y, x to index a volume with."""
 
 
+SHORTEST_EDGE, LONGEST_EDGE = 1e-3, 1e9
+"""Lengths in nanometres between which the edges of voxels are."""
+
+
 class VoxelSize(NamedTuple):
     """Edge lengths of a voxel in nanometres."""
 
     z: float
     y: float
     x: float
+
+    @property
+    def is_possible(self) -> bool:
+        """True if each edge is of a length that something was ever imaged at: from 0.001 nm to 1 m."""
+        return all(SHORTEST_EDGE <= edge <= LONGEST_EDGE for edge in self)
 
 
 def triple(values: Iterable[SupportsIndex]) -> tuple[int, int, int]:

@@ -17,13 +17,15 @@ from typing import Any, Literal, TypedDict, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.events import Event
 from napari_emcad.io.atomic import write_beside, write_then_rename
-from napari_emcad.io.json_text import parse_json
+from napari_emcad.io.json_text import LONGEST, parse_json
+from napari_emcad.io.npz_files import read_npz
+from napari_emcad.io.regular_files import read_regular
 from napari_emcad.io.training_crops import save_crops
 from napari_emcad.training.params import (
     HEARS_TEACHER,
@@ -112,8 +114,8 @@ def read_order(folder: Path) -> TrainingOrder:
         If it is no such folder.
     """
     try:
-        return TrainingOrder.model_validate_json((folder / ORDER).read_bytes())
-    except (OSError, ValidationError) as error:
+        return TrainingOrder.model_validate_json(read_regular(folder / ORDER, LONGEST))
+    except (OSError, ValueError) as error:
         raise UserError(f"{folder}: this is no folder of a training run; choose another one.") from error
 
 
@@ -181,8 +183,7 @@ def write_held_out_labels(
             arrays["before"] = found
         else:
             if file.exists():
-                with np.load(file) as saved:
-                    arrays["before"] = saved["before"]
+                arrays["before"] = read_npz(file)["before"]
             arrays["after"] = found
         with write_beside(file, lambda part: 2 * part.stat().st_size) as part, part.open("wb") as content:
             np.savez(content, **arrays)

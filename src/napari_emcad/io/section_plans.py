@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,13 +29,14 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.json_text import read_json
+from napari_emcad.io.json_text import parse_json
+from napari_emcad.io.regular_files import TooLong, read_regular
 
 LARGEST = 2**24
 """Bytes above which a file is no plan."""
 
 DRAWN_CELL = 16
-"""Side in pixels of the cells that boxes are drawn into, if the plan has no cells of its own."""
+"""Side in pixels of the cells that boxes are drawn into, if the plan has no cells of its own; more in large stacks."""
 
 REMEDY = "choose a file that the dock, or napari-emcad inspect --plan, wrote"
 """Words on what to do about a file that cannot be used."""
@@ -46,6 +48,13 @@ PixelBox = tuple[int, int, int, int]
 _FAR = 2**24
 """Pixels by which no section is moved."""
 
+MOST_SECTIONS = 10**6
+"""Sections of a stack, at most."""
+
+MOST_CELLS = 2**27
+"""Cells of the masks of a plan, at most: a byte each."""
+
+_Side = Annotated[int, Field(ge=0, le=2**31)]
 _Pixels = Annotated[int, Field(ge=-_FAR, le=_FAR)]
 
 
@@ -67,7 +76,7 @@ class _PlanText(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    shape: tuple[int, int, int]
+    shape: tuple[_Side, _Side, _Side]
     sections: dict[str, _SectionUse] = {}
     interpolates: bool = True
     cell: int = Field(0, ge=0)
@@ -118,6 +127,8 @@ def plan_of_json(found: Any, shape: Shape) -> SectionPlan:
     if text.shape != shape:
         raise UserError(f"sections: the plan is for a stack of {text.shape}, this one has {tuple(shape)}.")
     text = _with_cells(text)
+    if not 0 < shape[0] <= MOST_SECTIONS or prod(text.cells) * shape[0] > MOST_CELLS:
+        raise UserError(f"sections: {shape[0]} sections of {text.cells[0]} x {text.cells[1]} cells are no plan.")
     if not all(1 <= n <= side for n, side in zip(text.cells, shape[1:], strict=True)):
         raise UserError(f"sections: {text.cells[0]} x {text.cells[1]} cells do not fit sections of {shape[1:]}.")
     plan = replace(
@@ -151,14 +162,14 @@ def read_plan(path: Path, shape: Shape, remedy: str = REMEDY) -> SectionPlan:
         One sentence, if there is no such file or it holds no plan for this stack.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"sections: {path} is too large for a plan; {remedy}.")
-        found = read_json(path)
+        found = parse_json(read_regular(path, LARGEST))
     except FileNotFoundError as error:
         raise UserError(f"sections: there is no file {path}; {remedy}.") from error
     except OSError as error:
         raise UserError(f"sections: {path} cannot be read ({error.strerror}); {remedy}.") from error
-    except (ValueError, RecursionError) as error:
+    except TooLong as error:
+        raise UserError(f"sections: {path} is too large for a plan; {remedy}.") from error
+    except ValueError as error:
         raise UserError(f"sections: {path} is damaged, or no JSON; {remedy}.") from error
     if isinstance(found, dict) and "plan" in found:
         found = found["plan"]
@@ -195,8 +206,11 @@ def _with_cells(text: _PlanText) -> _PlanText:
     drawn = any(use.missing or use.no_tissue for use in text.sections.values())
     if not drawn or text.missing or text.no_tissue or text.cells != (1, 1):
         return text
-    y, x = (-(-side // DRAWN_CELL) for side in text.shape[1:])
-    return text.model_copy(update={"cell": DRAWN_CELL, "cells": (y, x)})
+    cell = DRAWN_CELL
+    while cell < max(text.shape) and text.shape[0] * prod(-(-side // cell) for side in text.shape[1:]) > MOST_CELLS:
+        cell *= 2
+    y, x = (-(-side // cell) for side in text.shape[1:])
+    return text.model_copy(update={"cell": cell, "cells": (y, x)})
 
 
 def _with_uses(plan: SectionPlan, uses: dict[str, _SectionUse]) -> SectionPlan:

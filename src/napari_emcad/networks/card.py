@@ -1,13 +1,14 @@
 """The model card: facts about a checkpoint, in a form that people read and files carry. No torch here."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.atomic import replace_files
+from napari_emcad.io.regular_files import read_regular
 
 Role = Literal["student", "teacher", "foreground"]
 """Roles of networks.
@@ -25,6 +26,24 @@ SUFFIXES = (".pt", ".ckpt")
 READ_SUFFIXES = (*SUFFIXES, ".pth", ".safetensors", ".bin", ".th", ".tar")
 """Usual endings of weights files; what a file is read as depends on its content."""
 
+LONGEST = 1 << 20
+"""Bytes of the longest card."""
+
+_SHOWN = 200
+"""Letters of what is wrong with a card that are shown."""
+
+_Line = Annotated[str, Field(max_length=500)]
+"""A fact of a line."""
+
+_Text = Annotated[str, Field(max_length=20_000)]
+"""A fact that may take a page."""
+
+_MANY = 10**15
+"""More than any network has of anything."""
+
+_Number = Annotated[float, Field(ge=-1e9, le=1e9)]
+"""A number that can be shown."""
+
 _SHA256 = r"^([0-9a-f]{64})?$"
 """Pattern of a SHA-256, or nothing."""
 
@@ -39,26 +58,33 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     role: Role = Field("student", title="Role")
-    architecture: str = Field("", title="Architecture", description="Name of the network.")
-    parameters: int = Field(0, ge=0, title="Values", description="Numbers in the state dict, running means included.")
-    maps: int | None = Field(None, ge=1, title="Maps", description="Feature maps at full resolution.")
-    embedding_channels: int | None = Field(None, ge=1, title="Embedding channels")
+    architecture: _Line = Field("", title="Architecture", description="Name of the network.")
+    parameters: int = Field(
+        0, ge=0, le=_MANY, title="Values", description="Numbers in the state dict, running means included."
+    )
+    maps: int | None = Field(None, ge=1, le=_MANY, title="Maps", description="Feature maps at full resolution.")
+    embedding_channels: int | None = Field(None, ge=1, le=_MANY, title="Embedding channels")
     sha256: str = Field("", pattern=_SHA256, title="SHA-256", description="Hash of the weights file, 64 hex digits.")
-    note: str = Field("", title="Note", description="What was chosen or converted when the weights were read.")
+    note: _Text = Field("", title="Note", description="What was chosen or converted when the weights were read.")
 
-    iteration: int | None = Field(None, ge=0, title="Iteration", description="Optimiser steps of its training.")
-    title: str = Field("", title="Title")
-    description: str = Field("", title="Description")
-    data: str = Field("", title="Data", description="Training data with their source.")
-    licence: str = Field("", title="Licence")
+    iteration: int | None = Field(
+        None, ge=0, le=_MANY, title="Iteration", description="Optimiser steps of its training."
+    )
+    title: _Line = Field("", title="Title")
+    description: _Text = Field("", title="Description")
+    data: _Text = Field("", title="Data", description="Training data with their source.")
+    licence: _Text = Field("", title="Licence")
     voxel_size: VoxelSize | None = Field(
         None, title="Voxel size", description="Voxel size of the training data, nm, z y x."
     )
-    scores: dict[str, float] = Field(
-        default_factory=dict, title="Scores", description='"MEASURE on DATA" -> value; the first is shown in one line.'
+    scores: dict[_Line, _Number] = Field(
+        default_factory=dict,
+        max_length=1000,
+        title="Scores",
+        description='"MEASURE on DATA" -> value; the first is shown in one line.',
     )
-    date: str = Field("", title="Date", description="ISO 8601.")
-    commit: str = Field("", title="Commit", description="Commit of the code that trained it.")
+    date: _Line = Field("", title="Date", description="ISO 8601.")
+    commit: _Line = Field("", title="Commit", description="Commit of the code that trained it.")
     parent_sha256: str = Field(
         "", pattern=_SHA256, title="Parent", description="SHA-256 of the model it was fine-tuned from."
     )
@@ -68,13 +94,13 @@ class ModelCard(BaseModel):
     grey_range: GreyRange | None = Field(
         None, title="Grey range", description="Percentiles 0.5 and 99.5 of the training data, as the network sees them."
     )
-    black: float | None = Field(None, title="Black", description="Grey level that is 0 to a foreground network.")
-    white: float | None = Field(None, title="White", description="Grey level that is 1 to a foreground network.")
+    black: _Number | None = Field(None, title="Black", description="Grey level that is 0 to a foreground network.")
+    white: _Number | None = Field(None, title="White", description="Grey level that is 1 to a foreground network.")
 
     @field_validator("voxel_size")
     @classmethod
     def _positive(cls, size: VoxelSize | None) -> VoxelSize | None:
-        if size is not None and min(size) <= 0:
+        if size is not None and not size.is_possible:
             raise ValueError(f"edge lengths above 0 nm are needed, got {tuple(size)}")
         return size
 
@@ -96,10 +122,10 @@ class ModelCard(BaseModel):
         """
         path = Path(path)
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(read_regular(path, LONGEST))
         except OSError as error:
             raise UserError(f"model card: {path} could not be read ({error.strerror}); choose another file.") from error
-        except ValidationError as error:
+        except ValueError as error:
             raise UserError(
                 f"model card: {path} is not a card of this version ({_first(error)}); "
                 "take weights and card from their source again, or rename this file if it is something else."
@@ -166,7 +192,9 @@ def _score(name: str, value: float) -> str:
     return f"{measure} {value:.2f}{on}{data}"
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
+def _first(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
-    return f"{field}: {first['msg']}" if field else first["msg"]
+    return f"{field[:_SHOWN]}: {first['msg'][:_SHOWN]}" if field else first["msg"][:_SHOWN]

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path, PureWindowsPath
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.regular_files import NoAnswer, NotRegular, open_regular
 from napari_emcad.networks.card import READ_SUFFIXES
 from napari_emcad.networks.zoo import available_models
 
@@ -60,10 +61,10 @@ def _places(model: str, folder: Path) -> Iterator[Path]:
 
 def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = sha256()
             while piece := file.read(1 << 22):
                 digest.update(piece)
             return digest.hexdigest()
-    except OSError:
+    except (OSError, NotRegular, NoAnswer):
         return ""

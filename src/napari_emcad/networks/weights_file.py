@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from io import SEEK_END, BytesIO
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -21,8 +22,10 @@ from typing import BinaryIO
 import torch
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.wording import size_text
 from napari_emcad.io.extras import import_extra
+from napari_emcad.io.regular_files import open_regular
+from napari_emcad.io.zip_files import refuse_bomb
+from napari_emcad.networks.pickle_audit import MOST_STEPS, Audit, Excess
 from napari_emcad.networks.stand_ins import STAND_INS
 
 _ZIP = b"PK\x03\x04"
@@ -48,14 +51,17 @@ _WEIGHTS_MODULES = frozenset(
 _HARMLESS = frozenset({*STAND_INS, *(f"builtins.{name}" for name in ("bytearray", "complex", "set")), "_codecs.encode"})
 """Further names of an honest file: those that torch.load knows, and those with a stand-in."""
 
-_MOST_PACKED = 10
-"""Times their size on disk that entries of an archive may unpack to: torch.save packs none of them."""
+_LEGACY_PICKLES = 4
+"""Pickles before the storages in a file of before version 1.6: magic number, version, system and content."""
 
 _LOADING = Lock()
 """Held while torch.load knows the stand-ins, which is a state of the whole program."""
 
 _SAFETENSORS_HEAD, _LONGEST_HEADER = 9, 100_000_000
 """Bytes that tell safetensors: the length of its header, which its library limits, and the brace it begins with."""
+
+_LONGEST_READ = 1 << 24
+"""Bytes of the longest header of safetensors that is read: a hundred thousand tensors."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ def read_content(path: str | Path, sha256: str = "") -> FileContent:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             _refuse_changed(path, sha256, digest)
             file.seek(0)
@@ -119,11 +125,49 @@ def _load(path: Path, file: BinaryIO) -> object:
     try:
         kind = _what_else(file)
         if not kind:
+            _refuse_excess(file)
             with _LOADING, torch.serialization.safe_globals([(stand_in, name) for name, stand_in in STAND_INS.items()]):
                 return torch.load(file, weights_only=True, map_location="cpu")
     except _UNREADABLE as error:
-        raise UserError(f"checkpoint: {path} {_what_is_wrong(file)}.") from error
+        raise UserError(f"checkpoint: {path} {_what_is_wrong(file, error)}.") from error
     raise UserError(f"checkpoint: {path} {kind}.")
+
+
+def _refuse_excess(file: BinaryIO) -> None:
+    """Raise Excess for a file whose tensors are not in it, or that would take memory without an end.
+
+    It is left at its beginning.
+    """
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    try:
+        if _is_zip(file):
+            with zipfile.ZipFile(file) as archive:
+                entries = _storage_sizes(archive)
+            file.seek(0)
+            Audit(_pickle_of(file), size, entries).load()
+        else:
+            for _ in range(_LEGACY_PICKLES):
+                Audit(file, size).load()
+    finally:
+        file.seek(0)
+
+
+def _storage_sizes(archive: zipfile.ZipFile) -> dict[str, int]:
+    """Return the bytes of each storage of an archive, by its key; of two with one key the fewer."""
+    sizes: dict[str, int] = {}
+    for entry in archive.infolist():
+        _, is_storage, key = entry.filename.partition("/data/")
+        if is_storage:
+            sizes[key] = min(entry.file_size, sizes.get(key, entry.file_size))
+    return sizes
+
+
+def _is_zip(file: BinaryIO) -> bool:
+    """Return True if a file begins as zip archives do; it is left at its beginning."""
+    head = file.read(len(_ZIP))
+    file.seek(0)
+    return head == _ZIP
 
 
 def _is_safetensors(file: BinaryIO) -> bool:
@@ -134,6 +178,9 @@ def _is_safetensors(file: BinaryIO) -> bool:
 
 
 def _load_safetensors(path: Path, file: BinaryIO) -> object:
+    if int.from_bytes(file.read(8), "little") > _LONGEST_READ:
+        raise UserError(f"checkpoint: {path} is cut off or damaged; copy or download it again.")
+    file.seek(0)
     library = import_extra("safetensors", f"checkpoint: {path}: files of safetensors need", "safetensors")
     reader = import_module("safetensors.torch")
     try:
@@ -167,20 +214,20 @@ def _which_zip(file: BinaryIO) -> str:
     """Return what a zip archive is if not one of torch.save, or ""."""
     if not zipfile.is_zipfile(file):
         return _CUT_OFF
+    try:
+        refuse_bomb(file)
+    except ValueError as error:
+        return f"{error}; choose another file"
     with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-    names = {Path(entry.filename).name for entry in entries}
-    size = file.seek(0, SEEK_END)
+        names = {Path(name).name for name in archive.namelist()}
     file.seek(0)
-    if (unpacked := sum(entry.file_size for entry in entries)) > _MOST_PACKED * size:
-        return f"unpacks to {size_text(unpacked)} from {size_text(size)}, which no weights do; choose another file"
     if "constants.pkl" in names:
         return "holds a TorchScript program instead of weights and was not opened; save its state dict"
     return "" if "data.pkl" in names else "is a zip archive but no file of torch.save; choose a checkpoint file"
 
 
-def _what_is_wrong(file: BinaryIO) -> str:
-    """Return why torch.load refused a file that looks like one of torch.save."""
+def _what_is_wrong(file: BinaryIO, error: Exception) -> str:
+    """Return why a file that looks like one of torch.save was refused with this error."""
     file.seek(0)
     try:
         code = _foreign_code(_pickle_of(file))
@@ -188,6 +235,8 @@ def _what_is_wrong(file: BinaryIO) -> str:
         code = ""
     if code:
         return _says_code(code)
+    if isinstance(error, Excess):
+        return f"claims more than it holds ({error}) and was not opened; copy or download it again"
     protocol = _protocol(file)
     if protocol > _PROTOCOL:
         return f"was saved with pickle protocol {protocol}, which is not read; save it with protocol {_PROTOCOL}"
@@ -206,9 +255,7 @@ def _protocol(file: BinaryIO) -> int:
 
 def _pickle_of(file: BinaryIO) -> BinaryIO:
     """Return the part of a file of torch.save that could hold code."""
-    is_zip = file.read(len(_ZIP)) == _ZIP
-    file.seek(0)
-    if not is_zip:
+    if not _is_zip(file):
         return file
     with zipfile.ZipFile(file) as archive:
         name = next(name for name in archive.namelist() if Path(name).name == "data.pkl")
@@ -241,7 +288,7 @@ def _is_harmless(name: str) -> bool:
 
 def _globals(file: BinaryIO) -> list[str]:
     """Return dotted names that one pickle would import; it is read as a list of instructions, not run."""
-    return list(_imports(pickletools.genops(file)))
+    return list(_imports(islice(pickletools.genops(file), MOST_STEPS)))
 
 
 def _imports(instructions: Iterator[tuple[pickletools.OpcodeInfo, object, int | None]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.atomic import replace_files
+from napari_emcad.io.regular_files import check_path, open_regular
 from napari_emcad.moved import moved_attribute
 from napari_emcad.networks.card import card_path
 from napari_emcad.networks.model_name import same_name, usable_name
@@ -77,6 +78,7 @@ def resolve_model(model: str | Path) -> Path:
     if named is not None:
         return named
     path = Path(os.path.expanduser(model))
+    check_path(path)
     if path.is_file():
         return path
     raise UserError(_neither(model, path, list(models)))
@@ -169,7 +171,8 @@ def _taken(path: Path) -> UserError:
 def _content(weights: Path, needed: str) -> bytes:
     """Return the bytes of weights that must have this hash; a run that goes on may have written others since."""
     try:
-        content = Path(weights).read_bytes()
+        with open_regular(Path(weights)) as file:
+            content = file.read()
     except OSError as error:
         raise UserError(f"model: {weights} could not be read ({error.strerror}); choose another file.") from error
     if sha256(content).hexdigest() != needed:

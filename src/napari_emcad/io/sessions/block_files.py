@@ -24,6 +24,7 @@ from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.labels.zarr_array import create_labels_array
+from napari_emcad.io.npz_files import read_npz
 from napari_emcad.io.read_errors import TABLE_ERRORS, first_line
 from napari_emcad.io.section_plans import plan_of_json, plan_to_json
 from napari_emcad.io.sessions.block_arrays import ARRAY_ERRORS, make_array, open_to_change
@@ -138,8 +139,7 @@ class BlockFiles:
             If it is missing or damaged.
         """
         try:
-            with np.load(self._table(step, number)) as file:
-                return dict(file)
+            return read_npz(self._table(step, number))
         except TABLE_ERRORS as error:
             raise UserError(
                 f"{self._table(step, number)}: missing or damaged; remove this file and resume the run."

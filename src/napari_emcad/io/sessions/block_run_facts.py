@@ -13,6 +13,7 @@ from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import PART, write_then_rename
 from napari_emcad.io.json_text import read_json
+from napari_emcad.io.regular_files import check_entries, check_path
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.file_names import FACTS_FILE, HOLDER, LOCK, RUN_FILE
 from napari_emcad.io.sessions.lock import SessionLock
@@ -241,12 +242,14 @@ def read_unfinished_run(folder: Path) -> BlockRunFacts:
     UserError
         If there is none, or it has ended in a session.
     """
+    check_path(folder)
     if (folder / FACTS_FILE).is_file():
         raise UserError(f"{folder}: this session is finished; open it with: napari-emcad proofread {folder}")
     if not (folder / RUN_FILE).is_file():
         raise UserError(
             f"{folder}: nothing was begun there by blocks; choose another folder, or begin with: napari-emcad segment"
         )
+    check_entries(folder)
     return read_run(folder)
 
 

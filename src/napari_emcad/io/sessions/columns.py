@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.json_text import read_json
+from napari_emcad.io.npz_files import read_npz
 from napari_emcad.io.read_errors import TABLE_ERRORS
 from napari_emcad.io.sessions.file_names import EARLIER
 
@@ -49,8 +50,8 @@ def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]
         if folder.is_dir():
             _check(folder, [f"{name}.npy" for name in names])
             return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
-        with np.load(earlier) as file:
-            return {name: file[name] for name in names}
+        saved = read_npz(earlier)
+        return {name: saved[name] for name in names}
     except TABLE_ERRORS as error:
         raise damaged(earlier if earlier.exists() else folder) from error
 

@@ -15,7 +15,8 @@ from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.json_text import parse_json
-from napari_emcad.io.section_plans import plan_of_json
+from napari_emcad.io.regular_files import check_entries, check_path, read_regular
+from napari_emcad.io.section_plans import LARGEST, plan_of_json
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 from napari_emcad.io.stacks.find_stack import KnownStack, relative_source
 
@@ -133,22 +134,29 @@ def read_facts(folder: Path) -> SessionFacts:
     Raises
     ------
     UserError
-        If there is none, it is damaged, or of another format version.
+        If there is none, it is damaged, or of another format version; if a file of the folder is none, but a pipe or a
+        device; or if the disk does not answer.
     """
     try:
-        text = (folder / FACTS_FILE).read_bytes()
+        check_path(folder)
+        text = read_regular(folder / FACTS_FILE, LARGEST)
+        check_entries(folder)
     except OSError as error:
         raise _no_session(folder) from error
+    except ValueError as error:
+        raise _damaged(folder) from error
     try:
         fields = parse_json(text)
         _check_version(folder, fields["format_version"])
         facts = SessionFacts(**fields)
         _check_plan(facts)
     except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise UserError(
-            f"{folder / FACTS_FILE}: the file is damaged; copy the session again from where it is whole."
-        ) from error
+        raise _damaged(folder) from error
     return facts
+
+
+def _damaged(folder: Path) -> UserError:
+    return UserError(f"{folder / FACTS_FILE}: the file is damaged; copy the session again from where it is whole.")
 
 
 def _no_session(folder: Path) -> UserError:

@@ -10,6 +10,8 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.wording import count
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.json_text import LONGEST
+from napari_emcad.io.regular_files import read_regular
 from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.replay.outcomes import Outcome, Replayed, summary
@@ -118,7 +120,7 @@ def read_report(folder: Path) -> ReplayReport | None:
     """
     path = Path(folder) / REPLAY_REPORT
     try:
-        return ReplayReport.model_validate_json(path.read_text("utf-8"))
+        return ReplayReport.model_validate_json(read_regular(path, LONGEST))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, ValidationError) as error:

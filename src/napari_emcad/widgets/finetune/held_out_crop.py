@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.npz_files import read_npz
+from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.widgets.finetune.runs import RunFolder
 
 NETWORKS = ("before", "after")
@@ -43,14 +45,13 @@ class HeldOutCrop:
         file = run.folder / f"held_out_{number}.npz"
         try:
             return cls(*_read(file), run.facts_of(number))
-        except (OSError, ValueError, KeyError) as error:
+        except HEADER_ERRORS as error:
             raise UserError(f"{file}: the held-out crop could not be read ({error}).") from error
 
 
 def _read(file: Path) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     """Return grey values and labels."""
-    with np.load(file) as saved:
-        arrays = dict(saved)
+    arrays = read_npz(file)
     truth = arrays["truth"]
     found = {name: match_labels(arrays[name], truth) for name in NETWORKS if name in arrays}
     return arrays["raw"], {**found, "truth": _small(truth)}
