@@ -99,13 +99,13 @@ class Audit(pickle._Unpickler):
         full = f"{module}.{name}".replace("__builtin__.", "builtins.").replace("copy_reg.", "copyreg.")
         if full in STAND_INS:
             return STAND_INS[full]
-        calls = {
+        calls: dict[str, Callable[..., object]] = {
             "builtins.bytearray": _only_bytes,
             "_codecs.encode": _encoded,
             "torch._tensor._rebuild_from_type_v2": _rebuilt,
             **{f"torch._utils.{tensor}": self._tensor for tensor in _TENSORS},
         }
-        return calls[full] if full in calls else _name(full)
+        return calls.get(full, _name(full))
 
     def persistent_load(self, pid: object) -> object:
         """Return what stands for a storage, if it is no longer than its file."""
