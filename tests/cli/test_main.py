@@ -288,3 +288,21 @@ def test_an_older_result_stays_when_the_run_is_stopped(stack, model, tmp_path, m
 def _interrupted(*_):
     raise KeyboardInterrupt
     yield
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "shown"),
+    [
+        (KeyError("scale"), "This is a defect of napari-emcad (KeyError: 'scale'): copy the lines above and", True),
+        (OSError(28, "No space left on device", "/full/a.tif"), "/full/a.tif: No space left on device; nothing", False),
+        (MemoryError(), "Memory has run out; close", False),
+    ],
+)
+def test_a_defect_keeps_its_traceback_and_says_where_to_report_it(monkeypatch, capsys, error, sentence, shown):
+    def fail(_options):
+        raise error
+
+    monkeypatch.setattr("napari_emcad.cli.models.list_models", fail)
+    assert cli.main(["models"]) == 1
+    told = capsys.readouterr().err
+    assert f"napari-emcad: {sentence}" in told and ("Traceback" in told) is shown

@@ -1,8 +1,8 @@
 """The command line: a thin shell over the pipeline and the sessions.
 
 Each command's options stand in a light module, so that help costs little; the code behind a command is imported when it
-is run. Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong use; demo and proofread end with that
-of their window.
+is run. Exit codes: 0 done, 1 failed with one sentence on standard error, below the traceback if it is a defect of ours,
+2 wrong use; demo and proofread end with that of their window.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from napari_emcad.cli.section_options import add_inspect_command
 from napari_emcad.cli.segment_options import add_resume_command, add_segment_command
 from napari_emcad.cli.session_options import add_session_commands
 from napari_emcad.cli.training_options import add_optical_command, add_training_commands
+from napari_emcad.core.defects import defect_text, traceback_text, why_no_defect
 from napari_emcad.core.errors import UserError
 
 
@@ -31,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except UserError as error:
         return _fail(str(error))
+    except Exception as error:  # noqa: BLE001 - the last net: a defect keeps its traceback
+        if words := why_no_defect(error):
+            return _fail(words)
+        sys.stderr.write(traceback_text(error))
+        return _fail(defect_text(error, "copy the lines above"))
     except KeyboardInterrupt:
         return _fail("stopped: nothing was written.")
 

@@ -1,5 +1,6 @@
 """The dock: one column from a stack to exported neurons, over one desk."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import napari
@@ -16,12 +17,14 @@ from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.evaluate.panel import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
 from napari_emcad.widgets.finetune.panel import FineTunePanel
+from napari_emcad.widgets.kit.defect_log import DefectLog
 from napari_emcad.widgets.kit.own_context import OwnContext
 from napari_emcad.widgets.kit.plain_text import plain
 from napari_emcad.widgets.kit.remembered import Remembered
-from napari_emcad.widgets.kit.remembered_place import remembered_file
+from napari_emcad.widgets.kit.remembered_place import defects_file, remembered_file
 from napari_emcad.widgets.kit.section import Section
 from napari_emcad.widgets.kit.threads import QtLoop
+from napari_emcad.widgets.kit.uncaught import Uncaught
 from napari_emcad.widgets.kit.window_watch import WindowWatch
 from napari_emcad.widgets.layer_opener import LayerOpener
 from napari_emcad.widgets.message_line import MessageLine
@@ -50,7 +53,9 @@ class EMCADDock(QWidget):
         self._own_context = OwnContext(viewer.layers, viewer.window._qt_viewer.canvas.native)
         self._looked = False
         self._released = False
-        self.desk = desk = Desk(viewer, QtLoop(self), Remembered(remembered_file()))
+        self.desk = desk = Desk(viewer, QtLoop(self, self._tell), Remembered(remembered_file()))
+        desk.message.defects = DefectLog(defects_file())
+        self._uncaught = Uncaught(self._tell)
         self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
         self.section_report = SectionReportView(desk.inspection, desk.settings, desk.section_plan_files)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
@@ -98,13 +103,13 @@ class EMCADDock(QWidget):
         if self._released:
             return
         self._released = True
-        self.desk.jobs.close()
-        for panel in (self.segment, self.blocks, self.finetune, self.proofread, self.export):
-            panel.close_panel()
-        self.section_report.close_view()
-        self.desk.close()
-        self._own_context.close()
-        self._watch.stop()
+        with ExitStack() as last_first:  # all of it, whatever of it fails
+            for close in (self._watch.stop, self._own_context.close, self._uncaught.close, self.desk.close):
+                last_first.callback(close)
+            last_first.callback(self.section_report.close_view)
+            for panel in (self.export, self.proofread, self.finetune, self.blocks, self.segment):
+                last_first.callback(panel.close_panel)
+            last_first.callback(self.desk.jobs.close)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Look for the window, and import torch a moment later."""
@@ -169,6 +174,11 @@ class EMCADDock(QWidget):
         if not self._released:
             self.desk.prepare()
             self.finetune.prepare()
+
+    def _tell(self, error: Exception) -> None:
+        """Say what a callback raised."""
+        if not self._released:
+            self.desk.message.error(error)
 
     def _on_progress(self, progress: Progress) -> None:
         self.bar.setRange(0, max(1, progress.total))

@@ -16,7 +16,7 @@ def folder(tmp_path, drawn_result):
 
 
 def test_what_is_written_is_opened_with_the_boxes_of_its_fragments(folder, drawn_result):
-    opened, boxes = drive(open_job(folder))
+    opened, boxes = drive(open_job(folder)).take()
     with opened:
         assert not opened.why_read_only and opened.facts.threshold == 0.5 and opened.affinities is not None
         np.testing.assert_array_equal(opened.session.state.base.fragments, drawn_result.segmentation.fragments)

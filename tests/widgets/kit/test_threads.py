@@ -8,15 +8,21 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
 from napari_emcad.widgets.kit import at_rest
 from napari_emcad.widgets.kit.at_rest import AtRest
-from napari_emcad.widgets.kit.jobs import one_step
+from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.threads import JobRunner, QtLoop
 
 pytestmark = pytest.mark.window  # an event loop
 
 
 @pytest.fixture
-def runner(qapp):
-    runner = JobRunner()
+def told():
+    """What was told of errors in callbacks."""
+    return []
+
+
+@pytest.fixture
+def runner(qapp, told):
+    runner = JobRunner(tell=told.append)
     yield runner
     assert runner.close()
 
@@ -148,3 +154,100 @@ def test_jobs_do_not_wait_for_each_other_on_few_cores(qtbot):
         qtbot.waitUntil(lambda: bool(first.ended), timeout=20_000)
     finally:
         pool.setMaxThreadCount(max(before, pool.maxThreadCount()))
+
+
+# ---- what callbacks raise ----------------------------------------------------------------------------------------
+
+
+def fail(*_arguments):
+    raise KeyError("a defect")
+
+
+class Locked:
+    """A result that keeps something locked until it is closed."""
+
+    def __init__(self):
+        self.is_open = True
+
+    def close(self):
+        self.is_open = False
+
+
+@pytest.mark.parametrize("error", [None, KeyError("inner"), UserError("a sentence.")])
+def test_a_callback_that_fails_is_told_and_the_job_is_over(runner, qtbot, told, error):
+    """It hears what it raised, unless it knows of an error already, and all hear once more that the job has ended."""
+    witness, running, heard = Witness(error), [], []
+    runner.running_changed.connect(lambda: running.append(runner.running))
+    runner.start(witness.job(), lambda ended: heard.append(ended) or fail())
+    witness.go.set()
+    qtbot.waitUntil(lambda: bool(told), timeout=20_000)
+    assert [type(one) for one in told] == [KeyError] and running == [True, False, False] and not runner.running
+    assert [one.error for one in heard] == ([error] if error else [None, told[0]])
+    again = []
+    runner.start(one_step(divmod, 7, 2), again.append)
+    qtbot.waitUntil(lambda: bool(again), timeout=20_000)
+    assert again[0].result == (3, 1)
+
+
+def test_a_job_whose_progress_cannot_be_shown_ends_in_that_error(runner, qtbot, told):
+    witness, calls = Witness(), []
+    runner.progressed.connect(lambda _: calls.append(1) or fail())
+    runner.start(witness.job(), witness.then)
+    qtbot.waitUntil(lambda: bool(calls), timeout=20_000)
+    witness.go.set()
+    qtbot.waitUntil(lambda: bool(witness.ended), timeout=20_000)
+    assert "a defect" in str(witness.ended[0].error) and not runner.running and calls == [1]
+    assert witness.closed_in is not None and not told
+
+
+def test_a_view_that_cannot_show_that_a_job_runs_keeps_none_from_running(runner, qtbot, told):
+    ended, seen = [], []
+    runner.running_changed.connect(fail)
+    runner.running_changed.connect(lambda: seen.append(runner.running))
+    runner.start(one_step(divmod, 7, 2), ended.append)
+    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    assert ended[0].result == (3, 1) and seen == [True, False] and len(told) == 2
+
+
+def test_a_library_that_calls_exit_ends_the_job_alone(runner, qtbot):
+    ended = []
+    runner.start(one_step(exit, 3), ended.append)
+    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    assert "SystemExit(3)" in str(ended[0].error) and not runner.running
+
+
+@pytest.mark.parametrize("when", ["before the end", "after the end"])
+@pytest.mark.parametrize("how", ["close", "start"])
+def test_a_result_that_nobody_takes_is_let_go_of(runner, qtbot, when, how):
+    go, locked, over = threading.Event(), Locked(), []
+
+    def job():
+        yield Progress("opening", 0, 1)
+        go.wait(20)
+        return locked
+
+    runner.start(job(), lambda _: pytest.fail("nobody wants it"))
+    if when == "after the end":
+        go.set()
+        assert runner._run.over.wait(20)  # its thread has ended, which this one has not heard of
+    if how == "start":
+        runner.start(one_step(divmod, 7, 2), over.append)
+    else:
+        runner.close(0)
+    go.set()
+    qtbot.waitUntil(lambda: not locked.is_open, timeout=20_000)
+
+
+def test_an_end_lets_go_of_what_can_be_closed():
+    locked = Locked()
+    Ended(result=locked).let_go()
+    Ended(result=3).let_go()
+    assert not locked.is_open
+
+
+def test_a_pause_tells_what_its_call_raises(qtbot, told):
+    parent = QObject()
+    pause = QtLoop(parent, told.append).pause(1, fail)
+    pause.start()
+    qtbot.waitUntil(lambda: bool(told))
+    assert isinstance(told[0], KeyError)

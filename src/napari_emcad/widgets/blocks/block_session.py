@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-from psygnal import Signal
 
 from napari_emcad.blocks.moved_run import search_run
 from napari_emcad.blocks.progress import BlockProgress, Watch
@@ -27,6 +26,7 @@ from napari_emcad.widgets.desk.session_stack import FIND
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import centre
 from napari_emcad.widgets.kit.session_place import session_folder
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.blocks import resume_run, start_run, watch_run
 
 

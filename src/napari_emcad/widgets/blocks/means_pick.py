@@ -3,9 +3,9 @@
 import os
 
 import psutil
-from psygnal import Signal
 
 from napari_emcad.blocks.run import Means, free_budget
+from napari_emcad.widgets.kit.signals import Signal
 
 LEAST = 0.5
 """GB that can be asked for."""

@@ -6,9 +6,10 @@
 Panels read and change the desk and hear its signals; they never know each other.
 """
 
+from contextlib import ExitStack
+
 from napari.components import ViewerModel
 from napari.utils.events import Event, EventEmitter
-from psygnal import Signal
 
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.first_look import FirstLook
@@ -19,7 +20,9 @@ from napari_emcad.widgets.desk.runs import Runs
 from napari_emcad.widgets.desk.section_plan_files import SectionPlanFiles
 from napari_emcad.widgets.desk.sessions import Sessions
 from napari_emcad.widgets.kit.jobs import Loop
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.kit.remembered import Remembered
+from napari_emcad.widgets.kit.signals import Signal
 
 
 class Desk:
@@ -84,24 +87,22 @@ class Desk:
         for event in self._layer_events:
             event.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self.jobs.close()
-        self.sessions.close()
-        self._recut.close()
-        self.first_look.close()
-        self.runs.close()
-        self.choices.close()
-        self.results.close()
-        self.neurites.close()
+        parts = (self.jobs, self.sessions, self._recut, self.first_look, self.runs, self.choices, self.results)
+        with ExitStack() as last_first:  # all of them, whichever fails: a session that stays open stays locked
+            for part in reversed((*parts, self.neurites)):
+                last_first.callback(part.close)
 
     @property
     def _layer_events(self) -> tuple[EventEmitter, ...]:
         events = self.viewer.layers.events
         return events.inserted, events.reordered, events.renamed
 
+    @netted
     def _on_layers(self, _event: Event | None = None) -> None:
         self.choices.follow_layers()
         self.layers_changed.emit()
 
+    @netted
     def _on_removed(self, event: Event) -> None:
         self._on_layers()
         self.results.forget_removed()

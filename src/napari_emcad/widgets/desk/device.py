@@ -2,11 +2,10 @@
 
 from typing import NamedTuple, Protocol
 
-from psygnal import Signal
-
 from napari_emcad.core.choices import WISHES, DeviceKind
 from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
+from napari_emcad.widgets.kit.signals import Signal
 
 
 class DeviceFacts(Protocol):

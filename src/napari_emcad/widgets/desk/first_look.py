@@ -2,8 +2,6 @@
 
 from functools import partial
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import triple
 from napari_emcad.core.pixel_size import pixel_size_note
@@ -14,6 +12,7 @@ from napari_emcad.networks.card import GreyRange
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.estimates import is_foreground
 
 READY = 'Ready: press "Run", or try one section first.'

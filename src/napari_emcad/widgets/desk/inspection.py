@@ -5,7 +5,7 @@ from math import prod
 
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
-from psygnal import Signal, SignalInstance
+from psygnal import SignalInstance
 
 from napari_emcad.blocks.sections import placed
 from napari_emcad.core.geometry import Box, triple
@@ -26,7 +26,9 @@ from napari_emcad.widgets.desk.stack import StackPick
 from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.widgets.kit.layer_boxes import section_at, show_section
 from napari_emcad.widgets.kit.layers import origin_of, volume_of
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.kit.shared_job import SharedJob
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.kit.stack_levels import resolutions_of
 from napari_emcad.workers.estimates import is_foreground
 
@@ -304,6 +306,7 @@ class Inspection:
         if layer is not None:
             layer.events.data.connect(self._on_data)
 
+    @netted
     def _on_data(self, _event: object = None) -> None:
         self._on_stack()
 

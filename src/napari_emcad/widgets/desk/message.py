@@ -1,11 +1,13 @@
 """The one sentence that the dock shows: a hint, a result or an error."""
 
-import traceback
 from typing import Literal
 
-from psygnal import Signal
+from psygnal import EmitLoopError
 
+from napari_emcad.core.defects import defect_text, traceback_text, why_no_defect
 from napari_emcad.core.errors import UserError
+from napari_emcad.widgets.kit.defect_log import DefectLog
+from napari_emcad.widgets.kit.signals import Signal
 
 Kind = Literal["hint", "result", "error"]
 
@@ -19,6 +21,8 @@ class Message:
     kind : "hint", "result" or "error"
     details : str
         The text to copy: the sentence, or for an unforeseen error its traceback.
+    defects : DefectLog
+        Keeps the tracebacks of unforeseen errors.
 
     Signals
     -------
@@ -30,6 +34,7 @@ class Message:
     def __init__(self) -> None:
         self.text, self.details = "", ""
         self.kind: Kind = "hint"
+        self.defects = DefectLog(None)
 
     def say(self, sentence: str, kind: Kind = "hint") -> None:
         """Say a sentence: a "hint" on what to do next, a "result" or an "error"."""
@@ -42,16 +47,23 @@ class Message:
         self.say(sentence, "result")
 
     def error(self, error: Exception) -> None:
-        """Say an error; the traceback of an unforeseen one can be copied."""
-        self.text, self.kind = sentence_of(error), "error"
-        self.details = self.text if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+        """Say an error; the traceback of an unforeseen one is kept in a file, and can be copied."""
+        raised = cause_of(error)
+        self.text, self.kind = sentence_of(raised), "error"
+        self.details = self.text if isinstance(raised, UserError) else f"{self.text}\n\n{traceback_text(error)}"
+        if not why_no_defect(raised) and (file := self.defects.keep(error)):
+            self.text += f" Its details are kept in {file}"
         self.changed.emit()
+
+
+def cause_of(error: Exception) -> Exception:
+    """Return what a listener raised, of an error that says that a signal met it."""
+    while isinstance(error, EmitLoopError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error
 
 
 def sentence_of(error: Exception) -> str:
     """Return one sentence for an error."""
-    if isinstance(error, UserError):
-        return str(error)
-    lines = str(error).strip().splitlines()
-    what = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
-    return f"Something went wrong that should not have ({what}); press Copy and report the details."
+    error = cause_of(error)
+    return why_no_defect(error) or defect_text(error, "press Copy")

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks.card import ModelCard, Role, card_beside
 from napari_emcad.networks.zoo import BUNDLED, available_models, bundled_models
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.remembered import Remembered
+from napari_emcad.widgets.kit.signals import Signal
 
 SEGMENTING: tuple[Role, ...] = ("student", "teacher")
 """Roles of networks that predict affinities."""

@@ -9,7 +9,6 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_emcad import optical
 from napari_emcad.core.geometry import Box
@@ -23,6 +22,7 @@ from napari_emcad.pipeline import provenance
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.layers import LAYER_KIND, layer_place, origin_of, place_of, remove_layer, voxel_size_of
+from napari_emcad.widgets.kit.signals import Signal
 
 
 @dataclass

@@ -7,7 +7,6 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
@@ -24,6 +23,7 @@ from napari_emcad.widgets.desk.selection import Selection
 from napari_emcad.widgets.desk.sides import SidesView
 from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 AT_ONCE = 100_000
@@ -189,11 +189,13 @@ class Proofreading:
     def close(self) -> None:
         """Let go of the files; the neurons stay as they are."""
         self._is_closed = True
-        self._results.moving.disconnect(self._on_moving)
-        self._results.recut_wanted.disconnect(self._on_recut)
-        self.selection.changed.disconnect(self._on_selection)
-        self._sides.close()
-        self.opened.close()
+        try:
+            self._results.moving.disconnect(self._on_moving)
+            self._results.recut_wanted.disconnect(self._on_recut)
+            self.selection.changed.disconnect(self._on_selection)
+            self._sides.close()
+        finally:
+            self.opened.close()
 
     def _on_selection(self) -> None:
         only = frozenset(self.selection.neurons if self._only_selected else ())

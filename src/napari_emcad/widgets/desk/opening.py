@@ -1,8 +1,8 @@
 """Jobs that write a session and open one."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
@@ -17,11 +17,23 @@ from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
 
 
-class Opened(NamedTuple):
-    """A session that is open, and the boxes of its fragments."""
+@dataclass
+class Opened:
+    """A session that is open, and the boxes of its fragments, until somebody takes them."""
 
     session: OpenSession
     boxes: FragmentBoxes
+    is_taken: bool = False
+
+    def take(self) -> tuple[OpenSession, FragmentBoxes]:
+        """Return both; whoever takes them closes the session."""
+        self.is_taken = True
+        return self.session, self.boxes
+
+    def close(self) -> None:
+        """Let others write to the session, unless it was taken."""
+        if not self.is_taken:
+            self.session.close()
 
 
 def open_job(folder: Path) -> Job[Opened]:

@@ -6,6 +6,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_emcad.widgets.kit.jobs import Loop
+from napari_emcad.widgets.kit.nets import netted
 
 LOOKED_AT = 700
 """Milliseconds that an overview in 3D is seen before the whole volume follows."""
@@ -40,6 +41,7 @@ class Overview:
         self._viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
         self._pause.stop()
 
+    @netted
     def _on_ndisplay(self, _event: object = None) -> None:
         for layer in self._pyramids():
             layer.locked_data_level = None

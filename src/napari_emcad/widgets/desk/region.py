@@ -5,7 +5,6 @@ from typing import Literal
 
 from napari.components import ViewerModel
 from napari.layers import Image, Shapes
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -14,6 +13,8 @@ from napari_emcad.widgets.desk.stack import NO_STACK
 from napari_emcad.widgets.kit.layer_boxes import box_of_shapes, drawn_box, section_at
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import is_shapes, place_of, volume_of
+from napari_emcad.widgets.kit.nets import netted
+from napari_emcad.widgets.kit.signals import Signal
 
 RegionKind = Literal["whole stack", "this section", "box"]
 
@@ -169,5 +170,6 @@ class Region:
         if shapes is not None:
             shapes.events.set_data.connect(self._on_drawn)
 
+    @netted
     def _on_drawn(self, _event: object = None) -> None:
         self.changed.emit()

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from napari.components import ViewerModel
 from napari.layers import Labels
-from psygnal import Signal
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
@@ -18,6 +17,7 @@ from napari_emcad.widgets.desk.result_layers import ResultLayers
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.labels_view import Table
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.segmentation import Cut, CutNeurons, SegmentResult, cut_neurons
 
 AT_ONCE = 0.03

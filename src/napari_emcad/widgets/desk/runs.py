@@ -8,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -29,6 +28,7 @@ from napari_emcad.widgets.desk.section_use import within_sections
 from napari_emcad.widgets.desk.stack_file import change_note
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.affinities import segment_by_affinities
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground
 from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult, segment_beside

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from psygnal import Signal
-
 from napari_emcad.core.geometry import Shape
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.sections.report import SectionFinding, SectionReport
@@ -19,6 +17,7 @@ from napari_emcad.widgets.desk.section_use import (
     without_bare,
 )
 from napari_emcad.widgets.desk.uses_of_plan import uses_of_plan
+from napari_emcad.widgets.kit.signals import Signal
 
 AS_THEY_ARE = "All sections are used as they are."
 

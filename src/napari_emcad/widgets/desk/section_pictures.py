@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_emcad.core.progress import Job
 from napari_emcad.core.volume import Volume
 from napari_emcad.widgets.kit.jobs import Ended, Loop
+from napari_emcad.widgets.kit.signals import Signal
 
 SIDE = 56
 """Pixels of the longer side."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from napari.layers import Labels
-from psygnal import Signal
 
 from napari_emcad.core.ids import SegmentId
+from napari_emcad.widgets.kit.signals import Signal
 
 
 class Selection:

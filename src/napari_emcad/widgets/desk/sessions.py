@@ -1,11 +1,11 @@
 """The session on screen: started on a result, opened from its folder, and ended."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from napari.components import ViewerModel
-from psygnal import Signal
+from napari.layers import Layer
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
@@ -25,6 +25,7 @@ from napari_emcad.widgets.desk.stack_file import session_note
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import is_image, origin_of, remove_layer, voxel_size_of
 from napari_emcad.widgets.kit.session_place import session_folder, why_elsewhere
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
 START, GO_ON = "Start proofreading", "Go on proofreading"
@@ -160,7 +161,7 @@ class Sessions:
             self._inspection.take_plan(result.source, result.plan)
         neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
         self._results.show_segmentation(result, state.base, neurons)
-        self.attach(result, opened, boxes)
+        self._attach(result, opened, boxes)
         if shown.notes:
             is_lacking = shown.lacks_stack or bool(opened.why_read_only)
             words = " ".join((f"{self._message.text.rstrip('.')}.", *shown.notes))
@@ -173,14 +174,23 @@ class Sessions:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a session that stays open is locked until the program ends
-            self.end()
-            opened.close()
-            for layer in [layer for layer in self._viewer.layers if layer not in before]:
-                remove_layer(self._viewer, layer)
-            self._message.error(error)
+            with ExitStack() as last_first:
+                last_first.callback(self._message.error, error)
+                last_first.callback(self._remove_all_but, before)
+                last_first.callback(opened.close)
+                self.end()
 
-    def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> None:
-        """Edit a result in a session that is open."""
+    def _remove_all_but(self, before: list[Layer]) -> None:
+        for layer in [layer for layer in self._viewer.layers if layer not in before]:
+            remove_layer(self._viewer, layer)
+
+    def attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None = None) -> bool:
+        """Edit a result in a session that is open. Return False, and say why, if that fails: it is closed then."""
+        with self._let_go_if_it_fails(opened):
+            self._attach(result, opened, boxes)
+        return self.current is not None and self.current.opened is opened
+
+    def _attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None) -> None:
         result.session_folder = opened.folder
         boxes = boxes or drive(find_boxes(opened))
         self._size = voxel_size_of(result.source)
@@ -196,20 +206,26 @@ class Sessions:
         """Leave the session; the neurons stay as they are."""
         if self.current is None:
             return
-        self.ending.emit()
-        self.current.changed.disconnect(self._on_changed)
-        self.current.close()
-        self.current = None
-        self.changed.emit()
+        with ExitStack() as last_first:  # all of it, whatever of it fails
+            last_first.callback(self.changed.emit)
+            last_first.callback(self._close_current, self.current)
+            last_first.callback(self.current.changed.disconnect, self._on_changed)
+            self.ending.emit()
 
     def close(self) -> None:
         """End the session, and hear of nothing any more."""
         self._results.changed.disconnect(self._on_results)
         self._results.recut_wanted.disconnect(self._on_recut)
         self._stack.changed.disconnect(self._on_stack)
-        if self._sought is not None:
-            self._sought.close()
-        self.end()
+        try:
+            if self._sought is not None:
+                self._sought.close()
+        finally:
+            self.end()
+
+    def _close_current(self, current: Proofreading) -> None:
+        self.current = None
+        current.close()
 
     def _on_changed(self) -> None:
         self.changed.emit()
@@ -254,10 +270,9 @@ class Sessions:
         if ended.error is not None:
             self._message.error(ended.error)
         elif opened is not None and result is self._results.current:
-            with self._let_go_if_it_fails(opened.session):
-                self.attach(result, *opened)
+            self.attach(result, *opened.take())
         elif opened is not None:
-            opened.session.close()
+            opened.close()
         self.changed.emit()
 
     def _on_folder(self, ended: Ended, stack: Location | None) -> None:
@@ -265,7 +280,7 @@ class Sessions:
             self._message.error(ended.error)
         elif ended.result is not None:
             read: Opened = ended.result
-            self.bring(read.session, read.boxes, stack)
+            self.bring(*read.take(), stack)
         else:
             self._message.result("Stopped: the session is not open.")
         self.changed.emit()

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from psygnal import Signal
-
 from napari_emcad.core.pixel_size import OWN
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.kit.signals import Signal
 
 OF_CUT = ("min_size", "crumbs")
 """Parameters that act at once on neurons that are shown."""

@@ -3,7 +3,6 @@
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
@@ -21,6 +20,7 @@ from napari_emcad.widgets.kit.layers import (
     volume_of,
     voxel_size_of,
 )
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.kit.stack_levels import NUMBER, layer_of_level, levels_of, on_grids_of, pyramid_of
 
 NO_STACK = "Open a stack first, or the sample."

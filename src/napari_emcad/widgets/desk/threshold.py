@@ -1,8 +1,7 @@
 """The threshold that moves over neurons: recommended by the model until a person moves it."""
 
-from psygnal import Signal
-
 from napari_emcad.core.choices import DEFAULT_THRESHOLDS
+from napari_emcad.widgets.kit.signals import Signal
 
 NOTHING_YET = "neurons appear here after a run"
 HIGHER_MERGES = "Higher merges more, lower splits more."

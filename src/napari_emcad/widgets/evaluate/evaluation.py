@@ -1,7 +1,6 @@
 """Labels against a ground truth: which layers, on what both cover, and what comes out."""
 
 from napari.layers import Layer
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
@@ -13,6 +12,7 @@ from napari_emcad.widgets.kit.labels_view import FragmentLabels
 from napari_emcad.widgets.kit.layer_boxes import overlap
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import LAYER_KIND, is_labels, volume_of
+from napari_emcad.widgets.kit.signals import Signal
 
 NOTHING_YET = "VOI and ARAND: 0 is perfect."
 

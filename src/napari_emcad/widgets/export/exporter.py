@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job
@@ -28,6 +27,7 @@ from napari_emcad.widgets.export.label_export import LabelExport, resolve_export
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import place_of
+from napari_emcad.widgets.kit.signals import Signal
 
 NO_NEURONS = 'There are no neurons yet: press "Run" first.'
 

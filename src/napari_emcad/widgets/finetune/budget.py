@@ -2,9 +2,8 @@
 
 from typing import Unpack
 
-from psygnal import Signal
-
 from napari_emcad.training.params import Consistency, Mode, TrainingChoices, TrainingParameters
+from napari_emcad.widgets.kit.signals import Signal
 
 MINUTES = 2.0
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from napari.components import ViewerModel
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.record import Record
@@ -15,6 +14,7 @@ from napari_emcad.widgets.finetune.held_out_place import layer_place
 from napari_emcad.widgets.finetune.runs import RunFolder
 from napari_emcad.widgets.kit.jobs import Ended, Jobs, one_step
 from napari_emcad.widgets.kit.layers import is_image
+from napari_emcad.widgets.kit.signals import Signal
 
 
 class Comparison:

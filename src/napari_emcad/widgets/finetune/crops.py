@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from napari.layers import Layer
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -13,6 +12,7 @@ from napari_emcad.training.params import HEARS_TEACHER, NEEDS_LABELS, Mode
 from napari_emcad.widgets.finetune.crop_places import Place, Role, free_name
 from napari_emcad.widgets.finetune.plan import Plan
 from napari_emcad.widgets.finetune.truth import CropTruth
+from napari_emcad.widgets.kit.signals import Signal
 
 NO_CROPS = "Add a crop first: a box, done neurons, edits, or labels."
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.record import Record
 from napari_emcad.widgets.desk.desk import Desk
@@ -15,6 +13,7 @@ from napari_emcad.widgets.finetune.request import write_job
 from napari_emcad.widgets.finetune.runs import RunFolder, runs_folder
 from napari_emcad.widgets.finetune.setup import RunSetup
 from napari_emcad.widgets.kit.jobs import Ended
+from napari_emcad.widgets.kit.signals import Signal
 
 UNDECIDED = "Keep or discard what the last run has brought, or go on with it, first."
 BUSY = "A job of fine-tuning is running."

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_emcad.training.params import MODES, NEEDS_STUDENT, NEEDS_TEACHER, Mode
 from napari_emcad.widgets.desk.model import ModelPick
 from napari_emcad.widgets.kit.jobs import Loop
 from napari_emcad.widgets.kit.remembered import Remembered
+from napari_emcad.widgets.kit.signals import Signal
 
 WITH_TEACHER: Mode = "frozen-teacher"
 """The mode that choosing a teacher brings."""

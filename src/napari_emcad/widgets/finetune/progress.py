@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Progress
 from napari_emcad.finetuning.record import Record
 from napari_emcad.widgets.kit.jobs import Ended, Loop
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.child_job import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari.utils.events import Event
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import size_text
@@ -23,6 +22,8 @@ from napari_emcad.widgets.finetune.runs import runs_folder
 from napari_emcad.widgets.finetune.sources import CropSources
 from napari_emcad.widgets.finetune.truth import CropTruth, LayerTruth, SessionTruth
 from napari_emcad.widgets.kit.layers import voxel_size_of
+from napari_emcad.widgets.kit.nets import netted
+from napari_emcad.widgets.kit.signals import Signal
 
 REST = 700
 """Milliseconds that edits rest before the verified shares are counted again."""
@@ -156,6 +157,7 @@ class RunSetup:
     def _on_change(self) -> None:
         self.changed.emit()
 
+    @netted
     def _on_removed(self, event: Event) -> None:
         if self.crops.remove_in(event.value):
             self._desk.message.say(f'The crops in "{event.value.name}" have gone with it.')

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from napari.layers import Image, Labels
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, triple
@@ -19,6 +18,7 @@ from napari_emcad.widgets.finetune.crop_places import Place, shared, unbroken_pl
 from napari_emcad.widgets.finetune.truth import CropTruth, LayerTruth, NoTruth, SessionTruth
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layers import LAYER_KIND, is_labels, volume_of
+from napari_emcad.widgets.kit.signals import Signal
 
 UNCORRECTED_VOXELS = 1 << 27
 """Voxels of the sections that teach without a correction, at most: some hundred of 1024 x 1024 pixels."""

@@ -4,6 +4,7 @@ The window's loop is `kit.threads.QtLoop`; tests drive one by hand.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,9 +21,17 @@ class Ended:
     error: Exception | None = None
     stopped: bool = False
 
+    def let_go(self) -> None:
+        """Close a result that nobody takes, where it can be closed: an open session is locked for others."""
+        if hasattr(self.result, "close"):
+            with suppress(Exception):
+                self.result.close()
+
 
 class Jobs(Protocol):
     """Runs one job at a time beside the window; starting another one drops the result of the earlier one.
+
+    A result that is dropped, or that the callback fails to take, is closed if it has a method `close`.
 
     Signals
     -------
@@ -51,7 +60,10 @@ class Jobs(Protocol):
         ...
 
     def start(self, job: Job[Any], then: Callable[[Ended], None]) -> None:
-        """Drive a job; `then` is called once in the window's thread, however the job ends."""
+        """Drive a job; `then` is called in the window's thread, however the job ends.
+
+        It is called once; where it raises, once more with that error in place of the result.
+        """
         ...
 
     def stop(self) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from napari.components import ViewerModel
 from napari.layers import Layer
-from psygnal import Signal
+
+from napari_emcad.widgets.kit.signals import Signal
 
 
 class LayerPick:

@@ -6,6 +6,8 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.utils.events import Event
 
+from napari_emcad.widgets.kit.nets import netted
+
 DRAG = 4
 """Pixels that the mouse may move in a click."""
 
@@ -14,7 +16,7 @@ class Clicks:
     """Hears clicks on the canvas whatever layer is active; drags go to napari."""
 
     def __init__(self, viewer: ViewerModel, then: Callable[[Event], None]):
-        self._viewer, self._then = viewer, then
+        self._viewer, self._then = viewer, netted(then)
         viewer.mouse_drag_callbacks.append(self._on_press)
 
     def close(self) -> None:
@@ -38,7 +40,7 @@ class Hover:
     """Hears the cursor move while no button is down."""
 
     def __init__(self, viewer: ViewerModel, then: Callable[[Event], None]):
-        self._viewer, self._then = viewer, then
+        self._viewer, self._then = viewer, netted(then)
         viewer.mouse_move_callbacks.append(self._on_move)
 
     def close(self) -> None:
@@ -63,7 +65,7 @@ class Wheel:
     """
 
     def __init__(self, viewer: ViewerModel, then: Callable[[Event, bool], bool]):
-        self._viewer, self._then = viewer, then
+        self._viewer, self._then = viewer, netted(then)
         self._others = list(viewer.mouse_wheel_callbacks)
         viewer.mouse_wheel_callbacks[:] = [self._on_wheel]
 

@@ -3,6 +3,8 @@
 from napari.components import LayerList
 from qtpy.QtWidgets import QOpenGLWidget
 
+from napari_emcad.widgets.kit.nets import netted
+
 
 class OwnContext:
     """Makes the context of a canvas the current one before a layer leaves it.
@@ -20,6 +22,7 @@ class OwnContext:
         """Let go of the layers and the canvas."""
         self._layers.events.removing.disconnect(self._on_removing)
 
+    @netted
     def _on_removing(self, _event: object = None) -> None:
         if self._canvas.isValid():  # it has been shown
             self._canvas.makeCurrent()

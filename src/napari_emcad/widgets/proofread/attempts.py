@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.core.wording import count
@@ -11,6 +9,7 @@ from napari_emcad.proofreading.errors import Doubtful
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.on_screen import Proofreading
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.history_text import edit_text
 
 

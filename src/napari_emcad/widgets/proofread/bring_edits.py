@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.io.sessions.open_session import find_boxes, open_session
@@ -14,6 +12,7 @@ from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.opening import Opened, open_job
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.jobs import Ended
+from napari_emcad.widgets.kit.signals import Signal
 
 
 @dataclass(frozen=True)
@@ -108,10 +107,11 @@ class BringEdits:
 
     def _show(self, order: BringOrder, ended: Ended, opened: Opened) -> None:
         if order.result is not self._desk.results.current:
-            opened.session.close()
+            opened.close()
             self._message.error(UserError(f"The neurons are not there any more: open {order.new} to go on."))
             return
-        self._desk.sessions.attach(order.result, *opened)
+        if not self._desk.sessions.attach(order.result, *opened.take()):
+            return
         if ended.error is not None:
             self._message.error(ended.error)
         else:

@@ -2,7 +2,6 @@
 
 import numpy as np
 from napari.utils.events import Event
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Voxel, triple
@@ -12,6 +11,7 @@ from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.layers import volume_of
 from napari_emcad.widgets.kit.mouse import Clicks
 from napari_emcad.widgets.kit.picking import labelled_at
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.key_binder import KeyBinder
 from napari_emcad.widgets.proofread.modes import Banner
 from napari_emcad.workers.estimates import is_teacher

@@ -1,7 +1,6 @@
 """Editing a session without a window: the tool that is on, and what clicks, wheel and keys do with it."""
 
 from napari.components import ViewerModel
-from psygnal import Signal
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import SegmentId
@@ -11,6 +10,7 @@ from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.jobs import Loop
 from napari_emcad.widgets.kit.picking import Click
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.attempts import Attempts
 from napari_emcad.widgets.proofread.camera import Camera
 from napari_emcad.widgets.proofread.direct_edits import DirectEdits

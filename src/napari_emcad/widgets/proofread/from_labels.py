@@ -6,7 +6,6 @@ from typing import Any, Self
 import numpy as np
 import psutil
 from napari.layers import Image, Labels, Layer
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
@@ -22,6 +21,7 @@ from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.labels_place import box_in_stack
 from napari_emcad.widgets.kit.layer_pick import LayerPick
 from napari_emcad.widgets.kit.layers import LAYER_KIND, check_layer, is_labels, origin_of, volume_of, voxel_size_of
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.labels_job import LabelsOrder, LabelsResult, planned_labels_job, segment_labels_job
 from napari_emcad.workers.estimates import check_memory
 

@@ -7,6 +7,7 @@ from typing import Self
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.proofread.keys import KEYS
 
 
@@ -22,7 +23,7 @@ class Borrowed:
     def of(cls, holder: ViewerModel | Layer, press: str, action: Callable[[], None]) -> Self:
         """Bind a key to an action until it is given back."""
         before = holder.bind_key(press, None)
-        holder.bind_key(press, lambda _holder: action())
+        holder.bind_key(press, lambda _holder: netted(action)())
         return cls(holder, press, before)
 
     def give_back(self) -> None:
@@ -72,6 +73,7 @@ class KeyBinder:
         if layer is not None and KEYS[name].is_contested:
             self._on_layer[name] = Borrowed.of(layer, KEYS[name].press, self._actions[name])
 
+    @netted
     def _follow(self, _event: object = None) -> None:
         """Bind contested keys on the layer that is active now."""
         for borrowed in self._on_layer.values():

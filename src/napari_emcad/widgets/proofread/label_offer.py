@@ -4,7 +4,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image, Labels
-from psygnal import Signal
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import shape_text
@@ -13,6 +12,7 @@ from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.as_labels import replace_by_labels
 from napari_emcad.widgets.kit.layers import volume_of
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.from_labels import PRESS, FromLabels, why_unusable
 
 SHOW = "Show as labels"

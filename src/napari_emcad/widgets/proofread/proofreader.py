@@ -1,12 +1,11 @@
 """Proofreading on a desk: the ways into a session, and an editor with keys and mouse as long as one is on."""
 
-from psygnal import Signal
-
 from napari_emcad.core.geometry import triple
 from napari_emcad.io.sessions.replay_report import BroughtEdit
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.picking import Click
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.bindings import Bindings
 from napari_emcad.widgets.proofread.bring_edits import BringEdits
 from napari_emcad.widgets.proofread.click_to_segment import ClickToSegment

@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel, triple
 from napari_emcad.core.wording import count
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
 from napari_emcad.proofreading.replay.outcomes import OUTCOMES, Outcome
+from napari_emcad.widgets.kit.signals import Signal
 
 LISTED: tuple[Outcome, ...] = ("conflict", "lost", "applied", "right")
 """Outcomes in the order in which they are listed: what a person has to look at comes first."""

@@ -7,7 +7,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_emcad.core.ids import Ids, SegmentId
 from napari_emcad.core.surfaces import Surface
@@ -15,7 +14,9 @@ from napari_emcad.core.wording import count
 from napari_emcad.widgets.desk.message import sentence_of
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, Loop
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.kit.picking import Click
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.surfaces import Composition, NeuronSurfaces, nearest_voxel
 
 NOTHING = "Select neurons to see them here."
@@ -210,6 +211,7 @@ class SurfaceScene:
         self.words = words if shown == wanted else f"{words}, making surface {shown + 1} of {wanted}"
         self.changed.emit()
 
+    @netted
     def _colour(self, _event: object = None) -> None:
         """Give surfaces the colours of the neurons layer, those of neurons that it hides too."""
         colours = self._at.layer.colormap
@@ -217,6 +219,7 @@ class SurfaceScene:
             colours = colours.model_copy(update={"use_selection": False})
         self._canvas.colour(colours.map)
 
+    @netted
     def _resize(self, _event: object = None) -> None:
         """Begin anew with another voxel size: napari draws no layers of different units together."""
         self._canvas.clear()

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_emcad.core.affinity_channels import parse_offsets
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.foreign_affinities import ValueRange
@@ -13,6 +11,7 @@ from napari_emcad.io.foreign_affinities import AffinityFile, AffinityRequest, op
 from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.jobs import Ended, one_step
+from napari_emcad.widgets.kit.signals import Signal
 
 NOTHING = "Open a file first: NPY, NPZ, HDF5, N5 or TIFF, or a Zarr folder."
 

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from psygnal import Signal
-
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.estimates import is_foreground
 
 

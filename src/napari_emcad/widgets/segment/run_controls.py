@@ -1,9 +1,8 @@
 """The buttons of the panel Segment and the estimate beside them, in words; the panel shows them."""
 
-from psygnal import Signal
-
 from napari_emcad.core.errors import UserError
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.estimates import is_teacher
 
 

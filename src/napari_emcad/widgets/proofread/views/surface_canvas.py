@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.core.surfaces import Surface
 from napari_emcad.widgets.kit.mouse import Clicks
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.kit.own_context import OwnContext
 from napari_emcad.widgets.proofread.surface_scene import Hit
 
@@ -111,6 +112,7 @@ class SurfaceCanvas(QObject):
         camera.center, camera.zoom, camera.angles = before
         return layer
 
+    @netted
     def _follow_theme(self, _event: object = None) -> None:
         self.model.theme = get_settings().appearance.theme
 
