@@ -28,6 +28,9 @@ LEAST_NM, MOST_NM = 1e-3, 1e9
 MOST_OFFSET = 1e15
 """Distance from the origin in nm that a file may state without a word being said."""
 
+_STATE_ANEW = {"json", "text number", "link", "swapped"}
+"""Ways of damage that leave a whole file which states something else, such as other names."""
+
 _KEEP_SHAPE = {"cut", "extended", "folder"}
 """Ways of damage that leave all that is stated of shape and type as it was."""
 
@@ -159,8 +162,10 @@ def _judge(kind: Kind, whole: Whole, done: Damage, found: Reading) -> tuple[Outc
         elif is_told:
             outcome, why = Outcome.SENTENCE, " ".join((*found.sentences[-1:], *_notes(found)))
         else:
-            is_renamed = any(other == replace(want, notes=other.notes) for other in found.parts.values())
-            outcome, why = Outcome.STATED if is_renamed else Outcome.SILENT, f"{name} is missing"
+            is_stated = done.way in _STATE_ANEW or any(
+                other == replace(want, notes=other.notes) for other in found.parts.values()
+            )
+            outcome, why = Outcome.STATED if is_stated else Outcome.SILENT, f"{name} is missing"
         if list(Outcome).index(outcome) > list(Outcome).index(worst):
             worst, words = outcome, why
     if worst is Outcome.SAME and is_told:

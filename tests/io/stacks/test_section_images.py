@@ -53,7 +53,8 @@ def test_other_and_hidden_files_are_passed_over(tmp_path, stack):
     (tmp_path / "notes.txt").write_text("made on Monday")
     (tmp_path / ".3.png").write_text("left by a file browser")
     (tmp_path / "4.png").mkdir()
-    assert open_section_images(tmp_path).array.shape == (2, 24, 37)
+    opened = open_section_images(tmp_path)
+    assert (opened.array.shape, opened.notes) == ((2, 24, 37), ("4.png is no file: it is left out.",))
 
 
 def test_the_stamp_changes_with_any_file(tmp_path, stack):
@@ -86,10 +87,10 @@ def test_two_types(tmp_path, stack):
 def test_no_image_in_spite_of_its_name(tmp_path, stack):
     save(tmp_path, ["1.png"], stack[:1])
     (tmp_path / "2.png").write_text("no image")
-    with pytest.raises(UserError, match=r"2\.png: this section cannot be read as an image"):
+    with pytest.raises(UserError, match=r"2\.png: this section cannot be read"):
         open_section_images(tmp_path)
     (tmp_path / "2.png").rename(tmp_path / "2.tif")
-    with pytest.raises(UserError, match=r"2\.tif: this section cannot be read as an image"):
+    with pytest.raises(UserError, match=r"2\.tif: this section cannot be read"):
         open_section_images(tmp_path)
 
 

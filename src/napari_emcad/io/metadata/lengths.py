@@ -34,6 +34,9 @@ _SPELLINGS = {
 }
 """Spellings that Pint does not know, or takes for something else: to it, "a" is a year."""
 
+_LONGEST = 40
+"""Letters of a unit's name; Pint looks at a longer word for minutes."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 _ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
@@ -61,7 +64,7 @@ def _plain_word(unit: object) -> str:
 
 @lru_cache(maxsize=64)
 def _ask_pint(word: str) -> float | None:
-    if not _WORD.fullmatch(word):  # Pint would calculate what a file writes there, such as 9**9**9
+    if len(word) > _LONGEST or not _WORD.fullmatch(word):  # Pint would calculate what a file writes, such as 9**9**9
         return None
     import pint  # half a second, and for rare units alone
 
@@ -94,7 +97,7 @@ def voxel_size_notes(lengths: Sequence[Length], units: Sequence[object]) -> tupl
         axis for axis in "zyx" if stated[axis] and words[axis] not in _NO_LENGTHS and not nanometres(words[axis])
     ]
     notes = [
-        f'its unit "{unit}" of {_and(axis for axis in strange if words[axis] == unit)} is not known: '
+        f'its unit "{unit[:_LONGEST]}" of {_and(axis for axis in strange if words[axis] == unit)} is not known: '
         "the voxel size is left out."
         for unit in dict.fromkeys(words[axis] for axis in strange)
     ]

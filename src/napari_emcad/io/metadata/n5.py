@@ -39,6 +39,20 @@ def is_n5_array(attributes: Attributes) -> bool:
     return all(key in attributes for key in _ARRAY)
 
 
+def array_shape(attributes: Attributes) -> tuple[int, ...]:
+    """Return the lengths of an array's axes, in Python's order.
+
+    Raises
+    ------
+    ValueError
+        If the attributes state none.
+    """
+    stated = attributes["dimensions"]
+    if not isinstance(stated, list) or not all(type(n) is int and n >= 0 for n in stated):
+        raise ValueError(f"dimensions are whole numbers in a list, got {str(stated)[:100]}")
+    return tuple(stated[::-1])
+
+
 def array_specification(attributes: Attributes) -> dict[str, Any]:
     """Return what tells how an array is stored, as version 2 of the format has it, without the rest."""
     stated = attributes.get("compression", attributes.get("compressionType", "raw"))
@@ -56,7 +70,7 @@ def _complete(compression: dict[str, Any]) -> dict[str, Any]:
 
 def n5_axes(attributes: Attributes, around: Sequence[Attributes]) -> list[str] | None:
     """Return the names of an array's axes in reverse, which is Python's order; z, y, x of three; None if unknown."""
-    number = len(attributes["dimensions"])
+    number = len(array_shape(attributes))
     for stated in (attributes, *around):
         axes = stated.get("axes")
         names = known_names(axes) if isinstance(axes, list) and len(axes) == number else None

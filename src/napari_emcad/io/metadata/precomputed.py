@@ -3,7 +3,8 @@
 Lengths and places are (x, y, z) there. Source: neuroglancer, src/datasource/precomputed/volume.md.
 """
 
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict, TypeGuard
 
 import numpy as np
 
@@ -42,6 +43,42 @@ class PrecomputedScale(TypedDict):
     voxel_offset: NotRequired[list[int]]
     encoding: NotRequired[str]
     sharding: NotRequired[object]
+
+
+def stated_scales(info: Any) -> list[PrecomputedScale]:
+    """Return the scales that `info` lists, the finest first.
+
+    Raises
+    ------
+    ValueError
+        If it lists none, or one of them lacks what belongs to it.
+    """
+    scales = info.get("scales") if isinstance(info, Mapping) else None
+    if not isinstance(scales, list) or not scales:
+        raise ValueError("it lists no scales")
+    for number, scale in enumerate(scales):
+        if not _is_scale(scale):
+            raise ValueError(f"its scale {number} lacks a key, resolution, size or chunk_sizes that make sense")
+    return scales
+
+
+def _is_scale(scale: object) -> TypeGuard[PrecomputedScale]:
+    if not isinstance(scale, Mapping) or not isinstance(scale.get("key"), str):
+        return False
+    chunks = scale.get("chunk_sizes")
+    return (
+        _are_three(scale.get("resolution"), float)
+        and _are_three(scale.get("size"), int)
+        and _are_three(scale.get("voxel_offset", [0, 0, 0]), int)
+        and isinstance(chunks, list)
+        and bool(chunks)
+        and all(_are_three(chunk, int) and min(chunk) > 0 for chunk in chunks)
+    )
+
+
+def _are_three(numbers: object, kind: type[int] | type[float]) -> bool:
+    kinds = (int,) if kind is int else (int, float)
+    return isinstance(numbers, list) and len(numbers) == 3 and all(type(n) in kinds and abs(n) < 2**63 for n in numbers)
 
 
 def scale_voxel_size(scale: PrecomputedScale) -> VoxelSize:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, VoxelSize, triple
 from napari_emcad.io.metadata.lengths import Point, voxel_size_in_nm
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.hdf5 import is_hdf5, open_file
 from napari_emcad.io.stacks.hdf5_pyramid import channel_names, open_level, open_levels_of
 from napari_emcad.io.stacks.open_dataset import OpenDataset
@@ -49,7 +49,7 @@ def is_bdv(path: Path) -> bool:
 
 
 def _open(path: Path) -> "_Bdv":
-    with explain_header_errors(f"{path}: the BigDataViewer file", "it may be damaged, copy or export it again"):
+    with explain_read_errors(f"{path}: the BigDataViewer file", "it may be damaged, copy or export it again"):
         is_xml = path.suffix.lower() == ".xml"
         xml = path if is_xml else path.with_suffix(".xml")
         root = _read_xml(xml) if xml.is_file() else None

@@ -25,6 +25,20 @@ def first_entries(folder: Path | str) -> list[os.DirEntry[str]]:
         return list(islice(entries, MOST_ENTRIES))
 
 
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Return True if an entry is a file, or a link to one; False for links that go round in a circle."""
+    with suppress(OSError):
+        return entry.is_file()
+    return False
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return True if an entry is a folder, or a link to one; False for links that go round in a circle."""
+    with suppress(OSError):
+        return entry.is_dir()
+    return False
+
+
 def folders_below(folder: Path) -> Iterator[Path]:
     """Yield the first folders below one, the upper ones first; a hundred at most."""
     level, left = [str(folder)], _MOST_FOLDERS
@@ -34,7 +48,7 @@ def folders_below(folder: Path) -> Iterator[Path]:
             if len(below) >= left:
                 break
             with suppress(OSError):
-                below += sorted(entry.path for entry in first_entries(upper) if entry.is_dir())
+                below += sorted(entry.path for entry in first_entries(upper) if is_folder(entry))
         level = below[:left]
         left -= len(level)
         yield from map(Path, level)

@@ -11,7 +11,7 @@ from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.array_attributes import read_offset, read_voxel_size, stated_offsets
 from napari_emcad.io.metadata.coordinates import place_of_coordinates
 from napari_emcad.io.metadata.lengths import Point
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.hdf5_coordinates import coordinates_of
@@ -86,7 +86,7 @@ def open_file(path: Path) -> h5py.File:
     UserError
         If it cannot be read.
     """
-    with explain_header_errors(f"{path}: the HDF5 file", "it may be damaged, copy or export it again"):
+    with explain_read_errors(f"{path}: the HDF5 file", "it may be damaged, copy or export it again"):
         return h5py.File(path, "r", locking=False)  # HDF5's locks fail on read-only and network drives
 
 

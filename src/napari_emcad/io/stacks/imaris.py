@@ -10,7 +10,7 @@ import numpy as np
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, VoxelSize, triple
 from napari_emcad.io.metadata.lengths import Point, point_in_nm, voxel_size_in_nm
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.hdf5 import is_hdf5, open_file
 from napari_emcad.io.stacks.hdf5_pyramid import channel_names, open_level, open_levels_of
 from napari_emcad.io.stacks.open_dataset import OpenDataset
@@ -46,7 +46,7 @@ def is_imaris(path: Path) -> bool:
 def _open(path: Path) -> "_Imaris":
     file = open_file(path)
     try:
-        with explain_header_errors(f"{path}: the Imaris file", "it may be damaged, copy or export it again"):
+        with explain_read_errors(f"{path}: the Imaris file", "it may be damaged, copy or export it again"):
             return _Imaris(file)
     except BaseException:
         file.close()

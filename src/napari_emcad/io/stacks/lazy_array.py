@@ -10,11 +10,10 @@ from typing import Any, Protocol, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, Slices, triple
 from napari_emcad.core.volume import Key
 from napari_emcad.io.metadata.arrangement import Arrangement
-from napari_emcad.io.read_errors import HEADER_ERRORS, first_line
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.check_stack import check_stack
 
 KEPT_SECTION_BYTES = 128 * 2**20
@@ -125,13 +124,9 @@ class LazyArray:
         return np.ascontiguousarray(values, self.dtype).reshape(shape)[numbered]
 
     def _read_values(self, slices: Slices) -> NDArray[Any]:
-        try:
+        place = ",".join(f"{s.start}:{s.stop}" for s in slices)
+        with explain_read_errors(f"{self._name}: voxels {place}", self.remedy):
             return self._read(slices)
-        except HEADER_ERRORS as error:
-            place = ",".join(f"{s.start}:{s.stop}" for s in slices)
-            raise UserError(
-                f"{self._name}: voxels {place} cannot be read ({first_line(error)}); {self.remedy}."
-            ) from error
 
 
 def _resolve_key(key: Key, shape: Shape) -> tuple[Slices, tuple[int | slice, ...]]:

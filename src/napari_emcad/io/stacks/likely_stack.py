@@ -8,9 +8,8 @@ from pathlib import Path
 import tifffile
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.io.stacks.check_stack import NotAStack
-from napari_emcad.io.stacks.folders_below import first_entries, folders_below
+from napari_emcad.io.stacks.folders_below import first_entries, folders_below, is_folder
 from napari_emcad.io.stacks.formats import find_format, known_suffixes
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.n5 import is_array_folder as is_n5_array
@@ -46,8 +45,8 @@ def may_be_stack(path: Path) -> bool:
         return True  # damaged, or of several stacks: opening it says or solves that
     except OSError:
         return False
-    except HEADER_ERRORS:
-        return True  # damaged in a way that opening it says
+    except Exception:  # noqa: BLE001  damaged in a way that opening it says
+        return True
     return True
 
 
@@ -91,7 +90,7 @@ def _holds_sections(folder: Path) -> bool:
     """
     there = [entry for entry in first_entries(folder) if not entry.name.startswith(".")]
     images = _images(there)
-    if there and not images and all(entry.is_dir() for entry in there):
+    if there and not images and all(is_folder(entry) for entry in there):
         inside = [_images(first_entries(one.path)) for one in sorted(there, key=lambda one: one.name)[:2]]
         images = [found[0] for found in inside if len(found) == 1]
         return len(images) == len(inside) and _are_alike(images)

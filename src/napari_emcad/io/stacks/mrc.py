@@ -17,6 +17,7 @@ from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.packed_files import rest_note
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 SUFFIXES = {".mrc", ".mrcs", ".rec", ".st", ".map", ".ali", ".preali", ".ccp4"}
@@ -41,6 +42,7 @@ def open_mrc(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     check_stack(str(path), arrangement.shape, header.dtype)
     stat = path.stat()
     _refuse_cut_short(path, header, stat.st_size)
+    end = header.data_start + math.prod(header.shape) * header.dtype.itemsize
     size, offset = header.voxel_size, header.offset
     return OpenDataset(
         _map_voxels(path, header, arrangement),
@@ -49,7 +51,7 @@ def open_mrc(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         (stat.st_size, stat.st_mtime_ns),
         offset and _as_arranged(header, arrangement, offset),
         size_source="MRC header" if size else "",
-        notes=(*arrangement.notes, *_notes(header)),
+        notes=(*arrangement.notes, *_notes(header), *rest_note(stat.st_size, end)),
     )
 
 

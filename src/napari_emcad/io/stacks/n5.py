@@ -21,6 +21,7 @@ from napari_emcad.io.metadata.array_attributes import stated_offsets
 from napari_emcad.io.metadata.n5 import (
     ATTRIBUTES,
     Attributes,
+    array_shape,
     array_specification,
     is_n5_array,
     level_paths,
@@ -28,10 +29,10 @@ from napari_emcad.io.metadata.n5 import (
     n5_place,
     says_n5_labels,
 )
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
-from napari_emcad.io.stacks.folders_below import first_entries, folders_below
+from napari_emcad.io.stacks.folders_below import first_entries, folders_below, is_file, is_folder
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, metadata_stamp
 from napari_emcad.io.stacks.section_images import SUFFIXES
@@ -102,7 +103,7 @@ def is_n5(where: Location) -> bool:
         return False
     if where.name.lower().endswith(".n5"):  # funlib writes Zarr under such names, too
         return (where / ATTRIBUTES).is_file() or not (has_mark(where) or has_arrays_below(where))
-    names = [entry.name for entry in first_entries(where) if entry.is_file()]
+    names = [entry.name for entry in first_entries(where) if is_file(entry)]
     if (where / ATTRIBUTES).is_file():
         return not any(Path(name).suffix.lower() in SUFFIXES for name in names)
     return all(name.startswith(".") for name in names) and any(map(is_array_folder, folders_below(where)))
@@ -166,7 +167,7 @@ class N5Tree:
             yield below
             return
         folder = self.where / below
-        for inner in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()) if folder.is_dir() else []:
+        for inner in sorted(entry.name for entry in os.scandir(folder) if is_folder(entry)) if folder.is_dir() else []:
             if below.count("/") < 16:
                 yield from self.arrays(posixpath.join(below, inner))
 
@@ -221,8 +222,7 @@ def _list_entries(tree: N5Tree, below: str = "") -> list[DatasetEntry]:
         if path in levels[1:]:
             continue
         attributes, around = tree.attributes(path), tree.around(path)
-        shape = tuple(int(n) for n in attributes["dimensions"][::-1])
-        dtype = _dtype(attributes)
+        shape, dtype = array_shape(attributes), _dtype(attributes)
         offsets = stated_offsets((attributes, *around))
         axes, holds = n5_axes(attributes, around), _holds(attributes, around)
         entries.append(DatasetEntry(path, shape, dtype, axes, holds, offsets))
@@ -269,6 +269,8 @@ def open_n5_array(tree: N5Tree, path: str, shown: str) -> Any:
             f"{shown}: it holds label multisets of Paintera, and not one label for each voxel; "
             "convert it to a plain N5 array, or open another level."
         )
+    if not is_n5_array(attributes):
+        raise UserError(f"{shown}: an N5 array is needed, its {ATTRIBUTES} states none; copy or export it again.")
     specification = array_specification(attributes)
     compression = specification["compression"].get("type")
     if compression not in _COMPRESSIONS:
@@ -300,4 +302,4 @@ def _explain_errors(where: Location) -> AbstractContextManager[None]:
         if isinstance(where, Url)
         else "it may be damaged, copy or export it again"
     )
-    return explain_header_errors(f"{where}: the N5 volume", remedy, short_reason)
+    return explain_read_errors(f"{where}: the N5 volume", remedy, short_reason)

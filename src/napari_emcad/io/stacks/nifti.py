@@ -1,7 +1,9 @@
 """Stacks in NIfTI files (.nii, .nii.gz), through nibabel (an optional extra)."""
 
+import gzip
 from contextlib import suppress
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.packed_files import check_packed, rest_note, unpack
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 _AXES = "xyztc"
@@ -34,10 +37,7 @@ def open_nifti(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         If it has several channels or time points.
     """
     nibabel = import_extra("nibabel", f"{path}: NIfTI needs", "formats")
-    try:
-        return _open_image(path, nibabel.load(path), wish)
-    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
-        raise OSError(str(error)) from error
+    return _open_image(path, nibabel.load(path), wish)
 
 
 def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
@@ -49,12 +49,17 @@ def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
     dtype = np.dtype("f8") if is_scaled else header.get_data_dtype()
     check_stack(str(path), arrangement.shape, dtype)
 
+    needed, stat = prod(stored.shape) * stored.dtype.itemsize, path.stat()
+    is_packed = path.suffix.lower() == ".gz"
+    if is_packed:
+        check_packed(str(path), needed, stat.st_size)
+
     @cache
     def unpacked() -> NDArray[Any]:
-        return np.asanyarray(stored)
+        return _unpack(path, stored)
 
     def read(box: Slices) -> NDArray[Any]:
-        source = unpacked() if path.suffix.lower() == ".gz" else stored
+        source = unpacked() if is_packed else stored
         return arrangement.turn(np.asarray(source[arrangement.key(box)]))
 
     stated = header.get_xyzt_units()[0]
@@ -63,8 +68,9 @@ def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
     size = voxel_size_in_nm([float(f"{n:.6g}") for n in lengths], [unit] * 3)
     place = place_of_origin(steps, origin) if size and len(stored.shape) >= 3 else None
     start = arrangement.of_space([*place, *[0.0] * (len(stored.shape) - 3)]) if place else []
-    notes = () if size else (f"its voxel size of {' x '.join(f'{n:g}' for n in lengths)} has no unit: it is left out.",)
-    stat = path.stat()
+    notes = [] if size else [f"its voxel size of {' x '.join(f'{n:g}' for n in lengths)} has no unit: it is left out."]
+    if path.suffix.lower() == ".nii":
+        notes += rest_note(stat.st_size, stored.offset + needed)
     return OpenDataset(
         LazyArray(str(path), arrangement.shape, dtype, read),
         size,
@@ -74,6 +80,17 @@ def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
         size_source="NIfTI header" if size else "",
         notes=(*arrangement.notes, *notes),
     )
+
+
+def _unpack(path: Path, stored: Any) -> NDArray[Any]:
+    """Unpack all voxels, and see that they are as many as the header states."""
+    from nibabel.volumeutils import apply_read_scaling
+
+    count = prod(stored.shape) * stored.dtype.itemsize
+    with gzip.open(path, "rb") as file:
+        data = unpack(file, stored.offset + count)
+    values = np.frombuffer(data, stored.dtype, offset=stored.offset).reshape(stored.shape, order="F")
+    return np.asarray(apply_read_scaling(values, stored.slope, stored.inter))
 
 
 def _directions(image: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,16 +1,18 @@
 """Stacks in NRRD files (.nrrd, .nhdr), through pynrrd (an optional extra)."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import bz2
+import gzip
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices, VoxelSize
 from napari_emcad.io.extras import import_extra
 from napari_emcad.io.metadata.arrangement import Arrangement
@@ -21,6 +23,7 @@ from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.packed_files import BZIP2, DEFLATE, check_packed, rest_note, unpack
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 
 _SPACE = {"domain", "space", "none", "???"}
@@ -31,6 +34,12 @@ _INTEGERS = {"char": "i1", "int8": "i1", "short": "i2", "int16": "i2", "int": "i
 )
 _TYPES = {**_INTEGERS, "float": "f4", "double": "f8"}
 """NumPy's names of the types of NRRD; see `_dtype` for the unsigned ones and synonyms."""
+
+_UNPACKERS: Mapping[str, tuple[Callable[[BinaryIO], BinaryIO], int]] = {
+    **dict.fromkeys(("gz", "gzip"), (lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)), DEFLATE)),
+    **dict.fromkeys(("bz2", "bzip2"), (lambda file: cast(BinaryIO, bz2.BZ2File(file)), BZIP2)),
+}
+"""Encodings of packed voxels: what unpacks them, and the bytes that one byte can hold."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,37 @@ class _RawVoxels:
     dtype: np.dtype
     shape: tuple[int, ...]
 
-    def map(self) -> NDArray[Any]:
+    def values(self) -> NDArray[Any]:
         """Map the voxels anew, so that no handle stays open."""
         return np.memmap(self.file, self.dtype, "r", self.start, self.shape)
+
+
+@dataclass(frozen=True)
+class _PackedVoxels(_RawVoxels):
+    """Voxels that are packed as one, from a byte of a file on.
+
+    Attributes
+    ----------
+    skip : int
+        Bytes before the first voxel, unpacked.
+    unpacker : callable
+        Takes a file and returns one that is unpacked as it is read.
+    """
+
+    skip: int
+    unpacker: Callable[[BinaryIO], BinaryIO]
+
+    def values(self) -> NDArray[Any]:
+        """Unpack the voxels."""
+        return self._unpacked
+
+    @cached_property
+    def _unpacked(self) -> NDArray[Any]:
+        count = prod(self.shape) * self.dtype.itemsize
+        with self.file.open("rb") as file:
+            file.seek(self.start)
+            data = unpack(self.unpacker(file), self.skip + count)
+        return np.frombuffer(data, self.dtype, offset=self.skip).reshape(self.shape)
 
 
 def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
@@ -69,27 +106,28 @@ def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         If it has several channels or time points.
     """
     nrrd = import_extra("nrrd", f"{path}: NRRD needs", "formats")
-    with _as_os_error(nrrd), path.open("rb") as file:
+    with path.open("rb") as file:
         header = nrrd.read_header(file)
-        raw = _raw_voxels(path, header, file)
-    shape = tuple(int(n) for n in header["sizes"][::-1])
+        shape = _shape(header)
+        stored = _find_voxels(path, header, file)
     arrangement = arrange_axes(str(path), shape, _axes(header, len(shape)), wish)
 
     @cache
     def decoded() -> NDArray[Any]:
-        with _as_os_error(nrrd):
-            return np.asarray(nrrd.read(str(path), index_order="C")[0])
+        return np.asarray(nrrd.read(str(path), index_order="C")[0])
 
-    values: Callable[[], NDArray[Any]] = raw.map if raw else decoded
-    dtype = values().dtype
+    values: Callable[[], NDArray[Any]] = stored.values if stored else decoded
+    dtype = stored.dtype if stored else values().dtype
     check_stack(str(path), arrangement.shape, dtype)
 
     def read(box: Slices) -> NDArray[Any]:
         return np.array(arrangement.turn(values()[arrangement.key(box)]))
 
     size = _voxel_size(header, arrangement)
-    stat = (raw.file if raw else path).stat()
-    notes = () if size else ("its header states no voxel size with a unit.",)
+    stat = (stored.file if stored else path).stat()
+    notes = [] if size else ["its header states no voxel size with a unit."]
+    if stored and not isinstance(stored, _PackedVoxels):
+        notes += rest_note(stat.st_size, stored.start + prod(shape) * dtype.itemsize)
     return OpenDataset(
         LazyArray(str(path), arrangement.shape, dtype, read),
         size,
@@ -101,34 +139,57 @@ def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     )
 
 
-def _raw_voxels(path: Path, header: Mapping[str, Any], file: BinaryIO) -> _RawVoxels | None:
-    """Return where the voxels lie, in the open file behind its header or in another one; None if they are encoded.
+def _find_voxels(path: Path, header: Mapping[str, Any], file: BinaryIO) -> _RawVoxels | None:
+    """Return where the voxels lie, in the open file behind its header or in another one; None if they are text.
 
-    What else a header may say, such as a list of files, is left to the library.
+    Raises
+    ------
+    UserError
+        If they lie in a file that is not beside this one, or cannot be as many as the header claims.
     """
-    dtype = _dtype(header)
-    if header.get("encoding") != "raw" or dtype is None:
-        return None
     apart = header.get("data file", header.get("datafile"))
-    if apart is None:
-        return _behind(path, header, file, dtype)
-    data = path.parent / apart
-    if not data.is_file():
+    data = path if apart is None else _data_file(path, str(apart))
+    dtype, encoding = _dtype(header), str(header.get("encoding"))
+    if dtype is None or encoding not in ("raw", *_UNPACKERS):
         return None
+    if apart is None:
+        return _behind(data, header, file, dtype)
     with data.open("rb") as other:
         return _behind(data, header, other, dtype)
 
 
-def _behind(path: Path, header: Mapping[str, Any], file: BinaryIO, dtype: np.dtype) -> _RawVoxels | None:
-    """Return the voxels behind the lines and bytes to skip; None if the file ends before them."""
-    shape = tuple(int(n) for n in header["sizes"][::-1])
+def _data_file(path: Path, apart: str) -> Path:
+    data = path.parent / apart
+    if not data.is_file() or path.parent.resolve() not in data.resolve().parents:
+        raise UserError(f'{path}: its voxels lie in "{apart[:200]}", which is no file beside it; put it there.')
+    return data
+
+
+def _behind(path: Path, header: Mapping[str, Any], file: BinaryIO, dtype: np.dtype) -> _RawVoxels:
+    """Return the voxels behind the lines and bytes to skip."""
+    shape = _shape(header)
     needed, there = prod(shape) * dtype.itemsize, path.stat().st_size
-    for _ in range(int(header.get("line skip", header.get("lineskip", 0)))):
+    for _ in range(min(there, int(header.get("line skip", header.get("lineskip", 0))))):
         file.readline()
-    skip = int(header.get("byte skip", header.get("byteskip", 0)))
-    start = there - needed if skip == -1 else file.tell() + skip
-    fits = skip >= -1 and min(shape) > 0 and start >= 0 and start + needed <= there
-    return _RawVoxels(path, start, dtype, shape) if fits else None
+    skip, start = int(header.get("byte skip", header.get("byteskip", 0))), file.tell()
+    if skip < -1:
+        raise ValueError(f"voxels behind {skip} bytes")
+    if header.get("encoding") == "raw":
+        start = there - needed if skip == -1 else start + skip
+        if start < 0 or start + needed > there:
+            raise EOFError(f"{needed:,} bytes of voxels are due, got {max(0, there - start):,}")
+        return _RawVoxels(path, start, dtype, shape)
+    unpacker, most = _UNPACKERS[header["encoding"]]
+    check_packed(str(path), needed + max(0, skip), there - start, most)
+    return _PackedVoxels(path, start, dtype, shape, max(0, skip), unpacker)
+
+
+def _shape(header: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the lengths of all axes, the slowest first."""
+    sizes = [int(n) for n in header.get("sizes", ())]
+    if not sizes or min(sizes) < 1:
+        raise ValueError(f"its sizes are {' '.join(map(str, sizes)) or 'not stated'}")
+    return tuple(sizes[::-1])
 
 
 def _dtype(header: Mapping[str, Any]) -> np.dtype | None:
@@ -141,15 +202,6 @@ def _dtype(header: Mapping[str, Any]) -> np.dtype | None:
         return None
     order = {"little": "<", "big": ">"}.get(str(header.get("endian")), "|" if name == "i1" else "")
     return np.dtype(order + (name.replace("i", "u") if is_unsigned else name)) if order else None
-
-
-@contextmanager
-def _as_os_error(nrrd: Any) -> Iterator[None]:
-    """Turn pynrrd's own error on damaged files into one that all libraries have."""
-    try:
-        yield
-    except nrrd.NRRDError as error:
-        raise OSError(str(error)) from error
 
 
 def is_nrrd(path: Path) -> bool:
@@ -188,13 +240,13 @@ def _offset(header: Mapping[str, Any], arrangement: Arrangement) -> Point | None
     if place is None:
         return None
     starts = dict(zip(axes, place, strict=True))
-    listed = [starts.get(axis, 0.0) for axis in range(len(header["sizes"]))]
+    listed = [starts.get(axis, 0.0) for axis in range(len(_shape(header)))]
     return point_in_nm(arrangement.of_space(listed[::-1]), [(header.get("space units") or [""])[0]] * 3)
 
 
 def _voxel_size(header: Mapping[str, Any], arrangement: Arrangement) -> VoxelSize | None:
     """Read the voxel size in nm from spacings, or from the lengths of the directions of space."""
-    count = len(header["sizes"])
+    count = len(_shape(header))
     directions = header.get("space directions")
     if directions is not None:
         rows = [np.full(3, np.nan) if row is None else np.asarray(row, float) for row in directions]

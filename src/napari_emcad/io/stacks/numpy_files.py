@@ -3,6 +3,8 @@
 import zipfile
 from collections.abc import Iterator
 from functools import cache
+from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,11 @@ from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.open_dataset import OpenDataset
+from napari_emcad.io.stacks.packed_files import check_packed, rest_note
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+
+_MOST_HEADER = 2**16
+"""Bytes of a header that are read; NumPy takes fewer."""
 
 
 def open_npy(path: Path, wish: StackSelection = ANY) -> OpenDataset:
@@ -37,7 +43,8 @@ def open_npy(path: Path, wish: StackSelection = ANY) -> OpenDataset:
 
     lazy = LazyArray(str(path), arrangement.shape, array.dtype, read)
     stat = path.stat()
-    return OpenDataset(lazy, None, wish.named(None), (stat.st_size, stat.st_mtime_ns), notes=arrangement.notes)
+    notes = (*arrangement.notes, *rest_note(stat.st_size, array.offset + array.nbytes))
+    return OpenDataset(lazy, None, wish.named(None), (stat.st_size, stat.st_mtime_ns), notes=notes)
 
 
 def npy_arrays(path: Path) -> list[DatasetEntry]:
@@ -61,6 +68,7 @@ def open_npz(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     """
     entry = choose_dataset(path, wish, list(_members(path)))
     name = f"{path}, {entry.name}"
+    _check_member(path, name, entry)
     arrangement = arrange_axes(name, entry.shape, None, wish)
     check_stack(name, arrangement.shape, entry.dtype)
 
@@ -75,6 +83,21 @@ def open_npz(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     lazy = LazyArray(name, arrangement.shape, entry.dtype, read)
     stat = path.stat()
     return OpenDataset(lazy, None, wish.named(entry.name), (stat.st_size, stat.st_mtime_ns), notes=arrangement.notes)
+
+
+def _check_member(path: Path, name: str, entry: DatasetEntry) -> None:
+    """Refuse an array that is shorter or longer than its header claims, before there is memory for it."""
+    with zipfile.ZipFile(path) as archive:
+        stored = archive.getinfo(f"{entry.name}.npy")
+        with archive.open(stored) as file:
+            _header(file)
+            start = file.tell()
+    if entry.dtype.hasobject:
+        raise UserError(f"{name}: an array of numbers is needed, got one of Python objects; save it as numbers.")
+    needed = prod(entry.shape) * entry.dtype.itemsize
+    if start + needed != stored.file_size:
+        raise ValueError(f"{needed:,} bytes of voxels are due in {entry.name}, got {stored.file_size - start:,}")
+    check_packed(name, needed, stored.compress_size)
 
 
 def npz_stack_names(path: Path) -> list[str]:
@@ -97,12 +120,12 @@ def _begins(path: Path, mark: bytes) -> bool:
         return file.read(len(mark)) == mark
 
 
-def _map(path: Path) -> NDArray[Any]:
+def _map(path: Path) -> np.memmap[Any, Any]:
     with path.open("rb") as file:
         _shape, dtype = _header(file)
     if dtype.hasobject:
         raise UserError(f"{path}: an array of numbers is needed, got one of Python objects; save it as numbers.")
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    array: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
 
 
@@ -118,6 +141,11 @@ def _members(path: Path) -> Iterator[DatasetEntry]:
 def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Return shape and type of an array as its header states them."""
     version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _is_fortran, dtype = read(file)
+    if version == (1, 0):
+        shape, _is_fortran, dtype = npy.read_array_header_1_0(file)
+        return shape, dtype
+    length = file.read(4)
+    if len(length) < 4 or (count := int.from_bytes(length, "little")) > _MOST_HEADER:
+        raise ValueError("its header is cut short, or far too long")
+    shape, _is_fortran, dtype = npy.read_array_header_2_0(BytesIO(length + file.read(count)))
     return shape, dtype

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from napari_emcad.core.geometry import VoxelSize
@@ -12,6 +12,12 @@ from napari_emcad.io.stacks.lazy_array import LazyArray
 
 Holds = Literal["labels", "image"]
 """Contents of voxels: ids of neurons, or grey levels."""
+
+LEAST_NM, MOST_NM = 1e-3, 1e9
+"""Sides of a voxel in nm beyond which a file is damaged, or says something else."""
+
+_MOST_OFFSET = 1e15
+"""Distance from the origin in nm beyond which it is so."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,19 @@ class OpenDataset:
     size_source: str = ""
     holds: Holds | None = None
     notes: tuple[str, ...] = ()
+
+
+def with_likely_place(opened: OpenDataset) -> OpenDataset:
+    """Return a dataset without a voxel size or a place that cannot be; a note says what is left out."""
+    size, offset = opened.voxel_size, opened.offset
+    if size and not all(LEAST_NM <= nm <= MOST_NM for nm in size):
+        text = " x ".join(f"{nm:.6g}" for nm in size)
+        note = f"its voxel size of {text} nm cannot be: it is left out."
+        return replace(opened, voxel_size=None, offset=None, size_source="", notes=(*opened.notes, note))
+    if offset and not all(abs(nm) <= _MOST_OFFSET for nm in offset):
+        text = ", ".join(f"{nm:.6g}" for nm in offset)
+        return replace(opened, offset=None, notes=(*opened.notes, f"its place of {text} nm cannot be: it is left out."))
+    return opened
 
 
 def metadata_stamp(metadata: Mapping[str, object]) -> tuple[int, str]:

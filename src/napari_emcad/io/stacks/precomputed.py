@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.json_text import parse_json, read_json
-from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale, scale_offset, scale_voxel_size
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale, scale_offset, scale_voxel_size, stated_scales
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.lazy_array import wrap_array
 from napari_emcad.io.stacks.locations import Location, Url
@@ -90,7 +90,7 @@ def _read_info(where: Location) -> _Info:
         if text is None:
             raise UserError(f'{where}: a precomputed volume is needed, but "{INFO}" is not there; check the address.')
         info = parse_json(text)
-        return _Info(text, info["scales"], _HOLDS.get(str(info.get("type")).lower()))
+        return _Info(text, stated_scales(info), _HOLDS.get(str(info.get("type")).lower()))
 
 
 def _open_scale(where: Location, info: _Info, number: int, wish: StackSelection) -> OpenDataset:
@@ -140,4 +140,4 @@ def _no_chunks(name: str, where: Location, info: _Info) -> str:
 
 def _explain_errors(where: Location) -> AbstractContextManager[None]:
     remedy = "check the address, the network and the credentials in the environment"
-    return explain_header_errors(f"{where}: the precomputed volume", remedy, short_reason)
+    return explain_read_errors(f"{where}: the precomputed volume", remedy, short_reason)

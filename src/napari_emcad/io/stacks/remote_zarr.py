@@ -9,7 +9,7 @@ import zarr
 from fsspec.utils import get_protocol
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.read_errors import READ_ERRORS, explain_header_errors, first_line
+from napari_emcad.io.read_errors import READ_ERRORS, explain_read_errors, first_line
 from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray
 from napari_emcad.io.stacks.locations import Url
 from napari_emcad.io.stacks.zarr_codecs import explain_codecs
@@ -56,7 +56,7 @@ def group_attributes(url: Url) -> dict[str, Any] | None:
 def explain_errors(url: Url) -> Iterator[None]:
     """Say in one sentence that metadata behind a URL cannot be read."""
     remedy = "check the address, the network and the credentials in the environment"
-    with explain_header_errors(f"{url}: the Zarr", remedy), raise_os_errors(), explain_codecs(url):
+    with explain_read_errors(f"{url}: the Zarr", remedy), raise_os_errors(), explain_codecs(url):
         yield
 
 

@@ -14,14 +14,14 @@ from PIL import Image
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.metadata.tiff_description import mark_of, read_record
 from napari_emcad.io.metadata.tiff_place import TiffPlace, read_tiff_place
-from napari_emcad.io.read_errors import HEADER_ERRORS
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.axes import SPACE, arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.section_names import check_section_names
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
-from napari_emcad.io.stacks.tiff_pages import opening_tiff, page_scale, read_single_page, stored_values
+from napari_emcad.io.stacks.tiff_pages import opening_tiff, page_scale, read_single_page, silent_tifffile, stored_values
 
 TIFF = {".tif", ".tiff", ".btf", ".tf2", ".tf8", ".bigtiff"}
 SUFFIXES = TIFF | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".pnm", ".gif", ".webp", ".jp2", ".j2k"}
@@ -72,14 +72,24 @@ def open_section_images(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
     array = LazyArray(str(path), shape, dtype, read)
-    notes, mark = (*notes, *read_notes, *place.notes), mark_of(read_record(files[0]))
+    notes, mark = (*notes, *_notes_of_other_things(path), *read_notes, *place.notes), mark_of(read_record(files[0]))
     return OpenDataset(array, place.voxel_size, None, stamp, place.offset, place.source, mark, notes)
 
 
 def section_files(path: Path) -> list[Path]:
     """List the images in a folder in natural order, without hidden files."""
-    files = [f for f in path.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
-    return sorted(files, key=_natural_order)
+    return sorted((file for file in _named_as_images(path) if file.is_file()), key=_natural_order)
+
+
+def _named_as_images(path: Path) -> Iterator[Path]:
+    return (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+
+
+def _notes_of_other_things(path: Path) -> tuple[str, ...]:
+    """Say what is named as an image and is no file, such as a link that leads nowhere."""
+    names = sorted(file.name for file in _named_as_images(path) if not file.is_file())
+    verb = "is no file: it is" if len(names) == 1 else "are no files: they are"
+    return (f"{', '.join(names[:5])} {verb} left out.",) if names else ()
 
 
 def _list_sections(path: Path) -> tuple[list[Path], list[str]]:
@@ -130,10 +140,8 @@ def section_header(file: Path, wants_place: bool = True, trusts_colours: bool = 
     Pixels are read of an image in colours alone, which has to be grey; `trusts_colours` leaves that for later.
     """
     is_tiff = file.suffix.lower() in TIFF
-    try:
+    with silent_tifffile(), explain_read_errors(f"{file}: this section", "export it again"):
         header = _read_tiff_header(file, wants_place) if is_tiff else _read_pillow_header(file, trusts_colours)
-    except HEADER_ERRORS as error:
-        raise UserError(f"{file}: this section cannot be read as an image ({error}); export it again.") from error
     if len(header.shape) != 2:
         raise _no_grey_image(file, header.shape)
     return header

@@ -14,13 +14,13 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.metadata.lengths import Point
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, SeveralStacks
 from napari_emcad.io.stacks.formats import StackFormat, find_format, known_formats
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
-from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset
+from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, with_likely_place
 from napari_emcad.io.stacks.paper_layouts import voxel_size_by_name
 from napari_emcad.io.stacks.section_images import SUFFIXES, TIFF
 from napari_emcad.io.stacks.stack_selection import StackSelection
@@ -159,12 +159,12 @@ def open_levels(path: Location | str, dataset: str | None = None) -> list[OpenDa
         See `open_stack`.
     """
     path = parse_location(path)
-    kind = find_format(path)
+    kind = _find_format(path)
     if not kind or not kind.levels:
         return []
     with _explain_errors(path, kind):
         try:
-            found = kind.levels(path, StackSelection.parse(dataset))
+            found = [with_likely_place(level) for level in kind.levels(path, StackSelection.parse(dataset))]
         except SeveralStacks:
             return []
     return found if len(found) > 1 else []
@@ -186,7 +186,7 @@ def stack_names(path: Location | str) -> list[str]:
         If the file is damaged.
     """
     path = parse_location(path)
-    kind = find_format(path)
+    kind = _find_format(path)
     if not kind or not kind.names:
         return []
     with _explain_errors(path, kind):
@@ -214,20 +214,25 @@ def stored_arrays(path: Location | str) -> list[DatasetEntry]:
 
 def _explain_errors(path: Location, kind: StackFormat[Any]) -> AbstractContextManager[None]:
     """Say in one sentence what no format foresaw: damage goes deep into the libraries before one of them notices it."""
-    return explain_header_errors(f"{path}: the {kind.name}", "it may be damaged, copy or export it again")
+    return explain_read_errors(f"{path}: the {kind.name}", "it may be damaged, copy or export it again")
 
 
 def holds_datasets(path: Location | str) -> bool:
     """Return True if a dataset of a file can be named; False if it is one stack."""
     path = parse_location(path)
-    kind = find_format(path)
+    kind = _find_format(path)
     return kind is not None and kind.names is not None and (kind.levels is not None or bool(kind.names(path)))
+
+
+def _find_format(path: Location) -> StackFormat[Any] | None:
+    with explain_read_errors(f"{path}: what lies there", "it may be damaged, copy or export it again"):
+        return find_format(path)
 
 
 def _kind_of(path: Location) -> StackFormat[Any]:
     if isinstance(path, Path) and not path.exists():
         raise UserError(f"{path}: there is no such file or folder; check its name and place.")
-    kind = find_format(path)
+    kind = _find_format(path)
     if kind is None:
         raise _unknown_kind(path)
     return kind
@@ -240,7 +245,7 @@ def _open_dataset(path: Location, wish: StackSelection) -> OpenDataset:
             f'{path}: a {kind.name} holds no datasets, "{wish.dataset}" is not in it; leave the dataset out.'
         )
     with _explain_errors(path, kind):
-        return kind.open(path, wish)
+        return with_likely_place(kind.open(path, wish))
 
 
 def _offset(opened: OpenDataset, given: VoxelSize | None) -> Point | None:

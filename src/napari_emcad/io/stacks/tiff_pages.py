@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.tiff_directories import CutShort, Directories
 from napari_emcad.io.stacks.tiff_greys import GreyScale, are_colours, grey_scale
@@ -29,7 +29,7 @@ _TURNED = "its tag Orientation asks for rows or columns to be turned: they are r
 @contextmanager
 def opening_tiff(path: Path) -> Iterator[None]:
     """Make one sentence of what tifffile says, by errors or on standard error."""
-    with silent_tifffile(), explain_header_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again"):
+    with silent_tifffile(), explain_read_errors(f"{path}: the TIFF", "it may be damaged, copy or export it again"):
         yield
 
 

@@ -14,7 +14,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, triple
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.metadata.webknossos import PROPERTIES, WkDataset, WkLayer, WkMag, read_webknossos
-from napari_emcad.io.read_errors import explain_header_errors, first_line
+from napari_emcad.io.read_errors import explain_read_errors, first_line
 from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
@@ -283,6 +283,6 @@ def _open_wkw(where: Path, wish: StackSelection) -> OpenDataset:
 
 
 def _explain_errors(where: Path) -> AbstractContextManager[None]:
-    return explain_header_errors(
+    return explain_read_errors(
         f"{where}: the dataset of webKnossos", "it may be damaged, copy or export it again", first_line
     )

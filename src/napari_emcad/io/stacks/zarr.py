@@ -26,7 +26,7 @@ from napari_emcad.io.metadata.ome_zarr import notes_on_level, place_of_level
 from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
-from napari_emcad.io.stacks.folders_below import first_entries
+from napari_emcad.io.stacks.folders_below import first_entries, is_folder
 from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray, wrap_array
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, metadata_stamp
@@ -174,7 +174,7 @@ def _may_be_group(path: Path) -> bool:
     """Return True if a folder may be a Zarr group without a file that says so: it holds folders alone."""
     if path.name.lower().endswith(".zarr"):
         return path.is_dir()
-    return path.is_dir() and all(entry.is_dir() or entry.name.startswith(".") for entry in first_entries(path))
+    return path.is_dir() and all(is_folder(entry) or entry.name.startswith(".") for entry in first_entries(path))
 
 
 def _named(wish: StackSelection) -> str:

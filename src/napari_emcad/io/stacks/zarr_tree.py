@@ -12,9 +12,9 @@ import zarr
 from zarr.storage import ZipStore
 
 from napari_emcad.io.json_text import read_json
-from napari_emcad.io.read_errors import explain_header_errors
+from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks import remote_zarr
-from napari_emcad.io.stacks.folders_below import folders_below
+from napari_emcad.io.stacks.folders_below import folders_below, is_folder
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.zarr_codecs import explain_codecs, register_codecs
 
@@ -157,7 +157,7 @@ def _walk_arrays(root: Path, below: str) -> Iterator[str]:
         return
     with suppress(OSError):
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            if entry.is_dir() and below.count("/") < 16:
+            if is_folder(entry) and below.count("/") < 16:
                 yield from _walk_arrays(root, posixpath.join(below, entry.name))
 
 
@@ -214,7 +214,7 @@ def _explain_local_errors(where: Path) -> Iterator[None]:
     kind = "folder" if where.is_dir() else "file"
     remedy = "it may be damaged, copy or export it again"
     with (
-        explain_header_errors(f"{where}: the Zarr {kind}", remedy),
+        explain_read_errors(f"{where}: the Zarr {kind}", remedy),
         remote_zarr.raise_os_errors(),
         explain_codecs(where),
     ):
