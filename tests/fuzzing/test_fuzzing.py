@@ -11,7 +11,7 @@ from fuzzing.pool import run_trials
 from fuzzing.trials import FAULTS, Outcome, Trial, Whole, run_trial
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux does")
-TRIALS = 12
+TRIALS = 8
 """Trials of each kind."""
 
 
