@@ -37,5 +37,5 @@ def test_a_folder_that_is_there_is_not_written(tmp_path):
 def test_a_damaged_file_is_one_sentence(tmp_path, content):
     save_crops(tmp_path / "train", [squares()])
     (tmp_path / "train" / "000.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"000\.npz: this crop cannot be read .*; start the run anew\.$"):
+    with pytest.raises(UserError, match=r"000\.npz: this is no crop to train with .*; start the run anew\.$"):
         load_crops(tmp_path / "train")
