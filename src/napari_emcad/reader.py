@@ -1,6 +1,7 @@
 """Opening a file in the viewer: stacks become image layers, neurons labels layers, both in nanometres."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
 
@@ -11,6 +12,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.label_contents import KnownLabels
 from napari_emcad.io.labels.place import stated_start
 from napari_emcad.io.metadata.lengths import Point
+from napari_emcad.io.regular_files import SHORT_PATIENCE, NoAnswer, NotRegular, check_path
 from napari_emcad.io.sessions.file_names import FACTS_FILE, FRAGMENTS, RUN_FILE
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import SeveralStacks
@@ -89,6 +91,10 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
         return read_layers  # a URL for us, but with a secret in it: reading it says that
     if isinstance(where, Url):
         return read_layers if is_known_url(where) else None
+    try:
+        check_path(where, SHORT_PATIENCE)
+    except (NoAnswer, NotRegular) as error:
+        return partial(_refuse, error)
     return read_layers if _is_session(where) or may_be_stack(where) else None
 
 
@@ -121,6 +127,11 @@ def read_layers(path: str, dataset: str | None = None) -> list[LayerData]:
             raise
         return [_layer(open_stack(path, name)) for name in names]
     return [_layer(first, _pyramid(first)), *map(_layer, _labels_beside(first))]
+
+
+def _refuse(error: UserError, _path: str) -> list[LayerData]:
+    """Say what is wrong with a path, as a reader has to."""
+    raise error
 
 
 def _is_session(path: Path) -> bool:

@@ -1,13 +1,22 @@
 import os
 import socket
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from napari_emcad.io import regular_files
-from napari_emcad.io.regular_files import NoAnswer, NotRegular, await_path, check_entries, check_path, read_regular
+from napari_emcad.io.regular_files import (
+    NoAnswer,
+    NotRegular,
+    await_path,
+    check_entries,
+    check_path,
+    is_there,
+    read_regular,
+)
 
 
 @pytest.fixture
@@ -89,3 +98,11 @@ def test_nobody_asks_twice(dead, tmp_path):
         with pytest.raises(NoAnswer):
             check_path(tmp_path / "dead")
     assert len(dead) == 1
+
+
+def test_an_answer_that_is_overdue_is_not_waited_for_again(dead, tmp_path):
+    with pytest.raises(NoAnswer):
+        check_path(tmp_path / "dead")
+    begin = time.monotonic()
+    assert not is_there(tmp_path / "dead")
+    assert time.monotonic() - begin < regular_files.SHORT_PATIENCE

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_emcad.core.progress import Job, Progress, drive
+from napari_emcad.io.regular_files import await_path
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, move_run, read_unfinished_run
 from napari_emcad.io.stacks.find_stack import search_stack
 from napari_emcad.io.stacks.locations import Location
@@ -47,6 +48,7 @@ def search_run(folder: Path, remedy: str, stack: Location | None = None, model: 
     UserError
         As `find_run`.
     """
+    yield from await_path(folder)
     run = read_unfinished_run(folder)
     found = yield from search_stack(run.stack_in(folder), stack, remedy, strict=True)
     yield Progress("looking for the model", 0, 1)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.volume import Volume
+from napari_emcad.io.regular_files import SHORT_PATIENCE, NoAnswer, check_path
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.io.stacks.stack import content_fingerprint, open_stack
 
@@ -23,11 +24,14 @@ def change_since(source: str, dataset: str | None, fingerprint: str) -> str:
     path = parse_location(source)
     if not isinstance(path, Path):
         return ""
-    if not path.exists():
-        return "is no longer where it was opened"
     try:
+        check_path(path, SHORT_PATIENCE)
+        if not path.exists():
+            return "is no longer where it was opened"
         with open_stack(path, dataset) as now:
             is_same = now.fingerprint == fingerprint
+    except NoAnswer:
+        return "lies on a disk that does not answer"
     except (UserError, OSError):
         is_same = False
     return "" if is_same else "has been written to since it was opened"

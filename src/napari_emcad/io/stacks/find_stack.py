@@ -15,6 +15,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import shape_text
+from napari_emcad.io.regular_files import NoAnswer, NotRegular, await_path
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.stack import content_of, open_stack
 
@@ -148,6 +149,7 @@ def search_stack(
     """
     yield Progress(LOOKING, 0, 1)
     if asked is not None:
+        yield from _await(asked)
         return _take(known, asked, remedy, strict)
     others: list[str] = []
     seen: set[str] = set()
@@ -158,12 +160,23 @@ def search_stack(
                 continue
             seen.add(str(path))
             yield Progress(LOOKING, done, len(listed))
+            try:
+                yield from _await(path)
+            except (NoAnswer, NotRegular) as error:
+                others.append(str(error).rstrip("."))
+                continue
             found = _compare(known, path)
             if found.is_it:
                 return FoundStack(path, found.dataset, _note(known, how, path, others, found.note))
             if how != BY_VOXELS and found.why_not:
                 others.append(found.why_not)
     raise StackNotFound(_sentence(known, others, remedy))
+
+
+def _await(place: Location) -> Job[None]:
+    """Wait until the disk of a place answers."""
+    if isinstance(place, Path):
+        yield from await_path(place)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from napari_emcad.io.regular_files import check_path
 from napari_emcad.io.stacks import mrc
 from napari_emcad.io.stacks.bdv import bdv_stack_names, is_bdv, open_bdv, open_bdv_levels
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry
@@ -127,9 +128,16 @@ ON_DISK: tuple[StackFormat[Path], ...] = (
 
 
 def find_format(where: Location) -> StackFormat[Any] | None:
-    """Return the format of what lies at a place; None if it is none of those known."""
+    """Return the format of what lies at a place; None if it is none of those known.
+
+    Raises
+    ------
+    NotRegular, NoAnswer
+        If it is a pipe or a device, or its disk does not answer.
+    """
     if isinstance(where, Url):
         return next((kind for kind in ANYWHERE if kind.recognises(where)), None)
+    check_path(where)
     kinds: tuple[StackFormat[Any], ...] = (*ON_DISK_FIRST, *ANYWHERE, *ON_DISK)
     return next((kind for kind in kinds if kind.recognises(where)), None)
 

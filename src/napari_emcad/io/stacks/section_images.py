@@ -15,6 +15,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.io.metadata.tiff_description import mark_of, read_record
 from napari_emcad.io.metadata.tiff_place import TiffPlace, read_tiff_place
 from napari_emcad.io.read_errors import explain_read_errors
+from napari_emcad.io.regular_files import check_file
 from napari_emcad.io.stacks.axes import SPACE, arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
@@ -139,6 +140,7 @@ def section_header(file: Path, wants_place: bool = True, trusts_colours: bool = 
 
     Pixels are read of an image in colours alone, which has to be grey; `trusts_colours` leaves that for later.
     """
+    check_file(file)
     is_tiff = file.suffix.lower() in TIFF
     with silent_tifffile(), explain_read_errors(f"{file}: this section", "export it again"):
         header = _read_tiff_header(file, wants_place) if is_tiff else _read_pillow_header(file, trusts_colours)

@@ -15,6 +15,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.read_errors import explain_read_errors
+from napari_emcad.io.regular_files import check_entries, check_path
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, SeveralStacks
 from napari_emcad.io.stacks.formats import StackFormat, find_format, known_formats
@@ -116,8 +117,9 @@ def open_stack(path: Location | str, dataset: str | None = None, voxel_size: Vox
     Raises
     ------
     UserError
-        If there is no such file, it is damaged or of another kind, or several datasets could be meant; for a URL also
-        if its host cannot be reached, its library is not installed or a secret is in it.
+        If there is no such file, it is damaged or of another kind, a pipe or a device, or its disk does not answer; if
+        several datasets could be meant; for a URL also if its host cannot be reached, its library is not installed or a
+        secret is in it.
     NotAStack
         If it is an image, but not one grey stack: a single section, colours, channels or time points.
     """
@@ -230,8 +232,11 @@ def _find_format(path: Location) -> StackFormat[Any] | None:
 
 
 def _kind_of(path: Location) -> StackFormat[Any]:
-    if isinstance(path, Path) and not path.exists():
-        raise UserError(f"{path}: there is no such file or folder; check its name and place.")
+    if isinstance(path, Path):
+        check_path(path)
+        if not path.exists():
+            raise UserError(f"{path}: there is no such file or folder; check its name and place.")
+        check_entries(path)
     kind = _find_format(path)
     if kind is None:
         raise _unknown_kind(path)

@@ -3,6 +3,7 @@
 from enum import Enum
 from pathlib import Path
 
+from napari_emcad.io.regular_files import is_there
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
 
 
@@ -26,6 +27,6 @@ TIPS = {
 
 def stage_of(folder: Path | None) -> Stage:
     """Return the stage of a folder as its files tell it; UNDER_WAY is known only to the program that is at it."""
-    if folder is not None and (folder / FACTS_FILE).is_file():
+    if folder is not None and is_there(folder / FACTS_FILE):
         return Stage.FINISHED
-    return Stage.UNFINISHED if folder is not None and (folder / RUN_FILE).is_file() else Stage.NEW
+    return Stage.UNFINISHED if folder is not None and is_there(folder / RUN_FILE) else Stage.NEW

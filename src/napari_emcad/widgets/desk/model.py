@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Job
+from napari_emcad.io.regular_files import SHORT_PATIENCE, await_path, check_path
 from napari_emcad.networks.card import ModelCard, Role, card_beside
 from napari_emcad.networks.zoo import BUNDLED, available_models, bundled_models
-from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
+from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.widgets.kit.remembered import Remembered
 from napari_emcad.widgets.kit.signals import Signal
 
@@ -134,7 +136,7 @@ class ModelPick:
         if self._path is None or self.card is not None or self._reader.running:
             return
         self._reading = self._path
-        self._reader.start(one_step(read_card_of, self._path), self._on_card)
+        self._reader.start(_card_job(self._path), self._on_card)
 
     def remember(self) -> None:
         """Note that the model chosen has been used."""
@@ -170,6 +172,7 @@ class ModelPick:
     def _may_do(self, path: Path) -> bool:
         """True if a model has a role that will do, as far as is known without reading the weights."""
         try:
+            check_path(path, SHORT_PATIENCE)
             card = self._cards.get(path) or card_beside(path)
         except UserError:
             return True  # choosing it says what is wrong
@@ -191,6 +194,12 @@ class ModelPick:
         self.changed.emit()
         if self._path != self._unread:
             self.read_card()
+
+
+def _card_job(path: Path) -> Job[tuple[Path, ModelCard]]:
+    """Read a card once the disk of a file answers."""
+    yield from await_path(path)
+    return read_card_of(path)
 
 
 def read_card_of(path: Path) -> tuple[Path, ModelCard]:

@@ -9,6 +9,7 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.progress import Job, Progress
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
+from napari_emcad.io.regular_files import await_path
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
@@ -39,6 +40,7 @@ class Opened:
 def open_job(folder: Path) -> Job[Opened]:
     """Open a session, and find the boxes of its fragments."""
     yield Progress("opening the session", 0, 1)
+    yield from await_path(folder)
     opened = open_session(folder)
     try:
         return Opened(opened, (yield from find_boxes(opened)))

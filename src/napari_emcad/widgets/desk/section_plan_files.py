@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.regular_files import SHORT_PATIENCE, check_path
 from napari_emcad.io.section_plans import read_plan, write_plan
 from napari_emcad.widgets.desk.inspection import Inspection
 from napari_emcad.widgets.desk.message import Message
@@ -48,6 +49,7 @@ class SectionPlanFiles:
         if choices is None or layer is None:
             return
         try:
+            check_path(path, SHORT_PATIENCE)
             plan = read_plan(path, choices.shape)
         except UserError as error:
             self._message.error(error)

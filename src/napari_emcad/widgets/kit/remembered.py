@@ -6,6 +6,7 @@ from typing import Any
 
 from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.json_text import read_json
+from napari_emcad.io.regular_files import is_there
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.workers.estimates import Planned, is_teacher
 
@@ -34,7 +35,7 @@ class Remembered:
     @property
     def models(self) -> list[Path]:
         """Model files used lately that are still there, the last one first."""
-        return [path for path in map(Path, self._facts.get("models", [])) if path.is_file()]
+        return [path for path in map(Path, self._facts.get("models", [])) if is_there(path)]
 
     def remember_model(self, model: Path) -> None:
         """Put a model file first."""

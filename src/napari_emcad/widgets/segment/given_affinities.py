@@ -7,10 +7,12 @@ from pathlib import Path
 from napari_emcad.core.affinity_channels import parse_offsets
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.foreign_affinities import ValueRange
+from napari_emcad.core.progress import Job
 from napari_emcad.io.foreign_affinities import AffinityFile, AffinityRequest, open_affinity_file
+from napari_emcad.io.regular_files import await_path
 from napari_emcad.io.stacks.stack_selection import StackSelection
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.kit.jobs import Ended, one_step
+from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.signals import Signal
 
 NOTHING = "Open a file first: NPY, NPZ, HDF5, N5 or TIFF, or a Zarr folder."
@@ -132,7 +134,7 @@ class GivenAffinities:
         self._forget()
         if self.path is not None:
             try:
-                self._opener.start(one_step(open_affinity_file, self.reading.request(self.path)), self._on_opened)
+                self._opener.start(_open_job(self.path, self.reading.request(self.path)), self._on_opened)
             except UserError as error:
                 self._problem = _in_the_dock(str(error))
         self.changed.emit()
@@ -150,6 +152,12 @@ class GivenAffinities:
 
     def _on_change(self) -> None:
         self.changed.emit()
+
+
+def _open_job(path: Path, request: AffinityRequest) -> Job[AffinityFile]:
+    """Open affinities once their disk answers."""
+    yield from await_path(path)
+    return open_affinity_file(request)
 
 
 def _in_the_dock(sentence: str) -> str:
