@@ -101,11 +101,15 @@ def is_there(path: Path) -> bool:
     return path.is_file()
 
 
-def is_irregular(path: Path) -> bool:
-    """Return True for a pipe, a device or a socket, or a link to one."""
+def check_file(path: Path) -> None:
+    """Refuse a pipe, a device or a socket, or a link to one, on a disk that has answered.
+
+    Raises
+    ------
+    NotRegular
+    """
     with suppress(OSError, ValueError):
-        return any(is_kind(os.stat(path).st_mode) for is_kind, _ in _KINDS)
-    return False
+        _refuse_irregular(path, os.stat(path).st_mode)
 
 
 def check_entries(folder: Path) -> None:
@@ -121,8 +125,8 @@ def check_entries(folder: Path) -> None:
     for n, entry in enumerate(_entries(folder)):
         if n == MOST_ENTRIES:
             return
-        if not entry.is_file(follow_symlinks=False) and is_irregular(Path(entry.path)):
-            _refuse_irregular(Path(entry.path), os.stat(entry.path).st_mode)
+        if not entry.is_file(follow_symlinks=False):
+            check_file(Path(entry.path))
 
 
 def open_regular(path: Path) -> BufferedReader:
