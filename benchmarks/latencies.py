@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--keep", type=Path, help="folder in which the session that is made stays")
     options = parser.parse_args()
-    clock = _Clock()
+    clock = Clock()
     viewer = napari.Viewer()
     viewer.window._qt_window.resize(1600, 1200)
     dock = EMCADDock(viewer)
@@ -67,11 +67,11 @@ def main() -> None:
         session = options.session or _session(options.keep or Path(folder), _base(options.sections))
         start = time.perf_counter()
         show_session(dock, open_session(session))
-        _paint()
+        paint()
         base = dock.desk.sessions.current.session.state.base
         print(f"{len(base.sizes) - 1:,} fragments, {' x '.join(map(str, base.fragments.shape))} voxels; ms")
         print(f"opened in {time.perf_counter() - start:.1f} s")
-        _rest(dock)
+        rest(dock)
         print(f"{'':<22}{'ours':>10}{'all':>10}{'painted':>10}")
         for name, act, *before in _acts(viewer, dock, writes=options.session is None):
             columns = zip(*(clock.time(act, before) for _ in range(REPEATS)), strict=True)
@@ -187,7 +187,7 @@ def _beside(find: Callable[[], object]) -> tuple[float, float]:
     return (before - start) * 1e3, longest * 1e3
 
 
-class _Clock:
+class Clock:
     """Notes how much of a call napari's slicing and refreshing take, and our lookups in it. Before the window opens."""
 
     def __init__(self):
@@ -223,24 +223,24 @@ class _Clock:
         """Milliseconds: ours, all, painted; what comes before does not count."""
         for prepare in before:
             prepare()
-        _paint()
+        paint()
         self._naparis = self._lookups = 0.0
         start = time.perf_counter()
         act()
         everything = time.perf_counter() - start
         ours = everything - self._naparis + self._lookups
-        _paint()
+        paint()
         return ours * 1e3, everything * 1e3, (time.perf_counter() - start) * 1e3
 
 
-def _rest(dock) -> None:
+def rest(dock) -> None:
     """Until the list of neurons is there, which is found in a thread."""
     while not dock.proofread.body.neurons.model.rowCount():
-        _paint()
+        paint()
         time.sleep(0.01)
 
 
-def _paint() -> None:
+def paint() -> None:
     QApplication.processEvents()
 
 

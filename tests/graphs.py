@@ -90,3 +90,8 @@ def components(fragments, pairs) -> list[list[int]]:
             for f in group[b]:
                 group[f] = group[a]
     return sorted(map(list, {tuple(sorted(g)) for g in group.values()}))
+
+
+def graph_between(edges) -> RegionGraph:
+    """A region graph of edges (u, v, affinity), and no segmentation."""
+    return segmentation(edges).graph

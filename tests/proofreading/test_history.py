@@ -23,8 +23,8 @@ def history(at):
 def follow(history: History, kind: str, *fragments: int, **asked) -> None:
     """One more row: fragments that go to a segment of their own, or an undo or a redo."""
     seq = len(history._rows) + 1
-    moves = tuple(Move(np.array([f], np.uint32), f, 10 + seq, True) for f in fragments)
-    history._rows.append(LogRow(seq, 0.0, "", 0.0, kind, "", asked, Effect(moves=moves)))
+    moves = tuple(Move(np.array([f], np.uint32), int(history._state.table[f]), 10 + seq, True) for f in fragments)
+    history._rows.append(LogRow.of(seq, 0.0, "", 0.0, kind, "", asked, Effect(moves=moves)))
     history.follow(history._rows[-1])
 
 

@@ -1,4 +1,6 @@
 import errno
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -19,7 +21,9 @@ from napari_emcad.proofreading import log as log_module
 from napari_emcad.proofreading.effect_text import effect_from, effect_text
 from napari_emcad.proofreading.effects import Effect, Move
 from napari_emcad.proofreading.log import EditLog, write_rows
-from napari_emcad.proofreading.session import Session
+from napari_emcad.proofreading.packed import pack_details
+from napari_emcad.proofreading.rows import LogRow
+from napari_emcad.proofreading.session import Session, base_hash
 
 EFFECT = Effect(
     moves=(
@@ -134,7 +138,7 @@ def test_a_full_disk_changes_nothing(tmp_path):
     at.log._database.execute("PRAGMA max_page_count = 1")
     before = at.state.digest()
     with pytest.raises(UserError, match=r"could not be written \(.*full.*\); nothing was changed"):
-        at.merge(1, 3, note="x" * 100_000)
+        at.merge(1, 3, note=os.urandom(50_000).hex())
     assert at.state.digest() == before and not at.log.rows
 
 
@@ -158,6 +162,73 @@ def test_names_that_mean_something_in_an_address(tmp_path):
     folder.mkdir()
     rows = filled(folder / "edits.db")
     assert EditLog(folder / "edits.db").rows == rows
+
+
+# ---- other versions --------------------------------------------------------------------------------------------------
+
+
+def write_first_version(path: Path, rows: list) -> None:
+    """A log as the first versions wrote it: all that rows hold is text, and nothing is counted."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(log_module._TABLE)
+        line_hash = ""
+        for row in rows:
+            request, effect = json.dumps(row.input, separators=(",", ":"), sort_keys=True), effect_text(row.effect)
+            values = [row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, request, effect]
+            line_hash = hashlib.sha256(json.dumps([line_hash, *values]).encode()).hexdigest()
+            database.execute(log_module._INSERT, (*values, line_hash))
+
+
+def test_a_log_of_the_first_version_is_read_and_goes_on(tmp_path):
+    at = session(LINE, tmp_path, name="new.db")
+    at.merge(1, 3)
+    at.undo()
+    at.set_threshold(0.9)
+    write_first_version(tmp_path / "edits.db", at.log.rows)
+    old = Session(segmentation(LINE), EditLog(tmp_path / "edits.db"), 0.5)
+    assert old.log.rows == at.log.rows and old.state.digest() == at.state.digest() and not old.log.damage
+    old.lock(int(old.state.table[1]))
+    old.log.close()
+    again = Session(segmentation(LINE), EditLog(tmp_path / "edits.db"), 0.5)
+    assert again.log.rows == old.log.rows and again.state.digest() == old.state.digest() and again.log.writable
+
+
+@pytest.mark.parametrize("column", ["input", "effect", "user", "duration_ms", "kind", "base_hash", "hash"])
+@pytest.mark.parametrize("seq", [2, 4])
+def test_a_changed_row_of_either_version_is_told(tmp_path, column, seq):
+    write_first_version(tmp_path / "edits.db", filled(tmp_path / "new.db", 3))
+    log = EditLog(tmp_path / "edits.db")
+    for _ in range(2):
+        log.add("threshold", {}, Effect(threshold=(0.5, 0.6)), "other base")
+    log.close()
+    with closing(sqlite3.connect(tmp_path / "edits.db")) as database, database:
+        database.execute(f"UPDATE edits SET {column} = ? WHERE seq = ?", ({"duration_ms": 3}.get(column, "{}"), seq))
+    log = EditLog(tmp_path / "edits.db")
+    assert len(log.rows) == seq - 1 and f"is damaged after edit {seq - 1}" in log.damage
+
+
+def test_a_log_of_a_later_version_is_told(tmp_path):
+    filled(tmp_path / "edits.db")
+    with closing(sqlite3.connect(tmp_path / "edits.db")) as database:
+        database.execute("PRAGMA user_version = 3")
+    log = EditLog(tmp_path / "edits.db")
+    assert "was written by a later version of napari-emcad" in log.damage and not log.writable
+
+
+def test_an_ordinary_edit_takes_less_than_200_bytes(tmp_path):
+    at = session([(i, i + 1, 0.9 if i % 8 else 0.2) for i in range(1, 64)], tmp_path)
+    for i in range(100):
+        at.merge(8, 9, voxels=[[3, 1500 + i, 800], [3, 1503, 810 + i]])
+        at.undo()
+    at.log.close()
+    assert (tmp_path / "edits.db").stat().st_size < 200 * 200
+
+
+def test_a_row_that_nobody_could_write_ends_in_a_sentence(tmp_path):
+    log = EditLog(tmp_path / "edits.db")
+    log.add_all([LogRow(1, 1.0, "merge", base_hash(segmentation(LINE)), pack_details(["", 0, {}]), b"\x02\x01")], "")
+    with pytest.raises(UserError, match=r"^session: its edits cannot be made again .*; copy the session again"):
+        Session(segmentation(LINE), log, 0.5)
 
 
 # ---- edits that SQLite drops ---------------------------------------------------------------------------------------

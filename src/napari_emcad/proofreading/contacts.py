@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.ids import Ids, as_ids
+from napari_emcad.core.ids import Ids
 from napari_emcad.proofreading.cut import SegmentGraph
 from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.proofreading.effects import Bridge
@@ -47,10 +47,18 @@ class Contacts:
         self._mark[one] = self._mark[other] = 0
         return found
 
-    def segment_graph(self, fragments: Ids, bridges: Sequence[Bridge]) -> SegmentGraph:
-        """Return the region graph of sorted fragments; capacity = mean affinity x contact area."""
+    def inside(self, pairs: NDArray[np.integer], fragments: Ids) -> NDArray[np.bool_]:
+        """Return which pairs of fragments, (k, 2), have both ends in `fragments`."""
+        self._mark[fragments] = 1
+        found: NDArray[np.bool_] = self._mark[pairs].all(axis=1)
+        self._mark[fragments] = 0
+        return found
+
+    def segment_graph(self, fragments: Ids, bridges: NDArray[np.integer] | Sequence[Bridge]) -> SegmentGraph:
+        """Return the region graph of sorted fragments with bridges (k, 2); capacity = mean affinity x contact area."""
+        bridges = np.asarray(bridges, np.int64).reshape(-1, 2)
         edges, graph = self.among(fragments), self.graph
-        joins = as_ids([b for b in bridges if np.isin(b, fragments).all()]).reshape(-1, 2)
+        joins = bridges[self.inside(bridges, fragments)].astype(fragments.dtype)
         u, v = np.concatenate([graph.u[edges], joins[:, 0]]), np.concatenate([graph.v[edges], joins[:, 1]])
         capacity = np.concatenate([graph.mean[edges] * graph.area[edges], np.full(len(joins), BRIDGE)])
         return SegmentGraph(fragments, np.searchsorted(fragments, u), np.searchsorted(fragments, v), capacity)

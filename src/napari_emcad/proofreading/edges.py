@@ -1,6 +1,5 @@
 """A region graph in which edges are removed and others added; of ten million fragments no copy is made for that."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar, overload
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.ids import FragmentId, Ids
 from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.proofreading.added_edges import AddedEdges, columns_of
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Scalar_co = TypeVar("Scalar_co", bound=np.generic, covariant=True)
@@ -81,20 +81,25 @@ class EditedGraph:
     ----------
     base : RegionGraph
         Edges of the first rows; neither copied nor modified.
-    new : RegionGraph
+    added : AddedEdges
         Edges of the rows after them, in the order in which they came.
     gone : (g,) int64
         Rows that are removed, sorted.
     """
 
     base: RegionGraph
-    new: RegionGraph
+    added: AddedEdges
     gone: NDArray[np.int64]
 
     @classmethod
     def of(cls, base: RegionGraph) -> "EditedGraph":
         """Return a graph as it is, without changes."""
-        return cls(base, base.chosen(np.empty(0, np.int64)), np.empty(0, np.int64))
+        return cls(base, AddedEdges.none(base), np.empty(0, np.int64))
+
+    @property
+    def new(self) -> RegionGraph:
+        """The edges that were added, in the order in which they came."""
+        return self.added.graph
 
     @cached_property
     def u(self) -> _Column[np.integer]:
@@ -135,7 +140,7 @@ class EditedGraph:
         rest, new = self.at(rows[rows < len(self.base)]), self.at(rows[rows >= len(self.base)])
         new = new.chosen(np.lexsort((new.v, new.u)))
         places = _places(rest, new.u, new.v)[0]
-        columns = zip(_columns(rest), _columns(new), strict=True)
+        columns = zip(columns_of(rest), columns_of(new), strict=True)
         return RegionGraph(*(np.insert(old, places, more, axis=0) for old, more in columns))
 
     def rows(self) -> NDArray[np.int64]:
@@ -147,14 +152,14 @@ class EditedGraph:
         new = rows[rows >= len(self.base)] - len(self.base)
         if not len(new):
             return self.base.chosen(rows)
-        parts = zip(_columns(self.base), _columns(self.new), strict=True)
+        parts = zip(columns_of(self.base), columns_of(self.new), strict=True)
         return RegionGraph(*(_Column(base, new)[rows] for base, new in parts))
 
     def rows_from(self, fragments: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the rows of edges whose u is one of these fragments; sorted if the fragments are."""
         fragments = fragments.astype(self.base.u.dtype)  # of another dtype, all edges would be copied
         starts, stops = np.searchsorted(self.base.u, fragments), np.searchsorted(self.base.u, fragments, "right")
-        new = np.flatnonzero(np.isin(self.new.u, fragments)) + len(self.base)
+        new = self.added.starting_at(fragments) + len(self.base)
         return self._there(np.concatenate([ranges(starts, stops), new]))
 
     def rows_of(self, fragment: FragmentId) -> NDArray[np.int64]:
@@ -165,20 +170,20 @@ class EditedGraph:
     def find(self, pairs: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the row of the edge between each pair of fragments, (k, 2) in any order; -1 = no edge."""
         found = self._find_ever(pairs)
-        found[np.isin(found, self.gone)] = -1
+        found[_are_among(found, self.gone)] = -1
         return found
 
     def without(self, removed: RegionGraph) -> "EditedGraph":
         """Return the graph without some of its edges."""
-        rows = self.find(np.stack([removed.u, removed.v], axis=1))
-        return EditedGraph(self.base, self.new, np.union1d(self.gone, rows))
+        rows = np.sort(self.find(np.stack([removed.u, removed.v], axis=1)))
+        return EditedGraph(self.base, self.added, np.insert(self.gone, np.searchsorted(self.gone, rows), rows))
 
     def also(self, added: RegionGraph) -> "EditedGraph":
         """Return the graph with more edges, none of which it has; one that was there before has its row again."""
         rows = self._find_ever(np.stack([added.u, added.v], axis=1))
-        more = zip(_columns(self.new), _columns(added.chosen(rows < 0)), strict=True)
-        new = RegionGraph(*map(np.concatenate, more))
-        return EditedGraph(self.base, new, np.setdiff1d(self.gone, rows))
+        back = self.gone[np.searchsorted(self.gone, rows[rows >= 0])]
+        gone = np.delete(self.gone, np.searchsorted(self.gone, back))
+        return EditedGraph(self.base, self.added.also(added.chosen(rows < 0)), gone)
 
     def _find_ever(self, pairs: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the row of each pair, there or gone; -1 = there never was one."""
@@ -186,20 +191,13 @@ class EditedGraph:
         rows, stops = _places(self.base, low, high)
         there = rows < stops
         there[there] = self.base.v[rows[there]] == high[there]
-        rows[~there] = -1
-        for k in np.flatnonzero(~there) if self._new_rows else ():
-            rows[k] = self._new_rows.get((int(low[k]), int(high[k])), -1)
+        new = self.added.find(low[~there], high[~there])
+        rows[~there] = np.where(new < 0, -1, new + len(self.base))
         return rows
-
-    @cached_property
-    def _new_rows(self) -> dict[tuple[int, int], int]:
-        """Row of each pair (u, v) of the new edges."""
-        pairs = zip(self.new.u.tolist(), self.new.v.tolist(), strict=True)
-        return {pair: row for row, pair in enumerate(pairs, len(self.base))}
 
     def _there(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return those of these rows that are not removed."""
-        return rows[~np.isin(rows, self.gone)] if len(self.gone) else rows
+        return rows[~_are_among(rows, self.gone)] if len(self.gone) else rows
 
 
 def ranges(starts: NDArray[np.integer], stops: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -216,5 +214,10 @@ def _places(graph: RegionGraph, u: Ids, v: Ids) -> tuple[NDArray[np.int64], NDAr
     return starts + np.array([np.searchsorted(graph.v[a:b], other) for a, b, other in ends], np.int64), stops
 
 
-def _columns(graph: RegionGraph) -> Iterator[NDArray[Any]]:
-    yield from (graph.u, graph.v, graph.mean, graph.quantiles, graph.area, graph.contact)
+def _are_among(rows: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows are among some that are sorted; `np.isin` would sort all of them again."""
+    if not len(some):
+        return np.zeros(len(rows), bool)
+    places = np.minimum(np.searchsorted(some, rows), len(some) - 1)
+    found: NDArray[np.bool_] = some[places] == rows
+    return found

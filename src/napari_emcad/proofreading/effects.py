@@ -109,6 +109,12 @@ class Effect:
             or _have_common(self._edge_ends(), other._parted_fragments())
         )
 
+    def parted_and_around(self) -> Ids:
+        """Return the fragments that are parted, their parts, and all at the ends of edges that come or go."""
+        if not self.partings:
+            return as_ids([])
+        return np.unique(np.concatenate([self._parted_fragments(), self._edge_ends()]))
+
     def _changed_fragments(self) -> Ids:
         """Fragments that are parted or moved."""
         return np.concatenate([self._parted_fragments(), *(m.fragments for m in self.moves)])

@@ -1,10 +1,19 @@
 """The edits of a log that are in force, and those that are undone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby, islice
 
+from napari_emcad.core.ids import SegmentId
+from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.named_by import NamedBy
+from napari_emcad.proofreading.notes import OpenNotes
+from napari_emcad.proofreading.packed import ManyMoves, unpack_many
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.state import State
+
+AT_A_TIME = 1 << 13
+"""Edits that are unpacked together."""
 
 
 class History:
@@ -23,21 +32,43 @@ class History:
         Seq of the edits that are not undone, in the order they were made.
     undone : list of int
         Seq of the edits that can be redone; the last one is next.
+    notes : OpenNotes
     """
 
     def __init__(self, rows: Sequence[LogRow], state: State):
         self.in_force: list[int] = []
         self.undone: list[int] = []
+        self.notes = OpenNotes()
         self._rows, self._state = rows, state
+        self._in_force: set[int] = set()
+        self._named_by = NamedBy()
         self._is_out_of_order = False
 
     def row(self, seq: int) -> LogRow:
         """Return the row of an edit."""
         return self._rows[seq - 1]
 
+    def is_in_force(self, seq: int) -> bool:
+        """Return True if an edit is not undone."""
+        return seq in self._in_force
+
     def rows_in_force(self) -> list[LogRow]:
         """Return the rows of the edits in force."""
         return [self.row(seq) for seq in self.in_force]
+
+    def rows_behind(self, segment: SegmentId) -> list[LogRow]:
+        """Return the rows in force that say why each fragment of a segment is in it, in the order of their seq.
+
+        Strategy: from a segment back to those that its fragments came from, and from these on; rows about other
+        fragments may be among them.
+        """
+        seqs, segments, wanted = set[int](), {segment}, {segment}
+        while wanted:
+            found = {seq for seq in self._named_by.leading_to(wanted) if self.is_in_force(seq)} - seqs
+            seqs |= found
+            wanted = {move.before for seq in found for move in self.row(seq).effect.moves} - segments
+            segments |= wanted
+        return [self.row(seq) for seq in sorted(seqs)]
 
     def check_undo(self, seq: int | None) -> int:
         """Return the seq of the edit to undo: the one named, else the last one in force.
@@ -49,11 +80,12 @@ class History:
         """
         if not self.in_force:
             raise Refused("undo: there is nothing to undo.")
-        seq = self.in_force[-1] if seq is None else seq
-        if seq not in self.in_force:
+        if seq is None or seq == self.in_force[-1]:
+            return self.in_force[-1]
+        if not self.is_in_force(seq):
             raise Refused(f"undo: edit {seq} is not in force.")
         effect = self.row(seq).effect
-        for later in map(self.row, self.in_force[self.in_force.index(seq) + 1 :]):
+        for later in self._later(seq, effect):
             if later.effect.touches(effect):
                 raise Refused(f"undo: edit {later.seq} ({later.kind}) changed the same; undo that one first.")
         return seq
@@ -72,23 +104,94 @@ class History:
 
     def follow(self, row: LogRow) -> None:
         """Change the state as the next row of the log says."""
+        if row.kind in ("undo", "redo"):
+            edit = self.row(row.input["seq"])
+        else:
+            edit = row
+            self._named_by.add(row.seq, row.effect)
         if row.kind == "undo":
-            self._take_back(row.input["seq"])
+            is_out_of_order = self._is_out_of_order or edit.seq != self.in_force[-1]
+            self._state.take_back(edit.effect, in_order=not is_out_of_order)
+        else:
+            self._state.apply(edit.effect)
+            if self._is_out_of_order:
+                self._state.settle()
+        self._count(row)
+
+    def follow_all(self) -> None:
+        """Change the state as all rows of the log say, from the first; what is undone is not made at all."""
+        for row in self._rows:
+            self._count(row)
+        undone = [row for row in self._rows if row.kind not in ("undo", "redo") and not self.is_in_force(row.seq)]
+        with self._state.settle_once():
+            self._unpack(undone, lambda many: self._state.reserve(many.after), self._reserve)
+            self._unpack(self.rows_in_force(), self._state.apply_many, self._state.apply)
+            if self._is_out_of_order:
+                self._state.settle()
+
+    # ---- inside ------------------------------------------------------------------------------------------------
+
+    def _count(self, row: LogRow) -> None:
+        """Note what is in force after the next row of the log."""
+        if row.kind == "undo":
+            seq = row.input["seq"]
+            self._is_out_of_order |= seq != self.in_force[-1]
+            self._drop(seq)
+            self.undone.append(seq)
         elif row.kind == "redo":
             self.undone.remove(row.input["seq"])
-            self._apply(row.input["seq"])
+            self._take(row.input["seq"])
         else:
             self.undone.clear()
-            self._apply(row.seq)
+            self._take(row.seq)
 
-    def _apply(self, seq: int) -> None:
-        self._state.apply(self.row(seq).effect)
+    def _take(self, seq: int) -> None:
         self.in_force.append(seq)
-        if self._is_out_of_order:
+        self._in_force.add(seq)
+        if self.row(seq).kind == "note":
+            self.notes.add(self.row(seq))
+
+    def _drop(self, seq: int) -> None:
+        if seq == self.in_force[-1]:
+            self.in_force.pop()
+        else:
+            self.in_force.remove(seq)
+        self._in_force.remove(seq)
+        if self.row(seq).kind == "note":
+            self.notes.remove(self.row(seq))
+
+    def _later(self, seq: int, effect: Effect) -> list[LogRow]:
+        """Return the edits in force after one that may change the same, in the order they were made.
+
+        Strategy: the first of those that move a fragment again finds it in the segment where this one left it.
+        """
+        named = {found for found in self._named_by.related_to(effect) if self.is_in_force(found)}
+        if not named - {seq}:
+            return []
+        return [self.row(later) for later in self.in_force[self.in_force.index(seq) + 1 :] if later in named]
+
+    def _unpack(
+        self, rows: Sequence[LogRow], do_many: Callable[[ManyMoves], None], do_one: Callable[[Effect], None]
+    ) -> None:
+        """Hand on the effects of rows in their order: many at once that only move fragments, and others one by one."""
+        for is_many, group in groupby(rows, _is_of_many):
+            while part := [*islice(group, AT_A_TIME)]:
+                if is_many:
+                    many = unpack_many([row.packed for row in part if isinstance(row.packed, bytes)])
+                    self._named_by.add_many([row.seq for row in part], many)
+                    do_many(many)
+                else:
+                    for row in part:
+                        self._named_by.add(row.seq, row.effect)
+                        do_one(row.effect)
+
+    def _reserve(self, effect: Effect) -> None:
+        """Take note of the ids of an edit that is undone."""
+        self._state.reserve([move.after for move in effect.moves])
+        self._state.reserve_parts(effect.partings)
+        if effect.threshold:
             self._state.settle()
 
-    def _take_back(self, seq: int) -> None:
-        self._is_out_of_order |= seq != self.in_force[-1]
-        self._state.take_back(self.row(seq).effect, in_order=not self._is_out_of_order)
-        self.in_force.remove(seq)
-        self.undone.append(seq)
+
+def _is_of_many(row: LogRow) -> bool:
+    return row.is_plain and isinstance(row.packed, bytes)

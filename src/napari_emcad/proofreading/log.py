@@ -20,8 +20,8 @@ from typing import Any
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.acknowledged import Acknowledged, Acknowledgements
-from napari_emcad.proofreading.effect_text import effect_from, effect_text
 from napari_emcad.proofreading.effects import Effect
+from napari_emcad.proofreading.packed import pack_details
 from napari_emcad.proofreading.rows import EditInput, EditKind, LogRow
 
 _TABLE = """
@@ -32,10 +32,20 @@ CREATE TABLE IF NOT EXISTS edits (
 """
 _COLUMNS = "seq, time, user, duration_ms, kind, base_hash, input, effect, hash"
 
-COUNTED = 1
-"""SQLite's user_version of logs whose acknowledged edits are counted beside them; earlier ones have 0."""
+COUNTED, PACKED = 1, 2
+"""SQLite's user_version of logs whose acknowledged edits are counted beside them, and in which rows are packed, too.
+
+The first ones have 0. Rows that are not packed stay as they are: a log may begin with such.
+"""
+
+HASH_DIGITS = 32
+"""Digits of a row's hash."""
 
 _INSERT = f"INSERT INTO edits ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
+
+
+class _LaterVersion(Exception):
+    """The log may hold what this version cannot read."""
 
 
 class EditLog:
@@ -85,7 +95,7 @@ class EditLog:
         """
         if why_not := self._why_not():
             raise UserError(f"edit log: {why_not}; nothing was changed.")
-        row = LogRow(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, edit_input, effect)
+        row = LogRow.of(len(self.rows) + 1, time.time(), user_name(), duration_ms, kind, base_hash, edit_input, effect)
         self.add_all([row], "nothing was changed")
         return row
 
@@ -106,12 +116,13 @@ class EditLog:
         """
         if self._database is None or self._acknowledgements is None:
             raise UserError(f"edit log: {self._path} is open for reading only; nothing was changed.")
-        line_hash = self._last_hash
+        line_hash, before = self._last_hash, self.rows[-1].base_hash if self.rows else ""
         try:
             with self._database:
-                for values in map(_values, rows):
-                    line_hash = _hash(line_hash, values)
-                    self._database.execute(_INSERT, (*values, line_hash))
+                for row in rows:
+                    values = _values(row, before)
+                    line_hash, before = _hash(line_hash, values), row.base_hash
+                    self._database.execute(_INSERT, (*values, bytes.fromhex(line_hash)))
         except sqlite3.Error as error:
             raise UserError(f"edit log: {self._path} could not be written ({error}); {remedy}.") from error
         if rows:
@@ -134,25 +145,42 @@ class EditLog:
             acknowledged = Acknowledged.read(acknowledged_file(self._path))
             self._counted = acknowledged.edits if acknowledged else 0
             with _open_to_read(self._path) as database:
-                is_counted = database.execute("PRAGMA user_version").fetchone()[0] >= COUNTED
-                for *values, line_hash in database.execute(f"SELECT {_COLUMNS} FROM edits ORDER BY seq"):
-                    seq = len(self.rows) + 1
-                    if values[0] != seq or _hash(self._last_hash, values) != line_hash:
-                        raise ValueError(f"edit {seq} is not as it was written")
-                    if acknowledged and acknowledged.contradicts(seq, line_hash):
-                        raise ValueError(f"edit {seq} is not the one that was acknowledged")
-                    self.rows.append(_row_of(values))
-                    self._last_hash = line_hash
+                version = database.execute("PRAGMA user_version").fetchone()[0]
+                if version > PACKED:
+                    raise _LaterVersion
+                for values in database.execute(f"SELECT {_COLUMNS} FROM edits ORDER BY seq"):
+                    self._take(values, acknowledged)
+        except _LaterVersion:
+            self.damage = _damage_sentence(self._path, "was written by a later version of napari-emcad")
+            return
         except (sqlite3.Error, ValueError, KeyError, TypeError, OSError, RecursionError):
             self.damage = _damage_sentence(self._path, f"is damaged after edit {len(self.rows)}")
             return
-        if acknowledged is None and is_counted:
+        if acknowledged is None and version >= COUNTED:
             missing = f"lacks {acknowledged_file(self._path).name}, so that edits after {len(self.rows)} may be lost"
             self.damage = _damage_sentence(self._path, missing)
         elif acknowledged and acknowledged.edits > len(self.rows):
             lost = count(acknowledged.edits - len(self.rows), "edit")
             damage = f"has lost its last {lost}, and is damaged after edit {len(self.rows)}"
             self.damage = _damage_sentence(self._path, damage)
+
+    def _take(self, values: tuple[Any, ...], acknowledged: Acknowledged | None) -> None:
+        """Take the next row of the table.
+
+        Raises
+        ------
+        ValueError
+            If it is not good.
+        """
+        *content, found = values
+        seq = len(self.rows) + 1
+        line_hash = _hash(self._last_hash, content)
+        if content[0] != seq or line_hash != (found.hex() if isinstance(found, bytes) else found):
+            raise ValueError(f"edit {seq} is not as it was written")
+        if acknowledged and acknowledged.contradicts(seq, line_hash):
+            raise ValueError(f"edit {seq} is not the one that was acknowledged")
+        self.rows.append(_row_of(content, self.rows[-1].base_hash if self.rows else ""))
+        self._last_hash = line_hash
 
     def _open_to_write(self) -> None:
         """Open the files; the count is there before the log says that it is counted."""
@@ -204,8 +232,8 @@ def _open_to_write(path: Path) -> sqlite3.Connection:
     try:
         with database:
             database.execute(_TABLE)
-            if database.execute("PRAGMA user_version").fetchone()[0] < COUNTED:
-                database.execute(f"PRAGMA user_version = {COUNTED}")
+            if database.execute("PRAGMA user_version").fetchone()[0] < PACKED:
+                database.execute(f"PRAGMA user_version = {PACKED}")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
     except sqlite3.Error:
@@ -218,21 +246,31 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)
 
 
-def _values(row: LogRow) -> list[Any]:
-    """Return a row as the table has it, but for its hash."""
-    input_text = json.dumps(row.input, separators=(",", ":"), sort_keys=True)
-    return [
-        row.seq, row.time, row.user, row.duration_ms, row.kind, row.base_hash, input_text, effect_text(row.effect)
-    ]  # fmt: skip
+def _values(row: LogRow, before: str) -> tuple[Any, ...]:
+    """Return a row as the table has it, but for its hash; a `base_hash` that is that of the row before is left out.
+
+    User and duration are among the details, which stand where the input of earlier versions is.
+    """
+    base_hash = "" if row.base_hash == before else row.base_hash
+    return row.seq, row.time, "", 0.0, row.kind, base_hash, row.details, row.packed
 
 
-def _row_of(values: list[Any]) -> LogRow:
-    seq, at, user, duration_ms, kind, base_hash, input_text, effect = values
-    return LogRow(seq, at, user, duration_ms, kind, base_hash, json.loads(input_text), effect_from(effect))
+def _row_of(values: Sequence[Any], before: str) -> LogRow:
+    seq, at, user, duration_ms, kind, base_hash, details, packed = values
+    if isinstance(details, str):  # of an earlier version
+        details = pack_details([user, duration_ms, json.loads(details)])
+    return LogRow(seq, at, kind, base_hash or before, details, packed)
 
 
-def _hash(before: str, values: list[Any]) -> str:
-    return hashlib.sha256(json.dumps([before, *values]).encode()).hexdigest()
+def _hash(before: str, values: Sequence[Any]) -> str:
+    """Return the hash of a row, hexadecimal; it chains all rows before it."""
+    seq, at, user, duration_ms, kind, base_hash, details, packed = values
+    if isinstance(details, str):  # of an earlier version
+        return hashlib.sha256(json.dumps([before, *values]).encode()).hexdigest()
+    as_text = isinstance(packed, str)
+    head = before, seq, at, user, duration_ms, kind, base_hash, len(details), as_text
+    content = repr(head).encode() + details + (packed.encode() if as_text else packed)
+    return hashlib.sha256(content).hexdigest()[:HASH_DIGITS]
 
 
 def _damage_sentence(path: Path, what: str) -> str:

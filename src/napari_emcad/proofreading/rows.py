@@ -1,11 +1,13 @@
-"""Rows of the edit log: the request of each edit, as JSON, and its effect."""
+"""Rows of the edit log: the request of each edit, and its effect."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, Self, TypedDict
 
 from napari_emcad.core.ids import FragmentId, SegmentId
+from napari_emcad.proofreading.effect_text import effect_text
 from napari_emcad.proofreading.effects import Effect
+from napari_emcad.proofreading.packed import is_plain, pack_details, pack_effect, unpack_details, unpack_effect
 
 EditKind = Literal[
     "merge",
@@ -106,9 +108,8 @@ class EditInput(SplitDetails, total=False):
     seq: int
 
 
-@dataclass(frozen=True)
 class LogRow:
-    """One edit as it stands in the log.
+    """One edit as it stands in the log; what is packed of it is unpacked whenever it is asked for.
 
     Attributes
     ----------
@@ -116,24 +117,78 @@ class LogRow:
         From 1, without gaps.
     time : float
         Seconds since 1970, UTC.
-    user : str
-    duration_ms : float
-        Time from the first point to the edit.
     kind : str
         One of `EditKind`; a log of a later version may hold others.
     base_hash : str
         Hash of the fragments and the merge tree that the edit was made on.
-    input : EditInput
-        The request, such as points; for undo and redo the seq of the edit.
-    effect : Effect
-        All that the edit changed; empty for undo and redo, which point at an edit.
+    details : bytes
+        User, duration and input, see `pack_details`.
+    packed : bytes or str
+        The effect, see `pack_effect`; rows of earlier versions have its text, see `effect_text`.
     """
 
-    seq: int
-    time: float
-    user: str
-    duration_ms: float
-    kind: str
-    base_hash: str
-    input: EditInput
-    effect: Effect
+    __slots__ = ("base_hash", "details", "kind", "packed", "seq", "time")
+
+    def __init__(self, seq: int, time: float, kind: str, base_hash: str, details: bytes, packed: bytes | str):
+        self.seq, self.time, self.kind, self.base_hash = seq, time, kind, base_hash
+        self.details, self.packed = details, packed
+
+    @classmethod
+    def of(
+        cls,
+        seq: int,
+        time: float,
+        user: str,
+        duration_ms: float,
+        kind: str,
+        base_hash: str,
+        edit_input: EditInput,
+        effect: Effect,
+    ) -> Self:
+        """Return a row of what is not packed yet."""
+        try:
+            packed: bytes | str = pack_effect(effect)
+        except ValueError:  # no edit of ours has such ids, but they may be in a log
+            packed = effect_text(effect)
+        return cls(seq, time, kind, base_hash, pack_details([user, duration_ms, edit_input]), packed)
+
+    @property
+    def user(self) -> str:
+        """Who was at the keyboard."""
+        return self._unpacked[0]
+
+    @property
+    def duration_ms(self) -> float:
+        """Time from the first point to the edit."""
+        return self._unpacked[1]
+
+    @property
+    def input(self) -> EditInput:
+        """The request, such as points; for undo and redo the seq of the edit."""
+        return self._unpacked[2]
+
+    @property
+    def effect(self) -> Effect:
+        """All that the edit changed; empty for undo and redo, which point at an edit."""
+        return unpack_effect(self.packed)
+
+    @property
+    def is_plain(self) -> bool:
+        """False if the edit parts fragments or moves the threshold."""
+        return is_plain(self.packed)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LogRow) and self._as_one() == other._as_one()
+
+    def __hash__(self) -> int:
+        return hash((self.seq, self.time))
+
+    def _as_one(self) -> tuple[object, ...]:
+        input_text = json.dumps(self.input, sort_keys=True)
+        head = self.seq, self.time, self.user, self.duration_ms, self.kind, self.base_hash
+        return *head, input_text, effect_text(self.effect)
+
+    @property
+    def _unpacked(self) -> tuple[str, float, EditInput]:
+        user, duration_ms, edit_input = unpack_details(self.details)
+        return user, duration_ms, edit_input

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import zlib
 from collections.abc import Sequence
 from typing import Unpack
 
@@ -20,7 +21,6 @@ from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.hand_work import read_hand_work
 from napari_emcad.proofreading.history import History
 from napari_emcad.proofreading.log import EditLog
-from napari_emcad.proofreading.notes import open_notes
 from napari_emcad.proofreading.plans.locks import plan_lock, plan_unlock
 from napari_emcad.proofreading.plans.merges import MergeDoubts, plan_group, plan_merge
 from napari_emcad.proofreading.plans.partings import plan_parting
@@ -81,10 +81,15 @@ class Session:
         self._affinities, self._known_contacts = affinities, Contacts(self.state.edges, len(self.state.table))
         self._history = History(log.rows, self.state)
         self._began: float | None = None
-        with self.state.settle_once():
-            for row in log.rows:
-                _check_base(row, self.base_hash)
-                self._history.follow(row)
+        for row in log.rows:
+            _check_base(row, self.base_hash)
+        try:
+            self._history.follow_all()
+        except (ArithmeticError, LookupError, TypeError, ValueError, zlib.error) as error:
+            raise UserError(
+                f"session: its edits cannot be made again on its fragments ({error}); "
+                "copy the session again from where it is whole."
+            ) from error
         self._doubts = MergeDoubts(self.state)
 
     def begin(self) -> None:
@@ -141,7 +146,7 @@ class Session:
 
     def set_segment_threshold(self, segment: SegmentId, threshold: float, **details: Unpack[EditDetails]) -> LogRow:
         """Cut the merge tree elsewhere for one segment; see `plan_segment_threshold`."""
-        by_hand = read_hand_work(self.state, self.rows_in_force)
+        by_hand = read_hand_work(self.state, self._history.rows_behind(segment))
         effect = plan_segment_threshold(self.state, self._contacts, segment, threshold, by_hand)
         return self._make("segment_threshold", {"segment": segment, "threshold": threshold, **details}, effect)
 
@@ -150,7 +155,7 @@ class Session:
         if upwards:
             effect = plan_step_up(self.state, self._contacts, segment)
         else:
-            by_hand = read_hand_work(self.state, self.rows_in_force)
+            by_hand = read_hand_work(self.state, self._history.rows_behind(segment))
             effect = plan_step_down(self.state, self._contacts, segment, by_hand)
         return self._make("segment_threshold", {"segment": segment, "upwards": upwards, **details}, effect)
 
@@ -178,7 +183,7 @@ class Session:
         Refused
             If edit `seq` is no open place.
         """
-        if seq not in [row.seq for row in self.to_do]:
+        if not self._history.notes.is_open(seq):
             raise Refused(f"to do: {seq} is no open place; choose one from the list.")
         return self._make("note", {"ticks": seq, "voxels": self._history.row(seq).input["voxels"]}, Effect())
 
@@ -213,6 +218,10 @@ class Session:
         """Seq of the edits that are not undone, in the order they were made."""
         return list(self._history.in_force)
 
+    def is_in_force(self, seq: int) -> bool:
+        """Return True if an edit is not undone."""
+        return self._history.is_in_force(seq)
+
     @property
     def rows_in_force(self) -> list[LogRow]:
         """Rows of the edits that are not undone, in the order they were made."""
@@ -233,7 +242,7 @@ class Session:
     @property
     def to_do(self) -> list[LogRow]:
         """The places that are marked and not ticked off, in the order they were marked."""
-        return open_notes(self.rows_in_force)
+        return self._history.notes.open
 
     # ---- inside ------------------------------------------------------------------------------------------------
 

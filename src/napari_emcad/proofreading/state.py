@@ -6,7 +6,7 @@ See docs/decisions/0007-edits.md.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.proofreading.automatic import AutomaticSegments
 from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.proofreading.effects import Bridge, Effect, Parting
+from napari_emcad.proofreading.packed import ManyMoves
 from napari_emcad.proofreading.part import FAR, NEAR
 
 
@@ -75,6 +76,7 @@ class State:
         self._members: dict[int, Ids] = {}  # of segments that have not changed since they were asked for
         self._edition, self._is_settled, self._makes_many = 0, True, False
         self._foreseen: tuple[int, float, Ids] | None = None  # edition, threshold, table
+        self._bridge_ends = np.empty((0, 2), self.base.sizes.dtype)
         self._room: dict[str, NDArray[Any]] = {}  # tables with more rows than are in use
         self._automatic = AutomaticSegments(self.base, self.min_size)
         self.table = self._automatic.table(self.threshold, n)
@@ -98,6 +100,13 @@ class State:
     def graph(self) -> RegionGraph:
         """All edges that are there; copied if a fragment was parted."""
         return self.edges.whole
+
+    @property
+    def bridge_ends(self) -> NDArray[np.int64]:
+        """The two fragments of each bridge, (k, 2)."""
+        if more := self.bridges[len(self._bridge_ends) :]:
+            self._bridge_ends = np.concatenate([self._bridge_ends, np.array(more, np.int64)])
+        return self._bridge_ends
 
     def digest(self) -> str:
         """Return a hash of the state: equal states, equal hashes."""
@@ -125,6 +134,27 @@ class State:
         if effect.threshold:
             self._move_threshold(effect.threshold[1])
 
+    def apply_many(self, many: ManyMoves) -> None:
+        """Make many edits that part nothing and move no threshold."""
+        self._edition += 1
+        self._members.clear()
+        self.table[many.fragments] = np.repeat(many.after, many.count)
+        self.free[many.fragments] = False
+        self.reserve(many.after)
+        self.bridges.extend(many.bridges)
+        for locked, unlocked in many.locks:
+            self.locked = (self.locked | set(locked)) - set(unlocked)
+
+    def reserve(self, ids: Sequence[int] | NDArray[np.int64]) -> None:
+        """Give no edit these ids: one that is undone had them."""
+        self.next_id = max(self.next_id, 1 + int(np.max(ids, initial=-1)))
+
+    def reserve_parts(self, partings: Iterable[Parting]) -> None:
+        """Give no edit the ids of parts that are united again; the tables have rows for them."""
+        parts = [part for parting in partings for part in parting.parts]
+        self.reserve(parts)
+        self._make_room(max(parts, default=0) + 1)
+
     def take_back(self, effect: Effect, in_order: bool = True) -> None:
         """Undo an edit.
 
@@ -141,7 +171,7 @@ class State:
         for parting in reversed(effect.partings):
             self._unite(parting)
         for bridge in effect.bridges:
-            self.bridges.remove(bridge)
+            self._remove_bridge(bridge)
         self.locked = (self.locked - set(effect.locked)) | set(effect.unlocked)
         if effect.threshold:
             self._move_threshold(effect.threshold[0])
@@ -188,6 +218,12 @@ class State:
 
     def _settled_at(self, threshold: float) -> Ids:
         return self._automatic.settle(threshold, self.table, self.free)
+
+    def _remove_bridge(self, bridge: Bridge) -> None:
+        """Remove a bridge; mostly it is one of the last."""
+        place = next(i for i in range(len(self.bridges) - 1, -1, -1) if self.bridges[i] == bridge)
+        del self.bridges[place]
+        self._bridge_ends = np.delete(self._bridge_ends, slice(place, place + 1), axis=0)
 
     def _move_threshold(self, threshold: float) -> None:
         self.threshold = threshold

@@ -56,7 +56,8 @@ def _cut_between_parts(state: State, parting: Parting, bridges: Sequence[Bridge]
     graph = state.edges.without(parting.removed).also(parting.added)
     contacts = Contacts(graph, parting.parts[1] + 1)
     near, far = parting.parts
-    return propose_cuts(contacts.segment_graph(nodes, [*state.bridges, *bridges]), [near], [far])[0]
+    ends = np.concatenate([state.bridge_ends, np.array(bridges, np.int64).reshape(-1, 2)])
+    return propose_cuts(contacts.segment_graph(nodes, ends), [near], [far])[0]
 
 
 def _move_sides(state: State, parting: Parting, segment: SegmentId, cut: Proposal) -> tuple[Move, ...]:
@@ -84,7 +85,9 @@ def _edges_of(state: State, fragment: FragmentId) -> RegionGraph:
 
 def _bridge_parts(state: State, parting: Parting) -> tuple[Bridge, ...]:
     """Return a bridge for each one to the fragment: it leads to the part that is nearer to the other end."""
-    ends = [(set(b) - {parting.fragment}).pop() for b in state.bridges if parting.fragment in b]
+    pairs = state.bridge_ends
+    ours = pairs[(pairs == parting.fragment).any(axis=1)]
+    ends = [FragmentId(end) for end in (ours.sum(axis=1) - parting.fragment).tolist()]
     return tuple((_nearer_part(state, parting, end), end) for end in ends)
 
 

@@ -13,7 +13,7 @@ from napari_emcad.proofreading.state import State
 
 def find_pieces(state: State, contacts: Contacts, fragments: Ids) -> list[Ids]:
     """Return the pieces of sorted fragments, each sorted."""
-    graph = contacts.segment_graph(fragments, state.bridges)
+    graph = contacts.segment_graph(fragments, state.bridge_ends)
     return connected_pieces(fragments, graph.u, graph.v)
 
 

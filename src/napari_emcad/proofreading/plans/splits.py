@@ -30,7 +30,7 @@ def propose_splits(
         raise Refused("split: the points are in different segments; place all of them in one.")
     segment = segments.pop()
     check_unlocked(state, segment)
-    return propose_cuts(contacts.segment_graph(state.members(segment), state.bridges), near, far)
+    return propose_cuts(contacts.segment_graph(state.members(segment), state.bridge_ends), near, far)
 
 
 def plan_split(state: State, contacts: Contacts, proposal: Proposal) -> Effect:

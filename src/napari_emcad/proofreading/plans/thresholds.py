@@ -94,8 +94,8 @@ def _group(
     edges, graph = contacts.among(fragments), state.edges
     if clusters is not None:
         edges = edges[clusters[graph.u[edges]] == clusters[graph.v[edges]]]
-    joins = as_ids([*state.bridges, *by_hand.joins]).reshape(-1, 2)
-    joins = joins[np.isin(joins, fragments).all(axis=1)]
+    joins = np.concatenate([state.bridge_ends, np.array(by_hand.joins, np.int64).reshape(-1, 2)])
+    joins = joins[contacts.inside(joins, fragments)].astype(fragments.dtype)
     u, v = np.concatenate([graph.u[edges], joins[:, 0]]), np.concatenate([graph.v[edges], joins[:, 1]])
     groups = connected_pieces(fragments, np.searchsorted(fragments, u), np.searchsorted(fragments, v))
     return sorted(groups, key=lambda group: -state.sizes[group].max())

@@ -125,8 +125,9 @@ class Claims:
         On the same fragments no other cut keeps all of these on their sides.
         """
         graph, edges = self._state.edges, self._contacts.between(near, far)
-        bridges = [b for b in self._state.bridges if np.isin(b, near).sum() == np.isin(b, far).sum() == 1]
-        ends = np.concatenate([graph.u[edges], graph.v[edges], as_ids(bridges).ravel()])
+        pairs = self._state.bridge_ends
+        across = (np.isin(pairs, near).sum(axis=1) == 1) & (np.isin(pairs, far).sum(axis=1) == 1)
+        ends = np.concatenate([graph.u[edges], graph.v[edges], pairs[across].ravel()])
         return self._inside_each(near, ends), self._inside_each(far, ends)
 
     def _inside_each(self, side: Ids, ends: Ids) -> list[Voxel]:
