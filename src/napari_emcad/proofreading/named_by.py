@@ -1,4 +1,4 @@
-"""Which edits name which segments, and which fragments where one is parted: no log is looked through for them."""
+"""An index of the segments that edits name, and of fragments where one is parted: no log is looked through for them."""
 
 from collections.abc import Iterable, Sequence
 
