@@ -130,6 +130,18 @@ class EditLog:
             self._last_hash = line_hash
             self._acknowledgements.add(len(self.rows), line_hash)
 
+    def open_to_write(self, why_not: Callable[[], str] = str) -> None:
+        """Let rows be added to a log that was opened to read, unless it is damaged; `why_not` as in the constructor.
+
+        Raises
+        ------
+        UserError
+            If its files cannot be opened.
+        """
+        self._why_not = why_not
+        if not self.damage:
+            self._open_to_write()
+
     def close(self) -> None:
         """Close the files."""
         if self._database is not None:
@@ -144,6 +156,8 @@ class EditLog:
         try:
             acknowledged = Acknowledged.read(acknowledged_file(self._path))
             self._counted = acknowledged.edits if acknowledged else 0
+            if not self._path.stat().st_size:
+                raise ValueError("SQLite removes the write-ahead log of an empty file")
             with _open_to_read(self._path) as database:
                 version = database.execute("PRAGMA user_version").fetchone()[0]
                 if version > PACKED:

@@ -26,7 +26,9 @@ def test_round_trip(folder):
         assert opened.why_read_only == ""
         assert opened.session.log.writable
         assert (opened.session.state.threshold, opened.session.state.min_size) == (0.5, 3)
-        assert opened.facts == FACTS.placed(folder).model_copy(update={"base_hash": opened.session.base_hash})
+        kept = {"base_hash": opened.session.base_hash, "checksums": opened.facts.checksums}
+        assert opened.facts == FACTS.placed(folder).model_copy(update=kept)
+        assert opened.facts.checksums.keys() == {"graph", "boxes", "affinities.zarr"}
         assert opened.facts.voxel_size == VoxelSize(40, 5, 6)
         assert opened.facts.box_of((1, 1, 40)) == Box((1, 2, 3), (2, 3, 43))
     assert [f.name for f in folder.parent.iterdir()] == ["a.emcad"]

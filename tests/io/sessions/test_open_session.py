@@ -68,7 +68,7 @@ def in_one_file(folder):
         if (folder / name).exists():
             np.savez(folder / f"{name}.npz", **{file.stem: np.load(file) for file in (folder / name).glob("*.npy")})
             shutil.rmtree(folder / name)
-    _edit_json(folder, format_version=1)
+    _edit_json(folder, format_version=1, checksums={})
 
 
 def test_a_session_of_an_earlier_version(folder):
@@ -152,9 +152,9 @@ def test_fragments_too_many_to_be_read_are_read_where_they_are_looked_at(folder,
 def test_boxes_are_kept_or_sought(folder):
     with open_session(folder) as opened:
         sought = drive(find_fragment_boxes(opened.session.state.base.fragments))
-        write_boxes(folder, FragmentBoxes(sought.start + 1, sought.stop + 1))
-        np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop + 1)
-        write_boxes(folder, FragmentBoxes(sought.start[:-1], sought.stop[:-1]))  # of others
+        write_boxes(folder, FragmentBoxes(sought.start + 1, sought.stop + 1))  # of others
+        np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop)
+        write_boxes(folder, FragmentBoxes(sought.start[:-1], sought.stop[:-1]))
         np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop)
         (folder / "boxes" / "stop.npy").write_bytes(b"no")
         np.testing.assert_array_equal(drive(find_boxes(opened)).stop, sought.stop)
@@ -211,7 +211,10 @@ def _cut_short(path):
             lambda f: _edit_json(f, format_version=3, sections={"shape": [2, 3, 42]}),
             "session.json: the file is damaged",
         ),
-        (lambda f: _edit_json(f, base_hash="0"), "its edits were made on other fragments"),
+        (lambda f: _edit_json(f, base_hash="0", checksums={}), "its edits were made on other fragments"),
+        (lambda f: _edit_json(f, base_hash="0"), "session.json: the file is damaged, or was changed by hand"),
+        (lambda f: _edit_json(f, threshold=0.25), "session.json: the file is damaged, or was changed by hand"),
+        (lambda f: _edit_json(f, checksums=7), "session.json: the file is damaged"),
         (_swap_fragments, "its edits were made on other fragments"),
         (_foreign_log, "its edits were made on other fragments"),
         (lambda f: (f / "graph").rename(f / "aside"), "graph: missing or damaged"),
@@ -226,7 +229,8 @@ def _cut_short(path):
         ),
         (lambda f: _cut_short(f / "fragments.zarr" / "0" / "0" / "0"), "fragments.zarr: missing or damaged"),
         (lambda f: (f / "fragments.zarr" / "0" / "0" / "0").unlink(), "its edits were made on other fragments"),
-        (lambda f: (f / "affinities.zarr" / ".zarray").unlink(), "affinities .* are needed, and there are none"),
+        (lambda f: (f / "affinities.zarr" / ".zarray").unlink(), "affinities.zarr: missing or damaged"),
+        (lambda f: shutil.rmtree(f / "affinities.zarr"), "affinities.zarr: missing or damaged"),
         (lambda f: (f / "edits.db").unlink(), "the edit log is missing"),
         (lambda f: (f / "session.json").write_text("[" * 200_000), "session.json: the file is damaged"),
         (lambda f: (f / "session.json").write_bytes(b'{"program": "\xb3"}'), "session.json: the file is damaged"),
@@ -250,6 +254,9 @@ def test_affinities_of_another_stack(folder):
     create_session(folder.parent / "b.emcad", base, affinities(base.fragments.shape), FACTS).close()
     (folder / "affinities.zarr").rename(folder / "aside")
     (folder.parent / "b.emcad" / "affinities.zarr").rename(folder / "affinities.zarr")
+    with pytest.raises(UserError, match=r"affinities.zarr: missing or damaged"):
+        open_session(folder)
+    _edit_json(folder, checksums={})
     with pytest.raises(UserError, match=r"shape \(1, 1, 40\) are needed, got \(1, 1, 80\)"):
         open_session(folder)
 

@@ -210,7 +210,7 @@ def test_a_session_that_cannot_be_shown_is_let_go_of(new_desk, loop, session, be
 def test_an_absurd_voxel_size_locks_nothing(new_desk, loop, session, beside, size):
     session.opened.close()
     facts = json.loads((beside / "session.json").read_text())
-    changed = facts | {"voxel_size_nm": [size] * 3, "voxel_size_source": "given"}
+    changed = facts | {"voxel_size_nm": [size] * 3, "voxel_size_source": "given", "checksums": {}}
     (beside / "session.json").write_text(json.dumps(changed))
     desk = new_desk()
     desk.sessions.open(beside)

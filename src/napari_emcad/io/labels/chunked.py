@@ -15,6 +15,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, Slices, triple
 from napari_emcad.core.ids import memory_dtype
 from napari_emcad.core.volume import Key, Voxels
+from napari_emcad.io.chunk_checksums import ChunkChecksums
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.zarr import open_zarr_array
@@ -54,14 +55,16 @@ class ChunkedLabels(LazyArray):
         True if every voxel has a label: a chunk without any is a file that is missing then.
     coarser : ChunkedLabels, optional
         Every second pixel of these on y and x.
+    seal : int, optional
+        Of the checksums of the chunks, see `ChunkChecksums`; None = they are compared if there are any.
 
     Raises
     ------
     UserError
-        If the folder holds no such labels.
+        If the folder holds no such labels, or other checksums.
     """
 
-    def __init__(self, folder: Path, is_full: bool, coarser: "ChunkedLabels | None" = None):
+    def __init__(self, folder: Path, is_full: bool, coarser: "ChunkedLabels | None" = None, seal: int | None = None):
         array = open_zarr_array(folder)
         if not isinstance(array.metadata, ArrayV2Metadata) or array.metadata.compressor is None or array.ndim != 3:
             raise UserError(f"{folder}: compressed labels (z, y, x) of Zarr format 2 are needed; {REMEDY}.")
@@ -69,6 +72,7 @@ class ChunkedLabels(LazyArray):
         self._folder, self._chunks = folder, triple(array.chunks)
         self._chunk_key, self._codec = array.metadata.encode_chunk_key, array.metadata.compressor
         self._is_full, self._coarser = is_full, coarser
+        self._checksums = ChunkChecksums.read(folder, seal, REMEDY)
         self._changed: dict[Chunk, NDArray[Any]] = {}
         kept = max(1, KEPT_BYTES // (prod(self._chunks) * self.dtype.itemsize))
         self._decoded = lru_cache(kept)(self._decode)
@@ -124,10 +128,14 @@ class ChunkedLabels(LazyArray):
     def _decode(self, number: Chunk) -> NDArray[Any]:
         """Read a chunk as it lies in its file, not to be modified; zarr would take it through two other threads."""
         file = self._folder / self._chunk_key(number)
-        if not self._is_full and not file.exists():
-            return np.zeros(self._chunks, self.dtype)
         try:
-            return np.frombuffer(self._codec.decode(file.read_bytes()), self.dtype).reshape(self._chunks)
+            may_be_missing = self._checksums is not None or not self._is_full
+            content = None if may_be_missing and not file.exists() else file.read_bytes()
+            if self._checksums is not None:
+                self._checksums.check(number, content)
+            if content is None:
+                return np.zeros(self._chunks, self.dtype)
+            return np.frombuffer(self._codec.decode(content), self.dtype).reshape(self._chunks)
         except READ_ERRORS as error:
             raise UserError(f"{file}: cannot be read ({first_line(error)}); {REMEDY}.") from error
 

@@ -21,10 +21,10 @@ def keep_boxes(folder: Path, boxes: FragmentBoxes) -> None:
         write_columns(part, {"start": boxes.start, "stop": boxes.stop})
 
 
-def read_boxes(folder: Path) -> FragmentBoxes | None:
-    """Read the boxes that a session holds; None if there are none or they are damaged."""
+def read_boxes(folder: Path, seal: int | None = None) -> FragmentBoxes | None:
+    """Read the boxes that a session holds; None if there are none, they are damaged, or not those that were sealed."""
     try:
-        columns = read_columns(folder / BOXES, ("start", "stop"))
+        columns = read_columns(folder / BOXES, ("start", "stop"), seal)
     except UserError:
         return None
     boxes = FragmentBoxes(columns["start"], columns["stop"])

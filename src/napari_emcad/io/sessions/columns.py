@@ -37,16 +37,25 @@ def write_columns(folder: Path, columns: Mapping[str, NDArray[Any]]) -> None:
     (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1), "utf-8")
 
 
-def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def read_columns(folder: Path, names: tuple[str, ...], seal: int | None = None) -> dict[str, NDArray[Any]]:
     """Map the columns of a table; a table that an earlier version wrote is read.
+
+    Parameters
+    ----------
+    folder : Path
+    names : tuple of str
+    seal : int, optional
+        What `seal_of_columns` returned when it was written; None = not known.
 
     Raises
     ------
     UserError
-        If the table or a column is missing or damaged.
+        If the table or a column is missing or damaged, or it is another one.
     """
     earlier = folder.with_name(folder.name + EARLIER)
     try:
+        if seal is not None and seal != seal_of_columns(folder):
+            raise ValueError("another table")
         if folder.is_dir():
             _check(folder, [f"{name}.npy" for name in names])
             return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
@@ -54,6 +63,17 @@ def read_columns(folder: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]
         return {name: saved[name] for name in names}
     except TABLE_ERRORS as error:
         raise damaged(earlier if earlier.exists() else folder) from error
+
+
+def seal_of_columns(folder: Path) -> int:
+    """Return a checksum of the checksums of a table.
+
+    Raises
+    ------
+    OSError
+        If it has none.
+    """
+    return zlib.crc32((folder / CHECKSUMS).read_bytes())
 
 
 def _check(folder: Path, files: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
@@ -25,6 +26,9 @@ FORMAT_VERSION = 3
 
 AS_IS_VERSION = 2
 """Version of the format that is written where all are: programs that know no plans can edit these."""
+
+PLACE = ("source", "relative_source", "dataset")
+"""Facts that say where the stack is, which is compared with its fingerprint."""
 
 FIRST_VERSION = 1
 """Oldest version that is read: region graph and boxes are in one file each."""
@@ -69,6 +73,9 @@ class SessionFacts(BaseModel):
         None, title="Sections", description="The stack's `SectionPlan` as JSON; None = all are used as they are."
     )
     base_hash: str = Field("", title="Hash", description="Hash of fragments and merge tree; set when they are written.")
+    checksums: dict[str, int] = Field(
+        default_factory=dict, title="Checksums", description="Of the parts of the session, see `seals`."
+    )
 
     @classmethod
     def of(cls, provenance: Mapping[str, Any], voxel_size: VoxelSize | None) -> Self:
@@ -115,15 +122,18 @@ class SessionFacts(BaseModel):
         return PlannedBox.of(self.plan, self.box_of(shape))
 
     def as_json(self) -> dict[str, Any]:
-        """Return the facts as what JSON holds; nothing is said of sections that are used as they are."""
+        """Return the facts as JSON holds them, without checksums, and without sections that are used as they are."""
         unsaid = {name for name in ("sections", "voxel_size_source", "origin", "affinities") if not getattr(self, name)}
         version = {"format_version": FORMAT_VERSION} if self.sections else {}
-        return self.model_dump(mode="json", exclude=unsaid) | version
+        return self.model_dump(mode="json", exclude={*unsaid, "checksums"}) | version
 
 
 def write_facts(folder: Path, facts: SessionFacts) -> None:
     """Write `session.json` into a folder."""
-    text = json.dumps(facts.as_json(), indent=2, ensure_ascii=False)
+    fields = facts.as_json()
+    if facts.checksums:
+        fields["checksums"] = {FACTS_FILE: _checksum(fields), **facts.checksums}
+    text = json.dumps(fields, indent=2, ensure_ascii=False)
     with write_beside(folder / FACTS_FILE, lambda _: len(text)) as part:
         part.write_text(text, "utf-8")
 
@@ -134,8 +144,8 @@ def read_facts(folder: Path) -> SessionFacts:
     Raises
     ------
     UserError
-        If there is none, it is damaged, or of another format version; if a file of the folder is none, but a pipe or a
-        device; or if the disk does not answer.
+        If there is none, it is damaged, not as it was written, or of another format version; if a file of the folder is
+        none, but a pipe or a device; or if the disk does not answer.
     """
     try:
         check_path(folder)
@@ -148,11 +158,23 @@ def read_facts(folder: Path) -> SessionFacts:
     try:
         fields = parse_json(text)
         _check_version(folder, fields["format_version"])
+        own = fields.get("checksums", {}).pop(FACTS_FILE, None)
         facts = SessionFacts(**fields)
         _check_plan(facts)
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
         raise _damaged(folder) from error
+    if own not in (None, _checksum(fields)):
+        raise UserError(
+            f"{folder / FACTS_FILE}: the file is damaged, or was changed by hand; copy the session again from where it "
+            f'is whole, or, if you changed it, remove the line with "{FACTS_FILE}" from its checksums.'
+        )
     return facts
+
+
+def _checksum(fields: Mapping[str, Any]) -> int:
+    """Return a checksum of all facts but the checksums and the place of the stack, which people may change."""
+    facts = {name: value for name, value in fields.items() if name not in ("checksums", *PLACE)}
+    return zlib.crc32(json.dumps(facts, sort_keys=True).encode())
 
 
 def _damaged(folder: Path) -> UserError:

@@ -8,6 +8,7 @@ coarser/         fragments in fewer pixels, if they are too many to be read when
 boxes/           bounding box of each fragment; found again if missing
 graph/           region graph, merge tree and sizes: a file for each column
 affinities.zarr  optional
+                 (graph, boxes: checksums.json, arrays: checksums.npy, the checksum of each file or chunk)
 edits.db         edit log
 edits.known      how many edits it must hold: a line for each that was acknowledged
 replay.json      report on edits that were brought from another session, if any were

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, VoxelSize, triple
 from napari_emcad.core.progress import drive
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.chunk_checksums import CHUNK_CHECKSUMS, seal_of, write_chunk_checksums
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.labels.levels import LabelLevel, write_levels
 from napari_emcad.io.labels.zarr_array import create_labels_array
@@ -17,11 +19,14 @@ from napari_emcad.io.zarr_arrays import as_volume
 OVERVIEW = 1 << 24
 """Voxels of the last level at most: as many as napari draws in 3D without a wait that is felt."""
 
+MADE_OF = "made_of"
+"""Attribute of a level: the seal of the fragments that it shows, see `seal_of`."""
+
 EDGE = 512
 """Pixels a side of a chunk at most."""
 
 
-def open_fragment_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
+def open_fragment_levels(fragments: Path, is_full: bool, seal: int | None) -> ChunkedLabels:
     """Open fragments with their levels, of which nothing is read yet.
 
     Parameters
@@ -30,16 +35,21 @@ def open_fragment_levels(fragments: Path, is_full: bool) -> ChunkedLabels:
         Made by `create_labels_array`; the levels lie beside it, 2.zarr (every second pixel on y and x), 4.zarr ...
     is_full : bool
         True if every voxel is of a fragment.
+    seal : int or None
+        Of the fragments, see `seal_of`; None = not known.
 
     Raises
     ------
     UserError
-        If a level cannot be read.
+        If a level cannot be read, or shows other fragments.
     """
     level = None
     for step, _ in reversed(list(_level_shapes(triple(open_zarr_array(fragments).shape)))):
-        level = ChunkedLabels(fragments.parent / LEVELS / f"{step}.zarr", is_full, level)
-    return ChunkedLabels(fragments, is_full, level)
+        path = fragments.parent / LEVELS / f"{step}.zarr"
+        if seal is not None and open_zarr_array(path).attrs.get(MADE_OF, seal) != seal:
+            raise UserError(f"{path}: it shows other fragments; remove the folder {LEVELS}, which is made again.")
+        level = ChunkedLabels(path, is_full, level)
+    return ChunkedLabels(fragments, is_full, level, seal)
 
 
 def write_fragment_levels(fragments: Path, voxel_size: VoxelSize | None) -> None:
@@ -64,10 +74,12 @@ def write_fragment_levels(fragments: Path, voxel_size: VoxelSize | None) -> None
     with write_beside(target, lambda _: array.nbytes // 20) as part:
         part.mkdir()
         finer = ChunkedLabels(fragments, is_full=False)
+        made_of = {MADE_OF: seal_of(fragments)} if (fragments / CHUNK_CHECKSUMS).exists() else {}
         for step, shape in coarser:
             size = voxel_size and VoxelSize(voxel_size.z, step * voxel_size.y, step * voxel_size.x)
-            level = create_labels_array(part / f"{step}.zarr", shape, array.dtype, size, _chunks(shape))
+            level = create_labels_array(part / f"{step}.zarr", shape, array.dtype, size, _chunks(shape), **made_of)
             drive(write_levels(finer, [LabelLevel(as_volume(level), triple(level.chunks), step=2)]))
+            write_chunk_checksums(part / f"{step}.zarr")
             finer = ChunkedLabels(part / f"{step}.zarr", is_full=False)
 
 

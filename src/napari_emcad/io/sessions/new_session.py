@@ -8,11 +8,13 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.chunk_checksums import write_chunk_checksums
 from napari_emcad.io.sessions.affinity_files import write_affinities
 from napari_emcad.io.sessions.box_files import write_boxes
 from napari_emcad.io.sessions.facts import SessionFacts, write_facts
-from napari_emcad.io.sessions.file_names import EDITS
+from napari_emcad.io.sessions.file_names import AFFINITIES, EDITS
 from napari_emcad.io.sessions.open_session import OpenSession, open_session
+from napari_emcad.io.sessions.seals import read_seals
 from napari_emcad.io.sessions.segmentation_files import write_graph, write_levels_of_large, write_segmentation
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import base_hash
@@ -54,6 +56,8 @@ def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxe
     write_graph(folder, segmentation)
     write_boxes(folder, boxes)
     write_levels_of_large(folder, facts.voxel_size)
+    if (folder / AFFINITIES).exists():
+        write_chunk_checksums(folder / AFFINITIES)
     _write_log_and_facts(folder, segmentation, facts)
 
 
@@ -71,4 +75,5 @@ def check_new(folder: Path) -> None:
 
 def _write_log_and_facts(folder: Path, segmentation: Segmentation, facts: SessionFacts) -> None:
     EditLog(folder / EDITS).close()
-    write_facts(folder, facts.placed(folder).model_copy(update={"base_hash": base_hash(segmentation)}))
+    sealed = {"base_hash": base_hash(segmentation), "checksums": read_seals(folder)}
+    write_facts(folder, facts.placed(folder).model_copy(update=sealed))

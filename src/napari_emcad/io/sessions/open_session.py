@@ -13,7 +13,7 @@ from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.affinity_files import read_affinities
 from napari_emcad.io.sessions.box_files import keep_boxes, read_boxes
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
-from napari_emcad.io.sessions.file_names import EDITS
+from napari_emcad.io.sessions.file_names import AFFINITIES, BOXES, EDITS
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.segmentation_files import read_segmentation
 from napari_emcad.proofreading.effects import parted_boxes
@@ -75,8 +75,9 @@ def open_session(folder: Path, to_read: bool = False) -> OpenSession:
         If the folder is no session, or a file of it is missing, damaged, or does not belong to the others.
     """
     folder = Path(folder)
-    facts, base = read_facts(folder), read_segmentation(folder)
-    affinities = read_affinities(folder, base.fragments.shape)
+    facts = read_facts(folder)
+    base = read_segmentation(folder, facts.checksums)
+    affinities = read_affinities(folder, base.fragments.shape, facts.checksums.get(AFFINITIES))
     lock = None if to_read else SessionLock(folder)
     try:
         return _open(folder, facts, base, affinities, lock)
@@ -99,7 +100,8 @@ def open_session_at(opened: OpenSession, seq: int) -> Session:
         raise UserError(f"{opened.folder}: an edit from 0 to {last} is needed, got {seq}; choose one from the log.")
     log = _open_log(opened.folder)
     del log.rows[seq:]
-    return _session(read_segmentation(opened.folder), log, opened.facts, opened.affinities, opened.facts.base_hash)
+    base = read_segmentation(opened.folder, opened.facts.checksums)
+    return _session(base, log, opened.facts, opened.affinities, opened.facts.base_hash)
 
 
 def find_boxes(opened: OpenSession) -> Job[FragmentBoxes]:
@@ -107,7 +109,7 @@ def find_boxes(opened: OpenSession) -> Job[FragmentBoxes]:
 
     They are kept with the session; if they are missing, they are searched once.
     """
-    found, base = read_boxes(opened.folder), opened.session.state.base
+    found, base = read_boxes(opened.folder, opened.facts.checksums.get(BOXES)), opened.session.state.base
     if found is None or len(found) != len(base.sizes):
         found = yield from find_fragment_boxes(base.fragments)
         if len(found) == len(base.sizes) and not opened.why_read_only:
@@ -120,15 +122,16 @@ def _open(
     folder: Path, facts: SessionFacts, base: Segmentation, affinities: AffinityVolume | None, lock: SessionLock | None
 ) -> OpenSession:
     why_not = f"{folder}: opened for reading only; open it to edit." if lock is None else lock.why_not
-    log = _open_log(folder, None if why_not else lock)
+    log = _open_log(folder)
     here = facts.base_hash if isinstance(base.fragments, ChunkedLabels) else base_hash(base)  # too many to be read
     if {here, *(row.base_hash for row in log.rows)} != {facts.base_hash}:
-        log.close()
         raise UserError(
             f"{folder}: its edits were made on other fragments than those it holds; "
             "copy the session again from where it is whole."
         )
     session = _session(base, log, facts, affinities, here)
+    if lock and not why_not:
+        log.open_to_write(lock.why_lost)
     return OpenSession(folder, facts, session, affinities, log.damage or why_not, lock)
 
 
@@ -139,8 +142,8 @@ def _session(
     return Session(base, log, facts.threshold, facts.min_size, affinities, planned=planned, known_hash=known_hash)
 
 
-def _open_log(folder: Path, lock: SessionLock | None = None) -> EditLog:
-    """Open the log: to write as long as a lock is held, without one to read."""
+def _open_log(folder: Path) -> EditLog:
+    """Open the log to read: nothing is written before all else was found to be whole."""
     if not (folder / EDITS).is_file():
         raise UserError(f"{folder / EDITS}: the edit log is missing; copy the session again from where it is whole.")
-    return EditLog(folder / EDITS, why_not=lock.why_lost) if lock else EditLog(folder / EDITS, read_only=True)
+    return EditLog(folder / EDITS, read_only=True)

@@ -4,6 +4,7 @@ Fragments lie in chunks of one section, compressed fast rather than well: they a
 If they are too many for that, they are read as they are looked at, and there are levels of fewer pixels.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_emcad.core.merge_tree import MergeTree
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.io.chunk_checksums import ChunkNumber, write_chunk_checksums
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import READ_ERRORS
 from napari_emcad.io.sessions.columns import damaged, read_columns, write_columns
@@ -54,8 +56,19 @@ def write_graph(folder: Path, segmentation: Segmentation) -> None:
     write_columns(folder / GRAPH, {**graph, **tree, "sizes": segmentation.sizes})
 
 
-def write_levels_of_large(folder: Path, voxel_size: VoxelSize | None) -> None:
-    """Write the fragments of a folder in fewer pixels beside them, if they are too many to be read.
+def write_levels_of_large(
+    folder: Path, voxel_size: VoxelSize | None, known: Mapping[ChunkNumber, int] | None = None
+) -> None:
+    """Write checksums of the fragments of a folder, and them in fewer pixels beside, if they are too many to be read.
+
+    Those that are read are compared with the hash of all of them.
+
+    Parameters
+    ----------
+    folder : Path
+    voxel_size : VoxelSize or None
+    known : mapping, optional
+        Checksums of chunks that are known.
 
     Raises
     ------
@@ -63,22 +76,29 @@ def write_levels_of_large(folder: Path, voxel_size: VoxelSize | None) -> None:
         If the disk is full, or the folder may not be written to.
     """
     if open_zarr_array(folder / FRAGMENTS).nbytes > IN_MEMORY_BYTES:
+        write_chunk_checksums(folder / FRAGMENTS, known)
         write_fragment_levels(folder / FRAGMENTS, voxel_size)
 
 
-def read_segmentation(folder: Path) -> Segmentation:
+def read_segmentation(folder: Path, seals: Mapping[str, int]) -> Segmentation:
     """Read what `write_segmentation` wrote; large parts are read as they are looked at.
+
+    Parameters
+    ----------
+    folder : Path
+    seals : mapping
+        Seals of each part by its name, see `seals`; those of earlier versions are not known.
 
     Raises
     ------
     UserError
         If a file is missing or damaged.
     """
-    graph, tree, sizes = _read_graph(folder)
-    return Segmentation(_read_fragments(folder, is_full=not sizes[0]), graph, tree, sizes)
+    graph, tree, sizes = _read_graph(folder, seals)
+    return Segmentation(_read_fragments(folder, seals, is_full=not sizes[0]), graph, tree, sizes)
 
 
-def _read_fragments(folder: Path, is_full: bool) -> FragmentVolume:
+def _read_fragments(folder: Path, seals: Mapping[str, int], is_full: bool) -> FragmentVolume:
     path = folder / FRAGMENTS
     found = open_zarr_node(path)
     try:
@@ -89,11 +109,11 @@ def _read_fragments(folder: Path, is_full: bool) -> FragmentVolume:
     except READ_ERRORS as error:
         raise damaged(path) from error
     write_fragment_levels(path, None)  # the session was made where there was memory to read it whole
-    return open_fragment_levels(path, is_full)
+    return open_fragment_levels(path, is_full, seals.get(FRAGMENTS))
 
 
-def _read_graph(folder: Path) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
-    columns = read_columns(folder / GRAPH, (*_GRAPH_FIELDS, *_TREE_FIELDS, "sizes"))
+def _read_graph(folder: Path, seals: Mapping[str, int]) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
+    columns = read_columns(folder / GRAPH, (*_GRAPH_FIELDS, *_TREE_FIELDS, "sizes"), seals.get(GRAPH))
     edges, leaves = ({len(columns[name]) for name in names} for names in (_GRAPH_FIELDS, _TREE_FIELDS))
     if len(edges) != 1 or leaves != {len(columns["sizes"]) - 1}:
         raise damaged(folder / GRAPH)
