@@ -30,7 +30,7 @@ _WORDS = (
     b'"method":"near":[["far":[["seq":{"a":,"b":,"others":[{"anchor":,"other":"answer":"apart","features":[0.'
     b',"question":"join?"}]],"voxels":[[],[]]}'
 )
-"""What details are made of, the likeliest last. Never changed: rows could not be read any more."""
+"""Words that details are made of, the likeliest last. They never change: rows could not be read any more."""
 
 _MORE = 128
 """The bit of a byte that is not the last one of its number."""
@@ -109,7 +109,7 @@ def is_plain(packed: bytes | str) -> bool:
 
 @dataclass(frozen=True)
 class ManyMoves:
-    """What many plain effects do, in their order.
+    """The moves of many plain effects, in their order, and all else that these do.
 
     Attributes
     ----------

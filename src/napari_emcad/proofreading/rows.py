@@ -154,7 +154,7 @@ class LogRow:
 
     @property
     def user(self) -> str:
-        """Who was at the keyboard."""
+        """The person at the keyboard, as the system names them."""
         return self._unpacked[0]
 
     @property
