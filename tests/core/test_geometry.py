@@ -119,6 +119,20 @@ def test_a_box_in_voxels_of_another_and_back():
     assert inner.within(outer).moved(outer.start) == inner
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "lies_in"),
+    [
+        ((1, 2, 3), (5, 6, 7), True),
+        ((2, 3, 4), (4, 5, 6), True),
+        ((0, 2, 3), (5, 6, 7), False),
+        ((1, 2, 3), (5, 6, 8), False),
+        ((7, 7, 7), (8, 8, 8), False),
+    ],
+)
+def test_a_box_lies_in_another_one_or_not(start, stop, lies_in):
+    assert Box(start, stop).lies_in(Box((1, 2, 3), (5, 6, 7))) is lies_in
+
+
 def test_a_box_is_told_as_it_is_read():
     box = Box((1, 8, 16), (7, 72, 144))
     assert box.text == "1:7,8:72,16:144"

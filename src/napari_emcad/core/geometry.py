@@ -109,6 +109,11 @@ class Box:
         """Return the box counted from the start of another one; `moved(other.start)` is the way back."""
         return self.moved([-n for n in other.start])
 
+    def lies_in(self, other: "Box") -> bool:
+        """Return True if no voxel of it lies outside another box."""
+        begins_in = all(a >= b for a, b in zip(self.start, other.start, strict=True))
+        return begins_in and all(a <= b for a, b in zip(self.stop, other.stop, strict=True))
+
     def grown(self, margin: Sequence[int]) -> Self:
         """Return the box with `margin` more voxels (z, y, x) on each side; it may reach outside a volume."""
         return type(self)(

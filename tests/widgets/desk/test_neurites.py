@@ -74,6 +74,27 @@ def test_a_second_run_hides_the_first(optical, loop, found):
     assert optical.neurites.current is not found
 
 
+def test_neurites_do_not_pile_up_from_run_to_run(optical, loop, found):
+    for _ in range(4):
+        optical.runs.run()
+        loop.settle()
+    assert layers(optical) == ["fibres", "fibres foreground", "fibres neurites"]
+
+
+@pytest.mark.parametrize("how", ["painted", "set", "renamed"])
+def test_neurites_that_a_person_has_changed_stay(optical, loop, found, how):
+    if how == "painted":
+        found.labels_layer.paint((5, 20, 20), 3)
+    elif how == "set":
+        found.labels_layer.data[:2] = 1
+    else:
+        found.labels_layer.name = "mine"
+    for _ in range(2):
+        optical.runs.run()
+        loop.settle()
+    assert found.labels_layer in optical.viewer.layers and len(optical.viewer.layers) == 5
+
+
 def test_a_run_of_an_em_model_takes_the_threshold_over(optical, loop, found, model):
     found.labels_layer.data[0, 0, 0] = 7  # corrected by hand
     optical.model.open_file(model)

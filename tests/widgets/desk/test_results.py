@@ -215,8 +215,58 @@ def test_what_is_found_in_a_job_is_not_settled(results, run, loop):
     assert results.is_settled and [ended.result for ended in ends] == [7]
 
 
+def test_layers_do_not_pile_up_from_run_to_run(viewer, results, run):
+    for _ in range(20):
+        run()
+        run(is_trial=True)
+    assert len(viewer.layers) == 7
+    run()
+    assert names(viewer) == ["stack", "stack affinities", "stack fragments", "stack neurons"]
+
+
+@pytest.mark.parametrize("why", ["edited", "renamed", "another box", "another stack"])
+def test_neurons_that_a_person_may_want_stay(viewer, results, run, stack, drawn, why):
+    first = run()
+    if why == "edited":
+        first.is_edited = True
+    elif why == "renamed":
+        first.neuron_layer.name = "mine"
+    elif why == "another box":
+        first.box = Box((0, 0, 0), (4, 48, 64))
+    else:
+        first.source = viewer.add_image(stack, name="other")
+    run()
+    assert all(layer in viewer.layers for layer in first.layers)
+    run()
+    assert all(layer in viewer.layers for layer in first.layers) and len(viewer.layers) == 7 + (why == "another stack")
+
+
+def test_what_runs_that_were_stopped_have_left_goes_with_the_next(viewer, results, run):
+    first = run()
+    for _ in range(5):
+        early = new_result(viewer)
+        results.begin(early, by_channel=True)
+        results.progress(early, 2)
+        results.end_early(early)
+        assert len(viewer.layers) == len(first.layers) + 4
+    run()
+    assert names(viewer) == ["stack", "stack affinities", "stack fragments", "stack neurons"]
+
+
+def test_a_session_that_is_shown_anew_takes_its_own_place(viewer, results, run, tmp_path):
+    first, other = run(), run()
+    for result, name in ((first, "a"), (other, "b")):
+        result.is_edited, result.session_folder = True, tmp_path / name
+    third = run()
+    third.is_edited, third.session_folder = True, tmp_path / "a"
+    results.drop_session(tmp_path / "a")
+    assert results.current is other and not any(layer in viewer.layers for layer in third.layers)
+
+
 def test_removed_layers_are_forgotten(viewer, results, run):
-    first, second = run(), run()
+    first = run()
+    first.neuron_layer.name = "mine"
+    second = run()
     changes = heard(results.changed)
     viewer.layers.remove(second.fragment_layer)
     viewer.layers.remove(second.affinity_layers[0])

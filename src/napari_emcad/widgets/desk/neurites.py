@@ -22,6 +22,7 @@ from napari_emcad.pipeline import provenance
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.layers import LAYER_KIND, layer_place, origin_of, place_of, remove_layer, voxel_size_of
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.kit.signals import Signal
 
 
@@ -60,7 +61,7 @@ class ForegroundResult:
     card: ModelCard
 
 
-@dataclass
+@dataclass(eq=False)
 class Foreground:
     """Neurites that a run has found.
 
@@ -74,6 +75,10 @@ class Foreground:
         The layer of the neurites.
     sizes : (n,) int64
         Voxels of each neurite, the largest first.
+    name : str
+        The name that the layer was given.
+    is_painted : bool
+        True once a person has painted over them.
     """
 
     run: ForegroundRun
@@ -81,6 +86,26 @@ class Foreground:
     card: ModelCard
     labels_layer: Labels
     sizes: NDArray[np.int64]
+    name: str = field(init=False)
+    is_painted: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.labels_layer.name
+        self.labels_layer.events.labels_update.connect(self._on_paint)
+
+    def makes_room_for(self, run: ForegroundRun) -> bool:
+        """Return True if the next run takes the place of these: nobody has painted or renamed them.
+
+        They lie in its box of the same volume.
+        """
+        layer = self.labels_layer
+        if self.is_painted or layer.name != self.name or not np.array_equal(fragment_sizes(layer.data)[1:], self.sizes):
+            return False
+        return self.source is run.source and self.box.lies_in(run.box)
+
+    @netted
+    def _on_paint(self, _event: object = None) -> None:
+        self.is_painted = True
 
     @property
     def source(self) -> Image:
@@ -132,6 +157,7 @@ class Neurites:
         self._labeller = loop.jobs()
         self._rest = loop.pause(REST, self._label_again)
         self.current: Foreground | None = None
+        self._before: list[Foreground] = []
 
     @property
     def is_settled(self) -> bool:
@@ -142,6 +168,7 @@ class Neurites:
         """Show the probability of a run that starts, still empty; the neurites from before are hidden."""
         for layer in self.current.layers if self.current else []:
             layer.visible = False
+        self._before += [self.current] if self.current else []
         self.drop()
         image = Image(run.probability, colormap="magma", contrast_limits=(0, 255), **_named(run, "foreground"))
         run.layer = self._viewer.add_layer(image)
@@ -156,7 +183,11 @@ class Neurites:
         remove_layer(self._viewer, run.layer)
 
     def finish(self, run: ForegroundRun, output: ForegroundResult) -> None:
-        """Show the neurites of a run that is done; its probability stays, hidden."""
+        """Show the neurites of a run that is done, in the place of those before it that nobody has changed.
+
+        Its probability stays, hidden.
+        """
+        self._make_room(run)
         if run.layer is not None:
             run.layer.visible = False
         layer = self._viewer.add_layer(Labels(output.labels, opacity=0.7, **_named(run, "neurites")))
@@ -187,6 +218,13 @@ class Neurites:
         """Let go of everything; the layers stay in the viewer."""
         self._rest.stop()
         self._labeller.close()
+
+    def _make_room(self, run: ForegroundRun) -> None:
+        here = [found for found in self._before if found.labels_layer in self._viewer.layers]
+        going = [found for found in here if found.makes_room_for(run)]
+        self._before = [found for found in here if found not in going]
+        for layer in (layer for found in going for layer in found.layers):
+            remove_layer(self._viewer, layer)
 
     def _label_again(self) -> None:
         if (found := self.current) is not None:

@@ -32,6 +32,8 @@ class ShownNeurons:
     layer : Labels
     fragment_layer : Labels or None
         Hidden; None once a person has removed it.
+    name : str
+        The name that the layer was given; a person who gives it another one wants to keep it.
     """
 
     segmentation: Segmentation
@@ -39,9 +41,15 @@ class ShownNeurons:
     view: FragmentLabels
     layer: Labels
     fragment_layer: Labels | None
+    name: str = ""
+
+    @property
+    def is_renamed(self) -> bool:
+        """True if a person has given the neurons another name."""
+        return self.layer.name != self.name
 
 
-@dataclass
+@dataclass(eq=False)
 class Result:
     """The result of a run on one box of a stack, which is under way or done.
 
@@ -126,6 +134,15 @@ class Result:
     def layers(self) -> list[Layer]:
         """All layers of this result."""
         return [*self.affinity_layers, *self.label_layers]
+
+    def makes_room_for(self, other: "Result") -> bool:
+        """Return True if the next run takes the place of these neurons.
+
+        Nobody has edited or renamed them; they are a trial, or lie in its box of the same stack and it is none.
+        """
+        if self is other or self.shown is None or self.is_edited or self.shown.is_renamed:
+            return False
+        return self.is_trial or (not other.is_trial and self.source is other.source and self.box.lies_in(other.box))
 
     def provenance(self) -> dict[str, Any]:
         """Return the model, the plan for the sections and the parameters that give the neurons as they stand."""

@@ -1,5 +1,6 @@
 """The layers of results in a viewer: affinities, fragments and neurons, on the grid of the stack."""
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -64,6 +65,13 @@ class ResultLayers:
         self._viewer.layers.selection.active = active or result.source
         result.affinity_layers = new
 
+    def name_anew(self, result: Result) -> None:
+        """Take off affinities the number that napari gave them while those of an earlier run had their name."""
+        for layer in self.present(result.affinity_layers):
+            plain = re.sub(r" \[\d+\]$", "", layer.name)
+            if plain not in self._viewer.layers:
+                layer.name = plain
+
     def refresh_affinities(self, result: Result, sections: range | None = None) -> None:
         """Read affinities anew; given sections, only if one of them is on screen."""
         for layer in self.present(result.affinity_layers):
@@ -80,6 +88,7 @@ class ResultLayers:
         result.shown = ShownNeurons(segmentation, neurons, view, layer, fragment_layer)
         self._viewer.add_layer(fragment_layer)
         self._viewer.add_layer(layer)
+        result.shown.name = layer.name
 
     def show_table(self, result: Result, table: Table) -> None:
         """Show another table over the same fragments."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.layers import Labels
@@ -48,6 +49,7 @@ class Results:
     def __init__(self, viewer: ViewerModel, loop: Loop):
         self._viewer, self._layers = viewer, ResultLayers(viewer)
         self._results: list[Result] = []
+        self._early: list[Result] = []
         self._cutter = loop.jobs()
         self._wanted: Cut | None = None
         self._rest = loop.pause(REST, self._on_rest)
@@ -64,10 +66,24 @@ class Results:
         return not self._rest.is_active and not self._cutter.running
 
     def begin(self, result: Result, by_channel: bool) -> None:
-        """Show the affinities of a run that starts, still empty, and hide the layers of earlier runs."""
+        """Show the affinities of a run that starts, still empty, and hide the layers of earlier runs.
+
+        What runs on the same stack have left that ended early goes.
+        """
+        for old in [r for r in self._early if r.source is result.source]:
+            self._layers.remove(old.affinity_layers)
+            self._early.remove(old)
         for old in self._results:
             self._layers.set_visible(old.layers, False)
         self.show_affinities(result, by_channel)
+
+    def replaced_by(self, result: Result) -> list[Result]:
+        """Return the results that go when the next run is done, so that layers do not pile up from run to run."""
+        return [old for old in self._results if old.makes_room_for(result)]
+
+    def drop_session(self, folder: Path) -> None:
+        """Remove what is shown of a session that is about to be shown anew; all of its edits are in its folder."""
+        self._drop([old for old in self._results if old.session_folder == folder])
 
     def show_affinities(self, result: Result, by_channel: bool) -> None:
         """Show affinities, if there are any, as one colour image or as a layer for each channel."""
@@ -84,15 +100,15 @@ class Results:
             self._layers.remove(result.layers)
             if self.current is not None:
                 self._layers.set_visible([self.current.neuron_layer, *self.current.affinity_layers], True)
+        else:
+            self._early.append(result)
         self._layers.refresh_affinities(result)
 
     def finish(self, result: Result, output: SegmentResult) -> None:
-        """Show the neurons of a run that is done; trials before it go, unless they were edited."""
-        passing = [r for r in self._results if r.is_trial and not r.is_edited]
-        for old in passing:
-            self._layers.remove(old.layers)
+        """Show the neurons of a run that is done, in the place of those that make room for them."""
+        self._drop(self.replaced_by(result))
+        self._layers.name_anew(result)
         result.card, result.parameters, result.plan = output.card, output.parameters, output.plan
-        self._results = [r for r in self._results if r not in passing]
         self.show_segmentation(result, output.segmentation, output.neurons)
         self._layers.refresh_affinities(result)
 
@@ -173,7 +189,14 @@ class Results:
         self.overview.close()
         self._rest.stop()
         self._cutter.close()
-        self._results = []
+        self._results, self._early = [], []
+
+    def _drop(self, results: list[Result]) -> None:
+        """Remove results with their layers; those that people renamed stay as layers like any others."""
+        self._results = [r for r in self._results if r not in results]
+        for old in results:
+            kept = [old.shown.layer] if old.shown is not None and old.shown.is_renamed else []
+            self._layers.remove([layer for layer in old.layers if layer not in kept])
 
     def _label_layers(self) -> list[Labels]:
         return [layer for result in self._results for layer in result.label_layers]

@@ -246,17 +246,22 @@ class Runs:
         where = f"section {result.box.start[0]}" if sections == 1 else count(sections, "section")
         self._message.result(
             f"Done: {where} in {duration_text(output.seconds)}. {sections_note(output.plan, result.box)}"
-            f"{self._file_note}{''.join(f'{note} ' for note in output.notes)}"
+            f"{self._file_note}{''.join(f'{note} ' for note in output.notes)}{self._room_note(result)}"
             "Move the threshold until neurons look right, then export."
         )
         self._results.finish(result, output)
+
+    def _room_note(self, result: Result) -> str:
+        """Return what goes for the neurons of a run, to stand before another sentence."""
+        is_run = any(not old.is_trial for old in self._results.replaced_by(result))
+        return "The run before, which nobody edited, made room for it: rename a layer of neurons to keep it. " * is_run
 
     def _say_early_end(self, result: Result, ended: Ended) -> None:
         if ended.error is not None:
             self._message.error(ended.error)
         else:
             done, total = result.sections_done, result.box.shape[0]
-            kept = "their affinities stay" if done else "nothing is kept"
+            kept = "their affinities stay until the next run" if done else "nothing is kept"
             self._message.result(f"Stopped: {done} of {count(total, 'section')} done, {kept}.")
 
     # ---- a run that gives neurites -----------------------------------------------------------------------------

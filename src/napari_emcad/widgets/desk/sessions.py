@@ -159,6 +159,7 @@ class Sessions:
         self._remark = session_note(result, opened.facts)
         if result.plan is not None:
             self._inspection.take_plan(result.source, result.plan)
+        self._results.drop_session(opened.folder)
         neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
         self._results.show_segmentation(result, state.base, neurons)
         self._attach(result, opened, boxes)
