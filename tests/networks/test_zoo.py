@@ -197,7 +197,7 @@ def test_a_full_disk_leaves_nothing(own, weights, monkeypatch):
     def full(_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("napari_emcad.io.atomic._synchronise", full)
+    monkeypatch.setattr("napari_emcad.io.atomic.synchronise", full)
     with pytest.raises(UserError, match=r"mouse\.pt: disk full, .* make room or use another disk"):
         zoo.keep_model(weights, "mouse")
     assert contents(own) == {"other.pt": b"a model"}

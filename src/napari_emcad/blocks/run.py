@@ -1,6 +1,5 @@
 """A run by blocks from its beginning to the session that it ends in: what it is, what it takes and who does it."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from napari_emcad.core.progress import Job
 from napari_emcad.core.sections.plan import NoTissue, SectionPlan, sections_around
 from napari_emcad.core.volume import check_volume
 from napari_emcad.core.wording import size_text
+from napari_emcad.io.atomic import discard
 from napari_emcad.io.section_plans import plan_facts, plan_to_json
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
@@ -243,7 +243,7 @@ def finish_run(folder: Path, run: BlockRunFacts, means: Means, tell: Tell = lamb
         return (yield from _finish_run(folder, run, means, tell))
     except NoTissue:
         if not BlockFiles(folder).has_blocks:
-            shutil.rmtree(folder, ignore_errors=True)
+            discard(folder)
         raise
 
 

@@ -157,6 +157,7 @@ def predict_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     box, plan = run.blocks.box(number), plan_of(run, files)
     if plan is None or is_seen(plan, box.moved(run.place.start)):
         drive(_predict(run, files, box, plan))
+        files.synchronise("affinities", box)
     files.save_table(AFFINITIES, number)
 
 
@@ -192,6 +193,7 @@ def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     planned = PlannedBox.of(plan_of(run, files), seen.moved(run.place.start))
     fragments = drive(find_fragments(affinities, parameters.seed_sigma, core, planned, parameters.pixel))
     files.local[box.slices] = fragments
+    files.synchronise("local", box)
     files.save_table(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
 
 
@@ -218,6 +220,7 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
         around = NumberedFragments(files.local, run.blocks, files.load_table(NUMBERS, 0)["first"], ids.dtype)
         files.save_table(BRIDGED, number, **bridge_block(ids, box, planned, around)._asdict())
     files.fragments[box.slices] = ids
+    files.synchronise("fragments", box)
     files.save_table(REGION_GRAPH, number, **asdict(graph))
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from napari_emcad.finetuning.folder import TrainingOrder, read_order, teacher_be
 from napari_emcad.finetuning.optical import OpticalEvent
 from napari_emcad.finetuning.run import fine_tune
 from napari_emcad.inference.normalisation import trained_greys
+from napari_emcad.io.atomic import discard
 from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.checkpoint import inspect, load_model, save_model
@@ -56,7 +56,7 @@ def train(options: argparse.Namespace) -> int:
     if last is None or last["event"] != "finished":
         raise RuntimeError(f"{folder}: the run has ended without saying how")
     written = _write_best(folder, last, options.output)
-    shutil.rmtree(folder)
+    discard(folder)
     if not options.json:
         tell(f"{_outcome(last)} -> {', '.join(map(str, written))}")
     return 0

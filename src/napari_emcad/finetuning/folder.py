@@ -10,6 +10,7 @@ removed when a better one is on the disk and was said to be there.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.events import Event
-from napari_emcad.io.atomic import write_beside, write_then_rename
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.json_text import LONGEST, parse_json
 from napari_emcad.io.npz_files import read_npz
 from napari_emcad.io.regular_files import read_regular
@@ -81,13 +82,20 @@ class TrainingOrder(BaseModel):
     about: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write it into the folder of a run."""
-        with write_then_rename(folder / ORDER) as part:
-            part.write_text(self.model_dump_json(indent=2), "utf-8")
+        """Write it into the folder of a run.
+
+        Raises
+        ------
+        UserError
+            If it cannot be written.
+        """
+        text = self.model_dump_json(indent=2)
+        with write_beside(folder / ORDER, lambda _: len(text)) as part:
+            part.write_text(text, "utf-8")
 
 
 def write_run(folder: Path, order: TrainingOrder, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:
-    """Make the folder of a new run; the order comes last, and without it there is no run.
+    """Make the folder of a new run, which is there once all of it is written.
 
     Raises
     ------
@@ -95,14 +103,12 @@ def write_run(folder: Path, order: TrainingOrder, train: Sequence[Crop], held_ou
         If crops, networks and mode do not go together, or the folder is there already or cannot be written.
     """
     check_run(order, train, held_out)
-    try:
-        save_crops(folder / TRAIN, train)
-        save_crops(folder / HELD_OUT, held_out)
-        order.write(folder)
-    except FileExistsError as error:
-        raise UserError(f"{folder}: there is a run already; choose another folder, or go on with that one.") from error
-    except OSError as error:
-        raise UserError(f"{folder}: the crops could not be written ({error.strerror}); make room.") from error
+    if folder.exists():
+        raise UserError(f"{folder}: there is a run already; choose another folder, or go on with that one.")
+    with write_beside(folder, lambda _: sum(crop.raw.nbytes for crop in [*train, *held_out])) as part:
+        save_crops(part / TRAIN, train)
+        save_crops(part / HELD_OUT, held_out)
+        order.write(part)
 
 
 def read_order(folder: Path) -> TrainingOrder:
@@ -137,8 +143,12 @@ def check_run(order: TrainingOrder, train: Sequence[Crop], held_out: Sequence[Cr
 
 def note_event(folder: Path, event: Event) -> None:
     """Write down what happened, as far as there is room."""
-    with suppress(OSError), (folder / EVENTS).open("a") as notes:
-        notes.write(json.dumps(event) + "\n")
+    with suppress(OSError), (folder / EVENTS).open("ab+") as notes:
+        if notes.tell():
+            notes.seek(-1, os.SEEK_END)
+            if notes.read(1) != b"\n":  # of a program that was killed, or where there was no room
+                notes.write(b"\n")
+        notes.write(json.dumps(event).encode() + b"\n")
 
 
 def read_events(folder: Path) -> list[Event]:

@@ -8,6 +8,7 @@ Of networks that are about as good the latest counts as the best. A run lives in
 import copy
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -78,7 +79,7 @@ def fine_tune(folder: Path, wanted: Callable[[], bool] = lambda: True) -> Iterat
     """
     if link := link_out_of(folder):
         raise UserError(f"{link}: this link leads out of the run's folder; put what it leads to in its place.")
-    remove_parts(folder)
+    remove_parts(folder, alone=True)
     for event in _work(folder, wanted):
         note_event(folder, event)
         yield event
@@ -177,7 +178,8 @@ class TrainingRun:
             rehearsal.save(file)
             rehearsal.load(file)
         finally:
-            file.unlink(missing_ok=True)
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
 
     def remaining_parameters(self, spent: float) -> TrainingParameters:
         """Return the parameters with the time that is left after `spent` seconds, and for the last score."""
@@ -261,7 +263,8 @@ class TrainingRun:
         kept = {best.stem, teacher_beside(best).stem} if best else set()
         for file in self._folder.glob("best_[0-9]*.*"):
             if file.stem not in kept:
-                file.unlink()
+                with suppress(OSError):  # else the next time
+                    file.unlink()
 
     def _keep(self, network: "Student | Teacher", name: str, score: ScoreEvent | None) -> None:
         from napari_emcad.networks.checkpoint import save_model

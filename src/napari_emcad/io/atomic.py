@@ -1,38 +1,59 @@
 """Nothing is ever half-written: write beside the target, bring it to the disk, then rename.
 
 `write_beside` says in a sentence why that fails and `write_then_rename` leaves that to the caller; `write_together` and
-`replace_files` do it for several files that belong together.
+`replace_files` do it for several files that belong together. A program that is killed at any moment leaves the old or
+the new, and something unfinished whose name says whose it was (see `parts`); the next one that writes there removes it.
 """
 
-import errno
 import os
-import secrets
 import shutil
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.parts import PART, is_in_part, part_of, remove_parts
+from napari_emcad.io.put_in_place import put_in_place, synchronise, synchronise_folder
+from napari_emcad.io.write_errors import FORBIDDEN, FULL, error_of_disk, explain_write, hindrance
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Error numbers of a full disk."""
+if sys.platform != "win32":
+    import fcntl
+else:
+    fcntl = None
 
-FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-"""Error numbers of missing permission to write."""
-
-PART = ".part"
-"""Suffix of what is not finished."""
+__all__ = [
+    "FORBIDDEN",
+    "FULL",
+    "PART",
+    "discard",
+    "error_of_disk",
+    "explain_write",
+    "hindrance",
+    "locked_folder",
+    "remove_parts",
+    "replace_files",
+    "replace_in_turn",
+    "temporary_beside",
+    "write_beside",
+    "write_then_rename",
+    "write_together",
+]
 
 PAUSES = (0.0, 0.05, 0.2, 0.5)
 """Seconds before each attempt to remove a folder that was given up."""
+
+Step = tuple[Path, bytes]
+"""A file, and what it holds from then on."""
 
 
 @contextmanager
 def write_beside(target: Path, bytes_needed: Callable[[Path], int]) -> Iterator[Path]:
     """Give a path in the target's folder to write a file or a folder to; it becomes the target at the end.
 
-    Whatever ends the block early (an error, a cancelled job) removes it and leaves an existing target as it was.
+    Whatever ends the block early (an error, a cancelled job) removes it and leaves an existing target as it was. What
+    dead programs have left unfinished in the folder is removed first.
 
     Parameters
     ----------
@@ -44,32 +65,29 @@ def write_beside(target: Path, bytes_needed: Callable[[Path], int]) -> Iterator[
     Raises
     ------
     UserError
-        If the disk is full, or the folder is missing or may not be written to.
+        If the disk is full, read-only or away, or the folder is missing or may not be written to.
     """
-    target = target.resolve()
-    _check_folder(target)
-    part = _part_of(target)
     try:
-        yield part
-        _synchronise(part)
-        _rename(part, target)
+        target = _checked(target)
     except OSError as error:
-        raise _explained(error, target, bytes_needed(part) if error.errno in FULL else 0) from error
-    finally:
-        _remove(part)
+        raise explain_write(error, target) from error
+    part = part_of(target)
+    if not is_in_part(target):
+        remove_parts(target.parent)
+
+    def explain(error: OSError) -> Exception:
+        return explain_write(error, target, _needed(error, part, bytes_needed))
+
+    with _named(part, target), _written(target, part, explain):
+        yield part
 
 
 @contextmanager
 def write_then_rename(target: Path) -> Iterator[Path]:
     """Do what `write_beside` does for a caller that explains errors itself: an OSError stays one."""
     target = target.resolve()
-    part = _part_of(target)
-    try:
+    with _written(target, part_of(target), lambda error: error) as part:
         yield part
-        _synchronise(part)
-        _rename(part, target)
-    finally:
-        _remove(part)
 
 
 @contextmanager
@@ -87,16 +105,9 @@ def write_together(*targets: Path) -> Iterator[Path]:
     OSError
         If one cannot be written; those that were there before then stay.
     """
-    folder = _part_of(targets[-1])
-    folder.mkdir()
-    try:
+    with _folder_beside(targets[-1]) as folder:
         yield folder
-        for target in targets:
-            _synchronise(folder / target.name)
-        for target in targets:
-            _rename(folder / target.name, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _rename_all([(folder / target.name, target) for target in targets], is_new=False)
 
 
 def replace_files(contents: Mapping[Path, bytes]) -> None:
@@ -107,95 +118,218 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
     UserError
         If one cannot be written; what was there before then stays.
     """
-    last = list(contents)[-1].absolute()
-    _check_folder(last)
+    replace_in_turn(contents.items())
+
+
+def replace_in_turn(steps: Iterable[Step], is_new: bool = False) -> None:
+    """Write files of one folder one after the other; all of them are on the disk before the first takes its place.
+
+    Parameters
+    ----------
+    steps : iterable of (Path, bytes)
+        A file may come twice, so that whatever moment a program is killed at leaves files that fit together.
+    is_new : bool
+        True: nothing that is there is replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there, and nothing is to be replaced.
+    UserError
+        If one cannot be written; what was there before then stays.
+    """
+    todo = list(steps)
+    last = todo[-1][0].absolute()
     try:
-        with write_together(*contents) as folder:
-            for path, content in contents.items():
-                (folder / path.name).write_bytes(content)
+        _checked(last)
+        remove_parts(last.parent)
+        with _folder_beside(last) as folder:
+            paths = [path for path, _ in todo]
+            parts = [folder / (f"{n}." * (path in paths[:n]) + path.name) for n, path in enumerate(paths)]
+            for part, (_, content) in zip(parts, todo, strict=True):
+                part.write_bytes(content)
+            _rename_all([(part, path) for part, (path, _) in zip(parts, todo, strict=True)], is_new)
+    except FileExistsError:
+        raise
     except OSError as error:
-        raise _explained(error, last, sum(map(len, contents.values()))) from error
+        raise explain_write(error, last, sum(len(content) for _, content in todo)) from error
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove what programs that were killed have left unfinished in a folder that nobody writes to now."""
-    for part in folder.glob(f"*{PART}"):
-        with suppress(OSError):
-            _remove(part)
+@contextmanager
+def temporary_beside(target: Path) -> Iterator[Path]:
+    """Give a path beside a target that nobody else uses; what is there at the end is removed."""
+    part = part_of(target)
+    try:
+        with _named(part, target):
+            yield part
+    finally:
+        _remove(part)
 
 
-def _part_of(target: Path) -> Path:
-    """Return a path beside the target that nobody else uses."""
-    return target.with_name(f"{target.name}.{secrets.token_hex(8)}{PART}")
-
-
-def _check_folder(target: Path) -> None:
-    if not target.parent.is_dir():
-        raise UserError(
-            f"{target}: cannot be written, the folder {target.parent} does not exist; create it or choose another."
-        )
-
-
-def _explained(error: OSError, target: Path, needed: int) -> UserError:
-    """Return the sentence for an error while a target of so many bytes was written."""
-    if error.errno in FULL:
-        megabytes = max(1, -(-needed // 10**6))
-        return UserError(
-            f"{target}: disk full, about {megabytes:,} MB are needed; nothing was written, "
-            "make room or use another disk."
-        )
-    if error.errno in FORBIDDEN:
-        return UserError(f"{target}: there is no permission to write in {target.parent}; choose another folder.")
-    return UserError(f"{target}: could not be written ({error}); nothing was written, try another folder.")
-
-
-def _synchronise(part: Path) -> None:
-    """Bring a file to the disk, so that a power cut cannot leave the name without the content.
-
-    A folder of many chunks is not synchronised file by file: what is kept so (affinities) can be computed again.
-    """
-    if not part.is_dir():
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-
-
-def _rename(part: Path, target: Path) -> None:
-    """Put `part` in the place of `target`: a file in one step; a folder in two, as systems replace only empty ones.
-
-    A folder is never replaced by a file.
-    """
-    if not target.is_dir() or part.is_file():
-        part.replace(target)
-    else:
-        before = target.with_name(f"{part.name}.before")
-        target.rename(before)
-        try:
-            part.rename(target)
-        except OSError:
-            before.rename(target)
-            raise
-        shutil.rmtree(before, ignore_errors=True)
-    _synchronise_folder(target.parent)
-
-
-def _synchronise_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk; Windows has no such call, and does not need it."""
-    if os.name == "nt":
-        return
+def discard(folder: Path) -> None:
+    """Remove a folder that is not needed any more, as far as that is possible; never is half of it there."""
+    part = part_of(folder)
     with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
+        folder.rename(part)
+        _remove(part)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Let one program at a time do something in a folder; a killed one lets go. Nothing is left in the folder.
+
+    Where the system or the disk has no locks of folders nobody waits.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = None
+    try:
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        if descriptor is not None:
             os.close(descriptor)
 
 
-def _remove(part: Path) -> None:
+def _checked(target: Path) -> Path:
+    """Return a target with its links followed.
+
+    Raises
+    ------
+    UserError
+        If it lies in no folder.
+    OSError
+        If the disk does not answer, or takes no such name.
+    """
+    target = target.resolve()
+    with suppress(FileNotFoundError, NotADirectoryError):
+        target.lstat()  # refuses a name that is too long before the work
+    if not target.parent.is_dir():
+        what = "is a file" if target.parent.exists() else "does not exist"
+        remedy = "choose another" if target.parent.exists() else "create it or choose another"
+        raise UserError(f"{target}: cannot be written, the folder {target.parent} {what}; {remedy}.")
+    return target
+
+
+def _needed(error: OSError, part: Path, bytes_needed: Callable[[Path], int]) -> int | None:
+    """Return the bytes that the whole takes, if the disk is full; None if that cannot be said."""
+    if error.errno in FULL:
+        with suppress(OSError, ZeroDivisionError):
+            return bytes_needed(part)
+    return None
+
+
+@contextmanager
+def _written(target: Path, part: Path, explain: Callable[[OSError], Exception]) -> Iterator[Path]:
+    """Give a part, and put it in the place of the target at the end; what is left of it is removed in any case.
+
+    What the disk said first is explained and raised, also where a library has made another error of it; it is explained
+    while the unfinished is still there, as it is part of the reason.
+    """
+    try:
+        yield part
+        synchronise(part)
+        put_in_place(part, target)
+    except BaseException as error:
+        said = _first_word(error)
+        explained = error if said is None else explain(said)
+        _remove_given_up(part)
+        if explained is error:
+            raise
+        raise explained from error
+    _remove(part)  # the older folder, where they were exchanged
+
+
+@contextmanager
+def _named(part: Path, target: Path) -> Iterator[None]:
+    """Say the name of a target in sentences about what is written into it."""
+    try:
+        yield
+    except UserError as error:
+        if str(part) not in str(error):
+            raise
+        raise type(error)(str(error).replace(str(part), str(target))) from error
+
+
+def _first_word(error: BaseException) -> OSError | None:
+    """Return what the disk said, or another error of the system; None if an error is about something else."""
+    return error_of_disk(error) or (error if isinstance(error, OSError) else None)
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside a target, which is removed at the end."""
+    with temporary_beside(target) as folder:
+        folder.mkdir()
+        yield folder
+
+
+def _rename_all(renames: list[tuple[Path, Path]], is_new: bool) -> None:
+    """Rename files one after the other; if one cannot be renamed, what was there before is put back."""
+    for part, _ in renames:
+        synchronise(part)
+    done: list[tuple[Path, Path | None]] = []
+    try:
+        for part, target in renames:
+            old = None if is_new else _kept(target, part.with_name(f"{part.name}.old"))
+            if is_new:
+                _rename_to_new(part, target)
+            else:
+                part.replace(target)
+            done.append((target, old))
+            synchronise_folder(target.parent)
+    except BaseException:
+        for target, old in reversed(done):
+            with suppress(OSError):
+                old.replace(target) if old else target.unlink()
+        raise
+
+
+def _rename_to_new(part: Path, target: Path) -> None:
+    """Rename a file to a name that nobody has: of two programs at once, only one gets it.
+
+    Raises
+    ------
+    FileExistsError
+    """
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without such links
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        part.replace(target)
+
+
+def _kept(target: Path, old: Path) -> Path | None:
+    """Keep what is there under another name; None if nothing is."""
+    if not target.is_file():
+        return None
+    try:
+        os.link(target, old)
+    except OSError:  # a disk without such links
+        shutil.copyfile(target, old)
+    return old
+
+
+def _remove_given_up(part: Path) -> None:
     """Remove what was not finished. Threads of zarr and tensorstore write on for a moment when one of them fails."""
-    if not part.is_dir():
-        with suppress(OSError):  # a file system that is read-only refuses even where there is nothing to remove
-            part.unlink()
+    if os.path.isfile(part):
+        _remove(part)
         return
-    for pause in PAUSES:
+    for pause in PAUSES if os.path.isdir(part) else ():
         time.sleep(pause)
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _remove(part: Path) -> None:
+    """Remove a file or a folder, as far as that is possible: an error here would hide the one that led here."""
+    with suppress(OSError):
+        if os.path.isdir(part):
+            shutil.rmtree(part, ignore_errors=True)
+        elif os.path.lexists(part):
+            part.unlink()

@@ -1,5 +1,10 @@
-"""The model card: facts about a checkpoint, in a form that people read and files carry. No torch here."""
+"""The model card: facts about a checkpoint, in a form that people read and files carry. No torch here.
 
+A card file may hold two cards for a moment, the new one and that of the weights before, so that whatever weights lie
+beside it have theirs; see `write_model`.
+"""
+
+import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -7,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.io.atomic import replace_files
-from napari_emcad.io.regular_files import read_regular
+from napari_emcad.io.atomic import replace_files, replace_in_turn
+from napari_emcad.io.regular_files import open_regular, read_regular
 
 Role = Literal["student", "teacher", "foreground"]
 """Roles of networks.
@@ -121,15 +126,8 @@ class ModelCard(BaseModel):
             If the file cannot be read or is no card.
         """
         path = Path(path)
-        try:
-            return cls.model_validate_json(read_regular(path, LONGEST))
-        except OSError as error:
-            raise UserError(f"model card: {path} could not be read ({error.strerror}); choose another file.") from error
-        except ValueError as error:
-            raise UserError(
-                f"model card: {path} is not a card of this version ({_first(error)}); "
-                "take weights and card from their source again, or rename this file if it is something else."
-            ) from error
+        file = _read(path)
+        return cls.model_validate(file.model_dump(exclude={"before"}))
 
     def save(self, path: str | Path) -> None:
         """Write the card as JSON, beside and then renamed.
@@ -144,6 +142,12 @@ class ModelCard(BaseModel):
     def as_json(self) -> bytes:
         """Return the content of a card file; the note is read off the weights each time."""
         return self.model_dump_json(indent=2, exclude={"note"}).encode() + b"\n"
+
+    def _as_json_behind(self, before: "ModelCard | None") -> bytes:
+        """Return the content of a card file that goes with the weights before, too."""
+        old = None if before is None else before.model_dump(mode="json", exclude={"note"})
+        own = self.model_dump(mode="json", exclude={"note"})
+        return _CardFile.model_validate({**own, "before": old}).model_dump_json(indent=2).encode() + b"\n"
 
     def changed(self, **fields: object) -> Self:
         """Return a validated copy with some fields set anew."""
@@ -176,7 +180,65 @@ def card_beside(weights: str | Path) -> ModelCard | None:
     """
     weights = Path(weights)
     path = card_path(weights)
-    return ModelCard.load(path) if weights.suffix in READ_SUFFIXES and path.is_file() else None
+    if weights.suffix not in READ_SUFFIXES or not path.is_file():
+        return None
+    file = _read(path)
+    if "before" in file.model_fields_set and file.sha256 != _hash_of(weights):
+        return file.before  # a program was killed between the two
+    return ModelCard.model_validate(file.model_dump(exclude={"before"}))
+
+
+def write_model(path: Path, content: bytes, card: ModelCard) -> None:
+    """Write weights and their card, in place of older ones: whenever a program is killed, the old or the new are there.
+
+    Strategy: the card comes first, and holds that of the older weights, too, as long as these may be there; where there
+    are no weights a card is no model yet.
+
+    Raises
+    ------
+    UserError
+        If they cannot be written; what was there before then stays.
+    """
+    beside, new = card_path(path), card.as_json()
+    if path.exists():
+        replace_in_turn([(beside, card._as_json_behind(_older(path))), (path, content), (beside, new)])
+    else:
+        replace_in_turn([(beside, new), (path, content)])
+
+
+class _CardFile(ModelCard):
+    """What a card file holds: a card, and that of the weights before if these may still be there."""
+
+    before: ModelCard | None = None
+
+
+def _read(path: Path) -> _CardFile:
+    try:
+        return _CardFile.model_validate_json(read_regular(path, LONGEST))
+    except OSError as error:
+        raise UserError(f"model card: {path} could not be read ({error.strerror}); choose another file.") from error
+    except ValueError as error:
+        raise UserError(
+            f"model card: {path} is not a card of this version ({_first(error)}); "
+            "take weights and card from their source again, or rename this file if it is something else."
+        ) from error
+
+
+def _older(weights: Path) -> ModelCard | None:
+    """Return the card of weights that are to be replaced; None if there is none, or none that can be read."""
+    try:
+        return card_beside(weights)
+    except UserError:
+        return None
+
+
+def _hash_of(weights: Path) -> str:
+    """Return the hash of a file; "" if it cannot be read, which is told where it is."""
+    try:
+        with open_regular(weights) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _count(values: int) -> str:

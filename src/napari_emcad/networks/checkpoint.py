@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import replace_files
-from napari_emcad.networks.card import SUFFIXES, ModelCard, Role, card_beside, card_path
+from napari_emcad.networks.card import SUFFIXES, ModelCard, Role, card_beside, write_model
 from napari_emcad.networks.published import trained_on
 from napari_emcad.networks.recognise import (
     MALA_UNET,
@@ -141,7 +140,7 @@ def load_network(path: str | Path, part: str = "") -> tuple[Student | Teacher | 
 
 
 def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: ModelCard) -> ModelCard:
-    """Write a network and its card (see `card_path`): beside first, then renamed. Files there are replaced.
+    """Write a network and its card (see `card_path`): both or none, as `write_model` does. Files there are replaced.
 
     Parameters
     ----------
@@ -168,7 +167,7 @@ def save_model(network: Student | Teacher | Sdasn, path: str | Path, card: Model
     _refuse_diverged(path, weights)
     content = _serialised({"model_weights": weights, "current_iter": card.iteration, "valid_result": None})
     card = card.changed(**_facts(weights, path), sha256=sha256(content).hexdigest(), note="")
-    replace_files({path: content, card_path(path): card.as_json()})
+    write_model(path, content, card)
     return card
 
 

@@ -5,15 +5,17 @@ Both are folders of NAME.pt and NAME.json, or NAME.safetensors and NAME.safetens
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import replace_files
+from napari_emcad.io.atomic import locked_folder, replace_in_turn
 from napari_emcad.io.regular_files import check_path, open_regular
 from napari_emcad.moved import moved_attribute
-from napari_emcad.networks.card import card_path
+from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.model_name import same_name, usable_name
 from napari_emcad.networks.own_data import own_data
 
@@ -110,19 +112,35 @@ def keep_model(weights: Path, name: str) -> Path:
     name = usable_name(name)
     card = load_network(weights)[1]
     content = _content(weights, card.sha256)
-    target = _claimed(user_models(), f"{name}{weights.suffix if weights.suffix in ENDINGS else ENDINGS[0]}")
-    try:
-        replace_files({card_path(target): card.changed(title=card.title or name).as_json(), target: content})
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    _refuse_name_of_package(name)
+    target = user_models() / f"{name}{weights.suffix if weights.suffix in ENDINGS else ENDINGS[0]}"
+    with _alone_in(target):
+        _refuse_taken(target.parent, name)
+        try:
+            card_json = card.changed(title=card.title or name).as_json()
+            replace_in_turn([(card_path(target), card_json), (target, content)], is_new=True)
+        except FileExistsError as error:
+            raise _taken(target) from error
     return target
+
+
+def kept_as(weights: Path, name: str) -> Path | None:
+    """Return the model of a person's own that has this name and the same weights; None if there is none.
+
+    It is what `keep_model` had done before a program was killed.
+    """
+    same = (path for known, path in _weights_in(user_models()).items() if same_name(known, name.strip()))
+    with suppress(OSError):
+        content = weights.read_bytes()
+        return next((path for path in same if path.read_bytes() == content and card_path(path).is_file()), None)
+    return None
 
 
 def forget_model(model: Path) -> None:
     """Delete what `keep_model` has just added, if something that belongs to it could not be kept."""
     for file in (model, card_path(model)):
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def _weights_in(folder: Path) -> dict[str, Path]:
@@ -138,30 +156,54 @@ def _weights_in(folder: Path) -> dict[str, Path]:
         return {}
 
 
-def _refuse_taken(folder: Path, name: str) -> None:
-    stands_for = (BUNDLED, DEFAULT, NO_MODEL, *bundled_models())
-    if any(same_name(name, other) for other in stands_for):
+def _refuse_name_of_package(name: str) -> None:
+    if any(same_name(name, other) for other in (BUNDLED, DEFAULT, NO_MODEL, *bundled_models())):
         raise UserError(f'model: the name "{name}" belongs to the package; choose another one.')
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if any(same_name(path.name, f"{name}{suffix}") for suffix in (*ENDINGS, ".json", ".safetensors.json")):
-            raise _taken(path)
 
 
-def _claimed(folder: Path, file: str) -> Path:
-    """Make an empty file of this name that was not there before: of two programs at once, only one gets it."""
-    target = folder / file
+def _refuse_taken(folder: Path, name: str) -> None:
+    """Refuse a name that a file in the folder has; remove what a program that was killed has left of it."""
+    names = [f"{name}{suffix}" for suffix in (*ENDINGS, ".json", ".safetensors.json")]
     try:
-        _refuse_taken(folder, target.stem)
-        folder.mkdir(parents=True, exist_ok=True)
-        target.touch(exist_ok=False)
+        found = [path for path in sorted(folder.iterdir()) if any(same_name(path.name, other) for other in names)]
+        for path in found:
+            if not _is_rest(path):
+                raise _taken(path)
+        for path in found:
+            path.unlink()
     except OSError as error:
-        if isinstance(error, FileExistsError) and target.exists():
-            raise _taken(target) from error
-        raise UserError(
-            f"model: {target} could not be written ({error.strerror}); "
-            f"name another folder in the environment variable {FOLDER_VARIABLE}."
-        ) from error
-    return target
+        raise _not_kept(folder / name, error) from error
+
+
+def _is_rest(path: Path) -> bool:
+    """Return True for a card without weights, or an empty file: what a program that was killed here has left."""
+    if path.suffix in ENDINGS:
+        return path.is_file() and not path.is_symlink() and not path.stat().st_size
+    weights = (path.with_suffix(ending) for ending in ("", *ENDINGS))
+    if any(card_path(file) == path and file.is_file() and file.stat().st_size for file in weights):
+        return False
+    try:
+        return bool(ModelCard.load(path).sha256)
+    except UserError:
+        return False
+
+
+@contextmanager
+def _alone_in(target: Path) -> Iterator[None]:
+    """Make the folder of a model and let one program at a time add to it, where the system can lock a folder."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_kept(target, error) from error
+    with locked_folder(target.parent):
+        yield
+
+
+def _not_kept(target: Path, error: OSError) -> UserError:
+    return UserError(
+        f"model: {target} could not be written ({error.strerror}); "
+        f"name another folder in the environment variable {FOLDER_VARIABLE}."
+    )
 
 
 def _taken(path: Path) -> UserError:

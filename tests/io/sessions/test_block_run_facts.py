@@ -116,8 +116,8 @@ def test_what_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("napari_emcad.io.atomic.os.fsync", full)
-        with pytest.raises(UserError, match=r"a\.emcad: could not be written to .*No space left"):
+        patch.setattr("napari_emcad.io.put_in_place.os.fsync", full)
+        with pytest.raises(UserError, match=r"a\.emcad: disk full; nothing was written"):
             begin_run(tmp_path / "a.emcad", RUN)
     assert not list(tmp_path.iterdir())
 

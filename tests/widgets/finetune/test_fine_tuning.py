@@ -212,7 +212,7 @@ def test_a_full_disk(ready, own_runs, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("napari_emcad.io.training_crops.np.savez", full)
         ready.train()
-    assert "No space left on device" in ready.message and not list(own_runs.iterdir())
+    assert "run: disk full, about 1 MB are needed" in ready.message and not list(own_runs.iterdir())
     ready.train()
     with monkeypatch.context() as patch:
         patch.setattr("napari_emcad.networks.zoo.replace_files", full)

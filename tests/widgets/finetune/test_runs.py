@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,18 +16,20 @@ def ordered(tmp_path):
     """Make the folder of a run that has been asked for."""
 
     def make():
-        folder = new_folder(tmp_path / "runs")
+        return new_folder(tmp_path / "runs", write)
+
+    def write(folder):
+        folder.mkdir()
         TrainingOrder(parameters=TrainingParameters(steps=3)).write(folder)
-        return folder
 
     return make
 
 
 def test_names_go_up_and_are_not_used_again(tmp_path):
-    assert [new_folder(tmp_path / "runs").name for _ in range(2)] == ["001", "002"]
+    assert [new_folder(tmp_path / "runs", Path.mkdir).name for _ in range(2)] == ["001", "002"]
     (tmp_path / "runs" / "041").mkdir()
     (tmp_path / "runs" / "99 notes").mkdir()
-    assert new_folder(tmp_path / "runs").name == "042"
+    assert new_folder(tmp_path / "runs", Path.mkdir).name == "042"
 
 
 def test_runs_lie_in_their_session(tmp_path, own_runs):
@@ -44,7 +47,7 @@ def test_the_last_run_that_nobody_works_on_is_found(ordered, tmp_path):
     runs = tmp_path / "runs"
     assert RunFolder.last_in(runs) is None
     first, second = ordered(), ordered()
-    new_folder(runs)  # without an order it is no run
+    new_folder(runs, Path.mkdir)  # without an order it is no run
     held = RunFolder.last_in(runs)
     assert held.folder == second and held.order.parameters.steps == 3
     other = RunFolder.last_in(runs)

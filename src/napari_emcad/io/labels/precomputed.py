@@ -4,9 +4,7 @@ Every scale lies on the grid of the stack: its voxels begin at multiples of its 
 where in the stack the labels do. Source: neuroglancer, src/datasource/precomputed/volume.md.
 """
 
-import errno
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices, VoxelSize, triple
 from napari_emcad.core.progress import Job
-from napari_emcad.io.atomic import FORBIDDEN, FULL, write_beside
+from napari_emcad.io.atomic import error_of_disk, write_beside
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, convert_ids
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
@@ -137,8 +135,7 @@ def _raise_os_errors() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        numbers = (number for number in (*FULL, *FORBIDDEN) if os.strerror(number) in str(error))
-        raise OSError(next(numbers, errno.EIO), short_reason(error)) from error
+        raise error_of_disk(error) or OSError(short_reason(error)) from error
 
 
 @dataclass(frozen=True)

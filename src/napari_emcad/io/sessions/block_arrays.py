@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import zarr
 
 from napari_emcad.io.atomic import write_then_rename
+from napari_emcad.io.put_in_place import synchronise_all
 from napari_emcad.io.read_errors import READ_ERRORS
 
 ARRAY_ERRORS = (*READ_ERRORS, TypeError)
@@ -46,6 +48,24 @@ def make_array(path: Path, make: Callable[[Path], object], is_used: bool) -> Non
     if not path.exists():
         with write_then_rename(path) as part:
             make(part)
+
+
+def synchronise_box(path: Path, box: tuple[slice, ...]) -> None:
+    """Bring the chunks of a box of an array to the disk, before anything says that they are there.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take them.
+    One of `ARRAY_ERRORS`
+        If there is no such array.
+    """
+    array = open_to_change(path)
+    numbers = product(*(range(s.start // c, -(-s.stop // c)) for s, c in zip(box, array.chunks, strict=True)))
+    chunks = [path / array.metadata.encode_chunk_key(number) for number in numbers]
+    files = [chunk for chunk in chunks if chunk.is_file()]  # those of 0 alone are left out
+    within = {folder for file in files for folder in file.parents if folder.is_relative_to(path)}
+    synchronise_all(files, within)
 
 
 def _is_array(path: Path) -> bool:

@@ -10,24 +10,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
 from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.geometry import Shape, VoxelSize, triple
+from napari_emcad.core.geometry import Box, Shape, VoxelSize, triple
 from napari_emcad.core.ids import file_dtype
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import create_affinities
-from napari_emcad.io.atomic import FORBIDDEN, FULL, remove_parts, write_then_rename
+from napari_emcad.io.atomic import FORBIDDEN, error_of_disk, hindrance, remove_parts, write_then_rename
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.npz_files import read_npz
 from napari_emcad.io.read_errors import TABLE_ERRORS, first_line
 from napari_emcad.io.section_plans import plan_of_json, plan_to_json
-from napari_emcad.io.sessions.block_arrays import ARRAY_ERRORS, make_array, open_to_change
+from napari_emcad.io.sessions.block_arrays import ARRAY_ERRORS, make_array, open_to_change, synchronise_box
 from napari_emcad.io.sessions.file_names import (
     AFFINITIES,
     DASHBOARD,
@@ -92,7 +92,7 @@ class BlockFiles:
         with self.explain_errors():
             (self.folder / TABLES).mkdir(exist_ok=True)
             for folder in (self.folder, self.folder / TABLES):
-                remove_parts(folder)
+                remove_parts(folder, alone=True)
             make_array(
                 self.folder / AFFINITIES,
                 lambda path: create_affinities(path, shape, voxel_size, {}),
@@ -123,6 +123,13 @@ class BlockFiles:
     def is_done(self, step: str, number: int) -> bool:
         """Return True if a step of a block is done."""
         return self._table(step, number).exists()
+
+    def synchronise(self, array: Literal["affinities", "local", "fragments"], box: Box) -> None:
+        """Bring a box (z, y, x) of an array to the disk, before a table says that it is done."""
+        channels = (slice(0, 1),) if array == "affinities" else ()  # a chunk holds all
+        name = {"affinities": AFFINITIES, "local": LOCAL, "fragments": FRAGMENTS}[array]
+        with self.explain_errors():
+            synchronise_box(self.folder / name, (*channels, *box.slices))
 
     def save_table(self, step: str, number: int, **columns: NDArray[Any]) -> None:
         """Write the table of a step of a block, and with it that the step is done."""
@@ -216,7 +223,8 @@ class BlockFiles:
                 (self.folder / DASHBOARD).write_text(url or "", "utf-8")
             yield
         finally:
-            (self.folder / DASHBOARD).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self.folder / DASHBOARD).unlink(missing_ok=True)
 
     def forget(self, sections: bool) -> None:
         """Remove what a run has left that is not to be gone on with, but not its facts.
@@ -232,10 +240,16 @@ class BlockFiles:
                 if (self.folder / name).exists():
                     shutil.rmtree(self.folder / name)
 
+    @property
+    def has_rests(self) -> bool:
+        """True if there is anything that a session does not need."""
+        return any((self.folder / name).exists() for name in (RUN_FILE, FOUND_SECTIONS, LOCAL, TABLES, DASHBOARD))
+
     def clear(self) -> None:
         """Remove what a session does not need; the facts of the run first, so that nothing of it is done again."""
-        for name in (RUN_FILE, FOUND_SECTIONS):
-            (self.folder / name).unlink(missing_ok=True)
+        for name in (RUN_FILE, FOUND_SECTIONS, DASHBOARD):
+            with self.explain_errors():
+                (self.folder / name).unlink(missing_ok=True)
         for name in (LOCAL, TABLES):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
@@ -250,11 +264,12 @@ class BlockFiles:
         )
 
     def _explained(self, error: Exception) -> UserError:
-        number = getattr(error, "errno", None)
-        if number in FULL:
-            return UserError(f"{self.folder}: disk full; make room and resume the run, finished blocks are kept.")
-        if number in FORBIDDEN:
+        found = error_of_disk(error)
+        if found is not None and found.errno in FORBIDDEN:
             return UserError(f"{self.folder}: there is no permission to write in it; choose another folder.")
+        if found is not None:
+            why = hindrance(found, self.folder / RUN_FILE)
+            return UserError(f"{self.folder}: {why.what}; {why.remedy}, and resume the run, finished blocks are kept.")
         return UserError(
             f"{self.folder}: a block cannot be read or written ({first_line(error)}); "
             "resume the run, finished blocks are kept."

@@ -11,7 +11,7 @@ from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
-from napari_emcad.io.atomic import PART, write_then_rename
+from napari_emcad.io.atomic import PART, explain_write, remove_parts, write_then_rename
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.regular_files import check_entries, check_path
 from napari_emcad.io.sessions.block_files import BlockFiles
@@ -165,6 +165,7 @@ def begin_run(folder: Path, run: BlockRunFacts) -> None:
         return
     if not _was_given_up(folder):
         check_new(folder)
+    remove_parts(folder.parent)
     try:
         with write_then_rename(folder) as part:
             part.mkdir()
@@ -225,7 +226,7 @@ def _write_run(folder: Path, run: BlockRunFacts) -> None:
 
 
 def _not_written(folder: Path, error: OSError) -> UserError:
-    return UserError(f"{folder}: could not be written to ({error}); choose another folder.")
+    return explain_write(error, folder)
 
 
 def _look_of(run: BlockRunFacts) -> tuple[object, ...]:

@@ -1,5 +1,6 @@
 """Sessions that are open: a folder NAME.emcad goes in, a session to read or to edit comes out."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,8 +10,10 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
+from napari_emcad.io.atomic import remove_parts
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.affinity_files import read_affinities
+from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.box_files import keep_boxes, read_boxes
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.file_names import AFFINITIES, BOXES, EDITS
@@ -132,7 +135,17 @@ def _open(
     session = _session(base, log, facts, affinities, here)
     if lock and not why_not:
         log.open_to_write(lock.why_lost)
+        _remove_rests(folder)
     return OpenSession(folder, facts, session, affinities, log.damage or why_not, lock)
+
+
+def _remove_rests(folder: Path) -> None:
+    """Remove what a program that was killed has left: what is unfinished, and files of the run by blocks."""
+    remove_parts(folder, alone=True)
+    files = BlockFiles(folder)
+    if files.has_rests:
+        with suppress(UserError):
+            files.clear()
 
 
 def _session(

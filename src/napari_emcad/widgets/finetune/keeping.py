@@ -35,15 +35,19 @@ def keep_job(run: RunFolder, name: str) -> Job[KeptModel]:
     best = best_model(run.folder)
     if best is None:
         raise UserError(NOT_BETTER)
-    model = zoo.keep_model(best, name)
+    kept = zoo.kept_as(best, name)  # before a program was killed that was about to keep the rest
+    model = kept or zoo.keep_model(best, name)
     try:
         teacher = _keep_teacher(teacher_beside(best), f"{model.stem} teacher")
         return KeptModel(model, teacher, read_crops(run))
     except BaseException:
-        zoo.forget_model(model)
+        if kept is None:
+            zoo.forget_model(model)
         raise
 
 
 def _keep_teacher(teacher: Path, name: str) -> Path | None:
     """Keep a teacher under a name or the like; None if there is none."""
-    return zoo.keep_model(teacher, free_name(name, zoo.available_models())) if teacher.exists() else None
+    if not teacher.exists():
+        return None
+    return zoo.kept_as(teacher, name) or zoo.keep_model(teacher, free_name(name, zoo.available_models()))

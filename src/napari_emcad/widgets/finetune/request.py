@@ -1,7 +1,6 @@
 """A run that is asked for, and the job that writes its folder."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.crop import Crop, exchange_greys
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import Volume
 from napari_emcad.finetuning.folder import TrainingOrder, write_run
 from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
+from napari_emcad.io.atomic import explain_write
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.finetune.crop_places import PlannedCrop
 from napari_emcad.widgets.finetune.held_out_place import place_facts
@@ -109,16 +108,13 @@ def write_job(request: Request) -> Job[RunFolder]:
 
 def _write(request: Request, train: Sequence[Crop], held_out: Sequence[Crop]) -> RunFolder:
     """Write the run's folder; nothing of it stays if that fails."""
-    try:
-        folder = new_folder(request.runs)
-    except OSError as error:
-        raise UserError(f"{request.runs}: no run can be written there ({error.strerror}).") from error
-    try:
+    places = json.dumps(request.places)
+
+    def write(folder: Path) -> None:
         write_run(folder, request.order, train, held_out)
-        (folder / PLACES).write_text(json.dumps(request.places), "utf-8")
-        return RunFolder(folder)
-    except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise UserError(f"{folder}: the run could not be written ({error.strerror}); make room.") from error
-        raise
+        (folder / PLACES).write_text(places, "utf-8")
+
+    try:
+        return RunFolder(new_folder(request.runs, write))
+    except OSError as error:
+        raise explain_write(error, request.runs / "run") from error

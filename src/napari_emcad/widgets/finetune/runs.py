@@ -1,7 +1,8 @@
 """The folders of runs until they are kept or discarded: in the session's folder, else among the person's data."""
 
+import errno
 import os
-import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from napari_emcad.finetuning.folder import ORDER, TrainingOrder, read_order
+from napari_emcad.io.atomic import discard, remove_parts, temporary_beside
 from napari_emcad.io.json_text import read_json
+from napari_emcad.io.put_in_place import synchronise, synchronise_folder
 from napari_emcad.networks.own_data import own_data
 
 FOLDER = "finetune"
@@ -30,15 +33,44 @@ def own_folder() -> Path:
     return own_data() / FOLDER
 
 
-def new_folder(runs: Path) -> Path:
-    """Make a folder with a name that no other one has, such as 001."""
+def new_folder(runs: Path, write: Callable[[Path], object]) -> Path:
+    """Write the folder of a run, which gets a name that no other one has, such as 001, once all of it is there.
+
+    Parameters
+    ----------
+    runs : Path
+        Made if it is not there.
+    write : callable
+        Given another path, makes that folder.
+
+    Raises
+    ------
+    OSError
+        If that is not possible; nothing stays then. As are the errors of `write`.
+    """
     runs.mkdir(parents=True, exist_ok=True)
-    number = max((int(path.name) for path in runs.glob("[0-9]*") if path.name.isdigit()), default=0)
-    while True:
-        number += 1
-        with suppress(FileExistsError):
-            (runs / f"{number:03d}").mkdir()
-            return runs / f"{number:03d}"
+    remove_parts(runs)
+    with temporary_beside(runs / "run") as part:
+        write(part)
+        synchronise(part)
+        number = max((int(path.name) for path in runs.glob("[0-9]*") if path.name.isdigit()), default=0)
+        while True:
+            number += 1
+            folder = runs / f"{number:03d}"
+            if not folder.exists() and _renamed(part, folder):
+                synchronise_folder(runs)
+                return folder
+
+
+def _renamed(part: Path, folder: Path) -> bool:
+    """Give a folder its name; False if another program has just taken it."""
+    try:
+        part.rename(folder)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            return False
+        raise
+    return True
 
 
 class RunFolder:
@@ -57,6 +89,7 @@ class RunFolder:
     @classmethod
     def last_in(cls, runs: Path) -> Self | None:
         """Return the last run that was neither kept nor discarded; None if nobody has left one."""
+        remove_parts(runs)
         for folder in sorted(runs.glob("[0-9]*"), reverse=True):
             with suppress(Timeout, OSError):
                 if (folder / ORDER).is_file():
@@ -87,4 +120,4 @@ class RunFolder:
     def remove(self) -> None:
         """Delete it: it is kept or discarded, and nothing of it is needed any more."""
         self._lock.release()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        discard(self.folder)
