@@ -1,4 +1,4 @@
-"""Why something cannot be written: whatever the system says becomes one sentence, here alone."""
+"""Sentences about what cannot be written: whatever the system says becomes one, here alone."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ _IN_TEXT = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
 
 
 class Hindrance(NamedTuple):
-    """Why something cannot be written, and what to do: "disk full", "make room or use another disk"."""
+    """The reason why something cannot be written, and what to do: "disk full", "make room or use another disk"."""
 
     what: str
     remedy: str
@@ -104,7 +104,7 @@ _OTHERS = {
     errno.EBUSY: ("could not be written, as another program is using it", "close it there and try again"),
     errno.ELOOP: ("could not be written, as links in the path lead in a circle", "choose another folder"),
 }
-"""What and remedy of further errors."""
+"""Hindrances of further errors, by their number."""
 
 
 def _no_room(number: int, folder: Path, needed: int | None) -> Hindrance:

@@ -207,7 +207,7 @@ def write_model(path: Path, content: bytes, card: ModelCard) -> None:
 
 
 class _CardFile(ModelCard):
-    """What a card file holds: a card, and that of the weights before if these may still be there."""
+    """The content of a card file: a card, and that of the weights before if these may still be there."""
 
     before: ModelCard | None = None
 
