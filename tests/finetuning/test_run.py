@@ -12,7 +12,7 @@ from napari_emcad.finetuning import run as finetune
 from napari_emcad.finetuning.folder import TrainingOrder, best_model, read_order, teacher_beside, write_run
 from napari_emcad.finetuning.held_out import HeldOutScore
 from napari_emcad.finetuning.run import AS_GOOD, fine_tune
-from napari_emcad.networks import checkpoint
+from napari_emcad.networks import card
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -231,14 +231,13 @@ def test_killed_between_the_weights_and_their_card_the_best_of_before_stays(mode
     folder = write_new_run(models, tmp_path / "run")
     events = fine_tune(folder)
     first = next(e for e in events if e["event"] == "score" and e["best"])
-    kept, write = inspect(folder / first["model"]), checkpoint.replace_files
+    kept, write = inspect(folder / first["model"]), card.replace_in_turn
 
-    def killed(contents):
-        weights = next(iter(contents))
-        write({weights: contents[weights]})
+    def killed(steps):
+        write(steps[:1])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "replace_files", killed)
+    monkeypatch.setattr(card, "replace_in_turn", killed)
     with pytest.raises(KeyboardInterrupt):
         list(events)
     monkeypatch.undo()

@@ -1,10 +1,13 @@
+import errno
 import hashlib
+from pathlib import Path
 
 import pytest
 import torch
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.networks import card as cards
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import inspect, load_student, save_model
 from napari_emcad.networks.student import Student, StudentConfig
@@ -157,3 +160,51 @@ def test_a_teacher_is_inspected_but_not_loaded_as_a_student(tmp_path):
         UserError, match=r"a CAD student is needed, .*teacher.ckpt holds the residual U-Net with 16 emb"
     ):
         load_student(path)
+
+
+# ---- killed between the weights and their card -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("with_card", [True, False])
+@pytest.mark.parametrize("done", range(4))
+def test_killed_at_any_moment_over_an_older_model(tmp_path, monkeypatch, done, with_card):
+    """After so many of the renames: the weights that are there have their card, the old or the new."""
+    path, write = tmp_path / "a.pt", cards.replace_in_turn
+    save_model(Student(StudentConfig(2, 3)), path, ModelCard(title="old"))
+    if not with_card:
+        card_path(path).unlink()
+    before = inspect(path)
+    monkeypatch.setattr(cards, "replace_in_turn", lambda steps: write(list(steps)[:done]) if done else None)
+    save_model(Student(StudentConfig(3, 3)), path, ModelCard(title="new"))
+    monkeypatch.undo()
+    found = load_student(path)[1]
+    assert found == before if done < 2 else (found.title, found.maps) == ("new", 3)
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    written = save_model(Student(StudentConfig(4, 3)), path, ModelCard(title="newer"))
+    assert inspect(path) == written == ModelCard.load(card_path(path))
+    assert "before" not in card_path(path).read_text()
+
+
+def test_killed_before_there_are_weights_there_is_no_model(tmp_path, monkeypatch):
+    write = cards.replace_in_turn
+    monkeypatch.setattr(cards, "replace_in_turn", lambda steps: write(steps[:1]))
+    save_model(Student(StudentConfig(2, 3)), tmp_path / "a.pt", ModelCard())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    with pytest.raises(UserError, match="does not exist"):
+        inspect(tmp_path / "a.pt")
+
+
+def test_a_failure_between_the_two_leaves_both_as_they_were(tmp_path, monkeypatch):
+    path = tmp_path / "a.pt"
+    save_model(Student(StudentConfig(2, 3)), path, ModelCard(title="old"))
+    before, replace = {p.name: p.read_bytes() for p in tmp_path.iterdir()}, Path.replace
+
+    def refused(self, target):
+        if self.name == "a.pt" and ".part" in self.parent.name:
+            raise OSError(errno.EIO, "gone")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(UserError, match="does not answer"):
+        save_model(Student(StudentConfig(3, 3)), path, ModelCard(title="new"))
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

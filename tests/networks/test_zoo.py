@@ -191,6 +191,27 @@ def test_two_programs_at_once_get_one_model(own_models, weights, monkeypatch):
     assert contents(own_models) == before
 
 
+@pytest.mark.parametrize("left", ["card", "empty file", "both"])
+def test_what_a_killed_program_has_left_does_not_block_the_name(own, weights, left):
+    """The card of weights that never came, and the empty file by which earlier versions claimed a name."""
+    if left != "empty file":
+        (own / "Mouse.json").write_bytes(card_path(weights).read_bytes())
+    if left != "card":
+        (own / "Mouse.pt").touch()
+    kept = zoo.keep_model(weights, "mouse")
+    assert load_student(kept)[1] == inspect(weights)
+    assert sorted(contents(own)) == ["mouse.json", "mouse.pt"]
+
+
+def test_what_was_kept_before_is_known_again(own_models, weights):
+    assert zoo.kept_as(weights, "mouse") is None
+    kept = zoo.keep_model(weights, "mouse")
+    assert zoo.kept_as(weights, " Mouse ") == kept
+    assert zoo.kept_as(weights, "other") is None
+    kept.write_bytes(b"others")
+    assert zoo.kept_as(weights, "mouse") is None
+
+
 def test_a_full_disk_leaves_nothing(own, weights, monkeypatch):
     (own / "other.pt").write_bytes(b"a model")
 

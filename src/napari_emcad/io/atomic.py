@@ -318,10 +318,10 @@ def _kept(target: Path, old: Path) -> Path | None:
 
 def _remove_given_up(part: Path) -> None:
     """Remove what was not finished. Threads of zarr and tensorstore write on for a moment when one of them fails."""
-    if os.path.isfile(part):
+    if not os.path.isdir(part):
         _remove(part)
         return
-    for pause in PAUSES if os.path.isdir(part) else ():
+    for pause in PAUSES:
         time.sleep(pause)
         shutil.rmtree(part, ignore_errors=True)
 

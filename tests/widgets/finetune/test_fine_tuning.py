@@ -215,7 +215,7 @@ def test_a_full_disk(ready, own_runs, monkeypatch):
     assert "run: disk full, about 1 MB are needed" in ready.message and not list(own_runs.iterdir())
     ready.train()
     with monkeypatch.context() as patch:
-        patch.setattr("napari_emcad.networks.zoo.replace_files", full)
+        patch.setattr("napari_emcad.io.put_in_place.os.fsync", full)
         ready.keep("mine")
     assert ready.desk.message.kind == "error" and "mine" not in available_models()
     ready.keep("mine")
