@@ -8,12 +8,12 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.atomic import explain_write, write_beside
-from napari_emcad.io.chunk_checksums import write_chunk_checksums
+from napari_emcad.io.chunk_checksums import CHUNK_CHECKSUMS, write_chunk_checksums
 from napari_emcad.io.put_in_place import synchronise, synchronise_folder
 from napari_emcad.io.sessions.affinity_files import write_affinities
 from napari_emcad.io.sessions.box_files import write_boxes
 from napari_emcad.io.sessions.facts import SessionFacts, write_facts
-from napari_emcad.io.sessions.file_names import AFFINITIES, BOXES, EDITS, GRAPH, LEVELS
+from napari_emcad.io.sessions.file_names import AFFINITIES, BOXES, EDITS, FRAGMENTS, GRAPH, LEVELS
 from napari_emcad.io.sessions.open_session import OpenSession, open_session
 from napari_emcad.io.sessions.seals import read_seals
 from napari_emcad.io.sessions.segmentation_files import write_graph, write_levels_of_large, write_segmentation
@@ -66,9 +66,9 @@ def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxe
 def _bring_to_disk(folder: Path) -> None:
     """Bring all that edits rely on to the disk before there is a log of them; what blocks have written is there."""
     try:
-        for name in (GRAPH, BOXES, LEVELS):
-            if (folder / name).exists():
-                synchronise(folder / name)
+        for path in (GRAPH, BOXES, LEVELS, *(Path(name) / CHUNK_CHECKSUMS for name in (FRAGMENTS, AFFINITIES))):
+            if (folder / path).exists():
+                synchronise(folder / path)
         synchronise_folder(folder)
     except OSError as error:
         raise explain_write(error, folder, kept="finished blocks are kept") from error
