@@ -66,9 +66,10 @@ def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxe
 def _bring_to_disk(folder: Path) -> None:
     """Bring all that edits rely on to the disk before there is a log of them; what blocks have written is there."""
     try:
-        for path in (GRAPH, BOXES, LEVELS, *(Path(name) / CHUNK_CHECKSUMS for name in (FRAGMENTS, AFFINITIES))):
-            if (folder / path).exists():
-                synchronise(folder / path)
+        checksums = [folder / name / CHUNK_CHECKSUMS for name in (FRAGMENTS, AFFINITIES)]
+        for path in [*(folder / name for name in (GRAPH, BOXES, LEVELS)), *checksums]:
+            if path.exists():
+                synchronise(path)
         synchronise_folder(folder)
     except OSError as error:
         raise explain_write(error, folder, kept="finished blocks are kept") from error
