@@ -232,7 +232,7 @@ def write_crops(folder: Path) -> Path:
     (folder / "crops").mkdir()
     raw, labels = (np.tile(values, (1, 2, 2)) for values in (RAW, LABELS))
     for name in ("000", "001"):
-        np.savez_compressed(folder / "crops" / f"{name}.npz", raw=raw, labels=labels, name=np.array(name))
+        np.savez(folder / "crops" / f"{name}.npz", raw=raw, labels=labels, name=np.array(name))
     return folder / "crops"
 
 

@@ -1,5 +1,6 @@
 """A stack whose voxels are read when they are asked for."""
 
+import math
 import operator
 import threading
 import weakref
@@ -8,8 +9,10 @@ from functools import cached_property, lru_cache
 from typing import Any, Protocol, SupportsIndex
 
 import numpy as np
+import psutil
 from numpy.typing import DTypeLike, NDArray
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Shape, Slices, triple
 from napari_emcad.core.volume import Key
 from napari_emcad.io.metadata.arrangement import Arrangement
@@ -18,6 +21,9 @@ from napari_emcad.io.stacks.check_stack import check_stack
 
 KEPT_SECTION_BYTES = 128 * 2**20
 """Size of a section above which it is decoded again for each slice of it, instead of being kept."""
+
+_LITTLE = 64 * 2**20
+"""Bytes that are read without a look at how much memory is free."""
 
 Read = Callable[[Slices], NDArray[Any]]
 """Takes three slices with a start, a stop and a positive step, and returns the voxels in them."""
@@ -86,7 +92,7 @@ class LazyArray:
     @property
     def size(self) -> int:
         """Number of voxels."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -120,8 +126,18 @@ class LazyArray:
             raise ValueError(f"{self._name}: an open stack is needed to read from, this one is closed; open it again.")
         slices, numbered = _resolve_key(key, self.shape)
         shape = tuple(len(range(s.start, s.stop, s.step)) for s in slices)
+        self._check_memory(shape)
         values = self._read_values(slices) if all(shape) else np.empty(shape)
         return np.ascontiguousarray(values, self.dtype).reshape(shape)[numbered]
+
+    def _check_memory(self, shape: tuple[int, ...]) -> None:
+        """Refuse to read more than memory takes; a file of a few kilobytes may claim any number of voxels."""
+        needed = math.prod(shape) * self.dtype.itemsize
+        if needed > _LITTLE and needed > (free := psutil.virtual_memory().available):
+            raise UserError(
+                f"{self._name}: {' x '.join(map(str, shape))} voxels take {needed / 1e9:,.1f} GB of memory, "
+                f"{free / 1e9:.1f} GB are free; read a smaller part of it, or a coarser level."
+            )
 
     def _read_values(self, slices: Slices) -> NDArray[Any]:
         place = ",".join(f"{s.start}:{s.stop}" for s in slices)
@@ -166,7 +182,7 @@ def section_reader(read_section: Callable[[int], NDArray[Any]], shape: Sequence[
 
     The last two sections are kept, so that tiles of one section, or pairs of sections, decode it once.
     """
-    section_bytes = int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize
+    section_bytes = math.prod(shape[1:]) * np.dtype(dtype).itemsize
     section = lru_cache(maxsize=2 if section_bytes <= KEPT_SECTION_BYTES else 0)(read_section)
     alone = threading.Lock()  # one file position, but the window and a job read at the same time
 

@@ -4,14 +4,13 @@ A web server or a bucket unpacks them on the way; tensorstore looks for NAME alo
 0.
 """
 
-import bz2
-import gzip
 import itertools
-import lzma
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,31 +19,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.io.metadata.precomputed import INFO, PrecomputedScale
+from napari_emcad.io.stacks.chunk_limits import (
+    check_chunk,
+    check_count,
+    most_unpacked,
+    unpack_stream,
+    unpack_zstd,
+)
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.io.stacks.tensorstore_arrays import CONTEXT, kvstore, short_reason
 
 
-def _unpack_brotli(packed: bytes) -> bytes | bytearray:
-    from imagecodecs import brotli_decode  # loads a library of its own, as zstd does
+def _unpack_brotli(packed: bytes, most: int) -> bytes:
+    from imagecodecs import brotli_decode  # loads a library of its own
 
-    return brotli_decode(packed)
-
-
-def _unpack_zstd(packed: bytes) -> bytes | bytearray:
-    from imagecodecs import zstd_decode
-
-    return zstd_decode(packed)
+    return bytes(brotli_decode(packed, out=most))
 
 
-_UNPACK: Mapping[str, Callable[[bytes], bytes | bytearray]] = {
-    ".gz": gzip.decompress,
+_UNPACK: Mapping[str, Callable[[bytes, int], bytes]] = {
+    ".gz": partial(unpack_stream, "gzip"),
     ".br": _unpack_brotli,
-    ".zstd": _unpack_zstd,
-    ".zst": _unpack_zstd,
-    ".xz": lzma.decompress,
-    ".bz2": bz2.decompress,
+    ".zstd": unpack_zstd,
+    ".zst": unpack_zstd,
+    ".xz": partial(unpack_stream, "lzma"),
+    ".bz2": partial(unpack_stream, "bz2"),
 }
-"""Endings of compressed chunks, and what unpacks them."""
+"""Endings of compressed chunks, and what unpacks them to so many bytes at most."""
 
 _KEPT_BYTES = 256 * 2**20
 """The most bytes of chunks that stay in memory, unpacked but not decoded."""
@@ -127,6 +127,7 @@ class PackedChunks:
         spec = {"driver": "neuroglancer_precomputed", "kvstore": "memory://", "scale_index": number}
         store = ts.open(spec, read=True, context=context).result()
         self._store = store[ts.d[:].translate_to[0]]
+        check_chunk(f"{where}, {scale['key']}", scale["chunk_sizes"][0], self.dtype)
         self._scale, self._endings = scale, sorted(endings)
         self._kept: OrderedDict[str, int] = OrderedDict()
         self._alone = threading.Lock()  # the window and a job read at the same time
@@ -143,6 +144,7 @@ class PackedChunks:
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         with self._alone:
+            check_count(key[:3], self._scale["chunk_sizes"][0])
             try:
                 names = list(self._names(key))
                 self._unpack([name for name in names if name not in self._kept])
@@ -159,12 +161,13 @@ class PackedChunks:
 
     def _unpack(self, names: list[str]) -> None:
         """Bring chunks into the store in memory; those that are not there count as 0."""
+        most = most_unpacked(prod(self._scale["chunk_sizes"][0]) * self.dtype.itemsize * self.shape[3])
         for ending in (*self._endings, ""):
             reads = {name: self._files.read(name + ending) for name in names}
             found = {name: read.result() for name, read in reads.items()}
             for name, kept in found.items():
                 if kept.state == "value":
-                    data = _UNPACK[ending](bytes(kept.value)) if ending else kept.value
+                    data = _UNPACK[ending](bytes(kept.value), most) if ending else kept.value
                     self._chunks.write(f"{self._scale['key']}/{name}", data).result()
                     self._kept[name] = len(data)
             names = [name for name in names if name not in self._kept]

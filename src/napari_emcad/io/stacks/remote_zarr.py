@@ -10,7 +10,8 @@ from fsspec.utils import get_protocol
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.read_errors import READ_ERRORS, explain_read_errors, first_line
-from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray
+from napari_emcad.io.stacks.chunk_limits import check_count
+from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Url
 from napari_emcad.io.stacks.zarr_codecs import explain_codecs
 
@@ -80,10 +81,11 @@ class RemoteLazyArray(LazyArray):
 class CheckedArray:
     """A Zarr array (see `FileArray`) that raises an OSError or one of `READ_ERRORS` if it cannot be read."""
 
-    def __init__(self, array: FileArray):
+    def __init__(self, array: zarr.Array[Any]):
         self._array, self.shape, self.dtype = array, array.shape, array.dtype
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
+        check_count(key, self._array.chunks)
         with raise_os_errors():
             return self._array[key]
 

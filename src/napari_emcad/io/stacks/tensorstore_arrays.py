@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Slices
@@ -12,6 +13,7 @@ from napari_emcad.io.extras import import_extra
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.read_errors import first_line
 from napari_emcad.io.stacks.check_stack import check_stack
+from napari_emcad.io.stacks.chunk_limits import check_chunk, check_count
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import PRECOMPUTED, Location
 
@@ -38,14 +40,22 @@ def wrap_tensorstore(name: str, store: "TensorStore", arrangement: Arrangement) 
     """
     dtype = store.dtype.numpy_dtype
     check_stack(name, arrangement.shape, dtype)
+    check_chunk(name, chunk_shape(store), np.dtype(dtype))
     return LazyArray(name, arrangement.shape, dtype, partial(_read, store, arrangement))
 
 
 def _read(store: "TensorStore", arrangement: Arrangement, box: Slices) -> NDArray[Any]:
+    key = arrangement.key(box)
+    check_count(key, chunk_shape(store))
     try:
-        return arrangement.turn(store[arrangement.key(box)].read().result())
+        return arrangement.turn(store[key].read().result())
     except ValueError as error:
         raise OSError(short_reason(error)) from error
+
+
+def chunk_shape(store: Any) -> tuple[int, ...]:
+    """Return the shape of the chunks of an array that is open."""
+    return tuple(store.chunk_layout.read_chunk.shape)
 
 
 def kvstore(where: Location, path: str = "") -> str | dict[str, str]:

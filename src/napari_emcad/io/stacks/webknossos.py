@@ -18,12 +18,15 @@ from napari_emcad.io.read_errors import explain_read_errors, first_line
 from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
+from napari_emcad.io.stacks.chunk_limits import check_chunk, check_count
 from napari_emcad.io.stacks.lazy_array import FileArray, wrap_array
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.io.stacks.n5 import N5Tree, open_n5_array
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+from napari_emcad.io.stacks.tensorstore_arrays import chunk_shape
 from napari_emcad.io.stacks.wkw import AXES, HEADER, WkwArray, is_wkw
+from napari_emcad.io.stacks.zarr_limits import limit_chunks
 from napari_emcad.io.stacks.zarr_tree import ZarrTree
 
 _MOST_DEEP = 4
@@ -186,6 +189,7 @@ def _open_array(root: Path, level: _Level, shown: str) -> tuple[FileArray, list[
         return _open_zarr(where, level, shown)
     if kind == "n5":
         store = open_n5_array(N5Tree(where), "", shown)
+        check_chunk(shown, chunk_shape(store), store.dtype.numpy_dtype)
         names = level.layer.axis_names(level.mag, store.ndim)
         return _TensorStoreArray(store), names[::-1] if names else None
     if kind == "wkw" and isinstance(where, Path):
@@ -206,7 +210,7 @@ def _open_zarr(where: Location, level: _Level, shown: str) -> tuple[FileArray, l
         raise UserError(f"{shown}: a Zarr array is needed, and there is none; copy or export the dataset again.")
     stated = getattr(array.metadata, "dimension_names", None)
     names = [str(name) for name in stated] if stated and all(stated) else level.layer.axis_names(level.mag, array.ndim)
-    return remote_zarr.CheckedArray(array), names
+    return remote_zarr.CheckedArray(limit_chunks(shown, array)), names
 
 
 class _TensorStoreArray:
@@ -216,6 +220,7 @@ class _TensorStoreArray:
         self._store, self.shape, self.dtype = store, tuple(store.shape), store.dtype.numpy_dtype
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
+        check_count(key, chunk_shape(self._store))
         return self._store[key].read().result()
 
 

@@ -27,11 +27,12 @@ from napari_emcad.io.stacks import remote_zarr
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
 from napari_emcad.io.stacks.folders_below import first_entries, is_folder
-from napari_emcad.io.stacks.lazy_array import FileArray, LazyArray, wrap_array
+from napari_emcad.io.stacks.lazy_array import LazyArray, wrap_array
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, metadata_stamp
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
 from napari_emcad.io.stacks.zarr_images import ImageLevel, ZarrImages
+from napari_emcad.io.stacks.zarr_limits import limit_chunks
 from napari_emcad.io.stacks.zarr_tree import (
     MARKS,
     ZarrNode,
@@ -139,12 +140,15 @@ def open_zarr_array(where: Path) -> zarr.Array[Any]:
 
 
 def wrap_zarr_array(
-    where: Location, shown: str, array: FileArray, arrangement: Arrangement, close: Callable[[], None] | None = None
+    where: Location,
+    shown: str,
+    array: zarr.Array[Any],
+    arrangement: Arrangement,
+    close: Callable[[], None] | None = None,
 ) -> LazyArray:
     """Wrap an array of a Zarr store as (z, y, x); `shown` begins the sentences of errors."""
-    if isinstance(where, Url):
-        return wrap_array(shown, remote_zarr.CheckedArray(array), arrangement, close, remote_zarr.RemoteLazyArray)
-    return wrap_array(shown, remote_zarr.CheckedArray(array), arrangement, close)
+    kind = remote_zarr.RemoteLazyArray if isinstance(where, Url) else LazyArray
+    return wrap_array(shown, remote_zarr.CheckedArray(limit_chunks(shown, array)), arrangement, close, kind)
 
 
 def zarr_axes(array: zarr.Array[Any]) -> list[str] | None:
