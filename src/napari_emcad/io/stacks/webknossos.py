@@ -1,5 +1,6 @@
 """Stacks of webKnossos: datasets with layers in Zarr, N5 or wkw, and single arrays in wkw."""
 
+import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -249,7 +250,7 @@ def _find_root(where: Path) -> Path | None:
     """Return the folder of the dataset that a folder is, or is a layer or an array of; None if of none."""
     folder = where
     for _ in range(_MOST_DEEP):
-        if (folder / PROPERTIES).is_file():
+        if os.path.lexists(folder / PROPERTIES):
             return folder if folder == where or _is_listed(folder, where) else None
         if folder.parent == folder:
             return None
