@@ -37,7 +37,7 @@ _STREAMS: dict[str, Callable[[], Any]] = {
     "bz2": bz2.BZ2Decompressor,
     "lzma": lzma.LZMADecompressor,
 }
-"""What unpacks a stream, by the names of codecs."""
+"""Classes that unpack a stream, by the names of codecs."""
 
 
 def most_unpacked(voxels: int) -> int:
