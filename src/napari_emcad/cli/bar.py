@@ -30,11 +30,16 @@ def follow(job: Job[T]) -> T:
 
 def tell(text: str) -> None:
     """Say what was found, at once: another program may listen."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{_printable(text)}\n")
     sys.stdout.flush()
 
 
 def warn(sentence: str) -> None:
     """Say what a person should know, on standard error; nothing if it is empty."""
     if sentence:
-        sys.stderr.write(f"napari-emcad: {sentence}\n")
+        sys.stderr.write(f"napari-emcad: {_printable(sentence)}\n")
+
+
+def _printable(text: str) -> str:
+    """Return a text whose control characters, which a terminal would obey, are spelt out."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)

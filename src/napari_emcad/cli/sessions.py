@@ -94,7 +94,8 @@ def list_edits(options: argparse.Namespace) -> int:
         for row in session.log.rows:
             undone = row.kind not in ("undo", "redo") and row.seq not in live
             what = ", ".join(f"{name} {json.dumps(value)}" for name, value in row.input.items())
-            tell(f"{row.seq}  {time_text(row.time)}  {row.user}  {row.kind}  {what}{'  (undone)' if undone else ''}")
+            who = f"{row.user}  {row.kind}".replace("\n", "\\n")
+            tell(f"{row.seq}  {time_text(row.time)}  {who}  {what}{'  (undone)' if undone else ''}")
         warn(session.log.damage)
     return 0
 

@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import fields as fields_of
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ def effect_text(effect: Effect) -> str:
 def effect_from(text: str) -> Effect:
     """Return the effect that `effect_text` wrote."""
     fields: dict[str, Any] = json.loads(text)
+    if not isinstance(fields, dict):
+        raise ValueError("an effect is needed")
     return Effect(
         partings=tuple(map(_parting_from, fields.get("partings", ()))),
         moves=tuple(
@@ -78,7 +81,9 @@ def _parting_fields(parting: Parting) -> dict[str, Any]:
 
 
 def _parting_from(fields: dict[str, Any]) -> Parting:
-    sides = np.frombuffer(zlib.decompress(base64.b64decode(fields["sides"])), np.uint8).reshape(fields["shape"])
+    shape = triple(fields["shape"])
+    unpacked = zlib.decompressobj().decompress(base64.b64decode(fields["sides"]), prod(shape) or 1)
+    sides = np.frombuffer(unpacked, np.uint8).reshape(shape)
     return Parting(
         fields["fragment"],
         _pair(fields["parts"]),

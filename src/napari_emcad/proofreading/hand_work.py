@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import triple
 from napari_emcad.core.ids import FragmentId
 from napari_emcad.proofreading.effects import Move, Parting
@@ -44,6 +45,11 @@ def _read_joins(state: State, merges: Sequence[LogRow]) -> Iterable[tuple[Fragme
     for edit_input in (row.input for row in merges):
         ends = [edit_input["anchor"], *(edit_input["others"] if "others" in edit_input else [edit_input["other"]])]
         voxels = edit_input.get("voxels", ())
+        if max(ends) >= len(state.sizes):
+            raise UserError(
+                f"edit log: an edit joins fragment {max(ends)}, which nothing has; "
+                "copy the session again from where it is whole."
+            )
         if len(voxels) == len(ends) and not state.sizes[ends].all():
             ends = [state.fragment_at(triple(voxel)) for voxel in voxels]
         yield from ((ends[0], end) for end in ends[1:])

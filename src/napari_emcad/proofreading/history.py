@@ -9,6 +9,7 @@ from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.named_by import NamedBy
 from napari_emcad.proofreading.notes import OpenNotes
 from napari_emcad.proofreading.packed import ManyMoves, unpack_many
+from napari_emcad.proofreading.plausible import Bounds
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.state import State
 
@@ -42,6 +43,7 @@ class History:
         self._rows, self._state = rows, state
         self._in_force: set[int] = set()
         self._named_by = NamedBy()
+        self._bounds = Bounds(len(state.base.sizes), state.base.fragments.shape)
         self._is_out_of_order = False
 
     def row(self, seq: int) -> LogRow:
@@ -178,12 +180,15 @@ class History:
             while part := [*islice(group, AT_A_TIME)]:
                 if is_many:
                     many = unpack_many([row.packed for row in part if isinstance(row.packed, bytes)])
+                    self._bounds.check_many(many)
                     self._named_by.add_many([row.seq for row in part], many)
                     do_many(many)
                 else:
                     for row in part:
-                        self._named_by.add(row.seq, row.effect)
-                        do_one(row.effect)
+                        effect = row.effect
+                        self._bounds.check(effect)
+                        self._named_by.add(row.seq, effect)
+                        do_one(effect)
 
     def _reserve(self, effect: Effect) -> None:
         """Take note of the ids of an edit that is undone."""

@@ -22,6 +22,7 @@ from napari_emcad.core.wording import count
 from napari_emcad.proofreading.acknowledged import Acknowledged, Acknowledgements
 from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.packed import pack_details
+from napari_emcad.proofreading.plausible import check_row
 from napari_emcad.proofreading.rows import EditInput, EditKind, LogRow
 
 _TABLE = """
@@ -271,6 +272,7 @@ def _values(row: LogRow, before: str) -> tuple[Any, ...]:
 
 def _row_of(values: Sequence[Any], before: str) -> LogRow:
     seq, at, user, duration_ms, kind, base_hash, details, packed = values
+    check_row(at, kind, base_hash)
     if isinstance(details, str):  # of an earlier version
         details = pack_details([user, duration_ms, json.loads(details)])
     return LogRow(seq, at, kind, base_hash or before, details, packed)

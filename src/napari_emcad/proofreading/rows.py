@@ -1,13 +1,16 @@
 """Rows of the edit log: the request of each edit, and its effect."""
 
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Literal, Self, TypedDict
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import FragmentId, SegmentId
 from napari_emcad.proofreading.effect_text import effect_text
 from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.packed import is_plain, pack_details, pack_effect, unpack_details, unpack_effect
+from napari_emcad.proofreading.plausible import check_details
 
 EditKind = Literal[
     "merge",
@@ -190,5 +193,20 @@ class LogRow:
 
     @property
     def _unpacked(self) -> tuple[str, float, EditInput]:
-        user, duration_ms, edit_input = unpack_details(self.details)
+        """User, duration and input.
+
+        Raises
+        ------
+        UserError
+            If no edit has such.
+        """
+        try:
+            details = unpack_details(self.details)
+            check_details(self.kind, details)
+        except (ValueError, RecursionError, zlib.error) as error:
+            raise UserError(
+                f"edit log: edit {self.seq} says what no edit says ({error}); "
+                "copy the session again from where it is whole."
+            ) from error
+        user, duration_ms, edit_input = details
         return user, duration_ms, edit_input

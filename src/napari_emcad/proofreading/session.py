@@ -85,7 +85,7 @@ class Session:
             _check_base(row, self.base_hash)
         try:
             self._history.follow_all()
-        except (ArithmeticError, LookupError, TypeError, ValueError, zlib.error) as error:
+        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError, zlib.error) as error:
             raise UserError(
                 f"session: its edits cannot be made again on its fragments ({error}); "
                 "copy the session again from where it is whole."

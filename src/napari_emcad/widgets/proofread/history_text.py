@@ -4,9 +4,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from napari_emcad.core.errors import UserError
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS
+
+LONGEST = 200
+"""Characters of an edit's words at most."""
 
 LISTED = 500
 """Edits that are listed at most."""
@@ -45,7 +49,11 @@ def _clock_text(seconds: float) -> str:
 def edit_text(row: LogRow) -> str:
     """Return an edit in a few words, such as "merge 77 <- 91"."""
     text = _TEXTS.get(row.kind)
-    return text(row) if text else row.kind
+    try:
+        found = text(row) if text else row.kind
+    except (LookupError, TypeError, ValueError, UserError):  # no edit of ours lacks what is said of it
+        found = f"{row.kind[:LONGEST]} that says nothing"
+    return found if len(found) <= LONGEST else f"{found[:LONGEST]} ..."
 
 
 def _merge_text(row: LogRow) -> str:
