@@ -16,6 +16,7 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.wording import shape_text
 from napari_emcad.io.regular_files import NoAnswer, NotRegular, await_path
+from napari_emcad.io.stacks.hosts import nothing_fetched
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.stack import content_of, open_stack
 
@@ -47,6 +48,19 @@ RELATIVE, BY_NAME, BY_VOXELS = (
 
 class StackNotFound(UserError):
     """No stack is where the one of a session or a run should be, or it holds other voxels."""
+
+
+class StackBehindUrl(StackNotFound):
+    """The stack of a session or a run lies behind a URL, which nobody has asked for.
+
+    Attributes
+    ----------
+    url : Url
+    """
+
+    def __init__(self, sentence: str, url: Url):
+        super().__init__(sentence)
+        self.url = url
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,8 @@ def find_stack(
 ) -> FoundStack:
     """Find the stack of a session or a run. Looks where it was, beside the session, and among the files near it.
 
+    What lies behind a URL is fetched only if it was asked for: sessions come from anybody.
+
     Parameters
     ----------
     known : KnownStack
@@ -131,6 +147,8 @@ def find_stack(
     ------
     StackNotFound
         If it is nowhere, or what is there holds other voxels.
+    StackBehindUrl
+        If it is behind a URL that was not asked for.
     UserError
         If what was asked for cannot be opened.
     """
@@ -156,7 +174,7 @@ def search_stack(
     for places in (_named_places, _near):
         listed = list(places(known))
         for done, (how, path) in enumerate(listed):
-            if str(path) in seen:
+            if str(path) in seen or isinstance(path, Url):
                 continue
             seen.add(str(path))
             yield Progress(LOOKING, done, len(listed))
@@ -165,12 +183,23 @@ def search_stack(
             except (NoAnswer, NotRegular) as error:
                 others.append(str(error).rstrip("."))
                 continue
-            found = _compare(known, path)
+            with nothing_fetched():
+                found = _compare(known, path)
             if found.is_it:
                 return FoundStack(path, found.dataset, _note(known, how, path, others, found.note))
             if how != BY_VOXELS and found.why_not:
                 others.append(found.why_not)
+    _refuse_to_fetch(known, remedy)
     raise StackNotFound(_sentence(known, others, remedy))
+
+
+def _refuse_to_fetch(known: KnownStack, remedy: str) -> None:
+    """Say that the stack is behind a URL, if it is."""
+    place = None
+    with suppress(UserError):
+        place = parse_location(known.source) if known.source else None
+    if isinstance(place, Url):
+        raise StackBehindUrl(f"{known.folder}: its image is at {place}, which was not fetched yet; {remedy}.", place)
 
 
 def _await(place: Location) -> Job[None]:

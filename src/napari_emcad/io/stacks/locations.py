@@ -15,6 +15,9 @@ PRECOMPUTED = "precomputed://"
 _ADDRESS = re.compile(r"[a-zA-Z][\w+.-]*://")
 """Beginning of an address, which may stand inside another one: zarr://https://host/em.zarr."""
 
+_LOCAL = re.compile(r"(?:^|[^a-zA-Z])(?:file|local|dir)://")
+"""Protocols of files on this machine, which may stand inside another address."""
+
 _ACCOUNTS = ("abfs", "abfss", "wasb", "wasbs", "ssh", "sftp")
 """Protocols that name a container or an account before the host."""
 
@@ -77,6 +80,8 @@ def parse_location(text: Location | str) -> Location:
         _refuse_secrets(text[address.start() :].split("::")[0])
     if text.startswith("file://"):
         return Path(url2pathname(urlsplit(text).path))
+    if _LOCAL.search(text):
+        raise UserError(f"{shown_address(text)}: this is a path on this machine; write the path by itself.")
     return Url(text.rstrip("/"))
 
 
@@ -91,6 +96,12 @@ def _refuse_secrets(text: str) -> None:
             f"{_without_secrets(text)}: a URL without user, password, token or signature is needed, as URLs are kept "
             "in sessions; give the credentials in the environment."
         )
+
+
+def shown_address(text: str) -> str:
+    """Return what of an address can be shown for sure, without what may be a secret."""
+    address = next(reversed(list(_ADDRESS.finditer(text))), None)
+    return _without_secrets(text[address.start() :].split("::")[0]) if address else text
 
 
 def _without_secrets(text: str) -> str:

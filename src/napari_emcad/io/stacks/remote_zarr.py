@@ -11,6 +11,7 @@ from fsspec.utils import get_protocol
 from napari_emcad.core.errors import UserError
 from napari_emcad.io.read_errors import READ_ERRORS, explain_read_errors, first_line
 from napari_emcad.io.stacks.chunk_limits import check_count
+from napari_emcad.io.stacks.hosts import check_fetch, web_options
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Url
 from napari_emcad.io.stacks.zarr_codecs import explain_codecs
@@ -27,14 +28,23 @@ def zarr_address(url: Url) -> str:
     UserError
         If the protocol is not known, or its library is not installed.
     """
+    check_fetch(url)
     _check_protocol(url)
     return f"zip::{url}" if url.name.lower().endswith(ZIPPED) else str(url)
+
+
+def _options(address: str) -> dict[str, Any] | None:
+    """Return the settings of fsspec for an address; those of a file in a zip file by protocol."""
+    protocol = get_protocol(address.rpartition("::")[2])
+    if protocol not in ("http", "https"):
+        return None
+    return {protocol: web_options()} if "::" in address else web_options()
 
 
 def open_remote_node(address: str, path: str) -> zarr.Array[Any] | zarr.Group | None:
     """Open an array or group of a store behind a URL, to read; None if there is none."""
     try:
-        found: zarr.Array[Any] | zarr.Group = zarr.open(address, path=path, mode="r")
+        found: zarr.Array[Any] | zarr.Group = zarr.open(address, path=path, mode="r", storage_options=_options(address))
     except FileNotFoundError:
         return None
     return found
@@ -48,7 +58,7 @@ def nothing_there(url: Url) -> UserError:
 def group_attributes(url: Url) -> dict[str, Any] | None:
     """Read the attributes of a group behind a URL; None if there is none, or none that may be read."""
     try:
-        return zarr.open_group(str(url), mode="r").attrs.asdict()
+        return zarr.open_group(str(url), mode="r", storage_options=_options(str(url))).attrs.asdict()
     except Exception:  # noqa: BLE001  a server answers for an address above as it likes
         return None
 

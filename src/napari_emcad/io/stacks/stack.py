@@ -19,6 +19,7 @@ from napari_emcad.io.regular_files import check_entries, check_path
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, SeveralStacks
 from napari_emcad.io.stacks.formats import StackFormat, find_format, known_formats
+from napari_emcad.io.stacks.hosts import check_host
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import Location, Url, parse_location
 from napari_emcad.io.stacks.open_dataset import Holds, OpenDataset, with_likely_place
@@ -237,6 +238,8 @@ def _kind_of(path: Location) -> StackFormat[Any]:
         if not path.exists():
             raise UserError(f"{path}: there is no such file or folder; check its name and place.")
         check_entries(path)
+    else:
+        check_host(path)
     kind = _find_format(path)
     if kind is None:
         raise _unknown_kind(path)

@@ -14,6 +14,7 @@ from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.read_errors import first_line
 from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.chunk_limits import check_chunk, check_count
+from napari_emcad.io.stacks.hosts import PATIENCE, check_fetch
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.locations import PRECOMPUTED, Location
 
@@ -63,6 +64,7 @@ def kvstore(where: Location, path: str = "") -> str | dict[str, str]:
     inner = f"{path.strip('/')}/" if path else ""
     if isinstance(where, Path):
         return {"driver": "file", "path": f"{where.absolute().as_posix()}/{inner}"}
+    check_fetch(where)
     return f"{str(where).removeprefix(PRECOMPUTED)}/{inner}"
 
 
@@ -71,7 +73,9 @@ def read_file(ts: ModuleType, where: Location, name: str, path: str = "") -> byt
     if isinstance(where, Path):
         file = where / path / name
         return file.read_bytes() if file.is_file() else None
-    kept = ts.KvStore.open(kvstore(where, path), context=ts.Context(CONTEXT)).result().read(name).result()
+    kept = (
+        ts.KvStore.open(kvstore(where, path), context=ts.Context(CONTEXT)).result(PATIENCE).read(name).result(PATIENCE)
+    )
     return bytes(kept.value) if kept.state == "value" else None
 
 

@@ -1,7 +1,7 @@
 """The session that a run by blocks fills: its folder, how far it is, and what can be done with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -16,13 +16,13 @@ from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_unfinished_run
 from napari_emcad.io.sessions.file_names import RUN_FILE
 from napari_emcad.io.sessions.lock import lock_holder
-from napari_emcad.io.stacks.find_stack import StackNotFound
-from napari_emcad.io.stacks.locations import Location
+from napari_emcad.io.stacks.find_stack import StackBehindUrl, StackNotFound
+from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.widgets.blocks.means_pick import MeansPick
 from napari_emcad.widgets.blocks.new_run import NewRun
 from napari_emcad.widgets.blocks.stage import Stage, stage_of
 from napari_emcad.widgets.desk.desk import Desk
-from napari_emcad.widgets.desk.session_stack import FIND
+from napari_emcad.widgets.desk.session_stack import FIND, load_sentence
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import centre
 from napari_emcad.widgets.kit.session_place import session_folder
@@ -86,6 +86,7 @@ class BlockSession:
         self._folder: Path | None = None
         self._proposed: Path | None = None
         self._facts, self._lacks_stack = "", False
+        self._url: Url | None = None
         self.seen: RunSeen | None = None
         self._jobs.progressed.connect(self._on_progress)
         self._jobs.running_changed.connect(self._on_change)
@@ -150,6 +151,11 @@ class BlockSession:
         """True once the stack of the run in the folder was looked for, and is not there."""
         return self._lacks_stack and self.stage is Stage.UNFINISHED
 
+    @property
+    def stack_url(self) -> Url | None:
+        """The address of the stack of the run, if it was not fetched yet."""
+        return self._url if self.lacks_stack else None
+
     def take_stack(self, stack: Location) -> None:
         """Go on with the run in the folder with a stack that a person has found."""
         if self.stage is Stage.UNFINISHED:
@@ -199,8 +205,12 @@ class BlockSession:
 
     def _on_found(self, ended: Ended) -> None:
         if ended.result is None:
+            error = ended.error
+            self._url = error.url if isinstance(error, StackBehindUrl) else None
+            if self._url is not None:
+                ended = replace(ended, error=UserError(load_sentence(self._named(), self._url)))
             self._on_ended(ended)
-            self._lacks_stack = isinstance(ended.error, StackNotFound)
+            self._lacks_stack = isinstance(error, StackNotFound)
             self.changed.emit()
             return
         self._lacks_stack = False

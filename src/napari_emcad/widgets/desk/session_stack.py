@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from pydantic import ValidationError
 
 from napari_emcad.core.errors import UserError
@@ -16,8 +17,8 @@ from napari_emcad.core.progress import Job, Progress, drive
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.sessions.facts import SessionFacts, write_facts
 from napari_emcad.io.sessions.open_session import OpenSession
-from napari_emcad.io.stacks.find_stack import FoundStack, KnownStack, is_same_place, search_stack
-from napari_emcad.io.stacks.locations import Location
+from napari_emcad.io.stacks.find_stack import FoundStack, KnownStack, StackBehindUrl, is_same_place, search_stack
+from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.stack import GIVEN, content_fingerprint, content_of
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
@@ -30,8 +31,14 @@ from napari_emcad.widgets.kit.layers import is_image, origin_of, set_voxel_size,
 STAND_IN = "stands in"
 """Key in the metadata of an image that is shown in the place of a stack that is not there."""
 
+BEHIND_URL = "behind a URL"
+"""Key in the metadata of such an image: the URL of the stack, which nobody has asked for yet."""
+
 FIND = "Find the stack..."
 """Words of the button that asks for the stack of a session."""
+
+LOAD = "Load"
+"""Words of the button that fetches a stack from its URL."""
 
 
 class ShownSession(NamedTuple):
@@ -55,12 +62,15 @@ class SoughtStack:
     found : FoundStack or None
     error : UserError or None
         Why it was not found.
+    url : Url or None
+        Address that it lies at, where it was not fetched as nobody has asked for it.
     layers : list of LayerData
         The image of the stack, read from its file; none if no image of it fits, or a layer seems to show it already.
     """
 
     found: FoundStack | None = None
     error: UserError | None = None
+    url: Url | None = None
     layers: tuple[LayerData, ...] = ()
 
 
@@ -78,12 +88,25 @@ def seek_stack(opened: OpenSession, asked: Location | None = None, shown: Sequen
     known = _known_stack(opened)
     try:
         found = yield from search_stack(known, asked, f'press "{FIND}"')
+    except StackBehindUrl as error:
+        return SoughtStack(error=UserError(load_sentence(opened.folder, error.url)), url=error.url)
     except UserError as error:
         return SoughtStack(error=error)
     if any(is_same_place(source, found.path) for source in shown):
         return SoughtStack(found)
     yield Progress("reading the stack", 0, 1)
     return SoughtStack(found, layers=_layers_of(found, known))
+
+
+def load_sentence(folder: Path, url: Url) -> str:
+    """Return what is said of a session or a run whose stack is behind a URL."""
+    return f'{folder}: its image is at {url}; press "{LOAD}" to fetch it, or "{FIND}" if you have it here.'
+
+
+def url_of_stack(layer: Layer) -> Url | None:
+    """Return the URL of the stack that an image stands for; None if it stands for none behind a URL."""
+    found = layer.metadata.get(BEHIND_URL)
+    return found if isinstance(found, Url) else None
 
 
 def stopped_search(opened: OpenSession) -> SoughtStack:
@@ -144,7 +167,7 @@ def _stack_of(viewer: ViewerModel, opened: OpenSession, sought: SoughtStack) -> 
         layer = _layer_there(viewer, box, _same_voxels(known))
         if layer is not None:
             return layer, box, (f'The layer "{layer.name}" holds the voxels of its stack {known.name}.',)
-        return *_stand_in(opened), (f"{sought.error} {_words_of_stand_in(opened)}",)
+        return *_stand_in(opened, sought.url), (f"{sought.error} {_words_of_stand_in(opened)}",)
     layer = _layer_there(viewer, box, _same_stack(known, found)) or _layer_of(sought.layers or _layers_of(found, known))
     if layer is None:
         return *_stand_in(opened), (f'{found.path}: no image of it fits the session; press "{FIND}".',)
@@ -155,13 +178,13 @@ def _stack_of(viewer: ViewerModel, opened: OpenSession, sought: SoughtStack) -> 
     return layer, box, (found.note,)
 
 
-def _stand_in(opened: OpenSession) -> tuple[Image, Box]:
+def _stand_in(opened: OpenSession, url: Url | None = None) -> tuple[Image, Box]:
     """Return a new image of the affinities, or of nothing, and the box of the session in it."""
     shape = triple(opened.session.state.base.fragments.shape)
     values = np.zeros(shape, np.uint8) if opened.affinities is None else channel_of(opened.affinities, 1)
     size = opened.facts.voxel_size
     place = {"scale": tuple(size), "units": ("nm",) * 3} if size else {}
-    look = {"name": opened.folder.stem, "axis_labels": ("z", "y", "x"), "metadata": {STAND_IN: True}}
+    look = {"name": opened.folder.stem, "axis_labels": ("z", "y", "x"), "metadata": {STAND_IN: True, BEHIND_URL: url}}
     return Image(values, **look, **place), Box.whole(shape)
 
 

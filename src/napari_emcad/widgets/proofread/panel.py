@@ -6,8 +6,10 @@ from pathlib import Path
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
+from napari_emcad.io.stacks.locations import Url
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.desk.session_stack import url_of_stack
 from napari_emcad.widgets.kit.ask_stack import ask_for_stack
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.forms import enable
@@ -92,6 +94,7 @@ class ProofreadPanel(QWidget):
             body.end_button: desk.sessions.end,
             body.bring_button: self._ask_for_edits,
             body.find_button: self._ask_for_stack,
+            body.load_button: self._load_stack,
         }
         for button, act in clicked.items():
             button.clicked.connect(lambda _checked, act=act: act())
@@ -151,6 +154,16 @@ class ProofreadPanel(QWidget):
         if chosen := ask_for_stack(self):
             self._desk.sessions.take_stack(chosen)
 
+    def _load_stack(self) -> None:
+        if url := self._stack_url:
+            self._desk.sessions.take_stack(url)
+
+    @property
+    def _stack_url(self) -> Url | None:
+        """The address of the session's stack, if it was not fetched yet."""
+        at = self._desk.sessions.current
+        return None if at is None else url_of_stack(at.result.source)
+
     def _follow_lists(self) -> None:
         """Bring lists and history up to date with the session."""
         session = self.body.editor.at.session
@@ -177,6 +190,7 @@ class ProofreadPanel(QWidget):
         self.before.setVisible(not is_on)
         self.body.setVisible(is_on)
         self.body.find_button.setVisible(self._desk.sessions.lacks_stack)
+        self.body.load_button.setVisible(self._stack_url is not None)
         is_seeking = self._desk.sessions.is_seeking
         self.stop_button.setVisible(proofreader.bring.is_running or is_seeking)
         stays = "The edits made again until then stay in the new session."

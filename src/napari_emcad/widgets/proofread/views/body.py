@@ -6,7 +6,7 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.wording import count
-from napari_emcad.widgets.desk.session_stack import FIND
+from napari_emcad.widgets.desk.session_stack import FIND, LOAD
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.question import Question
 from napari_emcad.widgets.proofread.editor import Editor
@@ -109,6 +109,9 @@ class ProofreadBody(QWidget):
         self.find_button = button(FIND)
         self.find_button.setToolTip("Choose the file or folder of the stack that this session was made of.")
         self.find_button.setVisible(False)
+        self.load_button = button(LOAD)
+        self.load_button.setToolTip("Fetch the stack of this session from its address.")
+        self.load_button.setVisible(False)
         self.end_button = button("End session")
         self.end_button.setToolTip("Everything is saved already; the neurons stay as they are.")
 
@@ -123,7 +126,8 @@ class ProofreadBody(QWidget):
         marks = row_of(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
         history = text("History: click an edit to go there")
         last = row_of(self.undo_one_button, self.end_button)
-        return [self.find_button, looks, self.neurons, picked, marks, history, self.history, last, self.bring_button]
+        stack = row_of(self.load_button, self.find_button)
+        return [stack, looks, self.neurons, picked, marks, history, self.history, last, self.bring_button]
 
     def _review_box(self) -> QWidget:
         box = QWidget()
