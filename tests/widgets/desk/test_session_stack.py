@@ -12,8 +12,9 @@ from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
+from napari_emcad.io.stacks import find_stack
 from napari_emcad.io.stacks.stack import content_fingerprint
-from napari_emcad.widgets.desk.session_stack import STAND_IN, parameters_of, result_of, seek_stack
+from napari_emcad.widgets.desk.session_stack import STAND_IN, parameters_of, result_of, seek_stack, url_of_stack
 from napari_emcad.widgets.kit.layers import voxel_size_of
 
 GREY = np.random.default_rng(3).integers(0, 255, (5, 30, 40), np.uint8)
@@ -82,6 +83,15 @@ def test_without_a_stack_its_affinities_stand_for_it(viewer, tmp_path, new_sessi
     assert result.box == Box.whole((3, 20, 30)) and STAND_IN in result.source.metadata
     np.testing.assert_array_equal(np.asarray(result.source.data), affinities[1])
     assert voxel_size_of(result.source) == (40, 5, 6) and result.source.name == "s"
+
+
+def test_a_stack_behind_a_url_is_not_fetched_without_a_click(viewer, new_session, monkeypatch):
+    monkeypatch.setattr(find_stack, "open_stack", None)
+    opened = new_session(source="https://host.example/em.zarr", fingerprint="0 5x30x40 uint8")
+    shown = result_of(viewer, opened)
+    assert shown.lacks_stack
+    assert 'its image is at https://host.example/em.zarr; press "Load" to fetch it, or "Find' in shown.notes[0]
+    assert str(url_of_stack(shown.result.source)) == "https://host.example/em.zarr"
 
 
 def test_without_affinities_the_neurons_stand_alone(viewer, new_session):

@@ -31,7 +31,7 @@ _MAY_FETCH = ContextVar("may_fetch", default=True)
 
 
 class NotFetched(UserError):
-    """What lies behind a URL was not fetched, as nobody asked for it."""
+    """A URL was not fetched, as nobody asked for what lies there."""
 
 
 @contextmanager
