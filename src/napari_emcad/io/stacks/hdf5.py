@@ -14,6 +14,7 @@ from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
+from napari_emcad.io.stacks.hdf5_chunks import LimitedDataset
 from napari_emcad.io.stacks.hdf5_coordinates import coordinates_of
 from napari_emcad.io.stacks.hdf5_links import broken_link, get_link, get_object, open_dataset
 from napari_emcad.io.stacks.hdf5_listing import MATLAB, entry_of, list_datasets
@@ -36,7 +37,7 @@ def open_hdf5(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         entry, notes = _find_entry(path, file, wish)
         name, found = f"{path}, {entry.name}", open_dataset(file, entry.name)
         arrangement = arrange_axes(name, entry.shape, entry.axes, wish)
-        array = wrap_array(name, found, arrangement, file.close)
+        array = wrap_array(name, LimitedDataset(name, found), arrangement, file.close)
         check_storage(name, found)
     except BaseException:
         file.close()

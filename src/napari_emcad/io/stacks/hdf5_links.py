@@ -6,11 +6,26 @@ import h5py
 
 
 def get_object(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype | None:
-    """Return the object of a name, through links; None if there is none, or a link leads nowhere."""
+    """Return the object of a name, through links; None if there is none, or a link leads nowhere.
+
+    A link to a pipe or a device leads nowhere: HDF5 would wait for it.
+    """
     try:
-        return group[name]
+        for part in [part for part in name.split("/") if part]:
+            if not isinstance(group, h5py.Group) or _leads_to_no_file(group, part):
+                return None
+            group = group[part]
     except (KeyError, OSError, RuntimeError, ValueError):
         return None
+    return group
+
+
+def _leads_to_no_file(group: h5py.Group, name: str) -> bool:
+    link = group.get(name, getlink=True)
+    if not isinstance(link, h5py.ExternalLink):
+        return False
+    beside = Path(group.file.filename).absolute().parent
+    return any(place.exists() and not place.is_file() for place in (beside / link.filename, Path(link.filename)))
 
 
 def broken_link(name: str, link: object) -> str:

@@ -15,6 +15,7 @@ from napari_emcad.io.metadata.lengths import Point
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
 from napari_emcad.io.stacks.choose_dataset import SeveralStacks
+from napari_emcad.io.stacks.hdf5_chunks import LimitedDataset
 from napari_emcad.io.stacks.hdf5_storage import check_storage
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.open_dataset import OpenDataset
@@ -120,9 +121,10 @@ def _open_level(path: Path, wish: StackSelection, pyramid: Hdf5Pyramid) -> OpenD
     if len(found.shape) != 3 or any(n > m for n, m in zip(shape, found.shape, strict=True)):
         raise UserError(f"{name}: voxels of shape {shape} are needed, got {found.shape}; export it again.")
     check_storage(name, found)
+    stored = LimitedDataset(name, found)
 
     def read(box: Slices) -> NDArray[Any]:
-        return np.asarray(found[box]).view(dtype)
+        return np.asarray(stored[box]).view(dtype)
 
     stat, (size, offset) = Path(pyramid.file.filename).stat(), pyramid.place(level, channel)
     return OpenDataset(

@@ -183,10 +183,16 @@ def section_reader(read_section: Callable[[int], NDArray[Any]], shape: Sequence[
     The last two sections are kept, so that tiles of one section, or pairs of sections, decode it once.
     """
     section_bytes = math.prod(shape[1:]) * np.dtype(dtype).itemsize
+
+    def check() -> None:
+        if section_bytes > _LITTLE and section_bytes > (free := psutil.virtual_memory().available):
+            raise ValueError(f"a section takes {section_bytes / 1e9:,.1f} GB of memory, {free / 1e9:.1f} GB are free")
+
     section = lru_cache(maxsize=2 if section_bytes <= KEPT_SECTION_BYTES else 0)(read_section)
     alone = threading.Lock()  # one file position, but the window and a job read at the same time
 
     def read(slices: Slices) -> NDArray[Any]:
+        check()
         depths = range(slices[0].start, slices[0].stop, slices[0].step)
         values = np.empty((len(depths), *(len(range(s.start, s.stop, s.step)) for s in slices[1:])), dtype)
         with alone:

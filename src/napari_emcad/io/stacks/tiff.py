@@ -3,6 +3,7 @@
 import math
 import threading
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,14 @@ from napari_emcad.io.stacks.tiff_greys import GreyScale
 from napari_emcad.io.stacks.tiff_images import Page, TiffImage, choose_image, find_images, stack_texts
 from napari_emcad.io.stacks.tiff_pages import (
     check_claims,
+    listening_to_tifffile,
     opening_tiff,
     own_file,
     page_scale,
     read_directories,
     silent_tifffile,
     stored_values,
+    tag_notes,
 )
 
 
@@ -49,11 +52,11 @@ def open_tiff(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     UserError
         If it cannot be read or is cut short.
     """
-    with ExitStack() as on_failure, opening_tiff(path):
+    with ExitStack() as on_failure, opening_tiff(path), listening_to_tifffile() as lines:
         tiff = on_failure.enter_context(tifffile.TiffFile(path))
         dataset = _open_image(path, tiff, wish)
         on_failure.pop_all()
-        return dataset
+        return replace(dataset, notes=(*dataset.notes, *tag_notes(lines)))
 
 
 def tiff_stack_names(path: Path) -> list[str]:

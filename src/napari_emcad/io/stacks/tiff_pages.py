@@ -2,8 +2,9 @@
 
 import logging
 import math
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,9 @@ from napari_emcad.io.stacks.tiff_images import Page
 _MOST_PACKED = 2**17
 """Bytes of voxels that a byte of a compressed page can hold at most; a page that claims more is damaged."""
 
+_TAG_NAMES = {270: "ImageDescription", 282: "XResolution", 283: "YResolution", 296: "ResolutionUnit"}
+"""Names of tags that say something of the voxels."""
+
 _TURNED = "its tag Orientation asks for rows or columns to be turned: they are read as they lie."
 
 
@@ -37,9 +41,10 @@ class _Silence:
     """Keep tifffile's log lines from standard error, in any number of threads: the one sentence says what matters."""
 
     def __init__(self) -> None:
-        self._depth, self._lock = 0, threading.Lock()
+        self._depth, self._lock, self._heard = 0, threading.Lock(), threading.local()
 
     def __call__(self, record: logging.LogRecord) -> bool:
+        getattr(self._heard, "lines", []).append(record.getMessage())
         return self._depth == 0
 
     @contextmanager
@@ -52,11 +57,35 @@ class _Silence:
             with self._lock:
                 self._depth -= 1
 
+    @contextmanager
+    def listen(self) -> Iterator[list[str]]:
+        """Keep the lines of this thread in a list."""
+        before, self._heard.lines = getattr(self._heard, "lines", []), []
+        try:
+            with self.hold():
+                yield self._heard.lines
+        finally:
+            self._heard.lines = before
+
 
 _silence = _Silence()
 logging.getLogger("tifffile").addFilter(_silence)
 silent_tifffile = _silence.hold
 """A context in which tifffile logs nothing."""
+
+listening_to_tifffile = _silence.listen
+"""A context in which tifffile logs nothing but into the list that it gives."""
+
+_TAG = re.compile(r"TiffTag (\d+) @")
+
+
+def tag_notes(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the note on tags that tifffile left out, by what it logged; none if there are none."""
+    numbers = sorted({int(found[1]) for line in lines if (found := _TAG.search(line))})
+    if not numbers:
+        return ()
+    names = ", ".join(_TAG_NAMES.get(number) or str(number) for number in numbers[:5])
+    return (f"its tag {names} cannot be read: what it says is left out.",)
 
 
 def read_directories(path: Path, tiff: tifffile.TiffFile) -> Directories:
