@@ -29,6 +29,8 @@ class History:
 
     Attributes
     ----------
+    edits : list of int
+        Seq of all edits, undone or not, in the order they were made; undo and redo are none.
     in_force : list of int
         Seq of the edits that are not undone, in the order they were made.
     undone : list of int
@@ -37,6 +39,7 @@ class History:
     """
 
     def __init__(self, rows: Sequence[LogRow], state: State):
+        self.edits: list[int] = []
         self.in_force: list[int] = []
         self.undone: list[int] = []
         self.notes = OpenNotes()
@@ -144,6 +147,7 @@ class History:
             self.undone.remove(row.input["seq"])
             self._take(row.input["seq"])
         else:
+            self.edits.append(row.seq)
             self.undone.clear()
             self._take(row.seq)
 

@@ -183,7 +183,7 @@ class Session:
         Refused
             If edit `seq` is no open place.
         """
-        if not self._history.notes.is_open(seq):
+        if not self.is_to_do(seq):
             raise Refused(f"to do: {seq} is no open place; choose one from the list.")
         return self._make("note", {"ticks": seq, "voxels": self._history.row(seq).input["voxels"]}, Effect())
 
@@ -214,6 +214,11 @@ class Session:
         return row
 
     @property
+    def edits(self) -> Sequence[int]:
+        """Seq of all edits, undone or not, in the order they were made; it grows with the session."""
+        return self._history.edits
+
+    @property
     def in_force(self) -> list[int]:
         """Seq of the edits that are not undone, in the order they were made."""
         return list(self._history.in_force)
@@ -241,8 +246,12 @@ class Session:
 
     @property
     def to_do(self) -> list[LogRow]:
-        """The places that are marked and not ticked off, in the order they were marked."""
+        """The places that are marked and not ticked off, in their order; the same list until these are others."""
         return self._history.notes.open
+
+    def is_to_do(self, seq: int) -> bool:
+        """Return True if this edit marks a place that is not ticked off."""
+        return self._history.notes.is_open(seq)
 
     # ---- inside ------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,7 @@
 
 from proofreading_hands import column
 
-from napari_emcad.widgets.proofread import history_text
-from napari_emcad.widgets.proofread.history_text import edit_text, history_lines
+from napari_emcad.widgets.proofread.history_text import edit_text, history_line
 
 
 def test_every_kind_of_edit_has_its_words(session):
@@ -48,15 +47,14 @@ def test_of_many_neurons_three_are_named(session):
     assert edit_text(row) == "merge 1 <- 2, 3, 4 and 2 more"
 
 
-def test_the_history_lists_the_newest_first_and_what_is_undone(session, monkeypatch):
+def test_the_history_says_what_is_undone(session):
     edits = session.session
     session.edit(lambda: edits.merge(1, 4, confirmed=True))
     session.edit(lambda: edits.note(column(2)))
     session.edit(edits.undo)
-    first, second = history_lines(edits)
-    assert (first.row.kind, first.is_in_force, second.row.kind, second.is_in_force) == ("note", False, "merge", True)
-    assert first.words.endswith("  to do 2  (undone)") and second.words.endswith("  merge 1 <- 4")
+    assert list(edits.edits) == [1, 2]
+    first, second = (history_line(edits, seq) for seq in (1, 2))
+    assert (first.row.kind, first.is_in_force, second.row.kind, second.is_in_force) == ("merge", True, "note", False)
+    assert first.words.endswith("  merge 1 <- 4") and second.words.endswith("  to do 2  (undone)")
     session.edit(edits.redo)
-    assert all(line.is_in_force for line in history_lines(edits))
-    monkeypatch.setattr(history_text, "LISTED", 1)
-    assert [line.row.kind for line in history_lines(edits)] == ["note"]
+    assert history_line(edits, 2).is_in_force and list(edits.edits) == [1, 2]

@@ -30,7 +30,7 @@ def test_merge_undo_redo_by_clicks_and_keys(proofreading):
         assert groups(window) == [[1, 2, 3], [4, 5, 6]] and shown(window, 6) == added != 0
         press(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
         assert groups(window) == [[1, 2, 3, 4, 5, 6]] and sides(window)[column(6)] == NEAR_SIDE
-    assert panel.body.history.item(0).text().endswith(f"merge {kept} <- {added}")
+    assert panel.body.history.lines.index(0).data().endswith(f"merge {kept} <- {added}")
     press(window, Qt.Key.Key_Escape)
     assert panel.editor.mode is Mode.SELECT and not window.viewer.canvas.overlays.text.visible
 
@@ -120,15 +120,15 @@ def test_history_greys_what_is_undone_goes_there_and_undoes_one(proofreading):
     click(window, 1)
     click(window, 4)
     panel.body.undo_button.click()
-    assert history.count() == 1 and "(undone)" in history.item(0).text()
+    assert history.lines.rowCount() == 1 and "(undone)" in history.lines.index(0).data()
     assert panel.body.redo_button.toolTip().startswith("Redo merge")
     window.viewer.dims.set_point(0, 400)
-    history.itemClicked.emit(history.item(0))
+    history.clicked.emit(history.lines.index(0))
     assert window.viewer.dims.point[0] == 440 and not panel.body.undo_one_button.isEnabled()
     panel.body.redo_button.click()
     assert not panel.body.undo_one_button.isEnabled(), "no edit is marked"
-    history.setCurrentRow(0)
-    history.itemClicked.emit(history.item(0))
+    history.setCurrentIndex(history.lines.index(0))
+    history.clicked.emit(history.lines.index(0))
     panel.body.undo_one_button.click()
     assert groups(window) == [[1, 2, 3], [4, 5, 6]]
 

@@ -117,7 +117,7 @@ def find_boxes(opened: OpenSession) -> Job[FragmentBoxes]:
         found = yield from find_fragment_boxes(base.fragments)
         if len(found) == len(base.sizes) and not opened.why_read_only:
             keep_boxes(opened.folder, found)
-    parted = parted_boxes(row.effect for row in opened.session.log.rows)
+    parted = parted_boxes(row.effect for row in opened.session.log.rows if not row.is_plain)
     return found.changed(parted) if parted else found
 
 

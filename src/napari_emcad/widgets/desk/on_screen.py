@@ -160,7 +160,7 @@ class Proofreading:
     def boxes(self) -> FragmentBoxes:
         """Boxes of all fragments; those that have been parted and their parts as well, whichever are in force."""
         rows = self.session.log.rows
-        parted = parted_boxes(row.effect for row in rows[self._rows_read :])
+        parted = parted_boxes(row.effect for row in rows[self._rows_read :] if not row.is_plain)
         if parted:
             self._boxes = self._boxes.changed(parted)
         self._rows_read = len(rows)

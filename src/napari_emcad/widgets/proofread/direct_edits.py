@@ -34,7 +34,7 @@ class DirectEdits:
         """Return the reason why an edit of the history cannot be undone by itself; empty if one can try."""
         if row is None:
             return "Click an edit in the history first."
-        return "" if row.seq in self._at.session.in_force else "It is undone already."
+        return "" if self._at.session.is_in_force(row.seq) else "It is undone already."
 
     def undo(self) -> None:
         """Take back the last edit."""

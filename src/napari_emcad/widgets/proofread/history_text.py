@@ -12,9 +12,6 @@ from napari_emcad.widgets.proofread.keys import ANSWER_WORDS
 LONGEST = 200
 """Characters of an edit's words at most."""
 
-LISTED = 500
-"""Edits that are listed at most."""
-
 
 @dataclass(frozen=True)
 class HistoryLine:
@@ -25,17 +22,11 @@ class HistoryLine:
     is_in_force: bool
 
 
-def history_lines(session: Session) -> list[HistoryLine]:
-    """Return the last edits of a session, the newest first; undo and redo show in the edits that they moved."""
-    in_force = set(session.in_force)
-    edits = [row for row in session.log.rows if row.kind not in ("undo", "redo")]
-    return [_line(row, row.seq in in_force) for row in edits[: -LISTED - 1 : -1]]
-
-
-def _line(row: LogRow, is_in_force: bool) -> HistoryLine:
-    return HistoryLine(
-        row, f"{_clock_text(row.time)}  {edit_text(row)}{'' if is_in_force else '  (undone)'}", is_in_force
-    )
+def history_line(session: Session, seq: int) -> HistoryLine:
+    """Return one edit of a session; undo and redo show in the edits that they moved."""
+    row, is_in_force = session.log.rows[seq - 1], session.is_in_force(seq)
+    words = f"{_clock_text(row.time)}  {edit_text(row)}{'' if is_in_force else '  (undone)'}"
+    return HistoryLine(row, words, is_in_force)
 
 
 def _clock_text(seconds: float) -> str:

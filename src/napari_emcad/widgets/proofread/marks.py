@@ -31,7 +31,7 @@ class Marks:
     @property
     def can_tick_off(self) -> bool:
         """True if the place gone to last is still open."""
-        return self._seq in [row.seq for row in self.rows]
+        return self._at.session.is_to_do(self._seq)
 
     def mark(self) -> None:
         """Mark the place under the cursor as to do."""

@@ -18,15 +18,19 @@ class ToDoPoints:
     def __init__(self, viewer: ViewerModel):
         self._viewer = viewer
         self._layer: Points | None = None
+        self._shown: list[LogRow] | None = None
 
     def show(self, rows: list[LogRow], neurons: Labels) -> None:
-        """Show the places of these notes on the neurons layer's grid."""
+        """Show the places of these notes on the neurons layer's grid; the same list is not shown anew."""
         if not rows:
             self.close()
             return
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
             layer = self._layer = self._add(neurons)
+        elif rows is self._shown:
+            return
+        self._shown = rows
         layer.data = np.array([row.input["voxels"][0] for row in rows], float)
         layer.selected_data = set()
 
