@@ -17,7 +17,7 @@ from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.packed import pack_details, pack_effect
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session, base_hash
-from napari_emcad.widgets.proofread.history_text import history_lines
+from napari_emcad.widgets.proofread.history_text import history_line
 
 NOW = 1.7e9
 
@@ -137,7 +137,7 @@ def test_any_time_and_words_are_shown(tmp_path, at):
         row(4, "merge", {"anchor": 1, "other": 2}, at=at),
     ]
     found = Session(segmentation(LINE), forged(tmp_path, rows), 0.5)
-    lines = history_lines(found)
+    lines = [history_line(found, seq) for seq in found.edits]
     assert len(lines) == 4 and all(len(line.words) < 300 for line in lines)
     assert all(time_text(row.time) for row in found.log.rows)
 
@@ -175,4 +175,4 @@ def test_what_edits_write_is_plausible(tmp_path):
     made.redo()
     made.log.close()
     again = Session(segmentation(LINE), EditLog(tmp_path / "edits.db", read_only=True), 0.5)
-    assert again.state.digest() == made.state.digest() and len(history_lines(again)) == 6
+    assert again.state.digest() == made.state.digest() and len([history_line(again, seq) for seq in again.edits]) == 6
