@@ -31,9 +31,11 @@ from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions import fragment_levels, segmentation_files
+from napari_emcad.io.sessions.block_checksums import known_checksums
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import begin_run, read_run
 from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.file_names import AFFINITIES, FRAGMENTS
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import create_session, finish_session
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session
@@ -185,9 +187,10 @@ def resume(folder: Path) -> Seen:
     """Do the rest of a run by blocks, and look at the session."""
     run = read_run(folder)
     drive(segment_by_blocks(folder, run, InTurn()))
-    finish_session(
-        folder, assemble(folder, run), boxes_of_blocks(folder, run), SessionFacts(threshold=0.5, voxel_size_nm=SIZE)
-    )
+    facts = SessionFacts(threshold=0.5, voxel_size_nm=SIZE)
+    with BlockFiles(folder).explain_errors():
+        known = {name: known_checksums(BlockFiles(folder), name, run.blocks) for name in (FRAGMENTS, AFFINITIES)}
+        finish_session(folder, assemble(folder, run), boxes_of_blocks(folder, run), facts, known)
     BlockFiles(folder).clear()
     return look(folder)
 
@@ -205,7 +208,7 @@ class Stopped(InTurn):
 
 
 def stopped_run(folder: Path, inputs: Path, before: str, white: float = 255.0) -> None:
-    run = facts_of(inputs, (3, 20, 50), parameters=PARAMETERS.model_dump() | {"white": white})
+    run = facts_of(inputs, (2, 40, 50), parameters=PARAMETERS.model_dump() | {"white": white})
     begin_run(folder, run)
     with contextlib.suppress(KeyboardInterrupt):
         drive(segment_by_blocks(folder, run, Stopped(before)))

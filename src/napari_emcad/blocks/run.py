@@ -25,9 +25,11 @@ from napari_emcad.core.volume import check_volume
 from napari_emcad.core.wording import size_text
 from napari_emcad.io.atomic import discard
 from napari_emcad.io.section_plans import plan_facts, plan_to_json
+from napari_emcad.io.sessions.block_checksums import known_checksums
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts
 from napari_emcad.io.sessions.facts import SessionFacts
+from napari_emcad.io.sessions.file_names import AFFINITIES, FRAGMENTS
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import finish_session
 from napari_emcad.io.stacks.stack import GIVEN, Stack, open_stack
@@ -271,7 +273,9 @@ def _make_session(folder: Path, run: BlockRunFacts) -> int:
     origin = {"source": run.source, "dataset": run.dataset, "fingerprint": run.fingerprint, "origin": run.origin}
     sections = plan_facts(plan_of(run, BlockFiles(folder)))
     made_by = provenance(inspect(Path(run.model)), parameters, run.place, **origin, **sections)
-    finish_session(folder, segmentation, boxes_of_blocks(folder, run), SessionFacts.of(made_by, run.voxel_size))
+    facts, files = SessionFacts.of(made_by, run.voxel_size), BlockFiles(folder)
+    known = {name: known_checksums(files, name, run.blocks) for name in (FRAGMENTS, AFFINITIES)}
+    finish_session(folder, segmentation, boxes_of_blocks(folder, run), facts, known)
     BlockFiles(folder).clear()
     table = segmentation.table(parameters.threshold, parameters.min_size, parameters.crumbs)
     return len(segmentation.neuron_sizes(table))

@@ -50,9 +50,14 @@ from napari_emcad.core.sections.plan import SectionPlan, check_tissue
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.swallowing import Lying, sections_and_sizes
 from napari_emcad.core.volume import Key, Writable
+from napari_emcad.io.sessions.block_checksums import checked_array, keep_checksums
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, read_run
+from napari_emcad.io.sessions.file_names import AFFINITIES as AFFINITIES_FILE
+from napari_emcad.io.sessions.file_names import FRAGMENTS as FRAGMENTS_FILE
+from napari_emcad.io.sessions.file_names import LOCAL
 from napari_emcad.io.stacks.stack import Stack, content_of, open_stack
+from napari_emcad.io.zarr_arrays import StoredAffinities, StoredVolume, as_affinities, as_volume
 
 if TYPE_CHECKING:  # these bring torch, which takes seconds
     from napari_emcad.networks.student import Student
@@ -158,6 +163,7 @@ def predict_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     if plan is None or is_seen(plan, box.moved(run.place.start)):
         drive(_predict(run, files, box, plan))
         files.synchronise("affinities", box)
+    keep_checksums(files, AFFINITIES_FILE, number, box)
     files.save_table(AFFINITIES, number)
 
 
@@ -188,11 +194,12 @@ def fragment_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     box, parameters = run.blocks.box(number), run.resolved
     margin = round(SEEN * max(1.0, parameters.pixel))
     seen = box.grown((0, margin, margin)).clipped(run.place.shape)
-    affinities = files.affinities[(slice(None), *seen.slices)]
+    affinities = _affinities(files, run)[(slice(None), *seen.slices)]
     core = None if seen == box else box.within(seen).slices[1:]
     planned = PlannedBox.of(plan_of(run, files), seen.moved(run.place.start))
     fragments = drive(find_fragments(affinities, parameters.seed_sigma, core, planned, parameters.pixel))
     files.local[box.slices] = fragments
+    keep_checksums(files, LOCAL, number, box)
     files.synchronise("local", box)
     files.save_table(FRAGMENTS, number, sizes=np.bincount(fragments.ravel()))
 
@@ -203,7 +210,7 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     box, planned = run.blocks.box(number), PlannedBox.of(plan_of(run, files), run.place)
     seen = seen_before(box, run.place.shape, planned)
     fragments, near = _number_fragments(files, run.blocks, seen)
-    graph = _connect(files, box, seen, planned, fragments)
+    graph = _connect(_affinities(files, run), box, seen, planned, fragments)
     lying = Lying.of(graph, near.section, near.sizes)
     graph, left_open = decide_in_block(
         graph, lying, is_left_open(lying, near.section, planned and planned.within(seen))
@@ -217,9 +224,12 @@ def connect_block(run: BlockRunFacts, files: BlockFiles, number: int) -> None:
     files.save_table(BOXES, number, start=boxes.start[1:] + box.start, stop=boxes.stop[1:] + box.start)
     ids = near.ids[own]
     if planned and planned.plan.interpolates:
-        around = NumberedFragments(files.local, run.blocks, files.load_table(NUMBERS, 0)["first"], ids.dtype)
+        around = NumberedFragments(
+            _local(files, run.blocks), run.blocks, files.load_table(NUMBERS, 0)["first"], ids.dtype
+        )
         files.save_table(BRIDGED, number, **bridge_block(ids, box, planned, around)._asdict())
     files.fragments[box.slices] = ids
+    keep_checksums(files, FRAGMENTS_FILE, number, box)
     files.synchronise("fragments", box)
     files.save_table(REGION_GRAPH, number, **asdict(graph))
 
@@ -278,7 +288,8 @@ def assemble(folder: Path, run: BlockRunFacts) -> Segmentation:
     for gained in _gained(files, run):
         np.add.at(sizes, gained.ids, gained.voxels)
         sizes[0] -= gained.voxels.sum()
-    return Segmentation(files.fragments, graph, tree, sizes)
+    fragments = as_volume(checked_array(files, FRAGMENTS_FILE, run.blocks, REGION_GRAPH))
+    return Segmentation(fragments, graph, tree, sizes)
 
 
 def _gained(files: BlockFiles, run: BlockRunFacts) -> Iterator[Bridged]:
@@ -357,11 +368,21 @@ def _number_blocks(files: BlockFiles, run: BlockRunFacts) -> None:
     files.create_fragments(id_dtype(first[-1] + FOR_EDITS), run.voxel_size)
 
 
+def _affinities(files: BlockFiles, run: BlockRunFacts) -> StoredAffinities:
+    """Return the affinities to read, which are checked."""
+    return as_affinities(checked_array(files, AFFINITIES_FILE, run.blocks, AFFINITIES))
+
+
+def _local(files: BlockFiles, blocks: Blocks) -> StoredVolume:
+    """Return the fragments of each block to read, which are checked."""
+    return as_volume(checked_array(files, LOCAL, blocks, FRAGMENTS))
+
+
 def _connect(
-    files: BlockFiles, box: Box, seen: Box, planned: PlannedBox | None, fragments: NDArray[np.uint32]
+    all_affinities: StoredAffinities, box: Box, seen: Box, planned: PlannedBox | None, fragments: NDArray[np.uint32]
 ) -> RegionGraph:
     """Return the contacts of a block with the voxels before its own; fragments and places are those in `seen`."""
-    affinities = files.affinities[(slice(None), *seen.slices)]
+    affinities = all_affinities[(slice(None), *seen.slices)]
     return drive(build_region_graph(affinities, fragments, box.within(seen), planned and planned.within(seen)))
 
 
@@ -394,7 +415,7 @@ def _number_fragments(files: BlockFiles, blocks: Blocks, seen: Box) -> tuple[NDA
     fragments : (z, y, x) uint32
     near : _Near
     """
-    fragments, first = files.local[seen.slices], files.load_table(NUMBERS, 0)["first"]
+    fragments, first = _local(files, blocks)[seen.slices], files.load_table(NUMBERS, 0)["first"]
     ids, sizes, count = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)], 0
     for number in blocks.touching(seen):
         part = shared_box(blocks.box(number), seen).within(seen).slices

@@ -1,6 +1,8 @@
 """JSON from files that anybody may have written."""
 
 import json
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,8 @@ def read_json(path: Path, longest: int = LONGEST) -> Any:
         If it is a pipe or a device, or its disk does not answer.
     """
     return parse_json(read_regular(path, longest))
+
+
+def checksum_of_fields(fields: Mapping[str, Any]) -> int:
+    """Return a checksum (CRC-32) of fields of JSON, in whatever order and layout they are written."""
+    return zlib.crc32(json.dumps(fields, sort_keys=True).encode())

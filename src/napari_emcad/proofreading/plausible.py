@@ -14,7 +14,7 @@ from napari_emcad.core.geometry import Shape
 from napari_emcad.core.ids import FOR_EDITS
 from napari_emcad.proofreading.effects import Effect, Parting
 from napari_emcad.proofreading.packed import ManyMoves
-from napari_emcad.proofreading.part import FAR
+from napari_emcad.proofreading.part import FAR, NEAR
 
 
 def check_row(at: object, kind: object, base_hash: object) -> None:
@@ -95,7 +95,7 @@ class Bounds:
             self._check_ids(graph.u)
             self._check_ids(graph.v)
         sides, box = parting.patch.sides, parting.patch.box
-        if sides.ndim != 3 or box.clipped(self._shape) != box or sides.max(initial=0) > FAR:
+        if sides.ndim != 3 or box.clipped(self._shape) != box or {*np.unique(sides)} - {0} != {NEAR, FAR}:
             raise ValueError("parts inside the volume are needed")
 
     def _check_ids(self, ids: Any) -> None:

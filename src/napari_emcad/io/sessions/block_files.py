@@ -22,7 +22,7 @@ from napari_emcad.core.ids import file_dtype
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import create_affinities
 from napari_emcad.io.atomic import FORBIDDEN, error_of_disk, hindrance, remove_parts, write_then_rename
-from napari_emcad.io.json_text import read_json
+from napari_emcad.io.json_text import checksum_of_fields, read_json
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.npz_files import read_npz
 from napari_emcad.io.read_errors import TABLE_ERRORS, first_line
@@ -38,6 +38,12 @@ from napari_emcad.io.sessions.file_names import (
     TABLES,
 )
 from napari_emcad.io.zarr_arrays import StoredAffinities, StoredVolume, as_affinities, as_volume
+
+_CHECKSUM = "checksum"
+"""Name of the checksum of all else that a look at the sections has found."""
+
+_NAME = "name of the file"
+"""Column of a table that says which one it is."""
 
 SECTIONS = "sections"
 """Name of the step that looks at sections; all others are of blocks."""
@@ -122,7 +128,7 @@ class BlockFiles:
 
     def is_done(self, step: str, number: int) -> bool:
         """Return True if a step of a block is done."""
-        return self._table(step, number).exists()
+        return self.table_path(step, number).exists()
 
     def synchronise(self, array: Literal["affinities", "local", "fragments"], box: Box) -> None:
         """Bring a box (z, y, x) of an array to the disk, before a table says that it is done."""
@@ -133,9 +139,9 @@ class BlockFiles:
 
     def save_table(self, step: str, number: int, **columns: NDArray[Any]) -> None:
         """Write the table of a step of a block, and with it that the step is done."""
-        target = self._table(step, number)
+        target = self.table_path(step, number)
         with self.explain_errors(), write_then_rename(target) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **columns)
+            np.savez(file, allow_pickle=False, **columns, **{_NAME: np.array(target.name)})
 
     def load_table(self, step: str, number: int) -> dict[str, NDArray[Any]]:
         """Read the table of a step of a block.
@@ -143,13 +149,16 @@ class BlockFiles:
         Raises
         ------
         UserError
-            If it is missing or damaged.
+            If it is missing or damaged, or that of another block.
         """
         try:
-            return read_npz(self._table(step, number))
+            found = read_npz(self.table_path(step, number))
+            if str(found.pop(_NAME, own := self.table_path(step, number).name)) != own:
+                raise ValueError("the table of another block")
+            return found
         except TABLE_ERRORS as error:
             raise UserError(
-                f"{self._table(step, number)}: missing or damaged; remove this file and resume the run."
+                f"{self.table_path(step, number)}: missing or damaged; remove this file and resume the run."
             ) from error
 
     @property
@@ -164,6 +173,8 @@ class BlockFiles:
         file = self.folder / FOUND_SECTIONS
         try:
             found = read_json(file)
+            if found.pop(_CHECKSUM, None) not in (None, checksum_of_fields(found)):
+                raise ValueError("not as it was written")
             plan, levels = plan_of_json(found["plan"], triple(found["plan"]["shape"])), found.get("levels")
             return FoundSections(str(found["summary"]), plan, levels and (float(levels[0]), float(levels[1])))
         except FileNotFoundError:
@@ -188,7 +199,7 @@ class BlockFiles:
     def write_found_sections(self, found: FoundSections) -> None:
         """Write what a look at the sections has found; it is there as a whole, or not at all."""
         facts = {"summary": found.summary, "plan": plan_to_json(found.plan), "levels": found.levels}
-        text = json.dumps(facts, indent=1)
+        text = json.dumps({**facts, _CHECKSUM: checksum_of_fields(facts)}, indent=1)
         with self.explain_errors(), write_then_rename(self.folder / FOUND_SECTIONS) as part:
             part.write_text(text, "utf-8")
 
@@ -283,5 +294,15 @@ class BlockFiles:
                 f"{self.folder / name}: missing or damaged; remove {self.folder} and begin anew."
             ) from error
 
-    def _table(self, step: str, number: int) -> Path:
+    def check_array(self, name: str) -> None:
+        """Refuse an array that is not there, or whose description is damaged.
+
+        Raises
+        ------
+        UserError
+        """
+        self._open_array(name)
+
+    def table_path(self, step: str, number: int) -> Path:
+        """Return the file of the table of a step of a block."""
         return self.folder / TABLES / f"{step.replace(' ', '_')}.{number}.npz"

@@ -1,5 +1,6 @@
 """The facts of a run by blocks, `run.json` in the folder that becomes a session: what is segmented, and how."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.atomic import PART, explain_write, remove_parts, write_then_rename
-from napari_emcad.io.json_text import read_json
+from napari_emcad.io.json_text import checksum_of_fields, read_json
 from napari_emcad.io.regular_files import check_entries, check_path
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.file_names import FACTS_FILE, HOLDER, LOCK, RUN_FILE
@@ -20,6 +21,9 @@ from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import check_new
 from napari_emcad.io.stacks.find_stack import KnownStack, relative_source
 from napari_emcad.io.stacks.stack import content_of
+
+_CHECKSUM = "checksum"
+"""Name of the checksum of all else in `run.json`."""
 
 SectionsChoice = Literal["auto", "as-is"] | dict[str, Any]
 """A choice of what is done with the sections of a stack: what a look at them says, nothing, or a plan as JSON."""
@@ -222,7 +226,8 @@ def _placed(folder: Path, run: BlockRunFacts) -> BlockRunFacts:
 
 def _write_run(folder: Path, run: BlockRunFacts) -> None:
     with write_then_rename(folder / RUN_FILE) as part:
-        part.write_text(_placed(folder, run).model_dump_json(indent=2), "utf-8")
+        fields = _placed(folder, run).model_dump(mode="json")
+        part.write_text(json.dumps({**fields, _CHECKSUM: checksum_of_fields(fields)}, indent=2), "utf-8")
 
 
 def _not_written(folder: Path, error: OSError) -> UserError:
@@ -263,8 +268,11 @@ def read_run(folder: Path) -> BlockRunFacts:
         If it is damaged.
     """
     try:
-        return BlockRunFacts(**read_json(folder / RUN_FILE))
-    except (OSError, ValueError, TypeError, ValidationError) as error:
+        fields = read_json(folder / RUN_FILE)
+        if fields.pop(_CHECKSUM, None) not in (None, checksum_of_fields(fields)):
+            raise ValueError("not as it was written")
+        return BlockRunFacts(**fields)
+    except (OSError, ValueError, TypeError, AttributeError, ValidationError) as error:
         raise UserError(
             f"{folder / RUN_FILE}: missing or damaged; remove {folder} and run the command again."
         ) from error

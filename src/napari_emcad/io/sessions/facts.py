@@ -2,7 +2,6 @@
 
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
@@ -15,7 +14,7 @@ from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize, triple
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.atomic import write_beside
-from napari_emcad.io.json_text import parse_json
+from napari_emcad.io.json_text import checksum_of_fields, parse_json
 from napari_emcad.io.regular_files import check_entries, check_path, read_regular
 from napari_emcad.io.section_plans import LARGEST, plan_of_json
 from napari_emcad.io.sessions.file_names import FACTS_FILE, RUN_FILE
@@ -174,7 +173,7 @@ def read_facts(folder: Path) -> SessionFacts:
 def _checksum(fields: Mapping[str, Any]) -> int:
     """Return a checksum of all facts but the checksums and the place of the stack, which people may change."""
     facts = {name: value for name, value in fields.items() if name not in ("checksums", *PLACE)}
-    return zlib.crc32(json.dumps(facts, sort_keys=True).encode())
+    return checksum_of_fields(facts)
 
 
 def _damaged(folder: Path) -> UserError:

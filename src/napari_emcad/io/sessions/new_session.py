@@ -1,5 +1,6 @@
 """New sessions on disk: a folder NAME.emcad is there once all of it is written."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
@@ -8,7 +9,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.atomic import explain_write, write_beside
-from napari_emcad.io.chunk_checksums import CHUNK_CHECKSUMS, write_chunk_checksums
+from napari_emcad.io.chunk_checksums import CHUNK_CHECKSUMS, ChunkNumber, write_chunk_checksums
 from napari_emcad.io.put_in_place import synchronise, synchronise_folder
 from napari_emcad.io.sessions.affinity_files import write_affinities
 from napari_emcad.io.sessions.box_files import write_boxes
@@ -52,13 +53,22 @@ def create_session(
     return open_session(folder)
 
 
-def finish_session(folder: Path, segmentation: Segmentation, boxes: FragmentBoxes, facts: SessionFacts) -> None:
-    """Make a session of a folder that holds the fragments; it is one once `session.json`, the last, is there."""
+def finish_session(
+    folder: Path,
+    segmentation: Segmentation,
+    boxes: FragmentBoxes,
+    facts: SessionFacts,
+    known: Mapping[str, Mapping[ChunkNumber, int]],
+) -> None:
+    """Make a session of a folder that holds the fragments; it is one once `session.json`, the last, is there.
+
+    `known` are checksums of chunks by the name of the array; others are computed.
+    """
     write_graph(folder, segmentation)
     write_boxes(folder, boxes)
-    write_levels_of_large(folder, facts.voxel_size)
+    write_levels_of_large(folder, facts.voxel_size, known.get(FRAGMENTS))
     if (folder / AFFINITIES).exists():
-        write_chunk_checksums(folder / AFFINITIES)
+        write_chunk_checksums(folder / AFFINITIES, known.get(AFFINITIES))
     _bring_to_disk(folder)
     _write_log_and_facts(folder, segmentation, facts)
 
