@@ -254,13 +254,15 @@ def test_what_runs_that_were_stopped_have_left_goes_with_the_next(viewer, result
 
 
 def test_a_session_that_is_shown_anew_takes_its_own_place(viewer, results, run, tmp_path):
-    first, other = run(), run()
-    for result, name in ((first, "a"), (other, "b")):
-        result.is_edited, result.session_folder = True, tmp_path / name
-    third = run()
-    third.is_edited, third.session_folder = True, tmp_path / "a"
-    results.drop_session(tmp_path / "a")
+    shown = []
+    for name in "aba":
+        shown.append(run())
+        shown[-1].is_edited, shown[-1].session_folder = True, tmp_path / name
+    first, other, third = shown
+    affinities, new = [*first.affinity_layers, *third.affinity_layers], new_result(viewer)
+    results.take_over(new, tmp_path / "a")
     assert results.current is other and not any(layer in viewer.layers for layer in third.layers)
+    assert new.affinity_layers == affinities and all(layer in viewer.layers for layer in affinities)
 
 
 def test_removed_layers_are_forgotten(viewer, results, run):

@@ -206,6 +206,36 @@ def test_a_session_that_cannot_be_shown_is_let_go_of(new_desk, loop, session, be
     assert desk.sessions.current is not None and not desk.sessions.current.opened.why_read_only
 
 
+def test_the_session_on_screen_is_not_opened_twice(desk, loop, session, beside):
+    """It would find itself locked by itself, and be for reading only."""
+    for _ in range(3):
+        desk.sessions.open(beside)
+        loop.work()
+        assert desk.sessions.current is session and not session.opened.why_read_only
+    assert desk.message.text == "stack.emcad is on screen; every edit is saved at once."
+
+
+def test_a_session_that_is_opened_again_takes_its_own_place(desk, loop, session, beside):
+    names = sorted(layer.name for layer in desk.viewer.layers)
+    for _ in range(3):
+        desk.sessions.end()
+        desk.sessions.open(beside)
+        loop.work()
+        assert sorted(layer.name for layer in desk.viewer.layers) == names
+    assert not desk.sessions.current.opened.why_read_only
+
+
+def test_a_session_that_is_free_now_is_edited_once_it_is_opened_again(new_desk, loop, session, beside):
+    desk = new_desk()
+    desk.sessions.open(beside)
+    loop.work()
+    assert desk.sessions.current.opened.why_read_only
+    session.opened.close()
+    desk.sessions.open(beside)
+    loop.work()
+    assert not desk.sessions.current.opened.why_read_only
+
+
 @pytest.mark.parametrize("size", [1e-300, 1e300, 1e-45])
 def test_an_absurd_voxel_size_locks_nothing(new_desk, loop, session, beside, size):
     session.opened.close()

@@ -81,9 +81,15 @@ class Results:
         """Return the results that go when the next run is done, so that layers do not pile up from run to run."""
         return [old for old in self._results if old.makes_room_for(result)]
 
-    def drop_session(self, folder: Path) -> None:
-        """Remove what is shown of a session that is about to be shown anew; all of its edits are in its folder."""
-        self._drop([old for old in self._results if old.session_folder == folder])
+    def take_over(self, result: Result, folder: Path) -> None:
+        """Remove neurons of a session that a result is about to show anew: all of its edits are in its folder.
+
+        Affinities stay, as those of the result.
+        """
+        same = [old for old in self._results if old.session_folder == folder]
+        for old in same:
+            result.affinity_layers, old.affinity_layers = [*result.affinity_layers, *old.affinity_layers], []
+        self._drop(same)
 
     def show_affinities(self, result: Result, by_channel: bool) -> None:
         """Show affinities, if there are any, as one colour image or as a layer for each channel."""

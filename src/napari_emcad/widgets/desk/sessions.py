@@ -104,9 +104,19 @@ class Sessions:
         return self.current is not None and STAND_IN in self.current.result.source.metadata
 
     def open(self, folder: Path, stack: Location | None = None) -> None:
-        """Go on in a session folder, which is read in a thread; its stack is the one named, if any."""
-        if not self._jobs.running:
-            self._jobs.start(open_job(folder), lambda ended: self._on_folder(ended, stack))
+        """Go on in a session folder, which is read in a thread; its stack is the one named, if any.
+
+        The session that is on screen is not opened twice; one that is on for reading only is tried anew.
+        """
+        if self._jobs.running:
+            return
+        on = self.current.opened if self.current is not None else None
+        if on is not None and on.folder.absolute() == folder.absolute():
+            if not on.why_read_only:
+                self._message.result(f"{folder.name} is on screen; every edit is saved at once.")
+                return
+            self.end()
+        self._jobs.start(open_job(folder), lambda ended: self._on_folder(ended, stack))
 
     def take_stack(self, stack: Location) -> None:
         """Open the session on screen again with a stack that a person has found."""
@@ -159,7 +169,7 @@ class Sessions:
         self._remark = session_note(result, opened.facts)
         if result.plan is not None:
             self._inspection.take_plan(result.source, result.plan)
-        self._results.drop_session(opened.folder)
+        self._results.take_over(result, opened.folder)
         neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
         self._results.show_segmentation(result, state.base, neurons)
         self._attach(result, opened, boxes)
