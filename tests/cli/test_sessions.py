@@ -228,6 +228,9 @@ def test_proofread_opens_a_program_of_its_own(folder, monkeypatch):
     )
     assert cli.main(["proofread", str(folder)]) == 3
     assert seen == [[sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(folder)]]
+    monkeypatch.setattr("napari_emcad.io.sessions.lock._alone", set())
+    assert cli.main(["proofread", str(folder), "--alone"]) == 3
+    assert seen[-1][-2:] == [str(folder), "--alone"]
 
 
 SIZE = ("--voxel-size", "40", "5", "6")

@@ -29,6 +29,7 @@ from napari_emcad.inference.kind_warning import contrast_note, kind_warning, str
 from napari_emcad.inference.normalisation import is_exchanged, trained_greys
 from napari_emcad.io.sessions.block_files import CHUNK
 from napari_emcad.io.sessions.block_run_facts import BlockRunFacts, begin_run
+from napari_emcad.io.sessions.lock import edit_alone
 from napari_emcad.io.sessions.voxel_size import set_voxel_size
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect
@@ -38,6 +39,8 @@ from napari_emcad.networks.zoo import resolve_model
 def segment_by_blocks(options: argparse.Namespace) -> int:
     """Segment into a session; what an earlier run of the same command has finished is not done again."""
     _check(options)
+    if options.alone:
+        edit_alone(options.session)
     with open_input(options) as stack:
         voxel_size = stack.voxel_size
         requested = requested_parameters(options)
@@ -64,6 +67,8 @@ def segment_by_blocks(options: argparse.Namespace) -> int:
 def resume(options: argparse.Namespace) -> int:
     """Go on with a run that was begun."""
     reuse_memory()
+    if options.alone:
+        edit_alone(options.session)
     run, notes = find_run(options.session, options.stack, options.model and resolve_model(options.model))
     for note in notes:
         tell(note)

@@ -90,6 +90,13 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=Path, metavar="SESSION", help="folder NAME.emcad")
 
 
+def add_alone(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """Add the option to edit a session on a disk without file locks."""
+    parser.add_argument(
+        "--alone", action="store_true", help="nobody else edits the session: for disks that have no file locks"
+    )
+
+
 def add_stack_of_session(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the stack of a session."""
     parser.add_argument(

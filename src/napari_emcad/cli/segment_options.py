@@ -6,6 +6,7 @@ from pathlib import Path
 from napari_emcad.cli.options import (
     STACKS,
     Commands,
+    add_alone,
     add_box,
     add_dataset,
     add_sections,
@@ -100,6 +101,7 @@ def add_resume_command(commands: Commands) -> None:
 
 
 def _add_means(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    add_alone(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: this one")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
     parser.add_argument(

@@ -7,6 +7,7 @@ from typing import get_args
 from napari_emcad.cli.options import (
     STACKS,
     Commands,
+    add_alone,
     add_dataset,
     add_session,
     add_stack_of_session,
@@ -32,10 +33,12 @@ def add_session_commands(commands: Commands) -> None:
         if name == "proofread":
             add_voxel_size(parser, "; kept in the session")
             add_stack_of_session(parser)
+            add_alone(parser)
         parser.set_defaults(command=command)
     change = commands.add_parser("set", help="give a session another voxel size")
     add_session(change)
     add_voxel_size(change, is_needed=True)
+    add_alone(change)
     change.set_defaults(command=_set)
     copy = commands.add_parser("copy", help="copy a session; a damaged one up to its last good edit")
     add_session(copy)
@@ -46,6 +49,7 @@ def add_session_commands(commands: Commands) -> None:
     replay.add_argument("old", type=Path, metavar="OLD.emcad", help="stays as it is")
     replay.add_argument("new", type=Path, metavar="NEW.emcad", help="of the same region; gets the edits")
     add_voxel_size(replay, "; kept in NEW.emcad")
+    add_alone(replay)
     replay.set_defaults(command=_replay)
 
 

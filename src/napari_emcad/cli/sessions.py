@@ -18,6 +18,7 @@ from napari_emcad.io.sessions.copy import copy_session_job
 from napari_emcad.io.sessions.export import check_export_target, export_session
 from napari_emcad.io.sessions.export_tables import time_text
 from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.sessions.lock import edit_alone
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.io.sessions.voxel_size import set_voxel_size, with_voxel_size, write_voxel_size
@@ -112,6 +113,8 @@ def copy(options: argparse.Namespace) -> int:
 
 def set_facts(options: argparse.Namespace) -> int:
     """Give a session another voxel size."""
+    if options.alone:
+        edit_alone(options.session)
     before, size = read_facts(options.session), VoxelSize(*options.voxel_size)
     set_voxel_size(options.session, size)
     known = f", before {voxel_size_text(before.voxel_size)}" if before.voxel_size else ""
@@ -121,6 +124,8 @@ def set_facts(options: argparse.Namespace) -> int:
 
 def replay(options: argparse.Namespace) -> int:
     """Make the edits of a session again in one segmented anew."""
+    if options.alone:
+        edit_alone(options.new)
     with open_session(options.old, to_read=True) as old, open_session(options.new) as new:
         warn(old.session.log.damage)
         try:

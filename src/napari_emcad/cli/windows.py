@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.desktop import has_screen, virtual_screen
 from napari_emcad.io.sessions.facts import read_facts
+from napari_emcad.io.sessions.lock import edit_alone
 from napari_emcad.io.sessions.voxel_size import set_voxel_size
 
 
@@ -21,9 +22,12 @@ def demo(options: argparse.Namespace) -> int:
 
 def proofread(options: argparse.Namespace) -> int:
     """Open a session in napari."""
+    if options.alone:
+        edit_alone(options.session)
     if options.voxel_size:
         set_voxel_size(options.session, VoxelSize(*options.voxel_size))
     read_facts(options.session)
-    stack = ["--stack", str(options.stack)] if options.stack else []
-    command = [sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(options.session), *stack]
+    more = ["--stack", str(options.stack)] if options.stack else []
+    more += ["--alone"] if options.alone else []
+    command = [sys.executable, "-m", "napari_emcad.widgets.proofread_window", str(options.session), *more]
     return subprocess.run(command, check=False).returncode

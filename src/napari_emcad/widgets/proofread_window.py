@@ -8,6 +8,7 @@ from pathlib import Path
 import napari
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.sessions.lock import edit_alone
 from napari_emcad.io.sessions.open_session import OpenSession, open_session
 from napari_emcad.io.stacks.locations import Location, parse_location
 from napari_emcad.widgets.dock import EMCADDock
@@ -18,7 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m napari_emcad.widgets.proofread_window", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--stack", type=parse_location)
+    parser.add_argument("--alone", action="store_true")
     options = parser.parse_args(arguments)
+    if options.alone:
+        edit_alone(options.folder)
     try:
         opened = open_session(options.folder)
     except UserError as error:

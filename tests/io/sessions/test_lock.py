@@ -12,7 +12,7 @@ from graphs import groups
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
-from napari_emcad.io.sessions.lock import lock_holder
+from napari_emcad.io.sessions.lock import edit_alone, lock_holder
 from napari_emcad.io.sessions.open_session import find_boxes, open_session
 
 
@@ -131,6 +131,26 @@ def test_a_disk_without_locks(folder, monkeypatch, number):
         with open_session(folder) as second:
             assert "has the session open since" in second.why_read_only
     assert not (folder / "holder.json").exists()
+
+
+def test_a_person_may_edit_one_session_alone_on_a_disk_without_locks(folder, tmp_path, monkeypatch):
+    def no_locks(*_, **__):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    other = shutil.copytree(folder, tmp_path / "other.emcad")
+    with open_session(folder) as opened:
+        assert not opened.has_no_locks
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr("napari_emcad.io.sessions.lock._alone", set())
+    with open_session(folder) as opened:
+        assert opened.has_no_locks and "--alone on the command line" in opened.why_read_only
+    with open_session(folder, to_read=True) as opened:
+        assert not opened.has_no_locks
+    edit_alone(folder)
+    with open_session(folder) as opened, open_session(other) as second:
+        assert opened.why_read_only == "" and not opened.has_no_locks and second.has_no_locks
+        with open_session(folder) as again:
+            assert "has the session open since" in again.why_read_only and not again.has_no_locks
 
 
 @pytest.mark.parametrize("name", ["boxes", "holder.json", "lock", "edits.known", "edits.db-wal", "graph/u.npy", "new"])

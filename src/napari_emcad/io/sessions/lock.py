@@ -30,6 +30,18 @@ UNLOCKABLE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno
 """Error numbers of file systems that know no locks."""
 
 
+_alone: set[Path] = set()
+"""Folders that this program edits alone where their disk has no locks, as a person has said."""
+
+
+def edit_alone(folder: Path) -> None:
+    """Take it that nobody else edits a session, or a run by blocks, as long as this program lasts.
+
+    It matters on disks without file locks, whose sessions are for reading only otherwise.
+    """
+    _alone.add(folder.resolve())
+
+
 class SessionLock:
     """The right to write to the folder of a session, or of a run by blocks, if it is free and all of it lies inside.
 
@@ -43,9 +55,12 @@ class SessionLock:
     ----------
     why_not : str
         One sentence; empty if this program holds it.
+    has_no_locks : bool
+        True if it is not held because the disk knows no locks, and nobody has said that this does not matter.
     """
 
     def __init__(self, folder: Path, depth: int | None = 2):
+        self.has_no_locks = False
         self._folder, self._file = folder, folder / LOCK
         self._lock = FileLock(self._file, thread_local=False, fallback_to_soft=False)  # of a worker, or of the window
         self._inode: tuple[int, int] | None = None
@@ -104,10 +119,12 @@ class SessionLock:
         except (NotImplementedError, OSError) as error:
             if not _is_no_lock(error):
                 raise
-            if os.environ.get(NO_LOCKS) != "1":
+            if os.environ.get(NO_LOCKS) != "1" and self._folder.resolve() not in _alone:
+                self.has_no_locks = True
                 return (
                     f"{self._folder}: its disk has no file locks, by which others see that it is edited; it is open "
-                    f"for reading only, move it to another disk, or set {NO_LOCKS}=1 to edit it as the only one."
+                    'for reading only, move it to another disk, or edit it as the only one ("Edit it alone" in the '
+                    f"dock, --alone on the command line, {NO_LOCKS}=1 in the environment)."
                 )
             self._file.touch()
         return ""

@@ -48,6 +48,11 @@ class OpenSession:
     why_read_only: str
     lock: SessionLock | None = None
 
+    @property
+    def has_no_locks(self) -> bool:
+        """True if only the lack of file locks on its disk keeps it from being edited."""
+        return self.lock is not None and self.lock.has_no_locks and self.why_read_only == self.lock.why_not
+
     def close(self) -> None:
         """Let others write to the session."""
         try:

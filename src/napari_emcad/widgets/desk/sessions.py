@@ -12,6 +12,7 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.wording import voxel_size_text
+from napari_emcad.io.sessions.lock import edit_alone
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.io.sessions.voxel_size import write_voxel_size
 from napari_emcad.io.stacks.locations import Location
@@ -117,6 +118,16 @@ class Sessions:
                 return
             self.end()
         self._jobs.start(open_job(folder), lambda ended: self._on_folder(ended, stack))
+
+    def edit_alone(self) -> None:
+        """Open the session on screen anew, to edit it on a disk without file locks, as long as the program lasts."""
+        if self.current is None or self._jobs.running or not self.current.opened.has_no_locks:
+            return
+        result, folder = self.current.result, self.current.opened.folder
+        edit_alone(folder)
+        self.end()
+        self._remark = ", by you alone, as its disk has no file locks"
+        self._jobs.start(open_job(folder), lambda ended: self._on_opened(result, ended))
 
     def take_stack(self, stack: Location) -> None:
         """Open the session on screen again with a stack that a person has found."""

@@ -98,6 +98,7 @@ class ProofreadPanel(QWidget):
         }
         for button, act in clicked.items():
             button.clicked.connect(lambda _checked, act=act: act())
+        body.alone.accepted.connect(desk.sessions.edit_alone)
         body.history.chosen.connect(self._on_history)
         body.replay.chosen.connect(proofreader.go_to_brought)
         body.replay.review.failed.connect(desk.message.error)

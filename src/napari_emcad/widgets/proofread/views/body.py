@@ -18,6 +18,12 @@ from napari_emcad.widgets.proofread.views.history_list import HistoryList
 from napari_emcad.widgets.proofread.views.neuron_list import NeuronList
 from napari_emcad.widgets.proofread.views.replay_report import ReplayReportView
 
+ALONE = (
+    "This disk has no file locks: should another program edit the session at the same time, edits of one of you would "
+    "be lost. Edit it alone, until napari is closed?"
+)
+"""The question where a session is for reading only because of its disk."""
+
 
 class ProofreadBody(QWidget):
     """Shows an editor and lets it be used.
@@ -28,6 +34,8 @@ class ProofreadBody(QWidget):
     words, toast, facts, to_do : QLabel
         The next click, the last edit, the progress of the review, and the number of places to do.
     answers : dict of str to QPushButton
+    question, alone : Question
+        Whether to make a doubtful edit, and whether to edit where the disk has no locks.
     """
 
     def __init__(self, parent: QWidget | None = None):
@@ -37,7 +45,7 @@ class ProofreadBody(QWidget):
         self._make_looks()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for part in (*self._tool_rows(), self.replay, *self._look_rows()):
+        for part in (self.alone, *self._tool_rows(), self.replay, *self._look_rows()):
             column.addWidget(part)
         self._connect()
 
@@ -53,6 +61,7 @@ class ProofreadBody(QWidget):
         self._editor = editor
         editor.changed.connect(self.follow)
         self.replay.review.open(editor.at.opened)
+        self.alone.put(ALONE if editor.at.opened.has_no_locks else "")
         self.follow()
 
     def end(self) -> None:
@@ -61,6 +70,7 @@ class ProofreadBody(QWidget):
             self._editor.changed.disconnect(self.follow)
             self._editor = None
             self.question.drop()
+            self.alone.drop()
 
     def follow(self) -> None:
         """Show the editor as it is now."""
@@ -84,7 +94,7 @@ class ProofreadBody(QWidget):
         for one in self.modes.values():
             self._group.addButton(one)
         self.words, self.toast, self.facts = text(), text(), text()
-        self.question = Question("Join anyway", "Leave")
+        self.question, self.alone = Question("Join anyway", "Leave"), Question("Edit it alone", "Only look")
         self.apply_button, self.next_button = button("Apply", "apply"), button("Next", "next")
         self.split_row = row_of(self.apply_button, self.next_button)
         self.answers = {name: button(words.capitalize(), name) for name, words in ANSWER_WORDS.items()}
