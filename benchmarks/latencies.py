@@ -190,7 +190,8 @@ def _beside(find: Callable[[], object]) -> tuple[float, float]:
 class Clock:
     """Notes how much of a call napari's slicing and refreshing take, and our lookups in it. Before the window opens."""
 
-    def __init__(self):
+    def __init__(self, now: Callable[[], float] = time.perf_counter):
+        self._now = now
         self._naparis, self._lookups, self._depth = 0.0, 0.0, 0
         for owner, name in ((Layer, "refresh"), (ViewerModel, "_update_layers")):
             setattr(owner, name, self._as_napari(getattr(owner, name)))
@@ -200,22 +201,22 @@ class Clock:
     def _as_napari(self, call: Callable) -> Callable:
         @wraps(call)
         def timed(*args, **kwargs):
-            start, self._depth = time.perf_counter(), self._depth + 1
+            start, self._depth = self._now(), self._depth + 1
             try:
                 return call(*args, **kwargs)
             finally:
                 self._depth -= 1
-                self._naparis += (time.perf_counter() - start) * (not self._depth)
+                self._naparis += (self._now() - start) * (not self._depth)
 
         return timed
 
     def _as_lookup(self, look: Callable) -> Callable:
         def timed(view, key):
-            start = time.perf_counter()
+            start = self._now()
             try:
                 return look(view, key)
             finally:
-                self._lookups += time.perf_counter() - start
+                self._lookups += self._now() - start
 
         return timed
 
@@ -225,12 +226,12 @@ class Clock:
             prepare()
         paint()
         self._naparis = self._lookups = 0.0
-        start = time.perf_counter()
+        start = self._now()
         act()
-        everything = time.perf_counter() - start
+        everything = self._now() - start
         ours = everything - self._naparis + self._lookups
         paint()
-        return ours * 1e3, everything * 1e3, (time.perf_counter() - start) * 1e3
+        return ours * 1e3, everything * 1e3, (self._now() - start) * 1e3
 
 
 def rest(dock) -> None:

@@ -87,8 +87,25 @@ class AddedEdges:
     def _places(self, u: Ids, v: Ids) -> NDArray[np.int64]:
         """Return where each edge stands in the sorted order, or would."""
         starts, stops = np.searchsorted(self.u, u), np.searchsorted(self.u, u, "right")
-        ends = zip(starts, stops, v, strict=True)
-        return starts + np.array([np.searchsorted(self.v[a:b], other) for a, b, other in ends], np.int64)
+        return places_between(self.v, starts, stops, v)
+
+
+def places_between(
+    column: NDArray[np.integer], starts: NDArray[np.int64], stops: NDArray[np.int64], values: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Return where each of many values, (k,), stands between two places of a column that is sorted there, or would.
+
+    Strategy: bisect for all of them at once.
+    """
+    low, high = starts.copy(), stops.copy()
+    open_ones = np.flatnonzero(low < high)
+    while len(open_ones):
+        middle = (low[open_ones] + high[open_ones]) // 2
+        is_less = column[middle] < values[open_ones]
+        low[open_ones[is_less]] = middle[is_less] + 1
+        high[open_ones[~is_less]] = middle[~is_less]
+        open_ones = open_ones[low[open_ones] < high[open_ones]]
+    return low
 
 
 def columns_of(graph: RegionGraph) -> Iterator[NDArray[Any]]:

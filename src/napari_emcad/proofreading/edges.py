@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.ids import FragmentId, Ids
 from napari_emcad.core.region_graph import RegionGraph
-from napari_emcad.proofreading.added_edges import AddedEdges, columns_of
+from napari_emcad.proofreading.added_edges import AddedEdges, columns_of, places_between
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Scalar_co = TypeVar("Scalar_co", bound=np.generic, covariant=True)
@@ -210,8 +210,7 @@ def _places(graph: RegionGraph, u: Ids, v: Ids) -> tuple[NDArray[np.int64], NDAr
     """Return the row where each edge stands in a graph, or would, and the row where the edges of its u end."""
     u = u.astype(graph.u.dtype)  # of another dtype, all edges would be copied
     starts, stops = np.searchsorted(graph.u, u), np.searchsorted(graph.u, u, "right")
-    ends = zip(starts, stops, v, strict=True)
-    return starts + np.array([np.searchsorted(graph.v[a:b], other) for a, b, other in ends], np.int64), stops
+    return places_between(graph.v, starts, stops, v), stops
 
 
 def _are_among(rows: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -158,17 +158,17 @@ class LogRow:
     @property
     def user(self) -> str:
         """The person at the keyboard, as the system names them."""
-        return self._unpacked[0]
+        return self.said[0]
 
     @property
     def duration_ms(self) -> float:
         """Time from the first point to the edit."""
-        return self._unpacked[1]
+        return self.said[1]
 
     @property
     def input(self) -> EditInput:
         """The request, such as points; for undo and redo the seq of the edit."""
-        return self._unpacked[2]
+        return self.said[2]
 
     @property
     def effect(self) -> Effect:
@@ -192,7 +192,7 @@ class LogRow:
         return *head, input_text, effect_text(self.effect)
 
     @property
-    def _unpacked(self) -> tuple[str, float, EditInput]:
+    def said(self) -> tuple[str, float, EditInput]:
         """User, duration and input.
 
         Raises

@@ -16,6 +16,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.io.labels.provenance import read_provenance
+from napari_emcad.io.sessions import export_tables
 from napari_emcad.io.sessions.export import EXPORTS, Snapshot, export_session
 from napari_emcad.io.sessions.export_meshes import export_meshes
 from napari_emcad.io.sessions.facts import SessionFacts
@@ -225,6 +226,22 @@ def test_log(opened, tmp_path):
         assert datetime.fromisoformat(line["time"]).timestamp() == pytest.approx(row.time, abs=1e-3)
         assert len(effect_from(line["effect"]).moves) == len(row.effect.moves)
     assert len(rows_of(export("log", tmp_path / "log.csv", opened, at=4))) == 4
+
+
+@pytest.mark.parametrize("end", ["csv", "parquet"])
+def test_a_log_is_written_a_few_edits_at_a_time(opened, tmp_path, monkeypatch, end):
+    def content(name):
+        path = export("log", tmp_path / f"{name}.{end}", opened)
+        return path.read_text() if end == "csv" else pytest.importorskip("pyarrow.parquet").read_table(path)
+
+    whole = content("whole")
+    monkeypatch.setattr(export_tables, "LOG_ROWS", 3)
+    assert content("parts") == whole
+
+
+def test_the_log_of_a_session_without_edits_has_its_columns(opened, tmp_path):
+    path = export("log", tmp_path / "log.csv", opened, at=0)
+    assert path.read_text().strip() == "seq,time,user,duration_ms,kind,in_force,base_hash,input,effect"
 
 
 def test_neurons(opened, tmp_path):

@@ -1,6 +1,7 @@
 """Tables of a session: segments, region graph, neurons, edit log, equivalences."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import as_ids
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.sessions.snapshot import Snapshot
-from napari_emcad.io.sessions.table_files import write_table
+from napari_emcad.io.sessions.table_files import write_table, write_texts
 from napari_emcad.proofreading.effect_text import effect_text
+from napari_emcad.proofreading.rows import LogRow
 
 _NM3_IN_UM3 = 1e9
 _AXES = "zyx"
+
+LOG_ROWS = 1 << 10
+"""Edits that are written at once."""
 
 
 def export_table(path: Path, snapshot: Snapshot) -> Path:
@@ -38,19 +43,10 @@ def export_graph(path: Path, snapshot: Snapshot) -> Path:
 
 def export_log(path: Path, snapshot: Snapshot) -> Path:
     """Write the edit log as a table: time in UTC, input and effect as JSON, `in_force` = 1 for edits that stand."""
-    rows, live = snapshot.session.log.rows, set(snapshot.session.in_force)
-    columns: dict[str, list[Any]] = {
-        "seq": [r.seq for r in rows],
-        "time": [time_text(r.time) for r in rows],
-        "user": [r.user for r in rows],
-        "duration_ms": [r.duration_ms for r in rows],
-        "kind": [r.kind for r in rows],
-        "in_force": [int(r.seq in live) for r in rows],
-        "base_hash": [r.base_hash for r in rows],
-        "input": [json.dumps(r.input) for r in rows],
-        "effect": [effect_text(r.effect) for r in rows],
-    }
-    return write_table(path, {name: _column(values) for name, values in columns.items()})
+    rows = snapshot.session.log.rows
+    size = sum(len(row.details) + len(row.packed) for row in rows)
+    starts = range(0, max(1, len(rows)), LOG_ROWS)
+    return write_texts(path, (_log_columns(snapshot, rows[start : start + LOG_ROWS]) for start in starts), 4 * size)
 
 
 def export_neurons(path: Path, snapshot: Snapshot) -> Path:
@@ -102,6 +98,21 @@ def time_text(seconds: float) -> str:
         return "unknown"
 
 
+def _log_columns(snapshot: Snapshot, rows: Sequence[LogRow]) -> dict[str, NDArray[Any]]:
+    said = [row.said for row in rows]
+    return {
+        "seq": np.array([row.seq for row in rows], np.int64),
+        "time": np.array([time_text(row.time) for row in rows], object),
+        "user": np.array([user for user, _, _ in said], object),
+        "duration_ms": np.array([duration for _, duration, _ in said], np.float64),
+        "kind": np.array([row.kind for row in rows], object),
+        "in_force": np.array([snapshot.session.is_in_force(row.seq) for row in rows], np.int64),
+        "base_hash": np.array([row.base_hash for row in rows], object),
+        "input": np.array([json.dumps(edit_input) for _, _, edit_input in said], object),
+        "effect": np.array([effect_text(row.effect) for row in rows], object),
+    }
+
+
 def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray[Any]]:
     state = snapshot.session.state
     graph, bridges = state.graph, as_ids(state.bridges).reshape(-1, 2)
@@ -118,9 +129,3 @@ def _graph_columns(snapshot: Snapshot) -> dict[str, NDArray[Any]]:
         "bridge": (np.arange(len(u)) >= len(graph)).astype(np.uint8),
         "edited": (~(state.free[u] & state.free[v])).astype(np.uint8),
     }
-
-
-def _column(values: list[Any]) -> NDArray[Any]:
-    """Return whole numbers as such, and all else as it is."""
-    is_whole = all(isinstance(value, int) for value in values)
-    return np.array(values, np.int64 if is_whole and values else object)

@@ -1,7 +1,8 @@
 """Tables as files: CSV, npz or Parquet (an optional extra), by the end of the name."""
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ Columns = Mapping[str, NDArray[Any]]
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that spreadsheets run."""
+
+_TEXTS_IN_NPZ = "this table holds texts, and .npz numbers alone; choose .csv or .parquet."
 
 ROWS = 1 << 16
 """Rows that are written at once: no table is text as a whole."""
@@ -41,9 +44,34 @@ def write_table(path: Path, columns: Columns, digits: int | None = None, name: s
     """
     kind = table_format(path, name)
     if kind == "npz" and any(column.dtype.kind == "O" for column in columns.values()):
-        raise UserError(f"{path}: this table holds texts, and .npz numbers alone; choose .csv or .parquet.")
+        raise UserError(f"{path}: {_TEXTS_IN_NPZ}")
     with write_beside(path, lambda _: sum(c.nbytes for c in columns.values())) as part:
         TABLES[kind](part, columns, digits)
+    return path
+
+
+def write_texts(path: Path, batches: Iterable[Columns], size: int) -> Path:
+    """Write a table that holds texts, some rows at a time: it is in memory neither as columns nor as text.
+
+    Parameters
+    ----------
+    path : Path
+        Its end says the format.
+    batches : iterable of columns
+        At least one, all of the same names and dtypes.
+    size : int
+        Bytes that it takes on the disk, about.
+
+    Raises
+    ------
+    UserError
+        As `write_table`.
+    """
+    kind = table_format(path)
+    if kind not in _STREAMS:
+        raise UserError(f"{path}: {_TEXTS_IN_NPZ}")
+    with write_beside(path, lambda _: size) as part:
+        _STREAMS[kind](part, batches)
     return path
 
 
@@ -69,6 +97,15 @@ def _write_csv(part: Path, columns: Columns, digits: int | None) -> None:
         lines = csv.writer(file)
         lines.writerow(columns)
         lines.writerows(_rows(columns, digits))
+
+
+def _stream_csv(part: Path, batches: Iterable[Columns]) -> None:
+    with part.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        for i, columns in enumerate(batches):
+            if not i:
+                lines.writerow(columns)
+            lines.writerows(_rows(columns, None))
 
 
 def _rows(columns: Columns, digits: int | None) -> Iterator[tuple[object, ...]]:
@@ -102,6 +139,20 @@ def _write_parquet(part: Path, columns: Columns, _digits: int | None) -> None:
     parquet.write_table(pyarrow.table({name: _as_arrow(values) for name, values in columns.items()}), part)
 
 
+def _stream_parquet(part: Path, batches: Iterable[Columns]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    tables = (pyarrow.table({name: _as_arrow(values) for name, values in columns.items()}) for columns in batches)
+    first = next(tables)
+    schema = pyarrow.schema(
+        [(f.name, pyarrow.string() if pyarrow.types.is_null(f.type) else f.type) for f in first.schema]
+    )
+    with parquet.ParquetWriter(part, schema) as file:
+        for table in chain([first], tables):
+            file.write_table(table.cast(schema))
+
+
 def _as_arrow(values: NDArray[Any]) -> Any:
     """Return a column as pyarrow takes it: arrays of numbers as they are, texts as a list."""
     return values if values.dtype.kind in "buif" else values.tolist()
@@ -113,3 +164,6 @@ TABLES: dict[str, Callable[[Path, Columns, int | None], None]] = {
     "parquet": _write_parquet,
 }
 """Formats of tables by name, which is the end of a path too."""
+
+_STREAMS: dict[str, Callable[[Path, Iterable[Columns]], None]] = {"csv": _stream_csv, "parquet": _stream_parquet}
+"""Formats of tables with texts by name."""

@@ -26,6 +26,9 @@ ANSWERING = frozenset({"decide", "merge", "group", "split"})
 NOWHERE = ((-1, -1, -1), (-1, -1, -1))
 """The voxels of a pair that a row names."""
 
+MOST = 4000
+"""Answers that teach, the last ones: more say nothing new, and odds are fitted anew after each."""
+
 Lessons = tuple[NDArray[np.float64], NDArray[np.bool_]]
 """Features of questions, (k, f), and True for those where there was an error, (k,)."""
 
@@ -154,7 +157,8 @@ class _Answers(_InForce):
 
     def lessons(self) -> Lessons:
         if self._lessons is None:
-            self._lessons = self._features[self.counts], self._wrong[self.counts]
+            last = np.flatnonzero(self.counts)[-MOST:]
+            self._lessons = self._features[last], self._wrong[last]
         return self._lessons
 
     def add(self, rows: Sequence[LogRow]) -> None:

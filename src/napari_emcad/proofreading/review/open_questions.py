@@ -53,8 +53,7 @@ class OpenQuestions:
         return suspects.chosen(~(decided | is_stale | is_locked))
 
     def _settled_in_force(self) -> list[Ids]:
-        in_force = set(self._session.in_force) if self._settled else set()
-        return [pairs for seq, pairs in self._settled.items() if seq in in_force]
+        return [pairs for seq, pairs in self._settled.items() if self._session.is_in_force(seq)]
 
     def _answered(self, kind: QuestionKind, answer: Decision) -> Ids:
         """Return pairs of fragments, (k, 2), that were answered so, are not known, or were put off."""
@@ -63,8 +62,9 @@ class OpenQuestions:
 
 
 def _are_among(pairs: Ids, others: Ids) -> NDArray[np.bool_]:
-    """Return which of many pairs, (k, 2), are among a few others, in either order."""
-    known = {frozenset(pair) for pair in others.tolist()}
+    """Return which pairs, (k, 2), are among others, in either order."""
     found = np.asarray(np.isin(pairs, others).all(axis=1))
+    others = others[np.isin(others, pairs[found]).all(axis=1)]
+    known = {frozenset(pair) for pair in others.tolist()}
     found[found] = [frozenset(pair) in known for pair in pairs[found].tolist()]
     return found
