@@ -216,3 +216,43 @@ def test_a_tag_that_cannot_be_read(tmp_path, stack, capsys):
     opened = open_stack(path)
     assert "its tag ImageDescription cannot be read: what it says is left out." in opened.notes
     assert capsys.readouterr().err == ""
+
+
+def test_planes_of_ome_that_no_image_has(tmp_path, stack):
+    xml = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="37" SizeY="24" SizeZ="999999999" SizeC="1" '
+        'SizeT="1"><TiffData/></Pixels></Image></OME>'
+    )
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=None, description=xml)
+    with pytest.raises(UserError, match="its OME-XML claims 999,999,999 planes"):
+        open_stack(tmp_path / "a.ome.tif")
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "attributes.json", "a.nrrd"])
+def test_metadata_longer_than_any(tmp_path, stack, monkeypatch, name):
+    monkeypatch.setattr("napari_emcad.io.stacks.zarr_tree.LONGEST", 10_000)
+    monkeypatch.setattr("napari_emcad.io.stacks.tensorstore_arrays.LONGEST", 10_000)
+    monkeypatch.setattr("napari_emcad.io.stacks.nrrd._MOST_HEADER", 10_000)
+    folder = tmp_path / ("a.n5" if name == "attributes.json" else "a.zarr")
+    folder.mkdir()
+    if name == "zarr.json":
+        zarr.create_array(folder, data=stack, overwrite=True)
+        (folder / name).write_text((folder / name).read_text() + " " * 10_000)
+    elif name == "attributes.json":
+        (folder / name).write_text(
+            '{"dimensions": [3, 3, 3], "blockSize": [3, 3, 3], "dataType": "uint8"' + " " * 10_000 + "}"
+        )
+    else:
+        folder = tmp_path / name
+        folder.write_text("NRRD0004\ntype: uint8\n# " + "x" * 10_000)
+    with pytest.raises(UserError, match=r"has [0-9,]+ bytes|more than|longer than"):
+        open_stack(folder)
+
+
+def test_a_zipped_store_of_entries_larger_than_any(tmp_path, stack, monkeypatch):
+    with zarr.storage.ZipStore(tmp_path / "a.zarr.zip", mode="w") as store:
+        zarr.create_array(store, data=stack, compressors=None)
+    monkeypatch.setattr("napari_emcad.io.stacks.zarr_tree.MOST_CHUNK", 1000)
+    with pytest.raises(UserError, match="c/0/0/0 has 4,440 bytes"):
+        open_stack(tmp_path / "a.zarr.zip")

@@ -41,6 +41,9 @@ _UNPACKERS: Mapping[str, tuple[Callable[[BinaryIO], BinaryIO], int]] = {
 }
 """Encodings of packed voxels: what unpacks them, and the bytes that one byte can hold."""
 
+_MOST_HEADER = 2**20
+"""Bytes of a header, at most."""
+
 
 @dataclass(frozen=True)
 class _RawVoxels:
@@ -107,6 +110,7 @@ def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     """
     nrrd = import_extra("nrrd", f"{path}: NRRD needs", "formats")
     with path.open("rb") as file:
+        _check_header_length(file)
         header = nrrd.read_header(file)
         shape = _shape(header)
         stored = _find_voxels(path, header, file)
@@ -137,6 +141,14 @@ def open_nrrd(path: Path, wish: StackSelection = ANY) -> OpenDataset:
         size_source="NRRD header" if size else "",
         notes=(*arrangement.notes, *notes),
     )
+
+
+def _check_header_length(file: BinaryIO) -> None:
+    """Refuse a header that does not end, and leave the file at its beginning."""
+    begin = file.read(_MOST_HEADER)
+    file.seek(0)
+    if len(begin) == _MOST_HEADER and b"\n\n" not in begin and b"\n\r\n" not in begin:
+        raise ValueError(f"its header is longer than {_MOST_HEADER:,} bytes")
 
 
 def _find_voxels(path: Path, header: Mapping[str, Any], file: BinaryIO) -> _RawVoxels | None:

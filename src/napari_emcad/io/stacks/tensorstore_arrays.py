@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Slices
 from napari_emcad.io.extras import import_extra
+from napari_emcad.io.json_text import LONGEST
 from napari_emcad.io.metadata.arrangement import Arrangement
 from napari_emcad.io.read_errors import first_line
+from napari_emcad.io.regular_files import read_regular
 from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.chunk_limits import check_chunk, check_count
 from napari_emcad.io.stacks.hosts import PATIENCE, check_fetch
@@ -72,7 +74,7 @@ def read_file(ts: ModuleType, where: Location, name: str, path: str = "") -> byt
     """Read a small file in a folder or behind a URL; None if it is not there."""
     if isinstance(where, Path):
         file = where / path / name
-        return file.read_bytes() if file.is_file() else None
+        return read_regular(file, LONGEST) if file.is_file() else None
     kept = (
         ts.KvStore.open(kvstore(where, path), context=ts.Context(CONTEXT)).result(PATIENCE).read(name).result(PATIENCE)
     )

@@ -1,6 +1,7 @@
 """The images in a TIFF: which of its pages make a stack, in which order, and what their axes are."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,12 @@ _SPECIAL = (
     *("bif", "avs", "eer", "philips", "scanimage", "nih", "mdgel"),
 )
 """Kinds of TIFF whose pages tifffile puts in order by what they say of themselves."""
+
+_PIXELS = re.compile(r"<(?:\w+:)?Pixels\s[^>]*>")
+_PLANES = re.compile(r"""\sSize[ZCT]\s*=\s*["'](\d{1,30})["']""")
+"""Elements of OME-XML that state a size, and the sizes along axes of which each place is a plane of its own."""
+
+_MOST_PLANES = 10**7
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ def find_images(path: Path, tiff: tifffile.TiffFile, pages: Directories) -> list
     says_nothing = not any(getattr(tiff, f"is_{kind}", False) for kind in _SPECIAL)
     if says_nothing and not tiff.pages.first.is_final:  # tifffile would look at each page, a millisecond a page
         return _plain_images(tiff, pages)
+    _check_planes(tiff)
     series = [one for one in tiff.series if not one.keyframe.is_reduced] or tiff.series[:1]
     singles = len(series) > 1 and all(one.kind == "shaped" and len(one) == 1 and one.ndim == 2 for one in series)
     if singles or series[0].kind in _PLAIN:
@@ -117,6 +125,14 @@ def find_images(path: Path, tiff: tifffile.TiffFile, pages: Directories) -> list
     if len(series) > 1:
         return [_image_of_series(tiff, pages, one, number) for number, one in enumerate(series)]
     return _of_one_series(path, tiff, pages, series[0])
+
+
+def _check_planes(tiff: tifffile.TiffFile) -> None:
+    """Refuse OME-XML of more planes than any image has: tifffile makes a list of them."""
+    for pixels in _PIXELS.findall((tiff.ome_metadata or "") if tiff.is_ome else ""):
+        planes = math.prod(int(n) for n in _PLANES.findall(pixels))
+        if planes > _MOST_PLANES:
+            raise ValueError(f"its OME-XML claims {planes:,} planes")
 
 
 def _plain_images(
