@@ -8,6 +8,7 @@ from pathlib import Path
 from tokenize import TokenError
 from zipfile import BadZipFile
 
+from napari_emcad.core.defects import defect_text
 from napari_emcad.core.errors import UserError
 
 READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.error, zlib.error)
@@ -23,11 +24,6 @@ _OF_DATA = (*READ_ERRORS, *TABLE_ERRORS, OverflowError)
 """Errors that code of this package raises, too, where it finds that data are damaged; but for a KeyError."""
 
 _PACKAGE = str(Path(__file__).parents[1])
-
-_DEFECT = (
-    "This is a defect of napari-emcad, whatever is wrong with the file; please report it with these lines and, if you "
-    "may, the file."
-)
 
 
 def first_line(error: BaseException, most: int = 200) -> str:
@@ -75,7 +71,7 @@ def explain_read_errors(what: str, remedy: str, reason: Callable[[BaseException]
         raise
     except Exception as error:
         if is_defect(error):
-            if _DEFECT not in getattr(error, "__notes__", ()):
-                error.add_note(_DEFECT)
+            if not getattr(error, "__notes__", ()):
+                error.add_note(defect_text(error, "keep these lines"))
             raise
         raise UserError(f"{what} cannot be read ({reason(error)}); {remedy}.") from error
