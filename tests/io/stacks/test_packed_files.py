@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import os
 import struct
 import zipfile
 
@@ -192,10 +193,8 @@ def test_a_dataset_in_chunks_above_the_limit(tmp_path):
         open_stack(tmp_path / "a.h5")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
 def test_a_link_of_hdf5_to_a_pipe(tmp_path, stack):
-    os = pytest.importorskip("os")
-    if not hasattr(os, "mkfifo"):
-        pytest.skip("no pipes here")
     os.mkfifo(tmp_path / "pipe")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["raw"], file["other"] = stack, h5py.ExternalLink("pipe", "raw")
@@ -231,7 +230,7 @@ def test_planes_of_ome_that_no_image_has(tmp_path, stack):
 
 @pytest.mark.parametrize("name", ["zarr.json", "attributes.json", "a.nrrd"])
 def test_metadata_longer_than_any(tmp_path, stack, monkeypatch, name):
-    monkeypatch.setattr("napari_emcad.io.stacks.zarr_tree.LONGEST", 10_000)
+    monkeypatch.setattr("napari_emcad.io.stacks.zarr_files.LONGEST", 10_000)
     monkeypatch.setattr("napari_emcad.io.stacks.tensorstore_arrays.LONGEST", 10_000)
     monkeypatch.setattr("napari_emcad.io.stacks.nrrd._MOST_HEADER", 10_000)
     folder = tmp_path / ("a.n5" if name == "attributes.json" else "a.zarr")
@@ -253,6 +252,39 @@ def test_metadata_longer_than_any(tmp_path, stack, monkeypatch, name):
 def test_a_zipped_store_of_entries_larger_than_any(tmp_path, stack, monkeypatch):
     with zarr.storage.ZipStore(tmp_path / "a.zarr.zip", mode="w") as store:
         zarr.create_array(store, data=stack, compressors=None)
-    monkeypatch.setattr("napari_emcad.io.stacks.zarr_tree.MOST_CHUNK", 1000)
+    monkeypatch.setattr("napari_emcad.io.stacks.zarr_files.MOST_CHUNK", 1000)
     with pytest.raises(UserError, match="c/0/0/0 has 4,440 bytes"):
         open_stack(tmp_path / "a.zarr.zip")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("place", ["pipe", "device", "folder"])
+def test_a_chunk_of_zarr_that_is_no_file(tmp_path, stack, place):
+    zarr.create_array(tmp_path / "a.zarr", data=stack, chunks=(5, 24, 37))
+    chunk = tmp_path / "a.zarr/c/0/0/0"
+    chunk.unlink()
+    {"pipe": os.mkfifo, "device": lambda path: path.symlink_to("/dev/zero"), "folder": os.mkdir}[place](chunk)
+    with pytest.raises(UserError, match=r"is no file|Is a directory|a file or folder is needed"):
+        open_stack(tmp_path / "a.zarr")
+
+
+def test_parts_of_a_shard_of_zarr(tmp_path, stack):
+    for version, shards in ((3, (5, 24, 37)), (3, None), (2, None)):
+        zarr.create_array(
+            tmp_path / "a.zarr", data=stack, chunks=(1, 12, 37), shards=shards, zarr_format=version, overwrite=True
+        )
+        with open_stack(tmp_path / "a.zarr") as opened:
+            np.testing.assert_array_equal(opened.array[1:3, 5:20, ::3], stack[1:3, 5:20, ::3])
+            np.testing.assert_array_equal(opened.array[:], stack)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_files_of_a_store_that_became_pipes(tmp_path, stack):
+    zarr.create_array(tmp_path / "a.zarr", data=stack, chunks=(1, 24, 37))
+    with open_stack(tmp_path / "a.zarr") as opened:
+        chunk = tmp_path / "a.zarr/c/1/0/0"
+        chunk.unlink()
+        os.mkfifo(chunk)
+        np.testing.assert_array_equal(opened.array[0], stack[0])
+        with pytest.raises(UserError, match=r"voxels 1:2,0:24,0:37 cannot be read .0 is no file.; copy or export"):
+            opened.array[1]

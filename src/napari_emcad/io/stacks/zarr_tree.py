@@ -11,19 +11,16 @@ from typing import Any
 import zarr
 from zarr.storage import ZipStore
 
-from napari_emcad.io.json_text import LONGEST, read_json
+from napari_emcad.io.json_text import read_json
 from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.stacks import remote_zarr
-from napari_emcad.io.stacks.chunk_limits import MOST_CHUNK
 from napari_emcad.io.stacks.folders_below import folders_below, is_folder
 from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.zarr_codecs import explain_codecs, register_codecs
+from napari_emcad.io.stacks.zarr_files import RegularFiles, check_length
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which one makes a folder a Zarr array or group."""
-
-_METADATA = (*MARKS, ".zattrs", ".zmetadata")
-"""Files of metadata, which zarr reads as a whole."""
 
 ZarrNode = zarr.Array[Any] | zarr.Group
 
@@ -90,12 +87,12 @@ class ZarrTree:
         if isinstance(self.where, Url):
             return remote_zarr.zarr_address(self.where)
         if self.where.is_dir():
-            return str(self.where)
+            return RegularFiles(self.where, read_only=True)
         store = ZipStore(self.where, mode="r")
         with zipfile.ZipFile(self.where) as kept:
             self._names = kept.namelist()
             for entry in kept.infolist():
-                _check_length(entry.filename, entry.file_size)
+                check_length(entry.filename, entry.file_size)
         self.close = store.close
         return store
 
@@ -105,7 +102,6 @@ class ZarrTree:
             return remote_zarr.open_remote_node(self._store, path)
         if not self._has_mark(path):
             return None
-        self._check_lengths(path)
         try:
             return _open_node(self._store, path)
         except ValueError as error:
@@ -117,13 +113,6 @@ class ZarrTree:
         if self._names is not None:
             return any(posixpath.join(path, mark) in self._names for mark in MARKS)
         return isinstance(self.where, Path) and has_mark(self.where / path)
-
-    def _check_lengths(self, path: str) -> None:
-        if self._names is not None or not isinstance(self.where, Path):
-            return
-        for name in _METADATA:
-            with suppress(FileNotFoundError):
-                _check_length(name, (self.where / path / name).stat().st_size)
 
     def _array_paths(self, below: str) -> Iterator[str]:
         if self._names is not None:
@@ -137,12 +126,6 @@ class ZarrTree:
 
     def _is_array(self, path: str) -> bool:
         return isinstance(self.node(path), zarr.Array)
-
-
-def _check_length(name: str, length: int) -> None:
-    """Refuse metadata that are longer than any, and a chunk that is larger than any."""
-    if length > (LONGEST if posixpath.basename(name) in _METADATA else MOST_CHUNK):
-        raise ValueError(f"{name} has {length:,} bytes")
 
 
 def _open_node(store: Any, path: str) -> ZarrNode:
