@@ -1,7 +1,6 @@
 """A first look at a file or folder, as a viewer takes before it asks who reads it: quick, and without voxels."""
 
 import os
-from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from napari_emcad.io.stacks.locations import Location, Url
 from napari_emcad.io.stacks.n5 import is_array_folder as is_n5_array
 from napari_emcad.io.stacks.section_images import SUFFIXES, open_section_images, section_header
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
+from napari_emcad.io.stacks.tiff_pages import silent_tifffile
 from napari_emcad.io.stacks.zarr_tree import is_array_folder as is_zarr_array
 
 _MANY = 50
@@ -78,9 +78,11 @@ def _holds_many(folder: Path) -> bool:
 
 def _is_coloured(path: Path) -> bool:
     """Return True for a TIFF whose samples are colours: viewers show it as such."""
-    with suppress(OSError, ValueError, tifffile.TiffFileError), tifffile.TiffFile(path) as tiff:
-        return int(tiff.pages.first.photometric) in _COLOURS
-    return False
+    try:
+        with silent_tifffile(), tifffile.TiffFile(path) as tiff:
+            return int(tiff.pages.first.photometric) in _COLOURS
+    except Exception:  # noqa: BLE001  damaged in a way that opening it says
+        return False
 
 
 def _holds_sections(folder: Path) -> bool:

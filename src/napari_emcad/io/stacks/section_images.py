@@ -73,7 +73,9 @@ def open_section_images(path: Path, wish: StackSelection = ANY) -> OpenDataset:
     stats = [file.stat() for file in files]
     stamp = sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)
     array = LazyArray(str(path), shape, dtype, read)
-    notes, mark = (*notes, *_notes_of_other_things(path), *read_notes, *place.notes), mark_of(read_record(files[0]))
+    with silent_tifffile():
+        mark = mark_of(read_record(files[0]))
+    notes = (*notes, *_notes_of_other_things(path), *read_notes, *place.notes)
     return OpenDataset(array, place.voxel_size, None, stamp, place.offset, place.source, mark, notes)
 
 
