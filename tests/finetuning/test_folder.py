@@ -85,9 +85,13 @@ def test_lines_that_are_no_events_are_left_out(tmp_path):
 
 def test_the_best_model_is_the_last_that_was_said_to_be(tmp_path):
     assert best_model(tmp_path) is None
-    scores = [{"event": "score", "model": name} for name in ("best_1.pt", "best_2.pt", None)]
+    score = {"event": "score", "step": 1, "voi": 1.0, "arand": 0.1}
+    scores = [{**score, "model": name} for name in ("best_1.pt", "best_2.pt", None, "../best_4.pt", "/best_5.pt")]
+    (tmp_path.parent / "best_4.pt").touch()
     (tmp_path / EVENTS).write_text("".join(json.dumps(score) + "\n" for score in scores))
-    assert best_model(tmp_path) is None  # said, but not there
+    assert best_model(tmp_path) is None  # said, but elsewhere, or not there
+    (tmp_path / EVENTS).write_text("".join(json.dumps(score) + "\n" for score in scores[:3]))
+    assert best_model(tmp_path) is None
     for name in ("best_1.pt", "best_2.pt", "best_3.pt"):
         (tmp_path / name).touch()
     assert best_model(tmp_path) == tmp_path / "best_2.pt"
@@ -119,3 +123,26 @@ def test_a_full_disk_under_the_labels_leaves_those_of_before(tmp_path, monkeypat
     with np.load(tmp_path / "held_out_0.npz") as saved:
         assert "after" not in saved
     assert [file.name for file in tmp_path.iterdir()] == ["held_out_0.npz"]
+
+
+ODD_EVENTS = [
+    {"event": "step", "step": "1", "done": 0.5, "seconds": 1.0, "parts": {}},
+    {"event": "step", "step": 1, "done": 0.5, "seconds": 1.0},
+    {"event": "step", "step": 1, "done": float("nan"), "seconds": 1.0, "parts": {}},
+    {"event": "step", "step": 1, "done": 0.5, "seconds": 1e300, "parts": {"student": 1.0}},
+    {"event": "score", "step": 1, "voi": None, "arand": 0.1, "model": None},
+    {"event": "started", "device": 3},
+    {"event": "failed", "sentence": "x" * 100_000},
+    {"event": ["step"]},
+]
+
+
+@pytest.mark.parametrize("event", ODD_EVENTS)
+def test_what_tells_no_event_is_left_out(tmp_path, event):
+    (tmp_path / EVENTS).write_text(json.dumps(event) + "\n")
+    assert read_events(tmp_path) == []
+
+
+def test_events_that_are_no_text_are_left_out_line_by_line(tmp_path):
+    (tmp_path / EVENTS).write_bytes(b'\x80\x81\n{"event": "stage", "text": "one"}\n')
+    assert read_events(tmp_path) == [{"event": "stage", "text": "one"}]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 import tifffile
+from fuzzing.program_files import PROGRAM_FILES
 from fuzzing.readings import Reading, read_affinities, read_crops, read_labels, read_stack
 from fuzzing.stacks import AFFINITY_FILES, LABEL_FILES, STACKS, Writer, write_crops
 
@@ -86,6 +87,8 @@ _CHECKED: dict[str, Checked] = {
     "nrrd gzip": _files("a.nrrd", head=400),
     "nifti gzip": _files("a.nii.gz", head=10),
     "npz": _files("a.npz", head=60, tail=300),
+    "model and card": _files("a.pt"),
+    "session": _files("a.emcad/graph/*.npy"),
 }
 """What is under a checksum, by the names of kinds."""
 
@@ -95,5 +98,8 @@ KINDS: dict[str, Kind] = {
     name: Kind(write, read, _CHECKED.get(name, lambda folder: ()), name in _EXACT)
     for writers, read in ((STACKS, read_stack), (LABEL_FILES, read_labels), (AFFINITY_FILES, read_affinities))
     for name, write in writers.items()
-} | {"crops": Kind(write_crops, read_crops)}
+} | {
+    "crops": Kind(write_crops, read_crops),
+    **{name: Kind(write, read, _CHECKED.get(name, lambda folder: ())) for name, (write, read) in PROGRAM_FILES.items()},
+}
 """All kinds, by name."""

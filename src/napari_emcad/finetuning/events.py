@@ -1,6 +1,7 @@
 """Events of a training run: what is told while it goes on, and noted in its folder, one JSON object a line."""
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeGuard
 
 if TYPE_CHECKING:  # it brings torch, which takes seconds
     from napari_emcad.training.loop import Step
@@ -74,6 +75,36 @@ class FailedEvent(TypedDict):
 
 
 Event = StageEvent | StartedEvent | StepEvent | ScoreEvent | FinishedEvent | FailedEvent
+
+_NUMBER, _FILE = (int, float), (str, NoneType)
+_NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "stage": {"text": str},
+    "started": {"device": str},
+    "step": {"step": int, "done": _NUMBER, "seconds": _NUMBER, "parts": dict},
+    "score": {"step": int, "voi": _NUMBER, "arand": _NUMBER, "model": _FILE},
+    "finished": {"model": _FILE},
+    "failed": {"sentence": str},
+}
+"""Entries that each event has had in all versions, and their types."""
+
+_LARGEST, _LONGEST = 1e15, 10_000
+"""Numbers, and letters of texts, that events tell at most."""
+
+
+def is_event(found: Any) -> TypeGuard[Event]:
+    """Return True for an event of a kind that is known, with what it needs, in numbers and texts that can be shown."""
+    needed = _NEEDED.get(str(found.get("event"))) if isinstance(found, dict) else None
+    if needed is None or not all(isinstance(found.get(name, ...), kind) for name, kind in needed.items()):
+        return False
+    return all(map(_can_be_shown, found.values()))
+
+
+def _can_be_shown(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_can_be_shown, value.values()))
+    if isinstance(value, int | float):
+        return abs(value) <= _LARGEST
+    return not isinstance(value, str) or len(value) <= _LONGEST
 
 
 def step_event(step: "Step") -> StepEvent:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeGuard
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.errors import UserError
-from napari_emcad.finetuning.events import Event
+from napari_emcad.finetuning.events import Event, is_event
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.json_text import LONGEST, parse_json
 from napari_emcad.io.npz_files import read_npz
@@ -42,6 +42,9 @@ EVENTS = "events.jsonl"
 STATE = "state.pt"
 TRAIN = "train"
 HELD_OUT = "held_out"
+
+MOST_EVENTS = 1 << 28
+"""Bytes of the events of a run, at most."""
 
 BEGINS_ANEW: frozenset[Mode] = frozenset({"teacher", "joint", "restore-teacher"})
 """Modes in which a teacher may have random weights: it learns."""
@@ -152,14 +155,25 @@ def note_event(folder: Path, event: Event) -> None:
 
 
 def read_events(folder: Path) -> list[Event]:
-    """Read what happened in a run so far; lines cut off by a kill are left out."""
+    """Read what happened in a run so far; lines cut off by a kill are left out, and those that tell no event.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read.
+    """
+    try:
+        lines = read_regular(folder / EVENTS, MOST_EVENTS).splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / EVENTS}: what happened in the run cannot be read ({error}); discard it.") from error
     events: list[Event] = []
-    with suppress(FileNotFoundError):
-        for line in (folder / EVENTS).read_text().splitlines():
-            with suppress(ValueError):
-                found = parse_json(line)
-                if _is_event(found):
-                    events.append(found)
+    for line in lines:
+        with suppress(ValueError):
+            found = parse_json(line)
+            if is_event(found):
+                events.append(found)
     return events
 
 
@@ -167,7 +181,7 @@ def best_model(folder: Path) -> Path | None:
     """Return the file of the best network of a run so far; None if there is none."""
     kept = [event["model"] for event in read_events(folder) if event["event"] in ("score", "finished")]
     last = next((name for name in reversed(kept) if name), None)
-    file = folder / last if last else None
+    file = folder / last if last and Path(last).name == last else None  # never one that lies elsewhere
     return file if file is not None and file.is_file() else None
 
 
@@ -197,11 +211,6 @@ def write_held_out_labels(
             arrays["after"] = found
         with write_beside(file, lambda part: 2 * part.stat().st_size) as part, part.open("wb") as content:
             np.savez(content, **arrays)
-
-
-def _is_event(found: Any) -> TypeGuard[Event]:
-    """Return True if a line of the file holds an event."""
-    return isinstance(found, dict) and "event" in found
 
 
 def _check_labels(parameters: TrainingParameters, train: Sequence[Crop], held_out: Sequence[Crop]) -> None:

@@ -5,6 +5,7 @@ beside it have theirs; see `write_model`.
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -180,7 +181,7 @@ def card_beside(weights: str | Path) -> ModelCard | None:
     """
     weights = Path(weights)
     path = card_path(weights)
-    if weights.suffix not in READ_SUFFIXES or not path.is_file():
+    if weights.suffix not in READ_SUFFIXES or not os.path.lexists(path):
         return None
     file = _read(path)
     if "before" in file.model_fields_set and file.sha256 != _hash_of(weights):

@@ -1,5 +1,8 @@
 import json
 
+import pytest
+
+from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.section_plans import plan_facts
@@ -46,3 +49,29 @@ def test_sessions_whose_sections_are_used_as_they_are_say_nothing_of_them(tmp_pa
     assert written["format_version"] == 2 and "sections" not in written
     facts = read_facts(tmp_path)
     assert facts.plan is None and facts.planned((2, 3, 4)) is None
+
+
+ODD_FACTS = [
+    {"voxel_size_nm": [0, 5, 5]},
+    {"voxel_size_nm": [-40, 5, 5]},
+    {"voxel_size_nm": [1e300, 5, 5]},
+    {"voxel_size_nm": [40, 5, 1e-9]},
+    {"box": [[0, 0, 0], [0, 3, 3]]},
+    {"box": [[-1, 0, 0], [3, 3, 3]]},
+    {"box": [[0, 0, 0], [3, 3, 2**60]]},
+    {"origin": [0, 0, 1e300]},
+    {"threshold": 1e300},
+    {"min_size": 2**70},
+    {"source": "x" * 100_000},
+    {"program": "x" * (1 << 25)},
+    {"format_version": 3, "sections": {"shape": [10**9, 5, 5]}},
+    {"format_version": 3, "sections": {"shape": [10, 10**6, 10**6], "cell": 1, "cells": [10**6, 10**6]}},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_FACTS)
+def test_numbers_and_texts_that_nobody_wrote_are_damage(tmp_path, odd):
+    facts = {"format_version": 2, "threshold": 0.5, **odd}
+    (tmp_path / "session.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=r"session.json: the file is damaged; copy the session again from where it is"):
+        read_facts(tmp_path)

@@ -1,5 +1,6 @@
 import json
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from napari_emcad.io.sessions.box_files import write_boxes
 from napari_emcad.io.sessions.copy import copy_session
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import find_boxes, open_session, open_session_at
+
+ANYWHERE = FACTS.model_copy(update={"box": None})
+"""The facts of a session on another number of fragments."""
 
 
 @pytest.mark.parametrize("stays_in_files", [False, True])
@@ -186,7 +190,7 @@ def _swap_fragments(folder):
 
 
 def _foreign_log(folder):
-    with create_session(folder.parent / "other.emcad", segmentation(LADDER), None, FACTS) as other:
+    with create_session(folder.parent / "other.emcad", segmentation(LADDER), None, ANYWHERE) as other:
         other.session.lock(1)
     (folder.parent / "other.emcad" / "edits.db").replace(folder / "edits.db")
 
@@ -251,7 +255,7 @@ def _change(file, before, after):
 
 def test_affinities_of_another_stack(folder):
     base = segmentation(LADDER)
-    create_session(folder.parent / "b.emcad", base, affinities(base.fragments.shape), FACTS).close()
+    create_session(folder.parent / "b.emcad", base, affinities(base.fragments.shape), ANYWHERE).close()
     (folder / "affinities.zarr").rename(folder / "aside")
     (folder.parent / "b.emcad" / "affinities.zarr").rename(folder / "affinities.zarr")
     with pytest.raises(UserError, match=r"affinities.zarr: missing or damaged"):
@@ -265,3 +269,51 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="a session folder"):
         open_session(tmp_path / "none.emcad")
     assert not (tmp_path / "none.emcad").exists()
+
+
+@pytest.fixture
+def unsealed(folder):
+    """A session whose files are not compared with what was written."""
+    _edit_json(folder, checksums={})
+    (folder / "graph" / "checksums.json").unlink()
+    return folder
+
+
+def test_fragments_that_claim_more_than_there_are_take_no_memory(unsealed):
+    described = unsealed / "fragments.zarr" / ".zarray"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"shape": [1, 20_000, 20_000]}))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"missing or damaged; copy the session again from where it is whole"):
+        open_session(unsealed)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+
+
+ODD_COLUMNS = {
+    "u": np.array([0, 1, 2], np.int64),
+    "v": np.array([2, 3, 9], np.int64),
+    "leaves": np.array([1.0, 2.0, 3.0, 4.0]),
+    "sizes": np.array([0, 10, 10, -10, 10]),
+    "quantiles": np.zeros((3, 2), np.float32),
+    "mean": np.zeros(3, "U3"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_COLUMNS)
+def test_a_graph_of_other_numbers_is_damage(unsealed, name):
+    np.save(unsealed / "graph" / f"{name}.npy", ODD_COLUMNS[name])
+    with pytest.raises(UserError, match=r"graph: missing or damaged; copy the session again from where it is whole"):
+        open_session(unsealed)
+
+
+def test_a_fragment_that_is_not_in_the_graph_is_damage(unsealed):
+    array = zarr.open_array(unsealed / "fragments.zarr", mode="r+")
+    array[0, 0, 0] = 2**31
+    with pytest.raises(UserError, match=r"missing or damaged; copy the session again from where it is whole"):
+        open_session(unsealed)
+
+
+def test_a_box_of_another_shape_is_damage(unsealed):
+    _edit_json(unsealed, box=[[0, 0, 0], [1, 2, 40]])
+    with pytest.raises(UserError, match=r"session.json: missing or damaged; copy the session again from where it is"):
+        open_session(unsealed)

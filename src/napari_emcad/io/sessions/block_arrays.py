@@ -10,9 +10,9 @@ import zarr
 
 from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.put_in_place import synchronise_all
-from napari_emcad.io.read_errors import READ_ERRORS
+from napari_emcad.io.read_errors import HEADER_ERRORS
 
-ARRAY_ERRORS = (*READ_ERRORS, TypeError)
+ARRAY_ERRORS = HEADER_ERRORS
 """Errors that zarr raises where there is no array, or one whose description is damaged."""
 
 

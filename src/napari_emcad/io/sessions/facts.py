@@ -29,6 +29,9 @@ AS_IS_VERSION = 2
 PLACE = ("source", "relative_source", "dataset")
 """Facts that say where the stack is, which is compared with its fingerprint."""
 
+_FARTHEST, _LONGEST = 2**40, 10_000
+"""Voxels of a stack along an axis, and letters of a text, at most."""
+
 FIRST_VERSION = 1
 """Oldest version that is read: region graph and boxes are in one file each."""
 
@@ -160,6 +163,7 @@ def read_facts(folder: Path) -> SessionFacts:
         own = fields.get("checksums", {}).pop(FACTS_FILE, None)
         facts = SessionFacts(**fields)
         _check_plan(facts)
+        _check_numbers(facts)
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
         raise _damaged(folder) from error
     if own not in (None, _checksum(fields)):
@@ -201,6 +205,18 @@ def _check_plan(facts: SessionFacts) -> None:
         raise ValueError("sections are missing, or of another format")
     if plan is not None and facts.box is not None and Box(*facts.box).clipped(plan.shape) != Box(*facts.box):
         raise ValueError("the box lies outside the sections")
+
+
+def _check_numbers(facts: SessionFacts) -> None:
+    """Refuse a place that no stack has, and texts that nobody wrote."""
+    if facts.voxel_size is not None and not facts.voxel_size.is_possible:
+        raise ValueError("the voxel size is none")
+    if facts.box is not None and not all(0 <= a < b <= _FARTHEST for a, b in zip(*facts.box, strict=True)):
+        raise ValueError("the box is none")
+    if max(map(abs, facts.origin or (0.0,))) > _FARTHEST or max(facts.threshold, facts.min_size) > _FARTHEST:
+        raise ValueError("numbers that no stack has")
+    if any(isinstance(text, str) and len(text) > _LONGEST for text in facts.__dict__.values()):
+        raise ValueError("a text that is too long")
 
 
 def _check_version(folder: Path, version: object) -> None:

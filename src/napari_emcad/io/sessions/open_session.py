@@ -7,6 +7,7 @@ from typing import Self
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
+from napari_emcad.core.geometry import triple
 from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
@@ -15,8 +16,9 @@ from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.affinity_files import read_affinities
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.box_files import keep_boxes, read_boxes
+from napari_emcad.io.sessions.columns import damaged
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
-from napari_emcad.io.sessions.file_names import AFFINITIES, BOXES, EDITS
+from napari_emcad.io.sessions.file_names import AFFINITIES, BOXES, EDITS, FACTS_FILE
 from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.segmentation_files import read_segmentation
 from napari_emcad.proofreading.effects import parted_boxes
@@ -137,6 +139,8 @@ def _open(
             f"{folder}: its edits were made on other fragments than those it holds; "
             "copy the session again from where it is whole."
         )
+    if facts.box_of(triple(base.fragments.shape)).shape != base.fragments.shape:
+        raise damaged(folder / FACTS_FILE)
     session = _session(base, log, facts, affinities, here)
     if lock and not why_not:
         log.open_to_write(lock.why_lost)

@@ -6,6 +6,7 @@ If they are too many for that, they are read as they are looked at, and there ar
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.ids import file_dtype, memory_dtype
 from napari_emcad.core.merge_tree import MergeTree
-from napari_emcad.core.region_graph import RegionGraph
+from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.io.chunk_checksums import ChunkNumber, write_chunk_checksums
@@ -28,6 +29,12 @@ from napari_emcad.io.stacks.zarr import open_zarr_array, open_zarr_node
 IN_MEMORY_BYTES = 1 << 31
 """Size of fragments above which they are read as they are looked at."""
 
+BELIEVED_BYTES = 1 << 27
+"""Size of fragments above which they have to be as many as the sizes in the graph say, before they are read."""
+
+CHECKED_ROWS = 1 << 24
+"""Rows of a table up to which its ids are looked at."""
+
 _CHUNK = (1, 2048, 2048)
 """Voxels (z, y, x) of a chunk of fragments that are read whole."""
 
@@ -36,6 +43,13 @@ _CHUNK_OF_MANY = (1, EDGE, EDGE)
 
 _GRAPH_FIELDS = ("u", "v", "mean", "quantiles", "area", "contact")
 _TREE_FIELDS = ("leaves", "gaps")
+_KINDS: dict[str, tuple[str, tuple[int, ...]]] = {
+    **dict.fromkeys(("u", "v", "leaves", "area", "sizes"), ("iu", ())),
+    **dict.fromkeys(("mean", "gaps"), ("f", ())),
+    "quantiles": ("f", (len(QUANTILES),)),
+    "contact": ("iu", (3,)),
+}
+"""Kinds of numbers and axes but the first of each column."""
 
 
 def write_segmentation(folder: Path, segmentation: Segmentation, voxel_size: VoxelSize | None) -> None:
@@ -95,27 +109,43 @@ def read_segmentation(folder: Path, seals: Mapping[str, int]) -> Segmentation:
         If a file is missing or damaged.
     """
     graph, tree, sizes = _read_graph(folder, seals)
-    return Segmentation(_read_fragments(folder, seals, is_full=not sizes[0]), graph, tree, sizes)
+    return Segmentation(_read_fragments(folder, seals, sizes), graph, tree, sizes)
 
 
-def _read_fragments(folder: Path, seals: Mapping[str, int], is_full: bool) -> FragmentVolume:
+def _read_fragments(folder: Path, seals: Mapping[str, int], sizes: NDArray[np.int64]) -> FragmentVolume:
     path = folder / FRAGMENTS
     found = open_zarr_node(path)
     try:
         if isinstance(found, zarr.Group) or found.ndim != 3 or found.dtype not in (np.uint32, np.uint64):
             raise damaged(path)
+        if found.nbytes > BELIEVED_BYTES and found.size != sizes.sum():
+            raise damaged(path)
         if found.nbytes <= IN_MEMORY_BYTES:
-            return np.asarray(found[:]).view(memory_dtype(found.dtype))
+            ids = np.asarray(found[:]).view(memory_dtype(found.dtype))
+            if ids.max(initial=0) >= len(sizes):
+                raise damaged(path)
+            return ids
     except READ_ERRORS as error:
         raise damaged(path) from error
     write_fragment_levels(path, None)  # the session was made where there was memory to read it whole
-    return open_fragment_levels(path, is_full, seals.get(FRAGMENTS))
+    return open_fragment_levels(path, not sizes[0], seals.get(FRAGMENTS))
 
 
 def _read_graph(folder: Path, seals: Mapping[str, int]) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
     columns = read_columns(folder / GRAPH, (*_GRAPH_FIELDS, *_TREE_FIELDS, "sizes"), seals.get(GRAPH))
     edges, leaves = ({len(columns[name]) for name in names} for names in (_GRAPH_FIELDS, _TREE_FIELDS))
-    if len(edges) != 1 or leaves != {len(columns["sizes"]) - 1}:
+    if len(edges) != 1 or leaves != {len(columns["sizes"]) - 1} or not _are_graph(columns):
         raise damaged(folder / GRAPH)
     graph, tree = ({name: columns[name] for name in names} for names in (_GRAPH_FIELDS, _TREE_FIELDS))
     return RegionGraph(**graph), MergeTree(**tree), columns["sizes"]
+
+
+def _are_graph(columns: Mapping[str, NDArray[Any]]) -> bool:
+    """Return True for columns of the types, axes and ids that graph and tree have."""
+    for name, column in columns.items():
+        kinds, width = _KINDS[name]
+        if column.dtype.kind not in kinds or column.shape[1:] != width:
+            return False
+    last = len(columns["sizes"]) - 1
+    tables = [columns[name] for name in ("u", "v", "leaves") if 0 < len(columns[name]) <= CHECKED_ROWS]
+    return all(ids.min() >= 1 and ids.max() <= last for ids in tables) and bool((columns["sizes"] >= 0).all())
