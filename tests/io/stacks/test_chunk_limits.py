@@ -20,7 +20,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 from zarr.codecs import numcodecs as zarr_numcodecs
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.stacks.chunk_limits import check_count, unpack_chunk
+from napari_emcad.io.stacks.chunk_limits import check_claim, check_count, unpack_chunk
 from napari_emcad.io.stacks.stack import open_stack
 
 BOMB = bytes(2**27)
@@ -171,6 +171,25 @@ def test_streams_of_several_members():
 def test_zstandard_that_does_not_state_its_size():
     zeros = (1000 << 3 | 0b011).to_bytes(3, "little") + b"\0"  # the last block, one byte a thousand times
     stream = b"\x28\xb5\x2f\xfd" + b"\0\x58" + zeros
+    assert not check_claim("zstd", stream, 1000)
     assert unpack_chunk("zstd", stream, 1000) == bytes(1000)
     with pytest.raises(RuntimeError, match="too small"):
         unpack_chunk("zstd", stream, 999)
+
+
+PACK = [
+    ("zstd", zstd_encode),
+    ("zstd", numcodecs.Zstd().encode),
+    ("lz4", numcodecs.LZ4().encode),
+    ("numcodecs.blosc", numcodecs.Blosc().encode),
+]
+
+
+@pytest.mark.parametrize(("codec", "pack"), PACK)
+@pytest.mark.parametrize("size", [0, 100, 255, 256, 300, 65_791, 70_000, 2**20])
+def test_what_a_chunk_claims(codec, pack, size):
+    packed = bytes(pack(bytes(size)))
+    assert check_claim(codec, memoryview(packed), size)
+    if size:
+        with pytest.raises(ValueError, match="unpacks to more than"):
+            check_claim(codec, packed, size - 1)

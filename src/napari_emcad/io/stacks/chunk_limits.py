@@ -24,11 +24,14 @@ _SPARE = 2**16
 """Bytes of a packed or unpacked chunk besides its voxels."""
 
 
+Bytes = bytes | memoryview
+
+
 class _Unpacker(Protocol):
     eof: bool
     unused_data: bytes
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def decompress(self, data: Bytes, max_length: int, /) -> bytes: ...
 
 
 _STREAMS: dict[str, Callable[[], Any]] = {
@@ -74,16 +77,35 @@ def check_count(key: Sequence[int | slice], chunks: Sequence[int]) -> None:
         raise ValueError(f"they lie in {count:,} chunks of {tuple(chunks)}; write it anew in larger ones")
 
 
-def unpack_chunk(codec: str, data: bytes, most: int) -> bytes | None:
-    """Unpack a chunk up to a limit; None leaves it to the library, once its header claims no more.
+def check_claim(codec: str, data: Bytes, most: int) -> bool:
+    """Refuse a chunk that says that it unpacks to more than a limit; a few bytes of it are looked at.
 
     Parameters
     ----------
     codec : str
         Name by which numcodecs or Zarr knows it.
-    data : bytes
+    data : bytes or view of them
     most : int
         Bytes at most, see `most_unpacked`.
+
+    Returns
+    -------
+    bool
+        True if its library may unpack it; False if it does not say, and has to be unpacked by `unpack_chunk`.
+
+    Raises
+    ------
+    ValueError
+    """
+    kind = _plain(codec)
+    claimed = None if kind in _STREAMS else _claimed(kind, data)
+    if claimed is not None and claimed > most:
+        raise _too_much(most)
+    return claimed is not None
+
+
+def unpack_chunk(codec: str, data: Bytes, most: int) -> bytes:
+    """Unpack a chunk that does not say how much it holds, up to a limit.
 
     Raises
     ------
@@ -92,21 +114,18 @@ def unpack_chunk(codec: str, data: bytes, most: int) -> bytes | None:
     EOFError
         If it is cut short.
     """
-    kind = codec.removeprefix("numcodecs.").removeprefix("imagecodecs_")
-    if kind in _STREAMS:
-        return unpack_stream(kind, data, most)
-    claimed = _claimed(kind, data)
-    if claimed is None:
-        return unpack_zstd(data, most)
-    if claimed > most:
-        raise _too_much(most)
-    return None
+    kind = _plain(codec)
+    return unpack_stream(kind, data, most) if kind in _STREAMS else unpack_zstd(data, most)
 
 
-def unpack_stream(codec: str, data: bytes, most: int) -> bytes:
+def _plain(codec: str) -> str:
+    return codec.removeprefix("numcodecs.").removeprefix("imagecodecs_")
+
+
+def unpack_stream(codec: str, data: Bytes, most: int) -> bytes:
     """Unpack gzip, zlib, bz2 or lzma as `unpack_chunk` does."""
     parts, left = [], most
-    while data:
+    while len(data):
         member: _Unpacker = _STREAMS[codec]()
         part = member.decompress(data, left + 1)
         left -= len(part)
@@ -119,14 +138,14 @@ def unpack_stream(codec: str, data: bytes, most: int) -> bytes:
     return b"".join(parts)
 
 
-def unpack_zstd(data: bytes, most: int) -> bytes:
+def unpack_zstd(data: Bytes, most: int) -> bytes:
     """Unpack Zstandard up to a limit; the library refuses more."""
     from imagecodecs import zstd_decode  # loads a library of its own
 
-    return bytes(zstd_decode(data, out=most))
+    return bytes(zstd_decode(bytes(data), out=most))
 
 
-def _claimed(kind: str, data: bytes) -> int | None:
+def _claimed(kind: str, data: Bytes) -> int | None:
     """Return the bytes that a packed chunk says it holds, 0 if it does not say; None if Zstandard leaves that open."""
     if kind == "blosc":
         return int.from_bytes(data[4:8], "little")
@@ -138,7 +157,8 @@ def _claimed(kind: str, data: bytes) -> int | None:
     is_single = descriptor >> 5 & 1
     width = (is_single, 2, 4, 8)[descriptor >> 6]
     start = 5 + (1 - is_single) + (0, 1, 2, 4)[descriptor & 3]
-    return int.from_bytes(data[start : start + width], "little") if width else None
+    stated = int.from_bytes(data[start : start + width], "little") + (256 if width == 2 else 0)
+    return stated if width else None
 
 
 def _too_much(most: int) -> ValueError:

@@ -12,7 +12,7 @@ from zarr.codecs import ShardingCodec
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer
 
-from napari_emcad.io.stacks.chunk_limits import check_chunk, most_unpacked, unpack_chunk
+from napari_emcad.io.stacks.chunk_limits import check_chunk, check_claim, most_unpacked, unpack_chunk
 
 
 def limit_chunks(name: str, array: zarr.Array[Any]) -> zarr.Array[Any]:
@@ -64,11 +64,11 @@ class _Limited(BytesBytesCodec):
 
     async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
         voxels = prod(chunk_spec.shape) * chunk_spec.dtype.to_native_dtype().itemsize
-        data = chunk_bytes.to_bytes()
-        found = await asyncio.to_thread(unpack_chunk, self.name, data, most_unpacked(voxels))
-        if found is not None:
-            return chunk_spec.prototype.buffer.from_bytes(found)
-        return await self.codec._decode_single(chunk_bytes, chunk_spec)
+        data, most = chunk_bytes.as_numpy_array().data, most_unpacked(voxels)
+        if check_claim(self.name, data, most):
+            return await self.codec._decode_single(chunk_bytes, chunk_spec)
+        found = await asyncio.to_thread(unpack_chunk, self.name, data, most)
+        return chunk_spec.prototype.buffer.from_bytes(found)
 
 
 class _LimitedCompressor:
@@ -79,6 +79,7 @@ class _LimitedCompressor:
         self.codec_id = compressor.codec_id
 
     def decode(self, buffer: Any, out: Any = None) -> Any:
-        data = bytes(memoryview(buffer).cast("B"))
-        found = unpack_chunk(self.codec_id, data, self._most)
-        return self._compressor.decode(buffer) if found is None else found
+        data = memoryview(buffer).cast("B")
+        if check_claim(self.codec_id, data, self._most):
+            return self._compressor.decode(buffer)
+        return unpack_chunk(self.codec_id, data, self._most)
