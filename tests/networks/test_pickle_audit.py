@@ -100,3 +100,10 @@ def test_tied_weights_and_states_of_optimisers_are_read(tmp_path, legacy):
     path = tmp_path / "a.ckpt"
     path.write_bytes(saved(content, legacy))
     assert torch.equal(read_content(path).value["b"], weight.data.T)
+
+
+def test_a_text_that_is_longer_than_its_file_takes_no_memory(tmp_path):
+    path = tmp_path / "a.ckpt"
+    path.write_bytes(with_pickle(lambda _: b"\x80\x02X\xff\xff\xff\xffabc."))
+    with pytest.raises(UserError, match=r"claims more than it holds \(a text of 4294967295 bytes\)"):
+        read_content(path)

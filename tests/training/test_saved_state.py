@@ -66,6 +66,7 @@ def test_a_file_that_is_no_state_is_told(tmp_path):
     good = torch.load(file)
     cut = file.read_bytes()[:-100]
     contents = [b"", b"no state", b"PK\x03\x04", cut, {"step": 3}, 3, [good], {"networks": 3}]
+    contents += [good | {"step": "x"}, good | {"rotation": 3}]
     contents += [good | {"optimiser": 3}, good | {"means": {}}, good | {"networks": {"student": {}}}]
     files = [tmp_path / f"{i}.pt" for i in range(len(contents))]
     for one, content in zip(files, contents, strict=True):

@@ -14,6 +14,7 @@ from napari_emcad.core.geometry import Voxel, VoxelSize, triple
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.metadata.array_attributes import place_attributes
 from napari_emcad.io.metadata.lengths import start_in_nm
+from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.io.stacks.zarr import is_zarr, open_zarr_node
 from napari_emcad.io.zarr_arrays import StoredAffinities, affinity_layout, as_affinities, create_zarr_array
 
@@ -108,8 +109,8 @@ def _affinities_in(path: Path) -> Affinities | None:
 
 def _offsets_of(array: zarr.Array[Any]) -> tuple[Offset, ...]:
     """Return the offsets in the attributes of an array; none if they hold none."""
-    offsets: Any = array.attrs.get("offsets", ())
     try:
+        offsets: Any = array.attrs.get("offsets", ())
         return tuple(triple(offset) for offset in offsets)
-    except (TypeError, ValueError):
+    except HEADER_ERRORS:
         return ()

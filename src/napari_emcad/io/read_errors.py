@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 from napari_emcad.core.defects import defect_text
 from napari_emcad.core.errors import UserError
 
-READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, struct.error, zlib.error)
+READ_ERRORS = (OSError, EOFError, ValueError, KeyError, RuntimeError, SystemError, struct.error, zlib.error)
 """Errors that h5py, tifffile, zarr, Pillow and their codecs raise on damaged data."""
 
 TABLE_ERRORS = (*READ_ERRORS, BadZipFile, SyntaxError, TokenError)

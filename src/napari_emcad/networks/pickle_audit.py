@@ -16,6 +16,9 @@ from napari_emcad.networks.stand_ins import STAND_INS
 MOST_SHARED = 4
 """Times the file's size that all its tensors may take together: tied weights share a storage."""
 
+_MOST_PACKED = 2
+"""Times the file's size that its pickle may have, see `zip_files`."""
+
 SPARE = 1 << 24
 """Bytes that they may take besides."""
 
@@ -89,7 +92,7 @@ class Audit(pickle._Unpickler):
     """
 
     def __init__(self, file: BinaryIO, size: int, entries: Mapping[str, int] | None = None):
-        super().__init__(_Counted(file), encoding="bytes")
+        super().__init__(_Counted(file, size), encoding="bytes")
         self._size, self._entries = size, entries
         self._storages: dict[object, _Storage] = {}
         self._used = 0
@@ -141,8 +144,8 @@ class Audit(pickle._Unpickler):
 class _Counted:
     """A file of which each instruction is read by a call of its own."""
 
-    def __init__(self, file: BinaryIO):
-        self._file, self._calls = file, 0
+    def __init__(self, file: BinaryIO, size: int):
+        self._file, self._size, self._calls = file, size, 0
         self.readline = file.readline
 
     def read(self, size: int = -1) -> bytes:
@@ -150,6 +153,8 @@ class _Counted:
         self._calls += 1
         if self._calls > 2 * MOST_STEPS:  # an instruction and its argument
             raise Excess(f"more than {MOST_STEPS:,} objects")
+        if size > _MOST_PACKED * self._size + SPARE:
+            raise Excess(f"a text of {size} bytes")
         return self._file.read(size)
 
 

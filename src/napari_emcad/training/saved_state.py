@@ -3,7 +3,7 @@
 import copy
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from napari_emcad.io.atomic import error_of_disk, write_beside
 from napari_emcad.networks.placing import placed
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher
+from napari_emcad.networks.weights_file import read_content
 from napari_emcad.training.objective import OBJECTIVES, Objective
 from napari_emcad.training.pairs import format_of_sections
 from napari_emcad.training.params import TrainingParameters
@@ -97,13 +98,14 @@ class TrainingState:
             If the file is damaged or of another run.
         """
         try:
-            saved = torch.load(path, map_location=self.device, weights_only=True)
+            saved: Any = read_content(path).value
             for name in self.learning:
                 self.networks[name].load_state_dict(saved["networks"][name])
                 self.means[name].load_state_dict(saved["means"][name])
             self.optimiser.load_state_dict(saved["optimiser"])
-            self.step, self.seconds, self.rotation = saved["step"], saved["seconds"], saved["rotation"]
-        except DAMAGED as error:
+            self.step, self.seconds, rotation = int(saved["step"]), float(saved["seconds"]), saved["rotation"]
+            self.rotation = None if rotation is None else rotation.to(self.device)
+        except (UserError, *DAMAGED) as error:
             raise UserError(f"{path}: this is no state of such a run; move it away to start anew.") from error
 
     def averaged(self, name: Literal["student", "teacher"]) -> Student | Teacher:

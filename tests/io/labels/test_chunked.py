@@ -1,5 +1,6 @@
 """Labels that stay in their files are, to who reads and writes them, an array in memory."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 
@@ -124,3 +125,21 @@ def test_a_damaged_chunk_is_one_sentence(tmp_path, values):
     np.testing.assert_array_equal(labels[2:], values[2:])
     with pytest.raises(UserError, match=r"a\.zarr/0/0/0: cannot be read.*copy the session again"):
         labels[0]
+
+
+def test_a_chunk_that_claims_more_than_it_can_hold_takes_no_memory(tmp_path, values):
+    folder = in_files(tmp_path / "a.zarr", values)
+    chunk = folder / "0" / "0" / "0"
+    content = bytearray(chunk.read_bytes())
+    content[4:8] = (1 << 30).to_bytes(4, "little")
+    chunk.write_bytes(content)
+    with pytest.raises(UserError, match=r"0: cannot be read \(a chunk unpacks to more than [\d,]+ bytes"):
+        ChunkedLabels(folder, is_full=False)[0, 0, 0]
+
+
+def test_labels_whose_chunks_are_larger_than_memory_are_refused(tmp_path, values):
+    folder = in_files(tmp_path / "a.zarr", values)
+    described = folder / ".zarray"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"chunks": [10**4, 10**4, 10**4]}))
+    with pytest.raises(UserError, match=r"chunks of at most 2.1 GB are needed"):
+        ChunkedLabels(folder, is_full=False)

@@ -317,3 +317,18 @@ def test_a_box_of_another_shape_is_damage(unsealed):
     _edit_json(unsealed, box=[[0, 0, 0], [1, 2, 40]])
     with pytest.raises(UserError, match=r"session.json: missing or damaged; copy the session again from where it is"):
         open_session(unsealed)
+
+
+def test_a_chunk_of_a_negative_length_is_damage(unsealed):
+    chunk = next(file for file in (unsealed / "fragments.zarr").rglob("*") if file.name.isdigit() and file.is_file())
+    content = bytearray(chunk.read_bytes())
+    content[4:8] = b"\xff\xff\xff\xff"
+    chunk.write_bytes(content)
+    with pytest.raises(UserError, match=r"fragments.zarr: missing or damaged; copy the session again from where it is"):
+        open_session(unsealed)
+
+
+def test_attributes_of_affinities_that_are_none_are_told(unsealed):
+    (unsealed / "affinities.zarr" / ".zattrs").write_text("3")
+    with pytest.raises(UserError, match=r"affinities.zarr: affinities \(3, z, y, x\) are needed"):
+        open_session(unsealed)

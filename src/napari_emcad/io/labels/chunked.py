@@ -17,6 +17,7 @@ from napari_emcad.core.ids import memory_dtype
 from napari_emcad.core.volume import Key, Voxels
 from napari_emcad.io.chunk_checksums import ChunkChecksums
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
+from napari_emcad.io.stacks.chunk_limits import check_chunk, most_unpacked, unpack_chunk
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.zarr import open_zarr_array
 
@@ -68,6 +69,7 @@ class ChunkedLabels(LazyArray):
         array = open_zarr_array(folder)
         if not isinstance(array.metadata, ArrayV2Metadata) or array.metadata.compressor is None or array.ndim != 3:
             raise UserError(f"{folder}: compressed labels (z, y, x) of Zarr format 2 are needed; {REMEDY}.")
+        check_chunk(str(folder), array.chunks, array.dtype)
         super().__init__(str(folder), array.shape, memory_dtype(array.dtype), self._read_parts)
         self._folder, self._chunks = folder, triple(array.chunks)
         self._chunk_key, self._codec = array.metadata.encode_chunk_key, array.metadata.compressor
@@ -135,7 +137,10 @@ class ChunkedLabels(LazyArray):
                 self._checksums.check(number, content)
             if content is None:
                 return np.zeros(self._chunks, self.dtype)
-            return np.frombuffer(self._codec.decode(content), self.dtype).reshape(self._chunks)
+            most = most_unpacked(prod(self._chunks) * self.dtype.itemsize)
+            unpacked = unpack_chunk(self._codec.codec_id, content, most)
+            values = self._codec.decode(content) if unpacked is None else unpacked
+            return np.frombuffer(values, self.dtype).reshape(self._chunks)
         except READ_ERRORS as error:
             raise UserError(f"{file}: cannot be read ({first_line(error)}); {REMEDY}.") from error
 

@@ -24,7 +24,10 @@ def open_to_change(path: Path) -> zarr.Array[Any]:
     One of `ARRAY_ERRORS`
         If there is none, or it is damaged.
     """
-    return zarr.open_array(path, mode="r+")
+    array = zarr.open_array(path, mode="r+")
+    if min(array.chunks, default=0) < 1:
+        raise ValueError(f"chunks of {array.chunks}")
+    return array
 
 
 def make_array(path: Path, make: Callable[[Path], object], is_used: bool) -> None:

@@ -20,7 +20,7 @@ from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.io.chunk_checksums import ChunkNumber, write_chunk_checksums
 from napari_emcad.io.labels.zarr_array import create_labels_array
-from napari_emcad.io.read_errors import READ_ERRORS
+from napari_emcad.io.read_errors import HEADER_ERRORS
 from napari_emcad.io.sessions.columns import damaged, read_columns, write_columns
 from napari_emcad.io.sessions.file_names import FRAGMENTS, GRAPH
 from napari_emcad.io.sessions.fragment_levels import EDGE, open_fragment_levels, write_fragment_levels
@@ -125,7 +125,7 @@ def _read_fragments(folder: Path, seals: Mapping[str, int], sizes: NDArray[np.in
             if ids.max(initial=0) >= len(sizes):
                 raise damaged(path)
             return ids
-    except READ_ERRORS as error:
+    except HEADER_ERRORS as error:
         raise damaged(path) from error
     write_fragment_levels(path, None)  # the session was made where there was memory to read it whole
     return open_fragment_levels(path, not sizes[0], seals.get(FRAGMENTS))
