@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections import Counter, defaultdict
+from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
 
@@ -38,15 +39,17 @@ def main() -> int:
     else:
         trials = list(islice((Trial(name, options.seed, n) for n in count() for name in names), options.trials))
     start, counts, faults = time.monotonic(), defaultdict[str, Counter[Outcome]](Counter), list[Result]()
-    for result in run_trials(trials, options.processes):
-        counts[result.trial.kind][result.outcome] += 1
-        if result.outcome in FAULTS:
-            faults.append(result)
-        if options.verbose:
-            print(_line(result), flush=True)
+    with suppress(KeyboardInterrupt):  # the table of what was tried until then
+        for result in run_trials(trials, options.processes):
+            counts[result.trial.kind][result.outcome] += 1
+            if result.outcome in FAULTS:
+                faults.append(result)
+            if options.verbose:
+                print(_line(result), flush=True)
     _print_table(counts)
     _print_faults(faults)
-    print(f"{len(trials)} trials in {time.monotonic() - start:.0f} s, seed {options.seed}: {len(faults)} faults")
+    done = sum(found.total() for found in counts.values())
+    print(f"{done} trials in {time.monotonic() - start:.0f} s, seed {options.seed}: {len(faults)} faults")
     return 1 if faults else 0
 
 

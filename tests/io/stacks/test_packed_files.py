@@ -288,3 +288,25 @@ def test_files_of_a_store_that_became_pipes(tmp_path, stack):
         np.testing.assert_array_equal(opened.array[0], stack[0])
         with pytest.raises(UserError, match=r"voxels 1:2,0:24,0:37 cannot be read .0 is no file.; copy or export"):
             opened.array[1]
+
+
+def test_a_compression_of_many_numbers(tmp_path, stack):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        place = tiff.pages[0].tags["Compression"].offset
+    data = bytearray(path.read_bytes())
+    data[place + 4 : place + 12] = struct.pack("<II", 1000, 8)
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"cannot be decoded here|cannot be read") as caught:
+        open_stack(path)
+    assert len(str(caught.value)) < 500
+
+
+def test_scaled_values_of_nifti_are_told(tmp_path, stack):
+    image = nibabel.Nifti1Image(stack.T, np.eye(4))
+    image.header.set_slope_inter(2, 5)
+    nibabel.save(image, tmp_path / "a.nii")
+    opened = open_stack(tmp_path / "a.nii")
+    assert opened.array.dtype == "f8"
+    assert "its values are multiplied by 2, and 5 is added, as its header says." in opened.notes

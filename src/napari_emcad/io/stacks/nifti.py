@@ -69,6 +69,10 @@ def _open_image(path: Path, image: Any, wish: StackSelection) -> OpenDataset:
     place = place_of_origin(steps, origin) if size and len(stored.shape) >= 3 else None
     start = arrangement.of_space([*place, *[0.0] * (len(stored.shape) - 3)]) if place else []
     notes = [] if size else [f"its voxel size of {' x '.join(f'{n:g}' for n in lengths)} has no unit: it is left out."]
+    if is_scaled:
+        notes.append(
+            f"its values are multiplied by {stored.slope:g}, and {stored.inter:g} is added, as its header says."
+        )
     if path.suffix.lower() == ".nii":
         notes += rest_note(stat.st_size, stored.offset + needed)
     return OpenDataset(

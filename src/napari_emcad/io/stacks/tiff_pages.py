@@ -106,12 +106,13 @@ def read_directories(path: Path, tiff: tifffile.TiffFile) -> Directories:
 
 def page_scale(path: Path, page: tifffile.TiffPage, shape: tuple[int, ...], chooses_sample: bool = True) -> GreyScale:
     if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+        name = str(getattr(page.compression, "name", page.compression))[:40]
         raise UserError(
-            f"{path}: its compression {getattr(page.compression, 'name', page.compression)} cannot be decoded here; "
-            "save it again without compression, or with deflate or LZW."
+            f"{path}: its compression {name} cannot be decoded here; save it again without compression, or with "
+            "deflate or LZW."
         )
     if page.dtype is None:
-        raise UserError(f"{path}: {page.bitspersample} bits a value cannot be read; save it as 8-bit grey.")
+        raise UserError(f"{path}: {str(page.bitspersample)[:40]} bits a value cannot be read; save it as 8-bit grey.")
     if page.dtype.kind in "buif" and are_colours(page) and not chooses_sample:
         raise NotAStack(
             f"{path}: grey values are needed, got colours of shape {shape}; save it as 8-bit grey, or choose one "
