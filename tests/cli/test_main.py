@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -306,3 +310,22 @@ def test_a_defect_keeps_its_traceback_and_says_where_to_report_it(monkeypatch, c
     assert cli.main(["models"]) == 1
     told = capsys.readouterr().err
     assert f"napari-emcad: {sentence}" in told and ("Traceback" in told) is shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_output_that_goes_to_a_full_disk_is_told():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "napari_emcad.cli.main", "models"]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == 1
+    assert found.stderr == "napari-emcad: output: disk full; what is finished is kept, make room or use another disk.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way")
+def test_nobody_listens_any_more():
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "napari_emcad.cli.main", "models"]
+    found = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert found.returncode == 1 and found.stderr == ""

@@ -6,8 +6,11 @@ is run. Exit codes: 0 done, 1 failed with one sentence on standard error, below 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from napari_emcad import __version__
 from napari_emcad.cli.model_options import (
@@ -22,6 +25,7 @@ from napari_emcad.cli.session_options import add_session_commands
 from napari_emcad.cli.training_options import add_optical_command, add_training_commands
 from napari_emcad.core.defects import defect_text, traceback_text, why_no_defect
 from napari_emcad.core.errors import UserError
+from napari_emcad.io.atomic import error_of_disk, explain_write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except UserError as error:
         return _fail(str(error))
+    except BrokenPipeError:  # who listened has heard enough
+        _say_no_more()
+        return 1
+    except OSError as error:
+        if error_of_disk(error) is None:
+            raise
+        if error.filename is None:
+            _say_no_more()
+        return _fail(str(explain_write(error, Path(error.filename or "output"), kept="what is finished is kept")))
     except Exception as error:  # noqa: BLE001 - the last net: a defect keeps its traceback
         if words := why_no_defect(error):
             return _fail(words)
@@ -57,6 +70,12 @@ def command_parser() -> argparse.ArgumentParser:
     add_optical_command(commands)
     add_demo_command(commands)
     return parser
+
+
+def _say_no_more() -> None:
+    """Let what is left to be printed go nowhere: Python would try once more at its end, and fail with a traceback."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str) -> int:

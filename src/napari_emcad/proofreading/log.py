@@ -206,7 +206,8 @@ class EditLog:
             self._database = _open_to_write(self._path)
         except (OSError, sqlite3.Error) as error:
             self.close()
-            raise UserError(f"edit log: {self._path} cannot be opened ({error}); choose another folder.") from error
+            why = getattr(error, "strerror", None) or error
+            raise UserError(f"edit log: {self._path} cannot be opened ({why}); choose another folder.") from error
 
 
 def acknowledged_file(path: Path) -> Path:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.scores import Scores, score
 from napari_emcad.core.wording import duration_text, shape_text, size_text
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.widgets.choices.stack import SAMPLES
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.dock import EMCADDock
@@ -117,7 +118,8 @@ def _export(dock: EMCADDock, folder: Path) -> None:
 
 def _write_report(folder: Path, report: str) -> None:
     """Write the report, and say what has been written."""
-    (folder / "report.txt").write_text(report, "utf-8")
+    with write_beside(folder / "report.txt", lambda _: len(report)) as part:
+        part.write_text(report, "utf-8")
     names = ("neurons.tif", "window.png", "report.txt")
     print(report, *(folder.resolve() / name for name in names), sep="\n")  # noqa: T201 - a program of its own
 

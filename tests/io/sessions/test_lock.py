@@ -6,13 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from graphs import groups
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
-from napari_emcad.io.sessions.lock import edit_alone, lock_holder
+from napari_emcad.io.sessions.lock import SessionLock, edit_alone, lock_holder
 from napari_emcad.io.sessions.open_session import find_boxes, open_session
 
 
@@ -187,3 +188,21 @@ def test_links_inside_a_session_do_no_harm(folder, tmp_path):
     (tmp_path / "link.emcad").symlink_to(folder)
     with open_session(tmp_path / "link.emcad") as opened:
         assert opened.why_read_only == ""
+
+
+def test_a_holder_that_could_not_be_removed_does_not_lock_this_program_out(tmp_path, monkeypatch):
+    """As on a disk that was away for a moment, or where too many files were open."""
+    lock, unlink = SessionLock(tmp_path), Path.unlink
+
+    def refused(self, missing_ok=False):
+        if self.name == "holder.json":
+            raise OSError(errno.EMFILE, "too many open files")
+        unlink(self, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        lock.release()
+    assert (tmp_path / "holder.json").exists() and lock_holder(tmp_path) == ""
+    again = SessionLock(tmp_path)
+    assert again.why_not == "" and SessionLock(tmp_path).why_not
+    again.release()

@@ -30,6 +30,9 @@ UNLOCKABLE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno
 """Error numbers of file systems that know no locks."""
 
 
+_HELD: set[Path] = set()
+"""Folders whose locks this program holds."""
+
 _alone: set[Path] = set()
 """Folders that this program edits alone where their disk has no locks, as a person has said."""
 
@@ -73,6 +76,7 @@ class SessionLock:
                 with suppress(OSError):
                     (self._folder / HOLDER).unlink(missing_ok=True)
             self._inode = None
+            _HELD.discard(self._folder.resolve())
         self._lock.release()
 
     def why_lost(self) -> str:
@@ -91,10 +95,11 @@ class SessionLock:
                 )
             if no_locks := self._take():
                 return no_locks
-            if _is_at_work(_read_holder(folder)):
+            if _is_at_work(folder, _read_holder(folder)):
                 raise Timeout(str(self._file))
             _write_holder(folder / HOLDER)
             self._inode = _inode(self._file)
+            _HELD.add(folder.resolve())
         except Timeout:
             self.release()
             holder = _holder_text(_read_holder(folder))
@@ -143,7 +148,7 @@ def lock_holder(folder: Path) -> str:
     except (NotImplementedError, OSError):
         pass  # the disk has no locks, or nobody can write there
     lock.release()
-    return _holder_text(holder) if _is_at_work(holder) else ""
+    return _holder_text(holder) if _is_at_work(folder, holder) else ""
 
 
 def _is_no_lock(error: Exception) -> bool:
@@ -159,11 +164,16 @@ def _inode(file: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _is_at_work(holder: dict[str, Any] | None) -> bool:
-    """Return True if the program that wrote who holds the lock runs on this machine; it may be this one."""
+def _is_at_work(folder: Path, holder: dict[str, Any] | None) -> bool:
+    """Return True if the program that wrote who holds the lock runs on this machine; it may be this one.
+
+    If it is this one, what it wrote counts as long as it holds the lock: perhaps the file could not be removed.
+    """
     try:
         if holder is None or holder["host"] != socket.gethostname():
             return False
+        if holder["pid"] == os.getpid():
+            return folder.resolve() in _HELD
         return bool(abs(psutil.Process(holder["pid"]).create_time() - holder["started"]) < 1)
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from napari.layers import Layer
 
+from napari_emcad.io.atomic import explain_write
 from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.own_data import own_data
 from napari_emcad.widgets.kit.layers import origin_of
@@ -19,12 +20,20 @@ def session_folder(layer: Layer) -> Path:
     ----------
     layer : Layer
         The stack, whose file its metadata or its reader may know.
+
+    Raises
+    ------
+    UserError
+        If neither can be written to.
     """
     source = parse_location(origin_of(layer)["source"] or "")
     if isinstance(source, Path) and source.name and source.exists() and os.access(source.parent, os.W_OK):
         return _free(source.parent / f"{source.stem}{SUFFIX}")
     folder = own_data() / "sessions"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain_write(error, folder) from error
     return _free(folder / f"{_file_name(layer.name)}{SUFFIX}")
 
 

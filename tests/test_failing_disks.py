@@ -1,0 +1,129 @@
+"""Disks that are full, read-only or away, at any moment of whatever is written: one sentence, and nothing half-done."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="programs are forked whose disk fails")
+
+FAIL = """
+import sys
+from pathlib import Path
+import killed_works
+from faulting import fail_at_each_change
+killed_works.ROUNDS = 3
+works = {work.name: work for work, _ in killed_works.WORKS}
+folder, *asked = sys.argv[1:]
+for n, (name, step) in enumerate(zip(asked[::2], asked[1::2])):
+    assert fail_at_each_change(works[name], Path(folder) / str(n), int(step)), name
+"""
+
+FILL = """
+import sys
+from pathlib import Path
+import killed_works
+from killing import call
+from napari_emcad.core.errors import UserError
+killed_works.ROUNDS = 3
+
+def act(say):
+    try:
+        work.act(place, lambda _: None)
+    except UserError as error:
+        assert "\\n" not in str(error) and ".part" not in str(error), error
+        say(str(error))
+
+work = next(work for work, _ in killed_works.WORKS if work.name == sys.argv[1])
+place = Path(sys.argv[2]) / "a"
+if sys.argv[3] == "prepare":
+    place.mkdir()
+    call(lambda _: work.prepare(place))
+else:
+    print(*call(act))
+"""
+
+
+def run(program, *arguments):
+    paths = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    found = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout.strip()
+
+
+STEPS = {
+    "export of labels as a.tif": 2,
+    "export of labels as sections": 7,
+    "export of labels as a.ome.zarr": 17,
+    "export of labels as a.precomputed": 17,
+    "export of table as a.csv": 2,
+    "export of meshes as meshes": 9,
+    "model over an older one": 5,
+    "keep": 3,
+    "new session": 29,
+    "edits": 3,
+}
+"""Works, and of how many changes to the disk one is let fail."""
+
+
+def test_every_change_to_the_disk_may_fail(tmp_path):
+    run(FAIL, tmp_path, *(word for pair in STEPS.items() for word in pair))
+
+
+# ---- real disks, where this program may mount them ------------------------------------------------------------------
+
+
+@contextmanager
+def disk(folder: Path, *options: str):
+    """A disk in memory; the test is left out where none can be had."""
+    folder.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
+    try:
+        is_there = os.geteuid() == 0 and subprocess.run(mounted, capture_output=True, check=False).returncode == 0
+    except (AttributeError, OSError):
+        is_there = False
+    if not is_there:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def remount(folder: Path, *options: str) -> None:
+    subprocess.run(["mount", "-o", ",".join(["remount", *options]), str(folder)], check=True)
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+WORKS = ["export of labels as a.ome.zarr", "export of labels as a.precomputed", "export of graph as a.npz", "keep"]
+
+
+@pytest.mark.parametrize("name", WORKS)
+@pytest.mark.parametrize(
+    ("options", "says"), [("ro", "no permission"), ("size=FULL", "disk full"), ("nr_inodes=FULL", "no more files")]
+)
+def test_a_real_disk(tmp_path, name, options, says):
+    with disk(tmp_path / "disk", "size=64m", "nr_inodes=4000") as folder:
+        run(FILL, name, folder, "prepare")
+        before = names(folder)
+        room = os.statvfs(folder)
+        inodes = room.f_files - room.f_ffree + 3
+        remount(folder, options.replace("nr_inodes=FULL", f"nr_inodes={inodes}").replace("size=FULL", "size=64m"))
+        if "size" in options:
+            with suppress(OSError), (folder / "filling").open("wb", buffering=0) as file:
+                while file.write(b"0" * 4096):
+                    pass
+            before.add("filling")
+        said = run(FILL, name, folder, "act")
+        assert says in said or (says == "no more files" and "disk full" in said), said
+        if options != "ro":
+            assert names(folder) == before, "something is left over"
