@@ -39,13 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who listened has heard enough
         _say_no_more()
         return 1
-    except OSError as error:
-        if error_of_disk(error) is None:
-            raise
-        if error.filename is None:
-            _say_no_more()
-        return _fail(str(explain_write(error, Path(error.filename or "output"), kept="what is finished is kept")))
     except Exception as error:  # noqa: BLE001 - the last net: a defect keeps its traceback
+        said = error_of_disk(error)
+        if said is not None and said.filename is None:  # of what is printed
+            _say_no_more()
+            return _fail(str(explain_write(said, Path("output"), kept="what is finished is kept")))
         if words := why_no_defect(error):
             return _fail(words)
         sys.stderr.write(traceback_text(error))
