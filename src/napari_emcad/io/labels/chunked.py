@@ -17,7 +17,7 @@ from napari_emcad.core.ids import memory_dtype
 from napari_emcad.core.volume import Key, Voxels
 from napari_emcad.io.chunk_checksums import ChunkChecksums
 from napari_emcad.io.read_errors import READ_ERRORS, first_line
-from napari_emcad.io.stacks.chunk_limits import check_chunk, most_unpacked, unpack_chunk
+from napari_emcad.io.stacks.chunk_limits import check_chunk, check_claim, most_unpacked, unpack_chunk
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.zarr import open_zarr_array
 
@@ -127,6 +127,13 @@ class ChunkedLabels(LazyArray):
         changed = self._changed.get(number)
         return self._decoded(number) if changed is None else changed
 
+    def _unpacked(self, content: bytes) -> Any:
+        """Return what a packed chunk holds, unless that is more than it can hold."""
+        codec, most = self._codec.codec_id, most_unpacked(prod(self._chunks) * self.dtype.itemsize)
+        if check_claim(codec, content, most):
+            return self._codec.decode(content)
+        return unpack_chunk(codec, content, most)
+
     def _decode(self, number: Chunk) -> NDArray[Any]:
         """Read a chunk as it lies in its file, not to be modified; zarr would take it through two other threads."""
         file = self._folder / self._chunk_key(number)
@@ -137,10 +144,7 @@ class ChunkedLabels(LazyArray):
                 self._checksums.check(number, content)
             if content is None:
                 return np.zeros(self._chunks, self.dtype)
-            most = most_unpacked(prod(self._chunks) * self.dtype.itemsize)
-            unpacked = unpack_chunk(self._codec.codec_id, content, most)
-            values = self._codec.decode(content) if unpacked is None else unpacked
-            return np.frombuffer(values, self.dtype).reshape(self._chunks)
+            return np.frombuffer(self._unpacked(content), self.dtype).reshape(self._chunks)
         except READ_ERRORS as error:
             raise UserError(f"{file}: cannot be read ({first_line(error)}); {REMEDY}.") from error
 
