@@ -41,6 +41,16 @@ def assert_same(one, other):
 
 @settings(deadline=None)
 @given(st.sets(pairs), st.lists(st.sets(pairs, min_size=1), max_size=6))
+def test_many_changes_at_once_are_each_of_them(first, changes):
+    graph, there, found = EditedGraph.of(graph_of(sorted(first))), set(first), []
+    for change in changes:
+        found.append((graph_of(change & there), graph_of(change - there)))
+        there ^= change
+    assert_same(graph.changed(found).whole, graph_of(sorted(there)))
+
+
+@settings(deadline=None)
+@given(st.sets(pairs), st.lists(st.sets(pairs, min_size=1), max_size=6))
 def test_edges_come_and_go(first, changes):
     """Of each set, those that are there go, and those that are not come."""
     graph, there, rows = EditedGraph.of(graph_of(sorted(first))), set(first), {}

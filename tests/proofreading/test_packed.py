@@ -83,6 +83,18 @@ def test_many_at_once_are_each_of_them(effects):
     assert locks == [([*e.locked], [*e.unlocked]) for e in effects if e.locked or e.unlocked]
 
 
+@settings(deadline=None)
+@given(st.lists(plain, min_size=1, max_size=9), st.integers(0, 9), st.integers(0, 9))
+def test_a_part_of_many_is_what_its_effects_are(effects, one, other):
+    first, stop = sorted((min(one, len(effects)), min(other, len(effects))))
+    part = unpack_many([pack_effect(effect) for effect in effects]).between(first, stop)
+    alone = unpack_many([pack_effect(effect) for effect in effects[first:stop]])
+    for name in ("effect", "before", "after", "count", "fragments"):
+        assert getattr(part, name).tolist() == getattr(alone, name).tolist()
+    assert (part.bridges, part.locks) == (alone.bridges, alone.locks)
+    assert (part.of_bridges, part.of_locks) == (alone.of_bridges, alone.of_locks)
+
+
 def test_runs_and_scattered_fragments_take_few_bytes():
     run = Effect(moves=(Move(np.arange(1000, 300_000), 1, 2, True),))
     scattered = Effect(moves=(Move(np.arange(1000, 300_000, 4096), 1, 2, True),))

@@ -1,5 +1,6 @@
 """A region graph in which edges are removed and others added; of ten million fragments no copy is made for that."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar, overload
@@ -184,6 +185,23 @@ class EditedGraph:
         back = self.gone[np.searchsorted(self.gone, rows[rows >= 0])]
         gone = np.delete(self.gone, np.searchsorted(self.gone, back))
         return EditedGraph(self.base, self.added.also(added.chosen(rows < 0)), gone)
+
+    def changed(self, changes: Sequence[tuple[RegionGraph, RegionGraph]]) -> "EditedGraph":
+        """Return the graph after many changes, each edges that go and then edges that come.
+
+        Strategy: of each edge only the last change counts.
+        """
+        graphs = [graph for change in changes for graph in change if len(graph)]
+        if not graphs:
+            return self
+        all_edges = RegionGraph(*map(np.concatenate, zip(*map(columns_of, graphs), strict=True)))
+        comes = np.concatenate([np.full(len(g), i % 2 == 1) for c in changes for i, g in enumerate(c) if len(g)])
+        order = np.lexsort((np.arange(len(all_edges)), all_edges.v, all_edges.u))
+        u, v = all_edges.u[order], all_edges.v[order]
+        last = order[np.append((u[1:] != u[:-1]) | (v[1:] != v[:-1]), True)]
+        there = self.find(np.stack([all_edges.u[last], all_edges.v[last]], axis=1)) >= 0
+        removed, added = last[there & ~comes[last]], np.sort(last[~there & comes[last]])
+        return self.without(all_edges.chosen(removed)).also(all_edges.chosen(added))
 
     def _find_ever(self, pairs: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the row of each pair, there or gone; -1 = there never was one."""

@@ -1,7 +1,6 @@
 """The edits of a log that are in force, and those that are undone."""
 
 from collections.abc import Callable, Sequence
-from itertools import groupby, islice
 
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.effects import Effect
@@ -180,19 +179,21 @@ class History:
         self, rows: Sequence[LogRow], do_many: Callable[[ManyMoves], None], do_one: Callable[[Effect], None]
     ) -> None:
         """Hand on the effects of rows in their order: many at once that only move fragments, and others one by one."""
-        for is_many, group in groupby(rows, _is_of_many):
-            while part := [*islice(group, AT_A_TIME)]:
-                if is_many:
-                    many = unpack_many([row.packed for row in part if isinstance(row.packed, bytes)])
-                    self._bounds.check_many(many)
-                    self._named_by.add_many([row.seq for row in part], many)
-                    do_many(many)
-                else:
-                    for row in part:
-                        effect = row.effect
-                        self._bounds.check(effect)
-                        self._named_by.add(row.seq, effect)
-                        do_one(effect)
+        for start in range(0, len(rows), AT_A_TIME):
+            part = rows[start : start + AT_A_TIME]
+            plain = [row for row in part if _is_of_many(row)]
+            many = unpack_many([row.packed for row in plain if isinstance(row.packed, bytes)])
+            self._bounds.check_many(many)
+            self._named_by.add_many([row.seq for row in plain], many)
+            done = 0
+            for i, (place, row) in enumerate((p, r) for p, r in enumerate(part) if not _is_of_many(r)):
+                do_many(many.between(done, place - i))
+                done = place - i
+                effect = row.effect
+                self._bounds.check(effect)
+                self._named_by.add(row.seq, effect)
+                do_one(effect)
+            do_many(many.between(done, len(plain)))
 
     def _reserve(self, effect: Effect) -> None:
         """Take note of the ids of an edit that is undone."""

@@ -6,9 +6,10 @@ the threshold, stands behind them as compressed JSON. Details are JSON, compress
 
 import json
 import zlib
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,6 +120,8 @@ class ManyMoves:
         The fragments of all moves, one move after the other.
     bridges : list of (int, int)
     locks : list of (locked, unlocked)
+    of_bridges, of_locks : list of int
+        The places of their effects among all.
     """
 
     effect: NDArray[np.int64]
@@ -128,6 +131,34 @@ class ManyMoves:
     fragments: NDArray[np.int64]
     bridges: list[tuple[FragmentId, FragmentId]]
     locks: list[tuple[list[SegmentId], list[SegmentId]]]
+    of_bridges: list[int]
+    of_locks: list[int]
+
+    def between(self, first: int, stop: int) -> "ManyMoves":
+        """Return what the effects from one place to before another do."""
+        start, end = np.searchsorted(self.effect, (first, stop)).tolist()
+        moves, bridges, locks = (
+            slice(start, end),
+            _part(self.of_bridges, first, stop),
+            _part(self.of_locks, first, stop),
+        )
+        ends = self._ends
+        return ManyMoves(
+            self.effect[moves] - first,
+            self.before[moves],
+            self.after[moves],
+            self.count[moves],
+            self.fragments[ends[start] : ends[end]],
+            self.bridges[bridges],
+            self.locks[locks],
+            [effect - first for effect in self.of_bridges[bridges]],
+            [effect - first for effect in self.of_locks[locks]],
+        )
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """Where the fragments of each move begin, and those of the last one end."""
+        return np.append(0, np.cumsum(self.count))
 
 
 def unpack_many(packed: Sequence[bytes]) -> ManyMoves:
@@ -140,6 +171,8 @@ def unpack_many(packed: Sequence[bytes]) -> ManyMoves:
     places: list[_MovePlace] = []
     bridges: list[tuple[Any, Any]] = []
     locks: list[tuple[list[Any], list[Any]]] = []
+    of_bridges: list[int] = []
+    of_locks: list[int] = []
     for effect, count in enumerate(counts):
         moves, lists = _layout(listed, at, at + count)
         at += count
@@ -148,10 +181,14 @@ def unpack_many(packed: Sequence[bytes]) -> ManyMoves:
         if lists:
             ends, locked, unlocked = lists
             bridges += zip(ends[::2], ends[1::2], strict=True)
-            locks.append((locked, unlocked))
+            of_bridges += [effect] * (len(ends) // 2)
+            if locked or unlocked:
+                locks.append((locked, unlocked))
+                of_locks.append(effect)
     fragments, lengths = _fragments(numbers, places)
-    before, after = np.array([place[:2] for place in places], np.int64).reshape(-1, 2).T
-    return ManyMoves(np.array(effects, np.int64), before, after, lengths, fragments, bridges, locks)
+    before, after = np.array(places, np.int64).reshape(-1, len(_MovePlace._fields)).T[:2]
+    of_moves = np.array(effects, np.int64)
+    return ManyMoves(of_moves, before, after, lengths, fragments, bridges, locks, of_bridges, of_locks)
 
 
 def pack_numbers(numbers: NDArray[np.int64]) -> bytes:
@@ -218,6 +255,10 @@ def _layout(numbers: list[int], at: int, stop: int) -> tuple[list[_MovePlace], l
     return moves, lists
 
 
+def _part(effects: list[int], first: int, stop: int) -> slice:
+    return slice(bisect_left(effects, first), bisect_left(effects, stop))
+
+
 def _numbers_of(move: Move) -> list[int]:
     fragments = move.fragments.astype(np.int64)
     gaps = np.diff(fragments, prepend=0)
@@ -240,7 +281,7 @@ def _fragments(numbers: NDArray[np.int64], places: Sequence[_MovePlace]) -> tupl
     """Return the fragments of moves, one after the other, and how many each has."""
     if not places:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    start, count, in_runs = np.array([(p.start, p.numbers, p.in_runs) for p in places], np.int64).T
+    in_runs, start, count = np.array(places, np.int64).T[3:]
     first = np.cumsum(count) - count
     of_move = np.repeat(np.arange(len(places)), count)
     rank = np.arange(len(of_move)) - first[of_move]

@@ -76,6 +76,7 @@ class State:
         self._members: dict[int, Ids] = {}  # of segments that have not changed since they were asked for
         self._edition, self._is_settled, self._makes_many = 0, True, False
         self._foreseen: tuple[int, float, Ids] | None = None  # edition, threshold, table
+        self._edge_changes: list[tuple[RegionGraph, RegionGraph]] = []  # removed and added
         self._bridge_ends = np.empty((0, 2), self.base.sizes.dtype)
         self._room: dict[str, NDArray[Any]] = {}  # tables with more rows than are in use
         self._automatic = AutomaticSegments(self.base, self.min_size)
@@ -136,6 +137,8 @@ class State:
 
     def apply_many(self, many: ManyMoves) -> None:
         """Make many edits that part nothing and move no threshold."""
+        if not len(many.effect) and not many.locks and not many.bridges:
+            return
         self._edition += 1
         self._members.clear()
         self.table[many.fragments] = np.repeat(many.after, many.count)
@@ -190,12 +193,14 @@ class State:
 
     @contextmanager
     def settle_once(self) -> Iterator[None]:
-        """Settle free fragments once, after all edits made inside: in between nobody looks at them."""
+        """Settle free fragments and edges once, after all edits made inside: in between nobody looks at them."""
         self._makes_many = True
         try:
             yield
         finally:
             self._makes_many = False
+            self.edges = self.edges.changed(self._edge_changes)
+            self._edge_changes = []
             if not self._is_settled:
                 self.settle()
 
@@ -245,7 +250,7 @@ class State:
         for part, side in ((near, NEAR), (far, FAR)):
             self.sizes[part], self.table[part] = np.count_nonzero(parting.patch.sides == side), self.table[whole]
         self.sizes[whole], self.table[whole], self.free[whole] = 0, 0, False
-        self.edges = self.edges.without(parting.removed).also(parting.added)
+        self._change_edges(parting.removed, parting.added)
         self.next_id = max(self.next_id, near + 1, far + 1)
 
     def _unite(self, parting: Parting) -> None:
@@ -254,7 +259,14 @@ class State:
         self.sizes[whole], self.table[whole] = self.sizes[parts].sum(), self.table[parts[0]]
         self.free[whole] = parting.was_free
         self.sizes[parts], self.table[parts] = 0, 0
-        self.edges = self.edges.without(parting.added).also(parting.removed)
+        self._change_edges(parting.added, parting.removed)
+
+    def _change_edges(self, removed: RegionGraph, added: RegionGraph) -> None:
+        """Remove and add edges; while many edits are made, those of all of them at their end."""
+        if self._makes_many:
+            self._edge_changes.append((removed, added))
+        else:
+            self.edges = self.edges.without(removed).also(added)
 
     def _make_room(self, n: int) -> None:
         """Lengthen the tables to n rows; a few thousand more are kept behind them, so that they are rarely copied."""
