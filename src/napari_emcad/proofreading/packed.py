@@ -157,7 +157,7 @@ class ManyMoves:
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
-        """Where the fragments of each move begin, and those of the last one end."""
+        """Places at which the fragments of each move begin, and behind those the end of the last one."""
         return np.append(0, np.cumsum(self.count))
 
 
