@@ -101,6 +101,19 @@ def test_the_dock_lies_between_canvas_and_panel(bench):
     assert min(bench.view._canvas.widget.width(), bench.view._canvas.widget.height()) >= 300
 
 
+def test_the_dock_beside_it_keeps_its_width_when_it_goes(bench):
+    window, panel = bench.viewer.window._qt_window, bench.desk.dock
+    window.resize(1280, 720)
+    window.show()
+    bench.wait(lambda: bench.view.isVisible())
+    before = panel.width()
+    assert window.width() == 1280
+    bench.viewer.window.remove_dock_widget(bench.view)
+    bench.wait(lambda: TITLE not in [dock.windowTitle() for dock in window.findChildren(QDockWidget)])
+    bench.wait(lambda: panel.width() == before)
+    assert bench.viewer.window._qt_viewer.width() > before
+
+
 def test_the_old_surfaces_stay_until_the_new_one_is_there(bench):
     one, other = bench.neuron(1), bench.neuron(4)
     bench.show(one, other)

@@ -1,7 +1,10 @@
 """Neurons as surfaces, beside the sections."""
 
+from contextlib import suppress
+from weakref import ref
+
 import napari
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
@@ -35,7 +38,22 @@ def show_beside(viewer: napari.Viewer, view: "SurfaceView", panel: QWidget) -> Q
     if other is not None and not other.isFloating() and isinstance(window, QMainWindow):
         window.splitDockWidget(dock, other, Qt.Orientation.Horizontal)
         window.resizeDocks([dock, other], [view.sizeHint().width(), other.width()], Qt.Orientation.Horizontal)
+        view.lies_beside(other)
     return dock
+
+
+def _keep_width(dock: QDockWidget) -> None:
+    """Keep the width of a dock when the one beside it goes: the canvas gets its room."""
+    width, known = dock.width(), ref(dock)
+
+    def resize() -> None:
+        there = known()
+        with suppress(RuntimeError):  # the window has gone
+            window = there.parent() if there is not None else None
+            if there is not None and isinstance(window, QMainWindow):
+                window.resizeDocks([there], [width], Qt.Orientation.Horizontal)
+
+    QTimer.singleShot(0, resize)
 
 
 class SurfaceView(QWidget):
@@ -60,6 +78,7 @@ class SurfaceView(QWidget):
         self.scene = SurfaceScene(proofreading, self._canvas, QtLoop(self))  # a loop of its own, to go with the view
         self._watch = WindowWatch(self, self.release)  # the canvas has to go before the window
         self._is_released = False
+        self._beside: ref[QDockWidget] | None = None
         self.words, self.fit_button = text(NOTHING), QPushButton("Fit")
         self._lay_out()
         self._canvas.clicked.connect(self._on_clicked)
@@ -83,6 +102,13 @@ class SurfaceView(QWidget):
         self.scene.close()
         self._canvas.close()
         self._watch.stop()
+        beside = self._beside() if self._beside is not None else None
+        if beside is not None:
+            _keep_width(beside)
+
+    def lies_beside(self, dock: QDockWidget) -> None:
+        """Take note of the dock that it shares the room with, and that keeps its width when this one goes."""
+        self._beside = ref(dock)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Let go of everything."""
