@@ -9,6 +9,15 @@ from napari_emcad.core.synthetic import synthetic_stack
 VALUES = np.random.default_rng(5).integers(0, 255, (4, 40, 50), np.uint8)
 
 
+def test_nothing_is_ready_once_the_stack_has_gone(desk, loop, open_stack, stack):
+    layer = open_stack(stack)
+    loop.settle()
+    assert "Ready" in desk.message.text
+    desk.viewer.layers.remove(layer)
+    loop.settle()
+    assert desk.message.text == desk.stack.why_not and desk.message.kind == "hint"
+
+
 def test_pixels_unlike_the_model_s_are_said_before_the_run(desk, open_stack):
     open_stack(VALUES)
     assert desk.message.text.startswith("Ready")

@@ -215,6 +215,15 @@ def test_the_session_on_screen_is_not_opened_twice(desk, loop, session, beside):
     assert desk.message.text == "stack.emcad is on screen; every edit is saved at once."
 
 
+def test_a_session_whose_neurons_are_removed_says_where_its_edits_are(desk, loop, session, beside):
+    desk.viewer.layers.remove(session.layer)
+    assert desk.sessions.current is None
+    assert desk.message.text == f"The neurons were removed: {beside} keeps all edits; open it to go on."
+    desk.sessions.open(beside)
+    loop.work()
+    assert desk.sessions.current is not None and not desk.sessions.current.opened.why_read_only
+
+
 def test_a_session_that_is_opened_again_takes_its_own_place(desk, loop, session, beside):
     names = sorted(layer.name for layer in desk.viewer.layers)
     for _ in range(3):

@@ -59,6 +59,8 @@ class FirstLook:
         elif stack.layer is not None:
             self._say_ready()
             self._find_levels()
+        elif self._message.kind == "hint" and self._message.text:
+            self._message.say(stack.why_not)  # what was there to run on has gone
         self._compare()
 
     def _on_model(self) -> None:

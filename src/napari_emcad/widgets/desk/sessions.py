@@ -268,7 +268,10 @@ class Sessions:
 
     def _on_results(self) -> None:
         if self.current is not None and self._results.current is not self.current.result:
+            is_gone, folder = self.current.is_gone, self.current.opened.folder
             self.end()
+            if is_gone:
+                self._message.result(f"The neurons were removed: {folder} keeps all edits; open it to go on.")
         elif self.current is None:
             self.changed.emit()
 
