@@ -1,6 +1,7 @@
 """Sessions are started, left, opened and refused, without a window."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -222,6 +223,16 @@ def test_a_session_whose_neurons_are_removed_says_where_its_edits_are(desk, loop
     desk.sessions.open(beside)
     loop.work()
     assert desk.sessions.current is not None and not desk.sessions.current.opened.why_read_only
+
+
+def test_neurons_from_before_are_hidden_once_another_session_is_on(desk, loop, session, beside, tmp_path):
+    session.opened.session.log.close()
+    shutil.copytree(beside, tmp_path / "other.emcad", ignore=shutil.ignore_patterns("lock", "holder.json"))
+    desk.sessions.open(tmp_path / "other.emcad")
+    loop.work()
+    at = desk.sessions.current
+    assert at is not session and at.layer.visible and session.layer in desk.viewer.layers
+    assert not session.layer.visible
 
 
 def test_a_session_that_is_opened_again_takes_its_own_place(desk, loop, session, beside):

@@ -70,16 +70,21 @@ class Results:
 
         What runs on the same stack have left that ended early goes.
         """
-        for old in [r for r in self._early if r.source is result.source]:
+        gone = [r for r in self._early if r.source is result.source or r.source not in self._viewer.layers]
+        for old in gone:
             self._layers.remove(old.affinity_layers)
             self._early.remove(old)
-        for old in self._results:
-            self._layers.set_visible(old.layers, False)
+        self.hide()
         self.show_affinities(result, by_channel)
 
     def replaced_by(self, result: Result) -> list[Result]:
         """Return the results that go when the next run is done, so that layers do not pile up from run to run."""
         return [old for old in self._results if old.makes_room_for(result)]
+
+    def hide(self) -> None:
+        """Hide the layers of all results."""
+        for old in self._results:
+            self._layers.set_visible(old.layers, False)
 
     def take_over(self, result: Result, folder: Path) -> None:
         """Remove neurons of a session that a result is about to show anew: all of its edits are in its folder.

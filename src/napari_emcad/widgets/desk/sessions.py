@@ -181,6 +181,7 @@ class Sessions:
         if result.plan is not None:
             self._inspection.take_plan(result.source, result.plan)
         self._results.take_over(result, opened.folder)
+        self._results.hide()
         neurons = CutNeurons(Cut(state.threshold, state.min_size), state.table, state.sizes, 0.0)
         self._results.show_segmentation(result, state.base, neurons)
         self._attach(result, opened, boxes)
