@@ -223,7 +223,7 @@ def alone(work: Callable[..., None], *args: object) -> None:
         raise RuntimeError(f"{work.__name__} ended with {process.exitcode}")
 
 
-def make_victims(folder: Path) -> list[Victim]:
+def make_victims(folder: Path, runs: bool = True) -> list[Victim]:
     """Write them all: closed and killed sessions, one whose fragments are read chunk by chunk, and runs by blocks."""
     made = {}
     for name, closes, large in (("closed", True, False), ("killed", False, False), ("chunked", False, True)):
@@ -257,6 +257,8 @@ def make_victims(folder: Path) -> list[Victim]:
         must(another)
         others = [place / "earlier.emcad", place / "other.emcad"]
         made[name] = Victim(name, place / "a.emcad", others, look_by_chunks if large else look)
+    if not runs:
+        return list(made.values())
     place = folder / "run"
     place.mkdir()
     alone(save_inputs, place)

@@ -143,6 +143,11 @@ class EditLog:
         if not self.damage:
             self._open_to_write()
 
+    def end_writing(self, why: str) -> None:
+        """Take no more rows: damage was found after the log was opened."""
+        self.close()
+        self.damage = why
+
     def close(self) -> None:
         """Close the files."""
         if self._database is not None:

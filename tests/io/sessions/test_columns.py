@@ -71,5 +71,5 @@ def test_tables_without_checksums_are_read(tmp_path, monkeypatch):
     assert_read(tmp_path / "graph")
     write_columns(tmp_path / "graph", COLUMNS)
     monkeypatch.setattr("napari_emcad.io.sessions.columns.CHECKED_BYTES", 100)
-    monkeypatch.setattr("napari_emcad.io.sessions.columns._checksum", None)
+    monkeypatch.setattr("napari_emcad.io.sessions.columns._compare", None)
     assert_read(tmp_path / "graph")

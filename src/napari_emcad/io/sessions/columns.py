@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.npz_files import read_npz
 from napari_emcad.io.read_errors import TABLE_ERRORS
@@ -84,11 +85,56 @@ def _check(folder: Path, files: list[str]) -> None:
     ValueError
         If one is not as it was written.
     """
-    if not (folder / CHECKSUMS).exists() or sum((folder / file).stat().st_size for file in files) > CHECKED_BYTES:
+    if not _is_left_for_later(folder, files):
+        drive(_compare(folder, files))
+
+
+def check_columns(folder: Path, names: tuple[str, ...]) -> Job[None]:
+    """Compare the columns of a table with their checksums, if it is too large to be checked when it is opened.
+
+    Yields
+    ------
+    Progress
+        Stage "checking", in bytes.
+
+    Raises
+    ------
+    UserError
+        If one is not as it was written.
+    """
+    files = [f"{name}.npy" for name in names]
+    try:
+        if folder.is_dir() and _is_left_for_later(folder, files):
+            yield from _compare(folder, files)
+    except TABLE_ERRORS as error:
+        raise damaged(folder) from error
+
+
+def is_checked_late(folder: Path, names: tuple[str, ...]) -> bool:
+    """Return True if a table is too large to be checked when it is opened."""
+    try:
+        return folder.is_dir() and _is_left_for_later(folder, [f"{name}.npy" for name in names])
+    except OSError:
+        return False
+
+
+def _is_left_for_later(folder: Path, files: list[str]) -> bool:
+    return sum((folder / file).stat().st_size for file in files) > CHECKED_BYTES
+
+
+def _compare(folder: Path, files: list[str]) -> Job[None]:
+    """Compare the files of a table with their checksums, if it has some."""
+    if not (folder / CHECKSUMS).exists():
         return
-    expected = read_json(folder / CHECKSUMS)
+    expected, done = read_json(folder / CHECKSUMS), 0
+    watch = Stopwatch("checking", sum((folder / file).stat().st_size for file in files))
     for file in files:
-        if not isinstance(expected, dict) or _checksum(folder / file) != expected[file]:
+        found = 0
+        with (folder / file).open("rb") as content:
+            while piece := content.read(_PIECE):
+                found, done = zlib.crc32(piece, found), done + len(piece)
+                yield watch.at(done)
+        if not isinstance(expected, dict) or found != expected[file]:
             raise ValueError(f"{folder / file} is not as it was written")
 
 

@@ -19,6 +19,7 @@ from napari_emcad.io.sessions.export_tables import (
 from napari_emcad.io.sessions.export_volumes import export_fragments, export_interpolated, export_labels
 from napari_emcad.io.sessions.mesh_files import mesh_format
 from napari_emcad.io.sessions.open_session import OpenSession
+from napari_emcad.io.sessions.segmentation_files import check_graph
 from napari_emcad.io.sessions.snapshot import Snapshot
 from napari_emcad.io.sessions.table_files import table_format
 
@@ -75,9 +76,10 @@ def export_session(
     Raises
     ------
     UserError
-        If it cannot be written there in that format.
+        If it cannot be written there in that format, or the session is damaged.
     """
     check_export_target(what, path, name)
+    yield from check_graph(opened.folder)
     with closing(EXPORTS[what](path, Snapshot.of(opened, at), name)) as job:
         return (yield from job)
 

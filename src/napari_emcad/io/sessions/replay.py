@@ -10,6 +10,7 @@ from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.lock import lock_holder
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.io.sessions.replay_report import BroughtEdit, ReplayReport, read_report, write_report
+from napari_emcad.io.sessions.segmentation_files import check_graph
 from napari_emcad.io.stacks.stack import content_of
 from napari_emcad.proofreading.replay.outcomes import Replayed
 from napari_emcad.proofreading.replay.replay import replay
@@ -31,6 +32,8 @@ def replay_session(old: OpenSession, new: OpenSession) -> Job[list[Replayed]]:
     before = _unsettled_edits(old, new)
     found: list[Replayed] = []
     try:
+        for opened in (old, new):
+            yield from check_graph(opened.folder)
         boxes = yield from find_boxes(old)
         yield from replay(old.session, new.session, found, boxes)
     except BaseException:

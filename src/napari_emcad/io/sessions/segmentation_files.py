@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.ids import file_dtype, memory_dtype
 from napari_emcad.core.merge_tree import MergeTree
+from napari_emcad.core.progress import Job
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.io.chunk_checksums import ChunkNumber, write_chunk_checksums
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.read_errors import HEADER_ERRORS
-from napari_emcad.io.sessions.columns import damaged, read_columns, write_columns
+from napari_emcad.io.sessions.columns import check_columns, damaged, is_checked_late, read_columns, write_columns
 from napari_emcad.io.sessions.file_names import FRAGMENTS, GRAPH
 from napari_emcad.io.sessions.fragment_levels import EDGE, open_fragment_levels, write_fragment_levels
 from napari_emcad.io.stacks.zarr import open_zarr_array, open_zarr_node
@@ -43,6 +44,7 @@ _CHUNK_OF_MANY = (1, EDGE, EDGE)
 
 _GRAPH_FIELDS = ("u", "v", "mean", "quantiles", "area", "contact")
 _TREE_FIELDS = ("leaves", "gaps")
+_COLUMNS = (*_GRAPH_FIELDS, *_TREE_FIELDS, "sizes")
 _KINDS: dict[str, tuple[str, tuple[int, ...]]] = {
     **dict.fromkeys(("u", "v", "leaves", "area", "sizes"), ("iu", ())),
     **dict.fromkeys(("mean", "gaps"), ("f", ())),
@@ -112,6 +114,22 @@ def read_segmentation(folder: Path, seals: Mapping[str, int]) -> Segmentation:
     return Segmentation(_read_fragments(folder, seals, sizes), graph, tree, sizes)
 
 
+def check_graph(folder: Path) -> Job[None]:
+    """Compare a graph that is too large to be checked when it is opened with its checksums; others were.
+
+    Raises
+    ------
+    UserError
+        If it is damaged.
+    """
+    yield from check_columns(folder / GRAPH, _COLUMNS)
+
+
+def is_graph_checked_late(folder: Path) -> bool:
+    """Return True if a graph is too large to be checked when it is opened."""
+    return is_checked_late(folder / GRAPH, _COLUMNS)
+
+
 def _read_fragments(folder: Path, seals: Mapping[str, int], sizes: NDArray[np.int64]) -> FragmentVolume:
     path = folder / FRAGMENTS
     found = open_zarr_node(path)
@@ -132,7 +150,7 @@ def _read_fragments(folder: Path, seals: Mapping[str, int], sizes: NDArray[np.in
 
 
 def _read_graph(folder: Path, seals: Mapping[str, int]) -> tuple[RegionGraph, MergeTree, NDArray[np.int64]]:
-    columns = read_columns(folder / GRAPH, (*_GRAPH_FIELDS, *_TREE_FIELDS, "sizes"), seals.get(GRAPH))
+    columns = read_columns(folder / GRAPH, _COLUMNS, seals.get(GRAPH))
     edges, leaves = ({len(columns[name]) for name in names} for names in (_GRAPH_FIELDS, _TREE_FIELDS))
     if len(edges) != 1 or leaves != {len(columns["sizes"]) - 1} or not _are_graph(columns):
         raise damaged(folder / GRAPH)

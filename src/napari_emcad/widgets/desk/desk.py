@@ -13,6 +13,7 @@ from napari.utils.events import Event, EventEmitter
 
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.first_look import FirstLook
+from napari_emcad.widgets.desk.late_check import LateCheck
 from napari_emcad.widgets.desk.neurites import Neurites
 from napari_emcad.widgets.desk.recut import Recut
 from napari_emcad.widgets.desk.results import Results
@@ -72,6 +73,7 @@ class Desk:
         self.runs = Runs(viewer, choices, self.results, self.neurites)
         self._recut = Recut(loop, choices, self.runs, self.results, self.neurites)
         self.sessions = Sessions(viewer, self.results, choices)
+        self._late_check = LateCheck(loop.jobs(), self.message, self.sessions)
         self.first_look = FirstLook(loop, choices)
         for event in self._layer_events:
             event.connect(self._on_layers)
@@ -87,9 +89,9 @@ class Desk:
         for event in self._layer_events:
             event.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        parts = (self.jobs, self.sessions, self._recut, self.first_look, self.runs, self.choices, self.results)
+        parts = (self.jobs, self._late_check, self.sessions, self._recut, self.first_look, self.runs, self.choices)
         with ExitStack() as last_first:  # all of them, whichever fails: a session that stays open stays locked
-            for part in reversed((*parts, self.neurites)):
+            for part in reversed((*parts, self.results, self.neurites)):
                 last_first.callback(part.close)
 
     @property
