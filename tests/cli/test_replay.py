@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from any_damage import spoil_edit
 from graphs import LINE, segmentation
 
 from napari_emcad.cli import main as cli
@@ -67,8 +68,7 @@ def test_copy(folders, tmp_path, capsys):
 
 
 def test_copy_of_a_damaged_session(folders, tmp_path, capsys):
-    log = tmp_path / "old.emcad" / "edits.db"
-    log.write_bytes(log.read_bytes().replace(b'"here"', b'"hare"'))
+    spoil_edit(tmp_path / "old.emcad", 3)
     assert cli.main(["copy", folders[0], str(tmp_path / "b.emcad")]) == 0
     told = capsys.readouterr()
     assert told.out.startswith("2 edits ->") and "damaged after edit 2" in told.err

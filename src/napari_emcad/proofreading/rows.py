@@ -158,17 +158,17 @@ class LogRow:
     @property
     def user(self) -> str:
         """The person at the keyboard, as the system names them."""
-        return self.said[0]
+        return self.user_duration_input[0]
 
     @property
     def duration_ms(self) -> float:
         """Time from the first point to the edit."""
-        return self.said[1]
+        return self.user_duration_input[1]
 
     @property
     def input(self) -> EditInput:
         """The request, such as points; for undo and redo the seq of the edit."""
-        return self.said[2]
+        return self.user_duration_input[2]
 
     @property
     def effect(self) -> Effect:
@@ -192,7 +192,7 @@ class LogRow:
         return *head, input_text, effect_text(self.effect)
 
     @property
-    def said(self) -> tuple[str, float, EditInput]:
+    def user_duration_input(self) -> tuple[str, float, EditInput]:
         """User, duration and input.
 
         Raises

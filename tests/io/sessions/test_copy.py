@@ -1,9 +1,9 @@
 import errno
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+from any_damage import spoil_edit as spoil
 from graphs import LINE, groups, segmentation
 
 from napari_emcad.core.errors import UserError
@@ -12,7 +12,6 @@ from napari_emcad.io.sessions.copy import CopyResult, copy_session, copy_session
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
-from napari_emcad.proofreading.effect_text import effect_text
 from napari_emcad.proofreading.log import EditLog
 
 
@@ -35,13 +34,8 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def rows_of(log: EditLog) -> list:
-    """All columns of all rows."""
-    return [(*(getattr(row, f.name) for f in fields(row)[:-1]), effect_text(row.effect)) for row in log.rows]
-
-
-def spoil(folder: Path) -> None:
-    log = folder / "edits.db"
-    log.write_bytes(log.read_bytes().replace(b'"here"', b'"hare"'))
+    """All that rows say."""
+    return [row._as_one() for row in log.rows]
 
 
 def test_a_whole_session(folder, tmp_path):

@@ -99,7 +99,7 @@ def time_text(seconds: float) -> str:
 
 
 def _log_columns(snapshot: Snapshot, rows: Sequence[LogRow]) -> dict[str, NDArray[Any]]:
-    said = [row.said for row in rows]
+    said = [row.user_duration_input for row in rows]
     return {
         "seq": np.array([row.seq for row in rows], np.int64),
         "time": np.array([time_text(row.time) for row in rows], object),
