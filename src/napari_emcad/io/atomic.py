@@ -140,19 +140,26 @@ def replace_in_turn(steps: Iterable[Step], is_new: bool = False) -> None:
     """
     todo = list(steps)
     last = todo[-1][0].absolute()
-    try:
+    with _explained(last, todo):
         _checked(last)
         remove_parts(last.parent)
-        with _folder_beside(last) as folder:
+        with _folder_beside(last) as folder, _explained(last, todo):  # while the unfinished is still there
             paths = [path for path, _ in todo]
             parts = [folder / (f"{n}." * (path in paths[:n]) + path.name) for n, path in enumerate(paths)]
             for part, (_, content) in zip(parts, todo, strict=True):
                 part.write_bytes(content)
             _rename_all([(part, path) for part, (path, _) in zip(parts, todo, strict=True)], is_new)
+
+
+@contextmanager
+def _explained(target: Path, steps: list[Step]) -> Iterator[None]:
+    """Say in a sentence why files cannot be written; that one is there already stays as it is."""
+    try:
+        yield
     except FileExistsError:
         raise
     except OSError as error:
-        raise explain_write(error, last, sum(len(content) for _, content in todo)) from error
+        raise explain_write(error, target, sum(len(content) for _, content in steps)) from error
 
 
 @contextmanager
