@@ -61,18 +61,33 @@ class History:
         return [self.row(seq) for seq in self.in_force]
 
     def rows_behind(self, segment: SegmentId) -> list[LogRow]:
-        """Return the rows in force that say why each fragment of a segment is in it, in the order of their seq.
+        """Return the rows in force that moved fragments of a segment, in the order of their seq.
 
-        Strategy: from a segment back to those that its fragments came from, and from these on; rows about other
-        fragments may be among them.
+        Strategy: from a segment back to those that its fragments came from, and from these on; where a fragment was
+        parted, back to what it was a part of, too.
         """
-        seqs, segments, wanted = set[int](), {segment}, {segment}
-        while wanted:
-            found = {seq for seq in self._named_by.leading_to(wanted) if self.is_in_force(seq)} - seqs
-            seqs |= found
-            wanted = {move.before for seq in found for move in self.row(seq).effect.moves} - segments
-            segments |= wanted
+        members, before = set(self._state.members(segment).tolist()), 0
+        seqs = set[int]()
+        while len(members) > before:  # a fragment that was parted may have come from where nobody has looked for it
+            before, seqs = len(members), self._trace(segment, members)
         return [self.row(seq) for seq in sorted(seqs)]
+
+    def _trace(self, segment: SegmentId, members: set[int]) -> set[int]:
+        """Return the edits that moved these fragments, which get those that they were parts of."""
+        seqs, seen, segments, wanted = set[int](), set[int](), {segment}, {segment}
+        while wanted:
+            found = {seq for seq in self._named_by.leading_to(wanted) if self.is_in_force(seq)} - seen
+            seen |= found
+            wanted = set()
+            for seq in sorted(found, reverse=True):
+                effect = self.row(seq).effect
+                members |= {p.fragment for p in effect.partings if not members.isdisjoint(p.parts)}
+                ours = [move for move in effect.moves if not members.isdisjoint(move.fragments.tolist())]
+                seqs |= {seq} if ours else set()
+                wanted |= {move.before for move in ours}
+            wanted -= segments
+            segments |= wanted
+        return seqs
 
     def check_undo(self, seq: int | None) -> int:
         """Return the seq of the edit to undo: the one named, else the last one in force.
