@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 from napari_emcad.core.geometry import Box
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
 from napari_emcad.workers.segmentation import Cut, SegmentResult, cut_neurons
@@ -185,12 +186,13 @@ def test_edited_neurons_keep_their_layer(results, run, drawn):
     layer, view = result.neuron_layer, result.view
     shown = result.neurons.table.copy()
     shown[1:4] = 0
-    results.show_edited(result, drawn.fragments, result.neurons, shown)
+    edges = EditedGraph.of(drawn.graph)
+    results.show_edited(result, drawn.fragments, edges, result.neurons, shown)
     assert result.view is view
     np.testing.assert_array_equal(np.asarray(layer.data), shown[drawn.fragments])
     others = drawn.fragments.copy()
     others[:, :9][others[:, :9] == 1] = 7
-    results.show_edited(result, others, result.neurons, np.append(result.neurons.table, 70_000))
+    results.show_edited(result, others, edges, result.neurons, np.append(result.neurons.table, 70_000))
     assert result.view is not view and result.neuron_layer is layer and result.segmentation.fragments is others
     assert layer.data[0, 6, 4] == 70_000 and result.fragment_layer.data[0, 6, 4] == 7
 

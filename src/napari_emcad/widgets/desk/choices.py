@@ -45,7 +45,8 @@ class Choices:
         self.model = ModelPick(loop, remembered, roles=(*SEGMENTING, "foreground"))
         self.device = DevicePick(loop)
         self.inspection = Inspection(viewer, loop, self.stack, self.model)
-        self.threshold, self.settings = Threshold(), Settings()
+        self.threshold, self.settings = Threshold(), Settings(remembered.palette)
+        self.settings.palette_changed.connect(lambda: remembered.remember_palette(self.settings.palette))
 
     @property
     def why_not(self) -> str:

@@ -69,7 +69,7 @@ class Desk:
         )
         self.section_plan_files = SectionPlanFiles(self.stack, self.inspection, self.message)
         self.region, self.threshold, self.settings = choices.region, choices.threshold, choices.settings
-        self.results, self.neurites = Results(viewer, loop), Neurites(viewer, loop)
+        self.results, self.neurites = Results(viewer, loop, choices.settings.palette), Neurites(viewer, loop)
         self.runs = Runs(viewer, choices, self.results, self.neurites)
         self._recut = Recut(loop, choices, self.runs, self.results, self.neurites)
         self.sessions = Sessions(viewer, self.results, choices)

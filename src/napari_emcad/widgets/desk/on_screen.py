@@ -114,7 +114,7 @@ class Proofreading:
         self.result.done = frozenset(state.locked)
         self._shown = self._as_looked_at()
         self.clickable = FragmentLabels(state.base.fragments, self._shown, state.table.dtype)
-        self._results.show_edited(self.result, state.base.fragments, neurons, self._shown)
+        self._results.show_edited(self.result, state.base.fragments, state.edges, neurons, self._shown)
         self.changed.emit()
 
     def once_foreseen(self, threshold: float, move: Callable[[], None]) -> None:

@@ -65,6 +65,7 @@ class Recut:
         settings.fragments_changed.connect(self._on_fragments)
         settings.agglomeration_changed.connect(self._on_agglomeration)
         settings.look_changed.connect(self._on_look)
+        settings.palette_changed.connect(self._on_palette)
         self._choices.model.changed.connect(self._on_model)
         self._results.changed.connect(self._on_results)
         self._neurites.changed.connect(self._on_neurites)
@@ -85,6 +86,9 @@ class Recut:
     def _on_look(self) -> None:
         for result in filter(None, (self._runs.under_way, self._results.current)):
             self._results.show_affinities(result, self._choices.settings.shows_channels)
+
+    def _on_palette(self) -> None:
+        self._results.choose_palette(self._choices.settings.palette)
 
     def _has_these_fragments(self, result: Result) -> bool:
         return self._choices.settings.of_fragments.items() <= result.parameters.model_dump().items()

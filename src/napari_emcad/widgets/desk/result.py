@@ -13,6 +13,7 @@ from napari_emcad.core.volume import AffinityVolume
 from napari_emcad.io.section_plans import plan_facts
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters, provenance
+from napari_emcad.widgets.desk.neuron_colours import NeuronColours
 from napari_emcad.widgets.kit.labels_view import FragmentLabels
 from napari_emcad.widgets.kit.layers import layer_place, origin_of, size_source_of
 from napari_emcad.workers.segmentation import CutNeurons
@@ -30,6 +31,7 @@ class ShownNeurons:
     view : FragmentLabels
         The data of their layer: all that moves with the threshold is its table.
     layer : Labels
+    colours : NeuronColours
     fragment_layer : Labels or None
         Hidden; None once a person has removed it.
     name : str
@@ -40,6 +42,7 @@ class ShownNeurons:
     neurons: CutNeurons
     view: FragmentLabels
     layer: Labels
+    colours: NeuronColours
     fragment_layer: Labels | None
     name: str = ""
 
@@ -80,8 +83,8 @@ class Result:
     done : frozenset of int
         Neurons that were ticked as done.
     shown : ShownNeurons or None
-        None while the run is under way. The properties `segmentation`, `neurons`, `view`, `neuron_layer` and
-        `fragment_layer` are its parts, and must not be asked for before.
+        None while the run is under way. The properties `segmentation`, `neurons`, `view`, `neuron_layer`,
+        `colours` and `fragment_layer` are its parts, and must not be asked for before.
     """
 
     source: Image | Labels
@@ -118,6 +121,11 @@ class Result:
     def neuron_layer(self) -> Labels:
         """The layer of the neurons."""
         return self._shown.layer
+
+    @property
+    def colours(self) -> NeuronColours:
+        """The colours of the neurons."""
+        return self._shown.colours
 
     @property
     def fragment_layer(self) -> Labels | None:

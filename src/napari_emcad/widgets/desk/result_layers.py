@@ -12,8 +12,11 @@ from napari.layers import Image, Labels, Layer
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume, FragmentVolume
+from napari_emcad.proofreading.edges import EditedGraph
+from napari_emcad.widgets.desk.neuron_colours import NeuronColours
 from napari_emcad.widgets.desk.result import Result, ShownNeurons
 from napari_emcad.widgets.kit.affinities_view import ComposedAffinities, channel_of
+from napari_emcad.widgets.kit.jobs import Loop
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Table, pyramid, replace_data
 from napari_emcad.widgets.kit.layers import LAYER_KIND, origin_of, place_of, voxel_size_of
 from napari_emcad.workers.segmentation import CutNeurons
@@ -27,8 +30,8 @@ CHANNEL_COLOURS = {"z": "red", "y": "green", "x": "blue"}
 class ResultLayers:
     """Adds, changes and removes the layers of results; which of them count is none of its business."""
 
-    def __init__(self, viewer: ViewerModel):
-        self._viewer = viewer
+    def __init__(self, viewer: ViewerModel, loop: Loop, palette: str):
+        self._viewer, self._loop, self.palette = viewer, loop, palette
         self._repaint_seconds: dict[int, float] = {}
 
     @property
@@ -85,7 +88,11 @@ class ResultLayers:
         fragments = FragmentLabels(segmentation.fragments, _identity(neurons.table))
         fragment_layer = _labels_layer(result, fragments, "fragments", visible=False, opacity=0.5)
         layer = _labels_layer(result, view, "neurons", opacity=0.5)
-        result.shown = ShownNeurons(segmentation, neurons, view, layer, fragment_layer)
+        colours = NeuronColours(layer, self._loop.jobs(), self.palette)
+        colours.follow(EditedGraph.of(segmentation.graph), neurons.table)
+        if result.shown is not None:
+            result.shown.colours.close()
+        result.shown = ShownNeurons(segmentation, neurons, view, layer, colours, fragment_layer)
         self._viewer.add_layer(fragment_layer)
         self._viewer.add_layer(layer)
         result.shown.name = layer.name

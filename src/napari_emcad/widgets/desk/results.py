@@ -12,12 +12,14 @@ from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.widgets.desk.overview import Overview
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.result_layers import ResultLayers
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.labels_view import Table
+from napari_emcad.widgets.kit.neuron_colormap import BRIGHT
 from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.segmentation import Cut, CutNeurons, SegmentResult, cut_neurons
 
@@ -46,8 +48,8 @@ class Results:
     moving = Signal(object)
     recut_wanted = Signal(object)
 
-    def __init__(self, viewer: ViewerModel, loop: Loop):
-        self._viewer, self._layers = viewer, ResultLayers(viewer)
+    def __init__(self, viewer: ViewerModel, loop: Loop, palette: str = BRIGHT):
+        self._viewer, self._layers = viewer, ResultLayers(viewer, loop, palette)
         self._results: list[Result] = []
         self._early: list[Result] = []
         self._cutter = loop.jobs()
@@ -156,13 +158,17 @@ class Results:
         """Find in a thread the neurons to be shown; they are not settled until then."""
         self._cutter.start(job, then)
 
-    def show_edited(self, result: Result, fragments: FragmentVolume, neurons: CutNeurons, shown: Ids) -> None:
+    def show_edited(
+        self, result: Result, fragments: FragmentVolume, edges: EditedGraph, neurons: CutNeurons, shown: Ids
+    ) -> None:
         """Show neurons as people have edited them.
 
         Parameters
         ----------
         result : Result
         fragments : FragmentVolume (z, y, x)
+        edges : EditedGraph
+            Fragments that touch.
         neurons : CutNeurons
         shown : (n + 1,) Ids
             Their table as it is looked at: some may be left out.
@@ -170,6 +176,7 @@ class Results:
         there = result.shown
         assert there is not None, "neurons that nobody has seen cannot have been edited"
         there.neurons, self._wanted = neurons, neurons.cut
+        there.colours.follow(edges, neurons.table)
         if there.view.fragments is fragments and there.view.holds(shown):
             self._layers.show_table(result, shown)
         else:
@@ -181,6 +188,12 @@ class Results:
         """Show another table of neurons as they stand for a moment, such as without some of them."""
         self._layers.show_table(result, table)
 
+    def choose_palette(self, palette: str) -> None:
+        """Colour all neurons with another palette, a key of `PALETTES`."""
+        self._layers.palette = palette
+        for result in self._results:
+            result.colours.choose(palette)
+
     def forget_removed(self) -> None:
         """Forget layers that were removed: a result without its neurons is no result any more."""
         before = self.current
@@ -189,6 +202,9 @@ class Results:
             result.affinity_layers = [layer for layer in result.affinity_layers if layer in present]
             if result.shown is not None and result.shown.fragment_layer not in present:
                 result.shown.fragment_layer = None
+        for result in self._results:
+            if result.neuron_layer not in present:
+                result.colours.close()
         self._results = [r for r in self._results if r.neuron_layer in present]
         if self.current is not before:
             self._rest.stop()
@@ -200,12 +216,16 @@ class Results:
         self.overview.close()
         self._rest.stop()
         self._cutter.close()
+        for result in self._results:
+            result.colours.close()
         self._results, self._early = [], []
 
     def _drop(self, results: list[Result]) -> None:
         """Remove results with their layers; those that people renamed stay as layers like any others."""
         self._results = [r for r in self._results if r not in results]
         for old in results:
+            if old.shown is not None:
+                old.shown.colours.close()
             kept = [old.shown.layer] if old.shown is not None and old.shown.is_renamed else []
             self._layers.remove([layer for layer in old.layers if layer not in kept])
 
@@ -231,6 +251,7 @@ class Results:
     def _show(self, result: Result, neurons: CutNeurons) -> None:
         assert result.shown is not None, "only results with neurons are on the list"
         result.shown.neurons = neurons
+        result.colours.follow(EditedGraph.of(result.segmentation.graph), neurons.table)
         self._layers.show_table(result, neurons.table)
         self._tell(result)
 

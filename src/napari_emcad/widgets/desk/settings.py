@@ -5,6 +5,7 @@ from typing import Any
 from napari_emcad.core.pixel_size import OWN
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
+from napari_emcad.widgets.kit.neuron_colormap import BRIGHT
 from napari_emcad.widgets.kit.signals import Signal
 
 OF_CUT = ("min_size", "crumbs")
@@ -43,6 +44,8 @@ class Settings:
         The size of the pixels that the network sees.
     look_changed
         The look of affinities.
+    palette_changed
+        The palette of neurons.
     changed
         Anything that is shown.
     """
@@ -52,11 +55,12 @@ class Settings:
     fragments_changed = Signal()
     pixels_changed = Signal()
     look_changed = Signal()
+    palette_changed = Signal()
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, palette: str = BRIGHT) -> None:
         self.values = SegmentParameters()
-        self._shows_channels = False
+        self._shows_channels, self._palette = False, palette
         self.black = self.white = 0.0
         self.levels_of_data: tuple[float, float] | None = None
         self.are_levels_edited = False
@@ -82,6 +86,17 @@ class Settings:
         if shows != self._shows_channels:
             self._shows_channels = shows
             self.look_changed.emit()
+
+    @property
+    def palette(self) -> str:
+        """The palette of neurons, a key of `PALETTES`."""
+        return self._palette
+
+    @palette.setter
+    def palette(self, palette: str) -> None:
+        if palette != self._palette:
+            self._palette = palette
+            self.palette_changed.emit()
 
     @property
     def resamples(self) -> bool:

@@ -133,11 +133,11 @@ class FragmentLabels(LabelView):
     table : (n + 1,) Ids
         Neuron of each fragment, 0 for none; not copied if it has the dtype.
     dtype : dtype, optional
-        uint16 up to 65,535 fragments and ids, else uint32 if they fit: napari draws these fastest.
+        uint32 if fragments and ids fit, which napari draws fastest in colours of our own; else int64.
     """
 
     def __init__(self, fragments: FragmentVolume, table: NDArray[np.integer], dtype: DTypeLike | None = None):
-        dtype = dtype or label_dtype(max(len(table) - 1, int(table.max(initial=0))))
+        dtype = dtype or np.promote_types(label_dtype(max(len(table) - 1, int(table.max(initial=0)))), np.uint32)
         super().__init__(fragments, TableInUse(table.astype(dtype, copy=False)), dtype)
 
     def __getitem__(self, key: Key | Voxels) -> NDArray[np.integer]:

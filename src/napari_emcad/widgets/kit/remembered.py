@@ -1,4 +1,4 @@
-"""Facts that the dock remembers from one day to the next: recent models, and how fast each device was."""
+"""Facts that the dock remembers from one day to the next: recent models, colours, and how fast each device was."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.regular_files import is_there
 from napari_emcad.networks.card import ModelCard
+from napari_emcad.widgets.kit.neuron_colormap import BRIGHT, PALETTES
 from napari_emcad.workers.estimates import Planned, is_teacher
 
 RECENT = 6
@@ -41,6 +42,16 @@ class Remembered:
         """Put a model file first."""
         others = [str(path) for path in self.models if path != model]
         self._keep("models", [str(model), *others][:RECENT])
+
+    @property
+    def palette(self) -> str:
+        """The palette of neurons that was chosen last, a key of `PALETTES`."""
+        palette = self._facts.get("palette")
+        return palette if palette in PALETTES else BRIGHT
+
+    def remember_palette(self, palette: str) -> None:
+        """Keep a choice of palette."""
+        self._keep("palette", palette)
 
     def seconds_per_megavoxel(self, device: str, card: ModelCard | None = None) -> float | None:
         """Return the seconds for a million voxels of work, as `Planned` counts it, on a device, by its name.

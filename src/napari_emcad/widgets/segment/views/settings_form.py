@@ -10,6 +10,7 @@ from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.settings import Settings
 from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form
+from napari_emcad.widgets.kit.neuron_colormap import PALETTES
 
 CRUMBS = {"join a neighbour": "strongest", "drop": "background"}
 PIXELS = {"of the model's size": True, "as they are": False}
@@ -24,6 +25,7 @@ TIPS = {name: field.description or "" for name, field in SegmentParameters.model
     "exchange": "Exchanges black and white, for stacks whose membranes are brighter than cytoplasm.",
     "pixels": "Pixels that the network sees, if those of the stack are finer or coarser; neurons have all pixels "
     "either way. Takes effect with the next run.",
+    "colours": "Colours of neurons; two that touch never have the same.",
     "look": "z is red, y green, x blue; white is inside a neuron.",
 }
 """Tooltips of the controls."""
@@ -38,6 +40,7 @@ class SettingsForm(QWidget):
         self.min_size = integer_field(Limits(0, 10**9, 50), "voxels")
         self.seed_sigma = number_field(Limits(0, 20, 0.5), 1, "px")
         self.crumbs, self.look, self.pixels = _combo(CRUMBS), _combo(LOOKS), _combo(PIXELS)
+        self.colours = _combo({words: words for words in PALETTES})
         self.agglomeration = _combo({name: name for name in DEFAULT_THRESHOLDS})
         self.scoring = _combo({name: name for name in SCORINGS})
         self.black, self.white = (
@@ -61,13 +64,14 @@ class SettingsForm(QWidget):
         rows.add("Scoring", self.scoring)
         rows.add("Pixels", self.pixels)
         rows.add("Affinities as", self.look)
+        rows.add("Colours", self.colours)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
         buttons.addWidget(self.from_data, 1)
         buttons.addWidget(self.exchange, 1)
         rows.add("Grey levels", buttons)
         rows.addRow(levels)
-        for name in ("min_size", "black", "white", "from_data", "exchange"):
+        for name in ("min_size", "black", "white", "from_data", "exchange", "colours"):
             getattr(self, name).setToolTip(TIPS[name])
 
     def _connect(self) -> None:
@@ -79,6 +83,7 @@ class SettingsForm(QWidget):
             )
         self.look.currentIndexChanged.connect(self._on_look)
         self.pixels.currentIndexChanged.connect(self._on_pixels)
+        self.colours.currentIndexChanged.connect(self._on_palette)
         for field in (self.black, self.white):
             field.valueChanged.connect(self._on_levels)
         self.from_data.clicked.connect(self._on_from_data)
@@ -94,6 +99,9 @@ class SettingsForm(QWidget):
 
     def _on_pixels(self, _index: int) -> None:
         self._settings.resamples = self.pixels.currentData()
+
+    def _on_palette(self, _index: int) -> None:
+        self._settings.palette = self.colours.currentData()
 
     def _on_levels(self, _value: float) -> None:
         self._settings.change_levels(self.black.value(), self.white.value())
@@ -118,6 +126,8 @@ class SettingsForm(QWidget):
                 combo.setCurrentIndex(combo.findData(getattr(values, name)))
         with QSignalBlocker(self.pixels):
             self.pixels.setCurrentIndex(self.pixels.findData(self._settings.resamples))
+        with QSignalBlocker(self.colours):
+            self.colours.setCurrentIndex(self.colours.findData(self._settings.palette))
         self._enable()
 
     def _enable(self) -> None:

@@ -1,0 +1,83 @@
+"""The colours of the neurons in a layer: two that touch never have the same."""
+
+from napari.layers import Labels
+
+from napari_emcad.core.ids import Ids
+from napari_emcad.proofreading.colouring import Colouring
+from napari_emcad.proofreading.edges import EditedGraph
+from napari_emcad.widgets.kit.jobs import Ended, Jobs, one_step
+from napari_emcad.widgets.kit.neuron_colormap import PALETTES, NeuronColormap
+
+AT_ONCE = 100_000
+"""Fragments up to which all colours are found at once; with more in a thread, unless few fragments have moved."""
+
+
+class NeuronColours:
+    """Colours the neurons of a layer, and keeps up with their edits.
+
+    Parameters
+    ----------
+    layer : Labels
+        Its labels have 32 bits or more.
+    jobs : Jobs
+        For these colours alone.
+    palette : str
+        Key of `PALETTES`.
+    """
+
+    def __init__(self, layer: Labels, jobs: Jobs, palette: str):
+        self._layer, self._jobs = layer, jobs
+        self._latest: tuple[EditedGraph, Ids] | None = None
+        self._begin(palette)
+
+    def follow(self, graph: EditedGraph, table: Ids) -> None:
+        """Take over neurons; refresh the layer after it, which also refreshes itself if the colours come later.
+
+        Parameters
+        ----------
+        graph : EditedGraph
+            Fragments that touch.
+        table : (n + 1,) Ids
+            Neuron of each fragment, 0 = none.
+        """
+        self._latest = graph, table
+        if not self._jobs.running:  # else they are followed once it has ended
+            self._catch_up(graph, table)
+
+    def choose(self, palette: str) -> None:
+        """Colour the neurons anew with another palette, a key of `PALETTES`."""
+        self._begin(palette)
+        if self._latest is not None:
+            self._catch_up(*self._latest)
+        self._layer.refresh(extent=False)
+
+    def close(self) -> None:
+        """Let go of the job; colours stay as they are."""
+        self._jobs.close()
+
+    def _begin(self, palette: str) -> None:
+        self._colouring = Colouring(len(PALETTES[palette]))
+        self._colormap = NeuronColormap.of(PALETTES[palette], self._colouring.colours)
+        self._layer.colormap = self._colormap
+
+    def _catch_up(self, graph: EditedGraph, table: Ids) -> None:
+        if len(table) <= AT_ONCE or self._colouring.is_near(table):
+            self._colouring.follow(graph, table)
+        else:
+            self._colouring.reach(len(table))
+            self._jobs.start(one_step(_followed, self._colouring.copy(), graph, table.copy()), self._on_found)
+        self._colormap.look_up_in(self._colouring.colours)
+
+    def _on_found(self, ended: Ended) -> None:
+        if ended.error is not None:
+            raise ended.error
+        if ended.result is None or self._latest is None:
+            return
+        self._colouring = ended.result
+        self._catch_up(*self._latest)
+        self._layer.refresh(extent=False)
+
+
+def _followed(colouring: Colouring, graph: EditedGraph, table: Ids) -> Colouring:
+    colouring.follow(graph, table)
+    return colouring

@@ -1,0 +1,104 @@
+"""A colour map of napari in which each label has a colour of its own, whatever its number."""
+
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import CyclicLabelColormap
+from numpy.typing import NDArray
+from pydantic import PrivateAttr
+
+_BRIGHT = [
+    "#00fff0",
+    "#ff2d96",
+    "#784b1e",
+    "#2d87ff",
+    "#ffd296",
+    "#006900",
+    "#e1f000",
+    "#e1c3ff",
+    "#002dff",
+    "#ff001e",
+    "#69d2ff",
+    "#968700",
+    "#a50f3c",
+    "#008796",
+    "#1eff78",
+    "#694b78",
+    "#ffa5a5",
+    "#e17800",
+    "#b469ff",
+    "#4ba578",
+]
+"""Colours that are 22 or more apart in CIEDE2000, and 12 from the blue and orange of two sides."""
+
+_COLOUR_BLIND = [
+    "#e1ff00",
+    "#0000d2",
+    "#5a3c2d",
+    "#5ac3ff",
+    "#968778",
+    "#0078ff",
+    "#5a2d4b",
+    "#d2e1b4",
+    "#a5a51e",
+    "#876987",
+    "#a5ffff",
+    "#786900",
+]
+"""Colours that are 18 or more apart in CIEDE2000, also for people who see no red or no green (Machado 2009)."""
+
+BRIGHT, COLOUR_BLIND = "bright", "for colour-blind people"
+
+PALETTES = {BRIGHT: _BRIGHT, COLOUR_BLIND: _COLOUR_BLIND}
+"""Palettes by the words of their choice."""
+
+
+class NeuronColormap(CyclicLabelColormap):
+    """Colours by label through a table; 0 is transparent.
+
+    Napari draws labels of 32 and 64 bits by a small number for each pixel, which is looked up here; labels of 8 and 16
+    bits it draws by themselves, and they are not for this map.
+    """
+
+    _of_label: NDArray[np.uint8] = PrivateAttr(default_factory=lambda: np.zeros(1, np.uint8))
+
+    @classmethod
+    def of(cls, palette: list[str], of_label: NDArray[np.uint8]) -> "NeuronColormap":
+        """Return a map of a palette.
+
+        Parameters
+        ----------
+        palette : list of str
+            Up to 254 colours, as "#rrggbb".
+        of_label : (k,) uint8
+            Place in the palette of each label; labels beyond it have the first colour.
+        """
+        colormap = cls(colors=["#00000000", *palette], background_value=0)
+        colormap.look_up_in(of_label)
+        return colormap
+
+    def look_up_in(self, of_label: NDArray[np.uint8]) -> None:
+        """Take over other colours; refresh the layer after it."""
+        self._of_label = of_label
+
+    def _data_to_texture(self, values: Any) -> Any:
+        """Return the number of a label's colour in the palette, from 1, as napari sends it to the graphics card.
+
+        A selected label alone has the colour that napari would give it.
+        """
+        is_own = values.dtype.itemsize > 2 and not self.use_selection
+        return self._numbers(values) if is_own else super()._data_to_texture(values)
+
+    def _map_without_cache(self, values: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the colours of labels, (..., 4)."""
+        return self.colors[self._numbers(values)]
+
+    def _get_mapping_from_cache(self, data_dtype: np.dtype[Any]) -> NDArray[np.float32] | None:
+        """Return no table for small types: it would not follow `look_up_in`."""
+        return None
+
+    def _numbers(self, labels: Any) -> Any:
+        labels = np.asarray(labels)
+        of_label = self._of_label
+        inside = np.where(labels < len(of_label), labels, 0)
+        return np.where(labels > 0, of_label[inside] + np.uint8(1), np.uint8(0))

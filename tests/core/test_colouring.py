@@ -1,0 +1,56 @@
+"""Colours of segments that touch."""
+
+import numpy as np
+import pytest
+
+from napari_emcad.core.colouring import colour_apart, first_colours
+
+
+def random_contacts(rng, n: int, m: int):
+    """Pairs of segments, a few of which touch many others; some pairs come twice."""
+    few, any_one = rng.integers(0, max(1, n // 20), m // 3), rng.integers(0, n, m // 3)
+    near = rng.integers(0, n, m - m // 3)
+    u = np.concatenate([few, near])
+    v = np.concatenate([any_one, (near + rng.integers(1, 6, len(near))) % n])
+    return u[u != v], v[u != v]
+
+
+@pytest.mark.parametrize("n", [2, 30, 3_000])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_two_that_touch_have_the_same_colour(n, seed):
+    rng = np.random.default_rng(seed)
+    u, v = random_contacts(rng, n, 6 * n)
+    before = rng.integers(0, 20, n).astype(np.uint8)
+    colours = colour_apart(u, v, before, 20)
+    assert not (colours[u] == colours[v]).any() and colours.max() < 20
+    in_a_clash = np.union1d(u[before[u] == before[v]], v[before[u] == before[v]])
+    settled = np.setdiff1d(np.arange(n), in_a_clash)
+    assert (colours[settled] == before[settled]).mean() > 0.9, "colours that clash with none mostly stay"
+
+
+def test_what_does_not_clash_stays():
+    colours = np.array([3, 1, 2, 0], np.uint8)
+    np.testing.assert_array_equal(colour_apart(np.array([0, 1, 2]), np.array([1, 2, 3]), colours, 4), colours)
+
+
+def test_one_that_touches_more_keeps_its_colour():
+    colours = colour_apart(np.array([0, 0, 0]), np.array([1, 2, 3]), np.zeros(4, np.uint8), 4)
+    np.testing.assert_array_equal(colours, [0, 1, 1, 1])
+
+
+def test_too_few_colours_come_to_an_end():
+    u, v = np.triu_indices(5, 1)
+    colours = colour_apart(u, v, np.zeros(5, np.uint8), 3)
+    assert len(np.unique(colours)) == 3
+
+
+def test_without_contacts_nothing_changes():
+    none = np.empty(0, np.int64)
+    np.testing.assert_array_equal(colour_apart(none, none, np.array([1, 1], np.uint8), 2), [1, 1])
+
+
+def test_an_id_always_begins_with_the_same_colour():
+    ids = np.arange(10_000)
+    colours = first_colours(ids, 20)
+    np.testing.assert_array_equal(colours[500:900], first_colours(ids[500:900], 20))
+    assert np.bincount(colours, minlength=20).min() > 400
