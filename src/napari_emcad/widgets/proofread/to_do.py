@@ -19,6 +19,7 @@ class ToDoPoints:
         self._viewer = viewer
         self._layer: Points | None = None
         self._shown: list[LogRow] | None = None
+        self._places: dict[int, list[int]] = {}  # voxels by the seq of their notes, as rows are unpacked when asked
 
     def show(self, rows: list[LogRow], neurons: Labels) -> None:
         """Show the places of these notes on the neurons layer's grid; the same list is not shown anew."""
@@ -31,7 +32,9 @@ class ToDoPoints:
         elif rows is self._shown:
             return
         self._shown = rows
-        layer.data = np.array([row.input["voxels"][0] for row in rows], float)
+        known = self._places
+        self._places = {row.seq: known.get(row.seq) or [*row.input["voxels"][0]] for row in rows}
+        layer.data = np.array([*self._places.values()], float)
         layer.selected_data = set()
 
     def close(self) -> None:
