@@ -9,22 +9,20 @@ from napari.layers import Layer
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.core.wording import voxel_size_text
 from napari_emcad.io.sessions.lock import edit_alone
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
-from napari_emcad.io.sessions.voxel_size import write_voxel_size
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_job
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
+from napari_emcad.widgets.desk.session_size import SessionSize
 from napari_emcad.widgets.desk.session_stack import STAND_IN, SoughtStack, result_of, seek_stack, stopped_search
 from napari_emcad.widgets.desk.stack_file import session_note
 from napari_emcad.widgets.kit.jobs import Ended
-from napari_emcad.widgets.kit.layers import is_image, origin_of, remove_layer, voxel_size_of
+from napari_emcad.widgets.kit.layers import is_image, origin_of, remove_layer
 from napari_emcad.widgets.kit.session_place import session_folder, why_elsewhere
 from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.segmentation import Cut, CutNeurons
@@ -59,13 +57,11 @@ class Sessions:
         self._viewer, self._results, self._threshold = viewer, results, choices.threshold
         self._jobs, self._message, self._inspection = choices.jobs, choices.message, choices.inspection
         self._remark = ""
-        self._size: VoxelSize | None = None
         self._sought: OpenSession | None = None
         self.current: Proofreading | None = None
         results.changed.connect(self._on_results)
         results.recut_wanted.connect(self._on_recut)
-        self._stack = choices.stack
-        self._stack.changed.connect(self._on_stack)
+        self._size = SessionSize(choices.stack, choices.message)
 
     @property
     def start_words(self) -> str:
@@ -216,8 +212,8 @@ class Sessions:
     def _attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None) -> None:
         result.session_folder = opened.folder
         boxes = boxes or drive(find_boxes(opened))
-        self._size = voxel_size_of(result.source)
         self.current = Proofreading(self._viewer, self._results, result, opened, boxes)
+        self._size.follow(self.current)
         self.current.changed.connect(self._on_changed)
         saved = f"Every edit is saved at once in {opened.folder}{self._remark}"
         self._message.say(opened.why_read_only or saved, "error" if opened.why_read_only else "result")
@@ -239,7 +235,7 @@ class Sessions:
         """End the session, and hear of nothing any more."""
         self._results.changed.disconnect(self._on_results)
         self._results.recut_wanted.disconnect(self._on_recut)
-        self._stack.changed.disconnect(self._on_stack)
+        self._size.close()
         try:
             if self._sought is not None:
                 self._sought.close()
@@ -248,24 +244,11 @@ class Sessions:
 
     def _close_current(self, current: Proofreading) -> None:
         self.current = None
+        self._size.follow(None)
         current.close()
 
     def _on_changed(self) -> None:
         self.changed.emit()
-
-    def _on_stack(self) -> None:
-        """Keep another voxel size of the stack in the session."""
-        current = self.current
-        size = voxel_size_of(current.result.source) if current else None
-        if current is None or size is None or size == self._size or current.opened.why_read_only:
-            return
-        self._size = size
-        try:
-            write_voxel_size(current.opened.folder, size)
-        except UserError as error:
-            self._message.error(error)
-        else:
-            self._message.result(f"{voxel_size_text(size)} is kept in {current.opened.folder}")
 
     def _on_results(self) -> None:
         if self.current is not None and self._results.current is not self.current.result:
