@@ -265,7 +265,7 @@ def test_a_session_has_its_name_and_place(sentence, files, capsys):
     [
         (
             OSError(28, "No space left"),
-            "disk full; make room and resume the run, finished blocks are kept.",
+            "disk full; make room or use another disk, and resume the run, finished blocks are kept.",
         ),
         (OSError(13, "denied"), "there is no permission to write in it; choose another folder."),
         (RuntimeError("blosc"), "a block cannot be read or written (blosc); resume the run, finished "),
@@ -297,7 +297,8 @@ def test_a_disk_that_is_full_at_the_end_is_one_sentence(files, tmp_path, sentenc
         raise OSError(28, "No space")
 
     monkeypatch.setattr(sessions, "write_graph", full)
-    assert sentence().endswith("disk full; make room and resume the run, finished blocks are kept.")
+    room = "disk full; make room or use another disk, and resume the run, finished blocks are kept."
+    assert sentence().endswith(room)
     monkeypatch.setattr(sessions, "write_graph", write_graph)
     assert cli.main(arguments(files, tmp_path / "a.emcad")) == 0
     same(tmp_path / "a.emcad", expected)
@@ -313,7 +314,7 @@ def test_a_damaged_chunk_is_one_sentence(files, tmp_path, sentence, monkeypatch)
         connect(folder, number)
 
     monkeypatch.setitem(blockwise.STEPS, "region graph", damaged)
-    assert re.search(r"a\.emcad: a block cannot be read or written \(.*\); resume the run, ", sentence())
+    assert "and resume the run, which does that block again." in sentence()
 
 
 def test_no_scheduler_is_one_sentence(sentence, monkeypatch):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from any_damage import spoil_edit
 from drawings import lively_student, tissue
 from graphs import LINE, segmentation
 from pyramids import write_pyramid
@@ -204,8 +205,7 @@ def test_log(folder, capsys):
 
 
 def test_a_damaged_log_is_told(folder, tmp_path, capsys):
-    log = folder / "edits.db"
-    log.write_bytes(log.read_bytes().replace(b'"fragment":2', b'"fragment":3'))
+    spoil_edit(folder)
     assert cli.main(["log", str(folder)]) == 0
     told = capsys.readouterr()
     assert len(told.out.splitlines()) == 1

@@ -14,6 +14,7 @@ from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, rea
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.io.sessions.facts import read_facts, write_facts
 from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect
 from napari_emcad.pipeline import SegmentParameters, resolve_parameters
@@ -118,7 +119,9 @@ def test_the_stack_of_a_session_is_a_level_behind_a_url(session, memory):
     fine = np.repeat(np.repeat(squares(SHAPE).raw, 2, 1), 2, 2)
     write_pyramid(f"{memory}/em.zarr", fine)
     write_facts(session, read_facts(session).model_copy(update={"source": f"{memory}/em.zarr", "dataset": "s1"}))
-    (crop,), _ = read_session_crops(session, None, CropPlaces(["0:4,0:40,:"]))
+    (crop,), _ = read_session_crops(
+        session, CropFiles(parse_location(f"{memory}/em.zarr"), "s1"), CropPlaces(["0:4,0:40,:"])
+    )
     np.testing.assert_array_equal(crop.raw, squares(SHAPE).raw[:, :40])
     assert crop.name == "em[0:4,0:40,0:84]"
 

@@ -152,7 +152,7 @@ def test_a_reader_beside_the_writer(tmp_path):
 def test_opened_in_one_thread_and_used_in_another(tmp_path):
     with ThreadPoolExecutor(1) as pool:
         log = pool.submit(EditLog, tmp_path / "edits.db").result()
-    log.add("lock", {}, Effect(locked=(3,)), "base")
+    log.add("lock", {"segment": 3}, Effect(locked=(3,)), "base")
     log.close()
     assert EditLog(tmp_path / "edits.db", read_only=True).rows == log.rows
 

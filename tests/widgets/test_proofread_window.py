@@ -11,6 +11,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.io.stacks.locations import parse_location
 from napari_emcad.widgets.proofread_window import main, show_session
 
 EDGES = [(1, 2, 0.9), (2, 3, 0.2), (3, 4, 0.9)]
@@ -68,11 +69,13 @@ def test_the_edits_and_the_stack_are_there_again(show, folder, desk):
     assert np.unique(labels(at)).tolist() == [1, 3]
 
 
-def test_the_level_that_was_worked_on_is_there_again(show, folder, memory):
+def test_the_level_that_was_worked_on_is_there_again(desk, loop, folder, memory):
     """Level 0, which opens by itself, is larger: the box would lie in it as well."""
     write_pyramid(f"{memory}/em.zarr", np.arange(5 * 32 * 40, dtype=np.uint16).reshape(5, 32, 40))
     write_facts(folder, read_facts(folder).model_copy(update={"source": f"{memory}/em.zarr", "dataset": "s1"}))
-    at = show(folder)
+    desk.sessions.bring(open_session(folder), stack=parse_location(f"{memory}/em.zarr"))
+    loop.settle()
+    at = desk.sessions.current
     source = at.result.source
     assert (source.name, source.data.shape, tuple(source.scale)) == ("em s1", (5, 16, 20), (40, 10, 8))
     np.testing.assert_allclose(start_of(at), (1, 2, 0))

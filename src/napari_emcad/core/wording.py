@@ -1,12 +1,14 @@
 """Numbers, sizes, times and lists as people read them; every number has a unit."""
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def count(number: int, noun: str) -> str:
@@ -65,8 +67,10 @@ def voxel_size_text(size: VoxelSize | None) -> str:
     return "voxel size not known" if size is None else " x ".join(f"{n:g}" for n in size) + " nm"
 
 
-def neurons_text(sizes: NDArray[np.int64], what: str = "neuron") -> str:
+def neurons_text(sizes: "NDArray[np.int64]", what: str = "neuron") -> str:
     """Return the number and size of neurons: "412 neurons, median 1,930 voxels"."""
     if not len(sizes):
         return f"no {what}s"
+    import numpy as np
+
     return f"{count(len(sizes), what)}, median {round(float(np.median(sizes))):,} voxels"

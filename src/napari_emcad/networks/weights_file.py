@@ -236,7 +236,7 @@ def _what_is_wrong(file: BinaryIO, error: Exception) -> str:
     if code:
         return _says_code(code)
     if isinstance(error, Excess):
-        return f"claims more than it holds ({error}) and was not opened; copy or download it again"
+        return f"is cut off or claims more than it holds ({error}) and was not opened; copy or download it again"
     protocol = _protocol(file)
     if protocol > _PROTOCOL:
         return f"was saved with pickle protocol {protocol}, which is not read; save it with protocol {_PROTOCOL}"

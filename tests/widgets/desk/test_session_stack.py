@@ -13,6 +13,7 @@ from napari_emcad.core.progress import drive
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.stacks import find_stack
+from napari_emcad.io.stacks.locations import Url
 from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.widgets.desk.session_stack import STAND_IN, parameters_of, result_of, seek_stack, url_of_stack
 from napari_emcad.widgets.kit.layers import voxel_size_of
@@ -86,7 +87,9 @@ def test_without_a_stack_its_affinities_stand_for_it(viewer, tmp_path, new_sessi
 
 
 def test_a_stack_behind_a_url_is_not_fetched_without_a_click(viewer, new_session, monkeypatch):
-    monkeypatch.setattr(find_stack, "open_stack", None)
+    opens = find_stack.open_stack
+    local = {"open_stack": lambda path, *more: pytest.fail("fetched") if isinstance(path, Url) else opens(path, *more)}
+    monkeypatch.setattr(find_stack, "open_stack", local["open_stack"])
     opened = new_session(source="https://host.example/em.zarr", fingerprint="0 5x30x40 uint8")
     shown = result_of(viewer, opened)
     assert shown.lacks_stack

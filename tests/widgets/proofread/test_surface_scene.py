@@ -246,7 +246,7 @@ def test_what_fails_is_said(seen, ends, monkeypatch):
 
     monkeypatch.setattr(surfaces, "neuron_surface", fail)
     seen.show(ends[0])
-    assert "no room" in seen.scene.words
+    assert "Memory has run out" in seen.scene.words
     monkeypatch.setattr(surfaces, "neuron_surface", seen.make)
     seen.at.show()
     seen.loop.settle()
