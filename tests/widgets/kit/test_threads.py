@@ -219,14 +219,16 @@ def test_a_library_that_calls_exit_ends_the_job_alone(runner, qtbot):
 @pytest.mark.parametrize("when", ["before the end", "after the end"])
 @pytest.mark.parametrize("how", ["close", "start"])
 def test_a_result_that_nobody_takes_is_let_go_of(runner, qtbot, when, how):
-    go, locked, over = threading.Event(), Locked(), []
+    begun, go, locked, over = threading.Event(), threading.Event(), Locked(), []
 
     def job():
         yield Progress("opening", 0, 1)
+        begun.set()
         go.wait(20)
         return locked
 
     runner.start(job(), lambda _: pytest.fail("nobody wants it"))
+    assert begun.wait(20), "stopped before, it would open nothing"
     if when == "after the end":
         go.set()
         assert runner._run.over.wait(20)  # its thread has ended, which this one has not heard of
