@@ -1,4 +1,8 @@
-"""Files with damage at random places."""
+"""Damage that tests do to files."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 
@@ -32,3 +36,9 @@ def assert_damage_is_told(path, tries, places, number, cut=None):
                 opened.array[:]
         except UserError as error:
             assert "\n" not in str(error)
+
+
+def spoil_edit(folder: Path, seq: int = 2) -> None:
+    """Change a row in the log of a session without its hash."""
+    with closing(sqlite3.connect(folder / "edits.db")) as database, database:
+        database.execute("UPDATE edits SET time = time + 1 WHERE seq = ?", (seq,))

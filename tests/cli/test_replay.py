@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from any_damage import spoil_edit
+from damage import spoil_edit
 from graphs import LINE, segmentation
 
 from napari_emcad.cli import main as cli

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from any_damage import spoil_edit
+from damage import spoil_edit
 from drawings import lively_student, tissue
 from graphs import LINE, segmentation
 from pyramids import write_pyramid

@@ -8,15 +8,8 @@ from threading import Event, Thread
 import pytest
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import (
-    remove_parts,
-    replace_files,
-    replace_in_turn,
-    write_beside,
-    write_then_rename,
-    write_together,
-)
-from napari_emcad.io.parts import part_of
+from napari_emcad.io.atomic import replace_files, replace_in_turn, write_beside, write_then_rename, write_together
+from napari_emcad.io.parts import part_of, remove_parts
 
 
 def needed(_: Path) -> int:

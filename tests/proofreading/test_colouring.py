@@ -77,8 +77,7 @@ def test_few_changes_are_followed_without_all_edges(plane, monkeypatch):
     monkeypatch.setattr(at, "_follow_all", lambda graph: pytest.fail("all edges were read"))
     for a, b in ((1, 2), (100, 101), (450, 480)):
         table[b] = a
-        assert at.is_near(table)
-        at.follow(graph, table)
+        assert at.follow_near(graph, table)
     table[2] = 2
     at.follow(graph, table)
     assert clashes(at, graph.whole, table) == 0
@@ -87,9 +86,9 @@ def test_few_changes_are_followed_without_all_edges(plane, monkeypatch):
 def test_many_changes_are_not_near(plane):
     graph, table = plane
     at = Colouring(NUMBER)
-    assert not at.is_near(table), "nothing was seen yet"
+    assert not at.follow_near(graph, table), "nothing was seen yet"
     at.follow(graph, table)
-    assert not at.is_near(np.minimum(table, 300))
+    assert not at.follow_near(graph, np.minimum(table, 300))
 
 
 def test_more_neighbours_than_colours(plane):
@@ -104,6 +103,17 @@ def test_more_neighbours_than_colours(plane):
     assert clashes(at, graph.whole, table) == 0
 
 
+def test_neighbours_that_cannot_be_kept_apart_so_are_looked_at_with_all_others(plane, monkeypatch):
+    graph, table = plane
+    at, table = Colouring(NUMBER), table.copy()
+    at.follow(graph, table)
+    monkeypatch.setattr(colouring, "ROUNDS", 0)
+    table[2] = 1
+    assert not at.follow_near(graph, table) and not at.copy().follow_near(graph, table)
+    at.follow(graph, table)
+    assert clashes(at, graph.whole, table) == 0
+
+
 def test_a_copy_goes_its_own_way(plane):
     graph, table = plane
     at = Colouring(NUMBER)
@@ -111,7 +121,7 @@ def test_a_copy_goes_its_own_way(plane):
     before, other = at.colours.copy(), at.copy()
     other.follow(graph, np.minimum(table, 450))
     np.testing.assert_array_equal(at.colours, before)
-    assert at.is_near(table) and not other.is_near(table)
+    assert at.follow_near(graph, table) and not other.follow_near(graph, table)
 
 
 def test_too_many_edges_for_an_index(plane, monkeypatch):

@@ -25,7 +25,7 @@ from napari_emcad.cli.session_options import add_session_commands
 from napari_emcad.cli.training_options import add_optical_command, add_training_commands
 from napari_emcad.core.defects import defect_text, traceback_text, why_no_defect
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import error_of_disk, explain_write
+from napari_emcad.io.write_errors import error_of_disk, explain_write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,8 +30,8 @@ from napari_emcad.finetuning.folder import (
     write_held_out_labels,
 )
 from napari_emcad.finetuning.held_out import score_network
-from napari_emcad.io.atomic import remove_parts
 from napari_emcad.io.links import link_out_of
+from napari_emcad.io.parts import remove_parts
 from napari_emcad.io.training_crops import load_crops
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters

@@ -14,32 +14,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.parts import PART, is_in_part, part_of, remove_parts
+from napari_emcad.io.parts import is_in_part, part_of, remove_parts
 from napari_emcad.io.put_in_place import put_in_place, synchronise, synchronise_folder
-from napari_emcad.io.write_errors import FORBIDDEN, FULL, error_of_disk, explain_write, hindrance
+from napari_emcad.io.write_errors import FULL, error_of_disk, explain_write
 
 if sys.platform != "win32":
     import fcntl
 else:
     fcntl = None
-
-__all__ = [
-    "FORBIDDEN",
-    "FULL",
-    "PART",
-    "discard",
-    "error_of_disk",
-    "explain_write",
-    "hindrance",
-    "locked_folder",
-    "remove_parts",
-    "replace_files",
-    "replace_in_turn",
-    "temporary_beside",
-    "write_beside",
-    "write_then_rename",
-    "write_together",
-]
 
 PAUSES = (0.0, 0.05, 0.2, 0.5)
 """Seconds before each attempt to remove a folder that was given up."""

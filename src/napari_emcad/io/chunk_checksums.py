@@ -49,11 +49,13 @@ class ChunkChecksums:
         The array.
     expected : callable
         From the number of a chunk to its checksum; None = not known.
-    remedy : str
-        Advice for a chunk that is damaged, the end of the sentence.
+    remedy : callable
+        From the number of a chunk that is damaged to advice, the end of the sentence.
     """
 
-    def __init__(self, folder: Path, expected: Callable[[ChunkNumber], int | None], remedy: str):
+    def __init__(
+        self, folder: Path, expected: Callable[[ChunkNumber], int | None], remedy: Callable[[ChunkNumber], str]
+    ):
         self._folder, self._expected, self._remedy = folder, expected, remedy
 
     @classmethod
@@ -82,7 +84,7 @@ class ChunkChecksums:
                 raise ValueError("not of this array")
         except TABLE_ERRORS as error:
             raise UserError(f"{folder}: missing or damaged; {remedy}.") from error
-        return cls(folder, lambda number: int(table[number]), remedy)
+        return cls(folder, lambda number: int(table[number]), lambda _number: remedy)
 
     def check(self, number: ChunkNumber, content: bytes | None) -> None:
         """Compare the file of a chunk, None = there is none, with its checksum.
@@ -96,7 +98,7 @@ class ChunkChecksums:
         if expected is None or checksum(content) == expected:
             return
         what = "missing" if content is None else "damaged" if expected else "not to be there"
-        raise UserError(f"{self._folder}: chunk {'/'.join(map(str, number))} is {what}; {self._remedy}.")
+        raise UserError(f"{self._folder}: chunk {'/'.join(map(str, number))} is {what}; {self._remedy(number)}.")
 
 
 class CheckedStore(LocalStore):

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from napari_emcad.io.npy_header import read_npy_header
 from napari_emcad.io.regular_files import open_regular
 from napari_emcad.io.zip_files import refuse_bomb
 
@@ -36,8 +36,6 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 def _refuse_claim(array: Any, entry: zipfile.ZipInfo) -> None:
     """Refuse an array of another size than its file has, for which memory would be taken before that is noticed."""
-    version = npy.read_magic(array)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _is_fortran, dtype = read(array)
+    shape, dtype = read_npy_header(array)
     if min(shape, default=0) < 0 or prod(shape) * dtype.itemsize > entry.file_size:
         raise ValueError(f"{entry.filename}: shape {shape} of {dtype} in {entry.file_size} bytes")

@@ -20,7 +20,7 @@ TABLE_ERRORS = (*READ_ERRORS, BadZipFile, SyntaxError, TokenError)
 HEADER_ERRORS = (*TABLE_ERRORS, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
 """Errors that they raise on damaged headers and metadata: numbers that make no sense go deep before one is noticed."""
 
-_OF_DATA = (*READ_ERRORS, *TABLE_ERRORS, OverflowError)
+_OF_DATA = (*TABLE_ERRORS, OverflowError)
 """Errors that code of this package raises, too, where it finds that data are damaged; but for a KeyError."""
 
 _PACKAGE = str(Path(__file__).parents[1])

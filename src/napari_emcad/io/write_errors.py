@@ -3,12 +3,11 @@
 import errno
 import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_emcad.core.errors import UserError
+from napari_emcad.core.errors import UserError, chain_of
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk."""
@@ -81,7 +80,7 @@ def error_of_disk(error: BaseException) -> OSError | None:
     Libraries tidy up when a write fails, which fails again in another way; the first answer is the true one.
     """
     found = None
-    for one in _chain(error):
+    for one in chain_of(error):
         if isinstance(one, UserError):
             return None
         if isinstance(one, OSError) and _number_of(one) in OF_THE_DISK:
@@ -135,12 +134,3 @@ def _number_in(text: str) -> int:
     if found := _IN_TEXT.search(text):
         return int(found[1])
     return next((number for number in OF_THE_DISK if os.strerror(number) in text), 0)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those before it, of which it was the consequence."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__

@@ -11,13 +11,11 @@ from typing import BinaryIO
 
 import torch
 
+from napari_emcad.io.zip_files import MOST_PACKED
 from napari_emcad.networks.stand_ins import STAND_INS
 
 MOST_SHARED = 4
 """Times the file's size that all its tensors may take together: tied weights share a storage."""
-
-_MOST_PACKED = 2
-"""Times the file's size that its pickle may have, see `zip_files`."""
 
 SPARE = 1 << 24
 """Bytes that they may take besides."""
@@ -153,7 +151,7 @@ class _Counted:
         self._calls += 1
         if self._calls > 2 * MOST_STEPS:  # an instruction and its argument
             raise Excess(f"more than {MOST_STEPS:,} objects")
-        if size > _MOST_PACKED * self._size + SPARE:
+        if size > MOST_PACKED * self._size + SPARE:
             raise Excess(f"a text of {size} bytes")
         return self._file.read(size)
 

@@ -55,16 +55,8 @@ class Colouring:
             more = first_colours(np.arange(len(self.colours), n + n // 8), self._number)
             self.colours = np.concatenate([self.colours, more])
 
-    def is_near(self, table: Ids) -> bool:
-        """Return True if so few fragments have changed segment that it takes milliseconds to follow."""
-        return self._ends is not None and len(_moved(self._table, table)) <= FEW * len(table)
-
     def follow(self, graph: EditedGraph, table: Ids) -> None:
         """Take over other segments.
-
-        If they are near those from before, the segments of fragments that have moved are looked at alone: one that is
-        new takes a colour that none of its neighbours has, if there is one, and a neighbour that has its colour all
-        the same gives way.
 
         Parameters
         ----------
@@ -73,10 +65,30 @@ class Colouring:
         table : (n + 1,) Ids
             Segment of each fragment, 0 = none; copied.
         """
-        self.reach(max(len(table), int(table.max(initial=0)) + 1))
-        is_near, before, self._table = self.is_near(table), self._table, table.copy()
-        if not is_near or (not self._follow_some(graph, before, _moved(before, table)) and self._are_apart):
+        if not self.follow_near(graph, table):
+            self._table = table.copy()
             self._follow_all(graph)
+
+    def follow_near(self, graph: EditedGraph, table: Ids) -> bool:
+        """Take over segments that are near those from before, which takes milliseconds; see `follow`.
+
+        The segments of fragments that have moved are looked at alone: one that is new takes a colour that none of its
+        neighbours has, if there is one, and a neighbour that has its colour all the same gives way.
+
+        Returns
+        -------
+        bool
+            False if too many have moved, or that is not enough to keep neighbours apart: all are to be looked at.
+        """
+        self.reach(max(len(table), int(table.max(initial=0)) + 1))
+        before, moved = self._table, _moved(self._table, table)
+        if self._ends is None or len(moved) > FEW * len(table):
+            return False
+        self._table = table.copy()
+        if self._follow_some(graph, before, moved) or not self._are_apart:
+            return True
+        self._table = before
+        return False
 
     def _follow_all(self, graph: EditedGraph) -> None:
         if self._ends is None or self._ends.base is not graph.base.v:
@@ -149,8 +161,7 @@ class _EdgesByEnd:
         wanted = fragments.astype(self._sorted.dtype)
         starts, stops = np.searchsorted(self._sorted, wanted), np.searchsorted(self._sorted, wanted, "right")
         new = np.flatnonzero(np.isin(graph.new.v, fragments)) + len(graph.base)
-        rows = np.concatenate([self._order[ranges(starts, stops)].astype(np.int64), new])
-        return rows[~np.isin(rows, graph.gone)] if len(graph.gone) else rows
+        return graph.those_there(np.concatenate([self._order[ranges(starts, stops)].astype(np.int64), new]))
 
 
 def _moved(before: Ids, table: Ids) -> NDArray[np.int64]:

@@ -161,12 +161,12 @@ class EditedGraph:
         fragments = fragments.astype(self.base.u.dtype)  # of another dtype, all edges would be copied
         starts, stops = np.searchsorted(self.base.u, fragments), np.searchsorted(self.base.u, fragments, "right")
         new = self.added.starting_at(fragments) + len(self.base)
-        return self._there(np.concatenate([ranges(starts, stops), new]))
+        return self.those_there(np.concatenate([ranges(starts, stops), new]))
 
     def rows_of(self, fragment: FragmentId) -> NDArray[np.int64]:
         """Return the rows of all edges of one fragment; the column v is looked through."""
         as_v = np.flatnonzero(self.base.v == fragment), np.flatnonzero(self.new.v == fragment) + len(self.base)
-        return np.sort(np.concatenate([self.rows_from(np.array([fragment])), self._there(np.concatenate(as_v))]))
+        return np.sort(np.concatenate([self.rows_from(np.array([fragment])), self.those_there(np.concatenate(as_v))]))
 
     def find(self, pairs: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the row of the edge between each pair of fragments, (k, 2) in any order; -1 = no edge."""
@@ -203,6 +203,10 @@ class EditedGraph:
         removed, added = last[there & ~comes[last]], np.sort(last[~there & comes[last]])
         return self.without(all_edges.chosen(removed)).also(all_edges.chosen(added))
 
+    def those_there(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of these rows that are not removed."""
+        return rows[~_are_among(rows, self.gone)] if len(self.gone) else rows
+
     def _find_ever(self, pairs: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the row of each pair, there or gone; -1 = there never was one."""
         low, high = np.sort(pairs, axis=1).astype(self.base.u.dtype).T
@@ -212,10 +216,6 @@ class EditedGraph:
         new = self.added.find(low[~there], high[~there])
         rows[~there] = np.where(new < 0, -1, new + len(self.base))
         return rows
-
-    def _there(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return those of these rows that are not removed."""
-        return rows[~_are_among(rows, self.gone)] if len(self.gone) else rows
 
 
 def ranges(starts: NDArray[np.integer], stops: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ import numpy as np
 from napari_emcad.core.geometry import triple
 from napari_emcad.core.ids import Ids, as_ids
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
+from napari_emcad.proofreading.edges import ranges
 from napari_emcad.proofreading.effects import Effect, Move, Parting
 from napari_emcad.proofreading.part import Patch
 
@@ -62,8 +63,7 @@ def runs(fragments: Ids) -> list[int]:
 def from_runs(numbers: Sequence[int]) -> Ids:
     """Return the ids that `runs` wrote."""
     firsts, lengths = np.array(numbers, np.int64).reshape(-1, 2).T
-    offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return as_ids(np.repeat(firsts, lengths) + offsets)
+    return as_ids(ranges(firsts, firsts + lengths))
 
 
 def _parting_fields(parting: Parting) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.ids import FragmentId, SegmentId, as_ids
+from napari_emcad.proofreading.edges import ranges
 from napari_emcad.proofreading.effect_text import effect_from, effect_text, runs
 from napari_emcad.proofreading.effects import Effect, Move
 
@@ -293,8 +294,7 @@ def _fragments(numbers: NDArray[np.int64], places: Sequence[_MovePlace]) -> tupl
     lengths = stops - ids[is_first]
     if (lengths < 1).any() or lengths.sum() > MOST:
         raise ValueError("no segments have such fragments")
-    found = np.repeat(stops - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
-    return found, np.bincount(of_move[is_first], lengths, len(places)).astype(np.int64)
+    return ranges(ids[is_first], stops), np.bincount(of_move[is_first], lengths, len(places)).astype(np.int64)
 
 
 def _parted(packed: bytes) -> tuple[bytes, bytes]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.io.atomic import error_of_disk, write_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.networks.placing import placed
 from napari_emcad.networks.student import Student
 from napari_emcad.networks.teacher import Teacher
@@ -87,7 +87,7 @@ class TrainingState:
                 with part.open("wb") as file:  # a name would be written to without Python hearing why it fails
                     torch.save(self._content(), file)
             except RuntimeError as error:
-                raise error_of_disk(error) or OSError(str(error)) from error
+                raise OSError(str(error)) from error
 
     def load(self, path: Path) -> None:
         """Go on from a state that `save` wrote.

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from any_damage import spoil_edit as spoil
+from damage import spoil_edit as spoil
 from graphs import LINE, groups, segmentation
 
 from napari_emcad.core.errors import UserError

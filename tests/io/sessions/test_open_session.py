@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import zarr
-from any_damage import spoil_edit
+from damage import spoil_edit
 from graphs import LADDER, LINE, groups, segmentation, widened
 from line_session import FACTS, affinities
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices, VoxelSize, triple
 from napari_emcad.core.progress import Job
-from napari_emcad.io.atomic import error_of_disk, write_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, convert_ids
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
@@ -28,6 +28,7 @@ from napari_emcad.io.labels.precomputed_surfaces import MESHES, PROPERTIES, can_
 from napari_emcad.io.metadata.precomputed import INFO
 from napari_emcad.io.stacks.precomputed import is_precomputed
 from napari_emcad.io.stacks.tensorstore_arrays import import_tensorstore, short_reason
+from napari_emcad.io.write_errors import error_of_disk
 
 if TYPE_CHECKING:
     from tensorstore import TensorStore

@@ -10,9 +10,8 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_emcad.core.blocks import Blocks
-from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, triple
-from napari_emcad.io.chunk_checksums import CheckedStore, ChunkNumber, checksum, checksum_of
+from napari_emcad.io.chunk_checksums import CheckedStore, ChunkChecksums, ChunkNumber, checksum_of
 from napari_emcad.io.sessions.block_files import BlockFiles
 
 
@@ -68,18 +67,20 @@ def checked_array(files: BlockFiles, name: str, blocks: Blocks, remedy_step: str
     def kept(number: int) -> dict[ChunkNumber, int]:
         return _kept(files, name, number)
 
-    def check(chunk: ChunkNumber, content: bytes | None) -> None:
+    def block_of(chunk: ChunkNumber) -> int:
         first = triple(n * c for n, c in zip(chunk[-3:], chunks, strict=True))
         (number,) = blocks.touching(Box(first, triple(v + 1 for v in first)))
-        expected = kept(number).get(chunk)
-        if expected is not None and checksum(content) != expected:
-            what = "missing" if content is None else "damaged"
-            raise UserError(
-                f"{files.folder / name}: chunk {'/'.join(map(str, chunk))} is {what}; "
-                f"remove {files.table_path(remedy_step, number)} and resume the run, which does that block again."
-            )
+        return number
 
-    return zarr.open_array(CheckedStore(files.folder / name, check), mode="r")
+    def expected(chunk: ChunkNumber) -> int | None:
+        return kept(block_of(chunk)).get(chunk)
+
+    def remedy(chunk: ChunkNumber) -> str:
+        table = files.table_path(remedy_step, block_of(chunk))
+        return f"remove {table} and resume the run, which does that block again"
+
+    checksums = ChunkChecksums(files.folder / name, expected, remedy)
+    return zarr.open_array(CheckedStore(files.folder / name, checksums.check), mode="r")
 
 
 def _kept(files: BlockFiles, name: str, number: int) -> dict[ChunkNumber, int]:

@@ -21,10 +21,11 @@ from napari_emcad.core.geometry import Box, Shape, VoxelSize, triple
 from napari_emcad.core.ids import file_dtype
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import create_affinities
-from napari_emcad.io.atomic import FORBIDDEN, error_of_disk, hindrance, remove_parts, write_then_rename
+from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.json_text import checksum_of_fields, read_json
 from napari_emcad.io.labels.zarr_array import create_labels_array
 from napari_emcad.io.npz_files import read_npz
+from napari_emcad.io.parts import remove_parts
 from napari_emcad.io.read_errors import TABLE_ERRORS, first_line
 from napari_emcad.io.section_plans import plan_of_json, plan_to_json
 from napari_emcad.io.sessions.block_arrays import ARRAY_ERRORS, make_array, open_to_change, synchronise_box
@@ -37,6 +38,7 @@ from napari_emcad.io.sessions.file_names import (
     RUN_FILE,
     TABLES,
 )
+from napari_emcad.io.write_errors import FORBIDDEN, error_of_disk, hindrance
 from napari_emcad.io.zarr_arrays import StoredAffinities, StoredVolume, as_affinities, as_volume
 
 _CHECKSUM = "checksum"

@@ -12,8 +12,9 @@ from napari_emcad.core.geometry import Box, Shape, Voxel, VoxelSize
 from napari_emcad.core.parameters import ResolvedSegmentParameters
 from napari_emcad.core.sections.plan import sections_around
 from napari_emcad.core.wording import count, shape_text
-from napari_emcad.io.atomic import PART, explain_write, remove_parts, write_then_rename
+from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.json_text import checksum_of_fields, read_json
+from napari_emcad.io.parts import PART, remove_parts
 from napari_emcad.io.regular_files import check_entries, check_path
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.file_names import FACTS_FILE, HOLDER, LOCK, RUN_FILE
@@ -21,6 +22,7 @@ from napari_emcad.io.sessions.lock import SessionLock
 from napari_emcad.io.sessions.new_session import check_new
 from napari_emcad.io.stacks.find_stack import KnownStack, relative_source
 from napari_emcad.io.stacks.stack import content_of
+from napari_emcad.io.write_errors import explain_write
 
 _CHECKSUM = "checksum"
 """Name of the checksum of all else in `run.json`."""

@@ -5,7 +5,7 @@ Beside them lie their checksums (CRC-32, as in zip archives), so that a damaged 
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,20 +130,24 @@ def _compare(folder: Path, files: list[str]) -> Job[None]:
     watch = Stopwatch("checking", sum((folder / file).stat().st_size for file in files))
     for file in files:
         found = 0
-        with (folder / file).open("rb") as content:
-            while piece := content.read(_PIECE):
-                found, done = zlib.crc32(piece, found), done + len(piece)
-                yield watch.at(done)
+        for length, running in _running_checksum(folder / file):
+            found, done = running, done + length
+            yield watch.at(done)
         if not isinstance(expected, dict) or found != expected[file]:
             raise ValueError(f"{folder / file} is not as it was written")
 
 
 def _checksum(file: Path) -> int:
+    return [found for _, found in _running_checksum(file)][-1]
+
+
+def _running_checksum(file: Path) -> Iterator[tuple[int, int]]:
+    """Yield the length of each piece of a file, and the checksum of all up to its end; nothing of an empty one."""
     found = 0
     with file.open("rb") as content:
         while piece := content.read(_PIECE):
             found = zlib.crc32(piece, found)
-    return found
+            yield len(piece), found
 
 
 def damaged(path: Path) -> UserError:

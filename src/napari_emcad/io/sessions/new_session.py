@@ -8,7 +8,7 @@ from napari_emcad.core.fragment_boxes import FragmentBoxes, find_fragment_boxes
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
-from napari_emcad.io.atomic import explain_write, write_beside
+from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.chunk_checksums import CHUNK_CHECKSUMS, ChunkNumber, write_chunk_checksums
 from napari_emcad.io.put_in_place import synchronise, synchronise_folder
 from napari_emcad.io.sessions.affinity_files import write_affinities
@@ -18,6 +18,7 @@ from napari_emcad.io.sessions.file_names import AFFINITIES, BOXES, EDITS, FRAGME
 from napari_emcad.io.sessions.open_session import OpenSession, open_session
 from napari_emcad.io.sessions.seals import read_seals
 from napari_emcad.io.sessions.segmentation_files import write_graph, write_levels_of_large, write_segmentation
+from napari_emcad.io.write_errors import explain_write
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.session import base_hash
 

@@ -11,8 +11,8 @@ from napari_emcad.core.geometry import triple
 from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
-from napari_emcad.io.atomic import remove_parts
 from napari_emcad.io.labels.chunked import ChunkedLabels
+from napari_emcad.io.parts import remove_parts
 from napari_emcad.io.sessions.affinity_files import read_affinities
 from napari_emcad.io.sessions.block_files import BlockFiles
 from napari_emcad.io.sessions.box_files import keep_boxes, read_boxes

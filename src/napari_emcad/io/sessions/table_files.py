@@ -93,19 +93,16 @@ def table_format(path: Path, name: str | None = None) -> str:
 
 
 def _write_csv(part: Path, columns: Columns, digits: int | None) -> None:
-    with part.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file)
-        lines.writerow(columns)
-        lines.writerows(_rows(columns, digits))
+    _stream_csv(part, [columns], digits)
 
 
-def _stream_csv(part: Path, batches: Iterable[Columns]) -> None:
+def _stream_csv(part: Path, batches: Iterable[Columns], digits: int | None = None) -> None:
     with part.open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
         for i, columns in enumerate(batches):
             if not i:
                 lines.writerow(columns)
-            lines.writerows(_rows(columns, None))
+            lines.writerows(_rows(columns, digits))
 
 
 def _rows(columns: Columns, digits: int | None) -> Iterator[tuple[object, ...]]:

@@ -3,7 +3,6 @@
 import zipfile
 from collections.abc import Iterator
 from functools import cache
-from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
+from napari_emcad.io.npy_header import read_npy_header
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
 from napari_emcad.io.stacks.choose_dataset import DatasetEntry, choose_dataset, openable_names
@@ -21,9 +21,6 @@ from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.packed_files import check_packed, rest_note
 from napari_emcad.io.stacks.stack_selection import ANY, StackSelection
-
-_MOST_HEADER = 2**16
-"""Bytes of a header that are read; NumPy takes fewer."""
 
 
 def open_npy(path: Path, wish: StackSelection = ANY) -> OpenDataset:
@@ -90,7 +87,7 @@ def _check_member(path: Path, name: str, entry: DatasetEntry) -> None:
     with zipfile.ZipFile(path) as archive:
         stored = archive.getinfo(f"{entry.name}.npy")
         with archive.open(stored) as file:
-            _header(file)
+            read_npy_header(file)
             start = file.tell()
     if entry.dtype.hasobject:
         raise UserError(f"{name}: an array of numbers is needed, got one of Python objects; save it as numbers.")
@@ -122,7 +119,7 @@ def _begins(path: Path, mark: bytes) -> bool:
 
 def _map(path: Path) -> np.memmap[Any, Any]:
     with path.open("rb") as file:
-        _shape, dtype = _header(file)
+        _shape, dtype = read_npy_header(file)
     if dtype.hasobject:
         raise UserError(f"{path}: an array of numbers is needed, got one of Python objects; save it as numbers.")
     array: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -134,18 +131,5 @@ def _members(path: Path) -> Iterator[DatasetEntry]:
         for name in archive.namelist():
             if name.endswith(".npy"):
                 with archive.open(name) as file:
-                    shape, dtype = _header(file)
+                    shape, dtype = read_npy_header(file)
                 yield DatasetEntry(name.removesuffix(".npy"), shape, dtype)
-
-
-def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and type of an array as its header states them."""
-    version = npy.read_magic(file)
-    if version == (1, 0):
-        shape, _is_fortran, dtype = npy.read_array_header_1_0(file)
-        return shape, dtype
-    length = file.read(4)
-    if len(length) < 4 or (count := int.from_bytes(length, "little")) > _MOST_HEADER:
-        raise ValueError("its header is cut short, or far too long")
-    shape, _is_fortran, dtype = npy.read_array_header_2_0(BytesIO(length + file.read(count)))
-    return shape, dtype

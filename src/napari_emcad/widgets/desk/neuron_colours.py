@@ -61,10 +61,9 @@ class NeuronColours:
         self._layer.colormap = self._colormap
 
     def _catch_up(self, graph: EditedGraph, table: Ids) -> None:
-        if len(table) <= AT_ONCE or self._colouring.is_near(table):
+        if len(table) <= AT_ONCE:
             self._colouring.follow(graph, table)
-        else:
-            self._colouring.reach(len(table))
+        elif not self._colouring.follow_near(graph, table):
             self._jobs.start(one_step(_followed, self._colouring.copy(), graph, table.copy()), self._on_found)
         self._colormap.look_up_in(self._colouring.colours)
 

@@ -15,7 +15,7 @@ from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import Volume
 from napari_emcad.finetuning.folder import TrainingOrder, write_run
 from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
-from napari_emcad.io.atomic import explain_write
+from napari_emcad.io.write_errors import explain_write
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.finetune.crop_places import PlannedCrop
 from napari_emcad.widgets.finetune.held_out_place import place_facts

@@ -11,8 +11,9 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from napari_emcad.finetuning.folder import ORDER, TrainingOrder, read_order
-from napari_emcad.io.atomic import discard, remove_parts, temporary_beside
+from napari_emcad.io.atomic import discard, temporary_beside
 from napari_emcad.io.json_text import read_json
+from napari_emcad.io.parts import remove_parts
 from napari_emcad.io.put_in_place import synchronise, synchronise_folder
 from napari_emcad.networks.own_data import own_data
 

@@ -11,9 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Shape, Slices, triple
-from napari_emcad.core.ids import Ids
+from napari_emcad.core.ids import Ids, id_dtype
 from napari_emcad.core.live_cut import LiveCut
-from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.core.volume import FragmentVolume, Key, Voxels
 from napari_emcad.io.labels.chunked import ChunkedLabels
 from napari_emcad.io.sessions.fragment_levels import OVERVIEW
@@ -137,7 +136,7 @@ class FragmentLabels(LabelView):
     """
 
     def __init__(self, fragments: FragmentVolume, table: NDArray[np.integer], dtype: DTypeLike | None = None):
-        dtype = dtype or np.promote_types(label_dtype(max(len(table) - 1, int(table.max(initial=0)))), np.uint32)
+        dtype = dtype or id_dtype(max(len(table) - 1, int(table.max(initial=0))))
         super().__init__(fragments, TableInUse(table.astype(dtype, copy=False)), dtype)
 
     def __getitem__(self, key: Key | Voxels) -> NDArray[np.integer]:

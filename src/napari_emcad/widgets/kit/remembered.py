@@ -47,7 +47,7 @@ class Remembered:
     def palette(self) -> str:
         """The palette of neurons that was chosen last, a key of `PALETTES`."""
         palette = self._facts.get("palette")
-        return palette if palette in PALETTES else BRIGHT
+        return palette if isinstance(palette, str) and palette in PALETTES else BRIGHT
 
     def remember_palette(self, palette: str) -> None:
         """Keep a choice of palette."""

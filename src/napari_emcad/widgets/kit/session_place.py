@@ -5,8 +5,8 @@ from pathlib import Path
 
 from napari.layers import Layer
 
-from napari_emcad.io.atomic import explain_write
 from napari_emcad.io.stacks.locations import parse_location
+from napari_emcad.io.write_errors import explain_write
 from napari_emcad.networks.own_data import own_data
 from napari_emcad.widgets.kit.layers import origin_of
 

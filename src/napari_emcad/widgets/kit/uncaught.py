@@ -1,10 +1,12 @@
 """Errors that nobody caught, as napari hears of them: from buttons, keys, the mouse, timers and events of layers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from traceback import walk_tb
 
 from napari.utils.notifications import Notification, notification_manager
+
+from napari_emcad.core.errors import chain_of
 
 _OURS = Path(__file__).parents[2]
 
@@ -28,13 +30,5 @@ class Uncaught:
 
 def is_ours(error: BaseException) -> bool:
     """Return True if an error, or what led to it, went through code of ours."""
-    frames = (frame for one in _chain(error) for frame, _ in walk_tb(one.__traceback__))
+    frames = (frame for one in chain_of(error) for frame, _ in walk_tb(one.__traceback__))
     return any(_OURS in Path(frame.f_code.co_filename).parents for frame in frames)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        seen.append(error)
-        yield error
-        error = error.__cause__ or error.__context__
