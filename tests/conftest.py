@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,10 +19,18 @@ WINDOW_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qt
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """A virtual screen for the whole session where there is none."""
+    gc.disable()  # imports make nothing to collect
     if has_screen() or shutil.which("Xvfb"):
         screen = ExitStack()
         screen.enter_context(virtual_screen())
         session.config.add_cleanup(screen.close)
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look through a million objects of modules and tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,12 +3,15 @@
 A digit or letter is an id (a = 10 ... z = 35), a point is 0; sections are parted by an empty line.
 """
 
+from functools import cache
 from textwrap import dedent
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from napari_emcad.core.synthetic import synthetic_stack
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For tests with hypothesis: where other programs want the cores, an example may take its time."""
@@ -35,6 +38,14 @@ def tissue(shape: tuple[int, ...], dtype: type = np.uint8, seed: int = 0) -> NDA
     smooth = ndimage.gaussian_filter(rng.normal(size=shape), (2, 3, 3))
     grey = np.clip(0.5 + 0.16 * smooth / smooth.std() + rng.normal(0, 0.03, shape), 0.01, 0.99)
     return (grey if np.dtype(dtype).kind == "f" else grey * np.iinfo(dtype).max).astype(dtype)
+
+
+def neuropil(shape: tuple[int, int, int], *voxel_size: tuple[float, float, float], seed: int = 0) -> NDArray:
+    """The grey levels of `synthetic_stack`, (z, y, x) uint8, as an array of one's own: each is drawn once for all."""
+    return _neuropil(shape, *voxel_size, seed=seed).copy()
+
+
+_neuropil = cache(lambda *place, seed: synthetic_stack(*place, seed=seed).raw)
 
 
 def membranes(labels: NDArray, dtype: type = np.uint8) -> NDArray:

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 import tifffile
-from drawings import lively_sdasn, lively_student, uneven
+from drawings import lively_sdasn, lively_student, neuropil, uneven
 
 from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.neurites import neurites
 from napari_emcad.core.parameters import OpticalParameters
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.core.synthetic.optical import synthetic_optical
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.stacks.stack import open_stack
@@ -20,9 +19,9 @@ from napari_emcad.pipeline import segment
 SHAPE = (20, 30, 27)
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "axons.pt"
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("optical") / "axons.pt"
     save_model(lively_sdasn(), path, ModelCard(title="Axons", threshold=0.6, black=80, white=300))
     return path
 
@@ -124,7 +123,7 @@ def test_other_grey_levels_threshold_and_box(stack, model, tmp_path):
 
 def test_a_model_of_the_wrong_kind_is_told(stack, model, tmp_path, capsys):
     em, student = tmp_path / "em.tif", tmp_path / "student.pt"
-    tifffile.imwrite(em, synthetic_stack((4, 64, 80), seed=1).raw, photometric="minisblack")
+    tifffile.imwrite(em, neuropil((4, 64, 80), seed=1), photometric="minisblack")
     save_model(lively_student(), student, ModelCard(title="Mouse"))
     assert run(em, model, tmp_path / "labels.tif") == 0
     assert "made for optical volumes and this looks like an EM stack" in capsys.readouterr().err

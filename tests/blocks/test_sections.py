@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from drawings import lively_student
+from drawings import lively_student, neuropil
 
 from napari_emcad.blocks import sections as looking
 from napari_emcad.blocks.sections import is_seen, judge_slabs, parameters_of, placed, plan_of, sections_text
@@ -16,7 +16,6 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.sections import inspect_sections
 from napari_emcad.core.sections import look as core_look
 from napari_emcad.core.sections.plan import SectionPlan
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
 from napari_emcad.io.section_plans import plan_to_json
 from napari_emcad.io.sessions.block_files import BlockFiles
@@ -30,7 +29,7 @@ SHAPE, BLANK = (12, 96, 128), [5, 8]
 
 @pytest.fixture(scope="module")
 def volume():
-    volume = synthetic_stack(SHAPE, VoxelSize(40, 6, 6), seed=3).raw
+    volume = neuropil(SHAPE, VoxelSize(40, 6, 6), seed=3)
     volume[BLANK] = 0
     return volume
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from drawings import lively_student
+from drawings import lively_student, neuropil
 
 from napari_emcad import __version__
 from napari_emcad.blocks import cluster
@@ -22,7 +22,6 @@ from napari_emcad.cli import main as cli
 from napari_emcad.core.fragment_boxes import find_fragment_boxes
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.open_session import find_boxes, open_session
 from napari_emcad.networks.card import ModelCard
@@ -36,9 +35,7 @@ SHAPE = (5, 40, 1040)
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stack and model")
-    tifffile.imwrite(
-        folder / "stack.tif", synthetic_stack(SHAPE, VoxelSize(40, 6, 6), seed=1).raw, photometric="minisblack"
-    )
+    tifffile.imwrite(folder / "stack.tif", neuropil(SHAPE, VoxelSize(40, 6, 6), seed=1), photometric="minisblack")
     save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
     return folder
 
@@ -121,7 +118,7 @@ def test_it_says_what_it_takes_and_what_it_found(files, tmp_path, capsys):
 def with_blank(files, tmp_path_factory):
     """The stack with a blank section, where blocks end."""
     folder = tmp_path_factory.mktemp("blank")
-    volume = synthetic_stack(SHAPE, VoxelSize(40, 6, 6), seed=1).raw
+    volume = neuropil(SHAPE, VoxelSize(40, 6, 6), seed=1)
     volume[2] = 0
     tifffile.imwrite(folder / "stack.tif", volume, photometric="minisblack")
     (folder / "small.pt").symlink_to(files / "small.pt")

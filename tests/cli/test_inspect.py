@@ -7,19 +7,19 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from drawings import neuropil
 from pyramids import write_pyramid
 
 from napari_emcad.cli import section_choice
 from napari_emcad.cli.inspect import finding_line, finding_record
 from napari_emcad.cli.main import main
 from napari_emcad.core.sections import SectionFinding, Slip, SlipKind, Verdict
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.section_plans import plan_of_json, read_plan
 
 
 @pytest.fixture(scope="module")
 def raw():
-    raw = synthetic_stack((6, 192, 200), seed=2).raw
+    raw = neuropil((6, 192, 200), seed=2)
     raw[2] = 0
     raw[4] = raw[4] // 2 + 60
     return raw

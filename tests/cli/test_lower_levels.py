@@ -5,14 +5,13 @@ from collections import Counter
 import numpy as np
 import pytest
 import zarr
-from drawings import lively_student
+from drawings import lively_student, neuropil
 from fsspec.implementations.memory import MemoryFileSystem
 from pyramids import write_pyramid
 
 from napari_emcad.blocks import steps as blockwise
 from napari_emcad.cli.main import main
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
@@ -30,7 +29,7 @@ AROUND_LAYERS = 2
 
 @pytest.fixture(scope="module")
 def stack():
-    drawn = synthetic_stack((DEPTH, 128, 128), seed=1).raw
+    drawn = neuropil((DEPTH, 128, 128), seed=1)
     return np.tile(drawn, (1, SIDE // 128, SIDE // 128))
 
 

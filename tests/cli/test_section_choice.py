@@ -6,14 +6,13 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from drawings import lively_student
+from drawings import lively_student, neuropil
 
 from napari_emcad.cli import segment as cli_segment
 from napari_emcad.cli.main import main
 from napari_emcad.cli.section_choice import choose_plan
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.section_plans import plan_to_json, write_plan
 from napari_emcad.io.sessions.facts import read_facts
@@ -28,7 +27,7 @@ LOST = 3
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     save_model(lively_student(), folder / "small.pt", ModelCard(title="small"))
-    raw = synthetic_stack(SHAPE, seed=2).raw
+    raw = neuropil(SHAPE, seed=2)
     tifffile.imwrite(folder / "clean.tif", raw, photometric="minisblack")
     raw[LOST] = 0
     tifffile.imwrite(folder / "raw.tif", raw, photometric="minisblack")

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
+from drawings import neuropil
 from scipy import ndimage
 
 from napari_emcad.core.contrast import INVERTED, membrane_darkness
-from napari_emcad.core.synthetic import synthetic_stack
 
 
 @pytest.fixture(scope="module")
 def stack():
-    return synthetic_stack((5, 150, 160), seed=4).raw
+    return neuropil((5, 150, 160), seed=4)
 
 
 def test_an_inverted_stack_has_the_negative(stack):

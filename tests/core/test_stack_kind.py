@@ -1,16 +1,15 @@
 import numpy as np
 import pytest
-from drawings import uneven
+from drawings import neuropil, uneven
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.stack_kind import GreyLevels, spread_sections, stack_kind
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.core.synthetic.optical import synthetic_optical
 
 
 @pytest.fixture(scope="module")
 def em():
-    return synthetic_stack((4, 120, 130)).raw
+    return neuropil((4, 120, 130))
 
 
 @pytest.fixture(scope="module")

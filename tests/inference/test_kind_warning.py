@@ -2,9 +2,9 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from drawings import neuropil
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.core.synthetic.optical import synthetic_optical
 from napari_emcad.inference.kind_warning import contrast_note, kind_warning, stretch_note
 from napari_emcad.inference.normalisation import EM_GREYS
@@ -22,7 +22,7 @@ def optical():
 
 @pytest.fixture(scope="module")
 def em():
-    return synthetic_stack((4, 120, 130)).raw
+    return neuropil((4, 120, 130))
 
 
 @pytest.mark.parametrize("card", [STUDENT, TEACHER])

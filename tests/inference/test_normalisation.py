@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawings import uneven
+from drawings import neuropil, uneven
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.stack_kind import SAMPLED_SECTIONS
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.inference import normalisation as module
 from napari_emcad.inference.normalisation import (
     EM_GREYS,
@@ -169,7 +168,7 @@ def test_both_levels_may_be_exchanged_for_em_stacks():
 
 @pytest.fixture(scope="module")
 def em():
-    return synthetic_stack((8, 120, 130), seed=1).raw
+    return neuropil((8, 120, 130), seed=1)
 
 
 def squeezed(em, low=100, high=150):

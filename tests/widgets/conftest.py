@@ -1,15 +1,15 @@
 from dataclasses import replace
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from by_hand import HandLoop
-from drawings import lively_sdasn
+from drawings import lively_sdasn, neuropil
 from graphs import segmentation
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.pipeline import SegmentParameters
@@ -28,7 +28,8 @@ PATIENCE = 120_000
 @pytest.fixture(autouse=True)
 def own_runs(tmp_path_factory, monkeypatch):
     """Where runs without a session lie: a new place for every test."""
-    folder = tmp_path_factory.mktemp("runs")
+    folder = tmp_path_factory.getbasetemp() / "runs" / uuid4().hex
+    folder.mkdir(parents=True)
     monkeypatch.setattr("napari_emcad.widgets.finetune.runs.own_folder", lambda: folder)
     return folder
 
@@ -44,7 +45,7 @@ def sdasn(tmp_path_factory):
 @pytest.fixture
 def stack() -> np.ndarray:
     """Drawn tissue, (z, y, x) uint8 of unequal sizes; noise would be no tissue."""
-    return synthetic_stack(SHAPE, seed=0).raw
+    return neuropil(SHAPE, seed=0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 import tifffile
+from drawings import neuropil
 
 from napari_emcad.blocks.progress import BlockProgress
 from napari_emcad.blocks.run import Means, finish_run
@@ -18,7 +19,6 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, VoxelSize
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.sessions.block_run_facts import read_unfinished_run
 from napari_emcad.io.sessions.file_names import FACTS_FILE
 from napari_emcad.io.sessions.open_session import open_session
@@ -37,9 +37,7 @@ unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal
 @pytest.fixture
 def order(tmp_path, model):
     """A stack of two blocks that is to be segmented."""
-    tifffile.imwrite(
-        tmp_path / "stack.tif", synthetic_stack(SHAPE, VoxelSize(40, 6, 6), seed=2).raw, photometric="minisblack"
-    )
+    tifffile.imwrite(tmp_path / "stack.tif", neuropil(SHAPE, VoxelSize(40, 6, 6), seed=2), photometric="minisblack")
     parameters = SegmentParameters(device="cpu", threshold=0.4)
     source = str(tmp_path / "stack.tif")
     return BlockOrder(source, None, SHAPE, VoxelSize(40, 5, 6), model, Box.whole(SHAPE), parameters)

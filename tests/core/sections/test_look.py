@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawings import neuropil
 from scipy.ndimage import gaussian_filter, zoom
 
 from napari_emcad.core.errors import UserError
@@ -9,7 +10,6 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections import SlipKind, Verdict, inspect_levels, inspect_sections, measures
 from napari_emcad.core.sections.look import SectionLook
-from napari_emcad.core.synthetic import synthetic_stack
 
 DEPTH, HEIGHT, WIDTH = SHAPE = (14, 288, 320)
 PLACES = (0, 1, 6, 12, 13)
@@ -67,7 +67,7 @@ def test_good_sections_are_good(clean):
 
 
 def test_good_synthetic_sections_are_good():
-    assert look(synthetic_stack((6, 192, 200), VoxelSize(30, 6, 6), seed=4).raw).findings == ()
+    assert look(neuropil((6, 192, 200), VoxelSize(30, 6, 6), seed=4)).findings == ()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

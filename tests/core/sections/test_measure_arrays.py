@@ -4,18 +4,18 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from drawings import neuropil
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.judge import judge_sections
 from napari_emcad.core.sections.measure_arrays import measures_of_arrays, measures_to_arrays
 from napari_emcad.core.sections.measures import Grid, measure_section
-from napari_emcad.core.synthetic import synthetic_stack
 
 
 @pytest.fixture(scope="module")
 def stack():
-    raw = synthetic_stack((6, 96, 150), VoxelSize(30, 6, 6), seed=4).raw
+    raw = neuropil((6, 96, 150), VoxelSize(30, 6, 6), seed=4)
     raw[2] = 0
     return raw
 

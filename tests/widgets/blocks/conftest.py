@@ -1,8 +1,8 @@
 import pytest
 import tifffile
+from drawings import neuropil
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.widgets.blocks.block_session import BlockSession
 
 SHAPE = (18, 48, 64)
@@ -13,7 +13,7 @@ SHAPE = (18, 48, 64)
 def file(tmp_path):
     """A stack of two blocks."""
     path = tmp_path / "large.tif"
-    tifffile.imwrite(path, synthetic_stack(SHAPE, VoxelSize(40, 6, 6), seed=2).raw, photometric="minisblack")
+    tifffile.imwrite(path, neuropil(SHAPE, VoxelSize(40, 6, 6), seed=2), photometric="minisblack")
     return path
 
 

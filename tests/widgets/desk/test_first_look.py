@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from drawings import neuropil
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.synthetic import synthetic_stack
 
 VALUES = np.random.default_rng(5).integers(0, 255, (4, 40, 50), np.uint8)
 
@@ -74,7 +74,7 @@ def test_pale_bytes_are_told(desk, open_stack):
 
 
 def test_an_inverted_stack_is_told_until_black_and_white_are_exchanged(desk, loop, open_stack):
-    open_stack(255 - synthetic_stack((3, 120, 130), seed=1).raw)
+    open_stack(255 - neuropil((3, 120, 130), seed=1))
     assert "looks inverted" in desk.first_look.warning
     desk.settings.change_levels(255, 0)
     loop.work()

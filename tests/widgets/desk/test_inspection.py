@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from drawings import neuropil
 
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.plan import SectionPlan
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.widgets.desk.section_use import LEAVE_OUT
 
 SHAPE = (8, 120, 130)
@@ -16,7 +16,7 @@ SCALE, NM = (40, 5, 6), ("nm",) * 3
 
 @pytest.fixture(scope="module")
 def good():
-    return synthetic_stack(SHAPE, seed=3).raw
+    return neuropil(SHAPE, seed=3)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_of_a_huge_stack_a_run_looks_at_what_lies_around_its_box(inspection, add
 
 def test_a_stack_of_several_resolutions_is_looked_at_in_a_lower_one(inspection, desk, add, loop):
     fine = np.full((5, 2048, 2048), 7, np.uint8)
-    coarse = synthetic_stack((5, 1024, 1024), seed=3).raw
+    coarse = neuropil((5, 1024, 1024), seed=3)
     add([fine, coarse, coarse[:, ::2, ::2]], multiscale=True)
     assert inspection._current.read is not fine and inspection.look_tip == "Reads 1 million voxels."
     assert inspection._current.volume is fine

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from drawings import neuropil
 
 import napari_emcad.workers.segmentation as segmenting
 from napari_emcad.core.geometry import Box
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.pipeline import segment
 from napari_emcad.widgets.desk.region import BOX, SECTION
 from napari_emcad.widgets.desk.section_use import LEAVE_OUT
@@ -223,7 +223,7 @@ def test_a_removed_result_is_forgotten(desk, loop, open_stack, stack, run):
 @pytest.fixture
 def holed():
     """Eight sections of drawn tissue, of which section 4 is blank."""
-    data = synthetic_stack((8, 96, 100), seed=3).raw
+    data = neuropil((8, 96, 100), seed=3)
     data[4] = 0
     return data
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from drawings import neuropil
 
 from napari_emcad.core.sections.plan import SectionPlan
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.section_plans import read_plan, write_plan
 from napari_emcad.widgets.desk.section_use import AS_IT_IS, LEAVE_OUT
 
@@ -14,7 +14,7 @@ SHAPE = (6, 72, 80)
 @pytest.fixture(scope="module")
 def holed():
     """A stack whose section 4 is blank."""
-    data = synthetic_stack(SHAPE, seed=3).raw
+    data = neuropil(SHAPE, seed=3)
     data[4] = 0
     return data
 

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
+from drawings import neuropil
 from hearing import heard
 from proofreading_hands import column
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
@@ -159,7 +159,7 @@ def test_a_closed_desk_lets_go_of_the_session(desk, session, beside):
 
 
 def test_a_session_brings_the_plan_of_its_stack(desk, loop, new_desk, tmp_path):
-    data = synthetic_stack((8, 96, 100), seed=3).raw
+    data = neuropil((8, 96, 100), seed=3)
     data[4] = 0
     tifffile.imwrite(tmp_path / "holed.tif", data, photometric="minisblack")
     (array, meta, _), *_ = read_layers(str(tmp_path / "holed.tif"))

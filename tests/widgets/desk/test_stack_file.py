@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 import tifffile
+from drawings import neuropil
 
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.changes import change_since, is_another
 from napari_emcad.io.stacks.stack import open_stack
@@ -17,7 +17,7 @@ OLD = "these neurons may be those of its old voxels"
 
 @pytest.fixture
 def raw() -> np.ndarray:
-    return synthetic_stack((3, 48, 64), seed=0).raw
+    return neuropil((3, 48, 64), seed=0)
 
 
 @pytest.fixture

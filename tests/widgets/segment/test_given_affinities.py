@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from drawings import neuropil
 from foreign_hands import cells, hdf5, npy
 
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.pipeline import agglomerate
 from napari_emcad.widgets.desk.region import BOX, SECTION
 from napari_emcad.widgets.segment.given_affinities import GivenAffinities, Reading
@@ -18,7 +18,7 @@ OURS = cells((4, 48, 64))
 @pytest.fixture
 def stack():
     """Drawn tissue of four sections: three would look like channels."""
-    return synthetic_stack((4, 48, 64), seed=0).raw
+    return neuropil((4, 48, 64), seed=0)
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from drawings import neuropil
 from hearing import heard
 
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.synthetic import synthetic_stack
 from napari_emcad.widgets.segment.pixel_size import USUAL, PixelSizeQuestion
 from napari_emcad.widgets.segment.views.pixel_size import PixelSizeRow
 
@@ -74,7 +74,7 @@ def test_time_and_memory_are_those_of_the_pixels_that_are_seen(desk, open_stack)
 
 
 def test_a_run_sees_the_pixels_of_the_model_and_keeps_those_of_the_stack(desk, loop, open_stack):
-    open_stack(synthetic_stack((2, 96, 128), VoxelSize(30, 3, 3)).raw, scale=(30, 3, 3))
+    open_stack(neuropil((2, 96, 128), VoxelSize(30, 3, 3)), scale=(30, 3, 3))
     desk.runs.run()
     loop.settle()
     result = desk.results.current
