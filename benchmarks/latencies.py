@@ -24,7 +24,7 @@ from pathlib import Path
 import napari
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Labels, Layer, Points
 from qtpy.QtWidgets import QApplication
 
 from napari_emcad.core.geometry import VoxelSize
@@ -195,6 +195,8 @@ class Clock:
         self._naparis, self._lookups, self._depth = 0.0, 0.0, 0
         for owner, name in ((Layer, "refresh"), (ViewerModel, "_update_layers")):
             setattr(owner, name, self._as_napari(getattr(owner, name)))
+        for owner in (Labels, Points):  # to give a layer other data is napari's as well
+            owner.data = owner.data.setter(self._as_napari(owner.data.fset))
         for view, name in ((LabelView, "look_up"), (ComposedAffinities, "__getitem__")):
             setattr(view, name, self._as_lookup(getattr(view, name)))
 

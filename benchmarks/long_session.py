@@ -192,7 +192,7 @@ class Hands:
 
 def _grow(folder: Path, session: Path, edits: int) -> None:
     """Make a session of so many edits, from the longest there is."""
-    shorter = [(int(path.stem), path) for path in folder.glob("*.emcad") if int(path.stem) < edits]
+    shorter = [(int(path.stem), path) for path in folder.glob("[0-9]*.emcad") if int(path.stem) < edits]
     if shorter:
         shutil.copytree(max(shorter)[1], session)
     else:

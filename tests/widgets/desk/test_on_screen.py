@@ -134,6 +134,22 @@ def test_a_list_of_neurons(session):
     assert rows == {one: [3 * 3 * 40 * 10, 3, 0], other: [3 * 3 * 40 * 10, 3, 1]}
 
 
+def test_parts_come_to_lie_under_the_views_that_napari_has(session):
+    shown = session.result.shown
+    layers, given = [shown.layer, shown.fragment_layer], []
+    views = [layer.data for layer in layers]
+    for layer in layers:
+        layer.events.data.connect(given.append)
+    session.edit(lambda: session.session.split_fragment([(1, 10, 5)], [(1, 40, 5)]))
+    assert [layer.data for layer in layers] == views and not given
+    for view in views:
+        assert view[1, 10, 5] != view[1, 40, 5]
+    session.session.undo()
+    session.show()
+    for view in views:
+        assert view[1, 10, 5] == view[1, 40, 5]
+
+
 def test_boxes_follow_fragments_that_are_parted(session):
     before = session.boxes.box_of(np.array([1]))
     assert before.start == (0, 4, 0) and before.stop == (3, 44, 10)

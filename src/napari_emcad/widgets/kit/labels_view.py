@@ -191,10 +191,22 @@ LayerData = FragmentLabels | list[FragmentLabels] | list[PyramidLevel]
 def replace_data(layer: Labels, data: LayerData) -> None:
     """Give a layer other voxels of the same shape.
 
-    A pyramid stays at its level: napari takes the last one, but the corners of what is seen of the one before.
+    Voxels of the same type come to lie under the views that the layer has, since napari takes long to be given others.
+    Of another type, a pyramid stays at its level: napari takes the last one, but the corners of what is seen of the one
+    before.
     """
+    now, new = _levels(layer.data), _levels(data)
+    if len(now) == len(new) and now[0].dtype == new[0].dtype:
+        for old, level in zip(now, new, strict=True):
+            old.fragments, old.in_use = level.fragments, level.in_use
+        layer.refresh(extent=False)
+        return
     level = layer.data_level
     layer.data = data
     if layer.multiscale:
         layer.data_level = level
     layer.editable = False
+
+
+def _levels(data: Any) -> list[LabelView]:
+    return [data] if isinstance(data, LabelView) else list(data)
