@@ -6,6 +6,7 @@ from PIL import Image
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.io.labels.tiff import write_labels
+from napari_emcad.io.stacks import section_images
 from napari_emcad.io.stacks.check_stack import NotAStack
 from napari_emcad.io.stacks.section_images import open_section_images
 
@@ -149,6 +150,14 @@ def test_sections_larger_than_pillow_likes(tmp_path, stack, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     np.testing.assert_array_equal(open_section_images(tmp_path).array[:], stack[:2])
     assert Image.MAX_IMAGE_PIXELS == 10
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".pgm", ".webp"])
+def test_images_too_large_to_be_read_whole(tmp_path, stack, monkeypatch, suffix):
+    save(tmp_path, [f"s1{suffix}", f"s2{suffix}"], stack[:2])
+    monkeypatch.setattr(section_images, "MOST_CHUNK", stack[0].size - 1)
+    with pytest.raises(UserError, match=rf"s1{suffix}: images of at most .* TIFF in tiles"):
+        open_section_images(tmp_path)
 
 
 def test_missing_sections_are_told(tmp_path, stack):

@@ -18,6 +18,7 @@ from napari_emcad.io.read_errors import explain_read_errors
 from napari_emcad.io.regular_files import check_file
 from napari_emcad.io.stacks.axes import SPACE, arrange_axes
 from napari_emcad.io.stacks.check_stack import NotAStack, check_stack
+from napari_emcad.io.stacks.chunk_limits import MOST_CHUNK
 from napari_emcad.io.stacks.lazy_array import LazyArray, section_reader
 from napari_emcad.io.stacks.open_dataset import OpenDataset
 from napari_emcad.io.stacks.section_names import check_section_names
@@ -172,6 +173,7 @@ def _read_pillow_header(file: Path, trusts_colours: bool) -> ImageHeader:
     with _allow_large_images(), Image.open(file) as image:
         if getattr(image, "is_animated", False):
             raise NotAStack(f"{file}: one section in each file of the folder is needed, got several; save each alone.")
+        _check_size(file, image)
         if image.mode == "P":
             _grey_palette(file, image)
         if image.mode in _COLOURS:
@@ -179,6 +181,16 @@ def _read_pillow_header(file: Path, trusts_colours: bool) -> ImageHeader:
             return ImageHeader(grey, np.dtype("uint8"), note="its sections are grey, saved as colours: one is read.")
         colours = () if image.mode in _PILLOW_TYPES else (len(image.getbands()),)
         return ImageHeader((image.height, image.width, *colours), _pillow_type(image))
+
+
+def _check_size(file: Path, image: Image.Image) -> None:
+    """Refuse an image that is too large to be read whole, as these formats have it, whatever little its file takes."""
+    nbytes = image.height * image.width * len(image.getbands()) * _pillow_type(image).itemsize
+    if nbytes > MOST_CHUNK:
+        raise UserError(
+            f"{file}: images of at most {MOST_CHUNK / 1e9:.1f} GB are needed, got {image.height:,} x {image.width:,} "
+            f"pixels, {nbytes / 1e9:,.1f} GB; save the sections as TIFF in tiles, or the stack as Zarr."
+        )
 
 
 def _pillow_type(image: Image.Image) -> np.dtype[Any]:
