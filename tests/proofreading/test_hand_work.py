@@ -13,7 +13,7 @@ def test_merges_and_groups_in_force_are_joins(tmp_path):
     at.merge_all(3, [4, 1])
     at.lock(3)
     assert hand_work(at).joins == ((1, 2), (3, 4), (3, 1))
-    assert [move.fragments.tolist() for move in hand_work(at).merges] == [[1], [2], [3], [4], [1, 2]]
+    assert [fragments.tolist() for fragments in hand_work(at).sides] == [[1], [2], [3], [4], [1, 2]]
     at.undo(3)
     at.undo()
     assert hand_work(at).joins == ((1, 2),)

@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import triple
 from napari_emcad.core.ids import FragmentId
-from napari_emcad.proofreading.effects import Move, Parting
+from napari_emcad.proofreading.effects import Parting
+from napari_emcad.proofreading.packed import unpack_many
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.state import State
 
@@ -19,14 +23,14 @@ class HandWork:
     ----------
     joins : tuple of (FragmentId, FragmentId)
         Fragments that people joined, as they are now.
-    merges : tuple of Move
-        Moves of all merges: of what each kept, and of what it added.
+    sides : tuple of Ids
+        The fragments of both sides of each merge: of what it kept, and of what it added.
     partings : tuple of Parting
         In the order in which they were made.
     """
 
     joins: tuple[tuple[FragmentId, FragmentId], ...] = ()
-    merges: tuple[Move, ...] = ()
+    sides: tuple[NDArray[np.integer], ...] = ()
     partings: tuple[Parting, ...] = ()
 
 
@@ -35,9 +39,16 @@ def read_hand_work(state: State, rows: Sequence[LogRow]) -> HandWork:
     merges = [row for row in rows if row.kind in ("merge", "group")]
     return HandWork(
         joins=tuple(_read_joins(state, merges)),
-        merges=tuple(move for row in merges for move in row.effect.moves),
-        partings=tuple(parting for row in rows for parting in row.effect.partings),
+        sides=tuple(_sides(merges)),
+        partings=tuple(parting for row in rows if not row.is_plain for parting in row.effect.partings),
     )
+
+
+def _sides(merges: Sequence[LogRow]) -> Iterable[NDArray[np.integer]]:
+    """Yield the fragments of each move; rows of earlier versions come last."""
+    many = unpack_many([row.packed for row in merges if isinstance(row.packed, bytes)])
+    yield from np.split(many.fragments, np.cumsum(many.count)[:-1]) if len(many.count) else ()
+    yield from (move.fragments for row in merges if isinstance(row.packed, str) for move in row.effect.moves)
 
 
 def _read_joins(state: State, merges: Sequence[LogRow]) -> Iterable[tuple[FragmentId, FragmentId]]:

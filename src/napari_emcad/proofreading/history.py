@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.effects import Effect
 from napari_emcad.proofreading.errors import Refused
@@ -66,26 +69,24 @@ class History:
         Strategy: from a segment back to those that its fragments came from, and from these on; where a fragment was
         parted, back to what it was a part of, too.
         """
-        members, before = set(self._state.members(segment).tolist()), 0
+        is_ours, known = np.zeros(len(self._state.table), bool), 0
+        is_ours[self._state.members(segment)] = True
         seqs = set[int]()
-        while len(members) > before:  # a fragment that was parted may have come from where nobody has looked for it
-            before, seqs = len(members), self._trace(segment, members)
+        while (count := int(np.count_nonzero(is_ours))) > known:  # what was parted came from elsewhere
+            known, seqs = count, self._trace(segment, is_ours)
         return [self.row(seq) for seq in sorted(seqs)]
 
-    def _trace(self, segment: SegmentId, members: set[int]) -> set[int]:
-        """Return the edits that moved these fragments, which get those that they were parts of."""
+    def _trace(self, segment: SegmentId, is_ours: NDArray[np.bool_]) -> set[int]:
+        """Return the edits that moved our fragments, marked in (n + 1,), which get those that they were parts of."""
         seqs, seen, segments, wanted = set[int](), set[int](), {segment}, {segment}
         while wanted:
             found = {seq for seq in self._named_by.leading_to(wanted) if self.is_in_force(seq)} - seen
             seen |= found
-            wanted = set()
-            for seq in sorted(found, reverse=True):
-                effect = self.row(seq).effect
-                members |= {p.fragment for p in effect.partings if not members.isdisjoint(p.parts)}
-                ours = [move for move in effect.moves if not members.isdisjoint(move.fragments.tolist())]
-                seqs |= {seq} if ours else set()
-                wanted |= {move.before for move in ours}
-            wanted -= segments
+            rows = [self.row(seq) for seq in sorted(found, reverse=True)]
+            movers = _plain_movers([row for row in rows if _is_of_many(row)], is_ours)
+            movers += _other_movers([row for row in rows if not _is_of_many(row)], is_ours)
+            seqs.update(seq for seq, _ in movers)
+            wanted = {before for _, before in movers} - segments
             segments |= wanted
         return seqs
 
@@ -216,6 +217,26 @@ class History:
         self._state.reserve_parts(effect.partings)
         if effect.threshold:
             self._state.settle()
+
+
+def _plain_movers(rows: Sequence[LogRow], is_ours: NDArray[np.bool_]) -> list[tuple[int, SegmentId]]:
+    """Return each edit that moves some of our fragments, with the segment that they come from."""
+    many = unpack_many([row.packed for row in rows if isinstance(row.packed, bytes)])
+    moved = np.bincount(np.repeat(np.arange(len(many.count)), many.count), is_ours[many.fragments], len(many.count))
+    ours = moved > 0
+    return [
+        (rows[i].seq, SegmentId(s)) for i, s in zip(many.effect[ours].tolist(), many.before[ours].tolist(), strict=True)
+    ]
+
+
+def _other_movers(rows: Sequence[LogRow], is_ours: NDArray[np.bool_]) -> list[tuple[int, SegmentId]]:
+    """Return the same of edits that may part fragments; what our fragments were parts of is marked as ours, too."""
+    movers = []
+    for row in rows:
+        for parting in row.effect.partings:
+            is_ours[parting.fragment] |= is_ours[list(parting.parts)].any()
+        movers += [(row.seq, move.before) for move in row.effect.moves if is_ours[move.fragments].any()]
+    return movers
 
 
 def _is_of_many(row: LogRow) -> bool:

@@ -130,5 +130,5 @@ def _free_segments_in(state: State, clusters: Ids, stays: Ids) -> list[SegmentId
 def _held_by_hand(state: State, members: Ids, by_hand: HandWork) -> Ids:
     """Return the members of a segment that merges brought to its largest fragment, from either side."""
     largest = largest_of(state, members)
-    sides = [move.fragments for move in by_hand.merges if largest not in move.fragments]
+    sides = [fragments for fragments in by_hand.sides if largest not in fragments]
     return members[np.isin(members, np.concatenate([as_ids([]), *sides]))]
