@@ -62,6 +62,7 @@ CLOSED = {
     "widgets.finetune": {"widgets.finetune", "widgets.choices"} | SHARED,
     "widgets.export": {"widgets.export", "widgets.choices"} | SHARED,
     "widgets.evaluate": {"widgets.evaluate", "widgets.choices"} | SHARED,
+    "widgets.panes": {"widgets.panes"} | SHARED,
 }
 """Room inside a room -> all that it may import of that room: no engine knows the choice among them, and no panel
 another panel. What two panels share is on the desk."""
@@ -74,7 +75,7 @@ TORCH_ROOMS = {"networks", "inference", "training"}
 QT_LIBRARIES = {"qtpy", "magicgui", "superqt", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 SCREEN_LIBRARIES = QT_LIBRARIES | {"napari", "vispy"}
 QT_FREE = "what decides is without Qt: widgets belong in panel.py and views/"
-PANELS = {"segment", "blocks", "proofread", "finetune", "export", "evaluate"}
+PANELS = {"segment", "blocks", "proofread", "finetune", "export", "evaluate", "panes"}
 
 
 class Import(NamedTuple):

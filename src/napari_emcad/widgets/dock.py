@@ -28,6 +28,7 @@ from napari_emcad.widgets.kit.uncaught import Uncaught
 from napari_emcad.widgets.kit.window_watch import WindowWatch
 from napari_emcad.widgets.layer_opener import LayerOpener
 from napari_emcad.widgets.message_line import MessageLine
+from napari_emcad.widgets.panes_row import PanesRow
 from napari_emcad.widgets.proofread.label_offer import LabelOffer
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
 from napari_emcad.widgets.proofread.segment_again import SegmentAgain
@@ -60,6 +61,7 @@ class EMCADDock(QWidget):
         self.section_report = SectionReportView(desk.inspection, desk.settings, desk.section_plan_files)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
+        self.panes = PanesRow(viewer, desk, self.proofread)
         bring = self.proofread.proofreader.bring
         self._label_offer = LabelOffer(desk, self.proofread.proofreader.from_labels)
         self.offer = OfferRow(self._label_offer)
@@ -107,6 +109,7 @@ class EMCADDock(QWidget):
             for close in (self._watch.stop, self._own_context.close, self._uncaught.close, self.desk.close):
                 last_first.callback(close)
             last_first.callback(self.section_report.close_view)
+            last_first.callback(self.panes.close_panes)
             for panel in (self.export, self.proofread, self.finetune, self.blocks, self.segment):
                 last_first.callback(panel.close_panel)
             last_first.callback(self.desk.jobs.close)
@@ -134,6 +137,7 @@ class EMCADDock(QWidget):
         column = QVBoxLayout(column_widget)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.stack)
+        column.addWidget(self.panes)
         column.addWidget(self.section_report)
         column.addWidget(self.offer)
         column.addWidget(Section("1  Segment", self.segment))

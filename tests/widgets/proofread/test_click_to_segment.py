@@ -87,7 +87,7 @@ def test_the_mouse_clicks_voxels_of_the_stack(desk, loop, clicking, open_stack, 
     press_mouse(desk, layer, (0, 24, 64))
     assert desk.message.text == 'click: outside of "stack"; click on it.'
     desk.viewer.dims.ndisplay = 3
-    press_mouse(desk, layer, (0, 24, 60))
+    press_mouse(desk, layer, (0, 24, 60), dims_displayed=(0, 1, 2))
     assert desk.message.text == "click: the image shows no depth in 3D; go back to 2D."
     desk.viewer.dims.ndisplay = 2
     desk.viewer.layers.remove(layer)

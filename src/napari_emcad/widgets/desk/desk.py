@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from napari.components import ViewerModel
 from napari.utils.events import Event, EventEmitter
 
+from napari_emcad.widgets.desk.canvases import Canvases
 from napari_emcad.widgets.desk.choices import Choices
 from napari_emcad.widgets.desk.first_look import FirstLook
 from napari_emcad.widgets.desk.late_check import LateCheck
@@ -32,6 +33,7 @@ class Desk:
     Attributes
     ----------
     viewer : ViewerModel
+    canvases : Canvases
     loop : Loop
         Gives out threads and timers.
     remembered : Remembered
@@ -59,6 +61,7 @@ class Desk:
 
     def __init__(self, viewer: ViewerModel, loop: Loop, remembered: Remembered):
         self.viewer, self.loop, self.remembered = viewer, loop, remembered
+        self.canvases = Canvases(viewer)
         self.choices = choices = Choices(viewer, loop, remembered)
         self.message, self.jobs = choices.message, choices.jobs
         self.stack, self.inspection, self.model, self.device = (
@@ -90,6 +93,7 @@ class Desk:
             event.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         parts = (self.jobs, self._late_check, self.sessions, self._recut, self.first_look, self.runs, self.choices)
+        self.canvases.close()
         with ExitStack() as last_first:  # all of them, whichever fails: a session that stays open stays locked
             for part in reversed((*parts, self.results, self.neurites)):
                 last_first.callback(part.close)

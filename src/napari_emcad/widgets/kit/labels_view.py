@@ -94,11 +94,15 @@ class LabelView:
     @property
     def table(self) -> NDArray[np.integer]:
         """A copy of the table in use, (n + 1,)."""
-        return self._labels_of(np.arange(len(self.in_use.table)))
+        return self.labels_of(np.arange(len(self.in_use.table)))
 
     def look_up(self, key: Key | Voxels) -> NDArray[np.integer]:
         """Read the labels of a part, or of single voxels."""
-        return self._labels_of(self.fragments[key])
+        return self.labels_of(self.fragments[key])
+
+    def labels_of(self, fragments: Ids) -> NDArray[np.integer]:
+        """Return the labels of fragments that have been read already."""
+        return self.in_use.table[fragments].astype(self.dtype, copy=False)
 
     def snapshot(self) -> "FragmentLabels":
         """Return the labels as they stand now, whatever table is used later."""
@@ -117,9 +121,6 @@ class LabelView:
         if copy is False:
             raise ValueError("neurons: an array without a copy is not possible, they are looked up in a table.")
         return self.look_up(...).astype(dtype or self.dtype, copy=False)
-
-    def _labels_of(self, fragments: Ids) -> NDArray[np.integer]:
-        return self.in_use.table[fragments].astype(self.dtype, copy=False)
 
 
 class FragmentLabels(LabelView):
@@ -166,7 +167,7 @@ class PyramidLevel(LabelView):
         fragments = part_of(self.fragments, box)
 
         def read(slices: Slices) -> NDArray[np.integer]:
-            return self._labels_of(fragments[slices])
+            return self.labels_of(fragments[slices])
 
         return LazyArray("neurons", box.shape, self.dtype, read)
 
@@ -188,7 +189,7 @@ LayerData = FragmentLabels | list[FragmentLabels] | list[PyramidLevel]
 """Data of a labels layer: a view, or the levels of its pyramid."""
 
 
-def replace_data(layer: Labels, data: LayerData) -> None:
+def replace_data(layer: Labels, data: Any) -> None:
     """Give a layer other voxels of the same shape.
 
     Voxels of the same type come to lie under the views that the layer has, since napari takes long to be given others.

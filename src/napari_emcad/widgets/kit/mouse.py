@@ -12,11 +12,15 @@ DRAG = 4
 """Pixels that the mouse may move in a click."""
 
 
-class Clicks:
-    """Hears clicks on the canvas whatever layer is active; drags go to napari."""
+LEFT = 1
+"""The number of the button of the mouse that clicks."""
 
-    def __init__(self, viewer: ViewerModel, then: Callable[[Event], None]):
-        self._viewer, self._then = viewer, netted(then)
+
+class Clicks:
+    """Hears clicks of a button on the canvas whatever layer is active; drags go to napari."""
+
+    def __init__(self, viewer: ViewerModel, then: Callable[[Event], None], button: int = LEFT):
+        self._viewer, self._then, self._button = viewer, netted(then), button
         viewer.mouse_drag_callbacks.append(self._on_press)
 
     def close(self) -> None:
@@ -25,7 +29,7 @@ class Clicks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
     def _on_press(self, _viewer: ViewerModel, event: Event) -> Iterator[None]:
-        if event.button != 1:
+        if event.button != self._button:
             return
         start, moved = np.array(event.pos), 0.0
         yield

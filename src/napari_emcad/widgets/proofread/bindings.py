@@ -1,15 +1,14 @@
-"""Keys and mouse of a session on the canvas, given back as they were when it ends."""
+"""Keys and mouse of a session on its canvases, given back as they were when it ends."""
 
 from collections.abc import Callable
 from functools import partial
 
-from napari.components import ViewerModel
 from napari.utils.events import Event
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.proofreading.errors import Refused
+from napari_emcad.widgets.desk.canvases import Canvases, MouseOfAll
 from napari_emcad.widgets.desk.message import Message
-from napari_emcad.widgets.kit.mouse import Clicks, Hover, Wheel
 from napari_emcad.widgets.kit.picking import Click, voxel_under
 from napari_emcad.widgets.proofread.editor import Editor
 from napari_emcad.widgets.proofread.key_binder import Borrowed, KeyBinder
@@ -22,36 +21,34 @@ class Bindings:
 
     Parameters
     ----------
-    viewer : ViewerModel
+    canvases : Canvases
     editor : Editor
     message : Message
     """
 
-    def __init__(self, viewer: ViewerModel, editor: Editor, message: Message):
-        self._viewer, self._editor, self._message = viewer, editor, message
-        self._keys, self._banner = KeyBinder(viewer), Banner(viewer)
+    def __init__(self, canvases: Canvases, editor: Editor, message: Message):
+        self._canvases, self._editor, self._message = canvases, editor, message
+        self._keys, self._banner = KeyBinder(canvases.main), Banner(canvases.main)
         self._in_mode: tuple[str, ...] = ()
-        self._mouse: tuple[Clicks, Hover, Wheel] = (
-            Clicks(viewer, self._on_click),
-            Hover(viewer, self._on_hover),
-            Wheel(viewer, self._on_wheel),
-        )
+        self._mouse = MouseOfAll(canvases, self._on_click, self._on_hover, self._on_wheel)
         for name, action in _actions(editor).items():
             self._keys.bind(name, action)
         self._paint = [Borrowed.of(editor.at.layer, press, editor.refuse_paint) for press in PAINT]
         editor.mode_changed.connect(self._on_mode)
+        canvases.changed.connect(self._show_cursor)
         self._on_mode()
 
     def close(self) -> None:
         """Give everything back."""
         self._editor.mode_changed.disconnect(self._on_mode)
-        for one in self._mouse:
-            one.close()
+        self._canvases.changed.disconnect(self._show_cursor)
+        self._mouse.close()
         for borrowed in self._paint:
             borrowed.give_back()
         self._keys.close()
         self._banner.hide()
-        self._viewer.cursor.style = "standard"
+        for canvas in self._canvases.all:
+            canvas.cursor.style = "standard"
 
     def _on_mode(self) -> None:
         """Show the mode on the canvas, and bind the keys that it has for itself."""
@@ -62,7 +59,11 @@ class Bindings:
         for name, action in actions.items():
             self._keys.bind(name, action)
         self._banner.show(mode.look.banner) if mode.look.banner else self._banner.hide()
-        self._viewer.cursor.style = mode.look.cursor
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        for canvas in self._canvases.all:
+            canvas.cursor.style = self._editor.mode.look.cursor
 
     def _voxel_under(self, event: Event) -> Voxel | None:
         at = self._editor.at

@@ -1,10 +1,9 @@
 """Going to places: the canvas moves so that a voxel can be judged."""
 
-from napari.components import ViewerModel
-
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.errors import Refused
+from napari_emcad.widgets.desk.canvases import Canvases
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.layers import centre
 
@@ -15,8 +14,8 @@ CLOSE = 2.0
 class Camera:
     """Moves the canvas over the neurons of a session."""
 
-    def __init__(self, viewer: ViewerModel, at: Proofreading):
-        self._viewer, self._at = viewer, at
+    def __init__(self, canvases: Canvases, at: Proofreading):
+        self._canvases, self._viewer, self._at = canvases, canvases.main, at
 
     def go_to(self, voxel: Voxel) -> None:
         """Put a voxel into the middle of the canvas."""
@@ -55,9 +54,10 @@ class Camera:
         Refused
             The canvas shows 3D, or the cursor is beside the neurons.
         """
-        if self._viewer.dims.ndisplay == 3:
+        canvas = self._canvases.under_mouse
+        if canvas.dims.ndisplay == 3:
             raise Refused(f"{what}: the cursor shows no depth in 3D; go back to 2D.")
-        z, y, x = (round(float(c)) for c in self._at.layer.world_to_data(self._viewer.cursor.position)[-3:])
+        z, y, x = (round(float(c)) for c in self._at.layer.world_to_data(canvas.cursor.position)[-3:])
         if not all(0 <= v < n for v, n in zip((z, y, x), self._at.clickable.shape, strict=True)):
             raise Refused("outside: the cursor is not over the neurons; put it on one.")
         return z, y, x

@@ -6,10 +6,10 @@ from napari.utils.events import Event
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Voxel, triple
 from napari_emcad.core.wording import count, shape_text
+from napari_emcad.widgets.desk.canvases import MouseOfAll
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.kit.layers import volume_of
-from napari_emcad.widgets.kit.mouse import Clicks
 from napari_emcad.widgets.kit.picking import labelled_at
 from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.key_binder import KeyBinder
@@ -38,7 +38,7 @@ class ClickToSegment:
     def __init__(self, desk: Desk):
         self._desk, self._viewer = desk, desk.viewer
         self._keys, self._banner = KeyBinder(desk.viewer), Banner(desk.viewer)
-        self._clicks: Clicks | None = None
+        self._clicks: MouseOfAll | None = None
         self._wanted: Voxel | None = None
         desk.results.changed.connect(self._on_results)
         for signal in (desk.stack.changed, desk.device.changed, desk.model.changed):
@@ -71,7 +71,7 @@ class ClickToSegment:
         """Take clicks."""
         if self.is_on:
             return
-        self._clicks = Clicks(self._viewer, self._on_click)
+        self._clicks = MouseOfAll(self._desk.canvases, self._on_click)
         self._keys.bind("leave", self.leave)
         self._banner.show(BANNER)
         self._viewer.cursor.style = "crosshair"
@@ -112,7 +112,7 @@ class ClickToSegment:
         if layer is None:
             message.error(UserError(self.why_not))
             return
-        if self._viewer.dims.ndisplay == 3:
+        if len(event.dims_displayed) == 3:
             message.error(UserError("click: the image shows no depth in 3D; go back to 2D."))
             return
         voxel = triple(round(float(c)) for c in np.array(layer.world_to_data(event.position))[-3:])

@@ -1,11 +1,10 @@
 """Editing a session without a window: the tool that is on, and what clicks, wheel and keys do with it."""
 
-from napari.components import ViewerModel
-
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.review.questions import Answer
+from napari_emcad.widgets.desk.canvases import Canvases
 from napari_emcad.widgets.desk.message import Message
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.jobs import Loop
@@ -51,10 +50,10 @@ class Editor:
     mode_changed = Signal()
     changed = Signal()
 
-    def __init__(self, viewer: ViewerModel, at: Proofreading, message: Message, loop: Loop):
-        self.at, self._message = at, message
+    def __init__(self, canvases: Canvases, at: Proofreading, message: Message, loop: Loop):
+        self.at, self._message, viewer = at, message, canvases.main
         self.attempts = Attempts(at, message)
-        self.camera = Camera(viewer, at)
+        self.camera = Camera(canvases, at)
         self.marks = Marks(viewer, at, self.camera, self.attempts)
         self.edits = DirectEdits(at, self.camera, self.attempts)
         self.split = SplitTool(viewer, at)

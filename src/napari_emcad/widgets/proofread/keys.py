@@ -47,6 +47,7 @@ KEYS = {
     "centre": Key("C", "go to the selected neuron, or to the question"),
     "mark": Key("O", "mark the place under the cursor as to do"),
     "next_mark": Key("I", "go to the next place to do"),
+    "panes": Key("W", "show xy, xz, yz and 3D side by side, or one canvas"),
     "undo": Key("Control-Z", "undo the last edit", is_contested=True),
     "redo": Key("Control-Shift-Z", "redo the edit undone last", is_contested=True),
     "leave": Key("Escape", "leave the tool", is_contested=True),

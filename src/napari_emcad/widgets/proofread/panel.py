@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
@@ -25,6 +26,18 @@ from napari_emcad.widgets.proofread.views.labels_row import LabelsRow
 from napari_emcad.widgets.proofread.views.surface_view import SurfaceView, show_beside
 
 
+class SurfaceRoom(Protocol):
+    """A place in the window for the view of surfaces, in which it needs no dock of its own."""
+
+    def put(self, widget: QWidget) -> None:
+        """Show a widget."""
+        ...
+
+    def clear(self) -> None:
+        """Show none."""
+        ...
+
+
 class ProofreadPanel(QWidget):
     """Shows a proofreader.
 
@@ -41,6 +54,7 @@ class ProofreadPanel(QWidget):
         super().__init__(parent)
         self._desk, self.proofreader = desk, Proofreader(desk)
         self._surfaces: SurfaceView | None = None
+        self._room: SurfaceRoom | None = None
         self._listed = (0, 0)
         self._next_key = QShortcut(QKeySequence(KEYS["next"].press), self)  # Qt keeps Tab from napari's own keys
         self._next_key.setEnabled(False)
@@ -64,8 +78,19 @@ class ProofreadPanel(QWidget):
         if self._surfaces is None or self._surfaces.is_released:
             self._surfaces = SurfaceView(self.body.editor.at)
             self._surfaces.picked.connect(self.proofreader.pick)
-            show_beside(self._desk.viewer, self._surfaces, self)
+            if self._room is None:
+                show_beside(self._desk.viewer, self._surfaces, self)
+            else:
+                self._surfaces.show_place(self._desk.canvases)
+                self._room.put(self._surfaces)
         self._show_surfaces()
+
+    def show_surfaces_in(self, room: SurfaceRoom | None) -> None:
+        """Show surfaces in a room while a session is on; None = in a dock of their own, when they are asked for."""
+        self._close_surfaces()
+        self._room = room
+        if room is not None and self.editor is not None:
+            self.see_in_3d()
 
     def close_panel(self) -> None:
         """Let go of everything that is bound to the viewer."""
@@ -113,6 +138,8 @@ class ProofreadPanel(QWidget):
         editor.at.selection.changed.connect(self._show_selection)
         self.body.begin(editor)
         self._follow_lists()
+        if self._room is not None:
+            self.see_in_3d()
 
     def _end(self) -> None:
         """Show no editor any more, and close the view of surfaces."""
@@ -120,11 +147,20 @@ class ProofreadPanel(QWidget):
         at.changed.disconnect(self._follow_lists)
         at.selection.changed.disconnect(self._show_selection)
         self.body.end()
-        if self._surfaces is not None and not self._surfaces.is_released:
-            self._desk.viewer.window.remove_dock_widget(self._surfaces)
-        self._surfaces = None
+        self._close_surfaces()
         self._next_key.setEnabled(False)
         self._listing.stop()
+
+    def _close_surfaces(self) -> None:
+        view, self._surfaces = self._surfaces, None
+        if view is None or view.is_released:
+            return
+        if self._room is None:
+            self._desk.viewer.window.remove_dock_widget(view)
+        else:
+            view.close()
+            view.deleteLater()
+            self._room.clear()
 
     def _on_mode(self) -> None:
         self._next_key.setEnabled(self.body.editor.mode is Mode.SPLIT)

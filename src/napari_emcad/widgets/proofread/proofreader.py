@@ -108,8 +108,8 @@ class Proofreader:
         if at is None:
             return
         self.clicking.leave()
-        self.editor = editor = Editor(desk.viewer, at, desk.message, desk.loop)
-        self._bindings = Bindings(desk.viewer, editor, desk.message)
+        self.editor = editor = Editor(desk.canvases, at, desk.message, desk.loop)
+        self._bindings = Bindings(desk.canvases, editor, desk.message)
         at.changed.connect(self._follow_threshold)
         desk.viewer.layers.selection.active = at.layer
         editor.leave()

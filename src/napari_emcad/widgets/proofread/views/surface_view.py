@@ -1,18 +1,20 @@
 """Neurons as surfaces, beside the sections."""
 
-from contextlib import suppress
 from weakref import ref
 
 import napari
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
+from napari_emcad.widgets.desk.canvases import Canvases
 from napari_emcad.widgets.desk.on_screen import Proofreading
+from napari_emcad.widgets.kit.dock_width import keep_width
 from napari_emcad.widgets.kit.forms import enable, text
 from napari_emcad.widgets.kit.threads import QtLoop
 from napari_emcad.widgets.kit.window_watch import WindowWatch
 from napari_emcad.widgets.proofread.surface_scene import NOTHING, Hit, SurfaceScene
+from napari_emcad.widgets.proofread.views.place_lines import PlaceLines
 from napari_emcad.widgets.proofread.views.surface_canvas import SurfaceCanvas
 
 TITLE = "Neurons in 3D"
@@ -42,20 +44,6 @@ def show_beside(viewer: napari.Viewer, view: "SurfaceView", panel: QWidget) -> Q
     return dock
 
 
-def _keep_width(dock: QDockWidget) -> None:
-    """Keep the width of a dock when the one beside it goes: the canvas gets its room."""
-    width, known = dock.width(), ref(dock)
-
-    def resize() -> None:
-        there = known()
-        with suppress(RuntimeError):  # the window has gone
-            window = there.parent() if there is not None else None
-            if there is not None and isinstance(window, QMainWindow):
-                window.resizeDocks([there], [width], Qt.Orientation.Horizontal)
-
-    QTimer.singleShot(0, resize)
-
-
 class SurfaceView(QWidget):
     """A canvas with the surfaces of a session's neurons; it lets go of them when it, its dock or its window goes.
 
@@ -74,7 +62,8 @@ class SurfaceView(QWidget):
 
     def __init__(self, proofreading: Proofreading, parent: QWidget | None = None):
         super().__init__(parent)
-        self._canvas = SurfaceCanvas(self)
+        self._at, self._canvas = proofreading, SurfaceCanvas(self)
+        self._place: PlaceLines | None = None
         self.scene = SurfaceScene(proofreading, self._canvas, QtLoop(self))  # a loop of its own, to go with the view
         self._watch = WindowWatch(self, self.release)  # the canvas has to go before the window
         self._is_released = False
@@ -99,12 +88,17 @@ class SurfaceView(QWidget):
         if self._is_released:
             return
         self._is_released = True
+        if self._place is not None:
+            self._place.close()
         self.scene.close()
         self._canvas.close()
         self._watch.stop()
         beside = self._beside() if self._beside is not None else None
-        if beside is not None:
-            _keep_width(beside)
+        keep_width(beside)
+
+    def show_place(self, canvases: Canvases) -> None:
+        """Draw the place of the canvases among the surfaces."""
+        self._place = PlaceLines(self._canvas.model, canvases, self._at.layer)
 
     def lies_beside(self, dock: QDockWidget) -> None:
         """Take note of the dock that it shares the room with, and that keeps its width when this one goes."""
