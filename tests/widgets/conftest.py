@@ -1,4 +1,6 @@
 from dataclasses import replace
+from functools import cache
+from unittest import mock
 from uuid import uuid4
 
 import numpy as np
@@ -14,6 +16,7 @@ from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import save_model
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.desk import Desk
+from napari_emcad.widgets.desk.model import read_card_of
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.dock import EMCADDock
 from napari_emcad.widgets.kit.remembered import Remembered
@@ -52,6 +55,10 @@ def stack() -> np.ndarray:
 def wait(qtbot):
     """Wait until a function says yes."""
     return lambda ready: qtbot.waitUntil(ready, timeout=PATIENCE)
+
+
+card_once = cache(read_card_of)
+"""As long as nobody changes the model of the session."""
 
 
 class Window:
@@ -119,9 +126,10 @@ def new_desk(loop, model):
 
     def make() -> Desk:
         desks.append(Desk(ViewerModel(), loop, Remembered(None)))
-        desks[-1].model.open_file(model)
-        desks[-1].prepare()
-        loop.work()
+        with mock.patch("napari_emcad.widgets.desk.model.read_card_of", card_once):
+            desks[-1].model.open_file(model)
+            desks[-1].prepare()
+            loop.work()
         return desks[-1]
 
     yield make
