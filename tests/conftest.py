@@ -76,6 +76,15 @@ def auto_is_torch() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def forked_workers() -> Iterator[None]:
+    """Dask's workers are forks of a program that has imported Dask: none takes the seconds to start that others take."""
+    import dask
+
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        yield
+
+
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[str]:
     """A URL in fsspec's memory that no other test has."""

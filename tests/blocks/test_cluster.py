@@ -20,6 +20,8 @@ from napari_emcad.core.progress import drive
 
 ENOUGH = 2_000_000_000
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 
 def test_each_worker_has_a_gpu_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "cuda_devices", lambda: ["4", "GPU-1b"])

@@ -328,7 +328,7 @@ def test_without_dask_the_way_to_install_it_is_told(sentence, monkeypatch):
 
 
 @pytest.fixture
-def scheduler():
+def scheduler(forked_workers):
     """Address of a cluster of two processes that others run."""
     from distributed import LocalCluster
 
