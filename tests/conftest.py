@@ -78,7 +78,7 @@ def auto_is_torch() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def forked_workers() -> Iterator[None]:
-    """Dask's workers are forks of a program that has imported Dask: none takes the seconds to start that others take."""
+    """Dask's workers are forks of a program that has imported Dask, so that none takes seconds to start."""
     import dask
 
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):

@@ -364,16 +364,17 @@ BY_TWO = ("--workers", "2", "--memory", "20")
 
 @pytest.fixture(scope="module")
 def plain(files, tmp_path_factory):
-    """A session made by two processes that nobody killed."""
+    """A session made in turn, with the groups that the command has by itself; nobody killed it."""
     folder = tmp_path_factory.mktemp("plain") / "a.emcad"
-    assert subprocess.run(_command(files, folder, *BY_TWO), check=False).returncode == 0
+    assert cli.main(arguments(files, folder)) == 0
     return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["a worker", "the command"])
-def test_kill_9_costs_blocks_not_the_result(files, tmp_path, plain, who):
+def test_kill_9_costs_blocks_not_the_result(files, tmp_path, plain, forked_workers, monkeypatch, who):
     """Ended in the middle, and begun again where nobody does it."""
+    monkeypatch.setattr(by_blocks, "GROUP", blockwise.GROUP)
     killed = tmp_path / "killed.emcad"
     running = subprocess.Popen(_command(files, killed, *BY_TWO), start_new_session=True)
     _wait_for(killed / "blocks")
@@ -381,10 +382,10 @@ def test_kill_9_costs_blocks_not_the_result(files, tmp_path, plain, who):
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
         assert not (killed / "session.json").exists()
-        running = subprocess.Popen(_command(files, killed, *BY_TWO))
+        assert cli.main(arguments(files, killed, *BY_TWO)) == 0
     else:
         os.kill(_workers_of(running.pid)[0], signal.SIGKILL)
-    assert running.wait(timeout=300) == 0
+        assert running.wait(timeout=300) == 0
     same(killed, plain)
 
 
