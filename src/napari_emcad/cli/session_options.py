@@ -1,4 +1,4 @@
-"""Options of the commands on sessions: session, export, log, proofread, set, copy and replay."""
+"""Options of the commands on sessions: session, export, log, proofread, set, copy, replay and merge-sessions."""
 
 import argparse
 from pathlib import Path
@@ -51,6 +51,10 @@ def add_session_commands(commands: Commands) -> None:
     add_voxel_size(replay, "; kept in NEW.emcad")
     add_alone(replay)
     replay.set_defaults(command=_replay)
+    merge = commands.add_parser("merge-sessions", help="merge what people did in sessions of the same fragments")
+    merge.add_argument("sessions", type=Path, nargs="+", metavar="SESSION.emcad", help="two or more; stay as they are")
+    merge.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.emcad")
+    merge.set_defaults(command=_merge)
 
 
 def _add_from_labels(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +129,12 @@ def _replay(options: argparse.Namespace) -> int:
     from napari_emcad.cli.sessions import replay
 
     return replay(options)
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.sessions import merge
+
+    return merge(options)
 
 
 def _proofread(options: argparse.Namespace) -> int:

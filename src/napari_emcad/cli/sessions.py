@@ -19,6 +19,7 @@ from napari_emcad.io.sessions.export import check_export_target, export_session
 from napari_emcad.io.sessions.export_tables import time_text
 from napari_emcad.io.sessions.facts import read_facts
 from napari_emcad.io.sessions.lock import edit_alone
+from napari_emcad.io.sessions.merge import merge_line, merge_sessions
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.sessions.replay import replay_session
 from napari_emcad.io.sessions.voxel_size import set_voxel_size, with_voxel_size, write_voxel_size
@@ -139,4 +140,21 @@ def replay(options: argparse.Namespace) -> int:
         place = ",".join(str(v + a) for v, a in zip(edit.voxel, start, strict=True)) if edit.voxel else "-"
         tell(f"{edit.seq}  {edit.kind}  {place}  {OUTCOMES[edit.outcome]}{'  ' if edit.why else ''}{edit.why}")
     tell(summary(outcomes))
+    return 0
+
+
+def merge(options: argparse.Namespace) -> int:
+    """Merge sessions of the same fragments into a new one, and list what people have to decide."""
+    check_folder(options.output)
+    check_session(options.output)
+    report = follow(merge_sessions(options.sessions, options.output))
+    warn(report.damage)
+    facts = read_facts(options.output)
+    start = facts.box[0] if facts.box else (0, 0, 0)
+    for edit in report.edits:
+        place = ",".join(str(v + a) for v, a in zip(edit.voxel, start, strict=True)) if edit.voxel else "-"
+        against = f" (edit {edit.against} there)" if edit.against else ""
+        name = Path(edit.session).name
+        tell(f"{name} {edit.seq}  {edit.user}  {edit.kind}  {place}  {edit.why}{against}")
+    tell(merge_line(report, options.output))
     return 0

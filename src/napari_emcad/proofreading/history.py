@@ -104,11 +104,14 @@ class History:
             return self.in_force[-1]
         if not self.is_in_force(seq):
             raise Refused(f"undo: edit {seq} is not in force.")
-        effect = self.row(seq).effect
-        for later in self._later(seq, effect):
-            if later.effect.touches(effect):
-                raise Refused(f"undo: edit {later.seq} ({later.kind}) changed the same; undo that one first.")
+        if built := self.built_on(seq):
+            raise Refused(f"undo: edit {built[0].seq} ({built[0].kind}) changed the same; undo that one first.")
         return seq
+
+    def built_on(self, seq: int) -> list[LogRow]:
+        """Return the edits in force after one that changed the same, in the order they were made."""
+        effect = self.row(seq).effect
+        return [later for later in self._later(seq, effect) if later.effect.touches(effect)]
 
     def check_redo(self) -> int:
         """Return the seq of the edit to redo: the one that was undone last.
@@ -122,18 +125,18 @@ class History:
             raise Refused("redo: there is nothing to redo.")
         return self.undone[-1]
 
-    def follow(self, row: LogRow) -> None:
-        """Change the state as the next row of the log says."""
+    def follow(self, row: LogRow, effect: Effect | None = None) -> None:
+        """Change the state as the next row of the log says, whose effect may be given unpacked."""
         if row.kind in ("undo", "redo"):
             edit = self.row(row.input["seq"])
         else:
             edit = row
-            self._named_by.add(row.seq, row.effect)
+            self._named_by.add(row.seq, effect or row.effect)
         if row.kind == "undo":
             is_out_of_order = self._is_out_of_order or edit.seq != self.in_force[-1]
             self._state.take_back(edit.effect, in_order=not is_out_of_order)
         else:
-            self._state.apply(edit.effect)
+            self._state.apply(effect or edit.effect)
             if self._is_out_of_order:
                 self._state.settle()
         self._count(row)

@@ -125,6 +125,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_origin(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and _is_text(value[0]) and _is_id(value[1])
+
+
 _IDS = ("anchor", "other", "fragment", "segment", "a", "b", "ticks", "seq", "replayed")
 _TEXTS = ("method", "answer", "words", "question")
 _VOXELS = ("voxels", "near", "far")
@@ -135,6 +139,7 @@ _IS: Mapping[str, Callable[[object], bool]] = {
     **dict.fromkeys(_VOXELS, _are_voxels),
     "others": _are_ids,
     "threshold": _is_number,
+    "original": _is_origin,
 }
 """Tests of the values of an edit's input by their names, see `rows.EditInput`."""
 

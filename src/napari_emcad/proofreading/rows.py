@@ -45,12 +45,15 @@ class EditDetails(TypedDict, total=False):
         Numbers that the probability of an error was estimated from.
     replayed : int
         Seq of the edit of another session that this one makes again.
+    original : (str, int)
+        The session that the edit was made in, and its seq there, where sessions were merged.
     """
 
     voxels: VoxelLists
     question: str
     features: Sequence[float]
     replayed: int
+    original: tuple[str, int]
 
 
 class SplitDetails(EditDetails, total=False):

@@ -77,19 +77,35 @@ def copy_session_job(folder: Path, new: Path) -> Job[CopyResult]:
     folder, new = Path(folder), Path(new)
     _check(folder, new)
     log = EditLog(folder / EDITS, read_only=True)
-    files = {path: path.stat().st_size for path in _list_files(folder)}
-    facts = _facts_of_copy(folder, new)
-    total, done = sum(files.values()), 0
-    watch = Stopwatch("copy", total)
-    with write_beside(new, lambda _: total) as part:
+    facts = facts_of_copy(folder, new)
+    with write_beside(new, lambda _: size_of_files(folder)) as part:
         part.mkdir()
         write_rows(part / EDITS, log.rows)
-        for path, size in files.items():
-            _copy(path, part / path.relative_to(folder))
-            done += size
-            yield watch.at(min(done, total))
+        yield from copy_files(folder, part)
         write_facts(part, facts)
     return CopyResult(len(log.rows), log.damage)
+
+
+def size_of_files(folder: Path) -> int:
+    """Return the bytes of all files of a session that `copy_files` copies."""
+    return sum(path.stat().st_size for path in _list_files(folder))
+
+
+def copy_files(folder: Path, part: Path) -> Job[None]:
+    """Copy all files of a session but its log and its lock into a folder.
+
+    Raises
+    ------
+    UserError
+        If one cannot be read.
+    """
+    files = {path: path.stat().st_size for path in _list_files(folder)}
+    total, done = sum(files.values()), 0
+    watch = Stopwatch("copy", total)
+    for path, size in files.items():
+        _copy(path, part / path.relative_to(folder))
+        done += size
+        yield watch.at(min(done, total))
 
 
 def _check(folder: Path, new: Path) -> None:
@@ -102,7 +118,7 @@ def _check(folder: Path, new: Path) -> None:
         raise UserError(f"{new}: a place outside the session is needed; choose another folder for the copy.")
 
 
-def _facts_of_copy(folder: Path, new: Path) -> SessionFacts:
+def facts_of_copy(folder: Path, new: Path) -> SessionFacts:
     """Return the facts of a session with the path to its stack from where its copy will be."""
     facts = read_facts(folder)
     beside = Path(os.path.normpath(folder.absolute() / (facts.relative_source or "")))

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel
-from napari_emcad.core.wording import count
+from napari_emcad.core.wording import count, first_few
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.json_text import LONGEST
 from napari_emcad.io.regular_files import read_regular
 from napari_emcad.io.sessions.file_names import REPLAY_REPORT
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.replay.outcomes import Outcome, Replayed, summary
+
+_OF_MERGED: Any = {"merged": True, "counts": True, "edits": {"__all__": {"user", "against", "wanted", "asked"}}}
+"""Fields that only reports on merged sessions hold, so that earlier programs read the others."""
 
 FORMAT_VERSION = 1
 """Version of the format that is written, and the only one that is read."""
@@ -33,6 +36,10 @@ class BroughtEdit(BaseModel):
     voxel: Voxel | None = Field(None, title="Place", description="Where to look, (z, y, x) in the session's fragments.")
     places: tuple[Voxel, ...] = Field((), title="Neurons", description="A voxel in each that it is about.")
     is_ticked: bool = Field(False, title="Ticked", description="Somebody has looked after it.")
+    user: str = Field("", title="Person", description="Who made it; of sessions that were merged.")
+    against: int = Field(0, ge=0, title="Against", description="The edit here that it contradicts; 0 = none.")
+    wanted: str = Field("", title="Wanted", description="The effect that it would have had here.")
+    asked: dict[str, Any] = Field(default_factory=dict, title="Asked", description="Its input, with what is here.")
 
     @property
     def needs_a_look(self) -> bool:
@@ -56,6 +63,8 @@ class ReplayReport(BaseModel):
     damage: str = Field("", title="Damage", description="Why not all edits of that session could be read.")
     edits: tuple[BroughtEdit, ...] = Field((), title="What became of them")
     is_dismissed: bool = Field(False, title="Dismissed")
+    merged: tuple[str, ...] = Field((), title="Sessions", description="Folders of those that were merged; else none.")
+    counts: dict[str, int] = Field(default_factory=dict, title="Outcomes", description="Of all edits merged.")
 
     @classmethod
     def of(cls, old: OpenSession, found: Iterable[Replayed], before: Iterable[BroughtEdit] = ()) -> Self:
@@ -79,10 +88,18 @@ class ReplayReport(BaseModel):
     @property
     def is_whole(self) -> bool:
         """True if nobody stopped it."""
-        return self.replayed >= self.total
+        return bool(self.merged) or self.replayed >= self.total
+
+    @property
+    def names(self) -> str:
+        """The session that the edits came from, or all that were merged, in words for people."""
+        return first_few([Path(one).name for one in self.merged or (self.session,)])
 
     def line(self) -> str:
         """Return "23 edits: 15 already right, 5 applied again, 2 in conflict, 1 lost.", and where it was stopped."""
+        if self.merged:
+            made, same, waits = (self.counts.get(name, 0) for name in ("applied", "right", "conflict"))
+            return f"{count(self.total, 'edit')}: {made} taken, {same} the same in both, {waits} to decide."
         stopped = f" Stopped after {self.replayed} of {count(self.total, 'edit')}; bring them again to go on."
         return f"{summary(self.edits)}.{'' if self.is_whole else stopped}"
 
@@ -105,7 +122,7 @@ def write_report(folder: Path, report: ReplayReport) -> None:
     UserError
         If the disk is full or the folder may not be written to.
     """
-    text = report.model_dump_json(indent=1)
+    text = report.model_dump_json(indent=1, exclude=set() if report.merged else _OF_MERGED)
     with write_beside(Path(folder) / REPLAY_REPORT, lambda _: len(text)) as part:
         part.write_text(text, "utf-8")
 
