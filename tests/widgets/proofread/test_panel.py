@@ -77,7 +77,7 @@ def test_the_review_is_answered_by_key_and_by_button(proofreading):
     body, tool = panel.body, panel.editor.review
     body.modes[Mode.REVIEW].click()
     assert body.review_box.isVisibleTo(panel) and "one neuron" in body.words.text().lower()
-    assert "left" in body.facts.text() and "millibits" in body.facts.text()
+    assert "matter" in body.facts.text() and "voxels" in body.facts.text() and body.answers["join"].isEnabled()
     press(window, Qt.Key.Key_N)
     assert "1 answer" in body.facts.text()
     while tool.question is not None:

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from proofreading_hands import groups, sides
 
+from napari_emcad.proofreading.review.outlook import Outlook
 from napari_emcad.widgets.desk.sides import FAR_SIDE, NEAR_SIDE
 from napari_emcad.widgets.proofread import review_tool
 from napari_emcad.widgets.proofread.modes import Mode
-from napari_emcad.widgets.proofread.review_tool import LOOKING, NOTHING_LEFT, unseen_side_text
+from napari_emcad.widgets.proofread.pair_pictures import take_pictures, touching_voxels
+from napari_emcad.widgets.proofread.review_tool import LOOKING, NOTHING_LEFT, outlook_text, unseen_side_text
 
 APART, JOINED = [[1, 2, 3], [4, 5, 6]], [[1, 2, 3, 4, 5, 6]]
 
@@ -25,7 +27,7 @@ def test_it_asks_shows_both_sides_and_takes_answers_by_key(editing, tool):
     asked = []
     editing.press("R")
     assert editing.editor.mode is Mode.REVIEW and "one neuron" in editing.editor.words.lower()
-    assert "left" in tool.facts and "millibits" in tool.facts
+    assert "matter" in tool.facts and "voxels" in tool.facts
     while tool.question is not None:
         asked.append((tool.question.kind, {tool.question.a, tool.question.b}))
         assert {NEAR_SIDE, FAR_SIDE} <= set(np.unique(sides(editing)).tolist())
@@ -55,12 +57,26 @@ def test_an_answer_is_an_edit(editing, tool):
 
 def test_the_canvas_goes_to_the_question_and_back_to_it(editing, tool):
     editing.enter(Mode.REVIEW)
-    camera = editing.viewer.scene.camera
-    there = camera.center
-    np.testing.assert_allclose(there, editing.result.neuron_layer.data_to_world(tool.question.voxel))
+    viewer, camera, layer = editing.viewer, editing.viewer.scene.camera, editing.result.neuron_layer
+    there, z = camera.center, tool.question.voxel[0]
+    first, last = (layer.data_to_world(voxel) for voxel in ((0, 0, 0), np.array(layer.data.shape) - 1))
+    np.testing.assert_allclose(there[1:], (np.array(first) + last)[1:] / 2)  # all of it is seen, and nothing twice
+    assert viewer.dims.point[0] == layer.data_to_world((z, 0, 0))[0]
     camera.center = (0, 0, 0)
     editing.press("C")
     assert camera.center == there
+
+
+@pytest.mark.parametrize(("voxel", "moved"), [((1, 0, 0), True), ((1, 24, 30), False), ((1, 47, 59), True)])
+def test_at_the_rim_the_view_is_moved_inwards(editing, voxel, moved):
+    editing.viewer.canvas.size = (40, 40)
+    editing.editor.camera.go_to_pair(voxel, (4, 4))
+    layer, camera = editing.result.neuron_layer, editing.viewer.scene.camera
+    half = 20 / camera.zoom
+    first, last = (layer.data_to_world(end)[1:] for end in ((0, 0, 0), np.array(layer.data.shape) - 1))
+    assert (np.array(camera.center[1:]) - half >= np.array(first) - 1e-6).all()
+    assert (np.array(camera.center[1:]) + half <= np.array(last) + 1e-6).all()
+    assert (np.abs(np.array(camera.center[1:]) - layer.data_to_world(voxel)[1:]).max() > 1e-6) == moved
 
 
 def test_a_mark_leaves_the_question_on_the_canvas(editing, tool):
@@ -96,7 +112,7 @@ def test_it_tells_that_it_looks_and_how_far_it_is(reviewing, tool):
         step(reviewing)
         assert tool.facts.startswith(f"questions {done}/4") and heard[-1] == tool.facts
     reviewing.loop.work()
-    assert "one neuron" in reviewing.editor.words and "left" in tool.facts and heard[-1] == tool.facts
+    assert "one neuron" in reviewing.editor.words and "matter" in tool.facts and heard[-1] == tool.facts
 
 
 def test_edits_made_meanwhile_are_taken_in(reviewing, tool):
@@ -150,7 +166,7 @@ def test_a_search_that_fails_is_made_again_here(reviewing, tool, monkeypatch):
         yield
 
     monkeypatch.setattr(tool._queue, "rank", fail)
-    tool._ranker.start(tool._queue.rank(), tool._on_ranked)
+    tool._planner.start(tool._prepare(), tool._on_planned)
     monkeypatch.setattr(tool._queue, "rank", failing)
     reviewing.loop.work()
     assert tool.question is not None
@@ -182,3 +198,27 @@ def test_the_side_beyond_what_is_bridged_is_named():
         " Blue is 2 sections before, as what lies between is bridged."
     )
     assert unseen_side_text(fragments, (3, 1, 7), np.array([4]), np.array([5]), plan) == ""
+
+
+def test_sections_are_shown_side_by_side_with_both_sides_and_the_contact(editing, tool):
+    """A cap lies over a column, and they touch between sections only: each is seen in its own section."""
+    result, fragments = editing.result, np.zeros((3, 48, 60), np.uint32)
+    fragments[0], fragments[1:] = 1, 2
+    near, far = np.array([1], np.uint32), np.array([2], np.uint32)
+    voxels = touching_voxels(fragments, (1, 20, 30), near, far)
+    assert voxels == ((0, 20, 30), (1, 20, 30))
+    first, second = take_pictures(result, fragments, voxels, near, far)
+    assert (first.section, second.section) == tuple(z + result.box.start[0] for z in (0, 1))
+    assert first.colours.shape == second.colours.shape == (48, 60, 3)
+    assert first.colours[0, 0, 2] > first.colours[0, 0, 0] and second.colours[0, 0, 0] > second.colours[0, 0, 2]
+    assert (first.colours[20, 36] == 255).all() and (second.colours[20, 36] == 255).all()  # the ring
+    assert touching_voxels(fragments, (1, 20, 30), near, np.array([1])) == ((0, 20, 30), (1, 20, 30))
+
+
+def test_the_words_count_what_matters_and_say_what_an_answer_puts_right():
+    assert outlook_text(Outlook(57, 900, 1e-3, 1e6)) == (
+        "About 57 more matter; after that each is likely to put less than 0.1 % of the voxels right."
+    )
+    assert outlook_text(Outlook(1, 900, 1e-4, 1e6)).startswith("1 more matters; after that each is likely to put less")
+    assert outlook_text(Outlook(1234, 9000, 1e-3, 1e6)).startswith("About 1,200 more")
+    assert outlook_text(Outlook(0, 0, 0.0, 1e6)) == ""

@@ -116,6 +116,8 @@ class EditReplayer:
             details = replayed_details(row, voxels)
             if "question" in row.input:
                 details["question"] = row.input["question"]
+            if "sides" in row.input and self._old.base_hash == self._new.base_hash:
+                details["sides"] = row.input["sides"]
             self._new.decide(a, b, answer, **details)
         return ""
 

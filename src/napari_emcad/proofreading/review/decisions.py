@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.ids import FragmentId, Ids, as_ids
 from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.proofreading.review.in_force import RowsInForce
+from napari_emcad.proofreading.review.known_sides import KnownSides
 from napari_emcad.proofreading.review.questions import KINDS, QuestionKind
 from napari_emcad.proofreading.rows import LogRow, VoxelLists
 from napari_emcad.proofreading.session import Session
@@ -48,6 +50,7 @@ class Decisions:
         self._session = session
         self._rows_read = 0
         self._known = _KnownPairs()
+        self._sides, self._begun = KnownSides(), len(session.log.rows)
         self._answers = {kind: _Answers(kind) for kind in KINDS}
         self._pairs: dict[Decision, Ids] = {}
 
@@ -57,6 +60,19 @@ class Decisions:
         if decision not in self._pairs:
             self._pairs[decision] = self._known.pairs(decision)
         return self._pairs[decision]
+
+    def like(self, kind: QuestionKind, near: Ids, far: Ids) -> int | None:
+        """Return the seq of an edit that decided about nearly these sides, or that joined what these sides part.
+
+        None if there is none. What was put off counts if that was since these decisions are kept.
+        """
+        self._catch_up()
+        answers = ("apart" if kind == "join?" else "join", "unknown", "later")
+        sizes = self._session.state.sizes
+        found = self._sides.find(answers, near, far, sizes, self._begun)
+        if found is None and kind == "part?":
+            found = self._known.find_between(answers, near, far, len(sizes))
+        return found
 
     def lessons(self, kind: QuestionKind) -> Lessons:
         """Return what the answers to this kind of question teach; the same arrays until there are more answers."""
@@ -75,45 +91,16 @@ class Decisions:
         fragments = self._session.state.base.fragments
         self._known.look_again(parted, fragments)
         self._known.add([row for row in edits if _decision_of(row) in DECISIONS], fragments)
+        self._sides.add(edits, self._session.state.sizes)
         for answers in self._answers.values():
             answers.add(edits)
         changed = {row.seq: self._session.is_in_force(row.seq) for row in (*edits, *moved)}
-        for known in (self._known, *self._answers.values()):
+        for known in (self._known, self._sides, *self._answers.values()):
             known.count(changed)
         self._pairs.clear()
 
 
-class _InForce:
-    """Rows that are known, of which some are undone.
-
-    Attributes
-    ----------
-    seqs : (k,) int64
-        In order.
-    counts : (k,) bool
-        False for rows that are undone.
-    """
-
-    def __init__(self) -> None:
-        self.seqs, self.counts = np.empty(0, np.int64), np.empty(0, bool)
-
-    def follow(self, seqs: Sequence[int]) -> None:
-        """Add rows."""
-        self.seqs = np.concatenate([self.seqs, np.array(seqs, np.int64)])
-        self.counts = np.concatenate([self.counts, np.ones(len(seqs), bool)])
-
-    def count(self, changed: Mapping[int, bool]) -> bool:
-        """Note which rows are in force; return True if that of a known one changes."""
-        wanted = np.array([*changed], np.int64)
-        starts, stops = np.searchsorted(self.seqs, wanted), np.searchsorted(self.seqs, wanted, "right")
-        has_changed = False
-        for start, stop, is_in_force in zip(starts, stops, changed.values(), strict=True):
-            has_changed |= bool((self.counts[start:stop] != is_in_force).any())
-            self.counts[start:stop] = is_in_force
-        return has_changed
-
-
-class _KnownPairs(_InForce):
+class _KnownPairs(RowsInForce):
     """Pairs of fragments that rows are about, and the voxels by which they are found again."""
 
     def __init__(self) -> None:
@@ -124,6 +111,17 @@ class _KnownPairs(_InForce):
 
     def pairs(self, decision: Decision) -> Ids:
         return as_ids(self._pairs[self.counts & (self._decision == DECISIONS.index(decision))])
+
+    def find_between(self, answers: Sequence[str], near: Ids, far: Ids, n: int) -> int | None:
+        """Return the seq of a row that gave one of these answers about a pair with an end in each side; None if none.
+
+        `n` is one more than the largest id of a fragment.
+        """
+        wanted = self.counts & np.isin(self._decision, [i for i, one in enumerate(DECISIONS) if one in answers])
+        side = np.zeros(n, np.uint8)
+        side[near], side[far] = 1, 2
+        found = np.flatnonzero(wanted & (side[np.minimum(self._pairs, n - 1)].sum(axis=1) == 3))
+        return int(self.seqs[found[0]]) if len(found) else None
 
     def add(self, rows: Sequence[LogRow], fragments: FragmentVolume) -> None:
         found = [(row, pair, voxels) for row in rows for pair, voxels in _pairs_of(row)]
@@ -146,7 +144,7 @@ class _KnownPairs(_InForce):
         self._pairs[places] = fragments[tuple(self._voxels[places].reshape(-1, 3).T)].reshape(-1, 2)
 
 
-class _Answers(_InForce):
+class _Answers(RowsInForce):
     """The answers to one kind of question; those about other features than the last one's teach nothing any more."""
 
     def __init__(self, kind: QuestionKind):

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.ids import FragmentId, Ids
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.contacts import Contacts
+from napari_emcad.proofreading.cut import SegmentGraph
 from napari_emcad.proofreading.edges import EditedGraph, ranges
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.review.suspects import find_edges_between_sections
@@ -35,9 +36,12 @@ class GraphView:
     contacts : Contacts
     across : (m,) bool
         True for edges of the graph, by row, that lie between two sections.
+    bridges : (k, 2) int64
+        The two fragments of each bridge.
     """
 
     table: Ids
+    bridges: NDArray[np.int64]
     graph: EditedGraph
     contacts: Contacts
     across: NDArray[np.bool_]
@@ -51,6 +55,7 @@ class GraphView:
     def look(self) -> None:
         """Look at all edges and segments as they are now."""
         self.table = self._state.table.copy()
+        self._look_at_bridges()
         self._look_up_edges()
 
     def look_again(self) -> NDArray[np.int64] | None:
@@ -62,6 +67,7 @@ class GraphView:
             All fragments of the segments that have changed; None if none has.
         """
         now = self._state.table
+        self._look_at_bridges()
         if self._state.edges is not self.graph:
             self._look_up_edges()
             self.table = np.pad(self.table, (0, len(now) - len(self.table)))
@@ -71,6 +77,15 @@ class GraphView:
         changed = np.setdiff1d(np.concatenate([self.table[moved], now[moved]]), [0])
         self.table[moved] = now[moved]
         return np.flatnonzero(np.isin(self.table, changed))
+
+    def members(self, segment: SegmentId) -> Ids:
+        """Return the fragments of a segment, sorted; none for 0."""
+        found = np.flatnonzero(self.table == segment) if segment else np.empty(0)
+        return found.astype(self.table.dtype)
+
+    def segment_graph(self, members: Ids) -> SegmentGraph:
+        """Return the region graph of the fragments of a segment."""
+        return self.contacts.segment_graph(members, self.bridges)
 
     def edges_at(self, fragments: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of edges that have an end in some fragments, sorted."""
@@ -106,6 +121,9 @@ class GraphView:
     def segments_at(self, edges: NDArray[np.int64]) -> Ids:
         """Return the segments at both ends of edges, (k, 2)."""
         return self.table[self.ends_of(edges)]
+
+    def _look_at_bridges(self) -> None:
+        self.bridges = np.array(list(self._state.bridges), np.int64).reshape(-1, 2)
 
     def _look_up_edges(self) -> None:
         graph = self._state.edges

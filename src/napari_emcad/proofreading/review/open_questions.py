@@ -24,47 +24,62 @@ class OpenQuestions:
     def __init__(self, session: Session, view: GraphView, decisions: Decisions):
         self._session, self._view, self._decisions = session, view, decisions
         self._put_off: dict[QuestionKind, list[tuple[FragmentId, FragmentId]]] = {kind: [] for kind in KINDS}
-        self._settled: dict[int, Ids] = {}  # seq of a decision -> pairs whose cuts are like the one decided about
+        self._settled: dict[QuestionKind, dict[int, list[Ids]]] = {kind: {} for kind in KINDS}
+        self._edition = 0
 
     @property
-    def edition(self) -> tuple[int, ...]:
+    def edition(self) -> tuple[int, int]:
         """Numbers that change whenever other questions may be open."""
-        return len(self._session.log.rows), *(len(self._put_off[kind]) for kind in KINDS)
+        return len(self._session.log.rows), self._edition
 
     def put_off(self, question: ReviewQuestion) -> None:
         """Do not ask this again."""
         self._put_off[question.kind].append((question.a, question.b))
+        self._edition += 1
 
-    def settle(self, seq: int, pairs: Ids) -> None:
-        """Do not ask whether these pairs, (k, 2), part, as long as the decision `seq` is in force."""
-        self._settled[seq] = pairs
+    def settle(self, kind: QuestionKind, seq: int, pairs: Ids) -> None:
+        """Do not ask about these pairs, (k, 2), as long as the edit `seq` is in force: it has answered them.
+
+        A "part?" is left out where it is about the same pair, a "join?" where it is about the segments of both.
+        """
+        self._settled[kind].setdefault(seq, []).append(pairs)
+        self._edition += 1
 
     def choose(self, kind: QuestionKind, suspects: Suspects) -> Suspects:
         """Return the suspects that are still open."""
         ends = self._view.segments_at(suspects.edge)
+        answered = self._answered(kind, "apart" if kind == "join?" else "join")
         if kind == "join?":
-            decided = _are_among(ends, self._view.table[self._answered(kind, "apart")])
+            decided = _are_among(ends, self._view.table[answered])
             is_stale = ends[:, 0] == ends[:, 1]
         else:
-            answered = np.concatenate([self._answered(kind, "join"), *self._settled_in_force()])
-            decided = np.isin(suspects.edge, self._view.rows_of(answered))
+            rows = self._view.rows_of(answered)
+            decided = _marked(rows, int(suspects.edge.max(initial=0)) + 1)[suspects.edge]
             is_stale = ends[:, 0] != ends[:, 1]
-        is_locked = np.isin(ends, list(self._session.state.locked)).any(axis=1)
-        return suspects.chosen(~(decided | is_stale | is_locked))
-
-    def _settled_in_force(self) -> list[Ids]:
-        return [pairs for seq, pairs in self._settled.items() if self._session.is_in_force(seq)]
+        locked = _marked(np.array([*self._session.state.locked], np.int64), int(ends.max(initial=0)) + 1)
+        return suspects.chosen(~(decided | is_stale | locked[ends].any(axis=1)))
 
     def _answered(self, kind: QuestionKind, answer: Decision) -> Ids:
         """Return pairs of fragments, (k, 2), that were answered so, are not known, or were put off."""
         put_off = as_ids(self._put_off[kind]).reshape(-1, 2)
-        return np.concatenate([self._decisions.pairs(answer), self._decisions.pairs("unknown"), put_off])
+        settled = [
+            pairs for seq, some in self._settled[kind].items() if self._session.is_in_force(seq) for pairs in some
+        ]
+        return np.concatenate([self._decisions.pairs(answer), self._decisions.pairs("unknown"), put_off, *settled])
+
+
+def _marked(ids: NDArray[np.integer], n: int) -> NDArray[np.bool_]:
+    """Return True for each of these ids below n, (n,)."""
+    marked = np.zeros(n, bool)
+    marked[ids[ids < n]] = True
+    return marked
 
 
 def _are_among(pairs: Ids, others: Ids) -> NDArray[np.bool_]:
     """Return which pairs, (k, 2), are among others, in either order."""
-    found = np.asarray(np.isin(pairs, others).all(axis=1))
-    others = others[np.isin(others, pairs[found]).all(axis=1)]
+    n = int(pairs.max(initial=0)) + 1
+    found = np.asarray(_marked(others.ravel(), n)[pairs].all(axis=1))
+    others = others[_marked(pairs[found].ravel(), int(others.max(initial=0)) + 1)[others].all(axis=1)]
     known = {frozenset(pair) for pair in others.tolist()}
     found[found] = [frozenset(pair) in known for pair in pairs[found].tolist()]
     return found

@@ -5,20 +5,20 @@ side, and the minimum cut between them says where the border is. So a question a
 merger still finds it, where the cheapest cut between two fragments mostly takes off a crumb.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.ids import FragmentId, Ids
-from napari_emcad.proofreading.cut import Proposal
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId
+from napari_emcad.proofreading.cut import Proposal, propose_cuts
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.review.decisions import Decisions
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
 from napari_emcad.proofreading.review.graph_view import GraphView
 from napari_emcad.proofreading.review.questions import ReviewQuestion
 from napari_emcad.proofreading.review.suspects import find_cuts_alike
-from napari_emcad.proofreading.session import Session
 
 CORE = 12
 """Fragments of each side, the largest, that a cut keeps on their side.
@@ -41,24 +41,26 @@ class Border:
 class _QuestionCut:
     """A cut, and the spanning tree of its segment with the rows of the edges it is made from."""
 
-    key: tuple[int, FragmentId, FragmentId]  # number of rows in the log, a, b
+    pair: tuple[FragmentId, FragmentId]
+    members: Ids
     proposal: Proposal
     forest: Forest
     edges: NDArray[np.int64]
 
 
 class QuestionCuts:
-    """Finds the cut of a "part?"; the last one is remembered until the session is edited.
+    """Finds the cut of a "part?"; the last one is remembered until its segment has changed.
 
     Parameters
     ----------
-    session : Session
+    sizes : callable
+        Gives the voxels of each fragment, (n + 1,).
     view : GraphView
     decisions : Decisions
     """
 
-    def __init__(self, session: Session, view: GraphView, decisions: Decisions):
-        self._session, self._view, self._decisions = session, view, decisions
+    def __init__(self, sizes: Callable[[], NDArray[np.int64]], view: GraphView, decisions: Decisions):
+        self._sizes, self._view, self._decisions = sizes, view, decisions
         self._last: _QuestionCut | None = None
 
     def propose(self, question: ReviewQuestion) -> Proposal:
@@ -67,7 +69,7 @@ class QuestionCuts:
         Raises
         ------
         Refused
-            If the two fragments are in different segments, or in a locked one.
+            If the two fragments are in different segments.
         """
         return self._find(question).proposal
 
@@ -84,25 +86,28 @@ class QuestionCuts:
     def pairs_like(self, question: ReviewQuestion) -> Ids:
         """Return pairs of fragments, (k, 2), about which the question would be nearly the same."""
         found = self._find(question)
-        alike = find_cuts_alike(found.forest, self._session.state.sizes, found.proposal.near, found.proposal.far)
+        alike = find_cuts_alike(found.forest, self._sizes(), found.proposal.near, found.proposal.far)
         return self._view.ends_of(found.edges[alike])
 
     def _find(self, question: ReviewQuestion) -> _QuestionCut:
-        key = (len(self._session.log.rows), question.a, question.b)
-        if self._last is None or self._last.key != key:
-            self._last = _QuestionCut(key, *self._cut_between_cores(question))
-        return self._last
-
-    def _cut_between_cores(self, question: ReviewQuestion) -> tuple[Proposal, Forest, NDArray[np.int64]]:
-        state, view = self._session.state, self._view
-        edges = view.edges_inside(state.members(question.segments[0]))
-        questioned = view.edge_between(question.a, question.b)
-        if questioned not in edges:
+        view, pair = self._view, (question.a, question.b)
+        segment = SegmentId(int(view.table[question.a]))
+        if segment != view.table[question.b]:
             raise Refused("review: these two are in different segments by now; go on to the next question.")
+        members, last = view.members(segment), self._last
+        if last is None or last.pair != pair or not np.array_equal(last.members, members):
+            last = self._last = _QuestionCut(pair, members, *self._cut_between_cores(pair, members))
+        return last
+
+    def _cut_between_cores(
+        self, pair: tuple[FragmentId, FragmentId], members: Ids
+    ) -> tuple[Proposal, Forest, NDArray[np.int64]]:
+        view, sizes = self._view, self._sizes()
+        edges, questioned = view.edges_inside(members), view.edge_between(*pair)
         joined = view.rows_of(self._decisions.pairs("join"))
         forest = spanning_forest(view.graph, edges, np.append(joined, questioned))
         near, far = (
-            [FragmentId(f) for f in side[np.argsort(-state.sizes[side], kind="stable")[:CORE]].tolist()]
+            [FragmentId(f) for f in side[np.argsort(-sizes[side], kind="stable")[:CORE]].tolist()]
             for side in forest.sides(int(np.searchsorted(edges, questioned)))
         )
-        return self._session.propose(near, far)[0], forest, edges
+        return propose_cuts(view.segment_graph(members), near, far)[0], forest, edges

@@ -1,10 +1,10 @@
 """Questions of the review, and their answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from napari_emcad.core.geometry import Voxel
-from napari_emcad.core.ids import FragmentId, SegmentId
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId, as_ids
 
 QuestionKind = Literal["join?", "part?"]
 """The kind of a question: are two segments one neuron, or is one segment two neurons?"""
@@ -14,6 +14,10 @@ Answer = Literal["join", "apart", "later", "unknown"]
 
 KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
+
+
+def _none() -> Ids:
+    return as_ids([])
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class ReviewQuestion:
         Segments of the two fragments; both are one for a "part?".
     features : tuple of float
         Numbers that p is estimated from.
+    voxels : float
+        Voxels that are put right if there is an error: those of the smaller side.
+    near, far : (k,) Ids
+        Fragments of both sides; empty until the question is asked.
     """
 
     kind: QuestionKind
@@ -46,3 +54,6 @@ class ReviewQuestion:
     p: float
     segments: tuple[SegmentId, SegmentId]
     features: tuple[float, ...]
+    voxels: float
+    near: Ids = field(default_factory=_none, compare=False, repr=False)
+    far: Ids = field(default_factory=_none, compare=False, repr=False)

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from napari_emcad.core.affinities import NEAREST
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Voxel, triple
-from napari_emcad.core.ids import FragmentId, SegmentId
+from napari_emcad.core.ids import FragmentId, SegmentId, as_ids
 from napari_emcad.core.progress import Job, drive
 from napari_emcad.core.sections.pairing import voxels_before
 from napari_emcad.proofreading.cut import Proposal
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.review.decisions import Decisions
 from napari_emcad.proofreading.review.graph_view import GraphView
+from napari_emcad.proofreading.review.known_sides import stand_for
 from napari_emcad.proofreading.review.learned_odds import LearnedOdds
 from napari_emcad.proofreading.review.open_questions import OpenQuestions
+from napari_emcad.proofreading.review.outlook import SHARES, Outlook, PlannedQuestion
 from napari_emcad.proofreading.review.question_cuts import QuestionCuts
 from napari_emcad.proofreading.review.questions import ANSWERS, KINDS, Answer, QuestionKind, ReviewQuestion
 from napari_emcad.proofreading.review.shortlists import Shortlists
@@ -59,21 +61,48 @@ class ReviewQueue:
     ):
         self.answered = 0
         self._session, self._clock, self._started = session, clock, clock()
-        decisions = Decisions(session)
+        self._decisions = decisions = Decisions(session)
         self._view = GraphView(session.state, boxes)
         self._odds = LearnedOdds(decisions, learns)
-        self._cuts = QuestionCuts(session, self._view, decisions)
+        self._cuts = QuestionCuts(lambda: session.state.sizes, self._view, decisions)
         self._open_questions = OpenQuestions(session, self._view, decisions)
         self._shortlists = Shortlists(session.state, self._view, decisions, self._odds, self._open_questions)
 
     def next(self) -> ReviewQuestion | None:
-        """Return the question with the largest expected gain; None if nothing is left to ask."""
+        """Return the question with the largest expected gain; None if nothing is left to ask.
+
+        What a person has decided by any edit in force is not asked, nor what would change nearly the same.
+        """
         while question := self._best():
             try:
-                return self._at_its_cut(question) if question.kind == "part?" else question
+                asked = self._with_sides(question)
             except Refused:
                 self.put_off(question)
+                continue
+            answered_by = self._decisions.like(asked.kind, asked.near, asked.far)
+            if answered_by is None:
+                return asked
+            self._open_questions.settle(question.kind, answered_by, as_ids([[question.a, question.b]]))
         return None
+
+    def plan(self) -> Job[PlannedQuestion]:
+        """Find the next question and what is left beyond it; may run in a thread while the session is edited.
+
+        The queue is used for nothing else meanwhile.
+        """
+        if not self.is_ranked:
+            yield from self.rank()
+        question = self.next()
+        return PlannedQuestion(question, self.outlook(), len(self._session.log.rows))
+
+    def outlook(self) -> Outlook:
+        """Return how many questions still matter."""
+        open_now, labelled = self._shortlists.open(), float(self._session.state.sizes[1:].sum())
+        found = [(kind, some, some.put_right(self._odds.odds_of(kind))) for kind, some in open_now.items()]
+        highest = max((float(voxels.max(initial=0)) for *_, voxels in found), default=0) / max(labelled, 1)
+        share = next((share for share in SHARES if share <= highest), 0.0)
+        matter = sum(self._count_unlike(kind, some.chosen(right >= share * labelled)) for kind, some, right in found)
+        return Outlook(matter, sum(len(some) for _, some, _ in found), share, labelled)
 
     def questions(self) -> list[ReviewQuestion]:
         """Return all open questions, the largest expected gain first."""
@@ -121,6 +150,14 @@ class ReviewQueue:
         """
         return self._shortlists.rank()
 
+    def _count_unlike(self, kind: QuestionKind, suspects: Suspects) -> int:
+        """Return about how many questions suspects are: cuts that take off about as much are asked as one."""
+        if kind == "join?":
+            return len(suspects)
+        segments = self._view.segments_at(suspects.edge)[:, 0].astype(np.int64)
+        sides = np.log2(np.maximum(suspects.voxels, 1)).round().astype(np.int64)
+        return len(np.unique(segments << 8 | sides))
+
     @property
     def open_count(self) -> int:
         """Number of open questions."""
@@ -137,24 +174,36 @@ class ReviewQueue:
     def _take(self, question: ReviewQuestion, answer: Answer) -> LogRow:
         """Make the edit of an answer."""
         self._shortlists.open()  # the view is as the session is
-        a, b = question.a, question.b
         details: EditDetails = {"question": question.kind, "features": list(question.features)}
         if (question.kind, answer) == ("part?", "apart"):
             return self._split(question, details)
-        details["voxels"] = self._voxels(a, b, self._view.edge_between(a, b))
+        a, b, edge = self._border(question)
+        details["voxels"] = self._voxels(a, b, edge)
         if (question.kind, answer) == ("join?", "join"):
             return self._session.merge(a, b, confirmed=True, **details)
-        if (question.kind, answer) == ("part?", "join"):
-            alike = self._cuts.pairs_like(question)
-            row = self._session.decide(a, b, answer, **details)
-            self._open_questions.settle(row.seq, alike)
-            return row
-        return self._session.decide(a, b, answer, **details)
+        alike = self._cuts.pairs_like(question) if question.kind == "part?" else None
+        details["sides"] = self._sides_of(question)
+        row = self._session.decide(a, b, answer, **details)
+        if alike is not None:
+            self._open_questions.settle(question.kind, row.seq, alike)
+        return row
 
     def _split(self, question: ReviewQuestion, details: EditDetails) -> LogRow:
-        cut, border = self.cut(question), self._cuts.border(question)
-        where: SplitDetails = {"voxels": self._voxels(border.a, border.b, border.edge), **details}
-        return self._session.split(cut, (border.a, border.b), **where)
+        a, b, edge = self._border(question)
+        where: SplitDetails = {"voxels": self._voxels(a, b, edge), **details}
+        return self._session.split(self.cut(question), (a, b), **where)
+
+    def _border(self, question: ReviewQuestion) -> tuple[FragmentId, FragmentId, int]:
+        """Return two fragments that touch, one of each side, and the row of the edge between them."""
+        if question.kind == "join?":
+            return question.a, question.b, self._view.edge_between(question.a, question.b)
+        border = self._cuts.border(question)
+        return border.a, border.b, border.edge
+
+    def _sides_of(self, question: ReviewQuestion) -> list[list[int]]:
+        sizes, asked = self._session.state.sizes, self._with_sides(question)
+        kept = (stand_for(side, sizes) for side in (asked.near, asked.far))
+        return [[*fragments.tolist(), voxels] for fragments, voxels in kept]
 
     def _voxels(self, a: FragmentId, b: FragmentId, edge: int) -> list[list[int]]:
         return both_sides(self._session.state, a, b, self._view.graph.contact[edge])
@@ -177,11 +226,23 @@ class ReviewQueue:
         a, b = FragmentId(int(view.graph.u[edge])), FragmentId(int(view.graph.v[edge]))
         segments = SegmentId(int(view.table[a])), SegmentId(int(view.table[b]))
         voxel = triple(view.graph.contact[edge])
-        return ReviewQuestion(kind, a, b, voxel, gain, p, segments, tuple(features.tolist()))
+        return ReviewQuestion(kind, a, b, voxel, gain, p, segments, tuple(features.tolist()), float(suspects.voxels[i]))
 
-    def _at_its_cut(self, question: ReviewQuestion) -> ReviewQuestion:
-        """Return a "part?" with the place where most of what its cut parts touches."""
-        return replace(question, voxel=triple(self._view.graph.contact[self._cuts.border(question).edge]))
+    def _with_sides(self, question: ReviewQuestion) -> ReviewQuestion:
+        """Return a question with both sides; a "part?" with the place where most of what its cut parts touches.
+
+        Raises
+        ------
+        Refused
+            If the cut of a "part?" cannot be made any more.
+        """
+        if question.kind == "join?":
+            near, far = (self._view.members(SegmentId(int(self._view.table[f]))) for f in (question.a, question.b))
+            return replace(question, near=near, far=far)
+        cut, sizes = self.cut(question), self._session.state.sizes
+        voxel = triple(self._view.graph.contact[self._cuts.border(question).edge])
+        voxels = float(min(sizes[cut.near].sum(), sizes[cut.far].sum()))
+        return replace(question, voxel=voxel, voxels=voxels, near=cut.near, far=cut.far)
 
 
 def both_sides(state: State, a: FragmentId, b: FragmentId, contact: NDArray[np.integer] | Voxel) -> list[list[int]]:

@@ -17,10 +17,8 @@ from napari_emcad.core.sections.pairing import PlannedBox, voxels_before
 from napari_emcad.core.volume import FragmentVolume
 from napari_emcad.proofreading.edges import Graph
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
+from napari_emcad.proofreading.review.known_sides import ALIKE
 from napari_emcad.proofreading.review.odds import Odds
-
-ALIKE = 0.5
-"""Share of their voxels that the sides of two cuts have in common from which on the two are one question."""
 
 JOIN_ODDS = Odds(
     (-3.668, 0.505, 0.543, -1.028, 0.172, -1.083),
@@ -56,22 +54,29 @@ class Suspects:
         Numbers that the probability of an error is estimated from.
     change : (k,) float64
         Change of the variation of information by the correction, in bits x voxels.
+    voxels : (k,) float64
+        Voxels that the correction puts right: those of the smaller side.
     """
 
     edge: NDArray[np.int64]
     features: NDArray[np.float64]
     change: NDArray[np.float64]
+    voxels: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.edge)
 
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Suspects":
         """Return some of them, by a mask or by their places."""
-        return Suspects(self.edge[which], self.features[which], self.change[which])
+        return Suspects(self.edge[which], self.features[which], self.change[which], self.voxels[which])
 
     def gain(self, odds: Odds) -> NDArray[np.float64]:
         """Return the expected change, (k,), in bits x voxels."""
         return odds.p(self.features) * self.change
+
+    def put_right(self, odds: Odds) -> NDArray[np.float64]:
+        """Return the voxels that an answer can be expected to put right, (k,)."""
+        return odds.p(self.features) * self.voxels
 
     def best(self, most: int, odds: Odds) -> "Suspects":
         """Return those with the largest expected gain, `most` of them at most."""
@@ -83,6 +88,7 @@ class Suspects:
             np.concatenate([self.edge, others.edge]),
             np.concatenate([self.features, others.features]),
             np.concatenate([self.change, others.change]),
+            np.concatenate([self.voxels, others.voxels]),
         )
 
 
@@ -124,7 +130,7 @@ def find_split_suspects(
     one, other = volume[low[first]], volume[high[first]]
     means = [s / np.maximum(f, 1) for s, f in zip(strengths, faces, strict=True)]
     features = np.stack([*means, *map(np.log1p, faces), np.log(np.maximum(np.minimum(one, other), 1))], axis=1)
-    return Suspects(edges[first], features, voi_change(one, other))
+    return Suspects(edges[first], features, voi_change(one, other), np.minimum(one, other))
 
 
 def find_merge_suspects(
@@ -157,7 +163,7 @@ def find_merge_suspects(
     whole = below[forest.root[forest.lower], 0]
     faces, small = np.maximum(faces, 1), np.minimum(one, whole - one)
     features = np.stack([strength / faces, *(np.log(np.maximum(x, 1)) for x in (faces, small, whole - small))], axis=1)
-    return Suspects(edges[forest.edge], features, voi_change(one, whole - one))
+    return Suspects(edges[forest.edge], features, voi_change(one, whole - one), small)
 
 
 def find_cuts_alike(forest: Forest, sizes: NDArray[np.int64], near: Ids, far: Ids) -> NDArray[np.int64]:
@@ -249,4 +255,4 @@ def _sums(values: NDArray[np.number], starts: NDArray[np.int64]) -> NDArray[np.f
 
 
 def _no_suspects(odds: Odds) -> Suspects:
-    return Suspects(np.empty(0, np.int64), np.empty((0, len(odds.mean))), np.empty(0))
+    return Suspects(np.empty(0, np.int64), np.empty((0, len(odds.mean))), np.empty(0), np.empty(0))

@@ -1,5 +1,7 @@
 """Going to places: the canvas moves so that a voxel can be judged."""
 
+import numpy as np
+
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.errors import Refused
@@ -9,6 +11,12 @@ from napari_emcad.widgets.kit.layers import centre
 
 CLOSE = 2.0
 """Pixels of the screen that a voxel takes at least where a place is to be judged."""
+
+CLOSEST, FARTHEST = 4.0, 1.0
+"""Pixels of the screen that a voxel takes, at most and at least, where two sides are to be seen together."""
+
+AROUND = 1.3
+"""A view of two sides is so many times as large as the smaller side needs."""
 
 
 class Camera:
@@ -27,6 +35,24 @@ class Camera:
         if self._viewer.dims.ndisplay == 2:
             zoom = CLOSE / float(self._at.layer.scale[-1])
             self._viewer.scene.camera.zoom = max(self._viewer.scene.camera.zoom, zoom)
+
+    def go_to_pair(self, voxel: Voxel, reach: tuple[int, int]) -> None:
+        """Show a contact and what reaches so many voxels from it, y and x; in the middle unless beside that is nothing.
+
+        At the rim of the neurons layer the view is moved inwards, as far as there is something to see.
+        """
+        self.go_to(voxel)
+        if self._viewer.dims.ndisplay != 2:
+            return
+        layer, canvas = self._at.layer, np.array(self._viewer.canvas.size, float)
+        voxel_size = np.asarray(layer.scale[-2:], float)
+        needed = 2 * AROUND * np.maximum(reach, 1) * voxel_size
+        zoom = float(np.clip((canvas / needed).min(), FARTHEST / voxel_size[1], CLOSEST / voxel_size[1]))
+        camera, half = self._viewer.scene.camera, canvas / zoom / 2
+        first, last = (np.array(layer.data_to_world(end))[-2:] for end in ((0, 0, 0), np.array(layer.data.shape) - 1))
+        middle = np.clip(camera.center[-2:], first + half, last - half)
+        middle = np.where(last - first < 2 * half, (first + last) / 2, middle)
+        camera.zoom, camera.center = zoom, (camera.center[0], *middle.tolist())
 
     def go_to_neuron(self, neuron: SegmentId) -> None:
         """Go to the middle of a neuron's largest fragment.

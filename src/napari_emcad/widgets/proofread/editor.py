@@ -57,7 +57,7 @@ class Editor:
         self.marks = Marks(viewer, at, self.camera, self.attempts)
         self.edits = DirectEdits(at, self.camera, self.attempts)
         self.split = SplitTool(viewer, at)
-        self.review = ReviewTool(at, loop, self.camera.go_near, self._emit_changed)
+        self.review = ReviewTool(at, loop, self.camera, self._emit_changed)
         self.tools: dict[Mode, Tool] = {
             Mode.SELECT: SelectTool(at),
             Mode.MERGE: MergeTool(at),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_emcad.core.wording import count
@@ -16,6 +16,7 @@ from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.replay_review import ReplayReview
 from napari_emcad.widgets.proofread.views.history_list import HistoryList
 from napari_emcad.widgets.proofread.views.neuron_list import NeuronList
+from napari_emcad.widgets.proofread.views.picture_row import PictureRow
 from napari_emcad.widgets.proofread.views.replay_report import ReplayReportView
 
 ALONE = (
@@ -34,13 +35,23 @@ class ProofreadBody(QWidget):
     words, toast, facts, to_do : QLabel
         The next click, the last edit, the progress of the review, and the number of places to do.
     answers : dict of str to QPushButton
+    pictures : PictureRow
+        Both sections of a question whose sides touch between sections.
     question, alone : Question
         Whether to make a doubtful edit, and whether to edit where the disk has no locks.
+
+    Signals
+    -------
+    wanted : QWidget
+        The part of it that is to be in view.
     """
+
+    wanted = Signal(QWidget)
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._editor: Editor | None = None
+        self._review_height = 0
         self._make_tools()
         self._make_looks()
         column = QVBoxLayout(self)
@@ -97,6 +108,7 @@ class ProofreadBody(QWidget):
         self.question, self.alone = Question("Join anyway", "Leave"), Question("Edit it alone", "Only look")
         self.apply_button, self.next_button = button("Apply", "apply"), button("Next", "next")
         self.split_row = row_of(self.apply_button, self.next_button)
+        self.pictures = PictureRow()
         self.answers = {name: button(words.capitalize(), name) for name, words in ANSWER_WORDS.items()}
         self.review_box = self._review_box()
         self.undo_button, self.redo_button = button("Undo", "undo"), button("Redo", "redo")
@@ -145,7 +157,8 @@ class ProofreadBody(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         for i, answer in enumerate(self.answers.values()):
             grid.addWidget(answer, i // 2, i % 2)
-        grid.addWidget(self.facts, 2, 0, 1, 2)
+        grid.addWidget(self.pictures, 2, 0, 1, 2)
+        grid.addWidget(self.facts, 3, 0, 1, 2)
         return box
 
     def _connect(self) -> None:
@@ -155,6 +168,7 @@ class ProofreadBody(QWidget):
             one.clicked.connect(lambda _checked, name=name: self.editor.answer(name))
         for one, act in self._acts().items():
             one.clicked.connect(lambda _checked, act=act: act(self.editor))
+        self.pictures.chosen.connect(lambda voxel: self.editor.review.go_to(voxel))
         self.undo_one_button.clicked.connect(self._undo_marked)
         self.question.accepted.connect(lambda: self.editor.confirm())
         self.question.dropped.connect(lambda: self.editor.attempts.drop_doubt())
@@ -199,9 +213,24 @@ class ProofreadBody(QWidget):
         another = "" if editor.split.can_change else "There is no other proposal."
         enable(self.next_button, another, KEYS["next"].words)
         if editor.mode is Mode.REVIEW:
-            self.facts.setText(editor.review.facts)
-            for name, one in self.answers.items():
-                enable(one, "" if editor.review.question else "Nothing is asked.", KEYS[name].words)
+            self._follow_review()
+        else:
+            self._review_height = 0
+
+    def _follow_review(self) -> None:
+        review, scale = self.editor.review, self.editor.at.layer.scale
+        self.facts.setText(review.facts)
+        self.pictures.put(review.pictures, float(scale[-2] / scale[-1]))
+        for name, one in self.answers.items():
+            enable(one, "" if review.question else "Nothing is asked.", KEYS[name].words)
+        self._want_review()
+
+    def _want_review(self) -> None:
+        """Ask for the review to be in view when it begins, and when it has grown."""
+        height = self.review_box.sizeHint().height()
+        if height > self._review_height:
+            self._review_height = height
+            self.wanted.emit(self.review_box)
 
     def _follow_edits(self) -> None:
         session, selection, edits = self.editor.at.session, self.editor.at.selection, self.editor.edits
