@@ -7,7 +7,9 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
+from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.widgets.desk.canvases import Canvases, MouseOfAll
+from napari_emcad.widgets.kit.labels_view import FragmentLabels, replace_data
 from napari_emcad.widgets.panes.cross import cross_of
 from napari_emcad.widgets.panes.four_panes import FourPanes
 
@@ -183,6 +185,25 @@ def test_other_data_are_taken_over(four, canvases, main, loop):
     main.layers["neurons"].data = VOXELS // 3
     loop.settle()
     assert np.array_equal(shown(xz, "neurons"), VOXELS[:, 7] // 3)
+
+
+def test_fragments_that_were_parted_under_the_same_view_are_read_anew(four, main, canvases, loop):
+    xz, _ = four.panes
+    in_file = LazyArray("file", VOXELS.shape, np.uint32, lambda slices: fragments[slices])
+    fragments = np.where(VOXELS % 2, 1, 2).astype(np.uint32)
+    view = FragmentLabels(in_file, np.array([0, 7, 8], np.uint32))
+    layer = main.add_labels(view, name="ours", scale=SCALE, translate=PLACE, units=NM)
+    canvases.move_to(dict(enumerate(at(3, 7, 11))))
+    loop.settle()
+    assert np.array_equal(shown(xz, "ours"), fragments[:, 7] + 6)
+    view.show(np.array([0, 9, 9], np.uint32))
+    layer.refresh()
+    loop.rest()  # no job: the fragments are known
+    assert (shown(xz, "ours") == 9).all()
+    fragments[5:, 7] = 3
+    replace_data(layer, FragmentLabels(in_file, np.array([0, 9, 9, 4], np.uint32)))
+    loop.settle()
+    assert (shown(xz, "ours")[5:] == 4).all() and (shown(xz, "ours")[:5] == 9).all()
 
 
 def test_layers_that_are_no_stacks_are_left_out(four, main):

@@ -189,7 +189,7 @@ LayerData = FragmentLabels | list[FragmentLabels] | list[PyramidLevel]
 """Data of a labels layer: a view, or the levels of its pyramid."""
 
 
-def replace_data(layer: Labels, data: Any) -> None:
+def replace_data(layer: Labels, data: LayerData) -> None:
     """Give a layer other voxels of the same shape.
 
     Voxels of the same type come to lie under the views that the layer has, since napari takes long to be given others.

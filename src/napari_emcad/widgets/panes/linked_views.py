@@ -79,6 +79,13 @@ class LinkedViews:
             for axis, value in zip(shown_axes(viewer), viewer.scene.camera.center[-2:], strict=True):
                 self.middle[axis] = float(value)
 
+    def _keep_place(self, zoom_before: float, others: Sequence[int]) -> None:
+        """Zoom round the place, if it was seen, along the axes that the canvas which was zoomed does not show."""
+        for axis in {0, 1, 2} - set(others):
+            place = self._canvases.place[axis]
+            if self._is_seen(axis, zoom_before):
+                self.middle[axis] = place + (self.middle[axis] - place) * zoom_before / self.zoom
+
     def _source(self, event: Event) -> ViewerModel | None:
         """Return the 2D canvas whose camera a person has moved; None if it moved by itself."""
         if self._is_putting or self._resized.is_active:
@@ -90,7 +97,8 @@ class LinkedViews:
     def _on_zoom(self, event: Event) -> None:
         viewer = self._source(event)
         if viewer is not None:
-            self.zoom = float(viewer.scene.camera.zoom)
+            before, self.zoom = self.zoom, float(viewer.scene.camera.zoom)
+            self._keep_place(before, shown_axes(viewer))
             self._take_middle(viewer)
             self.put()
 
@@ -109,15 +117,15 @@ class LinkedViews:
     def _on_moved(self) -> None:
         """Follow the place on the axes on which it has left a picture."""
         now, before, self._place = self._canvases.place, self._place, self._canvases.place
-        left = [axis for axis in range(3) if now[axis] != before[axis] and not self._is_seen(axis)]
+        left = [axis for axis in range(3) if now[axis] != before[axis] and not self._is_seen(axis, self.zoom)]
         for axis in left:
             self.middle[axis] = now[axis]
         if left:
             self.put()
 
-    def _is_seen(self, axis: int) -> bool:
+    def _is_seen(self, axis: int, zoom: float) -> bool:
         """Return True if the place lies in the picture of all canvases that show an axis."""
-        apart = abs(self._canvases.place[axis] - self.middle[axis]) * self.zoom
+        apart = abs(self._canvases.place[axis] - self.middle[axis]) * zoom
         lengths = [
             viewer.canvas.size[shown_axes(viewer).index(axis)]
             for viewer in self._viewers

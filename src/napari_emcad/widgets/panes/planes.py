@@ -131,8 +131,9 @@ class Planes:
         """Return the number of steps that `load` takes at most."""
         return sum(-(-self.levels[n].shape[0] // PIECE) for n in {wanted.level, len(self.levels) - 1})
 
-    def forget(self) -> None:
-        """Forget what was read: the volume has changed."""
+    def replace(self, levels: Sequence[Volume]) -> None:
+        """Read from other voxels of the same shapes from now on, and forget what was read."""
+        self.levels = list(levels)
         self._asked.clear()
         for slabs in self._slabs:
             slabs.clear()
@@ -140,8 +141,11 @@ class Planes:
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _ask(self, level: int, slab: int) -> None:
-        """Take note of what is on screen: one level, and the coarsest, of which napari makes its thumbnails."""
+        """Take note of what is on screen, and forget others: one level, and the coarsest, which thumbnails are of."""
         kept = {level, len(self.levels) - 1}
+        if level != max(kept):
+            for other in set(range(len(self.levels))) - kept:
+                self._slabs[other].clear()
         self._asked = {one: number for one, number in self._asked.items() if one in kept or level == max(kept)}
         self._asked[level] = slab
 

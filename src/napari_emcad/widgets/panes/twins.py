@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
 from napari.utils.events import Event
 
-from napari_emcad.widgets.kit.labels_view import LabelView, replace_data
+from napari_emcad.widgets.kit.labels_view import LabelView
 from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.panes.loader import Loader
 from napari_emcad.widgets.panes.plane_array import PlaneArray, as_they_are
@@ -97,12 +97,20 @@ class PlanesTwin(Twin):
     """
 
     def __init__(self, of: Image | Labels, axis: int, loader: Loader):
-        self._axis, self._loader = axis, loader
+        self._axis, self._loader, self._made_of = axis, loader, _voxels_of(of)
         self.planes, data = self._open(of)
         layer = _new(of, data)
         super().__init__(of, layer, (*PLACE, *LOOK, *OF_KIND[Labels if isinstance(of, Labels) else Image]))
         loader.add(self.planes, self.refresh)
         of.events.data.connect(self._on_data)
+
+    def refresh(self) -> None:
+        """Draw the layer anew, from what was read before unless other fragments lie under it now."""
+        made_of = _voxels_of(self.of)
+        if any(now is not before for now, before in zip(made_of, self._made_of, strict=True)):
+            self._made_of = made_of
+            self.planes.replace([level.fragments for level in _levels(self.of)])
+        super().refresh()
 
     def close(self) -> None:
         """Follow no more, and read no more."""
@@ -111,7 +119,7 @@ class PlanesTwin(Twin):
         super().close()
 
     def _open(self, of: Image | Labels) -> tuple[Planes, list[PlaneArray]]:
-        levels = list(of.data) if of.multiscale else [of.data]
+        levels = _levels(of)
         views = [level if isinstance(level, LabelView) else None for level in levels]
         volumes = [level if view is None else view.fragments for level, view in zip(levels, views, strict=True)]
         planes = Planes(volumes, self._axis, self._loader.ask)
@@ -124,14 +132,26 @@ class PlanesTwin(Twin):
 
     @netted
     def _on_data(self, _event: Event) -> None:
-        """Take over other voxels."""
+        """Take over other voxels, at the same level."""
         self._loader.drop(self.planes)
         self.planes, data = self._open(self.of)
+        self._made_of = _voxels_of(self.of)
         self._loader.add(self.planes, self.refresh)
-        if isinstance(self.layer, Labels):
-            replace_data(self.layer, data if self.layer.multiscale else data[0])
-        else:
-            self.layer.data = data if self.layer.multiscale else data[0]
+        level = self.layer.data_level
+        self.layer.data = data if self.layer.multiscale else data[0]
+        if self.layer.multiscale:
+            self.layer.data_level = level
+        self.layer.editable = False
+
+
+def _levels(of: Image | Labels) -> list[Any]:
+    return list(of.data) if of.multiscale else [of.data]
+
+
+def _voxels_of(of: Image | Labels) -> list[object]:
+    """Return what stands for the voxels of our labels: where a fragment is parted, others lie under the same views."""
+    views = [level for level in _levels(of) if isinstance(level, LabelView)]
+    return [one for view in views for one in (view.fragments, view.in_use)]
 
 
 def twin_of(of: Layer, axis: int, loader: Loader) -> Twin | None:

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from textwrap import wrap
 from typing import Any
 
 from napari.components import ViewerModel
 
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
+
+LETTER, FEWEST = 9, 14
+"""Pixels that a letter of the lines over the canvas takes, and how many stand in a line at least."""
 
 
 @dataclass(frozen=True)
@@ -45,25 +50,36 @@ LOOKS = {
 
 
 class Banner:
-    """Lines over the canvas; the text that was there before comes back."""
+    """Lines over the canvas, as long as it is wide; the text that was there before comes back."""
 
     def __init__(self, viewer: ViewerModel):
-        self._overlay = viewer.canvas.overlays.text
+        self._canvas, self._overlay = viewer.canvas, viewer.canvas.overlays.text
+        self._words = ""
         self._before: dict[str, Any] | None = None
 
     def show(self, words: str) -> None:
         """Show some lines."""
-        roomy = "\n".join(f" {line} " for line in words.split("\n"))  # napari's box is a little too narrow
-        look = {"text": roomy, "visible": True, "position": "top_center", "font_size": 10, "box": True}
+        look = {"visible": True, "position": "top_center", "font_size": 10, "box": True}
         if self._before is None:
-            self._before = {name: getattr(self._overlay, name) for name in look}
+            self._before = {name: getattr(self._overlay, name) for name in ("text", *look)}
+            self._canvas.events.size.connect(self._wrap)
+        self._words = words
+        self._wrap()
         self._put(look)
 
     def hide(self) -> None:
         """Put the text back that was there before."""
         if self._before is not None:
+            self._canvas.events.size.disconnect(self._wrap)
             self._put(self._before)
             self._before = None
+
+    @netted
+    def _wrap(self, _event: object = None) -> None:
+        """Break lines that are wider than the canvas."""
+        letters = max(FEWEST, self._canvas.size[1] // LETTER - 2)
+        lines = [part for line in self._words.split("\n") for part in wrap(line, letters)]
+        self._put({"text": "\n".join(f" {line} " for line in lines)})  # napari's box is a little too narrow
 
     def _put(self, look: dict[str, Any]) -> None:
         for name, value in look.items():

@@ -81,7 +81,7 @@ class ProofreadPanel(QWidget):
             if self._room is None:
                 show_beside(self._desk.viewer, self._surfaces, self)
             else:
-                self._surfaces.show_place(self._desk.canvases)
+                self._surfaces.lie_among(self._desk.canvases)
                 self._room.put(self._surfaces)
         self._show_surfaces()
 

@@ -17,6 +17,9 @@ from napari_emcad.widgets.proofread.surface_scene import NOTHING, Hit, SurfaceSc
 from napari_emcad.widgets.proofread.views.place_lines import PlaceLines
 from napari_emcad.widgets.proofread.views.surface_canvas import SurfaceCanvas
 
+SMALLEST = 120
+"""Pixels of the smallest width and height among several canvases."""
+
 TITLE = "Neurons in 3D"
 """Title of the dock in which a window shows the view."""
 
@@ -96,8 +99,9 @@ class SurfaceView(QWidget):
         beside = self._beside() if self._beside is not None else None
         keep_width(beside)
 
-    def show_place(self, canvases: Canvases) -> None:
-        """Draw the place of the canvases among the surfaces."""
+    def lie_among(self, canvases: Canvases) -> None:
+        """Be one of several canvases: become as small as these may, and draw their place among the surfaces."""
+        self._canvas.widget.setMinimumSize(SMALLEST, SMALLEST)
         self._place = PlaceLines(self._canvas.model, canvases, self._at.layer)
 
     def lies_beside(self, dock: QDockWidget) -> None:
