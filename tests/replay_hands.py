@@ -51,7 +51,7 @@ def give_other_neurons(monkeypatch, card) -> list:
         return SegmentResult(parameters, made, card, cut_neurons(made, CUT), "CPU", "cpu", 0.1)
         yield
 
-    monkeypatch.setattr("napari_emcad.widgets.desk.runs.segment_beside", drawn_run)
+    monkeypatch.setattr("napari_emcad.widgets.desk.stopped_run.segment_beside", drawn_run)
     return asked
 
 

@@ -183,8 +183,9 @@ def predict(
     box: Box,
     parameters: SegmentParameters,
     plan: SectionPlan | None = None,
+    done: int = 0,
 ) -> Job[None]:
-    """Volume -> affinities."""
+    """Volume -> affinities, of which the first `done` sections are there already."""
     from napari_emcad.inference.choice import choose_device
     from napari_emcad.inference.normalisation import EM_GREYS, choose_normalisation
     from napari_emcad.inference.predict import predict_by
@@ -192,7 +193,7 @@ def predict(
 
     levels = choose_normalisation(volume, parameters.black, parameters.white, EM_GREYS, plan)
     device, scale = choose_device(parameters.device), parameters.scale or OWN
-    prediction = Prediction(box, levels, device, plan=plan, scale=scale)
+    prediction = Prediction(box, levels, device, plan=plan, scale=scale, done=done)
     yield from predict_by(network, volume, affinities, prediction)
 
 

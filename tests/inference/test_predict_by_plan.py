@@ -63,6 +63,18 @@ def test_left_out_sections_are_skipped(network, left_out):
     np.testing.assert_array_equal(np.delete(found, left_out, 1), rest)
 
 
+@pytest.mark.parametrize("left_out", [(), (2, 3), (0, 6)])
+def test_a_prediction_goes_on_from_the_sections_that_are_finished(network, left_out):
+    volume, plan = uneven(SHAPE), leaving_out(SHAPE, *left_out)
+    whole = predicted(network, volume, plan)
+    for done in (1, 4, SHAPE[0]):
+        out = np.concatenate([whole[:, :done], np.full_like(whole[:, done:], 7)], axis=1)
+        prediction = Prediction(Box.whole(SHAPE), Normalisation(0, 255), CPU, plan=plan, done=done)
+        steps = list(predict_by(network, volume, out, prediction))
+        np.testing.assert_array_equal(out, whole)
+        assert (steps[0].done, steps[-1].done) == (done, SHAPE[0])
+
+
 def test_gaps_that_are_too_long_part_the_stack(network):
     shape = (9, 20, 22)
     volume, gap = uneven(shape), [2, 3, 4, 5]

@@ -70,7 +70,7 @@ def test_what_hangs_together_with_neither_side_stays_with_the_first():
 
 @pytest.mark.parametrize(("near", "far"), [([1], []), ([], [2]), ([1], [9])])
 def test_points_that_are_missing_or_elsewhere(near, far):
-    with pytest.raises(Refused, match="points on both sides and in one segment are needed"):
+    with pytest.raises(Refused, match="points on both sides and in one neuron are needed"):
         propose_cuts(graph_of([(1, 2, 1.0), (2, 3, 1.0)]), near, far)
 
 

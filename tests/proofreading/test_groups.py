@@ -30,9 +30,9 @@ def test_a_piece_that_touches_nothing_is_bridged_once(tmp_path):
 def test_all_or_nothing(tmp_path):
     at = session(FOUR, tmp_path)
     at.lock(3)
-    with pytest.raises(Refused, match=r"^locked: segment 3"):
+    with pytest.raises(Refused, match=r"^done: neuron 3"):
         at.merge_all(1, [2, 3])
-    with pytest.raises(Refused, match=r"^merge: all points are in segment 1 already"):
+    with pytest.raises(Refused, match=r"^merge: all points are in neuron 1 already"):
         at.merge_all(1, [1])
     with pytest.raises(Refused, match=r"^background"):
         at.merge_all(1, [2, 0])

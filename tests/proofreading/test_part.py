@@ -188,7 +188,7 @@ def test_points_that_part_nothing(tmp_path, near, far, sentence):
 def test_30_a_locked_segment_is_not_parted(tmp_path):
     at = opened(tmp_path)
     at.lock(int(at.state.table[1]))
-    with pytest.raises(Refused, match=r"^locked"):
+    with pytest.raises(Refused, match=r"^done: neuron"):
         at.split_fragment([LEFT], [RIGHT])
 
 

@@ -53,7 +53,7 @@ def test_02_merge_within_one_segment(tmp_path):
     at = session(LINE, tmp_path)
     before = at.state.digest()
     for other in (1, 2):
-        with pytest.raises(Refused, match=r"^merge: both points are in segment 1 already"):
+        with pytest.raises(Refused, match=r"^merge: both points are in neuron 1 already"):
             at.merge(1, other)
     assert at.state.digest() == before and not at.log.rows
 
@@ -83,7 +83,7 @@ def test_04_merge_of_two_that_do_not_touch(tmp_path):
 def test_05_what_cannot_be_merged(tmp_path):
     at = session(LINE, tmp_path)
     at.lock(3)
-    for other, sentence in ((0, "^background: there is no"), (99, "^outside: there is no"), (3, "^locked: segment 3")):
+    for other, sentence in ((0, "^background: there is no"), (99, "^outside: there is no"), (3, "^done: neuron 3")):
         with pytest.raises(Refused, match=sentence):
             at.merge(1, other)
 
@@ -119,7 +119,7 @@ def test_09_split_a_triangle(tmp_path):
 
 
 def test_10_points_in_two_segments(tmp_path):
-    with pytest.raises(Refused, match="in different segments"):
+    with pytest.raises(Refused, match="in different neurons"):
         session(LINE, tmp_path).propose([1], [3])
 
 
@@ -253,7 +253,7 @@ def test_30_locked_segments(tmp_path):
     at = session(LINE, tmp_path)
     at.lock(3)
     for edit in (lambda: at.merge(1, 3), lambda: at.merge(3, 1), lambda: at.propose([3], [4]), lambda: at.detach(4)):
-        with pytest.raises(Refused, match=r"^locked: segment 3 is done; unlock it first"):
+        with pytest.raises(Refused, match=r"^done: neuron 3 is done; take the tick off first"):
             edit()
     at.set_threshold(1.0)
     at.set_threshold(0.0)
@@ -280,7 +280,7 @@ def test_a_segment_that_is_no_more(tmp_path):
     at.merge(1, 3)
     edits = (at.lock, lambda s: at.set_segment_threshold(s, 1.0), lambda s: at.walk(s, upwards=True))
     for edit in edits:
-        with pytest.raises(Refused, match=r"^segment: there is no segment 3 any more"):
+        with pytest.raises(Refused, match=r"^neuron: there is no neuron 3 any more"):
             edit(3)
 
 
@@ -350,7 +350,7 @@ def test_one_segment_is_walked_along_the_tree(tmp_path):
     assert groups(at) == [[1, 2], [3, 4], [5], [6]]
     at.set_segment_threshold(3, 0.45)
     assert groups(at) == [[1, 2], [3, 4, 5], [6]] and at.state.threshold == 0.2
-    with pytest.raises(Refused, match=r"^threshold: segment 3 is the same at 0\.50"):
+    with pytest.raises(Refused, match=r"^grow: neuron 3 is the same at 0\.50"):
         at.set_segment_threshold(3, 0.5)
     at.merge(4, 6)
     at.set_segment_threshold(3, 0.05)  # what was joined by hand stays joined

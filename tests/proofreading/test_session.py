@@ -204,7 +204,7 @@ def test_34_a_segment_takes_in_only_what_touches_it(tmp_path):
     """2 and 3 hang together by 1 alone, which is done."""
     at = session([(1, 2, 0.9), (1, 3, 0.8)], tmp_path, threshold=0.0)
     at.lock(1)
-    with pytest.raises(Refused, match=r"^threshold: segment 2 is the same at 1\.00"):
+    with pytest.raises(Refused, match=r"^grow: neuron 2 is the same at 1\.00"):
         at.set_segment_threshold(2, 1.0)
     with pytest.raises(Refused, match="only through neurons that were edited"):
         at.walk(2, upwards=True)

@@ -27,7 +27,7 @@ def test_a_segment_takes_in_what_joins_it_next(tmp_path):
         row = at.walk(3, upwards=True, voxels=[[0, 0, 2]])
         assert groups(at) == step and at.state.table[3] == 3
         assert row.kind == "segment_threshold" and row.input["voxels"] == [[0, 0, 2]]
-    with pytest.raises(Refused, match=r"^threshold: nothing more joins segment 3"):
+    with pytest.raises(Refused, match=r"^grow: nothing more joins neuron 3"):
         at.walk(3, upwards=True)
     for step in [*steps[1::-1], [[1, 2], [3, 4], [5], [6]]]:
         at.undo()
@@ -42,7 +42,7 @@ def test_and_lets_go_of_what_joined_it_last(tmp_path):
         at.walk(segment, upwards=False)
         assert groups(at) == step
     at.walk(segment, upwards=False)
-    with pytest.raises(Refused, match=r"^threshold: nothing more leaves segment"):
+    with pytest.raises(Refused, match=r"^grow: nothing more leaves neuron"):
         for _ in range(6):
             at.walk(segment, upwards=False)
 
@@ -64,7 +64,7 @@ def test_edited_segments_are_not_taken_in(tmp_path):
     at.lock(5)
     at.walk(3, upwards=True)
     assert segments(at) == {3: [1, 2, 3, 4], 5: [5], 6: [6]}
-    with pytest.raises(Refused, match=r"^locked: segment 5"):
+    with pytest.raises(Refused, match=r"^done: neuron 5"):
         at.walk(5, upwards=True)
 
 

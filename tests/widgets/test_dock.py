@@ -3,7 +3,7 @@
 import pytest
 from napari.settings import get_settings
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QDialog, QInputDialog
+from qtpy.QtWidgets import QApplication, QDialog, QInputDialog, QPushButton
 
 from napari_emcad.core.progress import Progress
 
@@ -29,13 +29,15 @@ def test_a_session_is_not_opened_while_a_job_runs(busy, tmp_path):
     assert not busy.dock.sections["proofread"].is_open
 
 
-def test_the_bar_shows_the_job(busy):
-    busy.wait(lambda: busy.dock.bar.format().startswith("counting"))
-    assert busy.dock.bar.isVisibleTo(busy.dock) and (busy.dock.bar.value(), busy.dock.bar.maximum()) == (1, 3)
-    busy.desk.jobs.stop()
-    assert busy.dock.bar.format() == "stopping ..."
+def test_a_job_is_seen_and_stopped_with_its_section_folded(busy):
+    row = busy.dock.work.rows["desk"]
+    busy.wait(lambda: row.bar.format().startswith("counting"))
+    busy.dock.sections["segment"].fold()
+    assert row.isVisibleTo(busy.dock) and (row.bar.value(), row.bar.maximum()) == (1, 3)
+    row.stop_button.click()
+    assert row.bar.format() == "stopping ..." and not row.stop_button.isEnabled()
     busy.idle()
-    assert not busy.dock.bar.isVisibleTo(busy.dock)
+    assert not row.isVisibleTo(busy.dock)
 
 
 def test_a_url_is_opened_in_a_thread(window, monkeypatch):
@@ -46,8 +48,18 @@ def test_a_url_is_opened_in_a_thread(window, monkeypatch):
     assert "eels:// is not known" in window.message and not window.viewer.layers
 
 
-def test_neurons_open_export(proofreading):
-    assert proofreading.dock.sections["export"].is_open
+def lit(window) -> list[str]:
+    """The words of the buttons that are lit."""
+    return [button.text() for button in window.dock.findChildren(QPushButton) if button.property("next")]
+
+
+def test_the_step_that_comes_next_is_lit_and_opens_by_itself(proofreading):
+    dock = proofreading.dock
+    proofreading.wait(lambda: lit(proofreading) == ["Review  R"])
+    at = proofreading.desk.sessions.current
+    at.edit(lambda: at.session.lock(int(at.session.state.table[1])))
+    proofreading.wait(lambda: lit(proofreading) == ["Save..."])
+    assert not dock.sections["export"].is_open
 
 
 class ByHand(QCloseEvent):

@@ -49,15 +49,19 @@ def each(items: Iterable[T]) -> Steps[list[T]]:
 
 
 class Stopwatch:
-    """A clock that tells the time left of a stage from the time that its finished part took."""
+    """A clock that tells the time left of a stage from the time that its finished part took.
 
-    def __init__(self, stage: str, total: int):
-        self._stage, self._total, self._start = stage, total, time.monotonic()
+    Of the `total` units of the stage `before` were finished before the clock was started.
+    """
+
+    def __init__(self, stage: str, total: int, before: int = 0):
+        self._stage, self._total, self._before, self._start = stage, total, before, time.monotonic()
 
     def at(self, done: int, part: float = 0.0) -> Progress:
         """Return the progress with `done` of the stage finished, and of the next unit a `part` between 0 and 1."""
         passed, finished = time.monotonic() - self._start, done + part
-        left = passed * (self._total - finished) / finished if finished else None
+        timed = finished - self._before
+        left = passed * (self._total - finished) / timed if timed > 0 else None
         return Progress(self._stage, done, self._total, left)
 
 

@@ -79,12 +79,12 @@ def predict_sections(
         ready = make_ready()
     try:
         tile = prediction.tile or ready.usual_tile()
-        total, done = prediction.box.shape[0], 0
-        watch = Stopwatch(stage, total)
-        yield watch.at(0)
+        total, done = prediction.box.shape[0], prediction.done
+        watch = Stopwatch(stage, total, done)
+        yield watch.at(done)
         _leave_out(write, ready.channels, prediction)
         for part in shown_parts(volume, prediction):
-            k = part.box.start[0]
+            k = _first_unfinished(part, prediction.done)
             while k < part.box.stop[0]:
                 try:
                     # no name is bound to the walk: it would keep the memory of its tiles from being released
@@ -103,6 +103,12 @@ def predict_sections(
     finally:
         del ready
         release_memory(prediction.device)
+
+
+def _first_unfinished(part: ShownPart, done: int) -> int:
+    """Return the first section of a part that is not among those finished already; its end if there is none."""
+    start, stop = part.box.start[0], part.box.stop[0]
+    return next((k for k in range(start, stop) if part.end(k) > done), stop)
 
 
 def _leave_out(write: Write, channels: int, prediction: Prediction) -> None:

@@ -25,6 +25,8 @@ class Prediction:
         Of the whole volume; None = every section is used as it is.
     scale : (y, x)
         Pixels of the volume that the network sees as one.
+    done : int
+        Sections at the start of the box that are finished already, by a prediction that was stopped.
     """
 
     box: Box
@@ -33,3 +35,4 @@ class Prediction:
     tile: int | None = None
     plan: SectionPlan | None = None
     scale: Scale = OWN
+    done: int = 0

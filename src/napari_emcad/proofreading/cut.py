@@ -59,7 +59,7 @@ class SegmentGraph:
         wanted = np.unique(np.asarray(fragments, np.int64))
         places = np.minimum(np.searchsorted(self.nodes, wanted), len(self.nodes) - 1)
         if not len(wanted) or (self.nodes[places] != wanted).any():
-            raise Refused("split: points on both sides and in one segment are needed; place them again.")
+            raise Refused("split: points on both sides and in one neuron are needed; place them again.")
         return places
 
 

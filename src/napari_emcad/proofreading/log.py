@@ -164,7 +164,7 @@ class EditLog:
             self._counted = acknowledged.edits if acknowledged else 0
             if not self._path.stat().st_size:
                 raise ValueError("SQLite removes the write-ahead log of an empty file")
-            with _open_to_read(self._path) as database:
+            with open_to_read(self._path) as database:
                 version = database.execute("PRAGMA user_version").fetchone()[0]
                 if version > PACKED:
                     raise _LaterVersion
@@ -233,7 +233,7 @@ def write_rows(path: Path, rows: Iterable[LogRow]) -> None:
 
 
 @contextmanager
-def _open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a log to read; where nothing can be written, SQLite shows recent rows in a copy alone."""
     with ExitStack() as opened:
         database = opened.enter_context(closing(_connect(path, "ro")))

@@ -23,7 +23,14 @@ from napari_emcad.proofreading.history import History
 from napari_emcad.proofreading.log import EditLog
 from napari_emcad.proofreading.plans.locks import plan_lock, plan_unlock
 from napari_emcad.proofreading.plans.merges import MergeDoubts, plan_group, plan_merge
-from napari_emcad.proofreading.plans.partings import plan_parting
+from napari_emcad.proofreading.plans.partings import (
+    PartingOrder,
+    PartingProposal,
+    check_parting,
+    find_parts,
+    order_parting,
+    propose_parting,
+)
 from napari_emcad.proofreading.plans.splits import plan_detach, plan_split, propose_splits
 from napari_emcad.proofreading.plans.thresholds import plan_segment_threshold, plan_step_down, plan_step_up
 from napari_emcad.proofreading.rows import EditDetails, EditInput, EditKind, LogRow, SplitDetails
@@ -132,11 +139,23 @@ class Session:
         effect = plan_detach(self.state, self._contacts, fragment)
         return self._make("detach", {"fragment": fragment, **details}, effect)
 
-    def split_fragment(self, near: Sequence[Voxel], far: Sequence[Voxel], **details: Unpack[EditDetails]) -> LogRow:
-        """Part the fragment in which all points (z, y, x) are, and with it its segment; see `plan_parting`."""
+    def order_parting(self, near: Sequence[Voxel], far: Sequence[Voxel]) -> PartingOrder:
+        """Return what the parts of the fragment are found from in which all points are; see `PartingOrder`."""
+        return order_parting(self.state, self._affinities, *([triple(p) for p in points] for points in (near, far)))
+
+    def split_fragment(
+        self,
+        near: Sequence[Voxel],
+        far: Sequence[Voxel],
+        proposal: PartingProposal | None = None,
+        **details: Unpack[EditDetails],
+    ) -> LogRow:
+        """Part the fragment in which all points (z, y, x) are, and with it its segment, as was proposed for them."""
         near, far = [triple(point) for point in near], [triple(point) for point in far]
-        effect = plan_parting(self.state, self._affinities, near, far)
-        return self._make("split", {"near": near, "far": far, **details}, effect)
+        if proposal is None:
+            proposal = propose_parting(self.state, find_parts(self.order_parting(near, far)))
+        check_parting(self.state, proposal)
+        return self._make("split", {"near": near, "far": far, **details}, proposal.effect)
 
     def set_threshold(self, threshold: float, **details: Unpack[EditDetails]) -> LogRow | None:
         """Move the threshold of all that nobody edited; None if it is there already."""

@@ -30,7 +30,7 @@ def next_to_join(state: State, segment: SegmentId) -> list[SegmentId]:
         if beyond > lowest or np.isinf(beyond):
             break
     if not np.isfinite(lowest):
-        raise Refused(f"threshold: nothing more joins segment {segment} in the merge tree; merge by hand.")
+        raise Refused(f"grow: nothing more joins neuron {segment} in the merge tree; merge by hand.")
     return [SegmentId(leaf) for leaf in np.sort(leaves[is_other & (heights == lowest)]).tolist()]
 
 
@@ -64,7 +64,7 @@ def next_to_leave(state: State, segment: SegmentId, held: Ids) -> Ids:
     voxels = np.bincount(level, state.sizes[members], len(levels))
     enough = np.flatnonzero(voxels >= max(1, state.min_size))
     if not len(enough):
-        raise Refused(f"threshold: nothing more leaves segment {segment} in the merge tree; split it by hand.")
+        raise Refused(f"grow: nothing more leaves neuron {segment} in the merge tree; split it by hand.")
     return np.sort(members[level == enough[-1]])
 
 
@@ -104,5 +104,5 @@ def _largest_in_tree(state: State, segment: SegmentId) -> FragmentId:
     members = state.members(segment)
     members = members[members < len(state.base.sizes)]
     if not len(members):
-        raise Refused(f"threshold: segment {segment} was made by hand and is in no merge tree; merge by hand.")
+        raise Refused(f"grow: neuron {segment} was made by hand and is in no merge tree; merge by hand.")
     return FragmentId(int(members[np.argmax(state.sizes[members])]))

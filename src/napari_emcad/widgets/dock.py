@@ -4,13 +4,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import napari
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QMessageBox, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QPoint, QSize, Qt, QTimer
+from qtpy.QtGui import QCloseEvent, QResizeEvent, QShowEvent
+from qtpy.QtWidgets import QFrame, QMessageBox, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_emcad.core.errors import UserError
-from napari_emcad.core.progress import Progress
-from napari_emcad.core.wording import progress_text
+from napari_emcad.widgets.at_work import AtWork
 from napari_emcad.widgets.blocks.panel import BlocksPanel
 from napari_emcad.widgets.choices.stack import StackChoice
 from napari_emcad.widgets.desk.desk import Desk
@@ -18,6 +17,7 @@ from napari_emcad.widgets.evaluate.panel import EvaluatePanel
 from napari_emcad.widgets.export.panel import ExportPanel
 from napari_emcad.widgets.finetune.panel import FineTunePanel
 from napari_emcad.widgets.kit.defect_log import DefectLog
+from napari_emcad.widgets.kit.forms import LIT_STYLE, light
 from napari_emcad.widgets.kit.own_context import OwnContext
 from napari_emcad.widgets.kit.plain_text import plain
 from napari_emcad.widgets.kit.remembered import Remembered
@@ -28,16 +28,24 @@ from napari_emcad.widgets.kit.uncaught import Uncaught
 from napari_emcad.widgets.kit.window_watch import WindowWatch
 from napari_emcad.widgets.layer_opener import LayerOpener
 from napari_emcad.widgets.message_line import MessageLine
+from napari_emcad.widgets.next_step import DockStep, NextStep
 from napari_emcad.widgets.panes_row import PanesRow
 from napari_emcad.widgets.proofread.label_offer import LabelOffer
+from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.panel import ProofreadPanel
 from napari_emcad.widgets.proofread.segment_again import SegmentAgain
+from napari_emcad.widgets.proofread.session_offer import SessionOffer
 from napari_emcad.widgets.proofread.views.offer_row import OfferRow
+from napari_emcad.widgets.proofread.views.session_row import SessionRow
 from napari_emcad.widgets.segment.panel import SegmentPanel
 from napari_emcad.widgets.segment.views.section_report import SectionReportView
+from napari_emcad.widgets.work_rows import WorkRows
 
 WIDTH = 380
 """Pixels that the dock needs at least."""
+
+LOW = 800
+"""Pixels of a window's height below which the tools of proofreading are compact."""
 
 FIRST_LOOK = 300
 """Milliseconds after the dock is shown until torch is imported in a thread."""
@@ -57,7 +65,7 @@ class EMCADDock(QWidget):
         self.desk = desk = Desk(viewer, QtLoop(self, self._tell), Remembered(remembered_file()))
         desk.message.defects = DefectLog(defects_file())
         self._uncaught = Uncaught(self._tell)
-        self.stack, self.bar, self.message_line = StackChoice(desk.stack), QProgressBar(), MessageLine(desk.message)
+        self.stack, self.message_line = StackChoice(desk.stack), MessageLine(desk.message)
         self.section_report = SectionReportView(desk.inspection, desk.settings, desk.section_plan_files)
         self.segment, self.blocks, self.proofread = SegmentPanel(desk), BlocksPanel(desk), ProofreadPanel(desk)
         self.finetune, self.export, self.evaluate = FineTunePanel(desk), ExportPanel(desk), EvaluatePanel(desk)
@@ -66,7 +74,12 @@ class EMCADDock(QWidget):
         self._label_offer = LabelOffer(desk, self.proofread.proofreader.from_labels)
         self.offer = OfferRow(self._label_offer)
         self.opener, self._again = LayerOpener(desk), SegmentAgain(desk, bring)
+        self.at_work = AtWork(desk, self.blocks.session, self.finetune.fine_tuning)
+        self.session_offer = SessionOffer(desk)
+        self.session_row = SessionRow(self.session_offer)
+        self.work, self.next_step = WorkRows(self.at_work), NextStep(desk, self.session_offer, self._label_offer)
         self.sections = {
+            "segment": Section("1  Segment", self.segment),
             "blocks": Section("By blocks, for large stacks", self.blocks, is_open=False),
             "proofread": Section("2  Proofread", self.proofread, is_open=False),
             "finetune": Section("3  Fine-tune", self.finetune, is_open=False),
@@ -110,6 +123,7 @@ class EMCADDock(QWidget):
                 last_first.callback(close)
             last_first.callback(self.section_report.close_view)
             last_first.callback(self.panes.close_panes)
+            last_first.callback(self.session_offer.close)
             for panel in (self.export, self.proofread, self.finetune, self.blocks, self.segment):
                 last_first.callback(panel.close_panel)
             last_first.callback(self.desk.jobs.close)
@@ -121,6 +135,16 @@ class EMCADDock(QWidget):
         if not self._looked:
             self._looked = True
             QTimer.singleShot(FIRST_LOOK, self._prepare)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the neuron list in view in a low window."""
+        super().resizeEvent(event)
+        self.proofread.body.set_compact(self.is_low)
+
+    @property
+    def is_low(self) -> bool:
+        """True if the window is so low that tools and neuron list fit into it only by themselves."""
+        return self.window().height() < LOW
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Let go of everything."""
@@ -139,8 +163,8 @@ class EMCADDock(QWidget):
         column.addWidget(self.stack)
         column.addWidget(self.panes)
         column.addWidget(self.section_report)
+        column.addWidget(self.session_row)
         column.addWidget(self.offer)
-        column.addWidget(Section("1  Segment", self.segment))
         for section in self.sections.values():
             column.addWidget(section)
         column.addStretch(1)
@@ -149,23 +173,21 @@ class EMCADDock(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(column_widget)
-        self.bar.setVisible(False)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(4, 4, 4, 4)
         rows.addWidget(scroll, 1)
-        rows.addWidget(self.bar)
+        rows.addWidget(self.work)
         rows.addWidget(self.message_line)
         self.setMinimumWidth(WIDTH)
+        self.setStyleSheet(LIT_STYLE)
 
     def _connect(self) -> None:
         desk = self.desk
         self.proofread.body.wanted.connect(lambda part: self._bring("proofread", part))
         self.stack.sample_wanted.connect(self.opener.open_sample)
         self.stack.url_wanted.connect(self.opener.open_url)
-        desk.jobs.progressed.connect(self._on_progress)
-        desk.jobs.running_changed.connect(self._on_running)
-        for signal in (desk.results.changed, desk.neurites.changed):
-            signal.connect(self._on_neurons)
+        self.next_step.changed.connect(self._on_step)
+        self._on_step()
         self._label_offer.taken.connect(lambda: self._bring("proofread", self.proofread.labels_row))
         desk.sessions.began.connect(self._on_session)
         desk.runs.too_large.connect(self.sections["blocks"].open)
@@ -185,38 +207,61 @@ class EMCADDock(QWidget):
         if not self._released:
             self.desk.message.error(error)
 
-    def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, max(1, progress.total))
-        self.bar.setValue(progress.done)
-        self.bar.setFormat(progress_text(progress))
+    @property
+    def _buttons(self) -> dict[DockStep, QPushButton]:
+        """The button of each step."""
+        is_on = self.desk.sessions.current is not None
+        begin = self.proofread.body.modes[Mode.REVIEW] if is_on else self.proofread.start_button
+        return {
+            DockStep.OPEN: self.stack.sample,
+            DockStep.GO_ON: self.session_row.button,
+            DockStep.LABELS: self.offer.button,
+            DockStep.TRY: self.segment.try_button,
+            DockStep.RUN: self.segment.run_button,
+            DockStep.PROOFREAD: begin,
+            DockStep.EXPORT: self.export.save_button,
+        }
 
-    def _on_running(self) -> None:
-        self.bar.setVisible(self.desk.jobs.running)
-        if self.desk.jobs.stopping:
-            self.bar.setFormat("stopping ...")
-
-    def _on_neurons(self) -> None:
-        if self.export.exporter.shown is not None and not self.sections["export"].is_open:
-            self.sections["export"].open()
+    def _on_step(self) -> None:
+        """Light the step that comes next, and nothing else; what begins there is brought into view."""
+        step = self.next_step.step
+        for button in (*self._buttons.values(), self.proofread.body.modes[Mode.REVIEW], self.proofread.start_button):
+            light(button, False)
+        for name, section in self.sections.items():
+            section.light(step is not None and step.section == name)
+        if step is None:
+            return
+        light(self._buttons[step], True)
+        begins = DockStep.PROOFREAD if self.desk.neurites.current is None else DockStep.EXPORT
+        if step is begins and self.desk.sessions.current is None:
+            self._bring(step.section, self._buttons[step])
 
     def _on_session(self) -> None:
-        body = self.proofread.body
-        self._bring("proofread", body.find_button if self.desk.sessions.lacks_stack else body.words)
+        if self.is_low:
+            for name in set(self.sections) - {"proofread"}:
+                self.sections[name].fold()
+        section, button = self.sections["proofread"], self.proofread.body.find_button
+        self._bring("proofread", button if self.desk.sessions.lacks_stack else section, at_top=self.is_low)
 
-    def _bring(self, section: str, widget: QWidget) -> None:
+    def _bring(self, section: str, widget: QWidget, at_top: bool = False) -> None:
         """Bring a part of a section into view, once the layout knows where it lies."""
         self.sections[section].open()
-        QTimer.singleShot(0, lambda: self._show(widget))
+        QTimer.singleShot(0, lambda: self._show(widget, at_top))
 
-    def _show(self, widget: QWidget) -> None:
-        if not self._released:
+    def _show(self, widget: QWidget, at_top: bool) -> None:
+        column, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
+        if self._released or column is None or bar is None:
+            return
+        if at_top:
+            bar.setValue(widget.mapTo(column, QPoint()).y())
+        else:
             self._scroll.ensureWidgetVisible(widget)
 
     @property
     def _busy_words(self) -> str:
         """The job that is running, and how far it is; empty if there is none."""
-        if self.desk.jobs.running:
-            return self.bar.format()
+        if (work := self.at_work.work("desk")) is not None:
+            return work.words
         if self.blocks.session.is_running:
             return f"By blocks, which are kept: {self.blocks.session.words}"
         return f"Fine-tuning: {self.finetune.progress.words}" if self.finetune.running else ""

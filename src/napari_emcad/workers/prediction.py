@@ -47,12 +47,15 @@ class PredictionTask:
     parameters : SegmentParameters
     sections : JSON or None
         The plan for the volume's sections; None = all are used as they are.
+    done : int
+        Sections at the start of the box that are finished already.
     """
 
     model: Path
     box: Box
     parameters: SegmentParameters
     sections: dict[str, Any] | None = None
+    done: int = 0
 
 
 def predict_beside(
@@ -62,6 +65,7 @@ def predict_beside(
     box: Box,
     parameters: SegmentParameters,
     plan: SectionPlan | None = None,
+    done: int = 0,
 ) -> Job[None]:
     """Predict as `pipeline.predict` does with the network of a file, in a child where that is faster.
 
@@ -78,6 +82,8 @@ def predict_beside(
         Resolved: grey levels and device are known.
     plan : SectionPlan, optional
         Of the volume; None = its sections are used as they are.
+    done : int
+        Sections at the start of the box that are finished already.
 
     Raises
     ------
@@ -87,7 +93,7 @@ def predict_beside(
     from napari_emcad.inference.choice import choose_device
 
     sections = None if plan is None else plan_to_json(plan)
-    task, kind = PredictionTask(model.path, box, parameters, sections), choose_device(parameters.device).kind
+    task, kind = PredictionTask(model.path, box, parameters, sections, done), choose_device(parameters.device).kind
     planned = Planned(box, volume.shape, kind, model.card, scale=parameters.scale or OWN)
     if kind != "cpu" or planned.work <= SMALL:
         yield from _predict(task, volume, affinities)
@@ -119,4 +125,4 @@ def _predict(task: PredictionTask, volume: Volume, affinities: Writable) -> Job[
 
     network, _ = load_model(task.model)
     plan = None if task.sections is None else plan_of_json(task.sections, triple(volume.shape))
-    yield from predict(volume, network, affinities, task.box, task.parameters, plan)
+    yield from predict(volume, network, affinities, task.box, task.parameters, plan, task.done)

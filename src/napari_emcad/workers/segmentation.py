@@ -74,6 +74,8 @@ class SegmentRequest:
         Of the volume; None = its sections are used as they are.
     voxel_size : VoxelSize or None
         In nm; None = not known, and the network sees the pixels as they are.
+    done : int
+        Sections at the start of the box whose affinities are there already, from a run that was stopped.
     """
 
     volume: Volume
@@ -83,6 +85,7 @@ class SegmentRequest:
     affinities: NDArray[np.uint8]
     plan: SectionPlan | None = None
     voxel_size: VoxelSize | None = None
+    done: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ class SegmentResult:
         The one that was asked for.
     notes : tuple of str
         What looks wrong, as sentences.
+    done_before : int
+        Sections that an earlier run had finished.
     """
 
     parameters: SegmentParameters
@@ -115,6 +120,7 @@ class SegmentResult:
     seconds: float
     plan: SectionPlan | None = None
     notes: tuple[str, ...] = ()
+    done_before: int = 0
 
 
 def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
@@ -128,11 +134,12 @@ def segment_beside(request: SegmentRequest) -> Job[SegmentResult]:
     parameters = resolve_parameters(request.parameters, request.volume, card, request.voxel_size, request.plan)
     start = time.monotonic()
     model, box, plan = Model(request.model, card), request.box, request.plan
-    yield from predict_beside(request.volume, model, request.affinities, box, parameters, plan)
+    yield from predict_beside(request.volume, model, request.affinities, box, parameters, plan, request.done)
     segmentation = yield from agglomerate_beside(request.affinities, parameters, PlannedBox.of(plan, box))
     neurons = cut_neurons(segmentation, Cut(parameters.threshold, parameters.min_size, parameters.crumbs))
     seconds = time.monotonic() - start
-    return SegmentResult(parameters, segmentation, card, neurons, device.name, device.kind, seconds, plan)
+    used, before = (device.name, device.kind, seconds, plan), request.done
+    return SegmentResult(parameters, segmentation, card, neurons, *used, done_before=before)
 
 
 def agglomerate_again(

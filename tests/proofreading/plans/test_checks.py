@@ -27,9 +27,9 @@ def test_a_fragment_is_no_segment():
     at = state(LINE)
     segment = int(at.table[1])
     (other,) = {1, 2} - {segment}
-    with pytest.raises(Refused, match=f"no segment {other} any more; fragment {other} is in segment {segment}"):
+    with pytest.raises(Refused, match=f"no neuron {other} any more; fragment {other} is in neuron {segment}"):
         members_of(at, other)
-    with pytest.raises(Refused, match="no segment 99 any more; click on one"):
+    with pytest.raises(Refused, match="no neuron 99 any more; click on one"):
         members_of(at, 99)
 
 
@@ -38,13 +38,13 @@ def test_a_locked_segment_is_not_changed():
     segment, other = at.segment_of(1), at.segment_of(3)
     at.apply(plan_lock(at, segment))
     check_unlocked(at, other)
-    with pytest.raises(Refused, match=f"^locked: segment {segment} is done"):
+    with pytest.raises(Refused, match=f"^done: neuron {segment} is done"):
         check_unlocked(at, other, segment)
-    with pytest.raises(Refused, match=f"^lock: segment {segment} is locked already"):
+    with pytest.raises(Refused, match=f"^done: neuron {segment} is done already"):
         plan_lock(at, segment)
     at.apply(plan_unlock(at, segment))
     check_unlocked(at, segment)
-    with pytest.raises(Refused, match=f"^unlock: segment {segment} is not locked"):
+    with pytest.raises(Refused, match=f"^not done: neuron {segment} is not done"):
         plan_unlock(at, segment)
 
 

@@ -27,20 +27,20 @@ def test_segments_that_do_not_touch_are_bridged_between_the_points():
 
 def test_merges_that_cannot_be():
     at = state(LINE)
-    with pytest.raises(Refused, match="both points are in segment"):
+    with pytest.raises(Refused, match="both points are in neuron"):
         plan_merge(at, contacts(at), 1, 2)
     with pytest.raises(Refused, match=r"^background"):
         plan_merge(at, contacts(at), 1, 0)
     at.apply(plan_lock(at, at.segment_of(4)))
-    with pytest.raises(Refused, match=r"^locked"):
+    with pytest.raises(Refused, match=r"^done: neuron"):
         plan_merge(at, contacts(at), 1, 4)
 
 
 @pytest.mark.parametrize(
     ("edges", "why"),
     [
-        ([(1, 2, 0.9), (3, 4, 0.9)], "segments . and . do not touch"),
-        ([(1, 2, 0.9), (2, 3, 0.01), (3, 4, 0.9)], "the affinity between segments . and . is only 0.010"),
+        ([(1, 2, 0.9), (3, 4, 0.9)], "neurons . and . do not touch"),
+        ([(1, 2, 0.9), (2, 3, 0.01), (3, 4, 0.9)], "the affinity between neurons . and . is only 0.010"),
     ],
 )
 def test_doubts(edges, why):
@@ -95,7 +95,7 @@ def test_a_group_is_one_segment_that_hangs_together(seed):
 
 def test_a_group_is_all_or_nothing():
     at = state(LINE)
-    with pytest.raises(Refused, match="all points are in segment"):
+    with pytest.raises(Refused, match="all points are in neuron"):
         plan_group(at, contacts(at), 1, [2])
     with pytest.raises(Refused, match=r"^background"):
         plan_group(at, contacts(at), 1, [3, 0])

@@ -7,8 +7,15 @@ from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
 from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.part import NEAR
 from napari_emcad.proofreading.plans.locks import plan_lock
-from napari_emcad.proofreading.plans.partings import plan_parting
+from napari_emcad.proofreading.plans.partings import (
+    check_parting,
+    find_parts,
+    order_parting,
+    plan_parting,
+    propose_parting,
+)
 from napari_emcad.proofreading.state import State
 
 DUMBBELL = """
@@ -45,6 +52,20 @@ def test_a_plan_draws_nothing(at, affinities):
     plan_parting(at, affinities, [LEFT], [RIGHT])
     np.testing.assert_array_equal(at.base.fragments, fragments)
     assert at.digest() == digest
+
+
+def test_a_proposal_says_what_comes_apart_and_what_it_costs(at, affinities):
+    proposal = propose_parting(at, find_parts(order_parting(at, affinities, [LEFT], [RIGHT])))
+    assert proposal.near.tolist() == [2] and proposal.far.tolist() == [3]
+    assert proposal.patch.sides[LEFT[0], 1, 0] == NEAR
+    mean = affinities.flat[0] / 255
+    assert proposal.cost == pytest.approx(mean * 1, rel=0.01)  # the neck is one voxel wide
+    check_parting(at, proposal)
+    at.apply(plan_lock(at, at.segment_of(4)))
+    check_parting(at, proposal)
+    at.apply(proposal.effect)
+    with pytest.raises(Refused, match="the neuron has changed since"):
+        check_parting(at, proposal)
 
 
 def test_parts_and_what_is_on_their_sides(at, affinities):
@@ -85,5 +106,5 @@ def test_points_that_part_nothing(at, affinities, near, far, why):
 
 def test_a_locked_segment_is_not_parted(at, affinities):
     at.apply(plan_lock(at, at.segment_of(1)))
-    with pytest.raises(Refused, match=r"^locked"):
+    with pytest.raises(Refused, match=r"^done: neuron"):
         plan_parting(at, affinities, [LEFT], [RIGHT])

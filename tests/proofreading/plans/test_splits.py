@@ -20,12 +20,12 @@ def test_the_near_side_keeps_the_id_and_nothing_changes_by_itself():
 
 def test_proposals_for_points_that_cannot_be():
     at = state(LINE)
-    with pytest.raises(Refused, match="in different segments"):
+    with pytest.raises(Refused, match="in different neurons"):
         propose_splits(at, contacts(at), [1], [4])
     with pytest.raises(Refused, match="one fragment is on both sides"):
         propose_splits(at, contacts(at), [1], [1])
     at.apply(plan_lock(at, at.segment_of(1)))
-    with pytest.raises(Refused, match=r"^locked"):
+    with pytest.raises(Refused, match=r"^done: neuron"):
         propose_splits(at, contacts(at), [1], [2])
 
 
@@ -33,7 +33,7 @@ def test_a_proposal_holds_for_the_segment_as_it_was():
     at = state(LADDER)
     proposal = propose_splits(at, contacts(at), [1], [5])[0]
     at.apply(plan_detach(at, contacts(at), 8))
-    with pytest.raises(Refused, match="the segment has changed since"):
+    with pytest.raises(Refused, match="the neuron has changed since"):
         plan_split(at, contacts(at), proposal)
 
 
@@ -69,6 +69,6 @@ def test_what_falls_apart_without_a_fragment_is_what_a_brute_force_finds(seed):
 
 def test_a_fragment_alone_has_nothing_to_be_detached_from():
     at = state(LINE, threshold=0.0)
-    with pytest.raises(Refused, match=r"^detach: segment 2 has no other fragment"):
+    with pytest.raises(Refused, match=r"^detach: neuron 2 has no other fragment"):
         plan_detach(at, contacts(at), 2)
     assert groups_of(at) == [[1], [2], [3], [4]]

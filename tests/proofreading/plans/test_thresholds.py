@@ -51,7 +51,7 @@ def test_steps_up_and_down():
     for expected in ([3, 4, 5], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]):
         at.apply(plan_step_up(at, contacts(at), segment))
         assert at.members(segment).tolist() == expected
-    with pytest.raises(Refused, match="nothing more joins segment"):
+    with pytest.raises(Refused, match="nothing more joins neuron"):
         plan_step_up(at, contacts(at), segment)
     for expected in ([1, 2, 3, 4, 5], [1, 2]):  # the side of the largest fragment, of several the first
         at.apply(plan_step_down(at, contacts(at), segment, NOTHING))
@@ -77,5 +77,5 @@ def test_locked_segments_stay():
         lambda: plan_step_up(at, contacts(at), segment),
         lambda: plan_step_down(at, contacts(at), segment, NOTHING),
     ):
-        with pytest.raises(Refused, match=r"^locked"):
+        with pytest.raises(Refused, match=r"^done: neuron"):
             plan()

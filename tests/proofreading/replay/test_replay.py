@@ -170,7 +170,7 @@ def test_a_merge_with_a_locked_neuron_is_a_conflict(tmp_path):
     merged(old, 5, 9)
     new.lock(3)
     (found,) = drive(replay(old, new))
-    assert found.outcome == "conflict" and found.why == "locked: segment 3 is done; unlock it first."
+    assert found.outcome == "conflict" and found.why == "done: neuron 3 is done; take the tick off first."
     assert len(new.log.rows) == 1
 
 
@@ -180,7 +180,7 @@ def test_a_piece_that_is_in_another_neuron_here_is_a_conflict(tmp_path):
     new.merge_all(3, [2, 4, 5])
     (found,) = drive(replay(old, new))
     assert found.outcome == "conflict" and len(new.log.rows) == 1
-    assert found.why == "merge: most of the neuron at (0, 1, 6) was not of this one; look at it and join by hand."
+    assert found.why == "merge: most of the neuron at (0, 1, 6) was not of this one; look at it and merge by hand."
     merged(old, 10, 14)
     merged(old, 2, 10)
     assert again(old, new) == ["applied", "right", "right"]  # as all of them are one neuron at the end
@@ -294,7 +294,7 @@ def test_a_refusal_halfway_takes_back_what_was_made(tmp_path):
     new.lock(2)
     before = new.state.digest()
     (found,) = drive(replay(old, new))
-    assert found.outcome == "conflict" and found.why.startswith("locked: segment 2")
+    assert found.outcome == "conflict" and found.why.startswith("done: neuron 2")
     assert new.state.digest() == before and [r.kind for r in new.log.rows][-2:] == ["split", "undo"]
 
 

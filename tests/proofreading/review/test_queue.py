@@ -47,7 +47,7 @@ def test_refused_is_put_off(tmp_path):
     queue = ReviewQueue(at := session(LINE, tmp_path))
     question = asked(queue, "join?")
     at.lock(int(at.state.table[1]))
-    with pytest.raises(Refused, match="locked"):
+    with pytest.raises(Refused, match="is done; take the tick off"):
         queue.answer(question, "join")
     assert queue.answered == 0 and (question.kind, question.a, question.b) not in kinds(queue)
 

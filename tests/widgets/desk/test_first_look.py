@@ -22,9 +22,13 @@ def test_pixels_unlike_the_model_s_are_said_before_the_run(desk, open_stack):
     open_stack(VALUES)
     assert desk.message.text.startswith("Ready")
     desk.stack.voxel_size = VoxelSize(30, 20, 20)
-    assert "pixel size: 20 nm here, 6 nm where the model learnt; it sees this stack at 6 nm" in desk.message.text
+    assert "pixel size: 20 nm here, 6 nm where the model learnt; it sees this stack at 6 nm" in desk.first_look.warning
+    desk.message.result("Something else was done.")
+    assert "pixel size: 20 nm here" in desk.first_look.warning, "it stays until it is settled"
     desk.stack.voxel_size = VoxelSize(30, 60, 60)
-    assert "and it sees this stack as it is; try a section first" in desk.message.text
+    assert "and it sees this stack as it is; try a section first" in desk.first_look.warning
+    desk.stack.voxel_size = VoxelSize(30, 6, 6)
+    assert desk.first_look.warning == ""
 
 
 @pytest.mark.parametrize(
@@ -49,19 +53,23 @@ def test_grey_levels_come_from_the_data(desk, open_stack):
     assert desk.choices.parameters().black is None
 
 
-def test_a_file_that_is_no_model(desk, loop, open_stack, tmp_path):
+def test_a_file_that_is_no_model(desk, loop, open_stack, model, tmp_path):
     open_stack(VALUES)
     (tmp_path / "wrong.pt").write_text("no weights")
     desk.model.open_file(tmp_path / "wrong.pt")
     loop.work()
     assert "wrong.pt" in desk.message.text and "no model" in desk.choices.why_not
+    desk.model.open_file(model)
+    loop.work()
+    assert desk.message.text.startswith("Ready") and desk.message.kind == "hint", "the error has gone"
 
 
 def test_bytes_of_few_grey_levels_are_stretched_and_it_is_said(desk, open_stack):
     open_stack((100 + VALUES / 255.0 * 50).astype(np.uint8))
     low, high = desk.settings.levels_of_data
     assert 95 < low < 103 and 146 < high < 155
-    assert f"{low:g} is taken for black and {high:g} for white" in desk.message.text
+    assert f"{low:g} is taken for black and {high:g} for white" in desk.first_look.warning
+    assert '(black 0 and white 255 under "Advanced" leaves them as they are)' in desk.first_look.warning
     assert desk.choices.parameters().black is None
 
 
@@ -70,7 +78,9 @@ def test_pale_bytes_are_told(desk, open_stack):
     halves[:, :, 32:] = 185
     open_stack(halves)
     assert desk.settings.levels_of_data == (0, 255)
-    assert "try --black 59 --white 192.9" in desk.message.text
+    assert 'try black 59 and white 192.9 under "Advanced".' in desk.first_look.warning
+    desk.settings.change_levels(59, 192.9)
+    assert desk.first_look.warning == ""
 
 
 def test_an_inverted_stack_is_told_until_black_and_white_are_exchanged(desk, loop, open_stack):

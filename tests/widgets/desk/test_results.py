@@ -109,12 +109,13 @@ def test_a_trial_goes_with_the_next_run_unless_it_was_edited(viewer, run, is_edi
 
 
 @pytest.mark.parametrize("done", [0, 2])
-def test_a_run_that_ends_early_keeps_its_sections_or_brings_the_neurons_from_before_back(viewer, results, run, done):
+def test_a_run_that_ends_early_keeps_its_sections_and_brings_the_neurons_from_before_back(viewer, results, run, done):
     first, second = run(), new_result(viewer)
     results.begin(second, by_channel=False)
     results.progress(second, done)
     results.end_early(second)
-    assert first.neuron_layer.visible is (done == 0)
+    left = [layer for layer in second.affinity_layers if layer in viewer.layers]
+    assert first.neuron_layer.visible and not any(layer.visible for layer in left)
     assert [layer in viewer.layers for layer in second.affinity_layers] == [done > 0]
     assert results.current is first
 
@@ -224,6 +225,32 @@ def test_layers_do_not_pile_up_from_run_to_run(viewer, results, run):
     assert len(viewer.layers) == 7
     run()
     assert names(viewer) == ["stack", "stack affinities", "stack fragments", "stack neurons"]
+
+
+def test_a_second_run_takes_over_the_layers_as_they_look(viewer, results, run):
+    first = run()
+    before = [*viewer.layers]
+    first.neuron_layer.opacity, first.neuron_layer.contour = 0.9, 2
+    first.affinity_layers[0].visible = False
+    second = run()
+    assert [*viewer.layers] == before and second.layers == before[1:]
+    assert (second.neuron_layer.opacity, second.neuron_layer.contour) == (0.9, 2)
+    assert not second.affinity_layers[0].visible and second.neuron_layer.visible
+    np.testing.assert_array_equal(second.affinity_layers[0].data.affinities, second.affinities)
+    np.testing.assert_array_equal(np.asarray(second.neuron_layer.data), np.asarray(second.view))
+
+
+def test_all_looks_as_before_after_a_run_that_ended_early(viewer, results, run):
+    first = run()
+    first.affinity_layers[0].visible = False
+    before = {layer: layer.visible for layer in viewer.layers}
+    for done in (0, 2):
+        early = new_result(viewer)
+        results.begin(early, by_channel=False)
+        results.progress(early, done)
+        results.end_early(early)
+        assert {layer: layer.visible for layer in before} == before
+        assert not any(layer.visible for layer in viewer.layers if layer not in before)
 
 
 @pytest.mark.parametrize("why", ["edited", "renamed", "another box", "another stack"])

@@ -113,8 +113,59 @@ def test_a_run_that_is_stopped_keeps_what_is_done(desk, loop, open_stack, stack)
     desk.runs.stop()
     assert desk.jobs.stopping
     loop.settle()
-    assert "of 12 sections done, their affinities stay" in desk.message.text
+    assert 'of 12 sections done, and kept; press "Run" to go on' in desk.message.text
     assert "stack affinities" in names(desk) and "stack neurons" not in names(desk)
+    assert [layer.name for layer in desk.viewer.layers if layer.visible] == ["stack"], "as bright as before"
+
+
+@pytest.fixture
+def stopped(desk, loop, open_stack, stack):
+    """A run over twelve sections that was stopped with two of them done."""
+    source = open_stack(np.concatenate([stack] * 4))
+    desk.runs.run()
+    step_until(desk, 2)
+    desk.runs.stop()
+    loop.settle()
+    return source
+
+
+def test_a_stopped_run_goes_on_from_there(desk, loop, stopped, model):
+    done = desk.viewer.layers["stack affinities"].data.affinities
+    kept = done[:, :2].copy()
+    done[:, :2] = 77  # shows that nothing is predicted twice
+    desk.runs.run()
+    assert desk.message.text.startswith("Going on: 2 of 12 sections are done.")
+    step_until(desk, 3)
+    assert (done[:, :2] == 77).all()
+    done[:, :2] = kept
+    loop.settle()
+    np.testing.assert_array_equal(desk.results.current.affinities, segment(stopped.data, str(model)).affinities)
+    assert names(desk) == ["stack", "stack affinities", "stack fragments", "stack neurons"]
+
+
+@pytest.mark.parametrize("what", ["grey levels", "voxel size", "region", "voxels", "plan", "model"])
+def test_a_run_of_something_else_begins_anew(desk, loop, stopped, what, tmp_path):
+    if what == "grey levels":
+        desk.settings.change_levels(3.0, 200.0)
+    elif what == "voxel size":
+        desk.stack.voxel_size = (40, 9, 9)
+    elif what == "region":
+        desk.region.kind = SECTION
+    elif what == "voxels":
+        stopped.data = stopped.data[::-1].copy()
+    elif what == "plan":
+        desk.inspection.choices.choose([1], LEAVE_OUT)
+    else:
+        (copy := tmp_path / "copy.pt").write_bytes(desk.model.path.read_bytes())
+        desk.model.open_file(copy)
+    loop.settle()
+    desk.runs.run()
+    desk.jobs.step()
+    while desk.jobs.running and desk.runs.under_way.sections_done == 2:
+        desk.jobs.step()
+    assert desk.runs.sections_done < 2
+    desk.runs.stop()
+    loop.settle()
 
 
 def test_a_run_that_is_stopped_at_once_keeps_nothing(desk, loop, open_stack, stack):

@@ -65,6 +65,35 @@ def test_another_mode_forgets_the_doubt(editing, monkeypatch):
     assert not editing.editor.attempts.doubt and editing.rows == []
 
 
+def test_enter_and_esc_answer_with_the_keyboard_on_the_canvas(editing, monkeypatch):
+    """In each mode the keys are those of the mode again once there is no question."""
+    monkeypatch.setattr("napari_emcad.proofreading.plans.merges.VERY_LOW", 0.5)
+    banner = editing.viewer.canvas.overlays.text
+    editing.press("A")
+    editing.click(1)
+    editing.click(4)
+    assert editing.editor.attempts.doubt and "Enter merges them" in banner.text
+    editing.press("Escape")
+    assert not editing.editor.attempts.doubt and editing.editor.mode is Mode.MERGE and editing.rows == []
+    assert "click the neuron to keep" in banner.text
+    editing.click(4)
+    editing.press("Enter")
+    assert groups(editing) == JOINED and editing.rows == ["merge"] and not editing.editor.attempts.doubt
+    editing.press("Enter")
+    assert editing.rows == ["merge"]
+    editing.press("Escape")
+    assert editing.editor.mode is Mode.SELECT and not banner.visible
+
+
+def test_an_error_is_gone_once_something_succeeds(editing):
+    for act in (lambda: editing.click(4), lambda: editing.enter(Mode.SPLIT), editing.editor.edits.toggle_done):
+        editing.editor.edits.redo()
+        assert editing.said("redo: there is nothing to redo")
+        act()
+        assert editing.message == "" and editing.desk.message.kind == "hint"
+        editing.enter(Mode.SELECT)
+
+
 def test_several_are_selected_shown_alone_and_merged(editing):
     first, second = shown(editing, 1), shown(editing, 6)
     selection = editing.at.selection
@@ -93,7 +122,7 @@ def test_hovering_shows_both_sides_of_a_merge(editing):
     assert sides(editing)[column(2)] == NEAR_SIDE and sides(editing)[column(5)] == 0
     hover(editing, column(5))
     assert sides(editing)[column(2)] == NEAR_SIDE and sides(editing)[column(5)] == FAR_SIDE
-    assert editing.editor.words.startswith(f"Click to add {editing.at.neuron_at(column(5))} to ")
+    assert editing.editor.words.startswith(f"Click to merge {editing.at.neuron_at(column(5))} into ")
     hover(editing, column(2))
     assert sides(editing)[column(5)] == 0 and shown(editing, 5) != 0
     editing.enter(Mode.SELECT)
@@ -164,8 +193,20 @@ def test_both_sides_in_one_fragment_split_the_fragment(editing):
     neuron = shown(editing, 2)
     editing.editor.click(Click((1, 8, 15), False))
     editing.editor.click(Click((1, 40, 15), True))
-    assert "one fragment" in editing.editor.words
+    assert "its two parts are being found" in editing.editor.words and not editing.editor.split.can_apply
     editing.editor.apply()
+    assert editing.said("split: the two parts are being found") and editing.rows == []
+    editing.loop.work()
+    assert "Split inside one fragment: cost" in editing.editor.words and editing.editor.split.can_apply
+    parts = editing.viewer.layers["parts"]
+    inside = (1, 8, 15), (1, 40, 15)
+    there = [
+        tuple(np.round(parts.world_to_data(editing.result.neuron_layer.data_to_world(v))).astype(int)) for v in inside
+    ]
+    assert parts.visible and [parts.data[v] for v in there] == [NEAR_SIDE, FAR_SIDE]
+    assert sides(editing)[1, 8, 15] == 0 and sides(editing)[column(1)] and editing.rows == []
+    editing.editor.apply()
+    assert not parts.visible
     data = editing.result.neuron_layer.data
     assert data[1, 8, 15] == neuron != data[1, 40, 15]
     assert not editing.result.neuron_layer.editable
@@ -227,7 +268,7 @@ def test_done_neurons_are_hidden_and_refuse(editing):
     editing.enter(Mode.SPLIT)
     editing.click(1)
     editing.click(3, shift=True)
-    assert editing.said("unlock it first")
+    assert editing.said("take the tick off first")
     editing.press("H")
     assert shown(editing, 1) == 0 and shown(editing, 6) != 0
     assert editing.result.neurons.table[1] == neuron  # exported all the same
@@ -336,7 +377,7 @@ def test_merges_that_are_refused(editing):
     editing.enter(Mode.MERGE)
     editing.click(1)
     editing.click(2)
-    assert editing.said("merge: both points are in segment 1 already; click another segment.")
+    assert editing.said("merge: both points are in neuron 1 already; click another neuron.")
     press_mouse(editing, (1, 200, 20))
     assert editing.said("background: there is no neuron within 100 nm; click on one.")
     assert editing.rows == []
@@ -345,15 +386,15 @@ def test_merges_that_are_refused(editing):
     editing.enter(Mode.MERGE)
     editing.click(1)
     editing.click(5)
-    assert editing.said("locked: segment 4 is done; unlock it first.")
+    assert editing.said("done: neuron 4 is done; take the tick off first.")
     assert editing.rows == ["lock"] and groups(editing) == APART
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("VERY_LOW", 0.5, "merge: the affinity between segments 1 and 4 is only 0.200; confirm to join them."),
-        ("BY_FAR", 0.1, "merge: segments 1 and 4 would be by far the largest segment; confirm to join them."),
+        ("VERY_LOW", 0.5, "merge: the affinity between neurons 1 and 4 is only 0.200; confirm to merge them."),
+        ("BY_FAR", 0.1, "merge: neurons 1 and 4 would be by far the largest neuron; confirm to merge them."),
     ],
 )
 def test_doubts_are_asked_about(editing, monkeypatch, name, value, words):
@@ -373,7 +414,7 @@ def test_splits_that_are_refused(editing):
     assert editing.said("split: points on both sides are needed; click one side, Shift+click the other.")
     editing.click(1)
     editing.click(6, shift=True)
-    assert editing.said("split: the points are in different segments; place all of them in one.")
+    assert editing.said("split: the points are in different neurons; place all of them in one.")
     assert not editing.editor.split.points.far
     editing.click(2, shift=True)
     editing.editor.click(Click((1, 30, column(1)[2]), True))
@@ -392,7 +433,7 @@ def test_detaches_and_marks_that_are_refused(editing):
     assert editing.said("has no other fragment; there is nothing to detach it from.")
     editing.point_at((1, 20, 63))
     editing.press("Q")
-    assert editing.said("background: there is no segment here; click on one.")
+    assert editing.said("background: there is no neuron here; click on one.")
     editing.press("I")
     assert editing.said("to do: no place is marked; press O over one.")
     editing.editor.marks.tick_off()

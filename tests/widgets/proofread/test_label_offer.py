@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 
 from napari_emcad.widgets.kit.layers import place_of
 from napari_emcad.widgets.proofread.from_labels import PRESS
-from napari_emcad.widgets.proofread.label_offer import SHOW, LabelOffer
+from napari_emcad.widgets.proofread.label_offer import LabelOffer
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_labels_are_offered_until_they_are_neurons(desk, loop, offer, open_stack
     offer.taken.connect(lambda: taken.append(1))
     desk.viewer.add_labels(neurons[1:, 4:40, 8:60], name="mine", **place_of(source, (1, 4, 8)))
     assert offer.words == '"mine" holds labels, 2 x 36 x 52 voxels.'
-    assert (offer.press_words, offer.why_not, offer.doubt) == (PRESS, "", "")
+    assert (offer.is_image, offer.why_not, offer.doubt) == (False, "", "")
     offer.press()
     assert offer.why_not == "A job is running."
     loop.settle()
@@ -78,14 +78,22 @@ def test_an_image_of_ids_is_shown_as_labels(desk, offer, open_stack, stack, neur
     ids = neurons.astype(dtype)
     image = desk.viewer.add_image(ids, name="from MATLAB", **PLACE)
     desk.viewer.add_image(stack, name="other")
-    assert (offer.layer, offer.press_words) == (image, SHOW)
+    assert offer.layer is image and offer.is_image and offer.is_from_elsewhere
     assert offer.words == '"from MATLAB" looks like ids of neurons, not like grey levels.'
-    offer.press()
+    offer.show_as_labels()
     layer = desk.viewer.layers[1]
     assert isinstance(layer, Labels) and image not in desk.viewer.layers and image.data is ids
     np.testing.assert_array_equal(layer.data, neurons)
     np.testing.assert_array_equal(layer.translate, PLACE["translate"])
-    assert offer.layer is layer and offer.press_words == PRESS and offer.doubt == ""
+    assert offer.layer is layer and not offer.is_image and offer.doubt == ""
+
+
+def test_an_image_of_ids_is_proofread_at_one_press(desk, loop, offer, open_stack, stack, neurons, beside):
+    source = open_stack(stack, **PLACE)
+    desk.viewer.add_image(neurons, name="ids", **PLACE)
+    offer.press()
+    loop.settle()
+    assert desk.sessions.current is not None and desk.results.current.source is source and offer.words == ""
 
 
 def test_an_image_with_fractions_stays_one(desk, offer, neurons):

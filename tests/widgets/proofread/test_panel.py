@@ -64,7 +64,7 @@ def test_a_doubt_is_asked_about_in_the_panel(proofreading, monkeypatch):
     body.modes[Mode.MERGE].click()
     click(window, 1)
     click(window, 4)
-    assert "is only 0.200; confirm to join them." in body.question.words
+    assert "is only 0.200; confirm to merge them." in body.question.words
     body.question.no_button.click()
     assert not body.question.words and len(groups(window)) == 2
     click(window, 4)

@@ -116,7 +116,7 @@ def test_what_is_open_is_carried_on_to_the_next_one(edited, again, model, tmp_pa
 
 
 def test_a_run_that_is_stopped_leaves_the_session_on(edited, again, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_emcad.widgets.desk.runs.segment_beside", _endless)
+    monkeypatch.setattr("napari_emcad.widgets.desk.stopped_run.segment_beside", _endless)
     at, desk = edited.at, edited.desk
     again.start(model)
     assert desk.jobs.running and not at.layer.visible

@@ -17,7 +17,7 @@ def segment_of_click(state: State, fragment: FragmentId) -> SegmentId:
         raise Refused("outside: there is no fragment here; click inside the segmentation.")
     segment = state.segment_of(fragment)
     if not segment:
-        raise Refused("background: there is no segment here; click on one.")
+        raise Refused("background: there is no neuron here; click on one.")
     return segment
 
 
@@ -32,8 +32,8 @@ def members_of(state: State, segment: SegmentId) -> Ids:
     members = state.members(segment)
     if not len(members):
         owner = state.table[segment] if 0 < segment < len(state.table) else 0
-        what_to_do = f"fragment {segment} is in segment {owner}" if owner else "click on one"
-        raise Refused(f"segment: there is no segment {segment} any more; {what_to_do}.")
+        what_to_do = f"fragment {segment} is in neuron {owner}" if owner else "click on one"
+        raise Refused(f"neuron: there is no neuron {segment} any more; {what_to_do}.")
     return members
 
 
@@ -46,4 +46,4 @@ def check_unlocked(state: State, *segments: SegmentId) -> None:
     """
     for segment in segments:
         if segment in state.locked:
-            raise Refused(f"locked: segment {segment} is done; unlock it first.")
+            raise Refused(f"done: neuron {segment} is done; take the tick off first.")

@@ -17,7 +17,7 @@ def plan_lock(state: State, segment: SegmentId) -> Effect:
         If it is locked already, or not there.
     """
     if segment in state.locked:
-        raise Refused(f"lock: segment {segment} is locked already.")
+        raise Refused(f"done: neuron {segment} is done already.")
     return Effect(moves=(hold(state, segment, members_of(state, segment)),), locked=(segment,))
 
 
@@ -32,5 +32,5 @@ def plan_unlock(state: State, segment: SegmentId) -> Effect:
         If it is not locked.
     """
     if segment not in state.locked:
-        raise Refused(f"unlock: segment {segment} is not locked.")
+        raise Refused(f"not done: neuron {segment} is not done.")
     return Effect(moves=(hold(state, segment, state.members(segment)),), unlocked=(segment,))

@@ -41,13 +41,13 @@ class MergeDoubts:
         ------
         Doubtful
         """
-        both = f"segments {kept} and {added}"
+        both = f"neurons {kept} and {added}"
         if not len(edges):
-            raise Doubtful(f"merge: {both} do not touch; confirm to join them across the gap.")
+            raise Doubtful(f"merge: {both} do not touch; confirm to merge them across the gap.")
         if (affinity := float(self._state.edges.mean[edges].max())) < VERY_LOW:
-            raise Doubtful(f"merge: the affinity between {both} is only {affinity:.3f}; confirm to join them.")
+            raise Doubtful(f"merge: the affinity between {both} is only {affinity:.3f}; confirm to merge them.")
         if self._is_by_far_the_largest(self._voxels(kept) + self._voxels(added)):
-            raise Doubtful(f"merge: {both} would be by far the largest segment; confirm to join them.")
+            raise Doubtful(f"merge: {both} would be by far the largest neuron; confirm to merge them.")
 
     def _voxels(self, segment: SegmentId) -> int:
         return int(self._state.sizes[self._state.members(segment)].sum())
@@ -75,7 +75,7 @@ def plan_merge(
     """
     kept, added = segment_of_click(state, anchor), segment_of_click(state, other)
     if kept == added:
-        raise Refused(f"merge: both points are in segment {kept} already; click another segment.")
+        raise Refused(f"merge: both points are in neuron {kept} already; click another neuron.")
     check_unlocked(state, kept, added)
     edges = contacts.between(state.members(kept), state.members(added))
     if doubts:
@@ -95,7 +95,7 @@ def plan_group(state: State, contacts: Contacts, anchor: FragmentId, others: Seq
     kept = segment_of_click(state, anchor)
     added = list(dict.fromkeys(s for s in (segment_of_click(state, other) for other in others) if s != kept))
     if not added:
-        raise Refused(f"merge: all points are in segment {kept} already; choose other segments.")
+        raise Refused(f"merge: all points are in neuron {kept} already; choose other neurons.")
     check_unlocked(state, kept, *added)
     moves = (hold(state, kept, state.members(kept)), *(take_in(state, kept, segment) for segment in added))
     fragments = np.sort(np.concatenate([move.fragments for move in moves]))

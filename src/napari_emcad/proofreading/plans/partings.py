@@ -1,26 +1,103 @@
 """The plan of parting one fragment, and with it its segment."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.core.ids import FragmentId, Ids, SegmentId, as_ids
 from napari_emcad.core.region_graph import RegionGraph
-from napari_emcad.core.volume import AffinityVolume
+from napari_emcad.core.sections.pairing import PlannedBox
+from napari_emcad.core.volume import AffinityVolume, FragmentVolume
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import Proposal, propose_cuts
 from napari_emcad.proofreading.effects import Bridge, Effect, Move, Parting
 from napari_emcad.proofreading.errors import Refused
-from napari_emcad.proofreading.part import FAR, NEAR, edges_of_parts, part_fragment
+from napari_emcad.proofreading.part import FAR, NEAR, Patch, edges_of_parts, part_fragment
 from napari_emcad.proofreading.plans.checks import check_unlocked, segment_of_click
 from napari_emcad.proofreading.state import State
+
+
+@dataclass(frozen=True)
+class PartingOrder:
+    """All that the two parts of a fragment are found from, in any thread.
+
+    Attributes
+    ----------
+    fragment : FragmentId
+        The one that is parted.
+    parts : (FragmentId, FragmentId)
+        Ids of its parts.
+    fragments : FragmentVolume (z, y, x)
+    affinities : (3, z, y, x) uint8 or None
+    near, far : sequence of (z, y, x)
+        Points of each side, all in the fragment.
+    planned : PlannedBox or None
+        The plan for the sections of the fragments.
+    """
+
+    fragment: FragmentId
+    parts: tuple[FragmentId, FragmentId]
+    fragments: FragmentVolume
+    affinities: AffinityVolume | None
+    near: Sequence[Voxel]
+    far: Sequence[Voxel]
+    planned: PlannedBox | None
+
+
+@dataclass(frozen=True)
+class Parted:
+    """The two parts of a fragment.
+
+    Attributes
+    ----------
+    order : PartingOrder
+        The order by which they were found.
+    patch : Patch
+        Their voxels.
+    edges : RegionGraph
+        Their edges, with each other and with their neighbours.
+    """
+
+    order: PartingOrder
+    patch: Patch
+    edges: RegionGraph
+
+
+@dataclass(frozen=True)
+class PartingProposal:
+    """A split through a fragment, before it is made.
+
+    Attributes
+    ----------
+    patch : Patch
+        Voxels of the fragment on each side.
+    near, far : (k,) Ids
+        Other fragments of its segment on each side.
+    cost : float
+        Affinity x area of all that is cut.
+    effect : Effect
+    """
+
+    patch: Patch
+    near: Ids
+    far: Ids
+    cost: float
+    effect: Effect
 
 
 def plan_parting(
     state: State, affinities: AffinityVolume | None, near: Sequence[Voxel], far: Sequence[Voxel]
 ) -> Effect:
-    """Part the fragment in which all points are, and with it its segment.
+    """Part the fragment in which all points are, and with it its segment: see `order_parting`."""
+    return propose_parting(state, find_parts(order_parting(state, affinities, near, far))).effect
+
+
+def order_parting(
+    state: State, affinities: AffinityVolume | None, near: Sequence[Voxel], far: Sequence[Voxel]
+) -> PartingOrder:
+    """Return what the two parts of the fragment are found from in which all points are.
 
     Parameters
     ----------
@@ -32,7 +109,7 @@ def plan_parting(
     Raises
     ------
     Refused
-        If the points are in several fragments or in background, they leave nothing to part, or the segment is locked.
+        If the points are in several fragments or in background, or the segment is locked.
     """
     fragments = {state.fragment_at(point) for point in (*near, *far)}
     if len(fragments) != 1:
@@ -40,14 +117,47 @@ def plan_parting(
     fragment = fragments.pop()
     segment = segment_of_click(state, fragment)
     check_unlocked(state, segment)
-    base, free = state.base.fragments, bool(state.free[fragment])
     parts = FragmentId(state.next_id), FragmentId(state.next_id + 1)
-    patch = part_fragment(base, affinities, near, far, state.planned)
-    added = edges_of_parts(base, affinities, patch, parts, state.planned)
-    parting = Parting(fragment, parts, free, patch, _edges_of(state, fragment), added)
+    return PartingOrder(fragment, parts, state.base.fragments, affinities, near, far, state.planned)
+
+
+def find_parts(order: PartingOrder) -> Parted:
+    """Find the two parts of a fragment.
+
+    Raises
+    ------
+    Refused
+        If the points leave nothing to part.
+    """
+    patch = part_fragment(order.fragments, order.affinities, order.near, order.far, order.planned)
+    edges = edges_of_parts(order.fragments, order.affinities, patch, order.parts, order.planned)
+    return Parted(order, patch, edges)
+
+
+def propose_parting(state: State, parted: Parted) -> PartingProposal:
+    """Propose how the segment comes apart with two parts of one of its fragments, which were found in this state."""
+    fragment, parts = parted.order.fragment, parted.order.parts
+    segment, free = segment_of_click(state, fragment), bool(state.free[fragment])
+    parting = Parting(fragment, parts, free, parted.patch, _edges_of(state, fragment), parted.edges)
     bridges = _bridge_parts(state, parting)
     cut = _cut_between_parts(state, parting, bridges)
-    return Effect((parting,), _move_sides(state, parting, segment, cut), bridges)
+    near, far = (side[~np.isin(side, as_ids(parts))] for side in (cut.near, cut.far))
+    effect = Effect((parting,), _move_sides(state, parting, segment, cut), bridges)
+    return PartingProposal(parted.patch, near, far, cut.cost, effect)
+
+
+def check_parting(state: State, proposal: PartingProposal) -> None:
+    """Refuse a proposal that was made in another state.
+
+    Raises
+    ------
+    Refused
+    """
+    (parting,) = proposal.effect.partings
+    members = state.members(state.segment_of(parting.fragment)) if parting.fragment < len(state.table) else as_ids([])
+    then = np.append(np.concatenate([proposal.near, proposal.far]), parting.fragment)
+    if parting.parts[0] != state.next_id or not np.array_equal(np.sort(then), np.sort(members)):
+        raise Refused("split: the neuron has changed since; place the points again.")
 
 
 def _cut_between_parts(state: State, parting: Parting, bridges: Sequence[Bridge]) -> Proposal:

@@ -27,7 +27,7 @@ def propose_splits(
     """
     segments = {segment_of_click(state, fragment) for fragment in (*near, *far)}
     if len(segments) > 1:
-        raise Refused("split: the points are in different segments; place all of them in one.")
+        raise Refused("split: the points are in different neurons; place all of them in one.")
     segment = segments.pop()
     check_unlocked(state, segment)
     return propose_cuts(contacts.segment_graph(state.members(segment), state.bridge_ends), near, far)
@@ -44,7 +44,7 @@ def plan_split(state: State, contacts: Contacts, proposal: Proposal) -> Effect:
     segment = segment_of_click(state, FragmentId(int(proposal.near[0])))
     check_unlocked(state, segment)
     if not np.array_equal(np.union1d(proposal.near, proposal.far), state.members(segment)):
-        raise Refused("split: the segment has changed since; place the points again.")
+        raise Refused("split: the neuron has changed since; place the points again.")
     moves = (
         hold(state, segment, proposal.near),
         move_fragments(state, proposal.far, segment, SegmentId(state.next_id)),
@@ -67,7 +67,7 @@ def plan_detach(state: State, contacts: Contacts, fragment: FragmentId) -> Effec
     check_unlocked(state, segment)
     members = state.members(segment)
     if len(members) == 1:
-        raise Refused(f"detach: segment {segment} has no other fragment; there is nothing to detach it from.")
+        raise Refused(f"detach: neuron {segment} has no other fragment; there is nothing to detach it from.")
     pieces = find_pieces(state, contacts, members[members != fragment])
     stays, *others = sorted(pieces, key=lambda piece: (-state.sizes[piece].sum(), piece[0]))
     leaving = [as_ids([fragment]), *others]

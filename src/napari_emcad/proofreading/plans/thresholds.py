@@ -34,7 +34,7 @@ def plan_segment_threshold(
     free = [s for s in _free_segments_in(state, clusters, stays) if s != segment]
     taken = _touching(state, contacts, stays, free)
     if not leaving and not taken:
-        raise Refused(f"threshold: segment {segment} is the same at {threshold:.2f}; move it further.")
+        raise Refused(f"grow: neuron {segment} is the same at {threshold:.2f}; move it further.")
     return _regroup(state, contacts, segment, [stays, *leaving], taken)
 
 
@@ -51,8 +51,7 @@ def plan_step_up(state: State, contacts: Contacts, segment: SegmentId) -> Effect
     taken = _touching(state, contacts, members, next_to_join(state, segment))
     if not taken:
         raise Refused(
-            f"threshold: what joins segment {segment} next touches it only through neurons that were edited; "
-            "merge by hand."
+            f"grow: what joins neuron {segment} next touches it only through neurons that were edited; merge by hand."
         )
     return _regroup(state, contacts, segment, [members], taken)
 

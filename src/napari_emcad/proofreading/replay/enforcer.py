@@ -98,7 +98,9 @@ class ClaimEnforcer:
         for voxel in voxels:
             members = state.members(self._places.segment_at(voxel))
             if inside[members].sum() < SAME_AT_ALL * state.sizes[members].sum():
-                raise Refused(f"merge: most of the neuron at {voxel} was not of this one; look at it and join by hand.")
+                raise Refused(
+                    f"merge: most of the neuron at {voxel} was not of this one; look at it and merge by hand."
+                )
 
     def _old_segment(self, voxel: Voxel) -> SegmentId:
         return self._old.segment_of(self._old.fragment_at(voxel))

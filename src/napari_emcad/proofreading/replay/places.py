@@ -79,7 +79,7 @@ class EditPlaces:
         clear_near = [place for fragment, place in near.items() if fragment not in far]
         clear_far = [place for fragment, place in far.items() if fragment not in near]
         if not clear_near or not clear_far:
-            raise Refused("split: both sides are in one fragment here; divide it by hand.")
+            raise Refused("split: both sides are in one fragment here; split it by hand.")
         return clear_near, clear_far
 
     def fragment_at(self, voxel: Voxel) -> FragmentId:

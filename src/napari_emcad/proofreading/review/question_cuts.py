@@ -93,7 +93,7 @@ class QuestionCuts:
         view, pair = self._view, (question.a, question.b)
         segment = SegmentId(int(view.table[question.a]))
         if segment != view.table[question.b]:
-            raise Refused("review: these two are in different segments by now; go on to the next question.")
+            raise Refused("review: these two are in different neurons by now; go on to the next question.")
         members, last = view.members(segment), self._last
         if last is None or last.pair != pair or not np.array_equal(last.members, members):
             last = self._last = _QuestionCut(pair, members, *self._cut_between_cores(pair, members))

@@ -146,6 +146,10 @@ class BlockSession:
         except UserError as error:
             self._message.error(error)
 
+    def stop(self) -> None:
+        """Stop the run; finished blocks are kept."""
+        self._jobs.stop()
+
     @property
     def lacks_stack(self) -> bool:
         """True once the stack of the run in the folder was looked for, and is not there."""
@@ -181,7 +185,7 @@ class BlockSession:
         return {
             Stage.NEW: self._start,
             Stage.UNFINISHED: self._resume,
-            Stage.UNDER_WAY: self._jobs.stop,
+            Stage.UNDER_WAY: self.stop,
             Stage.FINISHED: self._open,
         }
 

@@ -55,9 +55,12 @@ class Desk:
     -------
     layers_changed
         Layers came, went, moved or were renamed; the desk has followed them.
+    exported
+        What is on screen has been written, or put into a layer of its own.
     """
 
     layers_changed = Signal()
+    exported = Signal()
 
     def __init__(self, viewer: ViewerModel, loop: Loop, remembered: Remembered):
         self.viewer, self.loop, self.remembered = viewer, loop, remembered
@@ -81,6 +84,8 @@ class Desk:
         for event in self._layer_events:
             event.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_removed)
+        for done in (self.region.changed, self.threshold.moved):
+            done.connect(self.message.succeed)
 
     def prepare(self) -> None:
         """Import torch in a thread, and with it see the devices and the model's card."""

@@ -1,5 +1,6 @@
 """A first look at stack and model together: grey levels, and warnings before anything is run."""
 
+import re
 from functools import partial
 
 from napari_emcad.core.errors import UserError
@@ -15,21 +16,20 @@ from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
 from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.estimates import is_foreground
 
-READY = 'Ready: press "Run", or try one section first.'
+READY = 'Ready: try it on this section first, or press "Run" at once.'
+
+
+_AS_IN_THE_DOCK = r'black \1 and white \2 under "Advanced"'
+"""Options of the command line for grey levels, as the dock has them."""
 
 
 class FirstLook:
     """Looks at the stack and the model whenever another one is chosen, and warns if they do not fit.
 
-    Attributes
-    ----------
-    warning : str
-        One sentence if the model was made for other volumes than this one; else empty.
-
     Signals
     -------
     changed
-        Another warning.
+        Other warnings.
     """
 
     changed = Signal()
@@ -37,15 +37,20 @@ class FirstLook:
     def __init__(self, loop: Loop, choices: Choices):
         self._choices, self._message = choices, choices.message
         self._levels, self._comparing = loop.jobs(), loop.jobs()
-        self.warning = ""
+        self._warnings: dict[str, str] = {}
         self._trained: GreyRange | None = None
-        self._is_exchanged = False
+        self._is_exchanged = self._has_model_failed = False
         choices.settings.changed.connect(self._on_settings)
-        choices.settings.pixels_changed.connect(self._say_ready_if_idle)
+        choices.settings.pixels_changed.connect(self._look_at_pixels)
         choices.stack.changed.connect(self._on_stack)
         choices.model.changed.connect(self._on_model)
-        choices.model.failed.connect(self._message.error)
+        choices.model.failed.connect(self._on_model_failed)
         self._on_stack()
+
+    @property
+    def warning(self) -> str:
+        """Warnings until they are settled, a sentence a line: the kind of the volume, its pixels, its grey levels."""
+        return "\n".join(self._warnings[name] for name in ("kind", "pixels", "greys") if self._warnings.get(name))
 
     def close(self) -> None:
         """Stop the threads."""
@@ -57,30 +62,35 @@ class FirstLook:
         if stack.why_unusable:
             self._message.error(UserError(stack.why_unusable))
         elif stack.layer is not None:
-            self._say_ready()
+            self._message.say(READY)
             self._find_levels()
         elif self._message.kind == "hint" and self._message.text:
             self._message.say(stack.why_not)  # what was there to run on has gone
+        self._look_at_pixels()
         self._compare()
 
     def _on_model(self) -> None:
         is_new = self._choices.model.card is not None and self._trained != self._trained_greys
         if is_new and self._choices.stack.layer is not None and not self._choices.settings.are_levels_edited:
             self._find_levels()
+        if self._has_model_failed and not self._choices.model.why_not:
+            self._has_model_failed = False
+            self._message.succeed()
+        self._look_at_pixels()
         self._compare()
-        self._say_ready_if_idle()
+        if self._message.kind == "hint" and not self._choices.jobs.running and not self._choices.why_not:
+            self._message.say(READY)
 
-    def _say_ready_if_idle(self) -> None:
-        is_idle = not self._choices.jobs.running and not self._choices.why_not
-        if is_idle and self._message.kind == "hint":
-            self._say_ready()
+    def _on_model_failed(self, error: Exception) -> None:
+        self._has_model_failed = True
+        self._message.error(error)
 
-    def _say_ready(self) -> None:
+    def _look_at_pixels(self) -> None:
         card, stack, note = self._choices.model.card, self._choices.stack, ""
         if card is not None and stack.layer is not None and not stack.why_not:
             scale = self._choices.scale(triple(volume_of(stack.layer).shape))
             note = pixel_size_note(stack.voxel_size, card.voxel_size, scale)
-        self._message.say(note or READY)
+        self._warn("pixels", note)
 
     @property
     def _trained_greys(self) -> GreyRange | None:
@@ -90,11 +100,14 @@ class FirstLook:
 
     def _find_levels(self) -> None:
         self._trained = self._trained_greys
+        self._warn("greys", "")
         volume = volume_of(self._choices.stack.layer)
         self._levels.start(one_step(find_levels, volume, self._trained), self._on_levels)
 
     def _on_settings(self) -> None:
         settings = self._choices.settings
+        if settings.are_levels_edited:
+            self._warn("greys", "")
         exchanged = settings.are_levels_edited and is_exchanged(settings.black, settings.white)
         if exchanged != self._is_exchanged:
             self._is_exchanged = exchanged
@@ -105,22 +118,20 @@ class FirstLook:
             *levels, pale = ended.result
             self._choices.settings.put_levels(*levels)
             self._choices.settings.follow(self._choices.model.card)
-            self._say_greys(pale)
+            self._look_at_greys(pale)
         elif ended.error is not None and not self._choices.jobs.running:
             self._message.error(ended.error)
 
-    def _say_greys(self, pale: str) -> None:
-        """Say that 8-bit grey levels are stretched, or pale, if they are and nothing else is being said."""
+    def _look_at_greys(self, pale: str) -> None:
+        """Warn that 8-bit grey levels are stretched, or pale."""
         layer, settings = self._choices.stack.layer, self._choices.settings
-        is_idle = not self._choices.jobs.running and self._message.kind == "hint"
-        if is_idle and layer is not None and not is_foreground(self._choices.model.card):
+        if layer is not None and not is_foreground(self._choices.model.card):
             note = stretch_note(volume_of(layer), settings.black, settings.white) or pale
-            if note:
-                self._message.say(note)
+            self._warn("greys", re.sub(r"--black (\S+) --white (\S+\d)", _AS_IN_THE_DOCK, note))
 
     def _compare(self) -> None:
         """Compare model and stack in a thread; nothing is said without a usable stack and a card."""
-        self._warn("")
+        self._warn("kind", "")
         stack, card = self._choices.stack, self._choices.model.card
         if stack.why_not or card is None:
             self._comparing.stop()
@@ -130,11 +141,11 @@ class FirstLook:
             self._comparing.start(one_step(compare), self._on_compared)
 
     def _on_compared(self, ended: Ended) -> None:
-        self._warn(ended.result or "")
+        self._warn("kind", ended.result or "")
 
-    def _warn(self, warning: str) -> None:
-        if warning != self.warning:
-            self.warning = warning
+    def _warn(self, name: str, warning: str) -> None:
+        if warning != self._warnings.get(name, ""):
+            self._warnings[name] = warning
             self.changed.emit()
 
 

@@ -46,6 +46,11 @@ class Message:
         """Say the result of an action."""
         self.say(sentence, "result")
 
+    def succeed(self) -> None:
+        """Take an error away: something that a person did after it has succeeded, and has no words of its own."""
+        if self.kind == "error":
+            self.say("")
+
     def error(self, error: Exception) -> None:
         """Say an error; the traceback of an unforeseen one is kept in a file, and can be copied."""
         raised = cause_of(error)

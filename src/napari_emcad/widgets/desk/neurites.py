@@ -179,8 +179,12 @@ class Neurites:
             run.layer.refresh(extent=False)
 
     def end_early(self, run: ForegroundRun) -> None:
-        """End a run that was stopped or failed: nothing of it is kept."""
+        """End a run that was stopped or failed: nothing of it is kept, and the neurites from before are shown again."""
         remove_layer(self._viewer, run.layer)
+        if self._before and self._before[-1].labels_layer in self._viewer.layers:
+            self.current = self._before.pop()
+            self.current.labels_layer.visible = True
+            self.changed.emit()
 
     def finish(self, run: ForegroundRun, output: ForegroundResult) -> None:
         """Show the neurites of a run that is done, in the place of those before it that nobody has changed.

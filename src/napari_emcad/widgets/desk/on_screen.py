@@ -16,6 +16,7 @@ from napari_emcad.core.live_cut import LiveCut
 from napari_emcad.io.sessions.open_session import OpenSession
 from napari_emcad.proofreading.effects import parted_boxes
 from napari_emcad.proofreading.neurons import NeuronTable, neuron_table
+from napari_emcad.proofreading.plans.partings import PartingProposal
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
@@ -131,7 +132,13 @@ class Proofreading:
         state = self.session.state
         others = np.zeros_like(self._shown) if alone else Without(self._shown, np.concatenate([near, far]))
         self._results.show_table(self.result, others)
+        self._sides.hide()
         self._sides.show(self.layer, state.base.fragments, near, far, len(state.table))
+
+    def show_parts(self, proposal: PartingProposal) -> None:
+        """Show the two sides of a split through a fragment in the two colours, alone."""
+        self.show_sides(proposal.near, proposal.far)
+        self._sides.show_parts(self.layer, proposal.patch)
 
     def end_sides(self) -> None:
         """Show the segments again, and no sides."""

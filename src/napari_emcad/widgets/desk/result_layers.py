@@ -81,10 +81,42 @@ class ResultLayers:
             if sections is None or (self._viewer.dims.ndisplay == 2 and self._section_on_screen(layer) in sections):
                 layer.refresh(extent=False)
 
+    def hide_truth(self, result: Result) -> None:
+        """Hide labels that came with the file of a result's stack, such as a truth: they lie in its place."""
+        source = origin_of(result.source)["source"]
+        for layer in self._viewer.layers:
+            is_other = isinstance(layer, Labels) and LAYER_KIND not in layer.metadata and layer is not result.source
+            if is_other and source is not None and origin_of(layer)["source"] == source:
+                layer.visible = False
+
+    def reuse(self, old: Result, result: Result, visible: Sequence[Layer]) -> None:
+        """Let a result take over the layers of one whose place it takes, as a person has made them look.
+
+        Parameters
+        ----------
+        old : Result
+            Loses its layers, if they are of the same box of the same stack.
+        result : Result
+        visible : sequence of Layer
+            Those that were visible before the run.
+        """
+        if old.source is not result.source or old.box != result.box or result.shown is not None:
+            return
+        theirs, ours = self.present(old.affinity_layers), self.present(result.affinity_layers)
+        if len(theirs) == len(ours):
+            for layer, new in zip(theirs, ours, strict=True):
+                layer.data, layer.visible = new.data, layer in visible
+            self.remove(ours)
+            result.affinity_layers, old.affinity_layers = old.affinity_layers, []
+        result.shown, old.shown = old.shown, None
+
     def show_labels(self, result: Result, segmentation: Segmentation, neurons: CutNeurons) -> None:
         """Show fragments (hidden) and neurons; those shown before are replaced."""
+        shown, view = result.shown, FragmentLabels(segmentation.fragments, neurons.table)
+        if shown is not None and self._takes(shown, view):
+            self._show_others(shown, segmentation, neurons)
+            return
         self.remove(result.label_layers)
-        view = FragmentLabels(segmentation.fragments, neurons.table)
         fragments = FragmentLabels(segmentation.fragments, _identity(neurons.table))
         fragment_layer = _labels_layer(result, fragments, "fragments", visible=False, opacity=0.5)
         layer = _labels_layer(result, view, "neurons", opacity=0.5)
@@ -96,6 +128,20 @@ class ResultLayers:
         self._viewer.add_layer(fragment_layer)
         self._viewer.add_layer(layer)
         result.shown.name = layer.name
+
+    def _takes(self, shown: ShownNeurons, view: FragmentLabels) -> bool:
+        """Return True if the layers of neurons can show other ones: they are of the same size."""
+        is_there = shown.layer in self._viewer.layers and shown.view.shape == view.shape
+        return is_there and shown.layer.multiscale == (len(pyramid(view)) > 1)
+
+    def _show_others(self, shown: ShownNeurons, segmentation: Segmentation, neurons: CutNeurons) -> None:
+        """Show other fragments and neurons in the same layers, which keep their look."""
+        shown.segmentation, shown.neurons = segmentation, neurons
+        self.replace_fragments(shown, segmentation.fragments, neurons.table)
+        shown.colours.close()
+        shown.colours = NeuronColours(shown.layer, self._loop.jobs(), self.palette)
+        shown.colours.follow(EditedGraph.of(segmentation.graph), neurons.table)
+        shown.layer.show_selected_label, shown.layer.visible = False, True
 
     def show_table(self, result: Result, table: Table) -> None:
         """Show another table over the same fragments."""

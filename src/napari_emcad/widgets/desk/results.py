@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari.components import ViewerModel
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
@@ -52,6 +52,7 @@ class Results:
         self._viewer, self._layers = viewer, ResultLayers(viewer, loop, palette)
         self._results: list[Result] = []
         self._early: list[Result] = []
+        self._were_visible: list[Layer] = []
         self._cutter = loop.jobs()
         self._wanted: Cut | None = None
         self._rest = loop.pause(REST, self._on_rest)
@@ -68,16 +69,21 @@ class Results:
         return not self._rest.is_active and not self._cutter.running
 
     def begin(self, result: Result, by_channel: bool) -> None:
-        """Show the affinities of a run that starts, still empty, and hide the layers of earlier runs.
+        """Show the affinities of a run that starts, and hide the layers of earlier runs.
 
-        What runs on the same stack have left that ended early goes.
+        What runs on the same stack have left that ended early goes, unless this run goes on from there.
         """
         gone = [r for r in self._early if r.source is result.source or r.source not in self._viewer.layers]
         for old in gone:
-            self._layers.remove(old.affinity_layers)
             self._early.remove(old)
+            if old is not result:
+                self._layers.remove(old.affinity_layers)
+        self._were_visible = [layer for old in self._results for layer in old.layers if layer.visible]
         self.hide()
-        self.show_affinities(result, by_channel)
+        self._layers.set_visible(result.affinity_layers, True)
+        if not self._layers.present(result.affinity_layers):
+            result.affinity_layers = []
+            self.show_affinities(result, by_channel)
 
     def replaced_by(self, result: Result) -> list[Result]:
         """Return the results that go when the next run is done, so that layers do not pile up from run to run."""
@@ -91,8 +97,9 @@ class Results:
     def take_over(self, result: Result, folder: Path) -> None:
         """Remove neurons of a session that a result is about to show anew: all of its edits are in its folder.
 
-        Affinities stay, as those of the result.
+        Affinities stay, as those of the result. A truth of the same file is hidden.
         """
+        self._layers.hide_truth(result)
         same = [old for old in self._results if old.session_folder == folder]
         for old in same:
             result.affinity_layers, old.affinity_layers = [*result.affinity_layers, *old.affinity_layers], []
@@ -108,20 +115,23 @@ class Results:
         self._layers.refresh_affinities(result, finished)
 
     def end_early(self, result: Result) -> None:
-        """End a run that was stopped or failed: keep finished sections, or show the neurons from before again."""
+        """End a run that was stopped or failed: all looks as before it, and finished sections are kept, hidden."""
         if result.sections_done == 0:
             self._layers.remove(result.layers)
-            if self.current is not None:
-                self._layers.set_visible([self.current.neuron_layer, *self.current.affinity_layers], True)
         else:
             self._early.append(result)
-        self._layers.refresh_affinities(result)
+            self._layers.set_visible(result.affinity_layers, False)
+        self._layers.set_visible(self._were_visible, True)
 
     def finish(self, result: Result, output: SegmentResult) -> None:
         """Show the neurons of a run that is done, in the place of those that make room for them."""
-        self._drop(self.replaced_by(result))
+        replaced = self.replaced_by(result)
+        if replaced:
+            self._layers.reuse(replaced[-1], result, self._were_visible)
+        self._drop(replaced)
         self._layers.name_anew(result)
         result.card, result.parameters, result.plan = output.card, output.parameters, output.plan
+        self._layers.hide_truth(result)
         self.show_segmentation(result, output.segmentation, output.neurons)
         self._layers.refresh_affinities(result)
 

@@ -1,7 +1,7 @@
 """Runs of a model over the stack: checked first, computed beside the window, and shown section by section."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.pixel_size import OWN
 from napari_emcad.core.progress import Job, Progress
-from napari_emcad.core.sections.plan import SectionPlan, with_tissue
+from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.core.wording import count, duration_text
 from napari_emcad.io.foreign_affinities import AffinityFile
 from napari_emcad.optical import OpticalParameters
@@ -26,12 +26,13 @@ from napari_emcad.widgets.desk.result import Result
 from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.section_use import within_sections
 from napari_emcad.widgets.desk.stack_file import change_note
+from napari_emcad.widgets.desk.stopped_run import Makings, StoppedRun, planned_job
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import volume_of, voxel_size_of
 from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.affinities import segment_by_affinities
 from napari_emcad.workers.estimates import Planned, TooLarge, check_memory, is_foreground
-from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult, segment_beside
+from napari_emcad.workers.segmentation import SegmentRequest, SegmentResult
 
 NOT_LOOKED_AT = "Its sections were used as they are: nobody has looked at them. "
 
@@ -93,12 +94,19 @@ class Runs:
         self._finding: ForegroundRun | None = None
         self._source_data: object = None
         self._lost = self._file_note = ""
+        self._makings: Makings | None = None
+        self._stopped: StoppedRun | None = None
         self._jobs.progressed.connect(self._on_progress)
 
     @property
     def sections_done(self) -> int:
         """Sections that the run under way has finished; 0 if there is none."""
         return self.under_way.sections_done if self.under_way else 0
+
+    @property
+    def can_go_on(self) -> bool:
+        """True if a run was stopped whose finished sections are kept."""
+        return self._stopped is not None and not self._stopped.result.is_trial
 
     def run(self) -> None:
         """Segment the region."""
@@ -150,7 +158,7 @@ class Runs:
     def close(self) -> None:
         """Let go of the layers."""
         self._jobs.progressed.disconnect(self._on_progress)
-        self.under_way = self._finding = None
+        self.under_way = self._finding = self._stopped = None
 
     def _start(
         self,
@@ -207,19 +215,33 @@ class Runs:
     # ---- a run that gives neurons ------------------------------------------------------------------------------
 
     def _segment(self, order: RunOrder) -> None:
-        affinities = np.zeros((3, *order.box.shape), np.uint8)
-        result = Result(order.source, order.box, order.parameters, affinities, order.is_trial)
         volume, size = volume_of(order.source), voxel_size_of(order.source)
-        request = SegmentRequest(volume, order.model, order.box, order.parameters, affinities, voxel_size=size)
-        job = planned_job(self._choices.inspection.plan_job(order.box), request)
-        self._compute(result, job, order.then)
+        makings = Makings.of(order.source, order.box, order.model, order.parameters, size)
+        result = self._left_of(makings)
+        if result is None:
+            affinities = np.zeros((3, *order.box.shape), np.uint8)
+            result = Result(order.source, order.box, order.parameters, affinities, order.is_trial)
+        result.parameters, result.is_trial = order.parameters, order.is_trial
+        assert isinstance(result.affinities, np.ndarray), "a run of a model writes into memory"
+        request = SegmentRequest(volume, order.model, order.box, order.parameters, result.affinities, voxel_size=size)
+        job = planned_job(self._choices.inspection.plan_job(order.box), request, result)
+        self._compute(result, job, order.then, makings)
 
-    def _compute(self, result: Result, job: Job[SegmentResult], then: Then | None = None) -> None:
-        """Do a job that writes affinities, and show its neurons."""
+    def _left_of(self, makings: Makings) -> Result | None:
+        """Return what a run of the same makings has left that ended early; None if there is nothing."""
+        stopped = self._stopped
+        return stopped.result if stopped is not None and stopped.makings.make_the_same(makings) else None
+
+    def _compute(
+        self, result: Result, job: Job[SegmentResult], then: Then | None = None, makings: Makings | None = None
+    ) -> None:
+        """Do a job that writes affinities, and show its neurons; with makings the next run can go on from it."""
         self._neurites.drop()
-        self.under_way = result
+        self.under_way, self._makings, self._stopped = result, makings, None
         self._results.begin(result, self._choices.settings.shows_channels)
-        self._message.say("Finished sections appear while the rest is computed.")
+        done, total = result.sections_done, result.box.shape[0]
+        goes_on = f"Going on: {done} of {count(total, 'section')} are done. " if done else ""
+        self._message.say(f"{goes_on}Finished sections appear while the rest is computed.")
         self._jobs.start(self._noting(job, result.source), lambda ended: self._on_ended(result, ended, then))
 
     def _on_ended(self, result: Result, ended: Ended, then: Then | None) -> None:
@@ -231,6 +253,8 @@ class Runs:
             self._finish(result, ended.result)
         else:
             self._results.end_early(result)
+            if self._makings is not None and result.sections_done:
+                self._stopped = StoppedRun(result, self._makings)
             self._say_early_end(result, ended)
         self.changed.emit()
         if then is not None:
@@ -238,7 +262,7 @@ class Runs:
 
     def _finish(self, result: Result, output: SegmentResult) -> None:
         self._choices.threshold.put(output.neurons.cut.threshold)
-        if output.device:
+        if output.device and not output.done_before:
             shape, scale = volume_of(result.source).shape, output.parameters.scale or OWN
             planned = Planned(result.box, shape, output.device_kind, output.card, scale=scale)
             self._choices.remember_speed(output.device, planned, output.seconds)
@@ -247,9 +271,14 @@ class Runs:
         self._message.result(
             f"Done: {where} in {duration_text(output.seconds)}. {sections_note(output.plan, result.box)}"
             f"{self._file_note}{''.join(f'{note} ' for note in output.notes)}{self._room_note(result)}"
-            "Move the threshold until neurons look right, then export."
+            f"Move the threshold until neurons look right, {self._next_words(result)}."
         )
         self._results.finish(result, output)
+
+    def _next_words(self, result: Result) -> str:
+        """Return what to press once the threshold is right."""
+        is_look = result.is_trial and self._choices.region.kind != SECTION
+        return 'then press "Run"' if is_look else 'then press "Start proofreading"'
 
     def _room_note(self, result: Result) -> str:
         """Return what goes for the neurons of a run, to stand before another sentence."""
@@ -261,8 +290,15 @@ class Runs:
             self._message.error(ended.error)
         else:
             done, total = result.sections_done, result.box.shape[0]
-            kept = "their affinities stay until the next run" if done else "nothing is kept"
-            self._message.result(f"Stopped: {done} of {count(total, 'section')} done, {kept}.")
+            self._message.result(f"Stopped: {done} of {count(total, 'section')} done, {self._kept_words(result)}.")
+
+    def _kept_words(self, result: Result) -> str:
+        """Return what becomes of the sections that a run has finished that was stopped."""
+        if not result.sections_done:
+            return "nothing is kept"
+        if self._stopped is None or result.is_trial:
+            return "their affinities stay until the next run"
+        return 'and kept; press "Run" to go on from there'
 
     # ---- a run that gives neurites -----------------------------------------------------------------------------
 
@@ -288,18 +324,6 @@ class Runs:
             found = self._choices.threshold.read_out
             self._message.result(f"Done: {found}. {self._file_note}Move the threshold, then export.")
         self.changed.emit()
-
-
-def planned_job(plan: Job[SectionPlan | None], request: SegmentRequest) -> Job[SegmentResult]:
-    """Find the plan for the sections of a stack, and segment by it.
-
-    Raises
-    ------
-    UserError
-        As `segment_beside` does, and if nothing in the box shows tissue by that plan.
-    """
-    found = yield from with_tissue(plan, request.box)
-    return (yield from segment_beside(replace(request, plan=found)))
 
 
 def sections_note(plan: SectionPlan | None, box: Box) -> str:

@@ -215,10 +215,10 @@ class Sessions:
         self.current = Proofreading(self._viewer, self._results, result, opened, boxes)
         self._size.follow(self.current)
         self.current.changed.connect(self._on_changed)
+        self.began.emit()  # first, as the tools that are taken up then have nothing to say
         saved = f"Every edit is saved at once in {opened.folder}{self._remark}"
         self._message.say(opened.why_read_only or saved, "error" if opened.why_read_only else "result")
         self._remark = ""
-        self.began.emit()
         self.changed.emit()
 
     def end(self) -> None:

@@ -1,12 +1,17 @@
 """Two sides in two colours: neurons that would be joined, or parts that would come apart."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
+from numpy.typing import NDArray
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.volume import FragmentVolume
+from napari_emcad.proofreading.part import Patch
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, LayerData, pyramid, replace_data
 from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
 
@@ -29,6 +34,7 @@ class SidesView:
     def __init__(self, viewer: ViewerModel):
         self._viewer = viewer
         self._layer: Labels | None = None
+        self._parts: Labels | None = None
         self._view: FragmentLabels | None = None
 
     def show(self, neurons: Labels, fragments: FragmentVolume, near: Ids, far: Ids, n: int) -> None:
@@ -54,31 +60,43 @@ class SidesView:
             return
         self._view = FragmentLabels(fragments, table, np.uint8)
         if layer is None:
-            self._layer = self._add(neurons, _data(self._view))
+            self._layer = self._add(neurons, _data(self._view), "sides", place_of(neurons))
         else:
             replace_data(layer, _data(self._view))
             layer.visible = True
 
+    def show_parts(self, neurons: Labels, patch: Patch) -> None:
+        """Colour the two parts of one fragment, besides the groups that are shown."""
+        place = place_of(neurons, patch.start)
+        if self._parts is None or self._parts not in self._viewer.layers:
+            self._parts = self._add(neurons, patch.sides, "parts", place)
+            return
+        self._parts.data = patch.sides
+        self._parts.translate = place["translate"]
+        self._parts.editable, self._parts.visible = False, True
+
     def hide(self) -> None:
         """Show nothing for now."""
-        if self._layer is not None:
-            self._layer.visible = False
+        for layer in (self._layer, self._parts):
+            if layer is not None:
+                layer.visible = False
 
     def close(self) -> None:
-        """Take the layer away; another one stays active."""
-        remove_layer(self._viewer, self._layer)
-        self._layer = None
+        """Take the layers away; another one stays active."""
+        for layer in (self._layer, self._parts):
+            remove_layer(self._viewer, layer)
+        self._layer = self._parts = None
 
-    def _add(self, neurons: Labels, data: LayerData) -> Labels:
+    def _add(self, neurons: Labels, data: LayerData | NDArray[np.uint8], name: str, place: Mapping[str, Any]) -> Labels:
         active = self._viewer.layers.selection.active
         layer = Labels(
             data,
             multiscale=isinstance(data, list),
-            name="sides",
+            name=name,
             opacity=OPACITY,
             colormap=CyclicLabelColormap(colors=COLOURS, background_value=0),
             metadata={LAYER_KIND: "sides"},
-            **place_of(neurons),
+            **place,
         )
         layer.editable = False
         self._viewer.layers.insert(self._viewer.layers.index(neurons) + 1, layer)

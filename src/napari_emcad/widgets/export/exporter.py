@@ -145,6 +145,7 @@ class Exporter:
         name, metadata = f"{shown.source.name} exported", {"provenance": dict(export.provenance)}
         self._desk.viewer.add_labels(labels, name=name, metadata=metadata, **place_of(shown.source, export.start))
         self._message.result(f'The {shown.noun}s are in the layer "{name}"; it is a copy.')
+        self._desk.exported.emit()
 
     def stop(self) -> None:
         """Stop writing; nothing is left behind."""
@@ -201,4 +202,5 @@ class Exporter:
         else:
             saved = f"Saved {' and '.join(str(path) for path in ended.result)}"
             self._message.result(" ".join(filter(None, (saved, rounded_ids_note(ended.result[0])))))
+            self._desk.exported.emit()
         self._refresh()

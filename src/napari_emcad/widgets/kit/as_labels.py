@@ -10,8 +10,8 @@ from napari_emcad.reader import shown_labels
 from napari_emcad.widgets.kit.layers import origin_of, place_of, remove_layer
 
 
-def replace_by_labels(viewer: ViewerModel, image: Image) -> str:
-    """Put labels where an image (z, y, x) of ids is, and return a sentence on what was left out; its file stays.
+def replace_by_labels(viewer: ViewerModel, image: Image) -> tuple[Labels, str]:
+    """Put labels where an image (z, y, x) of ids is; return them and a sentence on what was left out. Its file stays.
 
     Raises
     ------
@@ -27,4 +27,4 @@ def replace_by_labels(viewer: ViewerModel, image: Image) -> str:
     number = viewer.layers.index(image)
     remove_layer(viewer, image)
     viewer.layers.insert(number, labels)
-    return note
+    return labels, note

@@ -90,6 +90,21 @@ def enable(widget: QWidget, why_not: str, tooltip: str = "") -> None:
     widget.setToolTip(plain(why_not or tooltip))
 
 
+LIT_STYLE = """
+QPushButton[next="true"]:enabled:!checked { background-color: #2e7d46; color: white; font-weight: bold; }
+QPushButton[next="true"]:enabled:!checked:hover { background-color: #37935a; }
+QPushButton[next="true"]:enabled:!checked:pressed { background-color: #225c34; }
+"""
+"""Style of buttons that are lit, for the widget that they lie in."""
+
+
+def light(widget: QWidget, is_lit: bool) -> None:
+    """Light a button or a heading as the next one to press, or no more."""
+    if bool(widget.property("next")) is not is_lit:
+        widget.setProperty("next", is_lit)
+        restyle(widget)
+
+
 def restyle(widget: QWidget) -> None:
     """Let a style sheet act on properties of a widget that have changed."""
     style = widget.style()

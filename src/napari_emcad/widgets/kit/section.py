@@ -3,6 +3,13 @@
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from napari_emcad.widgets.kit.forms import light
+
+_STYLE = """
+QToolButton { font-weight: bold; text-align: left; padding: 4px; border: 0; border-left: 4px solid transparent; }
+QToolButton[next="true"] { border-left-color: #3fa34d; }
+"""
+
 
 class Section(QWidget):
     """A heading that folds the content under it."""
@@ -16,7 +23,7 @@ class Section(QWidget):
         self._heading.setAutoRaise(True)
         self._heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._heading.setStyleSheet("QToolButton { font-weight: bold; text-align: left; padding: 4px; border: 0; }")
+        self._heading.setStyleSheet(_STYLE)
         self._heading.toggled.connect(self._fold)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -34,6 +41,14 @@ class Section(QWidget):
     def open(self) -> None:
         """Show the content."""
         self._heading.setChecked(True)
+
+    def light(self, is_lit: bool) -> None:
+        """Mark the section as the one in which to go on, or no more."""
+        light(self._heading, is_lit)
+
+    def fold(self) -> None:
+        """Hide the content."""
+        self._heading.setChecked(False)
 
     def _fold(self, is_open: bool) -> None:
         self.content.setVisible(is_open)

@@ -38,6 +38,17 @@ class Attempts:
         self._at, self._message = at, message
         self.toast = self.doubt = ""
 
+    @property
+    def why_no_edits(self) -> str:
+        """The reason why the session can only be looked at; empty if it can be edited."""
+        return self._at.opened.why_read_only
+
+    def refuse(self) -> bool:
+        """Say why nothing can be edited, and return True; False if something can."""
+        if self.why_no_edits:
+            self._message.error(UserError(self.why_no_edits))
+        return bool(self.why_no_edits)
+
     def attempt(self, act: Callable[[], object]) -> None:
         """Do something; say a refusal as an error, and ask where there is a doubt."""
         self.doubt = ""
@@ -48,12 +59,15 @@ class Attempts:
         except UserError as error:
             self._message.error(error)
         else:
+            self._message.succeed()
             if isinstance(result, LogRow):
                 self._note(result)
         self.changed.emit()
 
     def edit(self, make: Callable[[], LogRow]) -> bool:
         """Make an edit that is not the tool's own. Return True if it was made."""
+        if self.refuse():
+            return False
         rows = len(self._at.session.log.rows)
         self.attempt(lambda: self._at.edit(make))
         if len(self._at.session.log.rows) == rows:

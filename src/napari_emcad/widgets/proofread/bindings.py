@@ -13,7 +13,7 @@ from napari_emcad.widgets.kit.picking import Click, voxel_under
 from napari_emcad.widgets.proofread.editor import Editor
 from napari_emcad.widgets.proofread.key_binder import Borrowed, KeyBinder
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, PAINT
-from napari_emcad.widgets.proofread.modes import Banner, Mode
+from napari_emcad.widgets.proofread.modes import DOUBT, Banner, Mode
 
 
 class Bindings:
@@ -30,17 +30,20 @@ class Bindings:
         self._canvases, self._editor, self._message = canvases, editor, message
         self._keys, self._banner = KeyBinder(canvases.main), Banner(canvases.main)
         self._in_mode: tuple[str, ...] = ()
+        self._is_asking = False
         self._mouse = MouseOfAll(canvases, self._on_click, self._on_hover, self._on_wheel)
         for name, action in _actions(editor).items():
             self._keys.bind(name, action)
         self._paint = [Borrowed.of(editor.at.layer, press, editor.refuse_paint) for press in PAINT]
         editor.mode_changed.connect(self._on_mode)
         canvases.changed.connect(self._show_cursor)
+        editor.changed.connect(self._on_change)
         self._on_mode()
 
     def close(self) -> None:
         """Give everything back."""
         self._editor.mode_changed.disconnect(self._on_mode)
+        self._editor.changed.disconnect(self._on_change)
         self._canvases.changed.disconnect(self._show_cursor)
         self._mouse.close()
         for borrowed in self._paint:
@@ -58,12 +61,19 @@ class Bindings:
         self._in_mode = tuple(actions)
         for name, action in actions.items():
             self._keys.bind(name, action)
-        self._banner.show(mode.look.banner) if mode.look.banner else self._banner.hide()
+        self._is_asking = bool(self._editor.attempts.doubt)
+        banner = DOUBT if self._is_asking else mode.look.banner
+        self._banner.show(banner) if banner else self._banner.hide()
         self._show_cursor()
 
     def _show_cursor(self) -> None:
         for canvas in self._canvases.all:
             canvas.cursor.style = self._editor.mode.look.cursor
+
+    def _on_change(self) -> None:
+        """Let Enter and Esc answer as long as there is a question, with the keyboard left to the canvas."""
+        if bool(self._editor.attempts.doubt) is not self._is_asking:
+            self._on_mode()
 
     def _voxel_under(self, event: Event) -> Voxel | None:
         at = self._editor.at
@@ -104,8 +114,10 @@ def _actions(editor: Editor) -> dict[str, Callable[[], None]]:
 def _actions_in(editor: Editor, mode: Mode) -> dict[str, Callable[[], None]]:
     """Return the actions of keys that one mode has for itself."""
     leave: dict[str, Callable[[], None]] = {} if mode is Mode.SELECT else {"leave": editor.leave}
+    if editor.attempts.doubt:
+        leave = {"apply": editor.confirm, "leave": editor.attempts.drop_doubt}
     if mode is Mode.SPLIT:
-        return {**leave, "apply": editor.apply, "back": editor.back}
+        return {"apply": editor.apply, "back": editor.back, **leave}
     if mode is Mode.REVIEW:
         return {**leave, **{name: partial(editor.answer, name) for name in ANSWER_WORDS}}
     return leave

@@ -21,6 +21,9 @@ from napari_emcad.widgets.proofread.select_tool import SelectTool
 from napari_emcad.widgets.proofread.split_tool import SplitTool
 from napari_emcad.widgets.proofread.tools import GrowTool, MergeTool, Tool
 
+LOOK = "This session is open to be looked at only."
+"""Words before those of the tool where nothing can be edited; the message says why."""
+
 
 class Editor:
     """Edits one session, click by click.
@@ -56,7 +59,7 @@ class Editor:
         self.camera = Camera(canvases, at)
         self.marks = Marks(viewer, at, self.camera, self.attempts)
         self.edits = DirectEdits(at, self.camera, self.attempts)
-        self.split = SplitTool(viewer, at)
+        self.split = SplitTool(viewer, at, loop, self.attempts.attempt)
         self.review = ReviewTool(at, loop, self.camera, self._emit_changed)
         self.tools: dict[Mode, Tool] = {
             Mode.SELECT: SelectTool(at),
@@ -69,6 +72,7 @@ class Editor:
         self.attempts.edited.connect(self._follow)
         for signal in (self.attempts.changed, at.changed, at.selection.changed):
             signal.connect(self._emit_changed)
+        at.selection.changed.connect(message.succeed)
 
     @property
     def tool(self) -> Tool:
@@ -78,7 +82,7 @@ class Editor:
     @property
     def words(self) -> str:
         """The effect of the next click, or the question that is asked."""
-        return self.tool.words
+        return f"{LOOK} {self.tool.words}" if self.attempts.why_no_edits else self.tool.words
 
     def close(self) -> None:
         """Put all tools away."""
@@ -88,11 +92,15 @@ class Editor:
         self.marks.close()
         self.at.changed.disconnect(self._emit_changed)
         self.at.selection.changed.disconnect(self._emit_changed)
+        self.at.selection.changed.disconnect(self._message.succeed)
 
     # ---- tools -------------------------------------------------------------------------------------------------
 
     def enter(self, mode: Mode) -> None:
-        """Take up a tool."""
+        """Take up a tool; one that edits is refused where the session can only be looked at."""
+        if mode is not Mode.SELECT and self.attempts.refuse():
+            self.changed.emit()
+            return
         self._leave_tool()
         self.mode = mode
         self.mode_changed.emit()
@@ -144,7 +152,7 @@ class Editor:
     def refuse_paint(self) -> None:
         """Say why napari's brushes do nothing here."""
         split, merge = KEYS["split"].label, KEYS["merge"].label
-        other = f'"Split" ({split}) divides, "Merge" ({merge}) joins; to paint, export into a new labels layer'
+        other = f'use "Split" ({split}) or "Merge" ({merge}); to paint, export into a new labels layer'
         self._message.error(Refused(f"paint: neurons are made of fragments, not of paint. {other}."))
 
     def toggle_hides_done(self) -> None:

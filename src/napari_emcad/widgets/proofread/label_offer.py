@@ -11,16 +11,16 @@ from napari_emcad.io.stacks.holds import look_at
 from napari_emcad.io.stacks.lazy_array import LazyArray
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.kit.as_labels import replace_by_labels
-from napari_emcad.widgets.kit.layers import volume_of
+from napari_emcad.widgets.kit.layers import origin_of, volume_of
 from napari_emcad.widgets.kit.signals import Signal
-from napari_emcad.widgets.proofread.from_labels import PRESS, FromLabels, why_unusable
+from napari_emcad.widgets.proofread.from_labels import FromLabels, why_unusable
 
 SHOW = "Show as labels"
-"""Words of the button that makes labels of an image."""
+"""Words of the button that makes labels of an image and nothing else."""
 
 
 class LabelOffer:
-    """Offers labels to be proofread, and an image that looks like labels to be shown as such.
+    """Offers labels to be proofread, and so an image that looks like labels.
 
     Hidden labels, such as the truth of a sample, are not offered, and none once there are neurons.
 
@@ -65,9 +65,16 @@ class LabelOffer:
         return self._starting.why_not_in_stack(self.layer) if isinstance(self.layer, Labels) else ""
 
     @property
-    def press_words(self) -> str:
-        """The words of the button."""
-        return SHOW if isinstance(self.layer, Image) else PRESS
+    def is_image(self) -> bool:
+        """True if an image is offered, which may also be shown as labels only."""
+        return isinstance(self.layer, Image)
+
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """True unless the labels came with the file of the stack, as a truth does."""
+        layer, stack = self.layer, self._desk.stack.layer
+        source = origin_of(layer)["source"] if layer is not None else None
+        return layer is not None and (stack in (None, layer) or source is None or source != origin_of(stack)["source"])
 
     @property
     def why_not(self) -> str:
@@ -77,22 +84,28 @@ class LabelOffer:
         return why_unusable(self.layer) if isinstance(self.layer, Labels) else ""
 
     def press(self) -> None:
-        """Take what is offered."""
+        """Proofread what is offered; an image is shown as labels first."""
         layer = self.layer
-        if isinstance(layer, Labels):
-            self._starting.pick.layer = layer
+        labels = self._as_labels(layer) if isinstance(layer, Image) else layer
+        if labels is not None:
+            self._starting.pick.layer = labels
             self.taken.emit()
             self._starting.start()
-        elif layer is not None:
-            self._show_as_labels(layer)
 
-    def _show_as_labels(self, layer: Image) -> None:
+    def show_as_labels(self) -> None:
+        """Show the image that is offered as labels, and do nothing else with it."""
+        if isinstance(self.layer, Image):
+            self._as_labels(self.layer)
+
+    def _as_labels(self, image: Image) -> Labels | None:
+        """Show an image as labels, and return them; None, and a sentence, if that cannot be."""
         try:
-            note = replace_by_labels(self._desk.viewer, layer)
+            labels, note = replace_by_labels(self._desk.viewer, image)
         except UserError as error:
             self._desk.message.error(error)
-            return
-        self._desk.message.result(f'"{layer.name}" is shown as labels.' + (note and f" {note}"))
+            return None
+        self._desk.message.result(f'"{image.name}" is shown as labels.' + (note and f" {note}"))
+        return labels
 
     def _is_image_of_ids(self, layer: Image) -> bool:
         """Return True if the voxels of an image are surely ids; each image is looked at once."""

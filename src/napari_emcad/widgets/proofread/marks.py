@@ -35,7 +35,8 @@ class Marks:
 
     def mark(self) -> None:
         """Mark the place under the cursor as to do."""
-        self._attempts.attempt(self._mark)
+        if not self._attempts.refuse():
+            self._attempts.attempt(self._mark)
 
     def go_to_next(self) -> None:
         """Go to the place after the one gone to last."""
@@ -43,7 +44,8 @@ class Marks:
 
     def tick_off(self) -> None:
         """Note that the place gone to last has been looked after."""
-        self._attempts.attempt(self._tick_off)
+        if not self._attempts.refuse():
+            self._attempts.attempt(self._tick_off)
 
     def show(self) -> None:
         """Show the open places over the neurons."""

@@ -42,11 +42,15 @@ _ANSWERS = ", ".join(f"{KEYS[name].label} {words}" for name, words in ANSWER_WOR
 
 LOOKS = {
     Mode.SELECT: Look("Select", "", "standard"),
-    Mode.MERGE: Look("Merge", "MERGE (Esc leaves)\nclick the neuron to keep, then those to add", "pointing"),
+    Mode.MERGE: Look("Merge", "MERGE (Esc leaves)\nclick the neuron to keep, then those to merge into it", "pointing"),
     Mode.SPLIT: Look("Split", "SPLIT (Esc leaves)\nclick one side, Shift+click the other", "crosshair"),
-    Mode.GROW: Look("Grow", "GROW (Esc leaves)\nCtrl+wheel over a neuron: up joins, down parts", "standard"),
+    Mode.GROW: Look("Grow", "GROW (Esc leaves)\nCtrl+wheel over a neuron: up grows, down shrinks", "standard"),
     Mode.REVIEW: Look("Review", f"REVIEW (Esc leaves)\n{_ANSWERS}", "standard"),
 }
+
+
+DOUBT = "MERGE ANYWAY?\nEnter merges them, Esc leaves them apart"
+"""Lines over the canvas while a person is asked about a merge."""
 
 
 class Banner:

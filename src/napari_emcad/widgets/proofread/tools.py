@@ -63,7 +63,11 @@ class MergeTool(Tool):
         if self._anchor is None:
             return "Click the neuron to keep."
         kept = self._at.neuron_at(self._anchor)
-        added = f"Click to add {self._hovered} to {kept}" if self._hovered else f"Click a neuron to add it to {kept}"
+        added = (
+            f"Click to merge {self._hovered} into {kept}"
+            if self._hovered
+            else f"Click a neuron to merge it into {kept}"
+        )
         return f"{added}; Shift+click keeps another one."
 
     def click(self, click: Click) -> LogRow | None:
@@ -77,7 +81,7 @@ class MergeTool(Tool):
         return self._join(self._anchor, click.voxel, confirmed=False)
 
     def confirm(self) -> LogRow | None:
-        """Join all the same."""
+        """Merge all the same."""
         if self._anchor is None or self._wanted is None:
             return None
         return self._join(self._anchor, self._wanted, confirmed=True)
@@ -120,7 +124,7 @@ class MergeTool(Tool):
 class GrowTool(Tool):
     """Takes a neuron up or down the merge tree by Ctrl+wheel."""
 
-    words = "Ctrl+wheel over a neuron: up takes in what joins it next, down lets go of what joined it last."
+    words = "Ctrl+wheel over a neuron: up grows it by what joins it next, down lets go of what joined it last."
 
     def wheel(self, voxel: Voxel, upwards: bool) -> LogRow:
         """Go one step along the tree."""

@@ -15,7 +15,7 @@ from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.replay_review import ReplayReview
 from napari_emcad.widgets.proofread.views.history_list import HistoryList
-from napari_emcad.widgets.proofread.views.neuron_list import NeuronList
+from napari_emcad.widgets.proofread.views.neuron_list import HEIGHT, LOW, NeuronList
 from napari_emcad.widgets.proofread.views.picture_row import PictureRow
 from napari_emcad.widgets.proofread.views.replay_report import ReplayReportView
 
@@ -24,6 +24,14 @@ ALONE = (
     "be lost. Edit it alone, until napari is closed?"
 )
 """The question where a session is for reading only because of its disk."""
+
+
+MERGE_ANYWAY = (f"Merge anyway  {KEYS['apply'].label}", f"Leave  {KEYS['leave'].label}")
+"""Answers to the question about a doubtful merge, with their keys."""
+
+
+SPACING = 6
+"""Pixels between rows where there is room."""
 
 
 class ProofreadBody(QWidget):
@@ -54,8 +62,9 @@ class ProofreadBody(QWidget):
         self._review_height = 0
         self._make_tools()
         self._make_looks()
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACING)
         for part in (self.alone, *self._tool_rows(), self.replay, *self._look_rows()):
             column.addWidget(part)
         self._connect()
@@ -73,6 +82,8 @@ class ProofreadBody(QWidget):
         editor.changed.connect(self.follow)
         self.replay.review.open(editor.at.opened)
         self.alone.put(ALONE if editor.at.opened.has_no_locks else "")
+        for tool in self._editing:
+            tool.setVisible(not editor.attempts.why_no_edits)
         self.follow()
 
     def end(self) -> None:
@@ -91,6 +102,11 @@ class ProofreadBody(QWidget):
         self._follow_places()
         self.follow_mark()
 
+    def set_compact(self, is_compact: bool) -> None:
+        """Leave less room between the rows, and show fewer neurons at once, for a low window."""
+        self._column.setSpacing(2 if is_compact else SPACING)
+        self.neurons.set_height(LOW if is_compact else HEIGHT)
+
     def follow_mark(self) -> None:
         """Say whether the edit marked in the history can be undone by itself."""
         row = self.history.marked
@@ -105,7 +121,7 @@ class ProofreadBody(QWidget):
         for one in self.modes.values():
             self._group.addButton(one)
         self.words, self.toast, self.facts = text(), text(), text()
-        self.question, self.alone = Question("Join anyway", "Leave"), Question("Edit it alone", "Only look")
+        self.question, self.alone = Question(*MERGE_ANYWAY), Question("Edit it alone", "Only look")
         self.apply_button, self.next_button = button("Apply", "apply"), button("Next", "next")
         self.split_row = row_of(self.apply_button, self.next_button)
         self.pictures = PictureRow()
@@ -140,10 +156,12 @@ class ProofreadBody(QWidget):
     def _tool_rows(self) -> list[QWidget]:
         edits = row_of(self.undo_button, self.redo_button, self.done_button)
         tools = row_of(*self.modes.values())
+        self._editing = (tools, edits, self.merge_button, self.mark_button, self.tick_button)
+        self._editing += (self.undo_one_button, self.bring_button)
         return [tools, self.words, self.split_row, self.review_box, self.question, self.toast, edits]
 
     def _look_rows(self) -> list[QWidget]:
-        looks = row_of(self.hide_done, self.only_selected)
+        looks = row_of(self.hide_done, self.only_selected, self.neurons.search)
         picked = row_of(self.merge_button, self.view_button)
         marks = row_of(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
         history = text("History: click an edit to go there")

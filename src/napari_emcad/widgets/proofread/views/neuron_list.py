@@ -20,8 +20,8 @@ from napari_emcad.widgets.proofread.neuron_rows import (
     clicked_last,
 )
 
-HEIGHT = 170
-"""Pixels."""
+HEIGHT, LOW = 170, 120
+"""Pixels of the table, and of one in a low window."""
 
 FALLING = Qt.SortOrder.DescendingOrder
 
@@ -79,7 +79,7 @@ class NeuronModel(QAbstractTableModel):
 
 
 class NeuronList(QWidget):
-    """The table with its search field.
+    """The table, and its search field for another row.
 
     Signals
     -------
@@ -119,6 +119,10 @@ class NeuronList(QWidget):
         rows = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
         self._selection_model.select(wanted, rows)
 
+    def set_height(self, pixels: int) -> None:
+        """Make the table so many pixels high."""
+        self._view.setFixedHeight(pixels)
+
     def _lay_out(self) -> None:
         self._view.setModel(self.model)
         self._view.setSortingEnabled(True)
@@ -127,10 +131,9 @@ class NeuronList(QWidget):
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the canvas
         self._lay_out_headers()
-        self._view.setFixedHeight(HEIGHT)
+        self.set_height(HEIGHT)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.search)
         column.addWidget(self._view)
 
     def _lay_out_headers(self) -> None:
