@@ -283,9 +283,9 @@ def asked_plan(monkeypatch):
     """Return a list that gets the plan of each prediction."""
     plans, original = [], segmenting.predict_beside
 
-    def noted(volume, model, affinities, box, parameters, plan):
-        plans.append(plan)
-        return (yield from original(volume, model, affinities, box, parameters, plan))
+    def noted(*arguments):
+        plans.append(arguments[5])
+        return (yield from original(*arguments))
 
     monkeypatch.setattr(segmenting, "predict_beside", noted)
     return plans
