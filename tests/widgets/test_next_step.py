@@ -3,6 +3,7 @@
 import pytest
 from hearing import heard
 
+from napari_emcad.widgets.blocks.block_session import BlockSession
 from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.next_step import DockStep, NextStep
 from napari_emcad.widgets.proofread.from_labels import FromLabels
@@ -12,7 +13,7 @@ from napari_emcad.widgets.proofread.session_offer import SessionOffer
 
 @pytest.fixture
 def next_step(desk) -> NextStep:
-    return NextStep(desk, SessionOffer(desk), LabelOffer(desk, FromLabels(desk)))
+    return NextStep(desk, SessionOffer(desk), LabelOffer(desk, FromLabels(desk)), BlockSession(desk))
 
 
 def test_from_a_stack_to_a_session(desk, loop, open_stack, stack, next_step):
@@ -86,3 +87,13 @@ def test_a_stopped_run_is_gone_on_with(desk, loop, open_stack, stack, next_step)
     desk.runs.stop()
     loop.settle()
     assert next_step.step is DockStep.RUN
+
+
+def test_what_blocks_have_made_is_opened(desk, loop, open_stack, stack, next_step, tmp_path):
+    open_stack(stack)
+    (tmp_path / "session.json").write_text("{}")
+    blocks = BlockSession(desk)
+    other = NextStep(desk, SessionOffer(desk), LabelOffer(desk, FromLabels(desk)), blocks)
+    blocks.folder = tmp_path
+    loop.settle()
+    assert (next_step.step, other.step) == (DockStep.TRY, DockStep.BLOCKS)

@@ -77,7 +77,10 @@ class EMCADDock(QWidget):
         self.at_work = AtWork(desk, self.blocks.session, self.finetune.fine_tuning)
         self.session_offer = SessionOffer(desk)
         self.session_row = SessionRow(self.session_offer)
-        self.work, self.next_step = WorkRows(self.at_work), NextStep(desk, self.session_offer, self._label_offer)
+        self.work, self.next_step = (
+            WorkRows(self.at_work),
+            NextStep(desk, self.session_offer, self._label_offer, self.blocks.session),
+        )
         self.sections = {
             "segment": Section("1  Segment", self.segment),
             "blocks": Section("By blocks, for large stacks", self.blocks, is_open=False),
@@ -144,7 +147,8 @@ class EMCADDock(QWidget):
     @property
     def is_low(self) -> bool:
         """True if the window is so low that tools and neuron list fit into it only by themselves."""
-        return self.window().height() < LOW
+        window = self.window()
+        return window is not None and window.height() < LOW
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Let go of everything."""
@@ -218,6 +222,7 @@ class EMCADDock(QWidget):
             DockStep.LABELS: self.offer.button,
             DockStep.TRY: self.segment.try_button,
             DockStep.RUN: self.segment.run_button,
+            DockStep.BLOCKS: self.blocks.button,
             DockStep.PROOFREAD: begin,
             DockStep.EXPORT: self.export.save_button,
         }

@@ -4,6 +4,8 @@ from enum import Enum
 
 from napari.layers import Image
 
+from napari_emcad.widgets.blocks.block_session import BlockSession
+from napari_emcad.widgets.blocks.stage import Stage
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.kit.signals import Signal
@@ -19,6 +21,7 @@ class DockStep(Enum):
     LABELS = "stack: labels"
     TRY = "segment: try"
     RUN = "segment: run"
+    BLOCKS = "blocks"
     PROOFREAD = "proofread"
     EXPORT = "export"
 
@@ -39,14 +42,14 @@ class NextStep:
 
     changed = Signal()
 
-    def __init__(self, desk: Desk, sessions: SessionOffer, labels: LabelOffer):
-        self._desk, self._sessions, self._labels = desk, sessions, labels
+    def __init__(self, desk: Desk, sessions: SessionOffer, labels: LabelOffer, blocks: BlockSession):
+        self._desk, self._sessions, self._labels, self._blocks = desk, sessions, labels, blocks
         self._exported: object = None
         self.step: DockStep | None = None
         self._rest = desk.loop.pause(0, self._look)  # once all have heard: a job is over before its result is shown
         choices = (desk.stack, desk.model, desk.region, desk.runs)
         signals = [part.changed for part in (*choices, desk.results, desk.neurites, desk.sessions)]
-        for signal in (*signals, sessions.changed, labels.changed, desk.jobs.running_changed):
+        for signal in (*signals, sessions.changed, labels.changed, blocks.changed, desk.jobs.running_changed):
             signal.connect(self._on_change)
         desk.exported.connect(self._on_exported)
         self._look()
@@ -80,6 +83,8 @@ class NextStep:
     @property
     def _first(self) -> DockStep | None:
         """The step where nothing has been made yet."""
+        if self._blocks.stage is Stage.FINISHED:
+            return DockStep.BLOCKS
         if self._sessions.session is not None:
             return DockStep.GO_ON
         if self._labels.is_from_elsewhere and not self._labels.why_not:

@@ -240,6 +240,18 @@ def test_a_second_run_takes_over_the_layers_as_they_look(viewer, results, run):
     np.testing.assert_array_equal(np.asarray(second.neuron_layer.data), np.asarray(second.view))
 
 
+def test_a_truth_of_the_same_file_is_hidden_under_a_result(viewer, results, run, drawn):
+    viewer.layers[0].metadata["source"] = "/data/both.h5"
+    truth, other = (
+        viewer.add_labels(np.ones((3, 48, 64), int), metadata={"source": source}, name=source)
+        for source in ("/data/both.h5", "/data/mine.tif")
+    )
+    run()
+    assert not truth.visible and other.visible
+    truth.visible = True
+    assert truth.visible, "it can be looked at"
+
+
 def test_all_looks_as_before_after_a_run_that_ended_early(viewer, results, run):
     first = run()
     first.affinity_layers[0].visible = False

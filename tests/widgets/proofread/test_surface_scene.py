@@ -177,6 +177,19 @@ def test_the_newest_wish_wins(seen, ends):
     assert seen.scene.shown == [] and seen.scene.words == NOTHING and not seen.paper.surfaces
 
 
+def test_surfaces_are_stopped_until_others_are_asked_for(seen, ends):
+    seen.show(ends[0])
+    seen.scene.show_neurons(ends)
+    assert seen.scene.is_making
+    seen.scene.stop()
+    seen.loop.settle()
+    assert not seen.scene.is_making and seen.scene.words == "2 neurons, stopped after 1"
+    seen.at.show()  # as after an edit elsewhere
+    assert not seen.scene.is_making
+    seen.show(*ends)
+    assert seen.scene.words == "2 neurons"
+
+
 def test_a_neuron_that_is_not_there_is_not_shown(seen, ends):
     seen.show(ends[0], 77)
     assert seen.scene.shown == [ends[0]]

@@ -90,7 +90,7 @@ class SurfaceScene:
         self._wanted: dict[SegmentId, Ids] = {}
         self._shown: dict[SegmentId, Composition] = {}
         self._asked: tuple[int, frozenset[Composition]] | None = None
-        self._fits = self._is_closed = False
+        self._fits = self._is_closed = self._is_stopped = False
         self.words = NOTHING
         self._connect()
         self.refresh()
@@ -105,6 +105,16 @@ class SurfaceScene:
         """True if everything is shown as the session is."""
         return not self._jobs.running and not self._rest.is_active
 
+    @property
+    def is_making(self) -> bool:
+        """True while surfaces are being made."""
+        return self._jobs.running
+
+    def stop(self) -> None:
+        """Make no more surfaces of those asked for; the ones that are there stay. Another selection begins anew."""
+        self._is_stopped = True
+        self._jobs.stop()
+
     def show_neurons(self, neurons: Sequence[SegmentId]) -> None:
         """Show these neurons and no others.
 
@@ -114,6 +124,7 @@ class SurfaceScene:
         if self._is_closed:
             return
         self._wanted = {neuron: self._at.session.state.members(neuron) for neuron in neurons}
+        self._is_stopped = False
         wanted = self._compositions().values()
         self._fits = not any(one.shares(before) for one in wanted for before in self._shown.values())
         self.refresh()
@@ -123,7 +134,7 @@ class SurfaceScene:
         wanted = self._compositions()
         missing = frozenset(one for one in wanted.values() if self._surfaces.get(one) is None)
         asked = (self._surfaces.edition, missing)
-        if not missing:
+        if not missing or self._is_stopped:
             self._jobs.stop()
         elif asked != self._asked or not self._jobs.running:
             self._jobs.start(self._surfaces.job([one for one in wanted.values() if one in missing]), self._on_made)
@@ -208,7 +219,8 @@ class SurfaceScene:
 
     def _say(self, wanted: int, shown: int) -> None:
         words = count(wanted, "neuron") if wanted else NOTHING
-        self.words = words if shown == wanted else f"{words}, making surface {shown + 1} of {wanted}"
+        going_on = f"stopped after {shown}" if self._is_stopped else f"making surface {shown + 1} of {wanted}"
+        self.words = words if shown == wanted else f"{words}, {going_on}"
         self.changed.emit()
 
     @netted

@@ -156,8 +156,8 @@ class ProofreadBody(QWidget):
     def _tool_rows(self) -> list[QWidget]:
         edits = row_of(self.undo_button, self.redo_button, self.done_button)
         tools = row_of(*self.modes.values())
-        self._editing = (tools, edits, self.merge_button, self.mark_button, self.tick_button)
-        self._editing += (self.undo_one_button, self.bring_button)
+        picked = self.merge_button, self.mark_button, self.tick_button, self.undo_one_button, self.bring_button
+        self._editing: tuple[QWidget, ...] = (tools, edits, *picked)
         return [tools, self.words, self.split_row, self.review_box, self.question, self.toast, edits]
 
     def _look_rows(self) -> list[QWidget]:

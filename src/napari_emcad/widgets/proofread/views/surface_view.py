@@ -71,10 +71,12 @@ class SurfaceView(QWidget):
         self._watch = WindowWatch(self, self.release)  # the canvas has to go before the window
         self._is_released = False
         self._beside: ref[QDockWidget] | None = None
-        self.words, self.fit_button = text(NOTHING), QPushButton("Fit")
+        self.words, self.fit_button, self.stop_button = text(NOTHING), QPushButton("Fit"), QPushButton("Stop")
+        self.stop_button.setToolTip("Make no more surfaces; those that are there stay.")
         self._lay_out()
         self._canvas.clicked.connect(self._on_clicked)
         self.fit_button.clicked.connect(self._canvas.fit)
+        self.stop_button.clicked.connect(self.scene.stop)
         self.scene.changed.connect(self._update)
         self._update()
 
@@ -121,9 +123,11 @@ class SurfaceView(QWidget):
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.fit_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        for button in (self.fit_button, self.stop_button):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         row = QHBoxLayout()
         row.addWidget(self.words, 1)
+        row.addWidget(self.stop_button)
         row.addWidget(self.fit_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
@@ -132,6 +136,7 @@ class SurfaceView(QWidget):
 
     def _update(self) -> None:
         self.words.setText(self.scene.words)
+        self.stop_button.setVisible(self.scene.is_making)
         enable(self.fit_button, "" if self.scene.shown else NOTHING, "Bring all surfaces into the picture.")
 
     def _on_clicked(self, hit: Hit) -> None:
