@@ -150,6 +150,8 @@ class Runs:
 
     def layer_removed(self, layer: Layer) -> None:
         """Stop the run whose stack has left the viewer."""
+        if self._stopped is not None and layer is self._stopped.result.source:
+            self._stopped = None
         running = self.under_way or self._finding
         if running is not None and layer is running.source:
             self._lost = f'The layer "{layer.name}" was removed: its run has been stopped.'

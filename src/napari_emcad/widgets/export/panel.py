@@ -112,7 +112,7 @@ class ExportPanel(QWidget):
         for which, button in self.buttons.items():
             enable(button, exporter.why_not_done if which == DONE else exporter.why_no_choice, TIPS[which])
         is_writing = exporter.is_writing
-        self.save_button.setText("Cancel" if is_writing else "Add layer" if request.is_layer else "Save...")
+        self.save_button.setText("Stop" if is_writing else "Add layer" if request.is_layer else "Save...")
         enable(self.save_button, exporter.why_not, "Stop writing." if is_writing else "Choose a file name.")
         self._facts.setText(exporter.facts)
 
