@@ -89,11 +89,11 @@ def test_a_stopped_run_is_gone_on_with(desk, loop, open_stack, stack, next_step)
     assert next_step.step is DockStep.RUN
 
 
-def test_what_blocks_have_made_is_opened(desk, loop, open_stack, stack, next_step, tmp_path):
+def test_what_blocks_have_made_is_opened(desk, loop, open_stack, stack, next_step):
     open_stack(stack)
-    (tmp_path / "session.json").write_text("{}")
     blocks = BlockSession(desk)
     other = NextStep(desk, SessionOffer(desk), LabelOffer(desk, FromLabels(desk)), blocks)
-    blocks.folder = tmp_path
+    blocks.has_finished = True
+    blocks.changed.emit()
     loop.settle()
     assert (next_step.step, other.step) == (DockStep.TRY, DockStep.BLOCKS)

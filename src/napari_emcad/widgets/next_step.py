@@ -5,7 +5,6 @@ from enum import Enum
 from napari.layers import Image
 
 from napari_emcad.widgets.blocks.block_session import BlockSession
-from napari_emcad.widgets.blocks.stage import Stage
 from napari_emcad.widgets.desk.desk import Desk
 from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.kit.signals import Signal
@@ -83,7 +82,7 @@ class NextStep:
     @property
     def _first(self) -> DockStep | None:
         """The step where nothing has been made yet."""
-        if self._blocks.stage is Stage.FINISHED:
+        if self._blocks.has_finished:
             return DockStep.BLOCKS
         if self._sessions.session is not None:
             return DockStep.GO_ON

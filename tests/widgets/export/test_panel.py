@@ -48,7 +48,7 @@ def test_choices_become_a_request(panel, drawn_result):
 def test_the_dialog(panel, drawn_result, desk, loop, name_file, tmp_path):
     name_file(tmp_path / "named")
     panel.save_button.click()
-    assert panel.save_button.text() == "Cancel" and panel.save_button.isEnabled()
+    assert panel.save_button.text() == "Stop" and panel.save_button.isEnabled()
     loop.work()
     assert (tmp_path / "named.tif").exists() and panel.save_button.text() == "Save..."
     name_file("")

@@ -66,6 +66,8 @@ class BlockSession:
     means : MeansPick
     seen : RunSeen or None
         None while there is no run to show.
+    has_finished : bool
+        True once the run has ended well, until its session is opened or another one is named.
 
     Signals
     -------
@@ -88,6 +90,7 @@ class BlockSession:
         self._facts, self._lacks_stack = "", False
         self._url: Url | None = None
         self.seen: RunSeen | None = None
+        self.has_finished = False
         self._jobs.progressed.connect(self._on_progress)
         self._jobs.running_changed.connect(self._on_change)
         desk.stack.changed.connect(self._on_stack)
@@ -104,7 +107,7 @@ class BlockSession:
     @folder.setter
     def folder(self, folder: Path | None) -> None:
         if folder != self._folder:
-            self._folder = folder
+            self._folder, self.has_finished = folder, False
             self._look()
 
     @property
@@ -223,6 +226,7 @@ class BlockSession:
             self._message.result(" ".join((self._message.text, *notes)))
 
     def _open(self) -> None:
+        self.has_finished = False
         self.open_wanted.emit(self._named())
 
     def _run(self, job: Job[None]) -> None:
@@ -259,10 +263,11 @@ class BlockSession:
             self.changed.emit()
 
     def _on_ended(self, ended: Ended) -> None:
+        self.has_finished = ended.error is None and self.stage is Stage.FINISHED
         self._look()
         if ended.error is not None:
             self._message.error(ended.error)
-        elif self.stage is Stage.FINISHED:
+        elif self.has_finished:
             self._message.result(f'{self._named().name} is finished: press "Open".')
         else:
             self._message.result('Stopped: finished blocks are kept; press "Resume" to go on.')
