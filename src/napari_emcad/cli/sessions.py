@@ -156,5 +156,5 @@ def merge(options: argparse.Namespace) -> int:
         against = f" (edit {edit.against} there)" if edit.against else ""
         name = Path(edit.session).name
         tell(f"{name} {edit.seq}  {edit.user}  {edit.kind}  {place}  {edit.why}{against}")
-    tell(merge_line(report, options.output))
+    tell(merge_line(report, f"Open {options.output.name}"))
     return 0

@@ -41,7 +41,7 @@ def test_a_new_session_with_what_waits_in_its_report(both: list[Path], tmp_path:
     assert report == read_report(tmp_path / "c.emcad")
     (edit,) = report.edits
     assert (edit.kind, edit.outcome, edit.against, edit.places[0]) == ("merge", "conflict", 1, (0, 0, 12))
-    assert "2 taken, 0 the same in both, 1 to decide" in merge_line(report, tmp_path / "c.emcad")
+    assert "2 taken, 0 the same in both, 1 to decide" in merge_line(report, "Open c.emcad")
     with open_session(tmp_path / "c.emcad") as opened:
         assert not opened.why_read_only
         assert [row.kind for row in opened.session.log.rows] == ["lock", "note"]

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.progress import drive
 from napari_emcad.proofreading.log import EditLog, write_rows
+from napari_emcad.proofreading.merging.decide import make_waiting
 from napari_emcad.proofreading.merging.merge import merge_logs
 from napari_emcad.proofreading.merging.wishes import Side
 from napari_emcad.proofreading.session import Session
@@ -271,3 +272,31 @@ def test_fragments_parted_by_both(tmp_path: Path) -> None:
     assert not conflicts(both)
     parts = [part for row in both.rows for parting in row.effect.partings for part in parting.parts]
     assert len(set(parts)) == 4
+
+
+def test_what_waits_is_made_when_a_person_says_so(team: Team) -> None:
+    anna, ben = team.copy(), team.copy()
+    anna.merge(1, 2, confirmed=True)
+    anna.split(anna.propose([1], [2])[0])
+    ben.merge(2, 1, confirmed=True)
+    merged = team.merge()
+    at = team.open(merged, read_only=False)
+    (edit,) = (one for one in merged.edits if one.outcome == "conflict")
+    row = make_waiting(at, edit.kind, edit.wanted, edit.asked, (merged.sides[edit.side].name, edit.seq))
+    assert together(at, 1, 2) and row.input["original"] == ["1.emcad", 1]
+    at.undo()
+    assert not together(at, 1, 2)
+
+
+def test_a_split_that_waits_is_made_between_its_sides(team: Team) -> None:
+    team.first.merge_all(1, [2, 3, 4])
+    anna, ben = team.copy(), team.copy()
+    for one, cut in ((anna, [3]), (ben, [2])):
+        proposal = next(p for p in one.propose(cut, [cut[0] + 1]))
+        one.split(proposal)
+    merged = team.merge()
+    at = team.open(merged, read_only=False)
+    waiting = [one for one in merged.edits if one.outcome == "conflict"]
+    for edit in waiting:
+        make_waiting(at, edit.kind, edit.wanted, edit.asked, ("1.emcad", edit.seq))
+    assert not together(at, 2, 3) and not together(at, 3, 4)

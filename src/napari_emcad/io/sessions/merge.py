@@ -207,8 +207,8 @@ def _brought(one: Merged, session: str, settled: set[tuple[str, int, str]]) -> B
     )
 
 
-def merge_line(report: ReplayReport, new: Path) -> str:
-    """Return what became of the edits in one line."""
+def merge_line(report: ReplayReport, where: str) -> str:
+    """Return what became of the edits in one line, and where what waits is decided: in words, from "open" on."""
     waiting = count(len(report.open), "edit")
-    ask = f" Open {new.name} to decide on {waiting}." if report.open else ""
+    ask = f" {where} to decide on {waiting}." if report.open else ""
     return f"{report.names}: {report.line()}{ask}"

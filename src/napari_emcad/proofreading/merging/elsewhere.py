@@ -155,4 +155,4 @@ def _moves_of(ground: MergedState, side: Ids, before: SegmentId, after: SegmentI
 
 def why_of(refused: Refused) -> str:
     """Return the reason of a refusal without its first word."""
-    return str(refused).split(": ", 1)[-1]
+    return str(refused).split(": ", 1)[-1].rstrip(".")

@@ -277,5 +277,7 @@ def _voxel_of(ground: MergedState, row: LogRow) -> Voxel | None:
             return triple(voxels[0])
     graph = ground.state.base.graph
     known = [int(m.fragments[0]) for m in row.effect.moves if m.fragments[0] < ground.first_free]
-    rows = np.flatnonzero((graph.u == known[-1]) | (graph.v == known[-1])) if known else []
+    if not known:
+        return None
+    rows = np.flatnonzero((graph.u == known[-1]) | (graph.v == known[-1]))
     return triple(graph.contact[rows[0]]) if len(rows) else None

@@ -20,6 +20,7 @@ from napari_emcad.widgets.proofread.keys import KEYS
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.neuron_rows import ArrangedNeurons
 from napari_emcad.widgets.proofread.proofreader import Proofreader
+from napari_emcad.widgets.proofread.replay_review import ReportLine
 from napari_emcad.widgets.proofread.views.body import ProofreadBody
 from napari_emcad.widgets.proofread.views.click_row import ClickRow
 from napari_emcad.widgets.proofread.views.labels_row import LabelsRow
@@ -118,6 +119,7 @@ class ProofreadPanel(QWidget):
             body.view_button: self.see_in_3d,
             body.end_button: desk.sessions.end,
             body.bring_button: self._ask_for_edits,
+            body.merge_session_button: self._ask_for_merge,
             body.find_button: self._ask_for_stack,
             body.load_button: self._load_stack,
         }
@@ -126,6 +128,7 @@ class ProofreadPanel(QWidget):
         body.alone.accepted.connect(desk.sessions.edit_alone)
         body.history.chosen.connect(self._on_history)
         body.replay.chosen.connect(proofreader.go_to_brought)
+        body.replay.decided.connect(self._on_decided)
         body.replay.review.failed.connect(desk.message.error)
         proofreader.began.connect(self._begin)
         proofreader.ending.connect(self._end)
@@ -187,6 +190,15 @@ class ProofreadPanel(QWidget):
         if chosen:
             self.proofreader.bring.bring(Path(chosen))
 
+    def _ask_for_merge(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, f"Merge with a session folder, NAME{SUFFIX}")
+        if chosen:
+            self.proofreader.merging.merge(Path(chosen))
+
+    def _on_decided(self, line: ReportLine, choice: str) -> None:
+        if self.proofreader.decide(line.edit, choice) and self.body.replay.review.tick(line.place, True):
+            self.body.replay.show_next()
+
     def _ask_for_stack(self) -> None:
         if chosen := ask_for_stack(self):
             self._desk.sessions.take_stack(chosen)
@@ -229,7 +241,7 @@ class ProofreadPanel(QWidget):
         self.body.find_button.setVisible(self._desk.sessions.lacks_stack)
         self.body.load_button.setVisible(self._stack_url is not None)
         is_seeking = self._desk.sessions.is_seeking
-        self.stop_button.setVisible(proofreader.bring.is_running or is_seeking)
+        self.stop_button.setVisible(proofreader.bring.is_running or proofreader.merging.is_running or is_seeking)
         stays = "The edits made again until then stay in the new session."
         self.stop_button.setToolTip("Open the session without its stack." if is_seeking else stays)
         self.start_button.setText(self._desk.sessions.start_words)
@@ -237,3 +249,5 @@ class ProofreadPanel(QWidget):
         enable(self.open_button, proofreader.why_no_session, f"Go on in a session folder, NAME{SUFFIX}.")
         bring = "Make those of a session of this region again here."
         enable(self.body.bring_button, proofreader.why_no_edits, bring)
+        merge = "Put this session and one of the same fragments together, in a new one; both stay as they are."
+        enable(self.body.merge_session_button, proofreader.why_no_session, merge)

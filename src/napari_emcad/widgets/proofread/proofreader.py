@@ -11,6 +11,7 @@ from napari_emcad.widgets.proofread.bring_edits import BringEdits
 from napari_emcad.widgets.proofread.click_to_segment import ClickToSegment
 from napari_emcad.widgets.proofread.editor import Editor
 from napari_emcad.widgets.proofread.from_labels import FromLabels
+from napari_emcad.widgets.proofread.merge_session import MergeSession, drop_both, take_waiting
 
 NO_NEURONS = 'There are no neurons yet: press "Run" first.'
 BUSY = "A job is running."
@@ -26,6 +27,7 @@ class Proofreader:
     clicking : ClickToSegment
     from_labels : FromLabels
     bring : BringEdits
+    merging : MergeSession
 
     Signals
     -------
@@ -48,7 +50,8 @@ class Proofreader:
         self.clicking, self.from_labels, self.bring = ClickToSegment(desk), FromLabels(desk), BringEdits(desk)
         desk.sessions.began.connect(self._begin)
         desk.sessions.ending.connect(self._end)
-        for signal in (desk.sessions.changed, desk.jobs.running_changed, self.bring.changed):
+        self.merging = MergeSession(desk)
+        for signal in (desk.sessions.changed, desk.jobs.running_changed, self.bring.changed, self.merging.changed):
             signal.connect(self._emit_changed)
 
     @property
@@ -85,6 +88,13 @@ class Proofreader:
             self.editor.camera.go_near(edit.voxel)
         if there := [neuron for neuron in dict.fromkeys(map(at.neuron_at, edit.places)) if neuron]:
             at.selection.select(*there)
+
+    def decide(self, edit: BroughtEdit, choice: str) -> bool:
+        """Do with an edit that waits what a person chose: "take", "keep" or "neither". Return True if that is done."""
+        if self.editor is None:
+            return False
+        acts = {"take": take_waiting, "neither": drop_both}
+        return choice not in acts or acts[choice](self.editor.at, self.editor.attempts, edit)
 
     def pick(self, click: Click) -> None:
         """Take a click on a surface as one on the neuron, and go there."""

@@ -94,7 +94,9 @@ class ReplayReview:
     @property
     def title(self) -> str:
         """The session that the edits came from, and the number of each outcome."""
-        return "" if self.shown is None else f"From {Path(self.shown.session).name}: {self.shown.line()}"
+        if self.shown is None:
+            return ""
+        return f"{'Merged' if self.shown.merged else 'From'} {self.shown.names}: {self.shown.line()}"
 
     @property
     def facts(self) -> str:
@@ -114,8 +116,9 @@ class ReplayReview:
             return []
         order = sorted(enumerate(report.edits), key=lambda one: LISTED.index(one[1].outcome))
         listed = [(place, edit) for place, edit in order if edit.needs_a_look or self.shows_all]
+        of_one = "" if report.merged else report.session
         return [
-            ReportLine(place, edit, brought_edit_text(edit, self._start, edit.session == report.session))
+            ReportLine(place, edit, brought_edit_text(edit, self._start, edit.session == of_one))
             for place, edit in listed
         ]
 
@@ -174,11 +177,12 @@ def brought_edit_text(edit: BroughtEdit, start: Voxel = (0, 0, 0), is_here: bool
         False if it comes from an earlier report, whose session is named then.
     """
     place = f" at {_place_text(edit.voxel, start)}" if edit.voxel else ""
-    origin = "" if is_here else f" ({Path(edit.session).name})"
+    origin = "" if is_here else f" ({', '.join(filter(None, (edit.user, Path(edit.session).name)))})"
     why = re.sub(r"^[a-z]+: ", "", edit.why)  # the kind stands there already
     why = re.sub(r"\((\d+), (\d+), (\d+)\)", lambda found: _place_text(triple(map(int, found.groups())), start), why)
+    against = f" Edit {edit.against} here says otherwise." if edit.against else ""
     first = f"{KIND_WORDS.get(edit.kind, edit.kind)}{place}: {OUTCOMES[edit.outcome]}{origin}"
-    return f"{first}\n{why[:1].upper()}{why[1:]}".strip()
+    return f"{first}\n{why[:1].upper()}{why[1:]}{against}".strip()
 
 
 def _place_text(voxel: Voxel, start: Voxel) -> str:

@@ -144,6 +144,7 @@ class ProofreadBody(QWidget):
         self.undo_one_button = button("Undo the marked edit")
         self.replay = ReplayReportView(ReplayReview())
         self.bring_button = button("Bring edits from another session...")
+        self.merge_session_button = button("Merge with another session...")
         self.find_button = button(FIND)
         self.find_button.setToolTip("Choose the file or folder of the stack that this session was made of.")
         self.find_button.setVisible(False)
@@ -167,7 +168,18 @@ class ProofreadBody(QWidget):
         history = text("History: click an edit to go there")
         last = row_of(self.undo_one_button, self.end_button)
         stack = row_of(self.load_button, self.find_button)
-        return [stack, looks, self.neurons, picked, marks, history, self.history, last, self.bring_button]
+        return [
+            stack,
+            looks,
+            self.neurons,
+            picked,
+            marks,
+            history,
+            self.history,
+            last,
+            self.bring_button,
+            self.merge_session_button,
+        ]
 
     def _review_box(self) -> QWidget:
         box = QWidget()

@@ -15,6 +15,13 @@ COLOURS: dict[Outcome, str] = {"conflict": "#e69f00", "lost": "#d55e00", "applie
 MOST = 190
 """Pixels of the list's greatest height."""
 
+CHOICES = {
+    "take": ("Take it", "Make this edit now; it overrules what is here, and can be undone."),
+    "keep": ("Keep what is here", "Leave this edit out."),
+    "neither": ("Neither", "Leave this edit out, and undo the one here that it contradicts."),
+}
+"""Words and tips of what can be done with an edit that waits."""
+
 _LINE = Qt.ItemDataRole.UserRole
 
 
@@ -25,9 +32,12 @@ class ReplayReportView(QWidget):
     -------
     chosen : BroughtEdit
         A person wants to see it.
+    decided : ReportLine, str
+        A person chooses: "take", "keep" or "neither".
     """
 
     chosen = Signal(object)
+    decided = Signal(object, str)
 
     def __init__(self, review: ReplayReview, parent: QWidget | None = None):
         super().__init__(parent)
@@ -39,6 +49,7 @@ class ReplayReportView(QWidget):
         self.dismiss_button = QPushButton("Dismiss")
         self.question = Question("Dismiss", "Keep")
         self.list = QListWidget()
+        self.choices = {name: QPushButton(words) for name, (words, _) in CHOICES.items()}
         self._lay_out()
         self._connect()
         self._update()
@@ -51,6 +62,12 @@ class ReplayReportView(QWidget):
         super().showEvent(event)
         self._fit()
 
+    def show_next(self) -> None:
+        """Bring the list up to date after a decision, and mark the next edit that waits."""
+        self._update()
+        rows = (row for row, line in enumerate(self.review.lines) if line.edit.is_open)
+        self.list.setCurrentRow(next(rows, -1))
+
     # ---- inside ------------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
@@ -60,14 +77,19 @@ class ReplayReportView(QWidget):
         self.list.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
-        for one in (self.list, self.all, self.dismiss_button):
+        for one in (self.list, self.all, self.dismiss_button, *self.choices.values()):
             one.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the canvas
+        self.choice_row = QWidget()
+        choices = QHBoxLayout(self.choice_row)
+        choices.setContentsMargins(0, 0, 0, 0)
+        for one in self.choices.values():
+            choices.addWidget(one)
         ends = QHBoxLayout()
         ends.addWidget(self.all, 1)
         ends.addWidget(self.dismiss_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.line, self.facts, self.list, self.question):
+        for widget in (self.line, self.facts, self.list, self.choice_row, self.question):
             column.addWidget(widget)
         column.addLayout(ends)
 
@@ -80,6 +102,9 @@ class ReplayReportView(QWidget):
         self.question.dropped.connect(review.drop)
         self.list.itemChanged.connect(self._on_changed)
         self.list.itemClicked.connect(self._on_clicked)
+        self.list.currentRowChanged.connect(lambda _row: self._show_choices())
+        for name, one in self.choices.items():
+            one.clicked.connect(lambda _checked, name=name: self._decide(name))
 
     def _update(self) -> None:
         """Bring the rows up to date."""
@@ -91,7 +116,25 @@ class ReplayReportView(QWidget):
             for line in self.review.lines:
                 self.list.addItem(self._item(line))
         self._show_facts()
+        self._show_choices()
         self._fit()
+
+    def _show_choices(self) -> None:
+        """Offer the choices on the marked edit, if it waits in a session that was merged."""
+        report, item = self.review.shown, self.list.currentItem()
+        waiting = report is not None and bool(report.merged) and any(edit.is_open for edit in report.edits)
+        self.choice_row.setVisible(waiting)
+        edit = item.data(_LINE).edit if item is not None else None
+        why_not = self.review.why_not or (
+            "" if edit is not None and edit.is_open else "Click an edit that waits first."
+        )
+        self.choices["take"].setText(f"Take {edit.user}'s" if edit is not None and edit.user else CHOICES["take"][0])
+        for name, one in self.choices.items():
+            enable(one, why_not, CHOICES[name][1])
+
+    def _decide(self, name: str) -> None:
+        if (item := self.list.currentItem()) is not None:
+            self.decided.emit(item.data(_LINE), name)
 
     def _show_facts(self) -> None:
         self.facts.setText(self.review.facts)
