@@ -1,5 +1,6 @@
 """Disks that are full, read-only or away, at any moment of whatever is written: one sentence, and nothing half-done."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,54 +11,83 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="programs are forked whose disk fails")
 
-FAIL = """
+PROGRAM = """
+import json
 import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+
 import killed_works
 from faulting import fail_at_each_change
+from killing import Failed, call
+from napari_emcad.core.errors import UserError
+
 killed_works.ROUNDS = 3
 works = {work.name: work for work, _ in killed_works.WORKS}
-folder, *asked = sys.argv[1:]
-for n, (name, step) in enumerate(zip(asked[::2], asked[1::2])):
-    assert fail_at_each_change(works[name], Path(folder) / str(n), int(step)), name
-"""
 
-FILL = """
-import sys
-from pathlib import Path
-import killed_works
-from killing import call
-from napari_emcad.core.errors import UserError
-killed_works.ROUNDS = 3
+def fail(folder, steps):
+    def act(say):
+        for n, (name, step) in enumerate(steps.items()):
+            assert fail_at_each_change(works[name], folder / str(n), step), name
+        say(" ".join(sys.modules))
 
-def act(say):
+    for name in call(act).pop().split():  # programs that are forked need not import them each time
+        with suppress(Exception):
+            import_module(name)
+
+def prepare(folder, names):
+    for name in names:
+        (folder / name).mkdir()
+        call(lambda _: works[name].prepare(folder / name))
+
+def act(folder, names):
+    def act(say):
+        try:
+            work.act(place, lambda _: None)
+            say("done")
+        except UserError as error:
+            assert "\\n" not in str(error) and ".part" not in str(error), error
+            say(str(error))
+
+    said = []
+    for name in names:
+        work, place = works[name], folder / name
+        said += call(act)
+    return said
+
+for line in sys.stdin:
+    what, folder, asked = json.loads(line)
     try:
-        work.act(place, lambda _: None)
-        say("done")
-    except UserError as error:
-        assert "\\n" not in str(error) and ".part" not in str(error), error
-        say(str(error))
-
-folder, what, *names = sys.argv[1:]
-for name in names:
-    work = next(work for work, _ in killed_works.WORKS if work.name == name)
-    place = Path(folder) / name
-    if what == "prepare":
-        place.mkdir()
-        call(lambda _: work.prepare(place))
-    else:
-        print(*call(act))
+        answer = {"fail": fail, "prepare": prepare, "act": act}[what](Path(folder), asked), ""
+    except Failed as error:
+        answer = None, str(error)
+    print(json.dumps(answer), flush=True)
 """
+"""Imports what works need once, and forks itself for each."""
 
 
-def run(program, *arguments):
+@pytest.fixture(scope="module")
+def run():
+    """(what, folder, works) -> what the program says to that."""
     paths = os.pathsep.join(path for path in sys.path if path)
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    found = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout.strip()
+
+    def run(what, folder, works):
+        print(json.dumps((what, str(folder), works)), file=program.stdin, flush=True)
+        answer, failed = json.loads(program.stdout.readline())
+        assert not failed, failed
+        return answer
+
+    with program:
+        yield run
+        program.stdin.close()
 
 
 STEPS = {
@@ -75,8 +105,8 @@ STEPS = {
 """Works, and of how many changes to the disk one is let fail."""
 
 
-def test_every_change_to_the_disk_may_fail(tmp_path):
-    run(FAIL, tmp_path, *(word for pair in STEPS.items() for word in pair))
+def test_every_change_to_the_disk_may_fail(tmp_path, run):
+    run("fail", tmp_path, STEPS)
 
 
 # ---- real disks, where this program may mount them ------------------------------------------------------------------
@@ -113,9 +143,9 @@ WORKS = ["export of labels as a.ome.zarr", "export of labels as a.precomputed", 
 @pytest.mark.parametrize(
     ("options", "says"), [("ro", "no permission"), ("size=FULL", "disk full"), ("nr_inodes=FULL", "no more files")]
 )
-def test_a_real_disk(tmp_path, options, says):
+def test_a_real_disk(tmp_path, run, options, says):
     with disk(tmp_path / "disk", "size=64m", "nr_inodes=4000") as folder:
-        run(FILL, folder, "prepare", *WORKS)
+        run("prepare", folder, WORKS)
         before = names(folder)
         room = os.statvfs(folder)
         inodes = room.f_files - room.f_ffree + 3
@@ -125,7 +155,7 @@ def test_a_real_disk(tmp_path, options, says):
                 while file.write(b"0" * 4096):
                     pass
             before.add("filling")
-        said = run(FILL, folder, "act", *WORKS).splitlines()
+        said = run("act", folder, WORKS)
         told = [sentence for sentence in said if sentence != "done"]  # a table takes no more files than there are
         assert len(said) == len(WORKS) and told and all(says in sentence for sentence in told), said
         if options != "ro":
