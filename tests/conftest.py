@@ -58,9 +58,11 @@ def own_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where exported models are kept: not the folder of whoever runs the tests."""
+    """Where exported models are kept, by all processes of the tests: not the folder of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
+        base = tmp_path_factory.getbasetemp()
+        folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+        folder.mkdir(exist_ok=True)
         patch.setenv("NAPARI_EMCAD_CACHE", str(folder))
         yield folder
 
