@@ -12,10 +12,10 @@ import time
 
 import numpy as np
 
+from napari_emcad.core.palettes import PALETTES
 from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.proofreading.colouring import Colouring
 from napari_emcad.proofreading.edges import EditedGraph
-from napari_emcad.widgets.kit.neuron_colormap import PALETTES
 
 STEPS = [(0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0)]
 """From a cell to those that it touches, and from those to it."""

@@ -12,6 +12,7 @@ from pyramids import write_pyramid
 
 from napari_emcad.cli import main as cli
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND, PALETTES
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
@@ -145,6 +146,14 @@ def test_nothing_is_overwritten_unasked(segmented, tmp_path, capsys, what, name)
     assert f"{name} exists; add --overwrite to replace it, or choose another name" in capsys.readouterr().err
     assert sorted((f, f.read_bytes()) for f in tmp_path.rglob("*") if f.is_file()) == before
     assert cli.main([*command, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize(("given", "palette"), [([], BRIGHT), (["--colours", "colour-blind"], COLOUR_BLIND)])
+def test_colours_of_neurons(folder, tmp_path, given, palette):
+    command = ["export", str(folder), "-o", str(tmp_path / "a.csv"), "--what", "neurons", "--voxel-size", "9", "9", "9"]
+    assert cli.main([*command, *given]) == 0
+    lines = (tmp_path / "a.csv").read_text().splitlines()[1:]
+    assert lines and {line.split(",")[-1] for line in lines} <= set(PALETTES[palette])
 
 
 def test_what_is_not_ours_is_not_overwritten_even_when_asked(folder, tmp_path, capsys):

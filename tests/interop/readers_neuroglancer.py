@@ -136,7 +136,7 @@ class Viewer:
 
     def equivalences(self, path: Path, truth: Truth) -> str:
         """Check fragments that are put together to segments."""
-        groups = json.loads(path.read_text("utf-8"))
+        groups = json.loads(path.read_text("utf-8"))["equivalences"]
         fragments = path.with_name(truth.facts["outputs"]["fragments, precomputed"])
         return self.segments("", 0, "session", equivalences=groups)(fragments, truth)
 

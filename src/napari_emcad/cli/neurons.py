@@ -1,6 +1,7 @@
 """Neurons that were segmented, written as the options ask for: labels, a session, or both."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from napari_emcad.cli.inputs import check_folder, check_session
 from napari_emcad.cli.outputs import check_free, format_name
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel, VoxelSize
+from napari_emcad.core.palettes import BRIGHT
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
@@ -19,6 +21,8 @@ from napari_emcad.io.labels.tiff import rounded_ids_note
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.stacks.locations import Location
+from napari_emcad.proofreading.colouring import coloured
+from napari_emcad.proofreading.edges import EditedGraph
 
 
 class Neurons(NamedTuple):
@@ -54,8 +58,9 @@ def write_neurons(options: argparse.Namespace, neurons: Neurons) -> str:
     table = segmentation.table(parameters.threshold or 0, parameters.min_size, parameters.crumbs)
     if options.output:
         pieces, labels = LabelPieces(segmentation.fragments, table), segmentation.labels(table)
-        largest = int(table.max())
-        write_labels(options, LabelVolume(labels, neurons.voxel_size, made_by, neurons.start, largest, pieces))
+        volume = LabelVolume(labels, neurons.voxel_size, made_by, neurons.start, int(table.max()), pieces)
+        edges = EditedGraph.of(segmentation.graph)
+        write_labels(options, replace(volume, colours=lambda: coloured(edges, table, BRIGHT)))
     if options.session and neurons.stack is not None:
         facts = SessionFacts.of(made_by | {"source": str(neurons.stack.absolute())}, neurons.voxel_size)
         create_session(options.session, segmentation, neurons.affinities, facts).close()

@@ -12,6 +12,7 @@ from napari_emcad.cli.outputs import check_free, format_name
 from napari_emcad.cli.section_choice import word_or_file
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND
 from napari_emcad.core.wording import count, voxel_size_text
 from napari_emcad.io.labels.tiff import rounded_ids_note
 from napari_emcad.io.sessions.copy import copy_session_job
@@ -29,6 +30,9 @@ from napari_emcad.session_of_labels import LabelFiles, make_session_of_labels
 
 MEASURED = ("labels", "fragments", "interpolated", "neurons", "meshes")
 """Exports in which lengths are stated."""
+
+PALETTE_NAMES = {"bright": BRIGHT, "colour-blind": COLOUR_BLIND}
+"""Palettes by what is typed."""
 
 
 def make_session(options: argparse.Namespace) -> int:
@@ -82,7 +86,10 @@ def export(options: argparse.Namespace) -> int:
         facts = with_voxel_size(opened.facts, size_of(options))
         if facts.voxel_size is None and options.what in MEASURED:
             warn("voxel size unknown: lengths are in voxels; give it with --voxel-size Z Y X, in nm.")
-        follow(export_session(options.what, options.output, replace(opened, facts=facts), options.at, name))
+        job = export_session(
+            options.what, options.output, replace(opened, facts=facts), options.at, name, PALETTE_NAMES[options.colours]
+        )
+        follow(job)
     warn(rounded_ids_note(options.output))
     tell(f"{options.what} -> {options.output}")
     return 0

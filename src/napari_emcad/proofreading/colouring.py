@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.colouring import colour_apart, first_colours
 from napari_emcad.core.ids import Ids
+from napari_emcad.core.palettes import PALETTES, LabelColours
 from napari_emcad.proofreading.edges import EditedGraph, ranges
 
 FEW = 0.02
@@ -20,6 +21,23 @@ ROUNDS = 8
 
 MOST_EDGES = 30_000_000
 """Edges up to which an index of their larger ends is kept, 8 bytes for each; beyond, half of all contacts are seen."""
+
+
+def coloured(graph: EditedGraph, table: Ids, palette: str) -> LabelColours:
+    """Return colours for segments that had none: always the same for the same segments.
+
+    Parameters
+    ----------
+    graph : EditedGraph
+        Fragments that touch.
+    table : (n + 1,) Ids
+        Segment of each fragment, 0 = none.
+    palette : str
+        Key of `PALETTES`.
+    """
+    colouring = Colouring(len(PALETTES[palette]))
+    colouring.follow(graph, table)
+    return LabelColours(palette, colouring.colours)
 
 
 class Colouring:

@@ -261,19 +261,23 @@ def test_neurons(opened, tmp_path):
 
 def test_equivalences(opened, tmp_path):
     state = opened.session.state
-    found = json.loads(export("equivalences", tmp_path / "equivalences.json", opened).read_text())
+    layer = json.loads(export("equivalences", tmp_path / "equivalences.json", opened).read_text())
+    found, colours = layer["equivalences"], Snapshot.of(opened).colours
     there = [f for f in np.unique(state.base.fragments).tolist() if f]
     expected = {frozenset(str(f) for f in there if state.table[f] == s) for s in state.table[there].tolist()}
     assert {frozenset(group) for group in found} == {group for group in expected if len(group) > 1}
     assert sum(map(len, found)) == len({f for group in found for f in group})
+    smallest = {min(group, key=int) for group in expected}
+    texts = colours.texts(state.table[[int(f) for f in smallest]]).tolist()
+    assert layer["segmentColors"] == dict(zip(smallest, texts, strict=True))
 
 
 def read_ply(path):
     header, data = path.read_bytes().split(b"end_header\n", 1)
     words = header.decode().split()
     n, m = (int(words[words.index(kind) + 1]) for kind in ("vertex", "face"))
-    vertices = np.frombuffer(data[: 12 * n], "<f4").reshape(n, 3)
-    lists = np.frombuffer(data[12 * n :], np.dtype([("corners", "u1"), ("vertices", "<i4", 3)]))
+    vertices = np.frombuffer(data[: 15 * n], np.dtype([("place", "<f4", 3), ("colour", "u1", 3)]))["place"]
+    lists = np.frombuffer(data[15 * n :], np.dtype([("corners", "u1"), ("vertices", "<i4", 3)]))
     assert len(lists) == m
     assert (lists["corners"] == 3).all()
     return vertices.astype(float), lists["vertices"]

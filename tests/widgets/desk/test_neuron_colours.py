@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 
+from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND, PALETTES
 from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.widgets.desk import neuron_colours
 from napari_emcad.widgets.desk.neuron_colours import NeuronColours
-from napari_emcad.widgets.kit.neuron_colormap import BRIGHT, COLOUR_BLIND, PALETTES
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
+from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND
 from napari_emcad.core.sections.plan import SectionPlan
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels.provenance import read_provenance
@@ -159,6 +161,32 @@ def test_into_a_layer_of_its_own(exporter, neurons, desk):
     np.testing.assert_allclose(layer.translate, neurons.translate)
     assert layer.metadata["provenance"]["neurons"] == "all"
     assert "it is a copy" in desk.message.text
+
+
+def test_a_layer_of_its_own_has_the_colours_of_the_neurons(exporter, neurons, desk):
+    desk.results.choose_palette(COLOUR_BLIND)
+    exporter.add_layer()
+    layer, ids = desk.viewer.layers["stack exported"], np.unique(data(neurons))
+    np.testing.assert_array_equal(layer.colormap.map(ids), neurons.colormap.map(ids))
+
+
+@pytest.mark.parametrize("palette", [BRIGHT, COLOUR_BLIND])
+def test_files_have_the_colours_of_the_screen(exporter, neurons, desk, session, loop, tmp_path, palette):
+    desk.results.choose_palette(palette)
+    ids = np.unique(data(neurons))[1:]
+    shown = (neurons.colormap.map(ids)[:, :3] * 255).round().astype(np.uint8)
+    exporter.request = ExportRequest("label OME-Zarr 0.5, with a pyramid")
+    exporter.save(tmp_path / "a.ome.zarr")
+    loop.work()
+    listed = zarr.open_group(tmp_path / "a.ome.zarr", mode="r").attrs["ome"]["image-label"]["colors"]
+    assert [(one["label-value"], one["rgba"][:3]) for one in listed] == list(
+        zip(ids.tolist(), shown.tolist(), strict=True)
+    )
+    exporter.request = ExportRequest("neuron table")
+    exporter.save(tmp_path / "a.csv")
+    loop.work()
+    lines = (tmp_path / "a.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[-1] for line in lines] == ["#" + bytes(rgb).hex() for rgb in shown]
 
 
 def test_a_part_in_a_layer_lies_in_its_place(exporter, neurons, desk, box):

@@ -8,8 +8,9 @@ from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND, PALETTES
 from napari_emcad.widgets.desk.sides import FAR_COLOUR, NEAR_COLOUR
-from napari_emcad.widgets.kit.neuron_colormap import BRIGHT, COLOUR_BLIND, PALETTES, NeuronColormap
+from napari_emcad.widgets.kit.neuron_colormap import NeuronColormap
 
 NO_GREEN = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
 NO_RED = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]

@@ -1,7 +1,7 @@
 """Labels on their way into a file, with what every format needs to know of them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from napari_emcad.core.blocks import Blocks
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Voxel, VoxelSize, triple
 from napari_emcad.core.in_threads import map_in_threads
+from napari_emcad.core.palettes import LabelColours
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.core.volume import Volume
 from napari_emcad.io.metadata.lengths import Point, start_in_nm
@@ -61,6 +62,8 @@ class LabelVolume:
         What the labels are made of, if that is known: the surfaces of large neurons are found faster.
     place_nm : (z, y, x) or None
         Place of the first voxel in the stack in nm, where that is not a whole number of voxels.
+    colours : callable or None
+        Returns the colours of the labels; it is called by formats that have a place for them, if `pieces` are known.
     """
 
     values: Volume
@@ -70,6 +73,7 @@ class LabelVolume:
     largest: int | None = None
     pieces: LabelPieces | None = None
     place_nm: Point | None = None
+    colours: Callable[[], LabelColours] | None = None
 
     @property
     def nbytes(self) -> int:

@@ -220,7 +220,12 @@ def _of_space(numbers: Sequence[float], arrangement: Arrangement) -> NDArray[Any
 
 
 def label_attributes(
-    name: str, steps: Sequence[int], voxel_size: VoxelSize | None, offset: Point, version: str
+    name: str,
+    steps: Sequence[int],
+    voxel_size: VoxelSize | None,
+    offset: Point,
+    version: str,
+    colours: Mapping[int, Sequence[int]] | None = None,
 ) -> dict[str, object]:
     """Return the attributes of a group with labels (z, y, x) in several levels.
 
@@ -237,6 +242,8 @@ def label_attributes(
         Place of the middle of the first voxel in nm; that of the stack's first voxel is 0.
     version : "0.4" or "0.5"
         Of OME-Zarr.
+    colours : mapping, optional
+        Red, green and blue, 0..255, of each label.
     """
     unit = {"unit": "nanometer"} if voxel_size else {}
     z, y, x = voxel_size or (1, 1, 1)
@@ -247,6 +254,8 @@ def label_attributes(
     ]
     axes = [{"name": axis, "type": "space", **unit} for axis in "zyx"]
     image: dict[str, object] = {"name": name, "axes": axes, "datasets": levels}
+    listed = [{"label-value": label, "rgba": [*colour, 255]} for label, colour in (colours or {}).items()]
+    look = {"colors": listed} if listed else {}
     if version == "0.4":
-        return {"multiscales": [{"version": version, **image}], "image-label": {"version": version}}
-    return {"ome": {"version": version, "multiscales": [image], "image-label": {}}}
+        return {"multiscales": [{"version": version, **image}], "image-label": {"version": version, **look}}
+    return {"ome": {"version": version, "multiscales": [image], "image-label": look}}

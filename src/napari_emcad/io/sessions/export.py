@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_emcad.core.choices import Export
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.palettes import BRIGHT, LabelColours
 from napari_emcad.core.progress import Job, Stopwatch
 from napari_emcad.io.labels.formats import check_label_target
 from napari_emcad.io.sessions.export_meshes import check_mesh_target, export_meshes
@@ -59,7 +60,12 @@ VOLUMES = ("labels", "fragments", "interpolated")
 
 
 def export_session(
-    what: Export, path: Path, opened: OpenSession, at: int | None = None, name: str | None = None
+    what: Export,
+    path: Path,
+    opened: OpenSession,
+    at: int | None = None,
+    name: str | None = None,
+    colours: LabelColours | str = BRIGHT,
 ) -> Job[Path]:
     """Write one of `EXPORTS`, of the session as it stands or as it stood after edit `at`.
 
@@ -72,6 +78,8 @@ def export_session(
     name : str, optional
         The format: one of `FORMATS` for volumes, of `MESHES` for surfaces; None = by the end
         of the path.
+    colours : LabelColours or str
+        Colours of the segments as the screen shows them, or a palette, a key of `PALETTES`, to colour them anew.
 
     Raises
     ------
@@ -80,7 +88,7 @@ def export_session(
     """
     check_export_target(what, path, name)
     yield from check_graph(opened.folder)
-    with closing(EXPORTS[what](path, Snapshot.of(opened, at), name)) as job:
+    with closing(EXPORTS[what](path, Snapshot.of(opened, at, colours), name)) as job:
         return (yield from job)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.ids import Ids, SegmentId
 from napari_emcad.core.progress import Job, Progress, Stopwatch
-from napari_emcad.core.surfaces import Surface, whole_surface
+from napari_emcad.core.surfaces import whole_surface
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.labels.own_folders import check_folder_target, has_only
-from napari_emcad.io.sessions.mesh_files import MESHES, is_mesh_file, mesh_format, write_mesh
+from napari_emcad.io.sessions.mesh_files import MESHES, NamedSurface, is_mesh_file, mesh_format, write_mesh
 from napari_emcad.io.sessions.snapshot import Snapshot
 
 _FACTS = "meshes.json"
@@ -25,7 +25,7 @@ def export_meshes(
     """Write surfaces of these segments, or of all: one file ID.ply a neuron in a new folder, or one file for all.
 
     Vertices are x, y, z in nm in the stack; the corner of its first voxel is the origin, so that a voxel reaches from
-    its number to the next, as in tables and precomputed volumes.
+    its number to the next, as in tables and precomputed volumes. Surfaces have the colours of their segments.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def export_meshes(
         facts = {"kind": "meshes", "units": "nm", "axes": "xyz", "provenance": snapshot.provenance}
         (part / _FACTS).write_text(json.dumps(facts, default=str), "utf-8")
         for named, progress in _surfaces(snapshot, wanted):
-            write_mesh(part / f"{named[0]}.{kind}", [named], kind)
+            write_mesh(part / f"{named.name}.{kind}", [named], kind)
             yield progress
     return path
 
@@ -78,7 +78,7 @@ def _is_own(folder: Path) -> bool:
     return (folder / _FACTS).is_file() and has_only(folder, {_FACTS, *files})
 
 
-def _all(snapshot: Snapshot, wanted: list[SegmentId]) -> Job[list[tuple[str, Surface]]]:
+def _all(snapshot: Snapshot, wanted: list[SegmentId]) -> Job[list[NamedSurface]]:
     found = []
     for named, progress in _surfaces(snapshot, wanted):
         found.append(named)
@@ -86,13 +86,14 @@ def _all(snapshot: Snapshot, wanted: list[SegmentId]) -> Job[list[tuple[str, Sur
     return found
 
 
-def _surfaces(snapshot: Snapshot, wanted: list[SegmentId]) -> Iterator[tuple[tuple[str, Surface], Progress]]:
-    """Yield the surface of each segment with its name, and the progress once it is written."""
+def _surfaces(snapshot: Snapshot, wanted: list[SegmentId]) -> Iterator[tuple[NamedSurface, Progress]]:
+    """Yield the surface of each segment with its name and colour, and the progress once it is written."""
     size, state = snapshot.required_voxel_size(), snapshot.session.state
     watch, boxes = Stopwatch("meshes", len(wanted)), snapshot.boxes()
-    for done, segment in enumerate(wanted, start=1):
+    colours = snapshot.colours.rgb(np.array(wanted, np.int64))
+    for done, (segment, colour) in enumerate(zip(wanted, colours, strict=True), start=1):
         found = whole_surface(state.base.fragments, state.members(segment), boxes, size, snapshot.place)
-        yield (str(segment), found.from_corner(size)), watch.at(done)
+        yield NamedSurface(str(segment), found.from_corner(size), colour), watch.at(done)
 
 
 def _choose_segments(there: Ids, segments: Iterable[int] | None) -> list[SegmentId]:

@@ -50,9 +50,10 @@ def export_log(path: Path, snapshot: Snapshot) -> Path:
 
 
 def export_neurons(path: Path, snapshot: Snapshot) -> Path:
-    """Write the neurons as a table: id, voxels, volume in cubic micrometres, box in nm in the stack, done (1 or 0).
+    """Write the neurons as a table: id, voxels, volume in cubic micrometres, box in nm in the stack, done, colour.
 
-    The corner of the stack's first voxel is 0, unless the stack's file states another place.
+    The corner of the stack's first voxel is 0, unless the stack's file states another place. Done is 1 or 0, a colour
+    "#rrggbb".
 
     Raises
     ------
@@ -68,23 +69,30 @@ def export_neurons(path: Path, snapshot: Snapshot) -> Path:
         "volume_um3": found.voxels * size.prod() / _NM3_IN_UM3,
         **dict(zip(names, boxes.T, strict=True)),
         "done": np.asarray(found.done).astype(np.uint8),
+        "colour": snapshot.colours.texts(found.ids),
     }
     return write_table(path, columns, digits=9)
 
 
 def export_equivalences(path: Path, snapshot: Snapshot) -> Path:
-    """Write which fragments make up each segment, as a layer's `equivalences` in neuroglancer's state takes them.
+    """Write which fragments make up each segment, and its colour, as a layer in neuroglancer's state takes them.
 
-    A JSON list of groups: [["1", "2", "5"], ["3", "4"]], ids of fragments as text; fragments that are a segment by
-    themselves are left out. It goes with the exported fragments. Neuroglancer names a group by its smallest id.
+    A JSON object of `equivalences`, groups [["1", "2", "5"], ["3", "4"]] of fragments as text, of which those that are
+    a segment by themselves are left out; and `segmentColors`, {"1": "#00fff0"}, of all segments, each by its smallest
+    fragment, which is how neuroglancer names a group. It goes with the exported fragments.
     """
     fragments = snapshot.fragments
     segments = snapshot.session.state.table[fragments]
     order = np.argsort(segments, kind="stable")
     if path.suffix.lower() != ".json":
         raise UserError(f"{path}: a name that ends in .json is needed for equivalences.")
-    groups = np.split(fragments[order], np.flatnonzero(np.diff(segments[order])) + 1)
-    text = json.dumps([[str(f) for f in group] for group in groups if len(group) > 1])
+    groups = np.split(fragments[order], np.flatnonzero(np.diff(segments[order])) + 1) if len(order) else []
+    colours = snapshot.colours.texts(np.unique(segments)).tolist()
+    layer = {
+        "equivalences": [[str(f) for f in group] for group in groups if len(group) > 1],
+        "segmentColors": {str(group[0]): colour for group, colour in zip(groups, colours, strict=True)},
+    }
+    text = json.dumps(layer)
     with write_beside(path, lambda _: len(text)) as part:
         part.write_text(text, "utf-8")
     return path

@@ -20,8 +20,8 @@ from napari_emcad.io.stacks.lazy_array import LazyArray
 def export_labels(path: Path, snapshot: Snapshot, name: str | None = None) -> Job[Path]:
     """Write the edited labels: the segment of each voxel; of a precomputed volume with their surfaces."""
     labels = snapshot.labels
-    volume = _volume(snapshot, labels, int(labels.table.max()))
-    return write_label_volume(path, replace(volume, pieces=LabelPieces(labels.fragments, labels.table)), name)
+    volume, pieces = _volume(snapshot, labels, int(labels.table.max())), LabelPieces(labels.fragments, labels.table)
+    return write_label_volume(path, replace(volume, pieces=pieces, colours=lambda: snapshot.colours), name)
 
 
 def export_fragments(path: Path, snapshot: Snapshot, name: str | None = None) -> Job[Path]:

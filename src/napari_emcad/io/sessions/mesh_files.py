@@ -1,11 +1,13 @@
 """Surfaces as files: PLY, and OBJ, STL and GLB through trimesh (an optional extra)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.surfaces import Surface
@@ -17,14 +19,33 @@ MESHES = ("ply", "obj", "stl", "glb")
 """Formats of surfaces by name, which is the end of a path too."""
 
 
-def write_mesh(path: Path, surfaces: Iterable[tuple[str, Surface]], kind: str) -> Path:
-    """Write named surfaces into one file: as objects of their names in OBJ and GLB, all as one in PLY and STL.
+@dataclass(frozen=True)
+class NamedSurface:
+    """A surface as it goes into a file.
+
+    Attributes
+    ----------
+    name : str
+    surface : Surface
+        Its vertices are written as x, y, z in nm.
+    colour : (3,) uint8
+        Red, green and blue.
+    """
+
+    name: str
+    surface: Surface
+    colour: NDArray[np.uint8]
+
+
+def write_mesh(path: Path, surfaces: Sequence[NamedSurface], kind: str) -> Path:
+    """Write surfaces into one file: as objects of their names in OBJ and GLB, all as one in PLY and STL.
+
+    Colours are those of vertices in PLY and OBJ, and materials in GLB; STL has no place for them.
 
     Parameters
     ----------
     path : Path
-    surfaces : iterable of (str, Surface)
-        Their vertices are written as x, y, z in nm.
+    surfaces : sequence of NamedSurface
     kind : str
         One of `MESHES`.
 
@@ -33,13 +54,12 @@ def write_mesh(path: Path, surfaces: Iterable[tuple[str, Surface]], kind: str) -
     UserError
         If the extra is missing, the disk is full, or the folder is missing or may not be written to.
     """
-    named = dict(surfaces)
     if kind == "ply":
-        return write_ply(path, _as_one(list(named.values())))
+        return write_ply(path, _as_one([s.surface for s in surfaces]), _colours_of_vertices(surfaces))
     trimesh = import_trimesh(path)
     scene = trimesh.Scene()
-    for name, surface in named.items():
-        scene.add_geometry(_as_trimesh(trimesh, surface), node_name=name, geom_name=name)
+    for named in surfaces:
+        scene.add_geometry(_as_trimesh(trimesh, named, kind), node_name=named.name, geom_name=named.name)
     exported: bytes | str = scene.export(file_type=kind)
     content = exported.encode() if isinstance(exported, str) else exported
     with write_beside(path, lambda _: len(content)) as part:
@@ -80,8 +100,29 @@ def import_trimesh(path: Path) -> ModuleType:
     return import_extra("trimesh", f"{path}: surfaces in this format need", "meshes", ", or choose .ply")
 
 
-def _as_trimesh(trimesh: ModuleType, surface: Surface) -> Any:
-    return trimesh.Trimesh(surface.vertices[:, ::-1], surface.faces, process=False)
+def _as_trimesh(trimesh: ModuleType, named: NamedSurface, kind: str) -> Any:
+    surface = named.surface
+    made = trimesh.Trimesh(surface.vertices[:, ::-1], surface.faces, process=False)
+    if kind == "glb":
+        made.visual = trimesh.visual.TextureVisuals(material=_material(trimesh, named))
+    elif kind == "obj":
+        made.visual.vertex_colors = _colours_of_vertices([named])
+    return made
+
+
+def _material(trimesh: ModuleType, named: NamedSurface) -> Any:
+    """Return a material without gloss; GLB has linear colours, where screens have those of sRGB."""
+    colour = named.colour / 255
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return trimesh.visual.material.PBRMaterial(
+        name=named.name, baseColorFactor=[*linear.tolist(), 1.0], metallicFactor=0.0, roughnessFactor=1.0
+    )
+
+
+def _colours_of_vertices(surfaces: Sequence[NamedSurface]) -> NDArray[np.uint8]:
+    """Return the colour of each vertex of several surfaces, one after the other, (n, 3)."""
+    colours = np.array([s.colour for s in surfaces], np.uint8).reshape(-1, 3)
+    return np.repeat(colours, [len(s.surface.vertices) for s in surfaces], axis=0)
 
 
 def _as_one(surfaces: list[Surface]) -> Surface:

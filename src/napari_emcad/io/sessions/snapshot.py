@@ -1,6 +1,7 @@
 """A session as it is exported: as it stands, or as it stood after one of its edits."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -11,10 +12,12 @@ from napari_emcad.core.errors import UserError
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import Shape, Voxel, VoxelSize
 from napari_emcad.core.ids import Ids, file_dtype
+from napari_emcad.core.palettes import BRIGHT, LabelColours
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.core.volume import Key, Volume
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session_at
+from napari_emcad.proofreading.colouring import coloured
 from napari_emcad.proofreading.neurons import NeuronTable, neuron_table
 from napari_emcad.proofreading.session import Session
 
@@ -58,6 +61,8 @@ class Snapshot:
         First voxel of its box in the stack: exports state places in the stack's coordinates.
     provenance : dict
     opened : OpenSession
+    shown : LabelColours or str
+        Colours of its segments as the screen shows them, or a palette, a key of `PALETTES`, for those that have none.
     """
 
     session: Session
@@ -65,9 +70,10 @@ class Snapshot:
     start: Voxel
     provenance: dict[str, Any]
     opened: OpenSession
+    shown: LabelColours | str = BRIGHT
 
     @classmethod
-    def of(cls, opened: OpenSession, at: int | None = None) -> Self:
+    def of(cls, opened: OpenSession, at: int | None = None, shown: LabelColours | str = BRIGHT) -> Self:
         """Take the session as it stands, or after edit `at` (0 = before the first), which replays that many rows.
 
         Raises
@@ -78,7 +84,7 @@ class Snapshot:
         session = opened.session if at is None else open_session_at(opened, at)
         facts = opened.facts
         start = facts.box_of(session.state.base.fragments.shape).start
-        return cls(session, facts.voxel_size, start, _provenance(opened, len(session.log.rows)), opened)
+        return cls(session, facts.voxel_size, start, _provenance(opened, len(session.log.rows)), opened, shown)
 
     @property
     def place(self) -> NDArray[np.float64]:
@@ -96,6 +102,13 @@ class Snapshot:
         """The fragments that are there, (k,)."""
         state = self.session.state
         return np.flatnonzero((state.sizes > 0) & (state.table > 0)).astype(state.table.dtype)
+
+    @cached_property
+    def colours(self) -> LabelColours:
+        """The colour of each segment; segments that touch differ."""
+        if isinstance(self.shown, LabelColours):
+            return self.shown
+        return coloured(self.session.state.edges, self.session.state.table, self.shown)
 
     def neurons(self) -> NeuronTable:
         """Return all neurons, with their boxes."""

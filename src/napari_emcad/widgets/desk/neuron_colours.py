@@ -3,10 +3,11 @@
 from napari.layers import Labels
 
 from napari_emcad.core.ids import Ids
+from napari_emcad.core.palettes import PALETTES, LabelColours
 from napari_emcad.proofreading.colouring import Colouring
 from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.widgets.kit.jobs import Ended, Jobs, one_step
-from napari_emcad.widgets.kit.neuron_colormap import PALETTES, NeuronColormap
+from napari_emcad.widgets.kit.neuron_colormap import NeuronColormap
 
 AT_ONCE = 100_000
 """Fragments up to which all colours are found at once; with more in a thread, unless few fragments have moved."""
@@ -29,6 +30,11 @@ class NeuronColours:
         self._layer, self._jobs = layer, jobs
         self._latest: tuple[EditedGraph, Ids] | None = None
         self._begin(palette)
+
+    @property
+    def shown(self) -> LabelColours:
+        """The colours that are on the screen now; they do not follow later edits."""
+        return LabelColours(self._palette, self._colouring.colours.copy())
 
     def follow(self, graph: EditedGraph, table: Ids) -> None:
         """Take over neurons; refresh the layer after it, which also refreshes itself if the colours come later.
@@ -56,6 +62,7 @@ class NeuronColours:
         self._jobs.close()
 
     def _begin(self, palette: str) -> None:
+        self._palette = palette
         self._colouring = Colouring(len(PALETTES[palette]))
         self._colormap = NeuronColormap.of(PALETTES[palette], self._colouring.colours)
         self._layer.colormap = self._colormap

@@ -9,6 +9,7 @@ from napari.layers import Labels, Layer
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.live_cut import LiveCut
+from napari_emcad.core.palettes import BRIGHT
 from napari_emcad.core.progress import Job
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import FragmentVolume
@@ -19,7 +20,6 @@ from napari_emcad.widgets.desk.result_layers import ResultLayers
 from napari_emcad.widgets.kit.at_rest import REST
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.kit.labels_view import Table
-from napari_emcad.widgets.kit.neuron_colormap import BRIGHT
 from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.segmentation import Cut, CutNeurons, SegmentResult, cut_neurons
 

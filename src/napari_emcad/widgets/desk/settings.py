@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from napari_emcad.core.palettes import BRIGHT
 from napari_emcad.core.pixel_size import OWN
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.pipeline import SegmentParameters
-from napari_emcad.widgets.kit.neuron_colormap import BRIGHT
 from napari_emcad.widgets.kit.signals import Signal
 
 OF_CUT = ("min_size", "crumbs")

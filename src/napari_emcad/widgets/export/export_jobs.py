@@ -1,12 +1,14 @@
 """The jobs behind Export: neurons as labels, affinities as Zarr, and what a session on disk holds; no Qt."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari_emcad.core.choices import Export
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.palettes import LabelColours
 from napari_emcad.core.progress import Job, Progress, Stopwatch
 from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.io.affinities import new_affinities
@@ -38,6 +40,8 @@ def labels_job(path: Path, export: LabelExport) -> Job[list[Path]]:
     volume = LabelVolume(
         labels, export.voxel_size, provenance, export.start, export.largest, _pieces_of(export.labels, export.box)
     )
+    if (colours := export.colours) is not None:
+        volume = replace(volume, colours=lambda: colours)
     return [(yield from write_label_volume(path, volume, export.format)), *beside]
 
 
@@ -48,11 +52,13 @@ def _pieces_of(labels: Volume, box: Box) -> LabelPieces | None:
     return LabelPieces(part_of(labels.fragments, box), labels.table)
 
 
-def session_job(path: Path, folder: Path, what: Export, name: str | None = None) -> Job[list[Path]]:
+def session_job(
+    path: Path, folder: Path, what: Export, name: str | None, colours: LabelColours | str
+) -> Job[list[Path]]:
     """Write something that a session on disk holds; every edit is there already."""
     yield Progress("reading the session", 0, 1)
     with open_session(folder, to_read=True) as opened:
-        return [(yield from export_session(what, path, opened, name=name))]
+        return [(yield from export_session(what, path, opened, name=name, colours=colours))]
 
 
 def affinities_path(path: Path) -> Path:

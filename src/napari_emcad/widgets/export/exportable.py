@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.palettes import LabelColours
 from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.widgets.desk.neurites import Foreground
 from napari_emcad.widgets.desk.result import Result
@@ -65,6 +66,11 @@ class Exportable(Protocol):
         ...
 
     @property
+    def colours(self) -> LabelColours | None:
+        """Their colours on the screen; None if napari chose them."""
+        ...
+
+    @property
     def session_folder(self) -> Path | None:
         """The session that has them; None if there is none."""
         ...
@@ -107,6 +113,11 @@ class ExportableNeurons:
         """The number of neurons, counted when it is asked for first: that takes as long as a merge."""
         return len(self._neurons.sizes)
 
+    @property
+    def colours(self) -> LabelColours:
+        """The neurons' colours on the screen, as they are now."""
+        return self._result.colours.shown
+
     def provenance(self) -> dict[str, Any]:
         """Return what made the neurons as they stand."""
         return self._result.provenance()
@@ -141,6 +152,7 @@ class ExportableNeurites:
 
     noun = "neurite"
     affinities: AffinityVolume | None = None
+    colours: LabelColours | None = None
     session_folder: Path | None = None
     is_bridged = False
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.palettes import BRIGHT, PALETTES
 from napari_emcad.core.progress import Job
 from napari_emcad.core.wording import count, shape_text
 from napari_emcad.io.labels.tiff import rounded_ids_note
@@ -27,6 +28,7 @@ from napari_emcad.widgets.export.label_export import LabelExport, resolve_export
 from napari_emcad.widgets.kit.at_rest import AtRest
 from napari_emcad.widgets.kit.jobs import Ended
 from napari_emcad.widgets.kit.layers import place_of
+from napari_emcad.widgets.kit.neuron_colormap import NeuronColormap
 from napari_emcad.widgets.kit.signals import Signal
 
 NO_NEURONS = 'There are no neurons yet: press "Run" first.'
@@ -142,8 +144,11 @@ class Exporter:
             self._message.error(error)
             return
         labels = np.array(export.labels[export.box.slices])
-        name, metadata = f"{shown.source.name} exported", {"provenance": dict(export.provenance)}
-        self._desk.viewer.add_labels(labels, name=name, metadata=metadata, **place_of(shown.source, export.start))
+        name, place = f"{shown.source.name} exported", place_of(shown.source, export.start)
+        metadata = {"provenance": dict(export.provenance)}
+        layer = self._desk.viewer.add_labels(labels, name=name, metadata=metadata, **place)
+        if (colours := export.colours) is not None:
+            layer.colormap = NeuronColormap.of(PALETTES[colours.palette], colours.of_label)
         self._message.result(f'The {shown.noun}s are in the layer "{name}"; it is a copy.')
         self._desk.exported.emit()
 
@@ -169,7 +174,7 @@ class Exporter:
             return labels_job(path, self._resolve(shown))
         if shown.session_folder is None:
             raise UserError(f'export: these {shown.noun}s have no session; choose "{TIFF}" under Format.')
-        return session_job(path, shown.session_folder, of_session.what, of_session.name)
+        return session_job(path, shown.session_folder, of_session.what, of_session.name, shown.colours or BRIGHT)
 
     def _resolve(self, shown: Exportable) -> LabelExport:
         if not (self._desk.results.is_settled and self._desk.neurites.is_settled):

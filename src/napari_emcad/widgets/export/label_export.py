@@ -6,6 +6,7 @@ from typing import Any
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, Voxel, VoxelSize
+from napari_emcad.core.palettes import LabelColours
 from napari_emcad.core.volume import AffinityVolume, Volume
 from napari_emcad.widgets.desk.region import Region
 from napari_emcad.widgets.export.export_request import WHOLE, ExportRequest
@@ -38,6 +39,8 @@ class LabelExport:
         The stack's file, whose fingerprint goes into the provenance.
     affinities : AffinityVolume (3, z, y, x) uint8 or None
         Written beside the labels if given.
+    colours : LabelColours or None
+        As the screen shows them; None if napari chose them.
     """
 
     format: str | None
@@ -49,6 +52,7 @@ class LabelExport:
     provenance: Mapping[str, Any]
     source: tuple[str, str | None] | None = None
     affinities: AffinityVolume | None = None
+    colours: LabelColours | None = None
 
 
 def resolve_export(shown: Exportable, request: ExportRequest, region: Region) -> LabelExport:
@@ -73,6 +77,7 @@ def resolve_export(shown: Exportable, request: ExportRequest, region: Region) ->
         provenance={**shown.provenance(), "box": [place.start, place.stop], "neurons": request.which},
         source=(origin["source"], origin["dataset"]) if origin["source"] else None,
         affinities=shown.affinities if request.wants_affinities else None,
+        colours=shown.colours,
     )
 
 

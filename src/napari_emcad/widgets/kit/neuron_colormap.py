@@ -7,51 +7,6 @@ from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
-_BRIGHT = [
-    "#00fff0",
-    "#ff2d96",
-    "#784b1e",
-    "#2d87ff",
-    "#ffd296",
-    "#006900",
-    "#e1f000",
-    "#e1c3ff",
-    "#002dff",
-    "#ff001e",
-    "#69d2ff",
-    "#968700",
-    "#a50f3c",
-    "#008796",
-    "#1eff78",
-    "#694b78",
-    "#ffa5a5",
-    "#e17800",
-    "#b469ff",
-    "#4ba578",
-]
-"""Colours that are 22 or more apart in CIEDE2000, and 12 from the blue and orange of two sides."""
-
-_COLOUR_BLIND = [
-    "#e1ff00",
-    "#0000d2",
-    "#5a3c2d",
-    "#5ac3ff",
-    "#968778",
-    "#0078ff",
-    "#5a2d4b",
-    "#d2e1b4",
-    "#a5a51e",
-    "#876987",
-    "#a5ffff",
-    "#786900",
-]
-"""Colours that are 18 or more apart in CIEDE2000, also for people who see no red or no green (Machado 2009)."""
-
-BRIGHT, COLOUR_BLIND = "bright", "for colour-blind people"
-
-PALETTES = {BRIGHT: _BRIGHT, COLOUR_BLIND: _COLOUR_BLIND}
-"""Palettes by the words of their choice."""
-
 
 class NeuronColormap(CyclicLabelColormap):
     """Colours by label through a table; 0 is transparent.

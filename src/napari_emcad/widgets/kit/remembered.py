@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from napari_emcad.core.palettes import BRIGHT, PALETTES
 from napari_emcad.io.atomic import write_then_rename
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.regular_files import is_there
 from napari_emcad.networks.card import ModelCard
-from napari_emcad.widgets.kit.neuron_colormap import BRIGHT, PALETTES
 from napari_emcad.workers.estimates import Planned, is_teacher
 
 RECENT = 6

@@ -6,11 +6,11 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from napari_emcad.core.choices import DEFAULT_THRESHOLDS, SCORINGS
+from napari_emcad.core.palettes import PALETTES
 from napari_emcad.pipeline import SegmentParameters
 from napari_emcad.widgets.desk.settings import Settings
 from napari_emcad.widgets.kit.fields import Affixes, Limits, integer_field, number_field
 from napari_emcad.widgets.kit.forms import NarrowCombo, enable, form
-from napari_emcad.widgets.kit.neuron_colormap import PALETTES
 
 CRUMBS = {"join a neighbour": "strongest", "drop": "background"}
 PIXELS = {"of the model's size": True, "as they are": False}
