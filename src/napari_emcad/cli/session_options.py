@@ -1,4 +1,4 @@
-"""Options of the commands on sessions: session, export, log, proofread, set, copy, replay and merge-sessions."""
+"""Options of the commands on sessions, from session and export to safe-fixes and merge-sessions."""
 
 import argparse
 from pathlib import Path
@@ -51,10 +51,27 @@ def add_session_commands(commands: Commands) -> None:
     add_voxel_size(replay, "; kept in NEW.emcad")
     add_alone(replay)
     replay.set_defaults(command=_replay)
+    _add_fixes(
+        commands.add_parser("safe-fixes", help="list merges and splits that are nearly always right, or make them")
+    )
     merge = commands.add_parser("merge-sessions", help="merge what people did in sessions of the same fragments")
     merge.add_argument("sessions", type=Path, nargs="+", metavar="SESSION.emcad", help="two or more; stay as they are")
     merge.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.emcad")
     merge.set_defaults(command=_merge)
+
+
+def _add_fixes(parser: argparse.ArgumentParser) -> None:
+    add_session(parser)
+    parser.add_argument(
+        "--precision",
+        type=float,
+        default=98,
+        metavar="PERCENT",
+        help="the share of such fixes that were right where the truth is known; default: 98",
+    )
+    parser.add_argument("--make", action="store_true", help="make them, as one edit; without it they are only listed")
+    add_alone(parser)
+    parser.set_defaults(command=_safe_fixes)
 
 
 def _add_from_labels(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +158,12 @@ def _merge(options: argparse.Namespace) -> int:
     from napari_emcad.cli.sessions import merge
 
     return merge(options)
+
+
+def _safe_fixes(options: argparse.Namespace) -> int:
+    from napari_emcad.cli.safe_fixes import safe_fixes
+
+    return safe_fixes(options)
 
 
 def _proofread(options: argparse.Namespace) -> int:

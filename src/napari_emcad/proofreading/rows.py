@@ -17,6 +17,7 @@ EditKind = Literal[
     "group",
     "split",
     "detach",
+    "fix",
     "threshold",
     "segment_threshold",
     "lock",
@@ -26,7 +27,7 @@ EditKind = Literal[
     "undo",
     "redo",
 ]
-"""Kinds of edits; "group" is a merge of several segments at once."""
+"""Kinds of edits; "group" is a merge of several segments at once, "fix" many merges and splits."""
 
 VoxelLists = Sequence[Sequence[int]]
 """Voxels (z, y, x)."""

@@ -21,6 +21,7 @@ from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.hand_work import read_hand_work
 from napari_emcad.proofreading.history import History
 from napari_emcad.proofreading.log import EditLog
+from napari_emcad.proofreading.plans.fixes import plan_fixes
 from napari_emcad.proofreading.plans.locks import plan_lock, plan_unlock
 from napari_emcad.proofreading.plans.merges import MergeDoubts, plan_group, plan_merge
 from napari_emcad.proofreading.plans.partings import (
@@ -133,6 +134,16 @@ class Session:
         if between:
             edit_input["a"], edit_input["b"] = between
         return self._make("split", {**edit_input, **details}, effect)
+
+    def fix(
+        self,
+        joins: Sequence[tuple[FragmentId, FragmentId]],
+        cuts: Sequence[Proposal],
+        **details: Unpack[EditDetails],
+    ) -> LogRow:
+        """Join pairs of segments and make splits, all in one edit; see `plan_fixes`."""
+        effect = plan_fixes(self.state, self._contacts, joins, cuts)
+        return self._make("fix", {**details}, effect)
 
     def detach(self, fragment: FragmentId, **details: Unpack[EditDetails]) -> LogRow:
         """Take one fragment out of its segment; see `plan_detach`."""

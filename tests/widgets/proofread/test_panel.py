@@ -86,6 +86,22 @@ def test_the_review_is_answered_by_key_and_by_button(proofreading):
     assert groups(window) == [[1, 2, 3], [4, 5, 6]]
 
 
+def test_safe_fixes_are_looked_through_in_a_list(proofreading, monkeypatch):
+    monkeypatch.setattr(
+        "napari_emcad.proofreading.review.safe_fixes.precision_of", lambda question: question.kind == "join?"
+    )
+    window, panel = proofreading, proofreading.dock.proofread
+    body, fixes = panel.body, panel.body.fixes
+    body.fixes_button.click()
+    window.wait(lambda: fixes.list.count() == 1)
+    assert fixes.isVisibleTo(panel) and fixes.make_button.text() == "Make 1 fix"
+    fixes.list.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert not fixes.make_button.isEnabled()
+    fixes.list.item(0).setCheckState(Qt.CheckState.Checked)
+    fixes.make_button.click()
+    assert groups(window) == [[1, 2, 3, 4, 5, 6]] and not fixes.isVisibleTo(panel)
+
+
 def test_looks_selection_and_marks_by_buttons(proofreading):
     window, panel = proofreading, proofreading.dock.proofread
     body, first, second = panel.body, shown(window, 1), shown(window, 6)

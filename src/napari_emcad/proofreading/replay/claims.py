@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_emcad.core.geometry import Voxel, triple
-from napari_emcad.core.ids import FragmentId, Ids, as_ids
+from napari_emcad.core.ids import FragmentId, Ids, SegmentId, as_ids
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.plans.pieces import connected_pieces, largest_of
 from napari_emcad.proofreading.rows import LogRow, VoxelLists
@@ -63,7 +63,12 @@ class Claims:
     def read(self, row: LogRow) -> list[Claim]:
         """Return what an edit says: what left the segment is apart from all the rest, what came is together with it."""
         moves = row.effect.moves
-        segment = moves[0].before
+        kept = dict.fromkeys(move.before for move in moves if move.before == move.after) or {moves[0].before: None}
+        return [claim for segment in kept for claim in self._read_about(row, segment)]
+
+    def _read_about(self, row: LogRow, segment: SegmentId) -> list[Claim]:
+        """Return what an edit says about one of the segments that it keeps."""
+        moves = [move for move in row.effect.moves if segment in (move.before, move.after)]
         stays = np.concatenate([m.fragments for m in moves if m.before == m.after == segment])
         gone = [m for m in moves if m.before == segment != m.after]
         owners = dict.fromkeys(m.after for m in gone)

@@ -39,7 +39,7 @@ class EditReplayer:
         decisions = [row.input for row in new.rows_in_force if row.kind == "decide"]
         self._decided = {(frozenset((one["a"], one["b"])), one["answer"]) for one in decisions}
         self._ways: dict[str, Callable[[LogRow], str]] = {
-            **dict.fromkeys(("merge", "group", "split", "detach", "segment_threshold"), self._enforce),
+            **dict.fromkeys(("merge", "group", "split", "detach", "fix", "segment_threshold"), self._enforce),
             "lock": self._lock,
             "unlock": self._unlock,
             "threshold": self._set_threshold,

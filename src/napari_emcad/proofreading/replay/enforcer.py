@@ -63,7 +63,12 @@ class ClaimEnforcer:
             If a claim cannot be made to hold; edits that were made for others of the row stay.
         """
         whys = [self._part(row, one) for one in placed if not one.claim.together]
-        self._join(row, [one for one in placed if one.claim.together])
+        joins: dict[tuple[Voxel, ...], list[PlacedClaim]] = {}
+        for one in placed:
+            if one.claim.together:
+                joins.setdefault(tuple(one.claim.near), []).append(one)
+        for to_one in joins.values():
+            self._join(row, to_one)
         return next(filter(None, whys), "")
 
     def holds_still(self, placed: PlacedClaim) -> bool:

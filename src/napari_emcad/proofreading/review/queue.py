@@ -74,15 +74,24 @@ class ReviewQueue:
         What a person has decided by any edit in force is not asked, nor what would change nearly the same.
         """
         while question := self._best():
-            try:
-                asked = self._with_sides(question)
-            except Refused:
-                self.put_off(question)
-                continue
-            answered_by = self._decisions.like(asked.kind, asked.near, asked.far)
-            if answered_by is None:
+            if asked := self.undecided(question):
                 return asked
-            self._open_questions.settle(question.kind, answered_by, as_ids([[question.a, question.b]]))
+        return None
+
+    def undecided(self, question: ReviewQuestion) -> ReviewQuestion | None:
+        """Return a question with its sides; None if an edit in force has answered it, and it is left out from then on.
+
+        A question whose cut cannot be made is put off.
+        """
+        try:
+            asked = self._with_sides(question)
+        except Refused:
+            self.put_off(question)
+            return None
+        answered_by = self._decisions.like(asked.kind, asked.near, asked.far)
+        if answered_by is None:
+            return asked
+        self._open_questions.settle(question.kind, answered_by, as_ids([[question.a, question.b]]))
         return None
 
     def plan(self) -> Job[PlannedQuestion]:

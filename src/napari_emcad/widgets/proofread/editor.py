@@ -17,6 +17,7 @@ from napari_emcad.widgets.proofread.keys import KEYS
 from napari_emcad.widgets.proofread.marks import Marks
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.review_tool import ReviewTool
+from napari_emcad.widgets.proofread.safe_fixes import SafeFixes
 from napari_emcad.widgets.proofread.select_tool import SelectTool
 from napari_emcad.widgets.proofread.split_tool import SplitTool
 from napari_emcad.widgets.proofread.tools import GrowTool, MergeTool, Tool
@@ -40,6 +41,7 @@ class Editor:
         The words for what was edited, refused or doubted last.
     edits : DirectEdits
         Edits that need no tool, undo and redo among them.
+    fixes : SafeFixes
     camera : Camera
     marks : Marks
 
@@ -59,6 +61,7 @@ class Editor:
         self.camera = Camera(canvases, at)
         self.marks = Marks(viewer, at, self.camera, self.attempts)
         self.edits = DirectEdits(at, self.camera, self.attempts)
+        self.fixes = SafeFixes(at, self.camera, self.attempts, loop)
         self.split = SplitTool(viewer, at, loop, self.attempts.attempt)
         self.review = ReviewTool(at, loop, self.camera, self._emit_changed)
         self.tools: dict[Mode, Tool] = {
@@ -89,6 +92,7 @@ class Editor:
         self._leave_tool()
         for tool in self.tools.values():
             tool.end()
+        self.fixes.leave()
         self.marks.close()
         self.at.changed.disconnect(self._emit_changed)
         self.at.selection.changed.disconnect(self._emit_changed)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.wording import count
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS
@@ -63,6 +64,13 @@ def _grow_text(row: LogRow) -> str:
     return f"grow {kept.after} {sign} {_few(ends)}"
 
 
+def _fix_text(row: LogRow) -> str:
+    moved = [move for move in row.effect.moves if move.before != move.after]
+    kept = {move.after for move in row.effect.moves if move.before == move.after}
+    merges = sum(move.after in kept for move in moved)
+    return f"safe fixes: {count(merges, 'merge')}, {count(len(moved) - merges, 'split')}"
+
+
 def _threshold_text(row: LogRow) -> str:
     if row.effect.threshold is None:
         return "threshold"
@@ -91,6 +99,7 @@ _TEXTS: dict[str, Callable[[LogRow], str]] = {
     "group": _merge_text,
     "split": _split_text,
     "detach": _split_text,
+    "fix": _fix_text,
     "segment_threshold": _grow_text,
     "threshold": _threshold_text,
     "lock": lambda row: f"done {row.input['segment']}",

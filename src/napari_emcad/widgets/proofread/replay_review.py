@@ -17,6 +17,7 @@ LISTED: tuple[Outcome, ...] = ("conflict", "lost", "applied", "right")
 
 KIND_WORDS = {
     "group": "merge",
+    "fix": "safe fixes",
     "segment_threshold": "grow",
     "lock": "done",
     "unlock": "not done",

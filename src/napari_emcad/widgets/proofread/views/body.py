@@ -14,6 +14,7 @@ from napari_emcad.widgets.proofread.history_text import edit_text
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.replay_review import ReplayReview
+from napari_emcad.widgets.proofread.views.fixes_list import FixesList
 from napari_emcad.widgets.proofread.views.history_list import HistoryList
 from napari_emcad.widgets.proofread.views.neuron_list import HEIGHT, LOW, NeuronList
 from napari_emcad.widgets.proofread.views.picture_row import PictureRow
@@ -80,6 +81,7 @@ class ProofreadBody(QWidget):
         """Show an editor."""
         self._editor = editor
         editor.changed.connect(self.follow)
+        self.fixes.begin(editor.fixes)
         self.replay.review.open(editor.at.opened)
         self.alone.put(ALONE if editor.at.opened.has_no_locks else "")
         for tool in self._editing:
@@ -91,6 +93,7 @@ class ProofreadBody(QWidget):
         if self._editor is not None:
             self._editor.changed.disconnect(self.follow)
             self._editor = None
+            self.fixes.end()
             self.question.drop()
             self.alone.drop()
 
@@ -136,6 +139,7 @@ class ProofreadBody(QWidget):
         self.only_selected.setToolTip("Show the selected neurons and no others.")
         self.neurons, self.history = NeuronList(), HistoryList()
         self.merge_button = button("Merge selected")
+        self.fixes_button, self.fixes = button("Safe fixes..."), FixesList()
         self.view_button = button("See in 3D")
         self.view_button.setToolTip("The surfaces of the selected neurons, beside the sections.")
         self.to_do = text()
@@ -157,13 +161,14 @@ class ProofreadBody(QWidget):
     def _tool_rows(self) -> list[QWidget]:
         edits = row_of(self.undo_button, self.redo_button, self.done_button)
         tools = row_of(*self.modes.values())
-        picked = self.merge_button, self.mark_button, self.tick_button, self.undo_one_button, self.bring_button
-        self._editing: tuple[QWidget, ...] = (tools, edits, *picked)
+        marks = self.mark_button, self.tick_button
+        picked = self.merge_button, self.fixes_button, self.undo_one_button, self.bring_button
+        self._editing: tuple[QWidget, ...] = (tools, edits, *marks, *picked)
         return [tools, self.words, self.split_row, self.review_box, self.question, self.toast, edits]
 
     def _look_rows(self) -> list[QWidget]:
         looks = row_of(self.hide_done, self.only_selected, self.neurons.search)
-        picked = row_of(self.merge_button, self.view_button)
+        picked = row_of(self.merge_button, self.view_button, self.fixes_button)
         marks = row_of(self.to_do, self.mark_button, self.next_mark_button, self.tick_button)
         history = text("History: click an edit to go there")
         last = row_of(self.undo_one_button, self.end_button)
@@ -173,6 +178,7 @@ class ProofreadBody(QWidget):
             looks,
             self.neurons,
             picked,
+            self.fixes,
             marks,
             history,
             self.history,
@@ -214,6 +220,7 @@ class ProofreadBody(QWidget):
             self.done_button: lambda editor: editor.edits.toggle_done(),
             self.apply_button: Editor.apply,
             self.next_button: Editor.next,
+            self.fixes_button: lambda editor: editor.fixes.look(),
             self.merge_button: lambda editor: editor.edits.merge_selected(),
             self.mark_button: lambda editor: editor.marks.mark(),
             self.next_mark_button: lambda editor: editor.marks.go_to_next(),
@@ -270,6 +277,8 @@ class ProofreadBody(QWidget):
         self.done_button.setText(f"{'Not done' if edits.is_done else 'Done'}  {KEYS['done'].label}")
         into = f"{count(len(selection.neurons), 'neuron')} into {selection.last}"
         enable(self.merge_button, edits.why_no_merge, into)
+        makes_all = "Merges and splits that are nearly always right, to look through and make in one edit."
+        enable(self.fixes_button, self.editor.fixes.why_not, makes_all)
 
     def _follow_places(self) -> None:
         marks = self.editor.marks
