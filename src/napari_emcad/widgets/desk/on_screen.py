@@ -81,6 +81,12 @@ class Proofreading:
         return self.layer not in self._viewer.layers
 
     @property
+    def marked(self) -> tuple[Labels, list[SegmentId] | None]:
+        """The layer whose labels get a bright rim, and which of them: the two sides, None for all, or the selected."""
+        sides = self._sides.layer
+        return (self.layer, self.selection.chosen) if sides is None else (sides, None)
+
+    @property
     def hides_done(self) -> bool:
         """True if neurons that are ticked as done are not shown."""
         return self._hides_done

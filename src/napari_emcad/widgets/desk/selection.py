@@ -38,6 +38,11 @@ class Selection:
         return list(self._chosen) or [self.last]
 
     @property
+    def chosen(self) -> list[SegmentId]:
+        """The neurons that a person or an edit selected; none at first, whatever label the layer begins with."""
+        return [neuron for neuron in self._chosen if neuron]
+
+    @property
     def others(self) -> list[SegmentId]:
         """The neurons selected besides the last one."""
         return [neuron for neuron in self.neurons if neuron != self.last]

@@ -37,6 +37,12 @@ class SidesView:
         self._parts: Labels | None = None
         self._view: FragmentLabels | None = None
 
+    @property
+    def layer(self) -> Labels | None:
+        """The layer while the sides are shown; None while they are not."""
+        is_shown = self._layer is not None and self._layer.visible and self._layer in self._viewer.layers
+        return self._layer if is_shown else None
+
     def show(self, neurons: Labels, fragments: FragmentVolume, near: Ids, far: Ids, n: int) -> None:
         """Colour two groups of fragments.
 

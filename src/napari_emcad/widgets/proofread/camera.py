@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from napari_emcad.core.geometry import Voxel
+from napari_emcad.core.geometry import Voxel, triple
 from napari_emcad.core.ids import SegmentId
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.widgets.desk.canvases import Canvases
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.layers import centre
+from napari_emcad.widgets.kit.signals import Signal
 
 CLOSE = 2.0
 """Pixels of the screen that a voxel takes at least where a place is to be judged."""
@@ -20,7 +21,15 @@ AROUND = 1.3
 
 
 class Camera:
-    """Moves the canvas over the neurons of a session."""
+    """Moves the canvas over the neurons of a session.
+
+    Signals
+    -------
+    went : (z, y, x)
+        The canvas shows a voxel that somebody asked for.
+    """
+
+    went = Signal(object)
 
     def __init__(self, canvases: Canvases, at: Proofreading):
         self._canvases, self._viewer, self._at = canvases, canvases.main, at
@@ -28,6 +37,17 @@ class Camera:
     def go_to(self, voxel: Voxel) -> None:
         """Put a voxel into the middle of the canvas."""
         centre(self._viewer, self._at.layer, voxel)
+        self.went.emit(voxel)
+
+    def go_inside(self) -> None:
+        """Go to the middle of the neurons if the canvas shows nothing of them."""
+        shape, layer = self._at.clickable.shape, self._at.layer
+        middle = triple(n // 2 for n in shape)
+        here = np.rint(layer.world_to_data(self._viewer.dims.point)[-3:])
+        cut = [axis - self._viewer.dims.ndim for axis in self._viewer.dims.not_displayed]
+        cut = [axis for axis in cut if axis >= -3]
+        if any(not 0 <= here[axis] < shape[axis] for axis in cut):
+            centre(self._viewer, layer, middle)
 
     def go_near(self, voxel: Voxel) -> None:
         """Put a voxel into the middle, close enough to judge it; a closer look stays as it is."""

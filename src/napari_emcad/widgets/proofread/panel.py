@@ -24,6 +24,7 @@ from napari_emcad.widgets.proofread.replay_review import ReportLine
 from napari_emcad.widgets.proofread.views.body import ProofreadBody
 from napari_emcad.widgets.proofread.views.click_row import ClickRow
 from napari_emcad.widgets.proofread.views.labels_row import LabelsRow
+from napari_emcad.widgets.proofread.views.outline import Outline
 from napari_emcad.widgets.proofread.views.surface_view import SurfaceView, show_beside
 
 
@@ -55,6 +56,7 @@ class ProofreadPanel(QWidget):
         super().__init__(parent)
         self._desk, self.proofreader = desk, Proofreader(desk)
         self._surfaces: SurfaceView | None = None
+        self._outline: Outline | None = None
         self._room: SurfaceRoom | None = None
         self._listed = (0, 0)
         self._next_key = QShortcut(QKeySequence(KEYS["next"].press), self)  # Qt keeps Tab from napari's own keys
@@ -141,6 +143,7 @@ class ProofreadPanel(QWidget):
         editor.at.selection.changed.connect(self._show_selection)
         self.body.begin(editor)
         self._follow_lists()
+        self._outline = Outline(self._desk.viewer, self._desk.viewer.window._qt_viewer.canvas.native, editor)
         if self._room is not None:
             self.see_in_3d()
 
@@ -150,6 +153,9 @@ class ProofreadPanel(QWidget):
         at.changed.disconnect(self._follow_lists)
         at.selection.changed.disconnect(self._show_selection)
         self.body.end()
+        if self._outline is not None:
+            self._outline.release()
+            self._outline = None
         self._close_surfaces()
         self._next_key.setEnabled(False)
         self._listing.stop()

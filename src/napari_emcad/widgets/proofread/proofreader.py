@@ -123,6 +123,7 @@ class Proofreader:
         at.changed.connect(self._follow_threshold)
         desk.viewer.layers.selection.active = at.layer
         editor.leave()
+        editor.camera.go_inside()
         self.began.emit(editor)
         self._follow_threshold()
 

@@ -2,17 +2,15 @@
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Labels, Points
+from napari.layers import Labels
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.widgets.desk.sides import FAR_COLOUR, NEAR_COLOUR
 from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
+from napari_emcad.widgets.kit.screen_points import Points
 
 PIXELS = 14
 """Diameter of a point on the screen, in pixels."""
-
-LARGE = 1000
-"""Diameter of a point in voxels, more than the screen allows at any zoom."""
 
 
 class SplitPoints:
@@ -83,11 +81,9 @@ class SplitPoints:
 
 def _points_layer(neurons: Labels) -> Points:
     layer = Points(
-        np.empty((0, 3)),
+        PIXELS,
         name="split points",
-        size=LARGE,
         border_width=0.2,
-        canvas_size_limits=(0, PIXELS),  # no lower limit: napari draws a point of size 0 where a section has none
         metadata={LAYER_KIND: "split points"},
         **place_of(neurons),
     )

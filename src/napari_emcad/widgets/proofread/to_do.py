@@ -2,11 +2,12 @@
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Labels, Points
+from napari.layers import Labels
 
 from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
-from napari_emcad.widgets.proofread.split_points import LARGE, PIXELS
+from napari_emcad.widgets.kit.screen_points import Points
+from napari_emcad.widgets.proofread.split_points import PIXELS
 
 COLOUR = "#f0e442"
 """Yellow of Okabe and Ito."""
@@ -45,13 +46,11 @@ class ToDoPoints:
     def _add(self, neurons: Labels) -> Points:
         active = self._viewer.layers.selection.active
         layer = Points(
-            np.empty((0, 3)),
+            PIXELS,
             name="to do",
-            size=LARGE,
             symbol="ring",
             face_color=COLOUR,
             border_color=COLOUR,
-            canvas_size_limits=(0, PIXELS),
             metadata={LAYER_KIND: "to do"},
             **place_of(neurons),
         )

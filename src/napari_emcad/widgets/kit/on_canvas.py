@@ -1,0 +1,136 @@
+"""Labels under the pixels of a canvas, and the rims of those: as wide on the screen at any zoom."""
+
+from typing import NamedTuple
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_emcad.core.geometry import Box, Voxel, triple
+from napari_emcad.core.ids import SegmentId
+from napari_emcad.widgets.kit.labels_view import LabelView
+
+BRIGHT, DARK = 1, 2
+"""Pixels of a rim: inside the label, and around it."""
+
+WIDTH = 2
+"""Pixels of the bright part of a rim."""
+
+_FLAT = 1e-6
+"""Voxels a pixel below which an axis does not change along the screen."""
+
+_Voxels = list[NDArray[np.int64]]
+
+
+def labels_on_canvas(canvas: ViewerModel, layer: Labels) -> NDArray[np.integer] | None:
+    """Return the label under each pixel of a canvas.
+
+    Strategy: of a pyramid the coarsest level is read whose voxels are no larger than pixels.
+
+    Parameters
+    ----------
+    canvas : ViewerModel
+    layer : Labels (z, y, x)
+        Its data are views of fragments.
+
+    Returns
+    -------
+    (height, width) integer or None
+        0 = none. None if the canvas shows 3D, or has no z, y, x.
+    """
+    if canvas.dims.ndisplay == 3 or canvas.dims.ndim < 3:
+        return None
+    levels = [layer.data] if isinstance(layer.data, LabelView) else [*layer.data]
+    voxels, step = _voxels_under(canvas, layer)
+    factors = [np.round(np.divide(levels[0].shape, level.shape)).astype(int) for level in levels]
+    level, factor = [(a, b) for a, b in zip(levels, factors, strict=True) if b.max() <= max(1.0, step)][-1]
+    places = [voxel // n for voxel, n in zip(voxels, factor, strict=True)]
+    is_inside = np.array(True)
+    for place, n in zip(places, level.shape, strict=True):
+        is_inside = is_inside & (place >= 0) & (place < n)
+    if not is_inside.any():
+        return np.zeros(canvas.canvas.size, np.uint8)
+    kept = [np.clip(place, 0, n - 1) for place, n in zip(places, level.shape, strict=True)]
+    box = Box(triple(place.min() for place in kept), triple(place.max() + 1 for place in kept))
+    part = level.look_up(box.slices)
+    z, y, x = (place - start for place, start in zip(kept, box.start, strict=True))
+    found: NDArray[np.integer] = part[z, y, x] * is_inside
+    return found
+
+
+def rims_of(labels: NDArray[np.integer], only: list[SegmentId] | None = None) -> NDArray[np.uint8]:
+    """Return the rims of labels in a picture, (height, width): BRIGHT, DARK, or 0; the picture's edge is no rim.
+
+    Parameters
+    ----------
+    labels : (height, width) integer
+        0 = none.
+    only : list of SegmentId, optional
+        Labels that get a rim; None = all.
+    """
+    chosen = labels if only is None else labels * np.isin(labels, only)
+    rims = np.zeros(labels.shape, np.uint8)
+    if not chosen.any():
+        return rims
+    has_label = chosen > 0
+    wide = np.pad(chosen, WIDTH, mode="edge")
+    height, width = labels.shape
+    for apart in range(1, WIDTH + 1):
+        for down, right in ((apart, 0), (-apart, 0), (0, apart), (0, -apart)):
+            beside = wide[WIDTH + down : WIDTH + down + height, WIDTH + right : WIDTH + right + width]
+            rims[has_label & (beside != chosen)] = BRIGHT
+            if apart == 1:
+                rims[~has_label & (beside > 0)] = DARK
+    return rims
+
+
+def _voxels_under(canvas: ViewerModel, layer: Labels) -> tuple[_Voxels, float]:
+    """Return the voxel (z, y, x) under each pixel, as arrays that broadcast to all of them, and voxels a pixel."""
+    height, width = canvas.canvas.size
+    corner, below, beside = (_voxel_at(canvas, layer, pixel) for pixel in ((0, 0), (1, 0), (0, 1)))
+    down, right = below - corner, beside - corner
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
+    places = []
+    for start, one, other in zip(corner, down, right, strict=True):
+        place = np.full((1, 1), start)
+        place = place + one * rows if abs(one) > _FLAT else place
+        place = place + other * columns if abs(other) > _FLAT else place
+        places.append(np.rint(place).astype(np.int64))
+    return places, float(max(np.abs(down).max(), np.abs(right).max()))
+
+
+def pixel_of(canvas: ViewerModel, layer: Labels, voxel: Voxel) -> tuple[float, float]:
+    """Return where on a canvas in 2D a voxel of a layer lies, or would lie: row and column, in pixels."""
+    world = np.array(layer.data_to_world(voxel))[-3:]
+    down, right = (
+        side.size / 2 + (world[side.axis - canvas.dims.ndim] - side.middle) * side.zoom for side in _sides(canvas)
+    )
+    return float(down), float(right)
+
+
+def _voxel_at(canvas: ViewerModel, layer: Labels, pixel: tuple[int, int]) -> NDArray[np.float64]:
+    """Return the place in a layer, in voxels, under the middle of a pixel (row, column)."""
+    world = np.array(canvas.dims.point, float)
+    for side, at in zip(_sides(canvas), pixel, strict=True):
+        world[side.axis] = side.middle + (at + 0.5 - side.size / 2) / side.zoom
+    return np.array(layer.world_to_data(tuple(world)), float)[-3:]
+
+
+class _Side(NamedTuple):
+    """The height or the width of a canvas: the axis along it, the world in its middle, its pixels, and pixels a unit.
+
+    Pixels a unit are below 0 if the axis is shown turned round.
+    """
+
+    axis: int
+    middle: float
+    size: int
+    zoom: float
+
+
+def _sides(canvas: ViewerModel) -> list[_Side]:
+    camera = canvas.scene.camera
+    signs = [-1 if str(way) in ("up", "left") else 1 for way in camera.orientation[-2:]]
+    columns = zip(canvas.dims.displayed[-2:], camera.center[-2:], canvas.canvas.size, signs, strict=True)
+    return [_Side(axis, middle, size, camera.zoom * sign) for axis, middle, size, sign in columns]
