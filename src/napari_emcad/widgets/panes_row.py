@@ -44,3 +44,4 @@ class PanesRow(QWidget):
     def _on_switched(self) -> None:
         self.button.setChecked(self.view.is_open)
         self._proofread.show_surfaces_in(self.view.corner if self.view.is_open else None)
+        self._proofread.outline_also(self.view.canvases)

@@ -283,6 +283,45 @@ def test_detach_takes_the_fragment_under_the_cursor(editing):
     assert groups(editing) == [[1], [2], [3], [4, 5, 6]]
 
 
+def test_what_tools_draw_does_not_extend_the_view(editing):
+    layers = editing.viewer.layers
+
+    def seen() -> list:
+        editing.viewer.fit_to_view()
+        camera = editing.viewer.scene.camera
+        return [layers.extent.world.tolist(), editing.viewer.dims.range, camera.center, camera.zoom]
+
+    before, count = seen(), len(layers)
+    editing.enter(Mode.MERGE)
+    editing.click(1)
+    editing.editor.hover(column(6))
+    assert seen() == before
+    editing.enter(Mode.SPLIT)
+    editing.editor.click(Click((0, 0, 0), False))
+    editing.editor.click(Click((2, 47, 63), True))
+    assert seen() == before
+    assert len(layers) == count + 2, layers
+    editing.enter(Mode.SELECT)
+    editing.point_at(column(6, z=2))
+    editing.press("O")
+    editing.editor.marks.show()
+    assert seen() == before and len(layers) == count + 3
+
+
+def test_marked_are_the_neurons_that_were_selected_or_both_sides(editing):
+    at = editing.at
+    assert at.marked == (at.layer, [])
+    neuron = at.neuron_at(column(2))
+    at.selection.select(neuron)
+    assert at.marked == (at.layer, [neuron])
+    editing.enter(Mode.MERGE)
+    editing.click(1)
+    layer, chosen = at.marked
+    assert layer.name == "sides" and chosen is None
+    editing.enter(Mode.SELECT)
+    assert at.marked[0] is at.layer
+
+
 def test_places_are_marked_visited_and_ticked_off(editing):
     marks, layer = editing.editor.marks, editing.result.neuron_layer
     for fragment in (2, 5):

@@ -35,6 +35,26 @@ def test_merge_undo_redo_by_clicks_and_keys(proofreading):
     assert panel.editor.mode is Mode.SELECT and not window.viewer.canvas.overlays.text.visible
 
 
+def test_the_selected_neuron_has_a_rim_on_the_screen(proofreading):
+    window, panel = proofreading, proofreading.dock.proofread
+    (outline,) = panel._outlines
+
+    def white() -> int:
+        picture = outline.grab().toImage()
+        pixels = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
+        return sum(picture.pixelColor(x, y).getRgb() == (255, 255, 255, 255) for x, y in pixels)
+
+    assert not white()
+    panel.editor.at.selection.select(shown(window, 1))
+    rim = white()
+    assert rim > 100
+    panel.editor.centre()
+    assert white() > rim  # a ring says where
+    panel.editor.at.selection.select()
+    window.dock.desk.sessions.end()
+    assert not panel._outlines
+
+
 def test_a_split_by_points_tab_and_enter(proofreading):
     window, panel = proofreading, proofreading.dock.proofread
     assert not panel._next_key.isEnabled()

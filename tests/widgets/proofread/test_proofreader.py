@@ -38,6 +38,17 @@ def test_while_a_job_is_running_nothing_begins(editing):
     assert found.why_no_session == ""
 
 
+def test_a_session_begins_where_its_neurons_are(editing):
+    dims, layer = editing.viewer.dims, editing.result.neuron_layer
+    editing.viewer.add_image(np.zeros((9, 4, 4)), scale=layer.scale, translate=layer.translate)
+    for section, expected in ((8, 1), (0, 0)):
+        editing.desk.sessions.end()
+        dims.set_point(0, layer.data_to_world((section, 0, 0))[0])
+        editing.desk.sessions.start()
+        editing.loop.work()
+        assert round(float(layer.world_to_data(dims.point)[0])) == expected
+
+
 def test_a_removed_result_ends_its_session(editing):
     heard = []
     editing.proofreader.ending.connect(lambda: heard.append(editing.editor is not None))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from napari.components import ViewerModel
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
@@ -56,7 +57,8 @@ class ProofreadPanel(QWidget):
         super().__init__(parent)
         self._desk, self.proofreader = desk, Proofreader(desk)
         self._surfaces: SurfaceView | None = None
-        self._outline: Outline | None = None
+        self._outlines: list[Outline] = []
+        self._beside: list[tuple[ViewerModel, QWidget]] = []
         self._room: SurfaceRoom | None = None
         self._listed = (0, 0)
         self._next_key = QShortcut(QKeySequence(KEYS["next"].press), self)  # Qt keeps Tab from napari's own keys
@@ -94,6 +96,12 @@ class ProofreadPanel(QWidget):
         self._room = room
         if room is not None and self.editor is not None:
             self.see_in_3d()
+
+    def outline_also(self, beside: list[tuple[ViewerModel, QWidget]]) -> None:
+        """Mark selected neurons on other canvases, too: what each shows, and its widget."""
+        self._beside = beside
+        if self.editor is not None:
+            self._outline(self.editor)
 
     def close_panel(self) -> None:
         """Let go of everything that is bound to the viewer."""
@@ -143,7 +151,7 @@ class ProofreadPanel(QWidget):
         editor.at.selection.changed.connect(self._show_selection)
         self.body.begin(editor)
         self._follow_lists()
-        self._outline = Outline(self._desk.viewer, self._desk.viewer.window._qt_viewer.canvas.native, editor)
+        self._outline(editor)
         if self._room is not None:
             self.see_in_3d()
 
@@ -153,9 +161,7 @@ class ProofreadPanel(QWidget):
         at.changed.disconnect(self._follow_lists)
         at.selection.changed.disconnect(self._show_selection)
         self.body.end()
-        if self._outline is not None:
-            self._outline.release()
-            self._outline = None
+        self._outline(None)
         self._close_surfaces()
         self._next_key.setEnabled(False)
         self._listing.stop()
@@ -170,6 +176,14 @@ class ProofreadPanel(QWidget):
             view.close()
             view.deleteLater()
             self._room.clear()
+
+    def _outline(self, editor: Editor | None) -> None:
+        """Mark the selected neurons of an editor on all canvases; None = mark nothing any more."""
+        for outline in self._outlines:
+            outline.release()
+        main = self._desk.viewer, self._desk.viewer.window._qt_viewer.canvas.native
+        canvases = [] if editor is None else [main, *self._beside]
+        self._outlines = [Outline(model, native, editor) for model, native in canvases if editor]
 
     def _on_mode(self) -> None:
         self._next_key.setEnabled(self.body.editor.mode is Mode.SPLIT)

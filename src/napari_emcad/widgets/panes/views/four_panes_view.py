@@ -1,6 +1,7 @@
 """The switch between the main canvas alone and the four panes."""
 
 import napari
+from napari.components import ViewerModel
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
@@ -66,6 +67,11 @@ class FourPanesView:
         """True while the four panes are shown."""
         return self.panes is not None
 
+    @property
+    def canvases(self) -> list[tuple[ViewerModel, QWidget]]:
+        """The canvases beside the main one: what each shows, and its widget; none while that is alone."""
+        return [(view.model, view.native) for view in self._views]
+
     def toggle(self) -> None:
         """Show the four panes, or the main canvas alone."""
         if self.is_open:
@@ -92,13 +98,14 @@ class FourPanesView:
         panes, self.panes = self.panes, None
         if panes is None or self._cross is None or self._layout is None:
             return
-        self.switched.emit()  # whatever is in the corner goes first
+        views, self._views = self._views, []
+        self.switched.emit()  # whatever is in the corner and over the canvases goes first
         panes.close()
-        for view in self._views:
+        for view in views:
             view.release()
         self._cross.release()
         self._layout.close()
-        self._views, self._cross, self._layout, self.corner = [], None, None, None
+        self._cross, self._layout, self.corner = None, None, None
 
 
 def _window_of(widget: QWidget) -> tuple[QMainWindow | None, QDockWidget | None]:

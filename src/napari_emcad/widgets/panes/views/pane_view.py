@@ -18,7 +18,10 @@ class PaneView(QWidget):
 
     Attributes
     ----------
+    model : ViewerModel
     canvas : QtViewer
+    native : QWidget
+        The widget on which the canvas is drawn.
     words : QLabel
         The name of the plane, and what is being read.
     """
@@ -26,9 +29,10 @@ class PaneView(QWidget):
     def __init__(self, pane: Pane, canvases: Canvases, keys: QWidget, parent: QWidget | None = None):
         """Show a pane; `keys` is the widget that hears keys pressed over it: the main canvas."""
         super().__init__(parent)
-        self._pane = pane
+        self._pane, self.model = pane, pane.model
         self.canvas = QtViewer(pane.model)
         native = self.canvas.canvas.native
+        self.native: QWidget = native
         self._own_context = OwnContext(pane.model.layers, native)
         self.canvas.setAcceptDrops(False)  # files are opened in the main canvas
         native.setFocusProxy(keys)

@@ -1,11 +1,13 @@
 """Bright rims of the selected neurons over a canvas, and a ring where one has just gone to."""
 
 from napari.components import ViewerModel
+from napari.layers import Labels
 from qtpy.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_emcad.core.geometry import Voxel
+from napari_emcad.widgets.kit.labels_view import LabelView
 from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.kit.on_canvas import BRIGHT, DARK, labels_on_canvas, pixel_of, rims_of
 from napari_emcad.widgets.proofread.editor import Editor
@@ -84,7 +86,7 @@ class Outline(QWidget):
         layer, neurons = self._editor.at.marked
         if not layer.visible or neurons == []:
             return
-        labels = labels_on_canvas(self._canvas, layer)
+        labels = labels_on_canvas(self._canvas, layer) if self._is_at_hand(layer) else None
         if labels is None:
             return
         rims = rims_of(labels, neurons)
@@ -92,6 +94,12 @@ class Outline(QWidget):
         picture = QImage(rims.tobytes(), width, height, width, QImage.Format.Format_Indexed8)
         picture.setColorTable([QColor(COLOURS.get(value, "#00000000")).rgba() for value in range(3)])
         painter.drawImage(self.rect(), picture)
+
+    def _is_at_hand(self, layer: Labels) -> bool:
+        """Return False if what the canvas cuts would have to be read from all over files."""
+        cuts_z = self._canvas.dims.order[-3] == self._canvas.dims.ndim - 3
+        levels = [layer.data] if isinstance(layer.data, LabelView) else layer.data
+        return cuts_z or not any(level.lies_in_files for level in levels)
 
     def _draw_ring(self, painter: QPainter) -> None:
         if not self._flash:
