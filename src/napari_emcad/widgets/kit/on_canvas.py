@@ -104,7 +104,7 @@ def pixel_of(canvas: ViewerModel, layer: Labels, voxel: Voxel) -> tuple[float, f
     """Return where on a canvas in 2D a voxel of a layer lies, or would lie: row and column, in pixels."""
     world = np.array(layer.data_to_world(voxel))[-3:]
     down, right = (
-        side.size / 2 + (world[side.axis - canvas.dims.ndim] - side.middle) * side.zoom for side in _sides(canvas)
+        span.size / 2 + (world[span.axis - canvas.dims.ndim] - span.middle) * span.zoom for span in _spans(canvas)
     )
     return float(down), float(right)
 
@@ -112,12 +112,12 @@ def pixel_of(canvas: ViewerModel, layer: Labels, voxel: Voxel) -> tuple[float, f
 def _voxel_at(canvas: ViewerModel, layer: Labels, pixel: tuple[int, int]) -> NDArray[np.float64]:
     """Return the place in a layer, in voxels, under the middle of a pixel (row, column)."""
     world = np.array(canvas.dims.point, float)
-    for side, at in zip(_sides(canvas), pixel, strict=True):
-        world[side.axis] = side.middle + (at + 0.5 - side.size / 2) / side.zoom
+    for span, at in zip(_spans(canvas), pixel, strict=True):
+        world[span.axis] = span.middle + (at + 0.5 - span.size / 2) / span.zoom
     return np.array(layer.world_to_data(tuple(world)), float)[-3:]
 
 
-class _Side(NamedTuple):
+class _Span(NamedTuple):
     """The height or the width of a canvas: the axis along it, the world in its middle, its pixels, and pixels a unit.
 
     Pixels a unit are below 0 if the axis is shown turned round.
@@ -129,8 +129,8 @@ class _Side(NamedTuple):
     zoom: float
 
 
-def _sides(canvas: ViewerModel) -> list[_Side]:
+def _spans(canvas: ViewerModel) -> list[_Span]:
     camera = canvas.scene.camera
     signs = [-1 if str(way) in ("up", "left") else 1 for way in camera.orientation[-2:]]
     columns = zip(canvas.dims.displayed[-2:], camera.center[-2:], canvas.canvas.size, signs, strict=True)
-    return [_Side(axis, middle, size, camera.zoom * sign) for axis, middle, size, sign in columns]
+    return [_Span(axis, middle, size, camera.zoom * sign) for axis, middle, size, sign in columns]
