@@ -9,8 +9,8 @@ from napari_emcad.io.stacks.locations import parse_location
 
 def add_inspect_command(commands: Commands) -> None:
     """Add the command that says which sections of a stack are defective."""
-    parser = commands.add_parser("inspect", help="say which sections of a stack are blank, blurred, wrong or slipped")
-    parser.add_argument("stack", type=parse_location, metavar="STACK", help=STACKS)
+    parser = commands.add_parser("inspect", help="say which sections of a stack are defective, or where neurons end")
+    parser.add_argument("stack", type=parse_location, metavar="STACK|SESSION.emcad", help=STACKS)
     add_dataset(parser, "STACK")
     add_voxel_size(parser)
     parser.add_argument("--json", action="store_true", help="a JSON object: summary, findings and plan")

@@ -97,7 +97,7 @@ class Bindings:
 def _actions(editor: Editor) -> dict[str, Callable[[], None]]:
     """Return the actions of keys in every mode, by the names of the keys in the table."""
     tools = {mode.value: partial(editor.enter, mode) for mode in Mode}
-    edits, marks = editor.edits, editor.marks
+    edits, marks, ends = editor.edits, editor.marks, editor.ends
     return {
         **tools,
         "done": edits.toggle_done,
@@ -108,6 +108,9 @@ def _actions(editor: Editor) -> dict[str, Callable[[], None]]:
         "centre": editor.centre,
         "mark": marks.mark,
         "next_mark": marks.go_to_next,
+        "next_end": ends.go_to_next,
+        "last_end": ends.go_to_last,
+        "seen": ends.mark_seen,
     }
 
 

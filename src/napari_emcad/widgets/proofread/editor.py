@@ -13,6 +13,7 @@ from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.attempts import Attempts
 from napari_emcad.widgets.proofread.camera import Camera
 from napari_emcad.widgets.proofread.direct_edits import DirectEdits
+from napari_emcad.widgets.proofread.ends import Ends
 from napari_emcad.widgets.proofread.keys import KEYS
 from napari_emcad.widgets.proofread.marks import Marks
 from napari_emcad.widgets.proofread.modes import Mode
@@ -44,6 +45,7 @@ class Editor:
     fixes : SafeFixes
     camera : Camera
     marks : Marks
+    ends : Ends
 
     Signals
     -------
@@ -60,6 +62,7 @@ class Editor:
         self.attempts = Attempts(at, message)
         self.camera = Camera(canvases, at)
         self.marks = Marks(viewer, at, self.camera, self.attempts)
+        self.ends = Ends(at, self.camera, self.attempts, loop, self._emit_changed)
         self.edits = DirectEdits(at, self.camera, self.attempts)
         self.fixes = SafeFixes(at, self.camera, self.attempts, loop)
         self.split = SplitTool(viewer, at, loop, self.attempts.attempt)
@@ -94,6 +97,7 @@ class Editor:
             tool.end()
         self.fixes.leave()
         self.marks.close()
+        self.ends.close()
         self.at.changed.disconnect(self._emit_changed)
         self.at.selection.changed.disconnect(self._emit_changed)
         self.at.selection.changed.disconnect(self._message.succeed)

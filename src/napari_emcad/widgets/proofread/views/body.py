@@ -14,6 +14,7 @@ from napari_emcad.widgets.proofread.history_text import edit_text
 from napari_emcad.widgets.proofread.keys import ANSWER_WORDS, KEYS
 from napari_emcad.widgets.proofread.modes import Mode
 from napari_emcad.widgets.proofread.replay_review import ReplayReview
+from napari_emcad.widgets.proofread.views.ends_rows import EndsRows
 from napari_emcad.widgets.proofread.views.fixes_list import FixesList
 from napari_emcad.widgets.proofread.views.history_list import HistoryList
 from napari_emcad.widgets.proofread.views.neuron_list import HEIGHT, LOW, NeuronList
@@ -94,6 +95,7 @@ class ProofreadBody(QWidget):
             self._editor.changed.disconnect(self.follow)
             self._editor = None
             self.fixes.end()
+            self.ends.follow(None)
             self.question.drop()
             self.alone.drop()
 
@@ -145,6 +147,7 @@ class ProofreadBody(QWidget):
         self.to_do = text()
         self.mark_button, self.next_mark_button = button("Mark", "mark"), button("Next", "next_mark")
         self.tick_button = button("Tick off")
+        self.ends = EndsRows()
         self.undo_one_button = button("Undo the marked edit")
         self.replay = ReplayReportView(ReplayReview())
         self.bring_button = button("Bring edits from another session...")
@@ -180,6 +183,7 @@ class ProofreadBody(QWidget):
             picked,
             self.fixes,
             marks,
+            self.ends,
             history,
             self.history,
             last,
@@ -287,6 +291,7 @@ class ProofreadBody(QWidget):
         why_not = "" if marks.can_tick_off else "Go to a place first."
         enable(self.tick_button, why_not, "The place gone to last has been looked after.")
         marks.show()
+        self.ends.follow(self.editor.ends)
 
 
 def button(words: str, key: str = "") -> QPushButton:
