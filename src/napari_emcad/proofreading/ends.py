@@ -107,7 +107,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Quality:
-    """How whole the neurons of a volume are, without a truth.
+    """Measures of how whole the neurons of a volume are, without a truth.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Spots:
-    """What was found: places, the largest neurons first, and the quality."""
+    """Places to look at, those of the largest neurons first, and the quality."""
 
     places: tuple[Spot, ...]
     quality: Quality
@@ -195,7 +195,9 @@ def find_spots(pieces: Pieces) -> Spots:
     tips = np.concatenate([ways.tip, ways.origin[ways.is_first]])
     lengths = np.concatenate([ways.length, ways.length[ways.is_first]])
     reach = float(np.clip((np.array(pieces.shape) * scale).min() / 4, AT_FACE, SHORTEST))
-    is_end = ~_leaves(tips, (start + stop) / 2, number, near.any(axis=1), reach) & ~is_orphan[number[tips]]
+    is_end = (
+        ~_leaves(tips, (start + stop) / 2, number, np.flatnonzero(near.any(axis=1)), reach) & ~is_orphan[number[tips]]
+    )
     total = float(ways.length.sum())
     crossing = float(ways.length[faces.sum(axis=1)[of_way] > 1].sum()) / total if total else 0.0
     largest = _largest_node(pieces.sizes[nodes], number, len(owner))
@@ -269,16 +271,15 @@ def _leaves(
     tips: NDArray[np.int64],
     middle: NDArray[np.float64],
     number: NDArray[np.int64],
-    is_near: NDArray[np.bool_],
+    faces: NDArray[np.int64],
     reach: float,
 ) -> NDArray[np.bool_]:
-    """Return which tips are at a face of the volume, or within a reach in nm of fragments of their neuron that are."""
-    faces = np.flatnonzero(is_near)
+    """Return which tips are within a reach in nm of fragments of their neuron at a face of the volume, or there."""
     if not len(faces) or not len(tips):
-        return is_near[tips]
+        return np.zeros(len(tips), bool)
     around = KDTree(middle[faces]).query_ball_point(middle[tips], reach)
     beside = [bool((number[faces[some]] == number[tip]).any()) for some, tip in zip(around, tips, strict=True)]
-    return np.array(beside, bool) | is_near[tips]
+    return np.array(beside, bool)
 
 
 def _crossings(ways: _Ways) -> NDArray[np.int64]:

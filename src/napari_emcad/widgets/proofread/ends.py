@@ -57,7 +57,7 @@ class Ends:
 
     @property
     def quality(self) -> str:
-        """How whole the neurons were at the start of the session, and how they are now; empty if nobody has looked."""
+        """The figures of the neurons at the start of the session, and now; empty if nobody has looked for ends."""
         if self._found is None or self._before is None:
             return ""
         return f"At the start: {self._before.text}.\nNow: {self._found.quality.text}."
