@@ -150,3 +150,21 @@ def test_any_edits(seed, edits):
                 assert clashes(colours, at.state.graph, at.state.table) == 0
 
     hold(passes, edits)
+
+
+@pytest.mark.parametrize("sorted_at_once", [10**6, 0])
+def test_fragments_that_move_come_and_go_are_followed_after_many_others(plane, monkeypatch, sorted_at_once):
+    monkeypatch.setattr(colouring, "SORTED_AT_ONCE", sorted_at_once)
+    graph, whole = plane
+    at, rng, table = Colouring(NUMBER), np.random.default_rng(1), whole.copy()
+    at.follow(graph, table)
+    near = []
+    for step in range(100):
+        table[rng.integers(1, len(table), 3)] = table[rng.integers(1, len(table), 3)] if step % 2 else 1000 + step
+        part = table.copy()
+        part[895:] = 0 if step % 3 == 1 else part[895:]
+        near.append(at.follow_near(graph, part))
+        if not near[-1]:
+            at.follow(graph, part)
+        assert clashes(at, graph.whole, part) == 0
+    assert sum(near) > 80 if sorted_at_once else 20 < sum(near) < 100

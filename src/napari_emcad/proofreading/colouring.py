@@ -16,6 +16,9 @@ FEW = 0.02
 AT_ONCE = 200
 """Segments up to which those that fragments have moved to are looked at alone."""
 
+SORTED_AT_ONCE = 1_000_000
+"""Fragments up to which the index of segments' fragments is made anew at once, in 0.1 s, when many have moved."""
+
 ROUNDS = 8
 """Times that neighbours give way to those that have just been coloured."""
 
@@ -59,12 +62,13 @@ class Colouring:
         self.colours = first_colours(np.arange(1), number)
         self._table: Ids = np.empty(0, np.uint32)
         self._ends: _EdgesByEnd | None = None
+        self._members = _Members(self._table)
         self._are_apart = True  # False if there are too few colours: then some that touch are alike
 
     def copy(self) -> "Colouring":
         """Return colours that can follow other segments in a thread of their own."""
         new = copy(self)
-        new.colours = self.colours.copy()
+        new.colours, new._table, new._members = self.colours.copy(), self._table.copy(), copy(self._members)
         return new
 
     def reach(self, n: int) -> None:
@@ -84,7 +88,7 @@ class Colouring:
             Segment of each fragment, 0 = none; copied.
         """
         if not self.follow_near(graph, table):
-            self._table = table.copy()
+            self._table, self._members = table.copy(), _Members(table)
             self._follow_all(graph)
 
     def follow_near(self, graph: EditedGraph, table: Ids) -> bool:
@@ -99,14 +103,19 @@ class Colouring:
             False if too many have moved, or that is not enough to keep neighbours apart: all are to be looked at.
         """
         self.reach(max(len(table), int(table.max(initial=0)) + 1))
-        before, moved = self._table, _moved(self._table, table)
-        if self._ends is None or len(moved) > FEW * len(table):
+        moved = _moved(self._table, table)
+        if self._ends is None or len(moved) > FEW * len(table) or self._table.dtype != table.dtype:
             return False
-        self._table = table.copy()
-        if self._follow_some(graph, before, moved) or not self._are_apart:
-            return True
-        self._table = before
-        return False
+        if self._members.moved_so_far > FEW * len(table):
+            if len(table) > SORTED_AT_ONCE:
+                return False
+            self._members = _Members(self._table)
+        now = np.zeros(len(moved), table.dtype)
+        is_there = moved < len(table)
+        now[is_there] = table[moved[is_there]]
+        if len(table) > len(self._table):
+            self._table = np.pad(self._table, (0, len(table) - len(self._table)))
+        return self._follow_some(graph, moved, now)
 
     def _follow_all(self, graph: EditedGraph) -> None:
         if self._ends is None or self._ends.base is not graph.base.v:
@@ -115,12 +124,30 @@ class Colouring:
         self.colours = colour_apart(u, v, self.colours, self._number)
         self._are_apart = not (self.colours[u] == self.colours[v]).any()
 
-    def _follow_some(self, graph: EditedGraph, before: Ids, moved: NDArray[np.int64]) -> bool:
-        """Return True if no two that touch have the same colour in the end."""
-        changed: NDArray[np.integer] = _segments(self._table[moved])
+    def _follow_some(self, graph: EditedGraph, moved: NDArray[np.int64], now: Ids) -> bool:
+        """Take over where fragments have moved to; if that leaves neighbours alike, the table is as before."""
+        changed = _segments(now)
         if len(changed) > AT_ONCE:
             return False
-        to_colour, settled = changed[~self._marks(before)[changed]], changed
+        had_members = np.isin(changed, self._table[self._members.of(changed, self._table)])
+        before, self._table[moved] = self._table[moved], now
+        members = self._members
+        self._members = members.also(moved)
+        if self._part(graph, changed, changed[~had_members]) or not self._are_apart:
+            return True
+        self._table[moved], self._members = before, members
+        return False
+
+    def _part(self, graph: EditedGraph, changed: Ids, new: Ids) -> bool:
+        """Give segments that are new a colour, and change those beside the changed ones that have theirs.
+
+        Returns
+        -------
+        bool
+            True if no two that touch have the same colour in the end.
+        """
+        to_colour: NDArray[np.integer] = new
+        settled: NDArray[np.integer] = changed
         u, v = self._touching(graph, self._rows_of(graph, changed))
         for _ in range(ROUNDS):
             for segment in to_colour:
@@ -143,14 +170,8 @@ class Colouring:
     def _rows_of(self, graph: EditedGraph, segments: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the rows of all edges of segments; some twice."""
         assert self._ends is not None, "all segments are looked at first"
-        fragments = np.flatnonzero(self._marks(segments)[self._table])
+        fragments = self._members.of(segments, self._table)
         return np.concatenate([graph.rows_from(fragments), self._ends.rows_to(graph, fragments)])
-
-    def _marks(self, segments: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return True at the ids of some segments."""
-        marks = np.zeros(len(self.colours), bool)
-        marks[segments] = True
-        return marks
 
     def _touching(self, graph: EditedGraph, rows: NDArray[np.int64]) -> tuple[Ids, Ids]:
         """Return the two segments of each edge, where it lies between two."""
@@ -182,10 +203,42 @@ class _EdgesByEnd:
         return graph.those_there(np.concatenate([self._order[ranges(starts, stops)].astype(np.int64), new]))
 
 
+class _Members:
+    """Finds the fragments of segments without looking at all of them: by a table, and those moved since.
+
+    Attributes
+    ----------
+    moved_so_far : int
+        Fragments that have moved; one counts each time.
+    """
+
+    def __init__(self, table: Ids):
+        self._order = np.argsort(table, kind="stable").astype(np.uint32)
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(table))])
+        self._moved = np.empty(0, np.int64)
+
+    @property
+    def moved_so_far(self) -> int:
+        return len(self._moved)
+
+    def also(self, moved: NDArray[np.int64]) -> "_Members":
+        """Return what finds fragments that have moved, too."""
+        new = copy(self)
+        new._moved = np.concatenate([self._moved, moved])
+        return new
+
+    def of(self, segments: NDArray[np.integer], table: Ids) -> NDArray[np.int64]:
+        """Return the fragments, sorted, that a table has in some segments; it is that of now."""
+        known = segments[segments < len(self._starts) - 1].astype(np.int64)
+        first = self._order[ranges(self._starts[known], self._starts[known + 1])]
+        found = np.concatenate([first.astype(np.int64), self._moved])
+        return np.unique(found[np.isin(table[found], segments)])
+
+
 def _moved(before: Ids, table: Ids) -> NDArray[np.int64]:
-    """Return the fragments that are in another segment than before, or were not there."""
-    known = min(len(before), len(table))
-    return np.concatenate([np.flatnonzero(before[:known] != table[:known]), np.arange(known, len(table))])
+    """Return the fragments that are in another segment than before, or were not there, or have gone."""
+    known, most = sorted((len(before), len(table)))
+    return np.concatenate([np.flatnonzero(before[:known] != table[:known]), np.arange(known, most)])
 
 
 def _segments(table: Ids) -> Ids:

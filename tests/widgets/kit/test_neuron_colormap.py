@@ -82,10 +82,11 @@ def test_the_pixels_that_napari_draws(colormap, dtype):
     np.testing.assert_array_equal(layer._slice.image.view, [[0, 2, 1, 1]])
 
 
-def test_a_selected_label_is_shown_alone(colormap):
+def test_a_label_that_is_shown_alone_keeps_its_colour(colormap):
     layer = Labels(np.array([[[0, 1, 5, 70_000]]], np.uint32), colormap=colormap)
     layer.selected_label, layer.show_selected_label = 5, True
     layer.refresh()
-    assert (layer._slice.image.view > 0).tolist() == [[False, False, True, False]]
+    np.testing.assert_array_equal(layer._slice.image.view, [[0, 0, 2, 0]])
+    assert layer.colormap._selection_as_minimum_dtype(layer.dtype) == 2  # what napari's shader compares pixels with
     alone = layer.colormap.model_copy(update={"use_selection": False})
     np.testing.assert_array_equal(alone.map(np.array([1, 5]))[:, :3], [[0, 0, 1], [0, 1, 0]])
