@@ -3,6 +3,7 @@
 import pytest
 from hearing import heard
 
+from napari_emcad.core.geometry import Box
 from napari_emcad.widgets.blocks.block_session import BlockSession
 from napari_emcad.widgets.desk.region import SECTION
 from napari_emcad.widgets.next_step import DockStep, NextStep
@@ -53,6 +54,13 @@ def test_a_section_that_was_asked_for_is_no_trial(desk, loop, open_stack, stack,
     desk.region.kind = desk.region.kinds[0]
     loop.settle()
     assert next_step.step is DockStep.RUN
+
+
+def test_a_box_that_was_clicked_is_proofread(desk, loop, open_stack, stack, next_step):
+    open_stack(stack)
+    desk.runs.segment_box(Box((0, 0, 0), (2, 48, 64)))
+    loop.settle()
+    assert desk.results.current.is_trial and next_step.step is DockStep.PROOFREAD
 
 
 def test_another_stack_is_tried(desk, loop, open_stack, stack, next_step):

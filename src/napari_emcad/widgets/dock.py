@@ -44,8 +44,8 @@ from napari_emcad.widgets.work_rows import WorkRows
 WIDTH = 380
 """Pixels that the dock needs at least."""
 
-LOW = 800
-"""Pixels of a window's height below which the tools of proofreading are compact."""
+LOW = 1000
+"""Pixels of a window's height below which the tools of proofreading are compact, and the other sections folded."""
 
 FIRST_LOOK = 300
 """Milliseconds after the dock is shown until torch is imported in a thread."""

@@ -103,9 +103,10 @@ class NextStep:
 
     @property
     def _is_trial(self) -> bool:
-        """True if what is on screen was a look at less than the region."""
+        """True if what is on screen was a look at one section of a region with more; a box that was clicked is not."""
         result = self._desk.results.current
-        return result is not None and result.is_trial and not result.is_edited and self._desk.region.kind != SECTION
+        is_look = result is not None and result.is_trial and not result.is_edited and result.box.shape[0] == 1
+        return is_look and self._desk.region.kind != SECTION
 
     @property
     def _shown(self) -> object:
