@@ -229,6 +229,8 @@ class EMCADDock(QWidget):
 
     def _on_step(self) -> None:
         """Light the step that comes next, and nothing else; what begins there is brought into view."""
+        if self._released:
+            return
         step = self.next_step.step
         for button in (*self._buttons.values(), self.proofread.body.modes[Mode.REVIEW], self.proofread.start_button):
             light(button, False)
@@ -254,10 +256,10 @@ class EMCADDock(QWidget):
         QTimer.singleShot(0, lambda: self._show(widget, at_top))
 
     def _show(self, widget: QWidget, at_top: bool) -> None:
-        column, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
-        if self._released or column is None or bar is None:
+        if self._released:
             return
-        if at_top:
+        column, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
+        if at_top and column is not None and bar is not None:
             bar.setValue(widget.mapTo(column, QPoint()).y())
         else:
             self._scroll.ensureWidgetVisible(widget)
