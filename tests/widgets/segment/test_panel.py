@@ -112,10 +112,11 @@ def test_progress_and_stop_in_the_middle_of_a_teacher_s_run(teachers_desk, stack
     told = []
     window.desk.jobs.progressed.connect(told.append)
     window.wait(lambda: window.desk.runs.sections_done >= 1)
-    assert "48" in window.dock.bar.format() and "left" in window.dock.bar.format()
+    bar = window.dock.work.rows["desk"].bar
+    assert "48" in bar.format() and "left" in bar.format()
     window.dock.segment.run_button.click()
     window.idle()
-    assert "of 48 sections done, their affinities stay" in window.message
+    assert "of 48 sections done, and kept" in window.message
     assert {progress.stage for progress in told} == {"loading the model", "affinities"}
     assert any(progress.done == 0 and progress.seconds_left for progress in told)  # before the first layer is finished
     assert window.dock.segment.run_button.text() == "Run" and window.dock.segment.run_button.isEnabled()
