@@ -23,21 +23,26 @@ _FLAT = 1e-6
 _Voxels = list[NDArray[np.int64]]
 
 
-def labels_on_canvas(canvas: ViewerModel, layer: Labels) -> NDArray[np.integer] | None:
-    """Return the label under each pixel of a canvas.
+def neurons_on_canvas(
+    canvas: ViewerModel, layer: Labels, neurons: list[SegmentId] | None = None
+) -> NDArray[np.uint8] | None:
+    """Return which of some labels lies under each pixel of a canvas.
 
-    Strategy: of a pyramid the coarsest level is read whose voxels are no larger than pixels.
+    Strategy: of a pyramid the coarsest level is read whose voxels are no larger than pixels, and labels are compared
+    there, before each voxel becomes many pixels.
 
     Parameters
     ----------
     canvas : ViewerModel
     layer : Labels (z, y, x)
         Its data are views of fragments.
+    neurons : list of SegmentId, optional
+        None = all labels, which are uint8.
 
     Returns
     -------
-    (height, width) integer or None
-        0 = none. None if the canvas shows 3D, or has no z, y, x.
+    (height, width) uint8 or None
+        1 = the first of the labels, 0 = none of them. None if the canvas shows 3D, or has no z, y, x.
     """
     if canvas.dims.ndisplay == 3 or canvas.dims.ndim < 3:
         return None
@@ -46,43 +51,59 @@ def labels_on_canvas(canvas: ViewerModel, layer: Labels) -> NDArray[np.integer] 
     factors = [np.round(np.divide(levels[0].shape, level.shape)).astype(int) for level in levels]
     level, factor = [(a, b) for a, b in zip(levels, factors, strict=True) if b.max() <= max(1.0, step)][-1]
     places = [voxel // n for voxel, n in zip(voxels, factor, strict=True)]
-    is_inside = np.array(True)
-    for place, n in zip(places, level.shape, strict=True):
-        is_inside = is_inside & (place >= 0) & (place < n)
-    if not is_inside.any():
-        return np.zeros(canvas.canvas.size, np.uint8)
     kept = [np.clip(place, 0, n - 1) for place, n in zip(places, level.shape, strict=True)]
     box = Box(triple(place.min() for place in kept), triple(place.max() + 1 for place in kept))
-    part = level.look_up(box.slices)
-    z, y, x = (place - start for place, start in zip(kept, box.start, strict=True))
-    found: NDArray[np.integer] = part[z, y, x] * is_inside
-    return found
+    picture = _pixels(_numbered(level.look_up(box.slices), neurons), kept, box)
+    for place, inside in zip(places, kept, strict=True):
+        picture *= place == inside
+    return picture
 
 
-def rims_of(labels: NDArray[np.integer], only: list[SegmentId] | None = None) -> NDArray[np.uint8]:
-    """Return the rims of labels in a picture, (height, width): BRIGHT, DARK, or 0; the picture's edge is no rim.
-
-    Parameters
-    ----------
-    labels : (height, width) integer
-        0 = none.
-    only : list of SegmentId, optional
-        Labels that get a rim; None = all.
-    """
-    chosen = labels if only is None else labels * np.isin(labels, only)
+def rims_of(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the rims of labels in a picture, (height, width): BRIGHT, DARK, or 0; the picture's edge is no rim."""
     rims = np.zeros(labels.shape, np.uint8)
-    if not chosen.any():
+    rows, columns = (np.flatnonzero(labels.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
         return rims
-    has_label = chosen > 0
-    wide = np.pad(chosen, WIDTH, mode="edge")
-    height, width = labels.shape
+    around = tuple(slice(max(0, seen[0] - 1), seen[-1] + 2) for seen in (rows, columns))
+    here = labels[around]
+    (height, width), wide = here.shape, np.pad(here, WIDTH, mode="edge")
+    is_edge, is_near = np.zeros((2, height, width), bool)
     for apart in range(1, WIDTH + 1):
         for down, right in ((apart, 0), (-apart, 0), (0, apart), (0, -apart)):
             beside = wide[WIDTH + down : WIDTH + down + height, WIDTH + right : WIDTH + right + width]
-            rims[has_label & (beside != chosen)] = BRIGHT
+            is_edge |= beside != here
             if apart == 1:
-                rims[~has_label & (beside > 0)] = DARK
+                is_near |= beside > 0
+    rims[around] = np.where(here > 0, is_edge * np.uint8(BRIGHT), is_near * np.uint8(DARK))
     return rims
+
+
+def _numbered(labels: NDArray[np.integer], neurons: list[SegmentId] | None) -> NDArray[np.uint8]:
+    """Return the number of each label among some, from 1 and after 255 from 1 again; 0 = none of them."""
+    if neurons is None:
+        return labels.astype(np.uint8)
+    numbers = np.zeros(labels.shape, np.uint8)
+    for number, neuron in enumerate(neurons):
+        numbers[labels == neuron] = number % 255 + 1
+    return numbers
+
+
+def _pixels(part: NDArray[np.uint8], places: _Voxels, box: Box) -> NDArray[np.uint8]:
+    """Return the values of a box at places that broadcast to all pixels, (height, width)."""
+    inside = [place - start for place, start in zip(places, box.start, strict=True)]
+    down, right, cut = ([axis for axis in range(3) if inside[axis].shape == shape] for shape in _shapes_of(inside))
+    if len(down) == len(right) == len(cut) == 1:  # the canvas is no slanted cut: rows and columns of one section
+        section = part.take(inside[cut[0]].item(), cut[0])
+        section = section.T if down[0] > right[0] else section
+        return section.take(inside[down[0]].ravel(), 0).take(inside[right[0]].ravel(), 1)
+    return part[tuple(inside)]
+
+
+def _shapes_of(places: _Voxels) -> tuple[tuple[int, int], ...]:
+    """Return the shapes of places that change downwards only, to the right only, and not at all."""
+    height, width = np.broadcast_shapes(*(place.shape for place in places))
+    return (height, 1), (1, width), (1, 1)
 
 
 def _voxels_under(canvas: ViewerModel, layer: Labels) -> tuple[_Voxels, float]:

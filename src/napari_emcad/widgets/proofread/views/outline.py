@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.widgets.kit.labels_view import LabelView
 from napari_emcad.widgets.kit.nets import netted
-from napari_emcad.widgets.kit.on_canvas import BRIGHT, DARK, labels_on_canvas, pixel_of, rims_of
+from napari_emcad.widgets.kit.on_canvas import BRIGHT, DARK, neurons_on_canvas, pixel_of, rims_of
 from napari_emcad.widgets.proofread.editor import Editor
 
 COLOURS = {BRIGHT: "#ffffff", DARK: "#b0000000"}
@@ -86,10 +86,10 @@ class Outline(QWidget):
         layer, neurons = self._editor.at.marked
         if not layer.visible or neurons == []:
             return
-        labels = labels_on_canvas(self._canvas, layer) if self._is_at_hand(layer) else None
+        labels = neurons_on_canvas(self._canvas, layer, neurons) if self._is_at_hand(layer) else None
         if labels is None:
             return
-        rims = rims_of(labels, neurons)
+        rims = rims_of(labels)
         height, width = rims.shape
         picture = QImage(rims.tobytes(), width, height, width, QImage.Format.Format_Indexed8)
         picture.setColorTable([QColor(COLOURS.get(value, "#00000000")).rgba() for value in range(3)])
