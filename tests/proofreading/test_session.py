@@ -142,14 +142,14 @@ def checked(start: Callable[[EditLog], Session], edits: list[Step], look: Callab
 
 
 @pytest.mark.slow
-@settings(unshrunk, max_examples=100)
+@settings(unshrunk, max_examples=60)
 @given(graphs, st.sampled_from([0, 0, 0, 12]), steps(STEPS, EDITS, THRESHOLDS, ANY_ORDER))
 def test_34_any_edits(edges, min_size, edits):
     hold(lambda edits: checked(lambda log: on_graph(edges, log, min_size), edits, lambda _: None), edits)
 
 
 @pytest.mark.slow
-@settings(unshrunk, max_examples=15)
+@settings(unshrunk, max_examples=10)
 @given(st.integers(0, 2**16), steps(STEPS, EDITS, THRESHOLDS, ANY_ORDER, PART))
 def test_34_any_edits_on_voxels(seed, edits):
     affinities = some_affinities(seed)
