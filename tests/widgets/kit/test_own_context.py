@@ -42,6 +42,30 @@ def test_layers_that_are_left_are_drawn_after_one_has_been_removed(make_napari_v
     assert not is_own(canvas)
 
 
+def test_where_layers_of_two_canvases_go_together_each_goes_in_its_own(make_napari_viewer, qtbot, stack):
+    viewer = make_napari_viewer(show=True)
+    canvas = viewer.window._qt_viewer.canvas.native
+    dock = EMCADDock(viewer)
+    surfaces = SurfaceCanvas()
+    viewer.window.add_dock_widget(surfaces.widget, name="surfaces")
+    surfaces.model.add_points(np.zeros((1, 3)))
+    raw, _ = viewer.add_image(stack), viewer.add_image(stack[:, ::-1], name="left")
+    draw_elsewhere(canvas, qtbot)
+    owners = []
+
+    def clear(_event) -> None:
+        surfaces.model.layers.clear()
+        owners.append(is_own(canvas))
+
+    viewer.layers.events.removed.connect(clear, position="first")
+    viewer.layers.remove(raw)
+    viewer.layers.events.removed.disconnect(clear)
+    assert owners == [True]
+    QApplication.processEvents()
+    dock.release()
+    surfaces.close()
+
+
 def test_a_window_that_was_never_shown_has_no_context(make_napari_viewer, stack):
     viewer = make_napari_viewer(show=False)
     dock = EMCADDock(viewer)

@@ -222,7 +222,7 @@ class TwinLayers:
         self.is_changing = False
         self._events = (main.layers.events.inserted, main.layers.events.removed, main.layers.events.reordered)
         for event in self._events:
-            event.connect(self._on_layers)
+            event.connect(self._on_layers, position="last")  # napari draws them in the main canvas first
         self.follow()
 
     def follow(self) -> None:
