@@ -119,6 +119,21 @@ def test_zoom_and_middle_are_the_same_everywhere(four, main):
     assert xz.zoom == 0.7
 
 
+def test_zooming_keeps_the_place_where_it_is_in_the_other_panes(four, canvases, main):
+    xz, _ = four.panes
+    main.scene.camera.zoom = 0.2
+    canvases.move(0, at(12, 0, 0)[0])
+
+    def apart() -> float:
+        camera = xz.model.scene.camera
+        return (canvases.place[0] - camera.center[-2]) * camera.zoom
+
+    before = apart()
+    assert before
+    main.scene.camera.zoom = 5.0
+    assert apart() == pytest.approx(before)
+
+
 def test_another_size_of_a_canvas_is_no_other_zoom(four, main, loop):
     xz, _ = four.panes
     zoom = main.scene.camera.zoom

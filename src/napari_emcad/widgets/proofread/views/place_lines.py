@@ -55,7 +55,7 @@ class PlaceLines:
             lines,
             units=self._neurons.units[-3:],
             edge_color=[COLOURS[axis] for axis in LINES],
-            edge_width=float(max(self._neurons.scale)),
+            edge_width=float(min(self._neurons.scale)),
             vector_style="line",
             name="place",
         )
