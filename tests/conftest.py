@@ -19,11 +19,15 @@ WINDOW_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qt
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """A virtual screen for the whole session where there is none."""
-    gc.disable()  # imports make nothing to collect
     if has_screen() or shutil.which("Xvfb"):
         screen = ExitStack()
         screen.enter_context(virtual_screen())
         session.config.add_cleanup(screen.close)
+
+
+def pytest_collectstart() -> None:
+    """Look for no garbage while modules are imported; a process that only gives out tests collects none of them."""
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
