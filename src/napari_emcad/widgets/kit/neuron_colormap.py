@@ -39,12 +39,11 @@ class NeuronColormap(CyclicLabelColormap):
     def _data_to_texture(self, values: Any) -> Any:
         """Return the number of a label's colour in the palette, from 1, as napari sends it to the graphics card.
 
-        A label that is shown alone keeps its colour.
+        A selected label alone has the colour that napari would give it: its shader is made of a plain map, which
+        knows no other number for that label.
         """
-        if values.dtype.itemsize <= 2:
-            return super()._data_to_texture(values)
-        numbers = self._numbers(values)
-        return np.where(values == self.selection, numbers, np.uint8(0)) if self.use_selection else numbers
+        is_own = values.dtype.itemsize > 2 and not self.use_selection
+        return self._numbers(values) if is_own else super()._data_to_texture(values)
 
     def _map_without_cache(self, values: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return the colours of labels, (..., 4)."""
