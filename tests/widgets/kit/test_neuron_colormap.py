@@ -88,6 +88,7 @@ def test_a_selected_label_is_shown_alone(colormap):
     layer.refresh()
     plain = CyclicLabelColormap(**layer.colormap.model_dump())  # napari makes its shader of this
     number = plain._selection_as_minimum_dtype(layer.dtype)
+    assert number == 2, "the colour that it has among all"
     np.testing.assert_array_equal(layer._slice.image.view, [[0, 0, number, 0]])
     alone = layer.colormap.model_copy(update={"use_selection": False})
     np.testing.assert_array_equal(alone.map(np.array([1, 5]))[:, :3], [[0, 0, 1], [0, 1, 0]])

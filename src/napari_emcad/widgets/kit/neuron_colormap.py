@@ -39,11 +39,15 @@ class NeuronColormap(CyclicLabelColormap):
     def _data_to_texture(self, values: Any) -> Any:
         """Return the number of a label's colour in the palette, from 1, as napari sends it to the graphics card.
 
-        A selected label alone has the colour that napari would give it: its shader is made of a plain map, which
-        knows no other number for that label.
+        If the selected label is shown alone, all others are 0.
         """
-        is_own = values.dtype.itemsize > 2 and not self.use_selection
-        return self._numbers(values) if is_own else super()._data_to_texture(values)
+        if values.dtype.itemsize <= 2:
+            return super()._data_to_texture(values)
+        return self._numbers(np.where(values == self.selection, values, 0) if self.use_selection else values)
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Return the facts of the map, the selected label by its number, as napari's shader looks for it."""
+        return {**super().model_dump(**options), "selection": int(self._numbers(self.selection))}
 
     def _map_without_cache(self, values: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return the colours of labels, (..., 4)."""
