@@ -88,6 +88,20 @@ def test_a_mark_leaves_the_question_on_the_canvas(editing, tool):
     np.testing.assert_array_equal(sides(editing), before)
 
 
+def test_sides_stay_on_screen_over_an_edit_and_go_with_the_mode(editing, tool):
+    editing.enter(Mode.REVIEW)
+    layer, seen = editing.viewer.layers["sides"], []
+    layer.events.visible.connect(lambda: seen.append(layer.visible))
+    editing.press("N")
+    editing.at.edit(lambda: editing.session.note((1, 5, 5)))
+    assert layer.visible and not seen
+    editing.editor.leave()
+    assert not layer.visible
+    editing.at.show_sides(np.array([1]), np.array([2]))
+    editing.at.edit(lambda: editing.session.note((1, 5, 5)))
+    assert not layer.visible
+
+
 # ---- many fragments --------------------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,8 @@ class Proofreading:
     selection : Selection
     clickable : FragmentLabels
         The neurons that are not hidden, even if something else lies over them.
+    keeps_sides : bool
+        True while edits leave the sides on screen, as others come at once: to hide them napari lays out its canvas.
 
     Signals
     -------
@@ -57,7 +59,7 @@ class Proofreading:
         self.selection = Selection(lambda: self.layer)
         self._hides_done, self._only_selected = False, result.neuron_layer.show_selected_label
         self._only: frozenset[SegmentId] = frozenset()
-        self._is_closed = False
+        self._is_closed = self.keeps_sides = False
         result.neuron_layer.show_selected_label = False
         self.selection.changed.connect(self._on_selection)
         result.is_edited = True
@@ -114,7 +116,8 @@ class Proofreading:
 
     def show(self) -> None:
         """Show the segments as they are."""
-        self._sides.hide()
+        if not self.keeps_sides:
+            self._sides.hide()
         state = self.session.state
         cut = Cut(state.threshold, state.min_size, self.result.neurons.cut.crumbs)
         neurons = CutNeurons(cut, state.table, state.sizes, 0.0)
@@ -138,7 +141,7 @@ class Proofreading:
         state = self.session.state
         others = np.zeros_like(self._shown) if alone else Without(self._shown, np.concatenate([near, far]))
         self._results.show_table(self.result, others)
-        self._sides.hide()
+        self._sides.hide_parts()
         self._sides.show(self.layer, state.base.fragments, near, far, len(state.table))
 
     def show_parts(self, proposal: PartingProposal) -> None:

@@ -61,7 +61,8 @@ class SidesView:
         view = self._view
         if layer is not None and view is not None and view.fragments is fragments and view.holds(table):
             view.show(table)
-            layer.visible = True
+            if not layer.visible:  # napari lays its canvas out anew, also where nothing changes
+                layer.visible = True
             layer.refresh(extent=False)
             return
         self._view = FragmentLabels(fragments, table, np.uint8)
@@ -83,9 +84,14 @@ class SidesView:
 
     def hide(self) -> None:
         """Show nothing for now."""
-        for layer in (self._layer, self._parts):
-            if layer is not None:
-                layer.visible = False
+        self.hide_parts()
+        if self._layer is not None:
+            self._layer.visible = False
+
+    def hide_parts(self) -> None:
+        """Show no parts of a fragment for now."""
+        if self._parts is not None:
+            self._parts.visible = False
 
     def close(self) -> None:
         """Take the layers away; another one stays active."""

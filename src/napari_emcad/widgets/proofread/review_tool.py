@@ -100,6 +100,7 @@ class ReviewTool(Tool):
         """Rank the questions, and ask the first one."""
         self._queue = ReviewQueue(self._at.session, boxes=lambda: self._at.boxes)
         self._at.changed.connect(self._on_changed)
+        self._at.keeps_sides = True
         self._ask()
 
     def answer(self, answer: Answer) -> LogRow:
@@ -141,6 +142,8 @@ class ReviewTool(Tool):
             self._show(drive(self._prepare()))
         else:
             self.question = None
+            if self._ready is None:  # all edges are looked at, which takes a while
+                self._at.end_sides()
             self._planner.start(self._prepare(), self._on_planned)
 
     def _prepare(self) -> Job[_ReadyQuestion]:
@@ -176,6 +179,7 @@ class ReviewTool(Tool):
         self._planner.close(0)
         self._queue = self.question = self._ready = None
         self.pictures, self._progress = (), ""
+        self._at.keeps_sides = False
         self._at.end_sides()
 
     def _on_changed(self) -> None:
@@ -204,7 +208,7 @@ class ReviewTool(Tool):
         before = self._ready.planned.question if self._ready else None
         self._ready, self.question, self.pictures = ready, ready.planned.question, ready.pictures
         if self.question is None:
-            self._at.show()
+            self._at.end_sides()
             return
         self._at.session.begin()
         self._at.show_sides(self.question.near, self.question.far)
