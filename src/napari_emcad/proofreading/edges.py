@@ -123,6 +123,11 @@ class EditedGraph:
         return _Column(self.base.area, self.new.area)
 
     @cached_property
+    def quantiles(self) -> _Column[np.float32]:
+        """Affinity quantiles over each contact, see `RegionGraph`."""
+        return _Column(self.base.quantiles, self.new.quantiles)
+
+    @cached_property
     def contact(self) -> _Column[np.int32]:
         """A voxel (z, y, x) at each contact."""
         return _Column(self.base.contact, self.new.contact)
