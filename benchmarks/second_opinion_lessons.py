@@ -15,13 +15,16 @@ from napari_emcad.proofreading.known_truth import KnownTruth
 from napari_emcad.proofreading.review.forest import Forest, spanning_forest
 from napari_emcad.proofreading.review.questions import QuestionKind
 from napari_emcad.proofreading.review.second_opinion.cut_features import describe_cuts
-from napari_emcad.proofreading.review.second_opinion.join_features import Pairs, describe_joins, pairs_at_gaps
+from napari_emcad.proofreading.review.second_opinion.join_features import Pairs, describe_joins, find_gaps
 from napari_emcad.proofreading.review.second_opinion.shapes import (
     FragmentShapes,
     SegmentShapes,
     find_fragment_shapes,
 )
 from napari_emcad.proofreading.review.suspects import find_edges_between_sections, voi_change
+
+WORTH = 0.25
+"""Share of what a perfect correction would change that a correction must bring to be one."""
 
 FEW = 100
 """Voxels: smaller pieces are no questions."""
@@ -72,7 +75,7 @@ def join_lessons(
     graph, segments = EditedGraph.of(segmentation.graph), SegmentShapes.of(shapes, table)
     rows = segmentation.graph
     touching = np.stack([table[rows.u], table[rows.v]], 1).astype(np.int64)
-    gaps = table[pairs_at_gaps(shapes, segments, table)].astype(np.int64)
+    gaps = table[shapes.over[find_gaps(shapes, segments, table), :2]].astype(np.int64)
     both = np.sort(np.concatenate([touching, gaps]), axis=1)
     both = np.unique(both[(both[:, 0] != both[:, 1]) & (both[:, 0] > 0)], axis=0)
     both = both[(segments.moments[both, 0] >= FEW).all(axis=1)]
@@ -101,8 +104,11 @@ def _neurons(forest: Forest, known: KnownTruth) -> tuple[NDArray, NDArray]:
 
 
 def _judged(features: NDArray, one: NDArray, other: NDArray, known: KnownTruth, sign: int) -> Lessons:
-    """Lessons where both sides are labelled; an error where joining (1) or parting (-1) brings something."""
+    """Lessons where both sides are labelled; an error where joining (1) or parting (-1) brings enough."""
     labelled = (one.sum(1) > 0) & (other.sum(1) > 0)
     one, other = one[labelled], other[labelled]
-    gains = np.concatenate([known.gains_of_joining(one[i : i + 2000], other[i : i + 2000]) for i in range(0, len(one) or 1, 2000)])
-    return Lessons(features[labelled], sign * gains > 0, voi_change(one.sum(1), other.sum(1)))
+    gains = np.concatenate(
+        [known.gains_of_joining(one[i : i + 2000], other[i : i + 2000]) for i in range(0, len(one) or 1, 2000)]
+    )
+    change = voi_change(one.sum(1), other.sum(1))
+    return Lessons(features[labelled], sign * gains * known.counts.sum() > WORTH * change, change)

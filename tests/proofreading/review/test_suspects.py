@@ -120,7 +120,7 @@ def test_one_join_a_pair_of_segments_at_its_strongest_edge():
 def test_a_stronger_contact_and_larger_parts_come_first():
     edges = [(1, 2, 0.3), (3, 4, 0.1), (5, 6, 0.3)]
     graph, found = joins(edges, np.arange(7, dtype=np.uint32), np.array([0, 10, 10, 10, 10, 90, 90]))
-    change = Suspects(found.edge, found.features, found.change, found.voxels).best(3, JOIN_ODDS)
+    change = Suspects(found.edge, found.features, found.change, found.voxels, found.opinion).best(3, JOIN_ODDS)
     p = JOIN_ODDS.p(found.features)
     assert p[0] > p[1]  # 1-2 is stronger than 3-4
     assert next((graph.u[e], graph.v[e]) for e in change.edge) == (5, 6)

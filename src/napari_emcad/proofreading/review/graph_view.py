@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
+from napari_emcad.core.geometry import Voxel, triple
 from napari_emcad.core.ids import FragmentId, Ids, SegmentId
 from napari_emcad.core.region_graph import RegionGraph
 from napari_emcad.proofreading.contacts import Contacts
 from napari_emcad.proofreading.cut import SegmentGraph
 from napari_emcad.proofreading.edges import EditedGraph, ranges
 from napari_emcad.proofreading.errors import Refused
+from napari_emcad.proofreading.review.second_opinion.shapes import FragmentShapes
 from napari_emcad.proofreading.review.suspects import find_edges_between_sections
 from napari_emcad.proofreading.state import State
 
@@ -38,6 +40,8 @@ class GraphView:
         True for edges of the graph, by row, that lie between two sections.
     bridges : (k, 2) int64
         The two fragments of each bridge.
+    shapes : FragmentShapes or None
+        The shapes of the fragments, where they were looked at. Row i of its `over` is the edge -1 - i: a gap.
     """
 
     table: Ids
@@ -50,6 +54,7 @@ class GraphView:
 
     def __init__(self, state: State, boxes: Callable[[], FragmentBoxes] | None = None):
         self._state, self._boxes = state, boxes
+        self.shapes: FragmentShapes | None = None
         self._has_looked = False
 
     def look(self) -> None:
@@ -102,21 +107,32 @@ class GraphView:
         return rows[rows >= 0]
 
     def edge_between(self, a: FragmentId, b: FragmentId) -> int:
-        """Return the row of the edge between two fragments.
+        """Return the row of the edge between two fragments, or of the gap.
 
         Raises
         ------
         Refused
-            If they do not touch.
+            If they neither touch nor face each other across a gap.
         """
         found = int(self.graph.find(np.array([[a, b]]))[0])
+        if found < 0 and self.shapes:
+            gaps = np.flatnonzero((self.shapes.over[:, :2] == (a, b)).all(axis=1))
+            if len(gaps):
+                return -1 - int(gaps[0])
         if found < 0:
             raise Refused("review: these two do not touch any more; go on to the next question.")
         return found
 
     def ends_of(self, edges: NDArray[np.int64]) -> Ids:
         """Return the fragments at both ends of edges, (k, 2)."""
-        return np.stack([self.graph.u[edges], self.graph.v[edges]], axis=1)
+        ends = np.stack([self.graph.u[np.maximum(edges, 0)], self.graph.v[np.maximum(edges, 0)]], axis=1)
+        if self.shapes and (is_gap := edges < 0).any():
+            ends[is_gap] = self.shapes.over[-1 - edges[is_gap], :2]
+        return ends
+
+    def place_of(self, edge: int) -> Voxel:
+        """Return the voxel (z, y, x) at which an edge is looked at."""
+        return triple(self.shapes.over_at[-1 - edge] if self.shapes and edge < 0 else self.graph.contact[edge])
 
     def segments_at(self, edges: NDArray[np.int64]) -> Ids:
         """Return the segments at both ends of edges, (k, 2)."""

@@ -45,6 +45,8 @@ class ReviewQueue:
         True: probabilities follow the answers in the log.
     boxes : callable, optional
         Gives the boxes of all fragments as they are now; without it voxels are read at every contact.
+    hears : bool
+        True: the second opinion is heard, and gaps are asked about; False: the odds serve alone.
 
     Attributes
     ----------
@@ -58,6 +60,7 @@ class ReviewQueue:
         clock: Callable[[], float] = time.monotonic,
         learns: bool = True,
         boxes: Callable[[], FragmentBoxes] | None = None,
+        hears: bool = True,
     ):
         self.answered = 0
         self._session, self._clock, self._started = session, clock, clock()
@@ -66,7 +69,7 @@ class ReviewQueue:
         self._odds = LearnedOdds(decisions, learns)
         self._cuts = QuestionCuts(lambda: session.state.sizes, self._view, decisions)
         self._open_questions = OpenQuestions(session, self._view, decisions)
-        self._shortlists = Shortlists(session.state, self._view, decisions, self._odds, self._open_questions)
+        self._shortlists = Shortlists(session.state, self._view, decisions, self._odds, self._open_questions, hears)
 
     def next(self) -> ReviewQuestion | None:
         """Return the question with the largest expected gain; None if nothing is left to ask.
@@ -215,6 +218,8 @@ class ReviewQueue:
         return [[*fragments.tolist(), voxels] for fragments, voxels in kept]
 
     def _voxels(self, a: FragmentId, b: FragmentId, edge: int) -> list[list[int]]:
+        if edge < 0:
+            return gap_sides(self._session.state, b, self._view.place_of(edge))
         return both_sides(self._session.state, a, b, self._view.graph.contact[edge])
 
     # ---- questions ---------------------------------------------------------------------------------------------
@@ -230,11 +235,12 @@ class ReviewQueue:
 
     def _question(self, kind: QuestionKind, suspects: Suspects, i: int) -> ReviewQuestion:
         view, edge, features = self._view, int(suspects.edge[i]), suspects.features[i].round(DIGITS)
-        p = float(self._odds.odds_of(kind).p(features)[0])
+        rounded = replace(suspects.chosen(np.array([i])), features=features[None])
+        p = float(rounded.p(self._odds.odds_of(kind))[0])
         gain = p * float(suspects.change[i]) / float(self._session.state.sizes[1:].sum())
-        a, b = FragmentId(int(view.graph.u[edge])), FragmentId(int(view.graph.v[edge]))
+        a, b = (FragmentId(fragment) for fragment in view.ends_of(np.array([edge]))[0].tolist())
         segments = SegmentId(int(view.table[a])), SegmentId(int(view.table[b]))
-        voxel = triple(view.graph.contact[edge])
+        voxel = view.place_of(edge)
         return ReviewQuestion(kind, a, b, voxel, gain, p, segments, tuple(features.tolist()), float(suspects.voxels[i]))
 
     def _with_sides(self, question: ReviewQuestion) -> ReviewQuestion:
@@ -252,6 +258,15 @@ class ReviewQueue:
         voxel = triple(self._view.graph.contact[self._cuts.border(question).edge])
         voxels = float(min(sizes[cut.near].sum(), sizes[cut.far].sum()))
         return replace(question, voxel=voxel, voxels=voxels, near=cut.near, far=cut.far)
+
+
+def gap_sides(state: State, b: FragmentId, place: Voxel) -> list[list[int]]:
+    """Return a voxel (z, y, x) of each of two fragments that face each other: this place of one, and that behind it."""
+    z, y, x = place
+    behind = next(
+        further for further in range(z + 1, state.base.fragments.shape[0]) if state.fragment_at((further, y, x)) == b
+    )
+    return [[z, y, x], [behind, y, x]]
 
 
 def both_sides(state: State, a: FragmentId, b: FragmentId, contact: NDArray[np.integer] | Voxel) -> list[list[int]]:

@@ -3,13 +3,26 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.ids import Ids
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.proofreading.review.decisions import Decisions
 from napari_emcad.proofreading.review.graph_view import GraphView
 from napari_emcad.proofreading.review.learned_odds import LearnedOdds
 from napari_emcad.proofreading.review.open_questions import OpenQuestions
 from napari_emcad.proofreading.review.questions import KINDS, QuestionKind
-from napari_emcad.proofreading.review.suspects import Suspects, find_merge_suspects, find_split_suspects
+from napari_emcad.proofreading.review.second_opinion.join_features import find_gaps
+from napari_emcad.proofreading.review.second_opinion.opinion import MOST_FRAGMENTS, SecondOpinion
+from napari_emcad.proofreading.review.second_opinion.shapes import (
+    FragmentShapes,
+    SegmentShapes,
+    find_fragment_shapes,
+)
+from napari_emcad.proofreading.review.suspects import (
+    Suspects,
+    find_merge_suspects,
+    find_split_suspects,
+    gap_suspects,
+)
 from napari_emcad.proofreading.state import State
 
 SHORTLIST = 20_000
@@ -29,11 +42,20 @@ class Shortlists:
     decisions : Decisions
     odds : LearnedOdds
     still_open : OpenQuestions
+    hears : bool
+        True: the second opinion is heard, where the fragments are not too many for it.
     """
 
     def __init__(
-        self, state: State, view: GraphView, decisions: Decisions, odds: LearnedOdds, still_open: OpenQuestions
+        self,
+        state: State,
+        view: GraphView,
+        decisions: Decisions,
+        odds: LearnedOdds,
+        still_open: OpenQuestions,
+        hears: bool = True,
     ):
+        self._hears = hears
         self._state, self._view, self._decisions = state, view, decisions
         self._odds, self._still_open = odds, still_open
         self._listed: dict[QuestionKind, Suspects] = {}
@@ -64,8 +86,9 @@ class Shortlists:
         yield watch.at(0)
         threshold = self._state.threshold
         self._view.look()
+        yield from self._look_at_shapes()
         yield watch.at(1)
-        joins = self._find_joins(self._view.graph.rows())
+        joins = self._find_joins(self._view.graph.rows(), np.flatnonzero(self._view.table))
         yield watch.at(2)
         found = {"join?": joins, "part?": self._find_cuts(np.flatnonzero(self._view.table))}
         yield watch.at(3)
@@ -86,17 +109,61 @@ class Shortlists:
         if members is None:
             return
         edges = self._view.edges_at(members)
-        found = {"join?": self._find_joins(edges), "part?": self._find_cuts(members)}
-        stale = np.concatenate([edges, self._view.graph.gone])
+        found = {"join?": self._find_joins(edges, members), "part?": self._find_cuts(members)}
+        stale = np.concatenate([edges, self._view.graph.gone, self._gaps_at(members)])
         for kind in KINDS:
             kept = self._listed[kind]
             self._listed[kind] = kept.chosen(~np.isin(kept.edge, stale)).with_also(found[kind])
 
-    def _find_joins(self, edges: NDArray[np.int64]) -> Suspects:
+    def _look_at_shapes(self) -> Job[None]:
+        """Look at the shapes of all fragments, once, where they are not too many."""
+        n = len(self._state.table) - 1
+        if self._hears and self._view.shapes is None and n <= MOST_FRAGMENTS:
+            self._view.shapes = yield from find_fragment_shapes(self._state.base.fragments, n)
+
+    def _gaps_at(self, fragments: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of the gaps that have an end in some fragments."""
+        if self._view.shapes is None:
+            return np.empty(0, np.int64)
+        return -1 - np.flatnonzero(np.isin(self._view.shapes.over[:, :2], fragments).any(axis=1))
+
+    def _find_joins(self, edges: NDArray[np.int64], fragments: NDArray[np.int64]) -> Suspects:
+        """Find the suspects among all edges that leave some segments, and across gaps at their fragments."""
         view = self._view
-        volume = np.bincount(view.table, self._state.sizes[: len(view.table)])
-        return find_split_suspects(view.graph, edges, view.table, volume, view.across)
+        volume = np.bincount(view.table, self._state.sizes[: len(view.table)]).astype(np.float64, copy=False)
+        found = find_split_suspects(view.graph, edges, view.table, volume, view.across)
+        if view.shapes is None:
+            return found
+        gaps = self._gap_suspects(view.shapes, fragments, volume, view.segments_at(found.edge))
+        segments = view.segments_at(np.concatenate([found.edge, gaps.edge]))
+        all_edges = view.edges_at(np.flatnonzero(np.isin(view.table, segments)))
+        heard = SecondOpinion(view.shapes).of_joins(segments, view.graph, all_edges, view.across, view.table)
+        known = ~np.isnan(heard[len(found) :])
+        found = found.heard(heard[: len(found)])
+        return found.with_also(gaps.heard(heard[len(found) :]).chosen(known))
+
+    def _gap_suspects(
+        self, shapes: FragmentShapes, fragments: NDArray[np.int64], volume: NDArray[np.float64], touching: Ids
+    ) -> Suspects:
+        """Find segments that face each other across a gap and do not touch."""
+        table = self._view.table
+        rows = find_gaps(shapes, SegmentShapes.of(shapes, table), table)
+        rows = rows[np.isin(shapes.over[rows, :2], fragments).any(axis=1)]
+        ends = table[shapes.over[rows, :2]]
+        new = ~_are_pairs_of(touching, ends)
+        rows, ends = rows[new], ends[new]
+        return gap_suspects(-1 - rows, volume[ends[:, 0]], volume[ends[:, 1]])
 
     def _find_cuts(self, fragments: NDArray[np.int64]) -> Suspects:
-        joined = self._view.rows_of(self._decisions.pairs("join"))
-        return find_merge_suspects(self._view.graph, self._view.edges_inside(fragments), self._state.sizes, joined)
+        view, joined = self._view, self._view.rows_of(self._decisions.pairs("join"))
+        edges = view.edges_inside(fragments)
+        shapes = view.shapes
+        hear = None if shapes is None else lambda forest: SecondOpinion(shapes).of_cuts(forest, view.graph, edges)
+        return find_merge_suspects(view.graph, edges, self._state.sizes, joined, hear)
+
+
+def _are_pairs_of(pairs: Ids, wanted: Ids) -> NDArray[np.bool_]:
+    """Return which wanted pairs, (k, 2), are among others, (m, 2), in either order."""
+    keys = (np.sort(some.astype(np.int64), axis=1) @ np.array([1 << 32, 1]) for some in (wanted, pairs))
+    found: NDArray[np.bool_] = np.isin(*keys)
+    return found

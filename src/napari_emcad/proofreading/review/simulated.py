@@ -59,12 +59,15 @@ class SimulatedProofreader:
         True: the queue learns from the answers.
     seed : int
         Seed of the random order.
+    hears : bool
+        True: the queue hears the second opinion.
     """
 
     order: QuestionOrder = "gain"
     patience: int | None = None
     learns: bool = True
     seed: int = 0
+    hears: bool = True
 
 
 def proofread(
@@ -125,7 +128,7 @@ class _Answering:
         """Yield the kind of each edit that an answer made."""
         is_edited = True
         while is_edited:  # again where something changed: what was put off may have an answer now
-            queue = ReviewQueue(self._session, learns=self._proofreader.learns)
+            queue = ReviewQueue(self._session, learns=self._proofreader.learns, hears=self._proofreader.hears)
             is_edited, idle = False, 0
             for question in self._ask(queue):
                 self.seen += 1

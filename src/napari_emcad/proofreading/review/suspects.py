@@ -4,11 +4,13 @@ A segment of s voxels that should be parts of s1 and s2 adds (s ln s - s1 ln s1 
 information of N voxels, and so do two that should be one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
+from scipy.special import expit, xlogy
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.ids import Ids, order_of_pairs
@@ -56,27 +58,39 @@ class Suspects:
         Change of the variation of information by the correction, in bits x voxels.
     voxels : (k,) float64
         Voxels that the correction puts right: those of the smaller side.
+    opinion : (k,) float64
+        The log odds of the second opinion; NaN where it says nothing, and the odds serve.
     """
 
     edge: NDArray[np.int64]
     features: NDArray[np.float64]
     change: NDArray[np.float64]
     voxels: NDArray[np.float64]
+    opinion: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.edge)
 
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Suspects":
         """Return some of them, by a mask or by their places."""
-        return Suspects(self.edge[which], self.features[which], self.change[which], self.voxels[which])
+        return Suspects(*(column[which] for column in self._columns))
+
+    def p(self, odds: Odds) -> NDArray[np.float64]:
+        """Return the probability of an error, (k,)."""
+        found: NDArray[np.float64] = np.where(np.isnan(self.opinion), odds.p(self.features), expit(self.opinion))
+        return found
+
+    def heard(self, opinion: NDArray[np.float64]) -> "Suspects":
+        """Return these with the log odds of a second opinion, (k,)."""
+        return replace(self, opinion=opinion)
 
     def gain(self, odds: Odds) -> NDArray[np.float64]:
         """Return the expected change, (k,), in bits x voxels."""
-        return odds.p(self.features) * self.change
+        return self.p(odds) * self.change
 
     def put_right(self, odds: Odds) -> NDArray[np.float64]:
         """Return the voxels that an answer can be expected to put right, (k,)."""
-        return odds.p(self.features) * self.voxels
+        return self.p(odds) * self.voxels
 
     def best(self, most: int, odds: Odds) -> "Suspects":
         """Return those with the largest expected gain, `most` of them at most."""
@@ -84,12 +98,12 @@ class Suspects:
 
     def with_also(self, others: "Suspects") -> "Suspects":
         """Return these and then the others."""
-        return Suspects(
-            np.concatenate([self.edge, others.edge]),
-            np.concatenate([self.features, others.features]),
-            np.concatenate([self.change, others.change]),
-            np.concatenate([self.voxels, others.voxels]),
-        )
+        both = zip(self._columns, others._columns, strict=True)
+        return Suspects(*(np.concatenate(columns) for columns in both))
+
+    @property
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        return self.edge, self.features, self.change, self.voxels, self.opinion
 
 
 def find_split_suspects(
@@ -130,11 +144,15 @@ def find_split_suspects(
     one, other = volume[low[first]], volume[high[first]]
     means = [s / np.maximum(f, 1) for s, f in zip(strengths, faces, strict=True)]
     features = np.stack([*means, *map(np.log1p, faces), np.log(np.maximum(np.minimum(one, other), 1))], axis=1)
-    return Suspects(edges[first], features, voi_change(one, other), np.minimum(one, other))
+    return Suspects(edges[first], features, voi_change(one, other), np.minimum(one, other), np.full(len(first), np.nan))
 
 
 def find_merge_suspects(
-    graph: Graph, edges: NDArray[np.int64], sizes: NDArray[np.int64], joined: NDArray[np.int64]
+    graph: Graph,
+    edges: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    joined: NDArray[np.int64],
+    hear: Callable[[Forest], NDArray[np.float64]] | None = None,
 ) -> Suspects:
     """Find places inside segments where a cheap cut parts much from much.
 
@@ -152,6 +170,8 @@ def find_merge_suspects(
         Voxels of each fragment.
     joined : (j,) int64
         Edges that people joined: they come before all others in the tree, so that as few as can be cross a cut.
+    hear : callable, optional
+        Gives a second opinion on the edges of a spanning tree, see `Suspects.heard`.
     """
     if not len(edges):
         return _no_suspects(CUT_ODDS)
@@ -163,7 +183,8 @@ def find_merge_suspects(
     whole = below[forest.root[forest.lower], 0]
     faces, small = np.maximum(faces, 1), np.minimum(one, whole - one)
     features = np.stack([strength / faces, *(np.log(np.maximum(x, 1)) for x in (faces, small, whole - small))], axis=1)
-    return Suspects(edges[forest.edge], features, voi_change(one, whole - one), small)
+    found = Suspects(edges[forest.edge], features, voi_change(one, whole - one), small, np.full(len(small), np.nan))
+    return found.heard(hear(forest)) if hear else found
 
 
 def find_cuts_alike(forest: Forest, sizes: NDArray[np.int64], near: Ids, far: Ids) -> NDArray[np.int64]:
@@ -254,5 +275,12 @@ def _sums(values: NDArray[np.number], starts: NDArray[np.int64]) -> NDArray[np.f
     return np.add.reduceat(values.astype(np.float64), starts)
 
 
+def gap_suspects(edges: NDArray[np.int64], one: NDArray[np.float64], other: NDArray[np.float64]) -> Suspects:
+    """Return suspects about segments of these voxels, (k,), that do not touch; `edges` are rows of gaps."""
+    small, nothing = np.minimum(one, other), np.zeros(len(one))
+    features = np.stack([nothing] * 4 + [np.log(np.maximum(small, 1))], axis=1)
+    return Suspects(edges, features, voi_change(one, other), small, np.full(len(one), np.nan))
+
+
 def _no_suspects(odds: Odds) -> Suspects:
-    return Suspects(np.empty(0, np.int64), np.empty((0, len(odds.mean))), np.empty(0), np.empty(0))
+    return Suspects(np.empty(0, np.int64), np.empty((0, len(odds.mean))), np.empty(0), np.empty(0), np.empty(0))

@@ -87,20 +87,18 @@ class Pairs:
         return self.low << 32 | self.high
 
 
-def pairs_at_gaps(shapes: FragmentShapes, segments: SegmentShapes, table: Ids) -> NDArray[np.int64]:
-    """Find pairs of fragments, (k, 2), at ends of two segments that face each other across one or two sections.
+def find_gaps(shapes: FragmentShapes, segments: SegmentShapes, table: Ids) -> NDArray[np.int64]:
+    """Find rows of `shapes.over`, (k,), at the ends of two segments that face each other across one or two sections.
 
-    One pair for each two segments: the one that overlaps most.
+    One row for each two segments: the one that overlaps most.
     """
-    u, v, distance, overlap = shapes.over[np.isin(shapes.over[:, 2], ACROSS)].T
+    u, v, distance, overlap = shapes.over.T
     one, other = table[u].astype(np.int64), table[v].astype(np.int64)
     between = segments.start[other] - segments.stop[one]
     faces = (one != other) & (one > 0) & (other > 0) & (between == distance - 1)
-    faces &= (shapes.stop[u] == segments.stop[one]) & (shapes.start[v] == segments.start[other])
-    u, v, one, other, overlap = u[faces], v[faces], one[faces], other[faces], overlap[faces]
-    order = np.lexsort((-overlap, other, one))
-    first = np.append(True, (np.diff(one[order]) != 0) | (np.diff(other[order]) != 0))[: len(order)]
-    return np.stack([u[order[first]], v[order[first]]], axis=1)
+    rows = np.flatnonzero(faces & (shapes.stop[u] == segments.stop[one]) & (shapes.start[v] == segments.start[other]))
+    rows = rows[np.lexsort((-overlap[rows], other[rows], one[rows]))]
+    return rows[(np.diff(one[rows], prepend=-1) != 0) | (np.diff(other[rows], prepend=-1) != 0)]
 
 
 def describe_joins(
@@ -129,9 +127,7 @@ def describe_joins(
     contact, totals = _contacts(pairs, graph, edges, across, table, segments)
     volume = segments.moments[:, 0]
     is_low_smaller = volume[pairs.low] <= volume[pairs.high]
-    small, large = (
-        np.where(kind, pairs.low, pairs.high) for kind in (is_low_smaller, ~is_low_smaller)
-    )
+    small, large = (np.where(kind, pairs.low, pairs.high) for kind in (is_low_smaller, ~is_low_smaller))
     columns = [
         contact.columns,
         _sizes(small, large, contact, segments),
@@ -176,7 +172,7 @@ def _contacts(
     pooled = [np.bincount(group, area * q, n) / np.maximum(whole, 1) for q in quantiles.T]
     largest = np.zeros(n)
     np.maximum.at(largest, group, mean)
-    strengths = np.bincount(group, strength, n)
+    strengths = np.bincount(group, strength, n).astype(np.float64, copy=False)
     section = np.bincount(group, area * graph.contact[edges][:, 0], n) / np.maximum(whole, 1)
     columns = [*means, *map(np.log1p, faces), np.log1p(np.bincount(group, minlength=n)), largest]
     columns += [*quantiles[best].T, *pooled, np.log1p(area[best])]
@@ -185,17 +181,15 @@ def _contacts(
     known = (at < n) & (key[np.minimum(at, n - 1)] == pairs.key) if n else np.zeros(len(at), bool)
     at = np.where(known, at, 0)
 
-    def of_pairs(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(known, values[at], 0) if n else np.zeros(len(at))
+    def of_pairs(values: NDArray[np.number]) -> NDArray[np.float64]:
+        return np.where(known, values[at], 0.0) if n else np.zeros(len(at))
 
     found = np.stack([of_pairs(column) for column in columns], axis=1)
     found_section = np.where(known, of_pairs(section), -1.0)
     return _Contact(found, of_pairs(faces[0]), of_pairs(faces[1]), of_pairs(strengths), found_section), totals
 
 
-def _totals(
-    low: NDArray[np.int64], high: NDArray[np.int64], strength: NDArray[np.float64], count: int
-) -> Totals:
+def _totals(low: NDArray[np.int64], high: NDArray[np.int64], strength: NDArray[np.float64], count: int) -> Totals:
     ends, values = np.concatenate([low, high]), np.concatenate([strength, strength])
     order = np.lexsort((values, ends))
     ends, values = ends[order], values[order]
@@ -207,7 +201,7 @@ def _totals(
     has_two = last[(last > 0)]
     has_two = has_two[ends[has_two - 1] == ends[has_two]]
     second[ends[has_two]] = values[has_two - 1]
-    return Totals(np.bincount(ends, values, count), best, second)
+    return Totals(np.bincount(ends, values, count).astype(np.float64, copy=False), best, second)
 
 
 def _sizes(

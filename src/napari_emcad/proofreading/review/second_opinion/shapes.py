@@ -1,4 +1,4 @@
-"""Shapes of fragments and segments: moments, extents and ends, all of them sums, so that a segment's are its pieces'."""
+"""Shapes of fragments and segments: moments, extents and ends; those of a segment are summed up from its fragments."""
 
 from dataclasses import dataclass
 
@@ -33,6 +33,8 @@ class FragmentShapes:
         Sections of the volume.
     over : (k, 4) int64
         Fragment, fragment in a later section, sections from one to the other, and pixels in which they overlap.
+    over_at : (k, 3) int64
+        A voxel (z, y, x) of the first of both where they do.
     """
 
     moments: NDArray[np.float64]
@@ -40,6 +42,7 @@ class FragmentShapes:
     stop: NDArray[np.int64]
     depth: int
     over: NDArray[np.int64]
+    over_at: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.start)
@@ -50,7 +53,7 @@ def find_fragment_shapes(fragments: FragmentVolume, n: int) -> Job[FragmentShape
     depth, height, width = fragments.shape
     y, x = (axis.ravel().astype(np.float64) for axis in np.indices((height, width)))
     moments, start, stop = np.zeros((n + 1, MOMENTS)), np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
-    over: list[NDArray[np.int64]] = [np.empty((0, 4), np.int64)]
+    over = [(np.empty((0, 4), np.int64), np.empty((0, 3), np.int64))]
     before: list[Ids] = []  # sections before, thinned out; the last one first
     watch = Stopwatch("shapes", depth)
     for z in range(depth):
@@ -63,10 +66,11 @@ def find_fragment_shapes(fragments: FragmentVolume, n: int) -> Job[FragmentShape
         start[ids[stop[ids] == 0]] = z
         stop[ids] = z + 1
         thin = section[::STRIDE, ::STRIDE]
-        over += [_overlaps(before[d - 1], thin, d) for d in ACROSS if d <= len(before)]
+        over += [_overlaps(before[d - 1], thin, z, d) for d in ACROSS if d <= len(before)]
         before = [thin, *before[: max(ACROSS) - 1]]
         yield watch.at(z + 1)
-    return FragmentShapes(moments, start, stop, depth, np.concatenate(over))
+    rows, places = (np.concatenate(column) for column in zip(*over, strict=True))
+    return FragmentShapes(moments, start, stop, depth, rows, places)
 
 
 def _plane_sums(section: Ids, y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
@@ -75,17 +79,19 @@ def _plane_sums(section: Ids, y: NDArray[np.float64], x: NDArray[np.float64]) ->
     low = int(inside.min()) if inside.size else 0
     ids = np.where(section > 0, section - low + 1, 0).ravel().astype(np.int64)
     sums = [np.bincount(ids, weights) for weights in (None, y, x, y * y, x * x)]
-    return low, np.stack(sums, axis=1)[1:]
+    return low, np.stack(sums, axis=1)[1:].astype(np.float64, copy=False)
 
 
-def _overlaps(one: Ids, other: Ids, distance: int) -> NDArray[np.int64]:
-    """Return which ids lie over each other in two sections, and in how many pixels, as rows of `over`."""
-    both = (one > 0) & (other > 0)
-    key, number = np.unique(one[both].astype(np.uint64) << np.uint64(32) | other[both], return_counts=True)
-    u, v = (key >> np.uint64(32)).astype(np.int64), (key & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    apart = u != v
+def _overlaps(one: Ids, other: Ids, z: int, distance: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which ids of a thinned section lie over those of section z, as rows of `over` and `over_at`."""
+    place = np.flatnonzero((one > 0) & (other > 0) & (one != other))
+    key = one.ravel()[place].astype(np.uint64) << np.uint64(32) | other.ravel()[place].astype(np.uint64)
+    order = np.argsort(key, kind="stable")
+    found, first, number = np.unique(key[order], return_index=True, return_counts=True)
+    u, v = (found >> np.uint64(32)).astype(np.int64), (found & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    y, x = np.unravel_index(place[order[first + number // 2]], one.shape)
     rows = np.stack([u, v, np.full(len(u), distance), number * STRIDE**2], axis=1)
-    return rows[apart]
+    return rows, np.stack([np.full(len(u), z - distance), y * STRIDE, x * STRIDE], axis=1).astype(np.int64)
 
 
 @dataclass(frozen=True)
