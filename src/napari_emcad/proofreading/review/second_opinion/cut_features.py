@@ -1,4 +1,4 @@
-"""What is known about a place where a segment may be two: the cut, and the shapes of both sides."""
+"""Features of a place where a segment may be two: the cut, and the shapes of both sides."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What is known about two segments that may be one: their contact, shapes, ends and other partners."""
+"""Features of two segments that may be one: their contact, shapes, ends and other partners."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -23,7 +23,7 @@ WEIGHTS = Path(__file__).with_name("second_opinion.npz")
 """The trees; second_opinion.json says what they were grown on."""
 
 MOST_FRAGMENTS = 500_000
-"""Of more fragments the shapes are not looked at, and the odds serve alone."""
+"""Fragments up to which shapes are looked at; of more the odds serve alone."""
 
 MOST_STRANGE = 0.1
 """Share of strange features, of all questions on average, from which on the data is unlike what was learned from."""
@@ -31,7 +31,7 @@ MOST_STRANGE = 0.1
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """What the trees say of the segments of a session.
+    """Log odds that the trees give for the segments of a session.
 
     Attributes
     ----------
