@@ -86,8 +86,8 @@ class Shortlists:
         yield watch.at(0)
         threshold = self._state.threshold
         self._view.look()
-        yield from self._look_at_shapes()
         yield watch.at(1)
+        yield from self._look_at_shapes()
         joins = self._find_joins(self._view.graph.rows(), np.flatnonzero(self._view.table))
         yield watch.at(2)
         found = {"join?": joins, "part?": self._find_cuts(np.flatnonzero(self._view.table))}
