@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _list_mistakes(box: Segmented) -> None:
-    with _session(box) as session:
+    with session_of(box) as session:
         known = KnownTruth(session.state.base.fragments[:], box.truth)
         print("\nlargest errors, in bits if mended perfectly")
         for mistake in SimulatedClicks(session, known).mistakes()[:LARGEST]:
@@ -68,7 +68,7 @@ def _list_mistakes(box: Segmented) -> None:
 
 
 def _course(box: Segmented, proofreader: SimulatedProofreader, operations: int) -> list[CoursePoint]:
-    with _session(box) as session:
+    with session_of(box) as session:
         course = list(proofread(session, box.truth, operations, proofreader))
         for _ in range(len(session.in_force)):  # parted fragments are whole again for the next order
             session.undo()
@@ -76,7 +76,7 @@ def _course(box: Segmented, proofreader: SimulatedProofreader, operations: int) 
 
 
 @contextmanager
-def _session(box: Segmented) -> Iterator[Session]:
+def session_of(box: Segmented) -> Iterator[Session]:
     with TemporaryDirectory() as folder, closing(EditLog(Path(folder) / "edits.db")) as log:
         yield Session(box.segmentation, log, box.parameters.threshold, box.parameters.min_size, box.affinities)
 

@@ -2,7 +2,7 @@
 
 The order in which the sessions are named does not matter: they are sorted by their content, and their edits by time. An
 edit is made as it was where its neurons are as its person saw them. Where others have changed these, it is made if it
-contradicts nothing that they said; else it waits for a person. See docs/decisions/0022-merging-sessions.md.
+contradicts nothing that they said; else it waits for a person. See docs/decisions/0024-merging-sessions.md.
 """
 
 from collections.abc import Sequence
