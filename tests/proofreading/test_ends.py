@@ -5,7 +5,8 @@ import pytest
 
 from napari_emcad.core.fragment_boxes import FragmentBoxes
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.proofreading.ends import Pieces, find_spots
+from napari_emcad.proofreading.ends import find_spots
+from napari_emcad.proofreading.ways import Pieces
 
 SIDE = 100
 """Voxels of a volume, 100 nm each."""

@@ -17,7 +17,8 @@ from napari_emcad.io.sessions.open_session import find_boxes, open_session
 from napari_emcad.io.sessions.voxel_size import with_voxel_size
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.io.stacks.stack_facts import stack_record
-from napari_emcad.proofreading.ends import SPOT_WORDS, find_spots, pieces_at_start, pieces_now
+from napari_emcad.proofreading.ends import SPOT_WORDS, find_spots
+from napari_emcad.proofreading.ways import pieces_at_start, pieces_now
 
 
 def inspect_stack(options: argparse.Namespace) -> int:

@@ -1,10 +1,7 @@
 """Places where a neuron ends inside the volume, pieces that touch no face of it, and shapes that no neuron has.
 
-The course of a neuron is the spanning tree of its fragments with the shortest steps between the middles of their boxes.
-It is taken apart into its longest ways; those below `SHORTEST`, or shorter than the fragment is wide that they begin
-on, are bumps that do not count. So a length is that of a line from fragment to fragment: too short where fragments are
-long, too long where they lie side by side; but the same fragments are measured alike before and after edits. Source of
-the longest ways: Bender and Farach-Colton, Theoretical Computer Science 321:5, 2004.
+Of the longest ways of a neuron (`ways.py`) those below `SHORTEST`, or shorter than the fragment is wide that they begin
+on, are bumps that do not count.
 """
 
 from dataclasses import dataclass
@@ -12,14 +9,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
 from scipy.spatial import KDTree
 
-from napari_emcad.core.fragment_boxes import FragmentBoxes
-from napari_emcad.core.geometry import Shape, Voxel, VoxelSize, triple
+from napari_emcad.core.geometry import Voxel, triple
 from napari_emcad.core.ids import FragmentId, Ids, SegmentId
-from napari_emcad.proofreading.state import State
+from napari_emcad.proofreading.ways import Pieces, Ways, largest_node, longest_ways
 
 SHORTEST = 500.0
 """nm; ways that are shorter are bumps."""
@@ -51,32 +45,6 @@ SPOT_WORDS: dict[SpotKind, str] = {
     "two somata": "two cell bodies",
 }
 """Kinds of places in words for people."""
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Fragments, and the neurons that they are in.
-
-    Attributes
-    ----------
-    table : (n + 1,) Ids
-        Neuron of each fragment; 0 = none.
-    sizes : (n + 1,) int64
-        Voxels of each fragment; 0 = it is not there.
-    u, v : (m,) int
-        Fragments that touch, or that a person joined.
-    boxes : FragmentBoxes
-    shape : (z, y, x)
-    voxel_size : VoxelSize
-    """
-
-    table: Ids
-    sizes: NDArray[np.int64]
-    u: NDArray[np.integer]
-    v: NDArray[np.integer]
-    boxes: FragmentBoxes
-    shape: Shape
-    voxel_size: VoxelSize
 
 
 @dataclass(frozen=True)
@@ -149,122 +117,104 @@ class Spots:
 
 
 @dataclass(frozen=True)
-class _Ways:
-    """The longest ways of all trees.
+class _Nodes:
+    """The fragments that there are, as nodes of trees.
 
     Attributes
     ----------
-    tip, origin : (k,) int64
-        The node at the end of each, and that where it begins.
-    length : (k,) float64
-        In nm.
-    is_first : (k,) bool
-        True for the longest way of a tree, which begins at another end of it; others begin on a longer one.
+    fragment : (k,) int64
+    start, stop : (k, 3) float64
+        Their boxes, z, y, x in nm.
+    neurons : (n,) Ids
+    number : (k,) int64
+        The place of each one's neuron among all.
+    at_face : (k, 6) bool
+        True near each face of the volume, the three at 0 first.
     """
 
-    tip: NDArray[np.int64]
-    origin: NDArray[np.int64]
-    length: NDArray[np.float64]
-    is_first: NDArray[np.bool_]
+    fragment: NDArray[np.int64]
+    start: NDArray[np.float64]
+    stop: NDArray[np.float64]
+    neurons: Ids
+    number: NDArray[np.int64]
+    at_face: NDArray[np.bool_]
 
-    def chosen(self, some: NDArray[np.bool_]) -> "_Ways":
-        """Return some of the ways."""
-        return _Ways(self.tip[some], self.origin[some], self.length[some], self.is_first[some])
+    @classmethod
+    def of(cls, pieces: Pieces) -> "_Nodes":
+        """Return those that have a neuron and a box."""
+        there = np.flatnonzero((pieces.table > 0) & (pieces.sizes > 0))
+        there = there[there < len(pieces.boxes)]
+        there = there[pieces.boxes.stop[there, 0] > 0]
+        scale = np.array(pieces.voxel_size)
+        start, stop = pieces.boxes.start[there] * scale, pieces.boxes.stop[there] * scale
+        neurons, number = np.unique(pieces.table[there], return_inverse=True)
+        at_face = np.concatenate([start <= AT_FACE, stop >= np.array(pieces.shape) * scale - AT_FACE], axis=1)
+        return cls(there, start, stop, neurons, number, at_face)
+
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        """The middles of the boxes, (k, 3) in nm."""
+        return (self.start + self.stop) / 2
+
+    @property
+    def faces(self) -> NDArray[np.bool_]:
+        """The faces that each neuron comes near, (n, 6)."""
+        faces = np.zeros((len(self.neurons), 6), bool)
+        for face in range(6):
+            faces[self.number[self.at_face[:, face]], face] = True
+        return faces
 
 
 def find_spots(pieces: Pieces) -> Spots:
     """Find the places to look at; a million fragments take some seconds, no voxel is read."""
-    nodes = np.flatnonzero((pieces.table > 0) & (pieces.sizes > 0))
-    nodes = nodes[nodes < len(pieces.boxes)]
-    nodes = nodes[pieces.boxes.stop[nodes, 0] > 0]
-    if not len(nodes):
+    nodes = _Nodes.of(pieces)
+    if not len(nodes.fragment):
         return Spots((), Quality(0.0, 0.0, 0, 0))
-    scale = np.array(pieces.voxel_size)
-    start, stop = pieces.boxes.start[nodes] * scale, pieces.boxes.stop[nodes] * scale
-    owner, number = np.unique(pieces.table[nodes], return_inverse=True)
-    voxels = np.bincount(number, pieces.sizes[nodes]).astype(np.int64)
-    near = np.concatenate([start <= AT_FACE, stop >= np.array(pieces.shape) * scale - AT_FACE], axis=1)
-    faces = np.zeros((len(owner), 6), bool)
-    for face in range(6):
-        faces[number[near[:, face]], face] = True
-    ways = _longest_ways(pieces, nodes, (start + stop) / 2)
-    width = (stop - start)[:, 1:].max(axis=1)[ways.origin]
-    ways = ways.chosen(ways.length >= np.where(ways.is_first, SHORTEST, np.maximum(width, SHORTEST)))
-    of_way = number[ways.tip]
+    sizes, faces, ways = pieces.sizes[nodes.fragment], nodes.faces, _ways_that_count(pieces, nodes)
+    voxels = np.bincount(nodes.number, sizes).astype(np.int64)
     is_orphan = ~faces.any(axis=1) & (voxels >= SMALLEST)
-    tips = np.concatenate([ways.tip, ways.origin[ways.is_first]])
-    lengths = np.concatenate([ways.length, ways.length[ways.is_first]])
-    reach = float(np.clip((np.array(pieces.shape) * scale).min() / 4, AT_FACE, SHORTEST))
-    is_end = (
-        ~_leaves(tips, (start + stop) / 2, number, np.flatnonzero(near.any(axis=1)), reach) & ~is_orphan[number[tips]]
-    )
-    total = float(ways.length.sum())
-    crossing = float(ways.length[faces.sum(axis=1)[of_way] > 1].sum()) / total if total else 0.0
-    largest = _largest_node(pieces.sizes[nodes], number, len(owner))
-    found: list[tuple[SpotKind, NDArray[np.int64], NDArray[np.float64]]] = [
-        ("end", tips[is_end], lengths[is_end]),
-        ("orphan", largest[is_orphan], np.zeros(is_orphan.sum())),
-        ("crossing", _crossings(ways), np.zeros(0)),
-        ("two somata", _second_somata(pieces.sizes[nodes], start, stop, number, scale), np.zeros(0)),
-    ]
-    middle = (pieces.boxes.start[nodes] + pieces.boxes.stop[nodes]) // 2
+    tips, lengths = _ends_inside(pieces, nodes, ways, is_orphan)
+    found: dict[SpotKind, NDArray[np.int64]] = {
+        "end": tips,
+        "orphan": largest_node(sizes, nodes.number, len(nodes.neurons))[is_orphan],
+        "crossing": _crossings(ways),
+        "two somata": _second_somata(sizes, nodes.start, nodes.stop, nodes.number, np.array(pieces.voxel_size)),
+    }
     places = [
-        Spot(
-            kind,
-            SegmentId(int(owner[number[node]])),
-            FragmentId(int(nodes[node])),
-            triple(middle[node]),
-            float(lengths[i]) if i < len(lengths) else 0.0,
-            int(voxels[number[node]]),
-        )
-        for kind, some, lengths in found
-        for i, node in enumerate(some.tolist())
+        _spot(pieces, nodes, kind, node, length, voxels)
+        for kind, some in found.items()
+        for node, length in zip(some.tolist(), lengths.tolist() if kind == "end" else [0.0] * len(some), strict=True)
     ]
     places.sort(key=lambda spot: (-spot.voxels, spot.neuron, -spot.length, spot.fragment))
-    return Spots(tuple(places), Quality(total, crossing, int(is_end.sum()), int(is_orphan.sum())))
+    total = float(ways.length.sum())
+    crosses = faces.sum(axis=1)[nodes.number[ways.tip]] > 1
+    crossing = float(ways.length[crosses].sum()) / total if total else 0.0
+    return Spots(tuple(places), Quality(total, crossing, len(tips), int(is_orphan.sum())))
 
 
-def _longest_ways(pieces: Pieces, nodes: NDArray[np.int64], middle: NDArray[np.float64]) -> _Ways:
-    """Take the spanning trees of all neurons apart into ways, the longest first: each begins on a longer one."""
-    n = len(nodes)
-    place = np.full(len(pieces.table), -1)
-    place[nodes] = np.arange(n)
-    u, v = place[pieces.u], place[pieces.v]
-    same = (u >= 0) & (v >= 0) & (pieces.table[pieces.u] == pieces.table[pieces.v])
-    u, v = u[same], v[same]
-    step = np.linalg.norm(middle[u] - middle[v], axis=1) + 1e-3
-    graph = coo_array((step, (np.minimum(u, v), np.maximum(u, v))), (n, n)).tocsr()
-    tree = csr_array(minimum_spanning_tree(graph))
-    trees = connected_components(tree, False)[1]
-    some = _largest_node(pieces.sizes[nodes], trees, int(trees.max()) + 1)
-    far = _distances(tree, some)[0]
-    order = np.lexsort((-far, trees))
-    roots = order[np.flatnonzero(np.diff(trees[order], prepend=-1))]  # an end of the longest way of each tree
-    far, before = _distances(tree, roots)
-    return _ways_from(far, before)
+def _ways_that_count(pieces: Pieces, nodes: _Nodes) -> Ways:
+    """Return the longest ways without the bumps."""
+    ways = longest_ways(pieces, nodes.fragment, nodes.middle)
+    width = (nodes.stop - nodes.start)[:, 1:].max(axis=1)[ways.origin]
+    return ways.chosen(ways.length >= np.where(ways.is_first, SHORTEST, np.maximum(width, SHORTEST)))
 
 
-def _distances(tree: csr_array, roots: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the distance of each node from the root of its tree, and the node before it; -1 for roots."""
-    far, before, _ = dijkstra(tree, directed=False, indices=roots, return_predecessors=True, min_only=True)
-    return far, np.where(before < 0, -1, before).astype(np.int64)
+def _ends_inside(
+    pieces: Pieces, nodes: _Nodes, ways: Ways, is_orphan: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the nodes at which ways end inside the volume, but for those of orphans, and the lengths of the ways."""
+    tips = np.concatenate([ways.tip, ways.origin[ways.is_first]])
+    lengths = np.concatenate([ways.length, ways.length[ways.is_first]])
+    reach = float(np.clip((np.array(pieces.shape) * pieces.voxel_size).min() / 4, AT_FACE, SHORTEST))
+    leaves = _leaves(tips, nodes.middle, nodes.number, np.flatnonzero(nodes.at_face.any(axis=1)), reach)
+    is_end = ~leaves & ~is_orphan[nodes.number[tips]]
+    return tips[is_end], lengths[is_end]
 
 
-def _ways_from(far: NDArray[np.float64], before: NDArray[np.int64]) -> _Ways:
-    """Return the ways of trees by the distance of each node from its root, and the node before it; -1 for roots."""
-    order = np.argsort(far)[::-1].tolist()
-    reach, tip, parent, distance = far.tolist(), list(range(len(far))), before.tolist(), far.tolist()
-    heir = [-1] * len(reach)
-    for node in order:  # from the tips to the roots
-        above = parent[node]
-        if above >= 0 and reach[node] > reach[above]:
-            reach[above], tip[above], heir[above] = reach[node], tip[node], node
-    begins = [node for node, above in enumerate(parent) if above < 0 or heir[above] != node]
-    origin = [parent[node] if parent[node] >= 0 else node for node in begins]
-    length = [reach[node] - distance[at] for node, at in zip(begins, origin, strict=True)]
-    is_first = np.array([parent[node] < 0 for node in begins], bool)
-    tips = np.array([tip[node] for node in begins], np.int64)
-    return _Ways(tips, np.array(origin, np.int64), np.array(length, float), is_first)
+def _spot(pieces: Pieces, nodes: _Nodes, kind: SpotKind, node: int, length: float, voxels: NDArray[np.int64]) -> Spot:
+    fragment, number = FragmentId(int(nodes.fragment[node])), nodes.number[node]
+    middle = (pieces.boxes.start[fragment] + pieces.boxes.stop[fragment]) // 2
+    return Spot(kind, SegmentId(int(nodes.neurons[number])), fragment, triple(middle), length, int(voxels[number]))
 
 
 def _leaves(
@@ -282,7 +232,7 @@ def _leaves(
     return np.array(beside, bool)
 
 
-def _crossings(ways: _Ways) -> NDArray[np.int64]:
+def _crossings(ways: Ways) -> NDArray[np.int64]:
     """Return the nodes from which two long ways begin on a third one."""
     long = ways.origin[(ways.length >= ARM) & ~ways.is_first]
     nodes, counts = np.unique(long, return_counts=True)
@@ -308,26 +258,3 @@ def _second_somata(
         if far.max() >= APART:
             found.append(int(theirs[np.argmax(far)]))
     return np.array(found, np.int64)
-
-
-def _largest_node(sizes: NDArray[np.int64], group: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Return the largest node of each of n groups."""
-    largest = np.zeros(n, np.int64)
-    order = np.argsort(sizes, kind="stable")
-    largest[group[order]] = order  # the last written, so the largest, stays
-    return largest
-
-
-def pieces_now(state: State, boxes: FragmentBoxes, voxel_size: VoxelSize) -> Pieces:
-    """Return the neurons of a session as they are."""
-    graph, bridges = state.graph, state.bridge_ends
-    u, v = (np.concatenate([ends, bridges[:, i]]) for i, ends in enumerate((graph.u, graph.v)))
-    table, sizes = state.table.copy(), state.sizes.copy()
-    return Pieces(table, sizes, u, v, boxes, state.base.fragments.shape, voxel_size)
-
-
-def pieces_at_start(state: State, threshold: float, boxes: FragmentBoxes, voxel_size: VoxelSize) -> Pieces:
-    """Return the neurons of a session before its first edit."""
-    base = state.base
-    table = base.table(threshold, state.min_size)
-    return Pieces(table, base.sizes, base.graph.u, base.graph.v, boxes, base.fragments.shape, voxel_size)

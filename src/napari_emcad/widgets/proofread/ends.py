@@ -5,9 +5,10 @@ from functools import partial
 
 from napari_emcad.core.ids import FragmentId
 from napari_emcad.core.wording import count
-from napari_emcad.proofreading.ends import SPOT_WORDS, Quality, Spot, Spots, find_spots, pieces_at_start, pieces_now
+from napari_emcad.proofreading.ends import SPOT_WORDS, Quality, Spot, Spots, find_spots
 from napari_emcad.proofreading.errors import Refused
 from napari_emcad.proofreading.rows import LogRow
+from napari_emcad.proofreading.ways import pieces_at_start, pieces_now
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
 from napari_emcad.widgets.proofread.attempts import Attempts
