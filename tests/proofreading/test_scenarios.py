@@ -69,7 +69,7 @@ def test_03_a_cut_edge_with_another_path(tmp_path):
 def test_04_merge_of_two_that_do_not_touch(tmp_path):
     at = session([(1, 2, 0.9), (3, 4, 0.9)], tmp_path)
     before = at.state.digest()
-    with pytest.raises(Doubtful, match=r"^merge: segments 1 and 3 do not touch; confirm"):
+    with pytest.raises(Doubtful, match=r"^merge: neurons 1 and 3 do not touch; confirm"):
         at.merge(1, 4)
     assert at.state.digest() == before
     at.merge(1, 4, confirmed=True)

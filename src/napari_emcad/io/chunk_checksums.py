@@ -19,6 +19,7 @@ from zarr.core.metadata import ArrayV2Metadata
 from zarr.storage import LocalStore
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.npy_lock import NPY_LOCK
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.read_errors import TABLE_ERRORS
 
@@ -79,7 +80,8 @@ class ChunkChecksums:
         try:
             if seal is not None and seal_of(folder) != seal:
                 raise ValueError("not those that were written")
-            table = np.load(folder / CHUNK_CHECKSUMS, mmap_mode="r")
+            with NPY_LOCK:
+                table = np.load(folder / CHUNK_CHECKSUMS, mmap_mode="r")
             if table.dtype != np.uint32 or table.shape != _grid(folder):
                 raise ValueError("not of this array")
         except TABLE_ERRORS as error:

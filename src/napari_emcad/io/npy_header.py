@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from napari_emcad.core.npy_lock import NPY_LOCK
+
 _MOST_HEADER = 2**16
 """Bytes of a header that are read; NumPy takes fewer."""
 
@@ -20,10 +22,12 @@ def read_npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """
     version = npy.read_magic(file)
     if version == (1, 0):
-        shape, _is_fortran, dtype = npy.read_array_header_1_0(file)
+        with NPY_LOCK:
+            shape, _is_fortran, dtype = npy.read_array_header_1_0(file)
         return shape, dtype
     length = file.read(4)
     if len(length) < 4 or (count := int.from_bytes(length, "little")) > _MOST_HEADER:
         raise ValueError("its header is cut short, or far too long")
-    shape, _is_fortran, dtype = npy.read_array_header_2_0(BytesIO(length + file.read(count)))
+    with NPY_LOCK:
+        shape, _is_fortran, dtype = npy.read_array_header_2_0(BytesIO(length + file.read(count)))
     return shape, dtype

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_emcad.core.npy_lock import NPY_LOCK
 from napari_emcad.io.npy_header import read_npy_header
 from napari_emcad.io.regular_files import open_regular
 from napari_emcad.io.zip_files import refuse_bomb
@@ -30,7 +31,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
                 with archive.open(entry) as array:
                     _refuse_claim(array, entry)
         file.seek(0)
-        with np.load(file, allow_pickle=False) as saved:
+        with NPY_LOCK, np.load(file, allow_pickle=False) as saved:
             return dict(saved)
 
 

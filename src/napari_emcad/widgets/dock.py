@@ -259,6 +259,8 @@ class EMCADDock(QWidget):
         if self._released:
             return
         column, bar = self._scroll.widget(), self._scroll.verticalScrollBar()
+        if column is not None and (layout := column.layout()) is not None:
+            layout.activate()  # sections may have been folded since it was laid out
         if at_top and column is not None and bar is not None:
             bar.setValue(widget.mapTo(column, QPoint()).y())
         else:

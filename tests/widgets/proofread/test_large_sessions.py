@@ -87,6 +87,7 @@ def test_proofreading(large):
     large.editor.enter(Mode.SPLIT)
     large.editor.click(Click(PLACE, False))
     large.editor.click(Click((PLACE[0], PLACE[1] + 12, PLACE[2]), True))
+    large.loop.settle()
     large.editor.apply()
     large.editor.edits.undo()
     large.editor.enter(Mode.SELECT)
@@ -101,6 +102,7 @@ def test_proofreading(large):
 def test_review(large):
     before = read(large)
     large.editor.enter(Mode.REVIEW)
+    large.loop.settle()
     assert large.editor.tool.question is not None
     large.editor.answer("join")
     assert read(large) - before <= NEAR
@@ -118,6 +120,7 @@ def test_surfaces(large):
 @pytest.mark.parametrize("mode", [Mode.SELECT, Mode.REVIEW])
 def test_3d_shows_what_is_seen_from_afar(afar, mode):
     afar.editor.enter(mode)
+    afar.loop.settle()
     before = read(afar)
     afar.viewer.dims.ndisplay = 3
     afar.loop.settle()
@@ -136,6 +139,7 @@ def test_edits_are_seen_from_afar(afar):
     afar.editor.enter(Mode.SPLIT)
     afar.editor.click(Click((PLACE[0], PLACE[1] - 12, PLACE[2]), False))
     afar.editor.click(Click((PLACE[0], PLACE[1] + 12, PLACE[2]), True))
+    afar.loop.settle()
     afar.editor.apply()
     one, other = (int(coarse[PLACE[0], y + d, x]) for d in (-2, 2))
     assert len({one, other, whole}) == 3, afar.message

@@ -27,7 +27,7 @@ def test_a_voxel_size_that_is_not_known_is_asked_for(desk, open_stack, stack, qu
     assert question.words == ""
     assert desk.stack.voxel_size == (40, 4, 4)
     np.testing.assert_allclose(layer.scale, (40, 4, 4))
-    assert "pixel size: 4 nm here, 6 nm where the model learnt; it sees this stack at 6 nm" in desk.message.text
+    assert "pixel size: 4 nm here, 6 nm where the model learnt; it sees this stack at 6 nm" in desk.first_look.warning
 
 
 def test_a_stack_that_tells_its_voxel_size_is_not_asked_about(open_stack, stack, question):
@@ -70,7 +70,7 @@ def test_time_and_memory_are_those_of_the_pixels_that_are_seen(desk, open_stack)
     assert (fewer.scale, own.scale) == ((2, 2), (1, 1)) and changes
     assert fewer.work < 0.5 * own.work and fewer.memory < own.memory
     assert desk.choices.parameters().scale == (1, 1)
-    assert "it sees this stack as it is" in desk.message.text
+    assert "it sees this stack as it is" in desk.first_look.warning
 
 
 def test_a_run_sees_the_pixels_of_the_model_and_keeps_those_of_the_stack(desk, loop, open_stack):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.npy_lock import NPY_LOCK
 from napari_emcad.core.progress import Job, Stopwatch, drive
 from napari_emcad.io.json_text import read_json
 from napari_emcad.io.npz_files import read_npz
@@ -59,7 +60,8 @@ def read_columns(folder: Path, names: tuple[str, ...], seal: int | None = None) 
             raise ValueError("another table")
         if folder.is_dir():
             _check(folder, [f"{name}.npy" for name in names])
-            return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
+            with NPY_LOCK:
+                return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
         saved = read_npz(earlier)
         return {name: saved[name] for name in names}
     except TABLE_ERRORS as error:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Slices
+from napari_emcad.core.npy_lock import NPY_LOCK
 from napari_emcad.io.npy_header import read_npy_header
 from napari_emcad.io.stacks.axes import arrange_axes
 from napari_emcad.io.stacks.check_stack import check_stack
@@ -71,7 +72,7 @@ def open_npz(path: Path, wish: StackSelection = ANY) -> OpenDataset:
 
     @cache
     def values() -> NDArray[Any]:
-        with np.load(path, allow_pickle=False) as file:
+        with NPY_LOCK, np.load(path, allow_pickle=False) as file:
             return np.asarray(file[entry.name])
 
     def read(box: Slices) -> NDArray[Any]:
@@ -122,7 +123,8 @@ def _map(path: Path) -> np.memmap[Any, Any]:
         _shape, dtype = read_npy_header(file)
     if dtype.hasobject:
         raise UserError(f"{path}: an array of numbers is needed, got one of Python objects; save it as numbers.")
-    array: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    with NPY_LOCK:
+        array: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
 
 

@@ -77,9 +77,8 @@ def _marked(ids: NDArray[np.integer], n: int) -> NDArray[np.bool_]:
 
 def _are_among(pairs: Ids, others: Ids) -> NDArray[np.bool_]:
     """Return which pairs, (k, 2), are among others, in either order."""
-    n = int(pairs.max(initial=0)) + 1
-    found = np.asarray(_marked(others.ravel(), n)[pairs].all(axis=1))
-    others = others[_marked(pairs[found].ravel(), int(others.max(initial=0)) + 1)[others].all(axis=1)]
+    found = np.asarray(np.isin(pairs, others).all(axis=1))
+    others = others[np.isin(others, pairs[found]).all(axis=1)]
     known = {frozenset(pair) for pair in others.tolist()}
     found[found] = [frozenset(pair) in known for pair in pairs[found].tolist()]
     return found

@@ -43,7 +43,7 @@ class Shortlists:
     odds : LearnedOdds
     still_open : OpenQuestions
     hears : bool
-        True: the second opinion is heard, where the fragments are not too many for it.
+        True: the second opinion is heard, where the fragments are in memory and not too many for it.
     """
 
     def __init__(
@@ -116,10 +116,11 @@ class Shortlists:
             self._listed[kind] = kept.chosen(~np.isin(kept.edge, stale)).with_also(found[kind])
 
     def _look_at_shapes(self) -> Job[None]:
-        """Look at the shapes of all fragments, once, where they are not too many."""
-        n = len(self._state.table) - 1
-        if self._hears and self._view.shapes is None and n <= MOST_FRAGMENTS:
-            self._view.shapes = yield from find_fragment_shapes(self._state.base.fragments, n)
+        """Look at the shapes of all fragments, once, where these are in memory and not too many."""
+        n, fragments = len(self._state.table) - 1, self._state.base.fragments
+        is_at_hand = isinstance(fragments, np.ndarray) and n <= MOST_FRAGMENTS
+        if self._hears and self._view.shapes is None and is_at_hand:
+            self._view.shapes = yield from find_fragment_shapes(fragments, n)
 
     def _gaps_at(self, fragments: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of the gaps that have an end in some fragments."""

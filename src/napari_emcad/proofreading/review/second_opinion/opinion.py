@@ -1,7 +1,7 @@
 """The second opinion on the questions of the review: learned from many features of contacts, ends and shapes.
 
 It takes the place of the odds. Where it has seen nothing like the data it says nothing, and the odds serve, which go on
-learning from the answers.
+learning from the answers; so they do where the fragments lie in files, all of which would have to be read for it.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_emcad.core.ids import Ids
+from napari_emcad.core.npy_lock import NPY_LOCK
 from napari_emcad.proofreading.edges import EditedGraph
 from napari_emcad.proofreading.review.forest import Forest
 from napari_emcad.proofreading.review.second_opinion.cut_features import describe_cuts
@@ -66,5 +67,5 @@ def _heard(trees: Trees, features: NDArray[np.float64]) -> NDArray[np.float64]:
 @cache
 def shipped() -> dict[str, Trees]:
     """Return the trees for joins and for cuts that come with the package."""
-    with np.load(WEIGHTS, allow_pickle=False) as kept:
+    with NPY_LOCK, np.load(WEIGHTS, allow_pickle=False) as kept:
         return {name: read_trees(kept, name) for name in ("join", "cut")}
