@@ -62,7 +62,8 @@ class EMCADDock(QWidget):
         self._own_context = OwnContext(viewer.layers, viewer.window._qt_viewer.canvas.native)
         self._looked = False
         self._released = False
-        self.desk = desk = Desk(viewer, QtLoop(self, self._tell), Remembered(remembered_file()))
+        self._loop = QtLoop(self, self._tell)
+        self.desk = desk = Desk(viewer, self._loop, Remembered(remembered_file()))
         desk.message.defects = DefectLog(defects_file())
         self._uncaught = Uncaught(self._tell)
         self.stack, self.message_line = StackChoice(desk.stack), MessageLine(desk.message)
@@ -122,7 +123,8 @@ class EMCADDock(QWidget):
             return
         self._released = True
         with ExitStack() as last_first:  # all of it, whatever of it fails
-            for close in (self._watch.stop, self._own_context.close, self._uncaught.close, self.desk.close):
+            ends = (self._loop.close, self._watch.stop, self._own_context.close, self._uncaught.close, self.desk.close)
+            for close in ends:
                 last_first.callback(close)
             last_first.callback(self.section_report.close_view)
             last_first.callback(self.panes.close_panes)

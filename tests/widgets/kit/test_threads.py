@@ -253,3 +253,16 @@ def test_a_pause_tells_what_its_call_raises(qtbot, told):
     pause.start()
     qtbot.waitUntil(lambda: bool(told))
     assert isinstance(told[0], KeyError)
+
+
+def test_a_loop_waits_for_what_was_dropped_and_is_still_at_work(qtbot):
+    parent, witness, seen = QObject(), Witness(), []
+    loop = QtLoop(parent)
+    runner = loop.jobs()
+    runner.progressed.connect(seen.append)
+    runner.start(witness.job(), witness.then)
+    qtbot.waitUntil(lambda: bool(seen), timeout=20_000)
+    assert not runner.close(0)  # as a tool does that is put away
+    threading.Timer(0.1, witness.go.set).start()
+    loop.close()
+    assert witness.closed_in is not None and not witness.ended

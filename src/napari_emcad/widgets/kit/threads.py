@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
+from weakref import WeakSet
 
 from napari.qt.threading import GeneratorWorker
 from qtpy.QtCore import QObject, QThreadPool, QTimer
@@ -177,13 +178,21 @@ class QtLoop:
 
     def __init__(self, parent: QObject, tell: Tell = report):
         self._parent, self._tell = parent, tell
+        self._runners: WeakSet[JobRunner] = WeakSet()
         pool = QThreadPool.globalInstance()
         if pool is not None:
             pool.setMaxThreadCount(max(pool.maxThreadCount(), LEAST_THREADS))
 
     def jobs(self) -> JobRunner:
         """Return a runner of jobs in threads."""
-        return JobRunner(self._parent, self._tell)
+        runner = JobRunner(self._parent, self._tell)
+        self._runners.add(runner)
+        return runner
+
+    def close(self) -> None:
+        """Stop what is still at work, and wait for it: a thread that outlives the window may end in a crash."""
+        for runner in list(self._runners):
+            runner.close()
 
     def pause(self, milliseconds: int, then: Callable[[], Any]) -> TimerPause:
         """Return a pause, not started."""
