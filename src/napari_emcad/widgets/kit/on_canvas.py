@@ -1,5 +1,6 @@
 """Labels under the pixels of a canvas, and the rims of those: as wide on the screen at any zoom."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -123,7 +124,11 @@ def _voxels_under(canvas: ViewerModel, layer: Labels) -> tuple[_Voxels, float]:
 
 def pixel_of(canvas: ViewerModel, layer: Labels, voxel: Voxel) -> tuple[float, float]:
     """Return where on a canvas in 2D a voxel of a layer lies, or would lie: row and column, in pixels."""
-    world = np.array(layer.data_to_world(voxel))[-3:]
+    return pixel_of_world(canvas, np.array(layer.data_to_world(voxel))[-3:])
+
+
+def pixel_of_world(canvas: ViewerModel, world: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+    """Return where on a canvas in 2D a place (z, y, x) of the world lies, or would lie: row and column, in pixels."""
     down, right = (
         span.size / 2 + (world[span.axis - canvas.dims.ndim] - span.middle) * span.zoom for span in _spans(canvas)
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from napari.components import ViewerModel
 
 from napari_emcad.widgets.desk.canvases import Canvases
+from napari_emcad.widgets.kit.on_canvas import pixel_of_world
 from napari_emcad.widgets.panes.linked_views import shown_axes
 
 
@@ -34,16 +35,5 @@ def cross_of(canvas: ViewerModel, canvases: Canvases) -> Cross | None:
     if canvas.dims.ndisplay == 3 or canvas.dims.ndim < 3:
         return None
     level, upright = shown_axes(canvas)
-    camera = canvas.scene.camera
-    apart = [
-        (canvases.place[axis] - center) * camera.zoom * sign
-        for axis, center, sign in zip((level, upright), camera.center[-2:], _signs(canvas), strict=True)
-    ]
-    height, width = canvas.canvas.size
-    return Cross(height / 2 + apart[0], width / 2 + apart[1], level, upright, 3 - level - upright)
-
-
-def _signs(canvas: ViewerModel) -> tuple[int, int]:
-    """Return 1 for an axis that napari shows downwards or to the right, -1 for one that it is set to turn round."""
-    _, vertical, horizontal = (str(one) for one in canvas.scene.camera.orientation)
-    return (-1 if vertical == "up" else 1), (-1 if horizontal == "left" else 1)
+    down, right = pixel_of_world(canvas, canvases.place)
+    return Cross(down, right, level, upright, 3 - level - upright)
