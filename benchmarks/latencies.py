@@ -269,17 +269,17 @@ def _base(sections: int) -> Segmentation:
     tree.gaps[0] = np.inf
     sizes = np.full(n + 1, CELL**2, np.int64)
     sizes[0] = 0
-    return Segmentation(fragments, _graph(grid, rng), tree, sizes)
+    return Segmentation(fragments, random_graph(grid, rng, (1, CELL, CELL)), tree, sizes)
 
 
-def _graph(grid: np.ndarray, rng: np.random.Generator) -> RegionGraph:
-    """Each cell touches the next on every axis."""
+def random_graph(grid: np.ndarray, rng: np.random.Generator, step: tuple[int, int, int]) -> RegionGraph:
+    """Each cell, of so many voxels on z, y and x, touches the next on every axis."""
     pairs = [(np.delete(grid, -1, axis), np.delete(grid, 0, axis)) for axis in range(3)]
     u, v = (np.concatenate([p[side].ravel() for p in pairs]) for side in (0, 1))
     order = np.lexsort((v, u))
     u, v, mean = u[order], v[order], rng.random(len(u), np.float32)
-    contact = np.stack(np.unravel_index(u - 1, grid.shape), axis=1) * (1, CELL, CELL)
-    area = np.full(len(u), CELL, np.int64)
+    contact = np.stack(np.unravel_index(u - 1, grid.shape), axis=1) * step
+    area = np.full(len(u), step[2], np.int64)
     return RegionGraph(u, v, mean, np.repeat(mean[:, None], len(QUANTILES), 1), area, contact.astype(np.int32))
 
 

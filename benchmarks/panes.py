@@ -22,12 +22,11 @@ import napari
 import numpy as np
 import psutil
 import tifffile
-from latencies import Clock, paint, rest
+from latencies import Clock, paint, random_graph, rest
 from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
 
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.merge_tree import MergeTree
-from napari_emcad.core.region_graph import QUANTILES, RegionGraph
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
@@ -90,17 +89,7 @@ def _base(sections: int) -> Segmentation:
         fragments[z] = grid[z // LENGTH].repeat(CELL, 0).repeat(CELL, 1)
     sizes = np.full(n + 1, CELL**2 * LENGTH, np.int64)
     sizes[0] = 0
-    return Segmentation(fragments, _graph(grid, rng), tree, sizes)
-
-
-def _graph(grid: np.ndarray, rng: np.random.Generator) -> RegionGraph:
-    pairs = [(np.delete(grid, -1, axis), np.delete(grid, 0, axis)) for axis in range(3)]
-    u, v = (np.concatenate([p[side].ravel() for p in pairs]) for side in (0, 1))
-    order = np.lexsort((v, u))
-    u, v, mean = u[order], v[order], rng.random(len(u), np.float32)
-    contact = np.stack(np.unravel_index(u - 1, grid.shape), axis=1) * (LENGTH, CELL, CELL)
-    area = np.full(len(u), CELL, np.int64)
-    return RegionGraph(u, v, mean, np.repeat(mean[:, None], len(QUANTILES), 1), area, contact.astype(np.int32))
+    return Segmentation(fragments, random_graph(grid, rng, (LENGTH, CELL, CELL)), tree, sizes)
 
 
 def _measure(session: Path, clock: Clock, picture: Path | None) -> None:

@@ -85,15 +85,20 @@ def do(session: Session, edits) -> None:
             step.do(session)
 
 
-@settings(unshrunk, max_examples=40)
-@given(st.data())
-def test_order_does_not_matter(tmp_path_factory, data) -> None:
-    folder = tmp_path_factory.mktemp("team")
+def a_team(folder, data):
+    """A team with one session that has some edits, on a graph or on voxels, and the kinds of edits that it can make."""
     on_cells = data.draw(st.booleans())
     make = (lambda log: on_voxels(some_affinities(1), log)) if on_cells else (lambda log: on_graph(LINE, log))
     kinds = (EDITS, ANY_ORDER, THRESHOLDS, *([PART] if on_cells else []))
     team = Team(folder, make)
     do(team.first, data.draw(steps(12, *kinds)))
+    return team, kinds
+
+
+@settings(unshrunk, max_examples=40)
+@given(st.data())
+def test_order_does_not_matter(tmp_path_factory, data) -> None:
+    team, kinds = a_team(tmp_path_factory.mktemp("team"), data)
     for _ in range(data.draw(st.integers(2, 3))):
         do(team.copy(), data.draw(steps(20, *kinds)))
     n = len(team.sessions)
@@ -107,19 +112,14 @@ def test_order_does_not_matter(tmp_path_factory, data) -> None:
     undone = team.open(one, "undone.db", read_only=False)
     while undone.undoable:
         undone.undo()
-    start = team.make(EditLog(folder / "none.db", read_only=True))
+    start = team.make(EditLog(team.folder / "none.db", read_only=True))
     np.testing.assert_array_equal(labels(undone), labels(start))
 
 
 @settings(unshrunk, max_examples=4)
 @given(st.data())
 def test_what_one_alone_did_is_as_it_was(tmp_path_factory, data) -> None:
-    folder = tmp_path_factory.mktemp("team")
-    on_cells = data.draw(st.booleans())
-    make = (lambda log: on_voxels(some_affinities(1), log)) if on_cells else (lambda log: on_graph(LINE, log))
-    kinds = (EDITS, ANY_ORDER, THRESHOLDS, *([PART] if on_cells else []))
-    team = Team(folder, make)
-    do(team.first, data.draw(steps(12, *kinds)))
+    team, kinds = a_team(tmp_path_factory.mktemp("team"), data)
     worked, idle = team.copy(), team.copy()
     do(worked, data.draw(steps(30, *kinds)))
     idle.note((0, 0, 0), "nothing else")
