@@ -17,9 +17,9 @@ from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.progress import drive
 from napari_emcad.inference.engines.device import reuse_memory
 from napari_emcad.io.stacks.stack import open_stack
+from napari_emcad.networks.cad_student import CadStudent
 from napari_emcad.networks.checkpoint import load_teacher
 from napari_emcad.networks.residual_unet import ResidualUNet
-from napari_emcad.networks.student import Student
 from napari_emcad.pipeline import predict
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     reuse_memory()
     with open_stack(options.raw) as volume:
         raw = np.asarray(volume.array[Box.parse(options.box, volume.array.shape).slices])
-    networks = {"student": Student().eval(), "residual U-Net, published size": ResidualUNet().eval()}
+    networks = {"student": CadStudent().eval(), "residual U-Net, published size": ResidualUNet().eval()}
     networks |= {file.name: load_teacher(file)[0] for file in options.teacher}
     seconds = {name: [] for name in networks}
     for _ in range(options.runs):

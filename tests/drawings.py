@@ -61,13 +61,32 @@ def membranes(labels: NDArray, dtype: type = np.uint8) -> NDArray:
 
 
 def lively_student(seed: int = 0):
-    """A small student in eval mode with drawn weights, whose affinities go from 0 to 1 and change with every pixel."""
+    """A published student of few maps, made lively."""
     import torch
 
-    from napari_emcad.networks.student import Student, StudentConfig
+    from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 
     torch.manual_seed(seed)
-    student = Student(StudentConfig(maps=4, embedding_channels=4)).train()
+    student = CadStudent(CadStudentConfig(maps=4, embedding_channels=4))
+    return _enlivened(student, [student.outc_t.conv, student.outc_tn.conv])
+
+
+def lively_small_student(seed: int = 0):
+    """A small student of few maps, made lively."""
+    import torch
+
+    from napari_emcad.networks.small_student import SmallStudent, SmallStudentConfig
+
+    torch.manual_seed(seed)
+    student = SmallStudent(SmallStudentConfig((4, 6, 7, 8), (6, 5, 4), embedding_channels=3))
+    return _enlivened(student, [student.outc_t, student.outc_tn])
+
+
+def _enlivened(student, last_layers):
+    """A student in eval mode with drawn weights, whose affinities go from 0 to 1 and change with every pixel."""
+    import torch
+
+    student.train()
     pairs = torch.rand(4, 2, 64, 64)
     for module in student.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -75,9 +94,14 @@ def lively_student(seed: int = 0):
     with torch.no_grad():
         student(pairs)
         outputs = student.eval()(pairs)
-        for layer, embedding in zip((student.outc_t, student.outc_tn), outputs, strict=True):
-            layer.conv.bias -= embedding.mean((0, 2, 3))
+        for layer, embedding in zip(last_layers, outputs, strict=True):
+            mean = embedding.mean((0, 2, 3))
+            layer.bias -= mean.repeat_interleave(len(layer.bias) // len(mean))
     return student
+
+
+STUDENTS = {"published": lively_student, "small": lively_small_student}
+"""A student of each kind."""
 
 
 def lively_sdasn(seed: int = 0):

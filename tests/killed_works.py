@@ -26,9 +26,9 @@ from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
 from napari_emcad.io.stacks.stack import open_stack
 from napari_emcad.networks import zoo
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, save_model
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training.params import TrainingParameters
 
 SESSION = {"session.json", "fragments.zarr", "boxes", "graph", "affinities.zarr", "edits.db", "edits.known", "lock"}
@@ -169,7 +169,7 @@ class SavedModel(Work):
 
 
 def save(path: Path, maps: int) -> None:
-    save_model(Student(StudentConfig(maps, 3)), path, ModelCard(title=f"{maps} maps"))
+    save_model(CadStudent(CadStudentConfig(maps, 3)), path, ModelCard(title=f"{maps} maps"))
 
 
 class KeptModel(Work):
@@ -229,7 +229,7 @@ class FineTuning(Work):
     def prepare(self, folder: Path) -> None:
         torch.set_num_threads(1)
         torch.manual_seed(0)
-        network = Student(StudentConfig(maps=4, embedding_channels=4))
+        network = CadStudent(CadStudentConfig(maps=4, embedding_channels=4))
         save_model(network, folder / "student.pt", ModelCard(title="small"))
         (folder / "runs").mkdir()
 

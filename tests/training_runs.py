@@ -9,9 +9,9 @@ import torch
 from toy_crops import squares
 
 from napari_emcad.core.crop import unlabelled_crop
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.mala import MalaUNet, MalaUNetConfig
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training.loop import train
 from napari_emcad.training.params import NEEDS_STUDENT, NEEDS_TEACHER, TrainingParameters
 from napari_emcad.training.saved_state import TrainingState
@@ -34,7 +34,7 @@ def fresh(parameters=TINY, teacher=EMBEDDINGS):
     torch.manual_seed(0)
     networks = {}
     if parameters.mode in NEEDS_STUDENT:
-        networks["student"] = Student(StudentConfig(maps=4, embedding_channels=4))
+        networks["student"] = CadStudent(CadStudentConfig(maps=4, embedding_channels=4))
     if parameters.mode in NEEDS_TEACHER:
         networks["teacher"] = MalaUNet(teacher) if isinstance(teacher, MalaUNetConfig) else ResidualUNet(teacher)
     return TrainingState(networks, parameters)

@@ -15,7 +15,6 @@ import h5py
 import numpy as np
 import tifffile
 import torch
-from net import load_small
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box
@@ -26,6 +25,7 @@ from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.inference.predict_student import predict_affinities
 from napari_emcad.inference.prediction import Prediction
 from napari_emcad.networks.checkpoint import load_student
+from napari_emcad.networks.small_student import SmallStudent
 from napari_emcad.pipeline import SegmentParameters, agglomerate
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
@@ -64,12 +64,14 @@ def main() -> None:
 
 
 def _network(path: Path):
-    """A small student, or one of the package's."""
+    """The running mean of a run's weights, or a model that the package knows."""
     kept = torch.load(path, map_location="cpu", weights_only=True)
     if "raw_weights" not in kept:
         return load_student(path)[0]
     print(f"step {kept['current_iter']}")
-    return load_small(path)
+    network = SmallStudent()
+    network.load_state_dict(kept["model_weights"])
+    return network.eval()
 
 
 def _volume(data: Path, name: str) -> tuple[NDArray, NDArray]:

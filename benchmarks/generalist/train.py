@@ -1,11 +1,15 @@
 """The generalist: the small student from scratch on mouse, fly and synthetic tissue, for as long as it is let.
 
-python train.py [FOLDER] --data FOLDER [--synthetic ...] [--cool STEPS]
+python train.py [FOLDER] --data FOLDER [--synthetic ...] [--from MODEL] [--cool STEPS]
 
 goes on with FOLDER/last.pt where there is one; stop it at any time. `last.pt` is written every 500 steps and kept as
 `step_NNNNNN.pt` every 10,000; its `model_weights` are the running mean of the weights, which is scored and used.
+A new run begins with drawn weights, or with those of MODEL, of which nothing but the weights is known.
 The learning rate is constant, so that the run has no end planned: with --cool it goes down to nothing over the given
 number of steps from where the run stands, and ends as `cooled.pt` (last.pt stays as it was, so that both can go on).
+
+Losses are made by numba and all else by torch, which take the same threads: give both one number, OMP_NUM_THREADS=1
+NUMBA_NUM_THREADS=1, or wherever another program wants a core, they wait for each other at ten times the price.
 """
 
 import argparse
@@ -19,11 +23,12 @@ from pathlib import Path
 import torch
 from batches import Batches
 from loss import fused
-from net import SmallStudent
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from napari_emcad.inference.engines.device import reuse_memory
+from napari_emcad.networks.checkpoint import load_student
+from napari_emcad.networks.small_student import SmallStudent
 
 RATE, WARM_UP, DECAY, CLIP = 1e-3, 300, 1e-2, 1.0
 MEAN = 0.999
@@ -35,8 +40,9 @@ SAVE, KEEP, TELL = 500, 10_000, 50
 class Run:
     """A network, its optimiser, the running mean of its weights and the number of steps made."""
 
-    def __init__(self):
-        self.network = SmallStudent().to(memory_format=torch.channels_last)
+    def __init__(self, model: Path | None = None):
+        network = load_student(model)[0].train() if model else SmallStudent()
+        self.network = network.to(memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.network).requires_grad_(False)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim < 2]
@@ -93,7 +99,7 @@ def main() -> None:
     options = _options()
     reuse_memory()
     torch.manual_seed(options.seed)
-    run, last = Run(), options.folder / "last.pt"
+    run, last = Run(options.model), options.folder / "last.pt"
     options.folder.mkdir(parents=True, exist_ok=True)
     if last.exists():
         run.load(last)
@@ -130,6 +136,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, nargs="?", default=here / "run")
     parser.add_argument("--data", type=Path, required=True, help="folder with ac4, fib25 and cremi_b")
     parser.add_argument("--synthetic", type=Path, default=here / "synthetic")
+    parser.add_argument("--from", dest="model", type=Path, help="model whose weights a new run begins with")
     parser.add_argument("--cool", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

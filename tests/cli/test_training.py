@@ -9,10 +9,10 @@ from toy_crops import squares
 
 from napari_emcad.cli import main as cli
 from napari_emcad.cli.training_options import defect_chances
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training.params import NO_DEFECTS, DefectChances
 
 QUICK = ("--batch", "2", "--sections", "2", "--size", "32", "--learning-rate", "0.01", "--ema", "0.8", "--warm-up", "3")
@@ -35,7 +35,7 @@ def files(tmp_path_factory):
     ):
         tifffile.imwrite(folder / f"{name}.tif", values, photometric="minisblack")
     torch.manual_seed(0)
-    student, teacher = Student(StudentConfig(4, 4)), ResidualUNet(ResidualUNetConfig(maps=(4, 6), outputs=4))
+    student, teacher = CadStudent(CadStudentConfig(4, 4)), ResidualUNet(ResidualUNetConfig(maps=(4, 6), outputs=4))
     save_model(student, folder / "student.pt", ModelCard(title="small"))
     save_model(teacher, folder / "teacher.pt", ModelCard(title="deep"))
     return folder

@@ -13,10 +13,11 @@ from napari_emcad.finetuning.folder import TrainingOrder, best_model, read_order
 from napari_emcad.finetuning.held_out import HeldOutScore
 from napari_emcad.finetuning.run import AS_GOOD, fine_tune
 from napari_emcad.networks import card
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.small_student import SmallStudent, SmallStudentConfig
 from napari_emcad.training.params import TrainingParameters
 
 LEARN = {"batch": 2, "sections": 2, "size": 32, "augmentation": "full", "learning_rate": 1e-2, "ema": 0.8, "warm_up": 3}
@@ -27,14 +28,16 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A student and a teacher that know nothing."""
+    """A student of each kind and a teacher that know nothing."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
-    student = Student(StudentConfig(maps=4, embedding_channels=4))
+    student = CadStudent(CadStudentConfig(maps=4, embedding_channels=4))
     teacher = ResidualUNet(ResidualUNetConfig(maps=(4, 6), outputs=4))
     save_model(student, folder / "student.pt", ModelCard(title="small", data="nothing", iteration=10))
     save_model(teacher, folder / "teacher.pt", ModelCard(title="deep"))
-    return {name: folder / f"{name}.pt" for name in ("student", "teacher")}
+    small = SmallStudent(SmallStudentConfig((8, 8, 8, 8), (8, 8, 8), embedding_channels=4))
+    save_model(small, folder / "small.pt", ModelCard(title="half size", data="nothing", iteration=10))
+    return {name: folder / f"{name}.pt" for name in ("student", "teacher", "small")}
 
 
 def order(models, mode="student", budget=None, **about):
@@ -52,7 +55,9 @@ def kinds(events):
     return [event["event"] for event in events]
 
 
-def test_a_run_makes_the_student_better_and_says_so(models, tmp_path):
+@pytest.mark.parametrize("kind", ["student", "small"])
+def test_a_run_makes_the_student_better_and_says_so(models, tmp_path, kind):
+    models = {**models, "student": models[kind]}
     folder = write_new_run(models, tmp_path / "run", title="squares", licence="ODC-By 1.0")
     events = list(fine_tune(folder))
     assert kinds(events)[:2] == ["stage", "started"]

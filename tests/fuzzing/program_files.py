@@ -27,9 +27,9 @@ from napari_emcad.io.sessions.file_names import RUN_FILE
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import find_boxes, open_session
 from napari_emcad.io.sessions.snapshot import Snapshot
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import load_network, save_model
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training.params import TrainingParameters
 
 _PLAN = any_plan((12, 64, 96), seed=3)
@@ -49,9 +49,9 @@ _EVENTS = (
 )
 
 
-def _student() -> Student:
+def _student() -> CadStudent:
     torch.manual_seed(0)
-    return Student(StudentConfig(2, 4))
+    return CadStudent(CadStudentConfig(2, 4))
 
 
 def write_model(folder: Path) -> Path:

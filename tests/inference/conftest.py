@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from drawings import lively_student
+from drawings import STUDENTS
 from torch.nn import functional as F
 
 from napari_emcad.core.geometry import Box
@@ -32,8 +32,9 @@ def fp32(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def student():
-    return lively_student()
+def student(request):
+    """A published one; another one of `STUDENTS` where a test asks for it."""
+    return STUDENTS[getattr(request, "param", "published")]()
 
 
 @pytest.fixture

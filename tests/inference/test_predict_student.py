@@ -7,7 +7,7 @@ import psutil
 import pytest
 import torch
 import zarr
-from drawings import uneven
+from drawings import STUDENTS, uneven
 
 from napari_emcad.core import progress
 from napari_emcad.core.errors import UserError
@@ -52,6 +52,7 @@ def close(found, expected):
 # ---- what is predicted -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("student", STUDENTS, indirect=True)
 @pytest.mark.parametrize("shape", [(2, 16, 16), (3, 17, 31), (1, 40, 33), (2, 48, 18)])
 def test_affinities_of_whole_sections(predicted, whole, shape):
     volume = uneven(shape)
@@ -62,6 +63,7 @@ def test_affinities_of_whole_sections(predicted, whole, shape):
     np.testing.assert_array_equal(volume, before)
 
 
+@pytest.mark.parametrize("student", STUDENTS, indirect=True)
 @pytest.mark.parametrize(("tile", "turned"), [(61, False), (200, True)])
 def test_tiled_equals_untiled(predicted, whole, tile, turned):
     volume = uneven(STRIP)
@@ -69,6 +71,7 @@ def test_tiled_equals_untiled(predicted, whole, tile, turned):
     close(predicted(volume, tile=tile), whole(volume / np.float32(255)) * 255)
 
 
+@pytest.mark.parametrize("student", STUDENTS, indirect=True)
 def test_tiled_on_both_axes(predicted, whole):
     volume = uneven((1, 301, 323))
     close(predicted(volume, tile=162), whole(volume / np.float32(255)) * 255)
@@ -342,6 +345,7 @@ def test_other_errors_come_out_as_they_are(predicted, monkeypatch):
 # ---- the network -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("student", STUDENTS, indirect=True)
 def test_a_folded_student_gives_the_same_and_leaves_its_original_alone(student):
     before = {name: values.clone() for name, values in student.state_dict().items()}
     pair = torch.rand(1, 2, 32, 48)

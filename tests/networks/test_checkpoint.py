@@ -8,9 +8,9 @@ import torch
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.networks import card as cards
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import inspect, load_student, save_model
-from napari_emcad.networks.student import Student, StudentConfig
 
 TOLD = ModelCard(
     title="Mouse",
@@ -25,10 +25,10 @@ TOLD = ModelCard(
 
 
 @pytest.fixture
-def student() -> Student:
+def student() -> CadStudent:
     """A student of no published size, every tensor random, in the memory order that training uses."""
     torch.manual_seed(5)
-    student = Student(StudentConfig(maps=3, embedding_channels=5)).to(memory_format=torch.channels_last)
+    student = CadStudent(CadStudentConfig(maps=3, embedding_channels=5)).to(memory_format=torch.channels_last)
     for tensor in student.state_dict().values():
         tensor.copy_(torch.rand(tensor.shape) * 100)
     return student.train()
@@ -111,7 +111,7 @@ def test_a_failed_save_leaves_the_saved_one(student, tmp_path):
 
 def test_our_own_ckpt_and_pt_share_a_folder_each_with_its_card(student, tmp_path):
     first = save_model(student, tmp_path / "AC34.pt", TOLD)
-    second = save_model(Student(StudentConfig(2, 2)), tmp_path / "AC34.ckpt", TOLD.changed(title="Other"))
+    second = save_model(CadStudent(CadStudentConfig(2, 2)), tmp_path / "AC34.ckpt", TOLD.changed(title="Other"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["AC34.ckpt", "AC34.ckpt.json", "AC34.json", "AC34.pt"]
     assert load_student(tmp_path / "AC34.pt")[1] == first
     assert load_student(tmp_path / "AC34.ckpt")[1] == second == ModelCard.load(tmp_path / "AC34.ckpt.json")
@@ -170,17 +170,17 @@ def test_a_teacher_is_inspected_but_not_loaded_as_a_student(tmp_path):
 def test_killed_at_any_moment_over_an_older_model(tmp_path, monkeypatch, done, with_card):
     """After so many of the renames: the weights that are there have their card, the old or the new."""
     path, write = tmp_path / "a.pt", cards.replace_in_turn
-    save_model(Student(StudentConfig(2, 3)), path, ModelCard(title="old"))
+    save_model(CadStudent(CadStudentConfig(2, 3)), path, ModelCard(title="old"))
     if not with_card:
         card_path(path).unlink()
     before = inspect(path)
     monkeypatch.setattr(cards, "replace_in_turn", lambda steps: write(list(steps)[:done]) if done else None)
-    save_model(Student(StudentConfig(3, 3)), path, ModelCard(title="new"))
+    save_model(CadStudent(CadStudentConfig(3, 3)), path, ModelCard(title="new"))
     monkeypatch.undo()
     found = load_student(path)[1]
     assert found == before if done < 2 else (found.title, found.maps) == ("new", 3)
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    written = save_model(Student(StudentConfig(4, 3)), path, ModelCard(title="newer"))
+    written = save_model(CadStudent(CadStudentConfig(4, 3)), path, ModelCard(title="newer"))
     assert inspect(path) == written == ModelCard.load(card_path(path))
     assert "before" not in card_path(path).read_text()
 
@@ -188,7 +188,7 @@ def test_killed_at_any_moment_over_an_older_model(tmp_path, monkeypatch, done, w
 def test_killed_before_there_are_weights_there_is_no_model(tmp_path, monkeypatch):
     write = cards.replace_in_turn
     monkeypatch.setattr(cards, "replace_in_turn", lambda steps: write(steps[:1]))
-    save_model(Student(StudentConfig(2, 3)), tmp_path / "a.pt", ModelCard())
+    save_model(CadStudent(CadStudentConfig(2, 3)), tmp_path / "a.pt", ModelCard())
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     with pytest.raises(UserError, match="does not exist"):
         inspect(tmp_path / "a.pt")
@@ -196,7 +196,7 @@ def test_killed_before_there_are_weights_there_is_no_model(tmp_path, monkeypatch
 
 def test_a_failure_between_the_two_leaves_both_as_they_were(tmp_path, monkeypatch):
     path = tmp_path / "a.pt"
-    save_model(Student(StudentConfig(2, 3)), path, ModelCard(title="old"))
+    save_model(CadStudent(CadStudentConfig(2, 3)), path, ModelCard(title="old"))
     before, replace = {p.name: p.read_bytes() for p in tmp_path.iterdir()}, Path.replace
 
     def refused(self, target):
@@ -206,5 +206,5 @@ def test_a_failure_between_the_two_leaves_both_as_they_were(tmp_path, monkeypatc
 
     monkeypatch.setattr(Path, "replace", refused)
     with pytest.raises(UserError, match="does not answer"):
-        save_model(Student(StudentConfig(3, 3)), path, ModelCard(title="new"))
+        save_model(CadStudent(CadStudentConfig(3, 3)), path, ModelCard(title="new"))
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

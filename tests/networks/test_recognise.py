@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.recognise import STUDENT, Architecture, recognise, student_config, student_shapes
-from napari_emcad.networks.student import Student, StudentConfig
 
 
 def zeros(shapes) -> dict[str, torch.Tensor]:
@@ -42,16 +42,16 @@ def test_other_networks_of_the_family(weights, expected):
 
 @pytest.mark.parametrize(("maps", "embedding"), [(16, 16), (3, 5)])
 def test_a_student_and_its_size(maps, embedding):
-    weights = Student(StudentConfig(maps, embedding)).state_dict()
+    weights = CadStudent(CadStudentConfig(maps, embedding)).state_dict()
     assert recognise(weights, "a.ckpt") == Architecture("student", STUDENT, maps, embedding)
-    assert student_config(weights) == StudentConfig(maps, embedding)
+    assert student_config(weights) == CadStudentConfig(maps, embedding)
 
 
 def test_shapes_are_those_of_the_network_and_take_no_memory():
-    config = StudentConfig(3, 5)
-    state = Student(config).state_dict()
+    config = CadStudentConfig(3, 5)
+    state = CadStudent(config).state_dict()
     assert student_shapes(config) == {name: tuple(tensor.shape) for name, tensor in state.items()}
-    assert student_shapes(StudentConfig(100_000, 1))["down.3.mpconv.1.conv.0.weight"] == (800_000, 800_000, 3, 3)
+    assert student_shapes(CadStudentConfig(100_000, 1))["down.3.mpconv.1.conv.0.weight"] == (800_000, 800_000, 3, 3)
 
 
 def test_another_network_is_told_by_what_is_missing():
@@ -65,14 +65,14 @@ def test_another_network_is_told_by_what_is_missing():
 
 
 def test_one_missing_key():
-    weights = Student(StudentConfig(2, 2)).state_dict()
+    weights = CadStudent(CadStudentConfig(2, 2)).state_dict()
     del weights["outc_tn.conv.bias"]
     with pytest.raises(UserError, match=r"keys outc_tn.conv.bias are missing in a.ckpt, it holds 157 tensors"):
         recognise(weights, "a.ckpt")
 
 
 def test_a_key_too_many():
-    weights = {**Student(StudentConfig(2, 2)).state_dict(), "outc_x.conv.bias": torch.zeros(2)}
+    weights = {**CadStudent(CadStudentConfig(2, 2)).state_dict(), "outc_x.conv.bias": torch.zeros(2)}
     with pytest.raises(UserError, match=r"a.ckpt holds keys that a CAD student does not have \(outc_x.conv.bias\)"):
         recognise(weights, "a.ckpt")
 
@@ -87,7 +87,7 @@ def test_a_key_too_many():
     ],
 )
 def test_a_wrong_shape(key, needed, got):
-    weights = {**Student(StudentConfig(2, 2)).state_dict(), key: torch.zeros(got)}
+    weights = {**CadStudent(CadStudentConfig(2, 2)).state_dict(), key: torch.zeros(got)}
     with pytest.raises(UserError) as error:
         recognise(weights, "a.ckpt")
     assert f"{key} of shape {needed} is needed in a.ckpt" in str(error.value)

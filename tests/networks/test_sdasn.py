@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import (
     inspect,
@@ -13,7 +14,6 @@ from napari_emcad.networks.checkpoint import (
 )
 from napari_emcad.networks.recognise import SDASN, sdasn_config
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig, foreground
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.zoo import keep_model
 
 SMALL = SdasnConfig((2, 3, 5))
@@ -76,7 +76,7 @@ def test_it_is_kept_by_name_as_any_network(tmp_path):
 def test_each_network_is_refused_where_another_is_needed(tmp_path):
     ours, student = tmp_path / "sdasn.pt", tmp_path / "student.pt"
     save_model(network(), ours, ModelCard())
-    save_model(Student(StudentConfig(2, 2)), student, ModelCard())
+    save_model(CadStudent(CadStudentConfig(2, 2)), student, ModelCard())
     with pytest.raises(UserError) as error:
         load_foreground(student)
     assert str(error.value) == (

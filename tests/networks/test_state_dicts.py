@@ -9,12 +9,12 @@ import safetensors.torch
 import torch
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.checkpoint import inspect, load_network
 from napari_emcad.networks.mala import MalaUNet, MalaUNetConfig
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
 from napari_emcad.networks.state_dicts import choose_network
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.weights_file import read_content
 
 
@@ -28,13 +28,13 @@ def random_weights(network: torch.nn.Module, seed: int = 5) -> dict[str, torch.T
 
 
 NETWORKS = {
-    "student": random_weights(Student(StudentConfig(2, 3))),
+    "student": random_weights(CadStudent(CadStudentConfig(2, 3))),
     "residual": random_weights(ResidualUNet(ResidualUNetConfig((2, 3), 4))),
     "mala": random_weights(MalaUNet(MalaUNetConfig((1, 2, 2, 3), 3, affinities=True))),
     "sdasn": random_weights(Sdasn(SdasnConfig((2, 3, 4)))),
 }
 W = NETWORKS["student"]
-OTHER = random_weights(Student(StudentConfig(2, 3)), seed=6)
+OTHER = random_weights(CadStudent(CadStudentConfig(2, 3)), seed=6)
 LAST = "outc_t.conv.weight"
 OPTIMISER = {"state": {0: {"exp_avg": torch.ones(2)}, 1: {"exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 0.1}]}
 

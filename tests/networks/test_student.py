@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.embedding import pair_affinities
-from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, Student, StudentConfig, _stretch, _stretched
+from napari_emcad.networks.student import RECEPTIVE_RADIUS, STRIDE, _stretch, _stretched
 
 DOUBLE_CONVS = {  # prefix: (channels in, out) in units of the feature maps
     "down.0.mpconv.1.conv": (1, 2),
@@ -38,14 +39,14 @@ def double_conv(prefix: str, channels_in: int, channels: int) -> dict[str, tuple
     return shapes
 
 
-def random_student(seed: int = 0, **sizes: int) -> Student:
+def random_student(seed: int = 0, **sizes: int) -> CadStudent:
     torch.manual_seed(seed)
-    return Student(StudentConfig(**sizes)).eval()
+    return CadStudent(CadStudentConfig(**sizes)).eval()
 
 
 @pytest.mark.parametrize(("maps", "embedding", "values"), [(16, 16, 903_078), (4, 6, None), (24, 12, None)])
 def test_state_dict_is_the_published_one_at_any_size(maps, embedding, values):
-    state = Student(StudentConfig(maps, embedding)).state_dict()
+    state = CadStudent(CadStudentConfig(maps, embedding)).state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == expected_shapes(maps, embedding)
     if values:
         assert sum(tensor.numel() for tensor in state.values()) == values
@@ -107,9 +108,9 @@ def test_in_section_affinities_are_those_of_the_current_section():
 # ---- receptive field -------------------------------------------------------------------------------------------
 
 
-def positive_student() -> Student:
+def positive_student() -> CadStudent:
     """All weights positive and nothing added: an output is above 0 where, and only where, an input above 0 reaches."""
-    student = Student(StudentConfig(maps=1, embedding_channels=1)).double().eval()
+    student = CadStudent(CadStudentConfig(maps=1, embedding_channels=1)).double().eval()
     with torch.no_grad():
         for name, tensor in student.state_dict().items():
             if name.endswith("bias") or "running_mean" in name:

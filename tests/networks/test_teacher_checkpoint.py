@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import inspect, load_model, load_student, load_teacher, save_model
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.recognise import teacher_config
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.teacher import build_teacher
 
 CONFIGS = [
@@ -58,7 +58,7 @@ def test_the_published_dict_with_a_wrapper_prefix_loads(tmp_path):
 
 def test_a_student_is_refused_where_a_teacher_is_needed_and_the_other_way_round(tmp_path):
     student, teacher = tmp_path / "student.pt", tmp_path / "teacher.pt"
-    save_model(Student(StudentConfig(2, 2)), student, ModelCard())
+    save_model(CadStudent(CadStudentConfig(2, 2)), student, ModelCard())
     save_model(random_teacher(), teacher, ModelCard())
     with pytest.raises(UserError) as error:
         load_teacher(student)
@@ -73,11 +73,11 @@ def test_a_student_is_refused_where_a_teacher_is_needed_and_the_other_way_round(
 def test_any_network_that_segments_is_loaded_as_what_it_is(tmp_path):
     student, teacher = tmp_path / "student.pt", tmp_path / "teacher.pt"
     cards = [
-        save_model(Student(StudentConfig(2, 2)), student, ModelCard()),
+        save_model(CadStudent(CadStudentConfig(2, 2)), student, ModelCard()),
         save_model(random_teacher(), teacher, ModelCard()),
     ]
     (first, first_card), (second, second_card) = load_model(student), load_model(teacher)
-    assert (type(first), type(second)) == (Student, ResidualUNet)
+    assert (type(first), type(second)) == (CadStudent, ResidualUNet)
     assert [first_card, second_card] == cards
     assert not first.training
     assert not second.training

@@ -8,10 +8,10 @@ import torch
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.networks import zoo
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard, card_path
 from napari_emcad.networks.checkpoint import inspect, load_student, load_teacher, save_model
 from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from napari_emcad.networks.student import Student, StudentConfig
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def own(own_models) -> Path:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("run") / "best.pt"
-    save_model(Student(StudentConfig(2, 3)), path, ModelCard(title="Mouse, fine-tuned", threshold=0.4))
+    save_model(CadStudent(CadStudentConfig(2, 3)), path, ModelCard(title="Mouse, fine-tuned", threshold=0.4))
     return path
 
 
@@ -133,7 +133,7 @@ def test_keep(models, own_models, weights):
 
 
 def test_a_published_file_is_kept_with_a_card_of_its_own(own_models, tmp_path):
-    student = Student(StudentConfig(2, 3))
+    student = CadStudent(CadStudentConfig(2, 3))
     torch.save({"model_weights": student.state_dict(), "current_iter": 7}, tmp_path / "AC34.ckpt")
     kept = zoo.keep_model(tmp_path / "AC34.ckpt", "AC34")
     card = load_student(kept)[1]
@@ -143,7 +143,7 @@ def test_a_published_file_is_kept_with_a_card_of_its_own(own_models, tmp_path):
 
 
 def test_a_file_of_safetensors_keeps_its_ending(own_models, tmp_path):
-    safetensors.torch.save_file(Student(StudentConfig(2, 3)).state_dict(), tmp_path / "AC34.safetensors")
+    safetensors.torch.save_file(CadStudent(CadStudentConfig(2, 3)).state_dict(), tmp_path / "AC34.safetensors")
     kept = zoo.keep_model(tmp_path / "AC34.safetensors", "mouse")
     assert sorted(contents(own_models)) == ["mouse.safetensors", "mouse.safetensors.json"]
     assert zoo.resolve_model("mouse") == kept

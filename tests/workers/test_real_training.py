@@ -9,9 +9,9 @@ from toy_crops import squares
 from napari_emcad.core.errors import UserError
 from napari_emcad.finetuning.folder import EVENTS, TrainingOrder, best_model, read_events, write_run
 from napari_emcad.finetuning.run import fine_tune
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.training.params import TrainingParameters
 from napari_emcad.workers.child_job import StopRequest
 from napari_emcad.workers.training import TrainingProgress, train_beside
@@ -26,7 +26,7 @@ def write(tmp_path, monkeypatch):
     """Writes the folder of a run of so many steps."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     torch.manual_seed(0)
-    save_model(Student(StudentConfig(maps=4, embedding_channels=4)), tmp_path / "student.pt", ModelCard())
+    save_model(CadStudent(CadStudentConfig(maps=4, embedding_channels=4)), tmp_path / "student.pt", ModelCard())
 
     def written(steps):
         order = TrainingOrder(

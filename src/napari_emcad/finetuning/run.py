@@ -277,9 +277,9 @@ class TrainingRun:
 
 def _load_networks(order: TrainingOrder) -> tuple["Networks", dict[str, ModelCard]]:
     """Load the networks of a run, or make them, and the cards of what they were before."""
+    from napari_emcad.networks.cad_student import CadStudent
     from napari_emcad.networks.checkpoint import load_student, load_teacher
     from napari_emcad.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-    from napari_emcad.networks.student import Student
 
     networks: Networks = {}
     cards = {"student": ModelCard(), "teacher": ModelCard()}
@@ -287,7 +287,7 @@ def _load_networks(order: TrainingOrder) -> tuple["Networks", dict[str, ModelCar
         if order.student:
             networks["student"], cards["student"] = load_student(order.student)
         else:
-            networks["student"] = Student()
+            networks["student"] = CadStudent()
     if order.parameters.mode in NEEDS_TEACHER:
         if order.teacher:
             networks["teacher"], cards["teacher"] = load_teacher(order.teacher)

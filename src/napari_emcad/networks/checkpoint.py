@@ -25,12 +25,12 @@ from napari_emcad.networks.recognise import (
     STUDENT,
     recognise,
     sdasn_config,
-    student_config,
     teacher_config,
 )
 from napari_emcad.networks.sdasn import BLACK, WHITE, Sdasn
 from napari_emcad.networks.state_dicts import SavedNetwork, choose_network, first_not_finite
 from napari_emcad.networks.student import Student
+from napari_emcad.networks.students import build_student, student_config
 from napari_emcad.networks.teacher import Teacher, build_teacher
 from napari_emcad.networks.weights_file import read_content
 
@@ -75,7 +75,7 @@ def load_student(path: str | Path) -> tuple[Student, ModelCard]:
         Like `inspect`, and if the network is not a student.
     """
     file, card = _read_role(path, ("student",), f"student checkpoint: a {STUDENT}", "a student's file")
-    return _filled(Student(student_config(file.weights)), file), card
+    return _filled(build_student(student_config(file.weights)), file), card
 
 
 def load_teacher(path: str | Path) -> tuple[Teacher, ModelCard]:
@@ -102,7 +102,7 @@ def load_model(path: str | Path) -> tuple[Student | Teacher, ModelCard]:
     needed = f"model: a {STUDENT}, {RESIDUAL_UNET} or {MALA_UNET}"
     file, card = _read_role(path, ("student", "teacher"), needed, "another file")
     if card.role == "student":
-        return _filled(Student(student_config(file.weights)), file), card
+        return _filled(build_student(student_config(file.weights)), file), card
     return _filled(build_teacher(teacher_config(file.weights, path)), file), card
 
 
@@ -135,7 +135,7 @@ def load_network(path: str | Path, part: str = "") -> tuple[Student | Teacher | 
     if card.role == "foreground":
         return _filled(Sdasn(sdasn_config(file.weights, path)), file), card
     if card.role == "student":
-        return _filled(Student(student_config(file.weights)), file), card
+        return _filled(build_student(student_config(file.weights)), file), card
     return _filled(build_teacher(teacher_config(file.weights, path)), file), card
 
 

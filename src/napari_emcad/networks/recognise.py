@@ -15,11 +15,20 @@ from napari_emcad.networks.card import Role
 from napari_emcad.networks.mala import MalaUNetConfig
 from napari_emcad.networks.residual_unet import ResidualUNetConfig
 from napari_emcad.networks.sdasn import Sdasn, SdasnConfig
-from napari_emcad.networks.student import Student, StudentConfig
+from napari_emcad.networks.students import (
+    CAD_KEY,
+    SMALL_KEY,
+    CadStudentConfig,
+    StudentConfig,
+    build_student,
+    channels,
+    is_small,
+    student_config,
+)
 from napari_emcad.networks.teacher import TeacherConfig, build_teacher
 
-STUDENT = "CAD student"
-"""Architecture of the networks that segment."""
+STUDENT, SMALL_STUDENT = "CAD student", "small student"
+"""Architectures of the networks that segment: the published one, and one of a fifth of its arithmetic."""
 
 RESIDUAL_UNET, MALA_UNET = "residual U-Net", "MALA U-Net"
 """Architectures of the networks that teach; they segment as well, in many times the time."""
@@ -29,9 +38,6 @@ SDASN = "SDASN"
 
 _AFFINITIES = 3
 """Outputs of a network that gives affinities: nobody embeds in so few channels."""
-
-_STUDENT_MAPS, _STUDENT_EMBEDDING = "inc.conv.conv.0.weight", "outc_t.conv.weight"
-"""Keys whose first axes are a student's maps and its embedding channels."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,13 @@ class Architecture:
     name : str
         Name of the network and of what it gives.
     maps, embedding_channels : int or None
-        Feature maps at full resolution; channels of the embedding, None if it gives something else.
+        Feature maps at full resolution, None if it has none there; channels of the embedding, None if it gives
+        something else.
     """
 
     role: Role
     name: str
-    maps: int
+    maps: int | None
     embedding_channels: int | None
 
 
@@ -92,13 +99,13 @@ _FAMILIES = (
     ),
 )
 
-ANCHORS = (_STUDENT_MAPS, *(family.keys[0] for family in _FAMILIES))
+ANCHORS = (CAD_KEY, SMALL_KEY, *(family.keys[0] for family in _FAMILIES))
 """Keys of which each known network has one."""
 
 
 def claims_network(weights: Mapping[str, Tensor]) -> bool:
     """Return True if weights have the keys that a known network is recognised by, complete or not."""
-    return _STUDENT_MAPS in weights or _family(weights) is not None
+    return CAD_KEY in weights or is_small(weights) or _family(weights) is not None
 
 
 def needed_shapes(weights: Mapping[str, Tensor]) -> Mapping[str, tuple[int, ...]]:
@@ -131,24 +138,18 @@ def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
     if architecture:
         return architecture
     config = student_config(weights)
-    _refuse_other(weights, _Layout("student", STUDENT, f"{config.maps}", student_shapes(config)), path)
-    return Architecture("student", STUDENT, config.maps, config.embedding_channels)
-
-
-def student_config(weights: Mapping[str, Tensor]) -> StudentConfig:
-    """Return the size of the student that these weights claim to be; the published size if they do not say."""
-    published = StudentConfig()
-    return StudentConfig(
-        _channels(weights, _STUDENT_MAPS) or published.maps,
-        _channels(weights, _STUDENT_EMBEDDING) or published.embedding_channels,
-    )
+    name = STUDENT if isinstance(config, CadStudentConfig) else SMALL_STUDENT
+    sizes = config.maps if isinstance(config, CadStudentConfig) else ", ".join(map(str, config.down))
+    _refuse_other(weights, _Layout("student", name, f"{sizes}", student_shapes(config)), path)
+    maps = config.maps if isinstance(config, CadStudentConfig) else None
+    return Architecture("student", name, maps, config.embedding_channels)
 
 
 @lru_cache(maxsize=8)
 def student_shapes(config: StudentConfig) -> Mapping[str, tuple[int, ...]]:
     """Return name -> shape of everything in the state dict of a student of this size; takes no memory."""
     with torch.device("meta"):
-        return _shapes(Student(config))
+        return _shapes(build_student(config))
 
 
 @lru_cache(maxsize=8)
@@ -213,26 +214,26 @@ def _family(weights: Mapping[str, Tensor]) -> _Family | None:
 
 def _sdasn_config(weights: Mapping[str, Tensor]) -> SdasnConfig:
     lasts = ("inc.conv.3.weight", "x10.conv.1.conv.6.weight", "x20.conv.1.conv.6.weight")
-    return SdasnConfig(triple(_channels(weights, key) or 1 for key in lasts))
+    return SdasnConfig(triple(channels(weights, key) or 1 for key in lasts))
 
 
 def _residual_unet_config(weights: Mapping[str, Tensor]) -> ResidualUNetConfig:
     depth = sum(f"up{rise}.1.weight" in weights for rise in range(len(weights)))
     levels = [*(f"conv{level}" for level in range(max(1, depth))), "center"]
-    maps = tuple(_channels(weights, f"{level}.block2.3.weight") or 1 for level in levels)
-    outputs = _channels(weights, "out_put.0.weight")
+    maps = tuple(channels(weights, f"{level}.block2.3.weight") or 1 for level in levels)
+    outputs = channels(weights, "out_put.0.weight")
     return ResidualUNetConfig(
         maps,
         outputs,
         upsampling="transposed" if "up0.0.weight" in weights else "trilinear",
-        merge="cat" if _channels(weights, "cat0.0.weight") == 2 * maps[-2] else "add",
+        merge="cat" if channels(weights, "cat0.0.weight") == 2 * maps[-2] else "add",
         affinities=outputs == _AFFINITIES,
     )
 
 
 def _mala_unet_config(weights: Mapping[str, Tensor]) -> MalaUNetConfig:
-    full, third, ninth, least = (_channels(weights, f"conv{2 * level}.weight") or 1 for level in range(1, 5))
-    outputs = _channels(weights, "conv18.weight")
+    full, third, ninth, least = (channels(weights, f"conv{2 * level}.weight") or 1 for level in range(1, 5))
+    outputs = channels(weights, "conv18.weight")
     return MalaUNetConfig((full, third, ninth, least), outputs, affinities=outputs == _AFFINITIES)
 
 
@@ -248,10 +249,6 @@ class _Layout:
 
 def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-
-
-def _channels(weights: Mapping[str, Tensor], key: str) -> int:
-    return weights[key].shape[0] if key in weights and weights[key].ndim else 0
 
 
 def _refuse_other(weights: Mapping[str, Tensor], needed: _Layout, path: str | Path) -> None:

@@ -1,21 +1,9 @@
-"""The CAD student: a 2D network that sees two adjacent sections and embeds both.
+"""Students: networks that see two adjacent sections and embed both. What all of them have in common.
 
-Source: Liu et al., "Cross-dimension Affinity Distillation for 3D EM Neuron Segmentation", CVPR 2024.
-
-Shape of the network (m = maps, e = embedding channels; published: m = 16, e = 16):
-
-    section z-1  -> inc (m) -> down.0 (2m, 1/2) -.
-                                                  >- concat -> down.1 (4m, 1/4) -> down.2 (8m, 1/8) -> down.3 (8m, 1/16)
-    section z    -> inc (m) -> down.0 (2m, 1/2) -'                |                   |                   |
-                                                                  '---- up2 (2m) <----'----- up1 (4m) <---'
-    embedding z-1 (e) <- up4_t  (2m) <- up3_t  (m) <--.             |
-                                                       >------------'
-    embedding z   (e) <- up4_tn (2m) <- up3_tn (m) <--'
-
-Attribute names are those of the published state dict, so that its files load strictly.
+`cad_student.py` is the published network, `small_student.py` one of a fifth of its arithmetic.
 """
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -23,21 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 STRIDE = 16
-"""Height and width of the input must be multiples of this: four poolings by two."""
+"""Height and width of the input must be multiples of this: the coarsest maps are a sixteenth of its size."""
 
 RECEPTIVE_RADIUS = 122
 """Pixels to each side beyond which nothing reaches an embedding, at any position of an image of any size.
 
-The bound is attained. Affinities y and x look one pixel further back.
+The published network attains the bound. Affinities y and x look one pixel further back.
 """
-
-
-@dataclass(frozen=True)
-class StudentConfig:
-    """Size of a student: feature maps at full resolution and embedding channels."""
-
-    maps: int = 16
-    embedding_channels: int = 16
 
 
 class Stretch(NamedTuple):
@@ -75,38 +55,20 @@ class Window(NamedTuple):
 class SectionFeatures(NamedTuple):
     """Features of one section after the two shared stages: computed once, used by both pairs of the section."""
 
-    full: Tensor  # (n, m, y, x)
-    half: Tensor  # (n, 2m, y/2, x/2)
+    fine: Tensor  # (n, m, y, x), or at half the size in a small student
+    coarse: Tensor  # (n, 2m, y/2, x/2), at half the size of the others
 
 
-class Student(nn.Module):
-    """The two-section network of CAD; `forward` embeds pairs, `encode` and `embed` are its two halves.
+class Student(nn.Module, ABC):
+    """A two-section network; `forward` embeds pairs, `encode` and `embed` are its two halves."""
 
-    Parameters
-    ----------
-    config : StudentConfig
-        Feature maps and embedding channels; the default is the published size (903,078 state-dict values).
-    """
+    embedding_channels: int
 
-    def __init__(self, config: StudentConfig | None = None):
-        super().__init__()
-        self.config = config or StudentConfig()
-        m, e = self.config.maps, self.config.embedding_channels
-        self.inc = _DoubleConv(1, m)
-        self.down = nn.ModuleList(
-            [_Down2d(m, 2 * m), _Down2d(4 * m, 4 * m), _Down2d(4 * m, 8 * m), _Down2d(8 * m, 8 * m)]
-        )
-        self.up1 = _Up2d(16 * m, 4 * m)
-        self.up2 = _Up2d(8 * m, 2 * m)
-        self.up3_t, self.up3_tn = _Up2d(4 * m, m), _Up2d(4 * m, m)
-        self.up4_t, self.up4_tn = _Up2d(2 * m, 2 * m), _Up2d(2 * m, 2 * m)
-        self.outc_t, self.outc_tn = _Out(2 * m, e), _Out(2 * m, e)
-
+    @abstractmethod
     def encode(self, sections: Tensor) -> SectionFeatures:
         """Return the features of each section on its own; sections are (n, 1, y, x) float in [0, 1]."""
-        full = self.inc(sections)
-        return SectionFeatures(full, self.down[0](full))
 
+    @abstractmethod
     def embed(
         self, previous: SectionFeatures, current: SectionFeatures, stretches: Stretches | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -115,83 +77,34 @@ class Student(nn.Module):
         With the `stretches` of a window the features are those of a tile, and inside its rim of `RECEPTIVE_RADIUS`
         pixels the embeddings are those that the whole section gives.
         """
-        at_eighth, at_quarter, at_half, at_full = stretches or (None, None, None, None)
-        pair = torch.cat([previous.half, current.half], dim=1)  # (n, 4m, y/2, x/2)
-        quarter = self.down[1](pair)
-        eighth = self.down[2](quarter)
-        common = self.up1(self.down[3](eighth), eighth, at_eighth)  # (n, 4m, y/8, x/8)
-        common = self.up2(common, quarter, at_quarter)  # (n, 2m, y/4, x/4)
-        first = self.up4_t(self.up3_t(common, previous.half, at_half), previous.full, at_full)  # (n, 2m, y, x)
-        second = self.up4_tn(self.up3_tn(common, current.half, at_half), current.full, at_full)
-        return self.outc_t(first), self.outc_tn(second)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the embeddings of both sections of pairs (n, 2, y, x), (n, e, y, x) each."""
         n = len(pairs)
         both = self.encode(torch.cat([pairs[:, :1], pairs[:, 1:]]))
         return self.embed(
-            SectionFeatures(both.full[:n], both.half[:n]),
-            SectionFeatures(both.full[n:], both.half[n:]),
+            SectionFeatures(both.fine[:n], both.coarse[:n]),
+            SectionFeatures(both.fine[n:], both.coarse[n:]),
         )
 
 
-class _Named(nn.Module):
-    """A module around another one, which is called `conv` in the published state dict."""
-
-    def __init__(self, conv: nn.Module):
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+def doubled(x: Tensor, stretches: tuple[Stretch, Stretch] | None) -> Tensor:
+    """Return maps upsampled by two, bilinearly; as part of a larger section where its stretches are given."""
+    if stretches is None:
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+    return _stretched(_stretched(x, 2, stretches[0]), 3, stretches[1])
 
 
-class _DoubleConv(nn.Module):
-    """[conv 3x3, BatchNorm, ReLU] twice."""
-
-    def __init__(self, channels_in: int, channels: int):
-        super().__init__()
-        self.conv = _Named(_double_conv(channels_in, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
-
-
-class _Down2d(nn.Module):
-    """Max-pool by two, then a double conv."""
-
-    def __init__(self, channels_in: int, channels: int):
-        super().__init__()
-        self.mpconv = nn.Sequential(nn.MaxPool2d(2), _Named(_double_conv(channels_in, channels)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.mpconv(x)
-
-
-class _Up2d(nn.Module):
-    """Bilinear upsampling by two, the skip put before it, then a double conv."""
-
-    def __init__(self, channels_in: int, channels: int):
-        super().__init__()
-        self.conv = _Named(_double_conv(channels_in, channels))
-
-    def forward(self, x: Tensor, skip: Tensor, stretches: tuple[Stretch, Stretch] | None = None) -> Tensor:
-        if stretches is None:
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-        else:
-            x = _stretched(_stretched(x, 2, stretches[0]), 3, stretches[1])
-        return self.conv(torch.cat([skip, x], dim=1))
-
-
-class _Out(nn.Module):
-    """Conv 1x1."""
-
-    def __init__(self, channels_in: int, channels: int):
-        super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+def double_conv(channels_in: int, channels: int) -> nn.Sequential:
+    """Return [conv 3x3, BatchNorm, ReLU] twice."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 3, padding=1),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )
 
 
 def _stretch(length: int, start: int, whole: int) -> Stretch:
@@ -233,14 +146,3 @@ def _stretched_by_slices(x: Tensor, axis: int, weights: Tensor) -> Tensor:
     even.narrow(axis, 0, 1).copy_(y.narrow(axis, 0, 1))
     odd.narrow(axis, length - 1, 1).copy_(y.narrow(axis, length - 1, 1))
     return out.flatten(axis, axis + 1).movedim(-1, 1)
-
-
-def _double_conv(channels_in: int, channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels, 3, padding=1),
-        nn.BatchNorm2d(channels),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(channels, channels, 3, padding=1),
-        nn.BatchNorm2d(channels),
-        nn.ReLU(inplace=True),
-    )

@@ -151,7 +151,7 @@ def objective_for(networks: Networks, parameters: TrainingParameters) -> Objecti
         return objective.model_copy(update={"consistency": CONSISTENCY})
     if "teacher" not in networks or "student" not in networks or not objective.interaction:
         return objective
-    teacher, student = networks["teacher"].config, networks["student"].config
+    teacher, student = networks["teacher"].config, networks["student"]
     if teacher.affinities or teacher.outputs != student.embedding_channels:
         return objective.model_copy(update={"interaction": 0.0})
     return objective
@@ -160,5 +160,5 @@ def objective_for(networks: Networks, parameters: TrainingParameters) -> Objecti
 def restoring_head(networks: Networks) -> nn.Conv3d:
     """Return a layer from a network's outputs to grey levels; it is thrown away after pre-training."""
     if "student" in networks:
-        return nn.Conv3d(networks["student"].config.embedding_channels, 1, 1)
+        return nn.Conv3d(networks["student"].embedding_channels, 1, 1)
     return nn.Conv3d(networks["teacher"].config.outputs, 1, 1)

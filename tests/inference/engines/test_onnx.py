@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from drawings import uneven
+from drawings import STUDENTS, uneven
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.engines import extras, onnx
@@ -57,6 +57,7 @@ def close(levels, expected):
     assert differences.mean() < 0.01
 
 
+@pytest.mark.parametrize("student", STUDENTS, indirect=True)
 @pytest.mark.parametrize(
     ("shape", "tile"), [((3, 17, 31), None), ((1, 160, 48), None), ((2, 33, 609), 61), ((1, 301, 323), 162)]
 )

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from drawings import uneven
+from drawings import STUDENTS, uneven
 
 from napari_emcad.core.errors import UserError
 from napari_emcad.inference.engines import extras
@@ -30,6 +30,7 @@ def no_conversion(*_, **__):
     pytest.fail("converted again")
 
 
+@pytest.mark.parametrize("student", STUDENTS, indirect=True)
 @pytest.mark.parametrize(("shape", "tile"), [((3, 17, 31), None), ((2, 33, 609), 61), ((1, 301, 323), 162)])
 def test_it_gives_what_torch_gives(affinities, predicted, shape, tile):
     volume = uneven(shape)

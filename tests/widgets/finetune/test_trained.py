@@ -5,9 +5,9 @@ import torch
 from finetuning_hands import FineTuningHand
 from toy_crops import squares
 
+from napari_emcad.networks.cad_student import CadStudent, CadStudentConfig
 from napari_emcad.networks.card import ModelCard
 from napari_emcad.networks.checkpoint import inspect, save_model
-from napari_emcad.networks.student import Student, StudentConfig
 from napari_emcad.networks.zoo import available_models
 
 
@@ -15,7 +15,9 @@ from napari_emcad.networks.zoo import available_models
 def blank(tmp_path):
     """A student that knows nothing."""
     torch.manual_seed(0)
-    save_model(Student(StudentConfig(maps=4, embedding_channels=4)), tmp_path / "blank.pt", ModelCard(title="blank"))
+    save_model(
+        CadStudent(CadStudentConfig(maps=4, embedding_channels=4)), tmp_path / "blank.pt", ModelCard(title="blank")
+    )
     return tmp_path / "blank.pt"
 
 

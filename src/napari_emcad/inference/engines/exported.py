@@ -47,8 +47,8 @@ class _Encoder(nn.Module):
         self.student = student
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        full, half = self.student.encode(*inputs)
-        return full, half
+        fine, coarse = self.student.encode(*inputs)
+        return fine, coarse
 
 
 class _Embedder(nn.Module):

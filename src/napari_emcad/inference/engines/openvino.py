@@ -38,8 +38,8 @@ class OpenVinoEngine:
 
     def encode(self, section: NDArray[np.float32]) -> Features:
         """Return the features of a section (y, x) in [0, 1]: (1, m, y, x) and (1, 2m, y/2, x/2)."""
-        full, half = self._encoder([section[None, None]], share_inputs=True).values()
-        return full, half
+        fine, coarse = self._encoder([section[None, None]], share_inputs=True).values()
+        return fine, coarse
 
     def affinities(self, previous: Features, current: Features, window: Window | None) -> NDArray[np.uint8]:
         """Return affinities (3, y, x)."""
