@@ -10,7 +10,7 @@ from napari_emcad.cli import main as cli
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box
 from napari_emcad.core.sections.plan import SectionPlan
-from napari_emcad.finetuning.crops import CropFiles, CropPlaces, read_crops, read_session_crops
+from napari_emcad.finetuning.crops import MOSTLY_0, CropFiles, CropPlaces, read_crops, read_session_crops
 from napari_emcad.inference.normalisation import Normalisation
 from napari_emcad.io.sessions.facts import read_facts, write_facts
 from napari_emcad.io.sessions.open_session import open_session
@@ -38,6 +38,23 @@ def files(tmp_path_factory):
 def session(files, tmp_path):
     assert cli.main(["copy", str(files / "squares.emcad"), str(tmp_path / "mine.emcad")]) == 0
     return tmp_path / "mine.emcad"
+
+
+def test_painted_labels_know_whole_profiles_and_nothing_else(files, tmp_path):
+    labels = np.zeros(tifffile.imread(files / "labels.tif").shape, np.uint16)
+    labels[1, 10:20, 12:30] = 5
+    tifffile.imwrite(tmp_path / "painted.tif", labels)
+    said = []
+    dense, painted = (
+        read_crops(
+            CropFiles(files / "raw.tif", labels=tmp_path / "painted.tif", painted=p), CropPlaces(), say=said.append
+        )
+        for p in (False, True)
+    )
+    assert dense[0][0].known is None
+    assert [line for line in said if "--painted" in line] == [MOSTLY_0]
+    known = painted[0][0].known
+    assert known[1, 9:21, 11:31].all() and known.sum() == 12 * 20
 
 
 def test_boxes_of_files(files):

@@ -178,7 +178,8 @@ def _files(options: argparse.Namespace) -> CropFiles:
     labels_dataset = selection_of(options, "labels") if options.labels else None
     mask_dataset = selection_of(options, "mask") if options.mask else None
     dataset = selection_of(options)
-    return CropFiles(options.raw, dataset, options.labels, options.mask, labels_dataset, mask_dataset)
+    painted = getattr(options, "painted", False)
+    return CropFiles(options.raw, dataset, options.labels, options.mask, labels_dataset, mask_dataset, painted)
 
 
 def _write_best(folder: Path, last: FinishedEvent, output: Path) -> list[Path]:

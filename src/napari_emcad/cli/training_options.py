@@ -77,6 +77,9 @@ def _add_train_teacher(parser: argparse.ArgumentParser) -> None:
 
 def _add_labels_in(parser: argparse.ArgumentParser) -> None:
     add_dataset(parser, "LABELS", of="labels")
+    parser.add_argument(
+        "--painted", action="store_true", help="LABELS are whole profiles that were painted, 0 = nothing known there"
+    )
     parser.add_argument("--mask", type=parse_location, help="of LABELS: 0 = not verified there")
     add_dataset(parser, "MASK", of="mask")
 

@@ -13,6 +13,7 @@ from napari_emcad.core.crop import SMALLEST, Crop, exchange_greys, unlabelled_cr
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Box, triple
 from napari_emcad.core.label_contents import is_unlabelled, unlabelled_note
+from napari_emcad.core.painted import looks_painted, painted_known
 from napari_emcad.core.progress import drive
 from napari_emcad.core.sections.pairing import PlannedBox
 from napari_emcad.core.sections.plan import SectionPlan
@@ -53,7 +54,10 @@ class CropPlaces:
 
 @dataclass(frozen=True)
 class CropFiles:
-    """A stack with its labels and mask, each of the same shape (z, y, x); datasets as `open_stack` takes them."""
+    """A stack with its labels and mask, each of the same shape (z, y, x); datasets as `open_stack` takes them.
+
+    Labels that were `painted` know whole profiles and nothing else, see `core.painted`; in others 0 is boundary.
+    """
 
     raw: Location
     dataset: str | None = None
@@ -61,6 +65,13 @@ class CropFiles:
     mask: Location | None = None
     labels_dataset: str | None = None
     mask_dataset: str | None = None
+    painted: bool = False
+
+
+MOSTLY_0 = (
+    "labels: in some sections most of them are 0, which is learnt as boundary; "
+    "if 0 stands for what nobody painted, say so with --painted."
+)
 
 
 def _say_nothing(line: str) -> None:
@@ -116,9 +127,11 @@ def read_crops(
         held_out = [Box.parse(text, shape) for text in places.held_out]
         others = [Box.parse(text, shape) for text in places.unlabelled]
         plan = choose(raw.array, _around([*train, *held_out, *others])) if choose else None
-        source = _FileStack(raw, Normalisation.of(raw.array, trained, plan), plan, labels, mask)
+        source = _FileStack(raw, Normalisation.of(raw.array, trained, plan), plan, labels, mask, files.painted)
         crops = source.crops(train) + source.unlabelled_crops(places.unlabelled)
         scored = source.crops(held_out)
+    if labels is not None and not files.painted and any(looks_painted(crop.truth) for crop in (*crops, *scored)):
+        say(MOSTLY_0)
     if source.marks:
         say(unlabelled_note(source.marks))
     return crops, scored
@@ -208,6 +221,7 @@ class _FileStack(_CropStack):
 
     labels: Stack | None
     mask: Stack | None
+    painted: bool = False
     marks: set[int] = field(default_factory=set)
     """Values of the labels that stood for "unlabelled" in what has been read."""
 
@@ -221,6 +235,9 @@ class _FileStack(_CropStack):
             truth = np.asarray(self.labels.array[box.slices])
         known = None if self.mask is None else np.asarray(self.mask.array[box.slices]) != 0
         unlabelled = is_unlabelled(truth)
+        if self.painted:
+            painted = painted_known(np.where(unlabelled, 0, truth))
+            known = painted if known is None else known & painted
         self.marks.update(int(value) for value in np.unique(truth[unlabelled]))
         for missing in (unlabelled, PlannedBox(self.plan, box).bridged() if self.plan else None):
             if missing is not None and missing.any():

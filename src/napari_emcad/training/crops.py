@@ -11,10 +11,11 @@ from torch import Tensor
 
 from napari_emcad.core.crop import Crop
 from napari_emcad.core.geometry import Shape, Voxel, triple
-from napari_emcad.training.augment import CHANCES, LIGHT, Chances, augment
+from napari_emcad.training.augment import CHANCES, LIGHT, Array, Arrays, Chances, augment
 from napari_emcad.training.defects import Sections, with_defects
 from napari_emcad.training.params import NO_DEFECTS, DefectChances
 from napari_emcad.training.perturb import RESTORABLE, PerturbedView, perturbed
+from napari_emcad.training.twins import with_twins
 
 Values = TypeVar("Values", NDArray[Any], Tensor)
 
@@ -58,6 +59,8 @@ class Wanted(NamedTuple):
         Augmentations with their chances.
     defects : DefectChances
         Defects of sections, after these.
+    twins : float
+        Chance that a copy of a labelled section stands for a neighbour of which nothing is known, see `twins`.
     """
 
     n: int
@@ -65,6 +68,7 @@ class Wanted(NamedTuple):
     shown: Shape
     chances: Chances = CHANCES
     defects: DefectChances = NO_DEFECTS
+    twins: float = 0.0
 
 
 def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch:
@@ -72,7 +76,8 @@ def random_batch(rng: Generator, crops: Sequence[Crop], wanted: Wanted) -> Batch
 
     Crops are drawn by the number of their known voxels, blocks around their known voxels. If there are crops of which
     nothing is known, to distil in, every other block is taken from anywhere in them. A block that reaches out of its
-    crop is mirrored there, and nothing is known.
+    crop is mirrored there, and nothing is known. A block of which only the first section is known is turned over, so
+    that its pairs count.
 
     Parameters
     ----------
@@ -132,9 +137,20 @@ def _random_block(rng: Generator, crop: Crop, wanted: Wanted) -> Sections:
     cut = z, y + 2 * MARGIN, x + 2 * MARGIN
     start = zip(_start(rng, crop, wanted.shape), _before(cut, wanted.shape), strict=True)
     block = crop.block([a - before for a, before in start], cut)
-    raw = block.raw.astype(np.float32) / 255 if block.raw.dtype == np.uint8 else block.raw.astype(np.float32)
-    image, labels, known = augment(rng, raw, block.labels.astype(np.int64), block.mask, chances=wanted.chances)
+    raw = block.raw.astype(np.float32) / np.float32(255 if block.raw.dtype == np.uint8 else 1)
+    arrays: Arrays = raw, block.labels.astype(np.int64), block.mask
+    if crop.known is not None and wanted.twins:
+        arrays = with_twins(rng, wanted.twins, *arrays)
+    image, labels, known = _with_pairs(wanted, *augment(rng, *arrays, chances=wanted.chances))
     return Sections(image, labels, known, np.ones(image.shape, bool))
+
+
+def _with_pairs(wanted: Wanted, *arrays: Array) -> Arrays:
+    """Return image, labels and mask turned over if only their first section is known: pairs look back to one before."""
+    known = arrays[-1]
+    if wanted.shown[0] == wanted.shape[0] and known[0].any() and not known[1:].any():
+        return tuple(np.ascontiguousarray(values[::-1]) for values in arrays)
+    return arrays
 
 
 def _start(rng: Generator, crop: Crop, shape: Shape) -> Voxel:

@@ -45,6 +45,9 @@ class Step(NamedTuple):
     parts: dict[str, float]  # each loss without its weight
 
 
+TWINS = 0.5
+"""Chance that next to a labelled section a copy of it stands for one of which nothing is known."""
+
 Drawn = tuple[Batch, Views | None]
 """Labelled blocks, or blocks for a teacher to teach, and views of unlabelled ones."""
 
@@ -74,7 +77,8 @@ def train(state: TrainingState, crops: Sequence[Crop], parameters: TrainingParam
         If the loss is not a number any more.
     """
     shape, chances = parameters.crop.shape, LIGHT if parameters.augmented == "light" else CHANCES
-    wanted = Wanted(parameters.crop.batch, shape, shown_shape(state, shape), chances, parameters.defects_shown)
+    shown, defects = shown_shape(state, shape), parameters.defects_shown
+    wanted = Wanted(parameters.crop.batch, shape, shown, chances, defects, twins=TWINS)
     unlabelled = [c for c in crops if not c.voxels_known] if state.objective.consistency else []
     taught = [c for c in crops if c not in unlabelled]
 

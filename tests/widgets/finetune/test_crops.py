@@ -71,7 +71,7 @@ def test_roles_are_chosen_automatically_until_a_person_chooses(crops):
 
 
 def test_what_is_checked_is_known_wholly(crops):
-    assert facts_of(crops.places[0]) == "5 x 80 x 40, 50 % verified"
+    assert facts_of(crops.places[0]) == "5 x 80 x 40, 52 % verified"
     crops.set_checked(0, True)
     assert facts_of(crops.places[0]) == "5 x 80 x 40, 100 % verified"
     assert crops.plan.voxels == (5 * 80 * 56, 5 * 80 * 40)
@@ -79,7 +79,7 @@ def test_what_is_checked_is_known_wholly(crops):
 
 def test_the_plan_in_words(crops, stack):
     assert Crops().facts == "No crops yet: add places where the neurons are right."
-    facts = "1 crop to learn from with 22,400 voxels verified, 1 held out with 8,000 voxels"
+    facts = "1 crop to learn from with 22,400 voxels verified, 1 held out with 8,400 voxels"
     assert crops.facts == f"{facts}."
     crops.uncorrected = Place("uncorrected sections", stack, Box.whole(SHAPE))
     assert crops.facts == f"{facts}; uncorrected sections teach, too."

@@ -95,6 +95,22 @@ def test_labels_from_elsewhere(hand):
     np.testing.assert_array_equal(part.truth.labels_in(DRAWN), layer.data[DRAWN.slices])
 
 
+@pytest.mark.parametrize("lowest", [0, 2])
+def test_labels_that_are_mostly_0_count_as_painted(hand, lowest):
+    """In one section alone, or a little in each."""
+    layer = hand.add_truth()
+    painted = np.zeros_like(layer.data)
+    painted[lowest:, 5:15, 10:30] = 7
+    layer.data = painted
+    (place,) = hand.sources.labels_places(layer)
+    assert not place.all_checked
+    known = place.truth.known_in(place.box, all_checked=False)
+    assert known.sum() == (3 - lowest) * 12 * 22
+    hand.crops.remove(0)
+    hand.setup.add(lambda: [place])
+    assert "taken for not painted" in hand.desk.message.text
+
+
 def test_before_a_run_places_end_where_the_look_found_a_section_to_leave_out(hand):
     layer, stack = hand.add_truth(), hand.desk.stack.layer
     hand.desk.inspection.take_plan(stack, SectionPlan.as_is(stack.data.shape).leaving_out(0))

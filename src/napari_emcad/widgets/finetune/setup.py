@@ -30,6 +30,11 @@ REST = 700
 
 LISTED = "crops: these are listed already."
 
+PAINTED = (
+    'Most of "{name}" is 0, which is taken for not painted: its profiles are learnt as they are, and nothing beyond '
+    'them. If 0 is boundary, tick "checked".'
+)
+
 
 class RunSetup:
     """The choices for a run, and what follows from all of them together.
@@ -99,10 +104,15 @@ class RunSetup:
     def add(self, find: Callable[[], Sequence[Place]]) -> None:
         """List the crops that a function of `sources` finds, or say why there are none."""
         try:
-            if not self.crops.add(find()):
+            places = find()
+            if not self.crops.add(places):
                 raise UserError(LISTED)
         except UserError as error:
             self._desk.message.error(error)
+            return
+        for place in places:
+            if isinstance(place.truth, LayerTruth) and not place.all_checked:
+                self._desk.message.say(PAINTED.format(name=place.name))
 
     def request(self) -> Request:
         """Return the run that is asked for.

@@ -142,7 +142,10 @@ class CropSources:
         return _places_in(at, found)
 
     def labels_places(self, layer: Labels, within_box: bool = False) -> list[Place]:
-        """Return a Labels layer that lies over the stack, or the part of it that is inside the drawn box."""
+        """Return a Labels layer that lies over the stack, or the part of it that is inside the drawn box.
+
+        All of it counts as checked, unless it looks as if only some profiles were painted.
+        """
         stack = self._open_stack()
         check_labels(volume_of(layer))
         around = box_in_stack(layer, stack)
@@ -150,7 +153,8 @@ class CropSources:
         if box is None:
             raise UserError(f'crops: "{layer.name}" has no voxel in the box; draw it over the labels.')
         truth = LayerTruth(layer, around)
-        return unbroken_places(Place(layer.name, stack, box, truth, all_checked=True, plan=self._plan))
+        is_dense = not truth.looks_painted(box)
+        return unbroken_places(Place(layer.name, stack, box, truth, all_checked=is_dense, plan=self._plan))
 
     def close(self) -> None:
         """Let go of the layers."""

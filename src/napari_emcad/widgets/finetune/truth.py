@@ -9,10 +9,14 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_emcad.core.geometry import Box
+from napari_emcad.core.painted import looks_painted, painted_known
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.corrections import CORRECTIONS, share_verified, verified_labels
 from napari_emcad.proofreading.session import Session
 from napari_emcad.widgets.kit.layers import volume_of
+
+SECTIONS_SEEN = 32
+"""Sections of a Labels layer that are looked at to tell painted labels from dense ones."""
 
 
 class CropTruth(Protocol):
@@ -61,19 +65,29 @@ class SessionTruth:
 
 @dataclass(frozen=True, eq=False)
 class LayerTruth:
-    """A Labels layer that lies in `box` of the stack; its 0 is boundary where all is checked, else unknown."""
+    """A Labels layer that lies in `box` of the stack; its 0 is boundary where all is checked.
+
+    Else its profiles were painted: they end where the paint ends, and nothing is known beyond (`core.painted`).
+    """
 
     layer: Labels
     box: Box
 
     def known_in(self, box: Box, all_checked: bool) -> NDArray[np.bool_] | None:
-        return None if all_checked else self.labels_in(box) > 0
+        return None if all_checked else painted_known(self.labels_in(box))
 
     def labels_in(self, box: Box) -> NDArray[Any]:
         return np.asarray(volume_of(self.layer)[box.within(self.box).slices])
 
     def share_in(self, box: Box, all_checked: bool) -> float:
-        return 1.0 if all_checked else float(np.mean(self.labels_in(box) > 0))
+        return 1.0 if all_checked else float(np.mean(painted_known(self.labels_in(box))))
+
+    def looks_painted(self, box: Box) -> bool:
+        """Return True if 0 seems to stand for "not painted" in a box; looks at `SECTIONS_SEEN` sections, at most."""
+        first, *plane = box.within(self.box).slices
+        sections = np.unique(np.linspace(first.start, first.stop - 1, SECTIONS_SEEN).round().astype(int))
+        labels = volume_of(self.layer)
+        return looks_painted(np.stack([np.asarray(labels[(z, *plane)]) for z in sections.tolist()]))
 
 
 class NoTruth:
