@@ -7,7 +7,8 @@ detachings, fragments that are parted, answers of the review, notes and ticks, u
 and now and then another threshold. One session grows through all numbers of edits; at each it is copied, opened and
 edited further. `ours` and `all` as in `latencies.py`, but of the processor's time, so that what else the machine does
 hardly counts: medians and the slowest of the repeats, in milliseconds. In the last column is how long it took, by the
-clock, until the disk had the edit.
+clock, until the disk had the edit. Each try counts by itself, as a person makes it; those that were refused stand in a
+row of their own.
 """
 
 import argparse
@@ -113,8 +114,12 @@ class Hands:
             weights = np.array([*MIX.values()])
             kind = [*MIX][self._rng.choice(len(weights), p=weights / weights.sum())]
         with suppress(UserError):
-            return getattr(self, f"_{kind}")()
+            return self.attempt(kind)
         return None
+
+    def attempt(self, kind: str) -> LogRow | None:
+        """Make an edit of a kind, or let the refusal through; None if there is nothing to do it to."""
+        return getattr(self, f"_{kind}")()
 
     def edge(self, is_inside: bool) -> tuple[int, int]:
         """Two fragments that touch, in one neuron or in two."""
@@ -294,16 +299,23 @@ def _show_window(session: Path) -> None:
     kept = _time_the_disk()
     print(f"{'':<24}{'ours':>8}{'worst':>8}{'all':>8}{'disk':>8}")
     for name, act, before in _acts(dock):
-        found = []
-        for _ in range(REPEATS):
+        made, refused = [], []
+        while len(made) < REPEATS:
             before()
             kept.clear()
-            ours, everything, _ = clock.time(act, ())
-            found.append((ours, everything, 1e3 * sum(kept)))
-        ours, everything, disk = zip(*found, strict=True)
-        middle = [statistics.median(ours), max(ours), statistics.median(everything), statistics.median(disk)]
-        print(f"{name:<24}" + "".join(f"{figure:>8.1f}" for figure in middle), flush=True)
+            outcome: list[object] = []
+            ours, everything, _ = clock.time(lambda: outcome.append(act()), ())  # noqa: B023
+            (refused if outcome == [False] else made).append((ours, everything, 1e3 * sum(kept)))
+        _show_times(name, made)
+        if refused:
+            _show_times(f"{name}, refused", refused)
     viewer.close()
+
+
+def _show_times(name: str, times: list[tuple[float, float, float]]) -> None:
+    ours, everything, disk = zip(*times, strict=True)
+    figures = [statistics.median(ours), max(ours), statistics.median(everything), statistics.median(disk)]
+    print(f"{name:<24}" + "".join(f"{figure:>8.1f}" for figure in figures), flush=True)
 
 
 def _time_the_disk() -> list[float]:
@@ -327,8 +339,8 @@ def _acts(dock: EMCADDock) -> Iterator[tuple[str, Callable[[], object], Callable
     editor, session = dock.proofread.editor, dock.proofread.editor.at.session
     hands, nothing = Hands(session, 7), lambda: None
 
-    def edit(kind: str) -> None:
-        editor.attempts.edit(partial(_until_made, hands, kind))
+    def edit(kind: str) -> bool:
+        return editor.attempts.edit(partial(hands.attempt, kind))
 
     for kind in ("merge", "split", "detach", "group", "part", "decide", "note", "lock", "walk"):
         yield kind, partial(edit, kind), nothing
@@ -343,13 +355,6 @@ def _acts(dock: EMCADDock) -> Iterator[tuple[str, Callable[[], object], Callable
     for kind in ("merge", "decide", "part"):
         yield f"{kind}, in the review", partial(edit, kind), nothing
     yield "undo, in the review", editor.edits.undo, nothing
-
-
-def _until_made(hands: Hands, kind: str) -> LogRow:
-    while True:
-        row = hands.edit(kind)
-        if row is not None:
-            return row
 
 
 if __name__ == "__main__":
