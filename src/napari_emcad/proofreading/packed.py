@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,9 @@ _WORDS = (
 
 _MORE = 128
 """The bit of a byte that is not the last one of its number."""
+
+_OCTETS = [bytes([number]) for number in range(_MORE)]
+"""The bytes of the numbers that need one: most do."""
 
 _LENGTH = 4
 """Bytes at the very end that say how long what stands behind the numbers is."""
@@ -76,7 +80,7 @@ def pack_effect(effect: Effect) -> bytes:
         lists.pop()
     for ids in lists:
         numbers += [len(ids), *ids]
-    return pack_numbers(np.array(numbers, np.int64)) + tail
+    return pack_numbers(numbers) + tail
 
 
 @lru_cache(REMEMBERED)
@@ -85,14 +89,13 @@ def unpack_effect(packed: bytes | str) -> Effect:
     if isinstance(packed, str):
         return effect_from(packed)
     head, tail = _parted(packed)
-    numbers = unpack_numbers(np.frombuffer(head, np.uint8))
-    listed = numbers.tolist()
+    listed = unpack_numbers(np.frombuffer(head, np.uint8)).tolist()
     moves, lists = _layout(listed, 0, len(listed))
     ends, locked, unlocked = lists or ([], [], [])
     rare = effect_from(zlib.decompressobj().decompress(tail, MOST).decode()) if tail else Effect()
     return replace(
         rare,
-        moves=tuple(_move(numbers, place) for place in moves),
+        moves=tuple(_move(listed, place) for place in moves),
         bridges=tuple(zip(ends[::2], ends[1::2], strict=True)),
         locked=tuple(locked),
         unlocked=tuple(unlocked),
@@ -192,21 +195,17 @@ def unpack_many(packed: Sequence[bytes]) -> ManyMoves:
     return ManyMoves(of_moves, before, after, lengths, fragments, bridges, locks, of_bridges, of_locks)
 
 
-def pack_numbers(numbers: NDArray[np.int64]) -> bytes:
-    """Return whole numbers, (k,), from 0, 7 bits a byte, the lowest first; the last byte of each is below 128.
+def pack_numbers(numbers: Sequence[int]) -> bytes:
+    """Return whole numbers from 0, 7 bits a byte, the lowest first; the last byte of each is below 128.
 
     Raises
     ------
     ValueError
         If one is negative.
     """
-    if len(numbers) and numbers.min() < 0:
+    if min(numbers, default=0) < 0:
         raise ValueError("negative numbers are not packed")
-    groups = numbers[:, None] >> (7 * np.arange(9))
-    length = np.maximum(1, (groups > 0).sum(axis=1))[:, None]
-    place = np.arange(9)
-    bits = (groups & 127 | np.where(place < length - 1, _MORE, 0)).astype(np.uint8)
-    return bits[place < length].tobytes()
+    return b"".join([_OCTETS[number] if number < _MORE else _octets_of(number) for number in numbers])
 
 
 def unpack_numbers(packed: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -217,6 +216,15 @@ def unpack_numbers(packed: NDArray[np.uint8]) -> NDArray[np.int64]:
     starts = np.append(0, ends[:-1] + 1)
     place = np.arange(len(packed)) - np.repeat(starts, ends - starts + 1)
     return np.add.reduceat((packed & 127).astype(np.int64) << 7 * place, starts)
+
+
+def _octets_of(number: int) -> bytes:
+    """Return one number in as many bytes as it needs."""
+    found = bytearray()
+    while number >= _MORE:
+        found.append(number & _MORE - 1 | _MORE)
+        number >>= 7
+    return bytes((*found, number))
 
 
 # ---- inside --------------------------------------------------------------------------------------------------------
@@ -273,8 +281,13 @@ def _numbers_of(move: Move) -> list[int]:
     return [int(move.before), int(move.after), head, *numbers.tolist()]
 
 
-def _move(numbers: NDArray[np.int64], place: _MovePlace) -> Move:
-    found, _ = _fragments(numbers, [place])
+def _move(numbers: list[int], place: _MovePlace) -> Move:
+    """Return one move; most are of so few fragments that a list is faster than an array."""
+    ids = list(accumulate(numbers[place.start : place.start + place.numbers]))
+    if len(ids) < place.numbers or (place.in_runs and len(ids) % 2):
+        raise ValueError(f"{place.numbers} numbers of fragments are needed, got {len(ids)}")
+    found = np.array(ids, np.int64)
+    found = _ranges(found[::2], found[1::2]) if place.in_runs else found
     return Move(as_ids(found), SegmentId(place.before), SegmentId(place.after), place.was_free)
 
 
@@ -291,10 +304,23 @@ def _fragments(numbers: NDArray[np.int64], places: Sequence[_MovePlace]) -> tupl
     is_run = in_runs[of_move] == 1
     is_first = ~is_run | (rank % 2 == 0)  # of a run the number behind its last one follows
     stops = np.where(is_run, np.append(ids[1:], 0), ids + 1)[is_first]
-    lengths = stops - ids[is_first]
+    starts = ids[is_first]
+    counts = np.bincount(of_move[is_first], stops - starts, len(places)).astype(np.int64)
+    return _ranges(starts, stops), counts
+
+
+def _ranges(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of ranges.
+
+    Raises
+    ------
+    ValueError
+        If one is empty, or they are more than any session has.
+    """
+    lengths = stops - starts
     if (lengths < 1).any() or lengths.sum() > MOST:
         raise ValueError("no segments have such fragments")
-    return ranges(ids[is_first], stops), np.bincount(of_move[is_first], lengths, len(places)).astype(np.int64)
+    return ranges(starts, stops)
 
 
 def _parted(packed: bytes) -> tuple[bytes, bytes]:
