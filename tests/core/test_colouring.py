@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_emcad.core.colouring import colour_apart, first_colours
+from napari_emcad.core.colouring import colour_apart, first_colours, mend_colours
 
 
 def random_contacts(rng, n: int, m: int):
@@ -42,6 +42,39 @@ def test_too_few_colours_come_to_an_end():
     u, v = np.triu_indices(5, 1)
     colours = colour_apart(u, v, np.zeros(5, np.uint8), 3)
     assert len(np.unique(colours)) == 3
+
+
+def mended(u, v, colours, number: int, moves=None, most: int = 10_000):
+    """Colours after mending, the segments around each found by looking at all pairs, and whether it came to an end."""
+    found, alike = colours.copy(), np.union1d(u[colours[u] == colours[v]], v[colours[u] == colours[v]])
+    moves = np.zeros(len(colours), np.uint16) if moves is None else moves
+    ends = mend_colours(alike, lambda one: np.concatenate([u[v == one], v[u == one]]), found, number, moves, most)
+    return found, ends
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_segments_with_more_neighbours_than_colours_are_mended(seed):
+    """Segments of five groups, of which those of different groups touch: five colours are enough, and few are free."""
+    rng = np.random.default_rng(seed)
+    group, (u, v) = rng.integers(0, 5, 300), rng.integers(0, 300, (2, 2_400))
+    u, v = u[group[u] != group[v]], v[group[u] != group[v]]
+    greedy = colour_apart(u, v, rng.integers(0, 7, 300).astype(np.uint8), 7)
+    assert (greedy[u] == greedy[v]).any(), "greedy colours are not enough"
+    found, is_apart = mended(u, v, greedy, 7)
+    assert is_apart and not (found[u] == found[v]).any() and found.max() < 7
+
+
+def test_one_that_is_to_keep_its_colour_moves_last():
+    u, v = np.array([0, 0, 1]), np.array([1, 2, 2])
+    moves = np.array([100, 0, 0], np.uint16)
+    found, is_apart = mended(u, v, np.array([1, 0, 0], np.uint8), 3, moves)
+    np.testing.assert_array_equal(found[0], 1)
+    assert is_apart and len(set(found)) == 3
+
+
+def test_mending_gives_up_where_there_are_too_few_colours():
+    u, v = np.triu_indices(5, 1)
+    assert not mended(u, v, np.zeros(5, np.uint8), 3, most=50)[1]
 
 
 def test_without_contacts_nothing_changes():

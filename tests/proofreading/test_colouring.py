@@ -107,7 +107,8 @@ def test_neighbours_that_cannot_be_kept_apart_so_are_looked_at_with_all_others(p
     graph, table = plane
     at, table = Colouring(NUMBER), table.copy()
     at.follow(graph, table)
-    monkeypatch.setattr(colouring, "ROUNDS", 0)
+    monkeypatch.setattr(colouring, "MOST_NEAR", 0)
+    at.colours[3] = at.colours[1]  # it touches 2, not 1
     table[2] = 1
     assert not at.follow_near(graph, table) and not at.copy().follow_near(graph, table)
     at.follow(graph, table)

@@ -1,5 +1,8 @@
 """Colours of segments, of which two that touch never have the same."""
 
+from collections import deque
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +38,8 @@ def colour_apart(
 
     Notes
     -----
-    A segment keeps its colour if those before which it gives way use all that there are.
+    A segment keeps its colour if those before which it gives way use all that there are: `mend_colours` parts it from
+    them.
     """
     rank = _rank_by_contacts(u, v, len(colours))
     is_first = rank[u] > rank[v]
@@ -54,6 +58,59 @@ def colour_apart(
         chosen, is_free = _next_free(found[segments], used, number)
         is_stuck[segments[~is_free]] = True
         found[segments[is_free]] = chosen[is_free]
+
+
+def mend_colours(
+    alike: NDArray[np.integer],
+    around: Callable[[int], NDArray[np.integer]],
+    colours: NDArray[np.uint8],
+    number: int,
+    moves: NDArray[np.uint16],
+    most: int,
+) -> bool:
+    """Part segments from those around them that have their colour; `colours` and `moves` are modified.
+
+    Strategy: a segment takes the colour that costs least among those around it, and they give way in turn. Each has
+    the cost of its own moves so far and one more, so that two that press each other look for room farther away (the
+    breakout method, Morris 1993). It finds colours where each one has more neighbours than there are colours.
+
+    Parameters
+    ----------
+    alike : (k,) integer
+        Segments of which some touch one of their own colour.
+    around : callable
+        Returns the segments that touch one, each at least once.
+    colours : (n,) uint8
+        Colours, 0..number - 1.
+    number : int
+        Colours that there are.
+    moves : (n,) uint16
+        Cost of each segment to begin with: those that are to keep their colours have a high one.
+    most : int
+        Moves after which it gives up.
+
+    Returns
+    -------
+    bool
+        True if none of them touches one of its colour any more.
+    """
+    waiting = deque(alike.tolist())
+    while waiting:
+        segment = waiting.popleft()
+        beside = around(segment)
+        theirs, own = colours[beside], colours[segment]
+        if not (theirs == own).any():
+            continue
+        if not most:
+            return False
+        most -= 1
+        costs = np.bincount(theirs, moves[beside] + 1.0, number)
+        costs[own] = np.inf
+        chosen = int(np.lexsort((np.roll(np.arange(number), segment), costs))[0])
+        colours[segment] = chosen
+        moves[segment] += 1
+        waiting.extend(beside[theirs == chosen].tolist())
+    return True
 
 
 def _rank_by_contacts(u: NDArray[np.integer], v: NDArray[np.integer], n: int) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_emcad.core.colouring import colour_apart, first_colours
+from napari_emcad.core.colouring import colour_apart, first_colours, mend_colours
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.palettes import PALETTES, LabelColours
 from napari_emcad.proofreading.edges import EditedGraph, ranges
@@ -19,8 +19,11 @@ AT_ONCE = 200
 SORTED_AT_ONCE = 1_000_000
 """Fragments up to which the index of segments' fragments is made anew at once, in 0.1 s, when many have moved."""
 
-ROUNDS = 8
-"""Times that neighbours give way to those that have just been coloured."""
+KEEPS = 100
+"""Moves of others that are better than one of a segment that a person has just edited."""
+
+MOST_NEAR, MOST_ANEW = 300, 20_000
+"""Moves to keep neighbours apart after an edit, and where all is coloured anew: some 0.1 ms each."""
 
 MOST_EDGES = 30_000_000
 """Edges up to which an index of their larger ends is kept, 8 bytes for each; beyond, half of all contacts are seen."""
@@ -122,7 +125,9 @@ class Colouring:
             self._ends = _EdgesByEnd(graph.base.v)
         u, v = self._touching(graph, graph.rows())
         self.colours = colour_apart(u, v, self.colours, self._number)
-        self._are_apart = not (self.colours[u] == self.colours[v]).any()
+        is_alike = self.colours[u] == self.colours[v]
+        stuck = _segments(np.minimum(u[is_alike], v[is_alike]))
+        self._are_apart = self._mend(graph, stuck, _segments(stuck[:0]), MOST_ANEW)
 
     def _follow_some(self, graph: EditedGraph, moved: NDArray[np.int64], now: Ids) -> bool:
         """Take over where fragments have moved to; if that leaves neighbours alike, the table is as before."""
@@ -146,20 +151,26 @@ class Colouring:
         bool
             True if no two that touch have the same colour in the end.
         """
-        to_colour: NDArray[np.integer] = new
-        settled: NDArray[np.integer] = changed
         u, v = self._touching(graph, self._rows_of(graph, changed))
-        for _ in range(ROUNDS):
-            for segment in to_colour:
-                self.colours[segment] = self._rarest_around(segment, u, v)
-            alike = self.colours[u] == self.colours[v]
-            clashing = _segments(np.concatenate([u[alike], v[alike]]))
-            to_colour = np.setdiff1d(clashing, settled)
-            if not len(to_colour):
-                return not len(clashing)
-            settled = np.union1d(settled, to_colour)
-            u, v = self._touching(graph, self._rows_of(graph, to_colour))
-        return False
+        for segment in new:
+            self.colours[segment] = self._rarest_around(segment, u, v)
+        is_alike = self.colours[u] == self.colours[v]
+        alike = _segments(np.concatenate([u[is_alike], v[is_alike]]))
+        others = np.setdiff1d(alike, changed)
+        return self._mend(graph, np.concatenate([others, np.intersect1d(alike, changed)]), changed, MOST_NEAR)
+
+    def _mend(self, graph: EditedGraph, alike: Ids, kept: Ids, most: int) -> bool:
+        """Part segments from neighbours that are like them; those that are kept move last of all."""
+        if not len(alike):
+            return True
+        moves = np.zeros(len(self.colours), np.uint16)
+        moves[kept] = KEEPS
+
+        def around(segment: int) -> NDArray[np.integer]:
+            ends = np.concatenate(self._touching(graph, self._rows_of(graph, np.array([segment]))))
+            return np.unique(ends[ends != segment])
+
+        return mend_colours(alike, around, self.colours, self._number, moves, most)
 
     def _rarest_around(self, segment: int, u: Ids, v: Ids) -> int:
         """Return the colour that the fewest neighbours have: none, most often."""

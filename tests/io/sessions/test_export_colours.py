@@ -20,7 +20,7 @@ from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.snapshot import Snapshot
 
-OTHERS = LabelColours(COLOUR_BLIND, np.arange(12, dtype=np.uint8)[::-1].copy())
+OTHERS = LabelColours(COLOUR_BLIND, np.arange(16, dtype=np.uint8)[::-1].copy())
 """Colours as a screen may show them."""
 
 
