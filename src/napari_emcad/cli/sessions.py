@@ -15,6 +15,7 @@ from napari_emcad.core.geometry import VoxelSize
 from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND
 from napari_emcad.core.wording import count, voxel_size_text
 from napari_emcad.io.labels.tiff import rounded_ids_note
+from napari_emcad.io.sessions.colour_files import colours_damage
 from napari_emcad.io.sessions.copy import copy_session_job
 from napari_emcad.io.sessions.export import check_export_target, export_session
 from napari_emcad.io.sessions.export_tables import time_text
@@ -83,6 +84,7 @@ def export(options: argparse.Namespace) -> int:
     check_export_target(options.what, options.output, name)
     with open_session(options.session, to_read=True) as opened:
         warn(opened.session.log.damage)
+        warn(colours_damage(options.session))
         facts = with_voxel_size(opened.facts, size_of(options))
         if facts.voxel_size is None and options.what in MEASURED:
             warn("voxel size unknown: lengths are in voxels; give it with --voxel-size Z Y X, in nm.")

@@ -74,10 +74,14 @@ class LabelColours:
     palette: str
     of_label: NDArray[np.uint8]
 
+    @property
+    def table(self) -> NDArray[np.uint8]:
+        """The palette, as red, green and blue, (k, 3)."""
+        return np.array([list(bytes.fromhex(colour[1:])) for colour in PALETTES[self.palette]], np.uint8)
+
     def rgb(self, labels: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Return the colours of labels (k,), as red, green and blue (k, 3)."""
-        table = np.array([list(bytes.fromhex(colour[1:])) for colour in PALETTES[self.palette]], np.uint8)
-        return table[self._places(labels)]
+        return self.table[self._places(labels)]
 
     def texts(self, labels: NDArray[np.integer]) -> NDArray[np.str_]:
         """Return the colours of labels (k,), as "#rrggbb" (k,)."""

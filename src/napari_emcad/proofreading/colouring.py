@@ -29,8 +29,8 @@ MOST_EDGES = 30_000_000
 """Edges up to which an index of their larger ends is kept, 8 bytes for each; beyond, half of all contacts are seen."""
 
 
-def coloured(graph: EditedGraph, table: Ids, palette: str) -> LabelColours:
-    """Return colours for segments that had none: always the same for the same segments.
+def coloured(graph: EditedGraph, table: Ids, palette: str, kept: LabelColours | None = None) -> LabelColours:
+    """Return colours for segments: always the same for the same segments.
 
     Parameters
     ----------
@@ -40,8 +40,11 @@ def coloured(graph: EditedGraph, table: Ids, palette: str) -> LabelColours:
         Segment of each fragment, 0 = none.
     palette : str
         Key of `PALETTES`.
+    kept : LabelColours, optional
+        Colours that they had before, which stay unless neighbours are alike; those of another palette do not count.
     """
-    colouring = Colouring(len(PALETTES[palette]))
+    before = kept.of_label if kept is not None and kept.palette == palette else None
+    colouring = Colouring(len(PALETTES[palette]), before)
     colouring.follow(graph, table)
     return LabelColours(palette, colouring.colours)
 
@@ -53,6 +56,8 @@ class Colouring:
     ----------
     number : int
         Colours that there are.
+    before : (k,) uint8, optional
+        Colours that segments had before, by their ids; copied.
 
     Attributes
     ----------
@@ -60,9 +65,9 @@ class Colouring:
         Colour of each segment by its id, 0..number - 1; [0] means nothing.
     """
 
-    def __init__(self, number: int):
+    def __init__(self, number: int, before: NDArray[np.uint8] | None = None):
         self._number = number
-        self.colours = first_colours(np.arange(1), number)
+        self.colours = first_colours(np.arange(1), number) if before is None else before.copy()
         self._table: Ids = np.empty(0, np.uint32)
         self._ends: _EdgesByEnd | None = None
         self._members = _Members(self._table)

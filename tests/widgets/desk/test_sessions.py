@@ -11,9 +11,12 @@ from hearing import heard
 from proofreading_hands import column
 
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.palettes import BRIGHT, LabelColours
+from napari_emcad.io.sessions.colour_files import read_colours
 from napari_emcad.io.sessions.facts import SessionFacts, read_facts
 from napari_emcad.io.sessions.new_session import create_session
 from napari_emcad.io.sessions.open_session import open_session
+from napari_emcad.io.sessions.snapshot import Snapshot
 from napari_emcad.io.stacks.find_stack import LOOKING
 from napari_emcad.io.stacks.stack import content_fingerprint
 from napari_emcad.reader import read_layers
@@ -83,6 +86,63 @@ def test_a_session_is_ended_and_gone_on_with(desk, loop, session, beside):
     assert at is not session and at.opened.folder == beside and [row.kind for row in at.session.log.rows] == ["merge"]
     at.edit(at.session.undo)
     assert shown(at, 6) != shown(at, 1)
+
+
+def colours_of(at) -> list[str]:
+    return at.result.colours.shown.texts(np.arange(8)).tolist()
+
+
+@pytest.fixture
+def recoloured(desk, loop, session, beside):
+    """The colours of a session that an edit has made others than those that it would have anew; the session is left."""
+    was = colours_of(session)
+    neighbour = LabelColours(BRIGHT, np.array([0, 5, 6, 7, 8, 9, 10, 11], np.uint8))
+    session.result.colours.begin_with(neighbour)
+    merge(session)
+    shown_last = colours_of(session)
+    assert shown_last != was
+    desk.sessions.end()
+    return shown_last
+
+
+def test_a_session_keeps_its_colours(new_desk, loop, recoloured, beside):
+    desk = new_desk()
+    desk.sessions.open(beside)
+    loop.settle()
+    assert colours_of(desk.sessions.current) == recoloured
+    with open_session(beside, to_read=True) as opened:
+        assert Snapshot.of(opened).colours.texts(np.arange(8)).tolist() == recoloured, "exports have them, too"
+
+
+def test_colours_are_kept_while_a_session_rests_and_only_after_edits(desk, loop, session, beside):
+    session.changed.emit()
+    loop.settle()
+    assert read_colours(beside) is None
+    merge(session)
+    loop.settle()
+    assert read_colours(beside).texts(np.arange(8)).tolist() == colours_of(session)
+
+
+def test_damaged_colours_cost_nothing_but_colours(new_desk, loop, recoloured, beside):
+    (beside / "colours" / "of_label.npy").write_bytes(b"")
+    desk = new_desk()
+    desk.sessions.open(beside)
+    loop.settle()
+    assert "colours of neurons are damaged" in desk.message.text and desk.message.kind == "error"
+    at = desk.sessions.current
+    assert not at.opened.why_read_only and [row.kind for row in at.session.log.rows] == ["merge"]
+    at.edit(at.session.undo)
+    desk.sessions.end()
+    assert read_colours(beside) is not None, "they are kept anew"
+
+
+def test_a_session_that_can_only_be_read_shows_its_colours(new_desk, loop, recoloured, beside):
+    with open_session(beside):
+        desk = new_desk()
+        desk.sessions.open(beside)
+        loop.settle()
+        assert desk.sessions.current.opened.why_read_only
+        assert colours_of(desk.sessions.current) == recoloured
 
 
 def test_a_voxel_size_set_on_screen_is_kept_in_the_session(desk, session, beside):

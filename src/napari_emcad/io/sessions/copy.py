@@ -13,6 +13,7 @@ from napari_emcad.io.sessions.facts import SessionFacts, read_facts, write_facts
 from napari_emcad.io.sessions.file_names import (
     AFFINITIES,
     BOXES,
+    COLOURS,
     EARLIER,
     EDITS,
     FACTS_FILE,
@@ -25,7 +26,8 @@ from napari_emcad.io.sessions.new_session import check_new
 from napari_emcad.proofreading.log import EditLog, write_rows
 
 _NEEDED = (FACTS_FILE, FRAGMENTS, EDITS)
-_FILES = (FACTS_FILE, REPLAY_REPORT, FRAGMENTS, LEVELS, AFFINITIES, GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER)
+_TABLES = (GRAPH, GRAPH + EARLIER, BOXES, BOXES + EARLIER, COLOURS)
+_FILES = (FACTS_FILE, REPLAY_REPORT, FRAGMENTS, LEVELS, AFFINITIES, *_TABLES)
 _PIECE = 1 << 22
 """Bytes that are copied at a time."""
 

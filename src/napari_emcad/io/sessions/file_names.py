@@ -6,9 +6,10 @@ session.json     what was segmented, how, and the hash of the fragments
 fragments.zarr   fragments as agglomeration made them; edits never change them here
 coarser/         fragments in fewer pixels, if they are too many to be read when the session is opened
 boxes/           bounding box of each fragment; found again if missing
+colours/         colour of each neuron, once there were edits; others are shown if missing
 graph/           region graph, merge tree and sizes: a file for each column
 affinities.zarr  optional
-                 (graph, boxes: checksums.json, arrays: checksums.npy, the checksum of each file or chunk)
+                 (graph, boxes, colours: checksums.json, arrays: checksums.npy, the checksum of each file or chunk)
 edits.db         edit log
 edits.known      how many edits it must hold: a line for each that was acknowledged
 replay.json      report on edits that were brought from another session, if any were
@@ -31,6 +32,7 @@ FACTS_FILE = "session.json"
 FRAGMENTS = "fragments.zarr"
 LEVELS = "coarser"
 BOXES = "boxes"
+COLOURS = "colours"
 GRAPH = "graph"
 AFFINITIES = "affinities.zarr"
 EDITS = "edits.db"

@@ -1,5 +1,6 @@
 """A session as it is exported: as it stands, or as it stood after one of its edits."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -16,6 +17,7 @@ from napari_emcad.core.palettes import BRIGHT, LabelColours
 from napari_emcad.core.progress import drive
 from napari_emcad.core.segmentation import label_dtype
 from napari_emcad.core.volume import Key, Volume
+from napari_emcad.io.sessions.colour_files import read_colours
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes, open_session_at
 from napari_emcad.proofreading.colouring import coloured
 from napari_emcad.proofreading.neurons import NeuronTable, neuron_table
@@ -62,7 +64,8 @@ class Snapshot:
     provenance : dict
     opened : OpenSession
     shown : LabelColours or str
-        Colours of its segments as the screen shows them, or a palette, a key of `PALETTES`, for those that have none.
+        Colours of its segments as the screen shows them, or a palette, a key of `PALETTES`: in it the
+        session may keep colours, or they are found.
     """
 
     session: Session
@@ -108,7 +111,10 @@ class Snapshot:
         """The colour of each segment; segments that touch differ."""
         if isinstance(self.shown, LabelColours):
             return self.shown
-        return coloured(self.session.state.edges, self.session.state.table, self.shown)
+        state, kept = self.session.state, None
+        with suppress(UserError):
+            kept = read_colours(self.opened.folder)
+        return coloured(state.edges, state.table, self.shown, kept)
 
     def neurons(self) -> NeuronTable:
         """Return all neurons, with their boxes."""

@@ -78,7 +78,7 @@ class Desk:
         self.results, self.neurites = Results(viewer, loop, choices.settings.palette), Neurites(viewer, loop)
         self.runs = Runs(viewer, choices, self.results, self.neurites)
         self._recut = Recut(loop, choices, self.runs, self.results, self.neurites)
-        self.sessions = Sessions(viewer, self.results, choices)
+        self.sessions = Sessions(viewer, self.results, choices, loop)
         self._late_check = LateCheck(loop.jobs(), self.message, self.sessions)
         self.first_look = FirstLook(loop, choices)
         for event in self._layer_events:

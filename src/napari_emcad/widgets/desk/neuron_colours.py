@@ -1,6 +1,8 @@
 """The colours of the neurons in a layer: two that touch never have the same."""
 
+import numpy as np
 from napari.layers import Labels
+from numpy.typing import NDArray
 
 from napari_emcad.core.ids import Ids
 from napari_emcad.core.palettes import PALETTES, LabelColours
@@ -52,18 +54,26 @@ class NeuronColours:
 
     def choose(self, palette: str) -> None:
         """Colour the neurons anew with another palette, a key of `PALETTES`."""
-        self._begin(palette)
-        if self._latest is not None:
-            self._catch_up(*self._latest)
-        self._layer.refresh(extent=False)
+        self._begin_anew(palette)
+
+    def begin_with(self, kept: LabelColours) -> None:
+        """Show colours that neurons had before, if they are of the palette that is shown."""
+        if kept.palette == self._palette:
+            self._begin_anew(kept.palette, kept.of_label)
 
     def close(self) -> None:
         """Let go of the job; colours stay as they are."""
         self._jobs.close()
 
-    def _begin(self, palette: str) -> None:
+    def _begin_anew(self, palette: str, before: NDArray[np.uint8] | None = None) -> None:
+        self._begin(palette, before)
+        if self._latest is not None:
+            self._catch_up(*self._latest)
+        self._layer.refresh(extent=False)
+
+    def _begin(self, palette: str, before: NDArray[np.uint8] | None = None) -> None:
         self._palette = palette
-        self._colouring = Colouring(len(PALETTES[palette]))
+        self._colouring = Colouring(len(PALETTES[palette]), before)
         self._colormap = NeuronColormap.of(PALETTES[palette], self._colouring.colours)
         self._layer.colormap = self._colormap
 

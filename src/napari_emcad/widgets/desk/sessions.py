@@ -14,6 +14,7 @@ from napari_emcad.io.sessions.lock import edit_alone
 from napari_emcad.io.sessions.open_session import OpenSession, find_boxes
 from napari_emcad.io.stacks.locations import Location
 from napari_emcad.widgets.desk.choices import Choices
+from napari_emcad.widgets.desk.kept_colours import KeptColours, show_kept
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.desk.opening import Opened, facts_of, open_job, write_job
 from napari_emcad.widgets.desk.result import Result
@@ -21,7 +22,7 @@ from napari_emcad.widgets.desk.results import Results
 from napari_emcad.widgets.desk.session_size import SessionSize
 from napari_emcad.widgets.desk.session_stack import STAND_IN, SoughtStack, result_of, seek_stack, stopped_search
 from napari_emcad.widgets.desk.stack_file import session_note
-from napari_emcad.widgets.kit.jobs import Ended
+from napari_emcad.widgets.kit.jobs import Ended, Loop
 from napari_emcad.widgets.kit.layers import is_image, origin_of, remove_layer
 from napari_emcad.widgets.kit.session_place import session_folder, why_elsewhere
 from napari_emcad.widgets.kit.signals import Signal
@@ -53,7 +54,7 @@ class Sessions:
     ending = Signal()
     changed = Signal()
 
-    def __init__(self, viewer: ViewerModel, results: Results, choices: Choices):
+    def __init__(self, viewer: ViewerModel, results: Results, choices: Choices, loop: Loop):
         self._viewer, self._results, self._threshold = viewer, results, choices.threshold
         self._jobs, self._message, self._inspection = choices.jobs, choices.message, choices.inspection
         self._remark = ""
@@ -61,7 +62,7 @@ class Sessions:
         self.current: Proofreading | None = None
         results.changed.connect(self._on_results)
         results.recut_wanted.connect(self._on_recut)
-        self._size = SessionSize(choices.stack, choices.message)
+        self._size, self._colours = SessionSize(choices.stack, choices.message), KeptColours(loop)
 
     @property
     def start_words(self) -> str:
@@ -212,12 +213,16 @@ class Sessions:
     def _attach(self, result: Result, opened: OpenSession, boxes: FragmentBoxes | None) -> None:
         result.session_folder = opened.folder
         boxes = boxes or drive(find_boxes(opened))
+        lost = show_kept(result, opened)
         self.current = Proofreading(self._viewer, self._results, result, opened, boxes)
         self._size.follow(self.current)
+        self._colours.follow(self.current)
         self.current.changed.connect(self._on_changed)
         self.began.emit()  # first, as the tools that are taken up then have nothing to say
         saved = f"Every edit is saved at once in {opened.folder}{self._remark}"
-        self._message.say(opened.why_read_only or saved, "error" if opened.why_read_only else "result")
+        words = opened.why_read_only or saved
+        words = f"{words.rstrip('.')}. {lost}" if lost else words
+        self._message.say(words, "error" if opened.why_read_only or lost else "result")
         self._remark = ""
         self.changed.emit()
 
@@ -245,7 +250,10 @@ class Sessions:
     def _close_current(self, current: Proofreading) -> None:
         self.current = None
         self._size.follow(None)
-        current.close()
+        try:
+            self._colours.follow(None)
+        finally:
+            current.close()
 
     def _on_changed(self) -> None:
         self.changed.emit()
