@@ -94,3 +94,15 @@ def test_a_selected_label_is_shown_alone(colormap):
     np.testing.assert_array_equal(layer._slice.image.view, [[0, 0, number, 0]])
     alone = layer.colormap.model_copy(update={"use_selection": False})
     np.testing.assert_array_equal(alone.map(np.array([1, 5]))[:, :3], [[0, 0, 1], [0, 1, 0]])
+
+
+@pytest.mark.window
+def test_a_hidden_layer_takes_it_and_is_drawn_once_it_is_seen(make_napari_viewer, colormap):
+    viewer = make_napari_viewer(show=True)
+    layer = Labels(np.full((1, 40, 40), 5, np.uint32), visible=False)
+    viewer.add_layer(layer)
+    layer.colormap = colormap
+    layer.visible = True
+    viewer.reset_view()
+    drawn = viewer.screenshot(canvas_only=True, flash=False)
+    assert (drawn[..., 1].astype(int) - drawn[..., 0] > 100).mean() > 0.1, "5 is green"

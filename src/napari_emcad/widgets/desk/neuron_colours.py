@@ -8,6 +8,7 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.palettes import PALETTES, LabelColours
 from napari_emcad.proofreading.colouring import Colouring
 from napari_emcad.proofreading.edges import EditedGraph
+from napari_emcad.widgets.desk.fragment_colours import FragmentColours
 from napari_emcad.widgets.kit.jobs import Ended, Jobs, one_step
 from napari_emcad.widgets.kit.neuron_colormap import NeuronColormap
 
@@ -26,10 +27,12 @@ class NeuronColours:
         For these colours alone.
     palette : str
         Key of `PALETTES`.
+    fragments : FragmentColours, optional
+        Colours of the layer of their fragments, which follow.
     """
 
-    def __init__(self, layer: Labels, jobs: Jobs, palette: str):
-        self._layer, self._jobs = layer, jobs
+    def __init__(self, layer: Labels, jobs: Jobs, palette: str, fragments: FragmentColours | None = None):
+        self._layer, self._jobs, self._fragments = layer, jobs, fragments
         self._latest: tuple[EditedGraph, Ids] | None = None
         self._begin(palette)
 
@@ -49,12 +52,16 @@ class NeuronColours:
             Neuron of each fragment, 0 = none.
         """
         self._latest = graph, table
+        if self._fragments is not None:
+            self._fragments.follow(graph, len(table))
         if not self._jobs.running:  # else they are followed once it has ended
             self._catch_up(graph, table)
 
     def choose(self, palette: str) -> None:
         """Colour the neurons anew with another palette, a key of `PALETTES`."""
         self._begin_anew(palette)
+        if self._fragments is not None:
+            self._fragments.choose(palette)
 
     def begin_with(self, kept: LabelColours) -> None:
         """Show colours that neurons had before, if they are of the palette that is shown."""
@@ -64,6 +71,8 @@ class NeuronColours:
     def close(self) -> None:
         """Let go of the job; colours stay as they are."""
         self._jobs.close()
+        if self._fragments is not None:
+            self._fragments.close()
 
     def _begin_anew(self, palette: str, before: NDArray[np.uint8] | None = None) -> None:
         self._begin(palette, before)

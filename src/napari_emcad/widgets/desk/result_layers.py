@@ -13,6 +13,7 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume, FragmentVolume
 from napari_emcad.proofreading.edges import EditedGraph
+from napari_emcad.widgets.desk.fragment_colours import FragmentColours
 from napari_emcad.widgets.desk.neuron_colours import NeuronColours
 from napari_emcad.widgets.desk.result import Result, ShownNeurons
 from napari_emcad.widgets.kit.affinities_view import ComposedAffinities, channel_of
@@ -120,7 +121,7 @@ class ResultLayers:
         fragments = FragmentLabels(segmentation.fragments, _identity(neurons.table))
         fragment_layer = _labels_layer(result, fragments, "fragments", visible=False, opacity=0.5)
         layer = _labels_layer(result, view, "neurons", opacity=0.5)
-        colours = NeuronColours(layer, self._loop.jobs(), self.palette)
+        colours = self._colours(layer, fragment_layer)
         colours.follow(EditedGraph.of(segmentation.graph), neurons.table)
         if result.shown is not None:
             result.shown.colours.close()
@@ -139,9 +140,13 @@ class ResultLayers:
         shown.segmentation, shown.neurons = segmentation, neurons
         self.replace_fragments(shown, segmentation.fragments, neurons.table)
         shown.colours.close()
-        shown.colours = NeuronColours(shown.layer, self._loop.jobs(), self.palette)
+        shown.colours = self._colours(shown.layer, shown.fragment_layer)
         shown.colours.follow(EditedGraph.of(segmentation.graph), neurons.table)
         shown.layer.show_selected_label, shown.layer.visible = False, True
+
+    def _colours(self, neurons: Labels, fragments: Labels | None) -> NeuronColours:
+        under = FragmentColours(fragments, self._loop.jobs(), self.palette) if fragments is not None else None
+        return NeuronColours(neurons, self._loop.jobs(), self.palette, under)
 
     def show_table(self, result: Result, table: Table) -> None:
         """Show another table over the same fragments."""

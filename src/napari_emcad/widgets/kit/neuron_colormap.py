@@ -54,8 +54,13 @@ class NeuronColormap(CyclicLabelColormap):
         return self.colors[self._numbers(values)]
 
     def _get_mapping_from_cache(self, data_dtype: np.dtype[Any]) -> NDArray[np.float32] | None:
-        """Return no table for small types: it would not follow `look_up_in`."""
-        return None
+        """Return the colours of all labels of a small type, of which a hidden layer is until it is seen.
+
+        They are not kept, as they would not follow `look_up_in`.
+        """
+        if data_dtype.itemsize > 2:
+            return None
+        return self._map_without_cache(np.arange(1 << 8 * data_dtype.itemsize).astype(data_dtype))
 
     def _numbers(self, labels: Any) -> Any:
         labels = np.asarray(labels)
