@@ -14,6 +14,7 @@ from napari_emcad.cli import bar as cli_bar
 from napari_emcad.cli import main as cli
 from napari_emcad.cli import neurons as cli_neurons
 from napari_emcad.core.geometry import VoxelSize
+from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND, PALETTES
 from napari_emcad.io.affinities import open_affinities
 from napari_emcad.io.labels.provenance import read_provenance
 from napari_emcad.io.labels.tiff import write_labels
@@ -119,6 +120,14 @@ def test_labels_in_every_format_lie_at_their_place(stack, model, tmp_path, name)
     with open_stack(tmp_path / name) as found:
         np.testing.assert_array_equal(found.array[:], tifffile.imread(tmp_path / "a.tif"))
         assert (found.voxel_size, found.offset) == ((40, 5, 6), (40, 0, 48))
+
+
+@pytest.mark.parametrize(("name", "palette"), [("bright", BRIGHT), ("colour-blind", COLOUR_BLIND)])
+def test_labels_have_the_colours_asked_for(stack, model, tmp_path, name, palette):
+    output = tmp_path / "a.precomputed"
+    assert segment(stack, model, output, "--voxel-size", "40", "5", "6", "--no-meshes", "--colours", name) == 0
+    colours = json.loads((output / "segment_colors.json").read_text())["segmentColors"]
+    assert colours and set(colours.values()) <= set(PALETTES[palette])
 
 
 def test_neuroglancer_needs_a_voxel_size_before_the_work(stack, model, tmp_path, capsys):

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from napari_emcad.cli.bar import follow, warn
 from napari_emcad.cli.inputs import check_folder, check_session
-from napari_emcad.cli.outputs import check_free, format_name
+from napari_emcad.cli.outputs import PALETTE_NAMES, check_free, format_name
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import Voxel, VoxelSize
-from napari_emcad.core.palettes import BRIGHT
 from napari_emcad.core.parameters import SegmentParameters
 from napari_emcad.core.segmentation import Segmentation
 from napari_emcad.core.volume import AffinityVolume
@@ -59,8 +58,9 @@ def write_neurons(options: argparse.Namespace, neurons: Neurons) -> str:
     if options.output:
         pieces, labels = LabelPieces(segmentation.fragments, table), segmentation.labels(table)
         volume = LabelVolume(labels, neurons.voxel_size, made_by, neurons.start, int(table.max()), pieces)
+        palette = PALETTE_NAMES[options.colours]
         edges = EditedGraph.of(segmentation.graph)
-        write_labels(options, replace(volume, colours=lambda: coloured(edges, table, BRIGHT)))
+        write_labels(options, replace(volume, colours=lambda: coloured(edges, table, palette)))
     if options.session and neurons.stack is not None:
         facts = SessionFacts.of(made_by | {"source": str(neurons.stack.absolute())}, neurons.voxel_size)
         create_session(options.session, segmentation, neurons.affinities, facts).close()

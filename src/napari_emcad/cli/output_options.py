@@ -2,6 +2,9 @@
 
 import argparse
 
+COLOURS = ("bright", "colour-blind")
+"""Names of palettes, see `outputs.PALETTE_NAMES`."""
+
 FORMATS = ("tiff", "tiff-series", "zarr", "ome-zarr", "precomputed")
 """Names of formats of labels; the end of a name says them otherwise."""
 
@@ -17,5 +20,11 @@ def add_format(parser: argparse.ArgumentParser, *more: str) -> None:
     )
     parser.add_argument(
         "--no-meshes", action="store_true", help="of .precomputed: the volume alone, without the surface of each neuron"
+    )
+    parser.add_argument(
+        "--colours",
+        choices=COLOURS,
+        default="bright",
+        help="of neurons, where the format has a place for them; default: bright",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a file, or an older export in a folder")

@@ -4,6 +4,10 @@ import argparse
 from pathlib import Path
 
 from napari_emcad.core.errors import UserError
+from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND
+
+PALETTE_NAMES = {"bright": BRIGHT, "colour-blind": COLOUR_BLIND}
+"""Palettes by what is typed."""
 
 
 def format_name(options: argparse.Namespace) -> str | None:

@@ -107,12 +107,6 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         help="default: labels; interpolated: a mask, 1 where sections are bridged and labels were not seen",
     )
     add_format(parser, "ply", "obj", "stl", "glb")
-    parser.add_argument(
-        "--colours",
-        choices=("bright", "colour-blind"),
-        default="bright",
-        help="of neurons, where the format has a place for them; default: bright",
-    )
     parser.add_argument("--at", type=whole_number, metavar="SEQ", help="as it was after this edit; 0 = before any")
     add_voxel_size(parser, " in what is written; default: that of the session")
     parser.set_defaults(command=_export)

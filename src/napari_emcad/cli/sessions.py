@@ -8,11 +8,10 @@ from typing import Literal
 
 from napari_emcad.cli.bar import follow, tell, warn
 from napari_emcad.cli.inputs import check_folder, check_session, selection_of, size_of
-from napari_emcad.cli.outputs import check_free, format_name
+from napari_emcad.cli.outputs import PALETTE_NAMES, check_free, format_name
 from napari_emcad.cli.section_choice import word_or_file
 from napari_emcad.core.errors import UserError
 from napari_emcad.core.geometry import VoxelSize
-from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND
 from napari_emcad.core.wording import count, voxel_size_text
 from napari_emcad.io.labels.tiff import rounded_ids_note
 from napari_emcad.io.sessions.colour_files import colours_damage
@@ -31,9 +30,6 @@ from napari_emcad.session_of_labels import LabelFiles, make_session_of_labels
 
 MEASURED = ("labels", "fragments", "interpolated", "neurons", "meshes")
 """Exports in which lengths are stated."""
-
-PALETTE_NAMES = {"bright": BRIGHT, "colour-blind": COLOUR_BLIND}
-"""Palettes by what is typed."""
 
 
 def make_session(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from napari_emcad.core.palettes import BRIGHT, COLOUR_BLIND, PALETTES, LabelColo
 from napari_emcad.core.progress import drive
 from napari_emcad.core.region_graph import build_region_graph
 from napari_emcad.core.segmentation import Segmentation, fragment_sizes
-from napari_emcad.io.labels import zarr as label_zarr
+from napari_emcad.io.labels import label_colours
 from napari_emcad.io.sessions.export import export_session
 from napari_emcad.io.sessions.facts import SessionFacts
 from napari_emcad.io.sessions.new_session import create_session
@@ -89,7 +89,7 @@ def test_ome_zarr(opened, tmp_path, colours, expected, name):
 
 
 def test_too_many_neurons_for_the_attributes_of_ome_zarr(opened, tmp_path, monkeypatch):
-    monkeypatch.setattr(label_zarr, "MOST_COLOURED", 3)
+    monkeypatch.setattr(label_colours, "MOST_COLOURED", 3)
     path = drive(export_session("labels", tmp_path / "a.ome.zarr", opened))
     assert zarr.open_group(path, mode="r").attrs["ome"]["image-label"] == {}
 
@@ -100,6 +100,14 @@ def test_neuroglancer(opened, tmp_path, colours, expected):
     assert {int(table[int(n)]): colour for n, colour in layer["segmentColors"].items()} == {
         label: text(rgb) for label, rgb in expected.items()
     }
+
+
+def test_precomputed_volumes(opened, tmp_path, colours, expected):
+    pytest.importorskip("tensorstore")
+    for _ in range(2):  # the second one replaces the first
+        path = drive(export_session("labels", tmp_path / "a.precomputed", opened, colours=colours))
+        layer = json.loads((path / "segment_colors.json").read_text())
+        assert layer == {"segmentColors": {str(label): text(rgb) for label, rgb in expected.items()}}
 
 
 def test_surfaces_as_ply(opened, tmp_path, colours, expected):

@@ -21,6 +21,7 @@ from napari_emcad.core.geometry import Slices, VoxelSize, triple
 from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import write_beside
 from napari_emcad.io.json_text import read_json
+from napari_emcad.io.labels.label_colours import label_colours
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels, convert_ids
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.labels.own_folders import check_folder_target, has_only
@@ -51,6 +52,12 @@ _CUBE = [8, 8, 8]
 _BY = "napari-emcad"
 """Part of the name of the program that wrote it, by which our own volumes are known."""
 
+COLOURS = "segment_colors.json"
+"""Name of the file beside `info` with the colours: `segmentColors`, as a layer of neuroglancer's state takes them.
+
+A precomputed volume has no place for colours itself; neuroglancer reads no files but those that it knows.
+"""
+
 _PROVENANCE = "provenance"
 """Name of the file beside `info` with the provenance, in the form that cloud-volume reads."""
 
@@ -59,7 +66,8 @@ def write_precomputed(path: Path, volume: LabelVolume, surfaces: bool = True) ->
     """Write labels with all their scales, by blocks, and the surface of each; an older export is replaced.
 
     Ids are uint32, or uint64 if the labels have 8 bytes; chunks of 0 alone are left out, as readers expect. Scales of
-    many chunks are sharded. Surfaces are left out on systems whose file names may have no colon.
+    many chunks are sharded. Colours that are known lie in a file beside them. Surfaces are left out on systems whose
+    file names may have no colon.
 
     Raises
     ------
@@ -77,6 +85,9 @@ def write_precomputed(path: Path, volume: LabelVolume, surfaces: bool = True) ->
         writer = _ScaleWriter(ts, part, path, dtype, volume.voxel_size)
         scales = [writer.create(volume, step) for step in level_steps(volume.values.shape[1:])]
         (part / _PROVENANCE).write_text(_provenance_text(volume.provenance), "utf-8")
+        if colours := label_colours(volume):
+            texts = {str(label): f"#{rgb.tobytes().hex()}" for label, rgb in colours.items()}
+            (part / COLOURS).write_text(json.dumps({"segmentColors": texts}), "utf-8")
         yield from write_levels(volume.values, scales)
         if surfaces and can_name_surfaces():
             yield from write_surfaces(part, volume, volume.voxel_size)
@@ -105,9 +116,8 @@ def _is_own(path: Path) -> bool:
     if not is_precomputed(path):
         return False
     keys = {str(scale.get("key")) for scale in read_json(path / INFO)["scales"]}
-    return has_only(path, {INFO, _PROVENANCE, MESHES, PROPERTIES, *keys}) and _BY in _read_processing(path).get(
-        "by", ""
-    )
+    names = {INFO, _PROVENANCE, COLOURS, MESHES, PROPERTIES, *keys}
+    return has_only(path, names) and _BY in _read_processing(path).get("by", "")
 
 
 def _read_processing(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import zarr
 from napari_emcad.core.geometry import Shape, VoxelSize, triple
 from napari_emcad.core.progress import Job
 from napari_emcad.io.atomic import write_beside
+from napari_emcad.io.labels.label_colours import label_colours
 from napari_emcad.io.labels.label_volume import LabelVolume, check_labels
 from napari_emcad.io.labels.levels import LabelLevel, level_steps, write_levels
 from napari_emcad.io.labels.own_folders import check_folder_target, has_only
@@ -24,9 +25,6 @@ OmeVersion = Literal["0.4", "0.5"]
 EDGE = 2048
 """Pixels a side of a chunk of an array without shards, which is of one section: a chunk is a file."""
 
-MOST_COLOURED = 100_000
-"""Labels up to which their colours are written, which are text that every reader reads as a whole."""
-
 _METADATA = {".zgroup", ".zattrs", ".zmetadata", ".zarray", "zarr.json", "c"}
 
 
@@ -34,7 +32,7 @@ def write_ome_zarr(path: Path, volume: LabelVolume, version: OmeVersion = "0.5")
     """Write labels with all their levels, by blocks; an older export is replaced.
 
     Version 0.5 is Zarr format 3, its chunks small and together in shards, so that there are few files; 0.4 is format
-    2, and its chunks are parts of single sections. Colours are left out where there are more than `MOST_COLOURED`.
+    2, and its chunks are parts of single sections. Colours are left out where there are too many of them.
 
     Raises
     ------
@@ -45,7 +43,8 @@ def write_ome_zarr(path: Path, volume: LabelVolume, version: OmeVersion = "0.5")
     check_labels(path, volume.values)
     check_zarr_target(path)
     steps = level_steps(volume.values.shape[1:])
-    attributes = label_attributes("labels", steps, volume.voxel_size, volume.offset_nm, version, _colours(volume))
+    colours = {label: rgb.tolist() for label, rgb in label_colours(volume).items()}
+    attributes = label_attributes("labels", steps, volume.voxel_size, volume.offset_nm, version, colours)
     attributes["provenance"] = dict(volume.provenance)
     create = _create_level if version == "0.4" else _create_sharded
     with write_beside(path, lambda _: 2 * volume.nbytes) as part:
@@ -87,17 +86,6 @@ def check_zarr_target(path: Path) -> None:
 
 def _is_own(path: Path) -> bool:
     return is_zarr(path) and has_only(path, _METADATA, numbered=True) and "provenance" in open_zarr_node(path).attrs
-
-
-def _colours(volume: LabelVolume) -> dict[int, list[int]]:
-    """Return red, green and blue of each label; empty if they are not known, or too many."""
-    if volume.colours is None or volume.pieces is None:
-        return {}
-    labels = np.unique(volume.pieces.table)
-    labels = labels[labels > 0]
-    if len(labels) > MOST_COLOURED:
-        return {}
-    return dict(zip(labels.tolist(), volume.colours().rgb(labels).tolist(), strict=True))
 
 
 def _create_level(
