@@ -62,7 +62,7 @@ class Editor:
         self.attempts = Attempts(at, message)
         self.camera = Camera(canvases, at)
         self.marks = Marks(viewer, at, self.camera, self.attempts)
-        self.ends = Ends(at, self.camera, self.attempts, loop, self._emit_changed)
+        self.ends = Ends(viewer, at, self.camera, self.attempts, loop)
         self.edits = DirectEdits(at, self.camera, self.attempts)
         self.fixes = SafeFixes(at, self.camera, self.attempts, loop)
         self.split = SplitTool(viewer, at, loop, self.attempts.attempt)
@@ -76,7 +76,7 @@ class Editor:
         }
         self.mode = Mode.SELECT
         self.attempts.edited.connect(self._follow)
-        for signal in (self.attempts.changed, at.changed, at.selection.changed):
+        for signal in (self.attempts.changed, self.ends.changed, at.changed, at.selection.changed):
             signal.connect(self._emit_changed)
         at.selection.changed.connect(message.succeed)
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
+from napari.components import ViewerModel
+
 from napari_emcad.core.ids import FragmentId
 from napari_emcad.core.wording import count
 from napari_emcad.proofreading.ends import SPOT_WORDS, Quality, Spot, Spots, find_spots
@@ -11,8 +13,10 @@ from napari_emcad.proofreading.rows import LogRow
 from napari_emcad.proofreading.ways import pieces_at_start, pieces_now
 from napari_emcad.widgets.desk.on_screen import Proofreading
 from napari_emcad.widgets.kit.jobs import Ended, Loop, one_step
+from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.widgets.proofread.attempts import Attempts
 from napari_emcad.widgets.proofread.camera import Camera
+from napari_emcad.widgets.proofread.end_mark import EndMark
 from napari_emcad.widgets.proofread.keys import KEYS
 
 SEEN = "seen"
@@ -25,14 +29,19 @@ class Ends:
     Attributes
     ----------
     spot : Spot or None
-        The place that was gone to last.
+        The place that was gone to last, which has a ring until it is seen.
+
+    Signals
+    -------
+    changed
+        The places are looked for.
     """
 
-    def __init__(
-        self, at: Proofreading, camera: Camera, attempts: Attempts, loop: Loop, on_changed: Callable[[], None]
-    ):
-        self._at, self._camera, self._attempts, self._changed = at, camera, attempts, on_changed
-        self._finder = loop.jobs()
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, at: Proofreading, camera: Camera, attempts: Attempts, loop: Loop):
+        self._at, self._camera, self._attempts = at, camera, attempts
+        self._finder, self._mark = loop.jobs(), EndMark(viewer)
         self._found: Spots | None = None
         self._before: Quality | None = None
         self._rows = -1
@@ -83,8 +92,9 @@ class Ends:
             self.go_to_next()
 
     def close(self) -> None:
-        """Look for nothing any more."""
+        """Look for nothing any more, and mark nothing."""
         self._finder.close()
+        self._mark.close()
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
@@ -107,7 +117,7 @@ class Ends:
                 return find_spots(pieces), before, _seen_in(known) if known is not None else self._seen
 
             self._finder.start(one_step(find), partial(self._on_found, rows, act))
-            self._changed()
+            self.changed.emit()
 
     def _on_found(self, rows: int, act: Callable[[], None], ended: Ended) -> None:
         if ended.error is not None:
@@ -127,6 +137,7 @@ class Ends:
         order = [before[(first + step * i) % len(before)] for i in range(len(before))]
         self.spot = next(spot for spot in order if not self._is_seen(spot))
         self._camera.go_near(self.spot.voxel)
+        self._mark.show(self.spot.voxel, self._at.layer)
         self._at.selection.select(self.spot.neuron)
 
     def _mark_seen(self) -> LogRow:
@@ -136,6 +147,7 @@ class Ends:
         row = self._at.session.decide(spot.fragment, spot.fragment, SEEN, voxels=[list(spot.voxel)])
         self._seen[spot.fragment] = row.seq
         self._rows += self._rows == row.seq - 1  # no neuron has changed
+        self._mark.hide()
         self._at.changed.emit()
         return row
 
