@@ -1,5 +1,7 @@
 """Ends of neurons, pieces that touch no face, and shapes that no neuron has."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,13 @@ def test_pieces_that_touch_no_face_are_one_line_each_and_crumbs_none() -> None:
     far_inside = line((50, 50, 30), (0, 0, 5), 8)
     assert [spot.kind for spot in find_spots(pieces(far_inside)).places] == ["orphan"]
     assert not find_spots(pieces(far_inside[:1], size=10)).places
+
+
+@pytest.mark.parametrize(("depth", "kinds"), [(SIDE, []), (6, ["orphan"])])
+def test_in_a_thin_volume_a_face_is_touched_from_less_far(depth, kinds) -> None:
+    """The first section that it is in is 100 nm from a face."""
+    found = pieces(line((2, 30, 20), (0, 0, 5), 12), half=1)
+    assert [spot.kind for spot in find_spots(replace(found, shape=(depth, SIDE, SIDE))).places] == kinds
 
 
 def test_two_cell_bodies_in_one_neuron() -> None:

@@ -19,7 +19,10 @@ SHORTEST = 500.0
 """nm; ways that are shorter are bumps."""
 
 AT_FACE = 150.0
-"""nm; what comes as near to a face of the volume leaves it there."""
+"""nm; a way that comes as near to a face of the volume leaves it there."""
+
+THIN = 1 / 8
+"""Part of the volume's length along an axis within which a piece touches a face, if that is less than `AT_FACE`."""
 
 SMALLEST = 1000
 """Voxels; smaller pieces that touch no face are crumbs."""
@@ -128,8 +131,8 @@ class _Nodes:
     neurons : (n,) Ids
     number : (k,) int64
         The place of each one's neuron among all.
-    at_face : (k, 6) bool
-        True near each face of the volume, the three at 0 first.
+    leaves, touches : (k, 6) bool
+        True within `AT_FACE` of each face of the volume, the three at 0 first; and where that is touched.
     """
 
     fragment: NDArray[np.int64]
@@ -137,7 +140,8 @@ class _Nodes:
     stop: NDArray[np.float64]
     neurons: Ids
     number: NDArray[np.int64]
-    at_face: NDArray[np.bool_]
+    leaves: NDArray[np.bool_]
+    touches: NDArray[np.bool_]
 
     @classmethod
     def of(cls, pieces: Pieces) -> "_Nodes":
@@ -148,8 +152,10 @@ class _Nodes:
         scale = np.array(pieces.voxel_size)
         start, stop = pieces.boxes.start[there] * scale, pieces.boxes.stop[there] * scale
         neurons, number = np.unique(pieces.table[there], return_inverse=True)
-        at_face = np.concatenate([start <= AT_FACE, stop >= np.array(pieces.shape) * scale - AT_FACE], axis=1)
-        return cls(there, start, stop, neurons, number, at_face)
+        whole = np.array(pieces.shape) * scale
+        apart = np.concatenate([start, whole - stop], axis=1)
+        touched = np.tile(np.minimum(AT_FACE, whole * THIN), 2)
+        return cls(there, start, stop, neurons, number, apart <= AT_FACE, apart <= touched)
 
     @property
     def middle(self) -> NDArray[np.float64]:
@@ -158,10 +164,10 @@ class _Nodes:
 
     @property
     def faces(self) -> NDArray[np.bool_]:
-        """The faces that each neuron comes near, (n, 6)."""
+        """The faces that each neuron touches, (n, 6)."""
         faces = np.zeros((len(self.neurons), 6), bool)
         for face in range(6):
-            faces[self.number[self.at_face[:, face]], face] = True
+            faces[self.number[self.touches[:, face]], face] = True
         return faces
 
 
@@ -206,7 +212,7 @@ def _ends_inside(
     tips = np.concatenate([ways.tip, ways.origin[ways.is_first]])
     lengths = np.concatenate([ways.length, ways.length[ways.is_first]])
     reach = float(np.clip((np.array(pieces.shape) * pieces.voxel_size).min() / 4, AT_FACE, SHORTEST))
-    leaves = _leaves(tips, nodes.middle, nodes.number, np.flatnonzero(nodes.at_face.any(axis=1)), reach)
+    leaves = _leaves(tips, nodes.middle, nodes.number, np.flatnonzero(nodes.leaves.any(axis=1)), reach)
     is_end = ~leaves & ~is_orphan[nodes.number[tips]]
     return tips[is_end], lengths[is_end]
 
