@@ -79,6 +79,14 @@ def test_a_slanted_layer_is_cut_as_napari_cuts_it(layer):
         assert found[int(row), int(column)] == number
 
 
+def test_many_labels_are_numbered_as_they_are_given(layer):
+    viewer = viewer_of(layer, 0.5)
+    both = neurons_on_canvas(viewer, layer, [12, 11, 10**6])
+    one, other = (neurons_on_canvas(viewer, layer, [label]) for label in (12, 11))
+    np.testing.assert_array_equal(both, one + 2 * other)
+    assert one.any() and other.any() and not neurons_on_canvas(viewer, layer, []).any()
+
+
 def test_rims_of_two_labels_that_touch():
     labels = np.zeros((9, 12), np.uint8)
     labels[2:7, 2:6], labels[2:7, 6:10] = 5, 7

@@ -16,7 +16,7 @@ BRIGHT, DARK = 1, 2
 """Pixels of a rim: inside the label, and around it."""
 
 WIDTH = 2
-"""Pixels of the bright part of a rim."""
+"""Pixels of the bright part of a rim; 2, as those beside the edge and those after them are looked at."""
 
 _FLAT = 1e-6
 """Voxels a pixel below which an axis does not change along the screen."""
@@ -56,7 +56,8 @@ def neurons_on_canvas(
     box = Box(triple(place.min() for place in kept), triple(place.max() + 1 for place in kept))
     picture = _pixels(_numbered(level.look_up(box.slices), neurons), kept, box)
     for place, inside in zip(places, kept, strict=True):
-        picture *= place == inside
+        if not np.array_equal(place, inside):
+            picture *= place == inside
     return picture
 
 
@@ -68,26 +69,30 @@ def rims_of(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return rims
     around = tuple(slice(max(0, seen[0] - 1), seen[-1] + 2) for seen in (rows, columns))
     here = labels[around]
-    (height, width), wide = here.shape, np.pad(here, WIDTH, mode="edge")
-    is_edge, is_near = np.zeros((2, height, width), bool)
-    for apart in range(1, WIDTH + 1):
-        for down, right in ((apart, 0), (-apart, 0), (0, apart), (0, -apart)):
-            beside = wide[WIDTH + down : WIDTH + down + height, WIDTH + right : WIDTH + right + width]
-            is_edge |= beside != here
-            if apart == 1:
-                is_near |= beside > 0
-    rims[around] = np.where(here > 0, is_edge * np.uint8(BRIGHT), is_near * np.uint8(DARK))
+    near, far = (_beside_another(here, apart) for apart in (1, WIDTH))
+    rims[around] = np.where(here > 0, (near | far) * np.uint8(BRIGHT), near * np.uint8(DARK))
     return rims
+
+
+def _beside_another(labels: NDArray[np.uint8], apart: int) -> NDArray[np.bool_]:
+    """Return where another label lies so many pixels away, up, down, left or right."""
+    found = np.zeros(labels.shape, bool)
+    for side, flags in ((labels, found), (labels.T, found.T)):
+        differs = side[:-apart] != side[apart:]
+        flags[:-apart] |= differs
+        flags[apart:] |= differs
+    return found
 
 
 def _numbered(labels: NDArray[np.integer], neurons: list[SegmentId] | None) -> NDArray[np.uint8]:
     """Return the number of each label among some, from 1 and after 255 from 1 again; 0 = none of them."""
     if neurons is None:
         return labels.astype(np.uint8)
-    numbers = np.zeros(labels.shape, np.uint8)
-    for number, neuron in enumerate(neurons):
-        numbers[labels == neuron] = number % 255 + 1
-    return numbers
+    if len(neurons) == 1:
+        return (labels == neurons[0]).astype(np.uint8)
+    numbers = np.zeros(max([int(labels.max(initial=0)), *neurons]) + 1, np.uint8)
+    numbers[neurons] = np.arange(len(neurons)) % 255 + 1
+    return numbers[labels]
 
 
 def _pixels(part: NDArray[np.uint8], places: _Voxels, box: Box) -> NDArray[np.uint8]:
