@@ -33,6 +33,15 @@ def seen(viewer) -> np.ndarray:
     return np.asarray(layer.data) * layer.visible
 
 
+def test_a_layer_that_was_made_ready_is_the_one_that_is_shown(viewer, sides):
+    sides.prepare(viewer.layers["neurons"], FRAGMENTS, int(FRAGMENTS.max()) + 1)
+    layer, data = viewer.layers["sides"], viewer.layers["sides"].data
+    assert not layer.visible and sides.layer is None
+    show(viewer, sides, [1], [2])
+    assert viewer.layers["sides"] is layer is sides.layer and layer.data is data
+    np.testing.assert_array_equal(seen(viewer)[0, 0], [NEAR, NEAR, FAR, FAR])
+
+
 def test_two_groups_of_fragments_lie_over_the_neurons(viewer, sides):
     show(viewer, sides, [1, 3], [4])
     assert [layer.name for layer in viewer.layers] == ["neurons", "sides", "marks"]

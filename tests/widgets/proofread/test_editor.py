@@ -117,7 +117,7 @@ def test_several_are_selected_shown_alone_and_merged(editing):
 def test_hovering_shows_both_sides_of_a_merge(editing):
     editing.enter(Mode.MERGE)
     hover(editing, column(5))
-    assert "sides" not in editing.viewer.layers
+    assert not editing.viewer.layers["sides"].visible
     press_mouse(editing, column(1))
     assert sides(editing)[column(2)] == NEAR_SIDE and sides(editing)[column(5)] == 0
     hover(editing, column(5))

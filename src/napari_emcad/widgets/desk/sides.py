@@ -43,6 +43,12 @@ class SidesView:
         is_shown = self._layer is not None and self._layer.visible and self._layer in self._viewer.layers
         return self._layer if is_shown else None
 
+    def prepare(self, neurons: Labels, fragments: FragmentVolume, n: int) -> None:
+        """Make the layer, hidden, before `show` needs it: napari takes up to a third of a second for a new one."""
+        if self._layer is None or self._layer not in self._viewer.layers:
+            self._view = FragmentLabels(fragments, np.zeros(n, np.uint8), np.uint8)
+            self._layer = self._add(neurons, _data(self._view), "sides", place_of(neurons), visible=False)
+
     def show(self, neurons: Labels, fragments: FragmentVolume, near: Ids, far: Ids, n: int) -> None:
         """Colour two groups of fragments.
 
@@ -99,13 +105,21 @@ class SidesView:
             remove_layer(self._viewer, layer)
         self._layer = self._parts = None
 
-    def _add(self, neurons: Labels, data: LayerData | NDArray[np.uint8], name: str, place: Mapping[str, Any]) -> Labels:
+    def _add(
+        self,
+        neurons: Labels,
+        data: LayerData | NDArray[np.uint8],
+        name: str,
+        place: Mapping[str, Any],
+        visible: bool = True,
+    ) -> Labels:
         active = self._viewer.layers.selection.active
         layer = Labels(
             data,
             multiscale=isinstance(data, list),
             name=name,
             opacity=OPACITY,
+            visible=visible,
             colormap=CyclicLabelColormap(colors=COLOURS, background_value=0),
             metadata={LAYER_KIND: "sides"},
             **place,

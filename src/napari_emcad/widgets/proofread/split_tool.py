@@ -68,6 +68,10 @@ class SplitTool(Tool):
             return _proposal_text(self.proposal, self._place, len(self._proposals))
         return "Click the side that keeps its id." if not self.points.near else "Shift+click the side to part from it."
 
+    def open(self) -> None:
+        """Make ready what the first click shows."""
+        self._at.prepare_sides()
+
     def click(self, click: Click) -> None:
         """Place a point; one that is refused is taken away again."""
         if self._starts_anew(click):

@@ -70,6 +70,10 @@ class MergeTool(Tool):
         )
         return f"{added}; Shift+click keeps another one."
 
+    def open(self) -> None:
+        """Make ready what the first click shows."""
+        self._at.prepare_sides()
+
     def click(self, click: Click) -> LogRow | None:
         """Take the anchor, or join."""
         self._wanted = click.voxel
