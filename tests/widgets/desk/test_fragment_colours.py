@@ -49,7 +49,7 @@ def test_they_are_apart_once_they_are_seen(layer):
 def test_another_palette_and_other_edges(layer, colours, graph):
     layer.visible = True
     colours.choose(COLOUR_BLIND)
-    assert alike(layer) == 0 and len(layer.colormap.colors) == len(PALETTES[COLOUR_BLIND]) + 1
+    assert alike(layer) == 0 and len(layer.colormap.colors) == 2 * len(PALETTES[COLOUR_BLIND]) + 1
     before = layer.colormap.map(np.arange(1, 60))
     colours.follow(graph.without(graph.base.chosen(np.arange(5))), 60)
     np.testing.assert_array_equal(layer.colormap.map(np.arange(1, 60)), before, "none has to change")

@@ -47,7 +47,7 @@ def test_another_palette(layer, edges, table, loop, before):
     colours.follow(edges, table)
     colours.choose(after)
     assert are_apart(layer, edges, table)
-    assert len(layer.colormap.colors) == len(PALETTES[after]) + 1
+    assert len(layer.colormap.colors) == 2 * len(PALETTES[after]) + 1
 
 
 @pytest.fixture
@@ -74,5 +74,21 @@ def test_a_palette_that_is_chosen_meanwhile(layer, edges, table, loop):
     colours.choose(COLOUR_BLIND)
     loop.settle()
     assert are_apart(layer, edges, table)
-    assert len(layer.colormap.colors) == len(PALETTES[COLOUR_BLIND]) + 1
+    assert len(layer.colormap.colors) == 2 * len(PALETTES[COLOUR_BLIND]) + 1
     colours.close()
+
+
+def test_all_but_some_are_dimmed_and_follow_edits(layer, edges, table, loop):
+    colours = NeuronColours(layer, loop.jobs(), BRIGHT)
+    colours.follow(edges, table)
+    before = layer.colormap.map(table)
+    colours.single_out([2, 100])
+    dimmed = layer.colormap.map(table)
+    np.testing.assert_array_equal(dimmed[2], before[2])
+    assert (np.ptp(dimmed[[1, 3], :3], axis=1) < np.ptp(before[[1, 3], :3], axis=1)).all()
+    table[3] = 2
+    colours.follow(edges, table)
+    np.testing.assert_array_equal(layer.colormap.map(table)[3], before[2])
+    colours.single_out([])
+    assert are_apart(layer, edges, table)
+    np.testing.assert_array_equal(layer.colormap.map(table)[2], before[2])

@@ -127,6 +127,20 @@ def test_a_session_that_has_ended_hears_of_no_job(session, desk, loop, monkeypat
     assert session.session.state.threshold == 0.5
 
 
+def test_the_selected_neuron_stands_out_in_3d(desk, session):
+    one, other = session.neuron_at(column(1)), session.neuron_at(column(6))
+    before = session.layer.get_color(other)
+    session.selection.select(one)
+    np.testing.assert_array_equal(session.layer.get_color(other), before, "a rim is enough on sections")
+    desk.viewer.dims.ndisplay = 3
+    assert np.ptp(session.layer.get_color(other)[:3]) < np.ptp(before[:3])
+    session.selection.select(other)
+    np.testing.assert_array_equal(session.layer.get_color(other), before)
+    session.selection.select(one)
+    desk.sessions.end()
+    np.testing.assert_array_equal(session.layer.get_color(other), before)
+
+
 def test_a_list_of_neurons(session):
     one, other = session.neuron_at(column(1)), session.neuron_at(column(6))
     session.edit(lambda: session.session.lock(other))

@@ -1,5 +1,7 @@
 """The colours of the neurons in a layer: two that touch never have the same."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
@@ -34,6 +36,7 @@ class NeuronColours:
     def __init__(self, layer: Labels, jobs: Jobs, palette: str, fragments: FragmentColours | None = None):
         self._layer, self._jobs, self._fragments = layer, jobs, fragments
         self._latest: tuple[EditedGraph, Ids] | None = None
+        self._bright: list[int] = []
         self._begin(palette)
 
     @property
@@ -68,6 +71,11 @@ class NeuronColours:
         if kept.palette == self._palette:
             self._begin_anew(kept.palette, kept.of_label)
 
+    def single_out(self, neurons: Sequence[int]) -> None:
+        """Dim all neurons but some, or none if these are none; refresh the layer after it."""
+        self._bright = list(neurons)
+        self._look_up()
+
     def close(self) -> None:
         """Let go of the job; colours stay as they are."""
         self._jobs.close()
@@ -84,14 +92,24 @@ class NeuronColours:
         self._palette = palette
         self._colouring = Colouring(len(PALETTES[palette]), before)
         self._colormap = NeuronColormap.of(PALETTES[palette], self._colouring.colours)
+        self._look_up()
         self._layer.colormap = self._colormap
+
+    def _look_up(self) -> None:
+        """Let the map look up the colours as they are now."""
+        colours = self._colouring.colours
+        if self._bright:
+            self._colouring.reach(max(self._bright) + 1)
+            colours = self._colouring.colours + np.uint8(len(PALETTES[self._palette]))
+            colours[self._bright] = self._colouring.colours[self._bright]
+        self._colormap.look_up_in(colours)
 
     def _catch_up(self, graph: EditedGraph, table: Ids) -> None:
         if len(table) <= AT_ONCE:
             self._colouring.follow(graph, table)
         elif not self._colouring.follow_near(graph, table):
             self._jobs.start(one_step(_followed, self._colouring.copy(), graph, table.copy()), self._on_found)
-        self._colormap.look_up_in(self._colouring.colours)
+        self._look_up()
 
     def _on_found(self, ended: Ended) -> None:
         if ended.error is not None:

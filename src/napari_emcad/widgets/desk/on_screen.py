@@ -24,6 +24,7 @@ from napari_emcad.widgets.desk.selection import Selection
 from napari_emcad.widgets.desk.sides import SidesView
 from napari_emcad.widgets.kit.jobs import Ended, one_step
 from napari_emcad.widgets.kit.labels_view import FragmentLabels, Without
+from napari_emcad.widgets.kit.nets import netted
 from napari_emcad.widgets.kit.signals import Signal
 from napari_emcad.workers.segmentation import Cut, CutNeurons
 
@@ -61,7 +62,9 @@ class Proofreading:
         self._only: frozenset[SegmentId] = frozenset()
         self._is_closed = self.keeps_sides = False
         result.neuron_layer.show_selected_label = False
+        self._singled_out: list[SegmentId] = []
         self.selection.changed.connect(self._on_selection)
+        viewer.dims.events.ndisplay.connect(self._single_out)
         result.is_edited = True
         results.moving.connect(self._on_moving)
         results.recut_wanted.connect(self._on_recut)
@@ -214,6 +217,8 @@ class Proofreading:
             self._results.moving.disconnect(self._on_moving)
             self._results.recut_wanted.disconnect(self._on_recut)
             self.selection.changed.disconnect(self._on_selection)
+            self._viewer.dims.events.ndisplay.disconnect(self._single_out)
+            self._dim_all_but([])
             self._sides.close()
         finally:
             self.opened.close()
@@ -223,6 +228,18 @@ class Proofreading:
         if only != self._only:
             self._only = only
             self.show()
+        self._single_out()
+
+    @netted
+    def _single_out(self, _event: object = None) -> None:
+        """Dim all but the selected neurons in 3D, where they have no rim."""
+        self._dim_all_but(self.selection.chosen if self._viewer.dims.ndisplay == 3 else [])
+
+    def _dim_all_but(self, neurons: list[SegmentId]) -> None:
+        if neurons != self._singled_out:
+            self._singled_out = neurons
+            self.result.colours.single_out(neurons)
+            self.layer.refresh(extent=False)
 
     def _on_moving(self, cut: Cut) -> None:
         state = self.session.state

@@ -4,8 +4,12 @@ from typing import Any
 
 import numpy as np
 from napari.utils.colormaps import CyclicLabelColormap
+from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 from pydantic import PrivateAttr
+
+DIM, GREY = 0.25, 0.3
+"""Part that is left of a colour that is dimmed, and the grey that the rest becomes."""
 
 
 class NeuronColormap(CyclicLabelColormap):
@@ -24,11 +28,13 @@ class NeuronColormap(CyclicLabelColormap):
         Parameters
         ----------
         palette : list of str
-            Up to 254 colours, as "#rrggbb".
+            Up to 127 colours, as "#rrggbb". After them come the same ones, dimmed.
         of_label : (k,) uint8
             Place in the palette of each label; labels beyond it have the first colour.
         """
-        colormap = cls(colors=["#00000000", *palette], background_value=0)
+        bright = transform_color(palette)
+        dimmed = np.append(DIM * bright[:, :3] + (1 - DIM) * GREY, bright[:, 3:], axis=1)
+        colormap = cls(colors=np.concatenate([np.zeros((1, 4)), bright, dimmed]), background_value=0)
         colormap.look_up_in(of_label)
         return colormap
 
