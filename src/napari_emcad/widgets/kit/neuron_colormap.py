@@ -71,5 +71,8 @@ class NeuronColormap(CyclicLabelColormap):
     def _numbers(self, labels: Any) -> Any:
         labels = np.asarray(labels)
         of_label = self._of_label
-        inside = np.where(labels < len(of_label), labels, 0)
-        return np.where(labels > 0, of_label[inside] + np.uint8(1), np.uint8(0))
+        is_known = int(labels.max(initial=0)) < len(of_label)
+        numbers = of_label[labels if is_known else np.where(labels < len(of_label), labels, 0)]
+        numbers += np.uint8(1)
+        numbers *= labels > 0
+        return numbers
