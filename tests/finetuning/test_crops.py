@@ -57,6 +57,20 @@ def test_painted_labels_know_whole_profiles_and_nothing_else(files, tmp_path):
     assert known[1, 9:21, 11:31].all() and known.sum() == 12 * 20
 
 
+def test_what_is_not_known_is_not_said_to_be_learnt_as_boundary(files, tmp_path):
+    """Neither where a mask says so, nor in boxes of which nothing is known."""
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[:, 20:40, 20:60] = 1
+    tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="minisblack")
+    said = []
+    masked = CropFiles(files / "raw.tif", labels=files / "labels.tif", mask=tmp_path / "mask.tif")
+    places = CropPlaces(["0:2,0:40,0:84"], unlabelled=["2:4,0:72,0:84"])
+    read_crops(masked, CropPlaces(), say=said.append)
+    read_crops(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places, say=said.append)
+    read_crops(CropFiles(files / "raw.tif"), CropPlaces(unlabelled=["0:4,0:72,0:84"]), say=said.append)
+    assert MOSTLY_0 not in said
+
+
 def test_boxes_of_files(files):
     places = CropPlaces(["0:2,:,:"], ["2:4,0:40,:"])
     (train,), (held_out,) = read_crops(CropFiles(files / "raw.tif", labels=files / "labels.tif"), places)

@@ -130,7 +130,8 @@ def read_crops(
         source = _FileStack(raw, Normalisation.of(raw.array, trained, plan), plan, labels, mask, files.painted)
         crops = source.crops(train) + source.unlabelled_crops(places.unlabelled)
         scored = source.crops(held_out)
-    if labels is not None and not files.painted and any(looks_painted(crop.truth) for crop in (*crops, *scored)):
+    dense = [crop for crop in (*crops, *scored) if crop.known is None]
+    if labels is not None and not files.painted and any(looks_painted(crop.labels) for crop in dense):
         say(MOSTLY_0)
     if source.marks:
         say(unlabelled_note(source.marks))
