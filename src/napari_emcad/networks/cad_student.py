@@ -63,11 +63,7 @@ class CadStudent(Student):
     def embed(
         self, previous: SectionFeatures, current: SectionFeatures, stretches: Stretches | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the embeddings of sections z-1 and z, (n, e, y, x) each, not normalised.
-
-        With the `stretches` of a window the features are those of a tile, and inside its rim of `RECEPTIVE_RADIUS`
-        pixels the embeddings are those that the whole section gives.
-        """
+        """Return the embeddings of sections z-1 and z, (n, e, y, x) each; see `Student.embed`."""
         at_eighth, at_quarter, at_half, at_full = stretches or (None, None, None, None)
         pair = torch.cat([previous.coarse, current.coarse], dim=1)  # (n, 4m, y/2, x/2)
         quarter = self.down[1](pair)

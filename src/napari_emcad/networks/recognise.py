@@ -138,10 +138,11 @@ def recognise(weights: Mapping[str, Tensor], path: str | Path) -> Architecture:
     if architecture:
         return architecture
     config = student_config(weights)
-    name = STUDENT if isinstance(config, CadStudentConfig) else SMALL_STUDENT
-    sizes = config.maps if isinstance(config, CadStudentConfig) else ", ".join(map(str, config.down))
-    _refuse_other(weights, _Layout("student", name, f"{sizes}", student_shapes(config)), path)
-    maps = config.maps if isinstance(config, CadStudentConfig) else None
+    if isinstance(config, CadStudentConfig):
+        name, maps, sizes = STUDENT, config.maps, f"{config.maps}"
+    else:
+        name, maps, sizes = SMALL_STUDENT, None, ", ".join(map(str, config.down))
+    _refuse_other(weights, _Layout("student", name, sizes, student_shapes(config)), path)
     return Architecture("student", name, maps, config.embedding_channels)
 
 

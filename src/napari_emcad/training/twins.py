@@ -1,7 +1,7 @@
 """Sections that nobody labelled, next to labelled ones: a warped copy of the labelled one stands for them.
 
 A single painted section knows no pair of voxels across sections. Its copy, bent, moved and lit otherwise as the next
-section would be, gives it some: measured, two painted sections teach z so as well (docs/finetuning.md).
+section would be, gives it some; what that is worth is in docs/benchmarks.md.
 """
 
 import numpy as np

@@ -37,7 +37,7 @@ class OpenVinoEngine:
         self._precision = "bf16" if multiplies_bf16(Device("cpu", "CPU")) else "f32"  # for pairs only, see TorchEngine
 
     def encode(self, section: NDArray[np.float32]) -> Features:
-        """Return the features of a section (y, x) in [0, 1]: (1, m, y, x) and (1, 2m, y/2, x/2)."""
+        """Return the features of a section (y, x) in [0, 1], see `SectionFeatures`."""
         fine, coarse = self._encoder([section[None, None]], share_inputs=True).values()
         return fine, coarse
 

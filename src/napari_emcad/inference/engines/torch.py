@@ -37,7 +37,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def encode(self, section: NDArray[np.float32]) -> SectionFeatures:
-        """Return the features of a section (y, x) in [0, 1]: (1, m, y, x) and (1, 2m, y/2, x/2)."""
+        """Return the features of a section (y, x) in [0, 1], see `SectionFeatures`."""
         features = self.encoder.encode(torch.from_numpy(section)[None, None].to(self.device))
         return SectionFeatures(*(f.to(self.dtype) for f in features))
 

@@ -10,12 +10,9 @@ from napari_emcad.core.ids import Ids
 from napari_emcad.core.palettes import PALETTES, LabelColours
 from napari_emcad.proofreading.colouring import Colouring
 from napari_emcad.proofreading.edges import EditedGraph
-from napari_emcad.widgets.desk.fragment_colours import FragmentColours
+from napari_emcad.widgets.desk.fragment_colours import AT_ONCE, FragmentColours
 from napari_emcad.widgets.kit.jobs import Ended, Jobs, one_step
 from napari_emcad.widgets.kit.neuron_colormap import NeuronColormap
-
-AT_ONCE = 100_000
-"""Fragments up to which all colours are found at once; with more in a thread, unless few fragments have moved."""
 
 
 class NeuronColours:

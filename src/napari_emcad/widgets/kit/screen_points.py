@@ -3,8 +3,12 @@
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels
 from napari.layers import Points as NapariPoints
 from numpy.typing import NDArray
+
+from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of
 
 LARGE = 1000
 """Diameter of a point in voxels, more than the screen allows at any zoom."""
@@ -32,3 +36,26 @@ class Points(NapariPoints):
         """The extent of the places themselves; napari adds half a point."""
         extent: NDArray[np.float64] = self._extent_data
         return extent
+
+
+def add_points(viewer: ViewerModel, neurons: Labels, pixels: int, name: str, **look: Any) -> Points:
+    """Add a layer of points, none yet, on the grid of the neurons; nobody edits it, and another layer stays active.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    neurons : Labels
+        The layer on whose grid they lie.
+    pixels : int
+        Diameter on the screen.
+    name : str
+        Name and kind of the layer.
+    **look
+        Keyword arguments of napari's points.
+    """
+    active = viewer.layers.selection.active
+    layer = Points(pixels, name=name, metadata={LAYER_KIND: name}, **look, **place_of(neurons))
+    layer.editable = False
+    viewer.add_layer(layer)
+    viewer.layers.selection.active = active or neurons
+    return layer

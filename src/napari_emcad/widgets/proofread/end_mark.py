@@ -5,8 +5,8 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_emcad.core.geometry import Voxel
-from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
-from napari_emcad.widgets.kit.screen_points import Points
+from napari_emcad.widgets.kit.layers import remove_layer
+from napari_emcad.widgets.kit.screen_points import Points, add_points
 
 COLOUR = "#cc79a7"
 """Reddish purple of Okabe and Ito; places to do are yellow."""
@@ -25,7 +25,9 @@ class EndMark:
     def show(self, voxel: Voxel, neurons: Labels) -> None:
         """Mark a voxel of the neurons layer, and no other place."""
         if self._layer is None or self._layer not in self._viewer.layers:
-            self._layer = self._add(neurons)
+            self._layer = add_points(
+                self._viewer, neurons, PIXELS, "end", symbol="ring", face_color=COLOUR, border_color=COLOUR
+            )
         self._layer.data = np.array([voxel], float)
         self._layer.selected_data = set()
         self._layer.visible = True
@@ -39,19 +41,3 @@ class EndMark:
         """Take the layer away."""
         remove_layer(self._viewer, self._layer)
         self._layer = None
-
-    def _add(self, neurons: Labels) -> Points:
-        active = self._viewer.layers.selection.active
-        layer = Points(
-            PIXELS,
-            name="end",
-            symbol="ring",
-            face_color=COLOUR,
-            border_color=COLOUR,
-            metadata={LAYER_KIND: "end"},
-            **place_of(neurons),
-        )
-        layer.editable = False
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection.active = active or neurons
-        return layer

@@ -6,8 +6,8 @@ from napari.layers import Labels
 
 from napari_emcad.core.geometry import Voxel
 from napari_emcad.widgets.desk.sides import FAR_COLOUR, NEAR_COLOUR
-from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
-from napari_emcad.widgets.kit.screen_points import Points
+from napari_emcad.widgets.kit.layers import remove_layer
+from napari_emcad.widgets.kit.screen_points import Points, add_points
 
 PIXELS = 14
 """Diameter of a point on the screen, in pixels."""
@@ -66,10 +66,8 @@ class SplitPoints:
         self._layer = None
 
     def _draw(self, neurons: Labels) -> None:
-        active = self._viewer.layers.selection.active
         if self._layer is None or self._layer not in self._viewer.layers:
-            self._layer = self._viewer.add_layer(_points_layer(neurons))
-            self._viewer.layers.selection.active = active or neurons
+            self._layer = add_points(self._viewer, neurons, PIXELS, "split points", border_width=0.2)
         self._layer.visible = True
         self._layer.data = np.array([voxel for voxel, _ in self._points], float).reshape(-1, 3)
         if self._points:
@@ -77,15 +75,3 @@ class SplitPoints:
             self._layer.face_color = colours
             self._layer.border_color = "white"  # seen on the sides' own colours
             self._layer.selected_data = set()
-
-
-def _points_layer(neurons: Labels) -> Points:
-    layer = Points(
-        PIXELS,
-        name="split points",
-        border_width=0.2,
-        metadata={LAYER_KIND: "split points"},
-        **place_of(neurons),
-    )
-    layer.editable = False
-    return layer

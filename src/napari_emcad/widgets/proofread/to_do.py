@@ -5,8 +5,8 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_emcad.proofreading.rows import LogRow
-from napari_emcad.widgets.kit.layers import LAYER_KIND, place_of, remove_layer
-from napari_emcad.widgets.kit.screen_points import Points
+from napari_emcad.widgets.kit.layers import remove_layer
+from napari_emcad.widgets.kit.screen_points import Points, add_points
 from napari_emcad.widgets.proofread.split_points import PIXELS
 
 COLOUR = "#f0e442"
@@ -29,7 +29,9 @@ class ToDoPoints:
             return
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
-            layer = self._layer = self._add(neurons)
+            layer = self._layer = add_points(
+                self._viewer, neurons, PIXELS, "to do", symbol="ring", face_color=COLOUR, border_color=COLOUR
+            )
         elif rows is self._shown:
             return
         self._shown = rows
@@ -42,19 +44,3 @@ class ToDoPoints:
         """Take the layer away."""
         remove_layer(self._viewer, self._layer)
         self._layer = None
-
-    def _add(self, neurons: Labels) -> Points:
-        active = self._viewer.layers.selection.active
-        layer = Points(
-            PIXELS,
-            name="to do",
-            symbol="ring",
-            face_color=COLOUR,
-            border_color=COLOUR,
-            metadata={LAYER_KIND: "to do"},
-            **place_of(neurons),
-        )
-        layer.editable = False
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection.active = active or neurons
-        return layer
